@@ -1,0 +1,1 @@
+"""What an op's derivative is."""

@@ -1,0 +1,1 @@
+"""The parent side: what to run, and how to run it faithfully."""

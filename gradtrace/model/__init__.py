@@ -1,0 +1,42 @@
+"""What was observed: numbers and text, never a tensor.
+
+Frozen dataclasses from the standard library alone, shared by the recorder (which fills them), the recording
+(which stores them) and everything that analyses or shows them. To add a fact, add a field with a default here,
+fill it in the recorder and read it where it is shown. Words are those of `docs/glossary.md`.
+"""
+
+from gradtrace.model.events import Event
+from gradtrace.model.finding import Finding, RelatedLocation
+from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
+from gradtrace.model.leaf import Leaf, OptimizerInfo
+from gradtrace.model.location import Location
+from gradtrace.model.passes import Accumulation, BackwardPass, PassError, Root
+from gradtrace.model.run import Observation, ProgramError, Run
+from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
+from gradtrace.model.trace import Trace
+
+__all__ = [
+    "Accumulation",
+    "BackwardPass",
+    "Edge",
+    "Event",
+    "Finding",
+    "Graph",
+    "Leaf",
+    "Location",
+    "NestedValue",
+    "Node",
+    "NodeOutput",
+    "Number",
+    "Observation",
+    "OptimizerInfo",
+    "PassError",
+    "ProgramError",
+    "RelatedLocation",
+    "Root",
+    "Run",
+    "SavedTensor",
+    "TensorSpec",
+    "TensorStats",
+    "Trace",
+]

@@ -1,0 +1,145 @@
+"""The backward graph of one pass: nodes, edges, and what was measured on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradtrace.model.location import Location
+from gradtrace.model.tensors import NestedValue, TensorStats
+
+
+@dataclass(frozen=True, slots=True)
+class SavedTensor:
+    """A tensor that a node keeps for its backward.
+
+    Attributes:
+        name: torch's argument name: `self`, `other`, `result`, `mat2`.
+        bytes: of its storage elements (numel times element size).
+        shared: its storage was already counted at an earlier node or belongs to a leaf.
+        leaf: id of the leaf which it is, if it is one.
+        packed: held by a saved-tensor hook (checkpoint, offloading); then shape and dtype are unknown.
+        value: all elements when there are at most 16.
+    """
+
+    name: str
+    shape: tuple[int, ...] | None
+    dtype: str | None
+    bytes: int
+    device: str = "cpu"
+    shared: bool = False
+    leaf: int | None = None
+    packed: bool = False
+    value: NestedValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOutput:
+    """One output of the forward op, that is: one place at which a gradient arrives at the node.
+
+    Attributes:
+        index: torch's output number (`input_nr` of an edge that arrives here).
+        received: what the node worked with: the sum of what arrived, after hooks; None when nothing arrived.
+        arrived: the sum before tensor hooks rewrote it; None when no hook was there.
+        hooks: where the hooks that may rewrite it were registered.
+        value: the forward result, when it was seen.
+        name: the user's variable bound to this output, for nodes with several.
+        retains_grad: the user asked for `.grad` here by `retain_grad()`.
+    """
+
+    index: int
+    shape: tuple[int, ...]
+    dtype: str
+    device: str = "cpu"
+    received: TensorStats | None = None
+    arrived: TensorStats | None = None
+    hooks: tuple[Location, ...] = ()
+    value: TensorStats | None = None
+    name: str | None = None
+    retains_grad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A `grad_fn` object.
+
+    Attributes:
+        id: position in `Graph.nodes`; discovery order, the same from run to run.
+        type: torch's class name: `MulBackward0`, `AccumulateGrad`, `MyFunctionBackward`.
+        op: a human name: `mul`; for a leaf `leaf`.
+        name: what the user calls the value (`loss`, `h`), else None.
+        module: dotted path of the innermost module that made it (`net.fc1`), else None.
+        module_type: that module's class name.
+        call: the torch function whose call made it (`torch.nn.functional.linear`, `Tensor.mul`), when seen.
+        location: where the user's source called for it.
+        leaf: id of the leaf, for an AccumulateGrad.
+        outputs: where gradients arrive, by output number; those of which nothing is known are absent.
+        saved: tensors kept for backward.
+        order: position in the order in which the engine ran the nodes, from 0; None: not run in this pass.
+        is_custom: a user's `torch.autograd.Function`; then `backward_location` is its `backward`.
+        arguments: non-tensor arguments kept by the node (`dim`, `keepdim`), as text.
+    """
+
+    id: int
+    type: str
+    op: str
+    name: str | None = None
+    module: str | None = None
+    module_type: str | None = None
+    call: str | None = None
+    location: Location | None = None
+    leaf: int | None = None
+    outputs: tuple[NodeOutput, ...] = ()
+    saved: tuple[SavedTensor, ...] = ()
+    order: int | None = None
+    is_custom: bool = False
+    backward_location: Location | None = None
+    arguments: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape of the forward result (and so of the gradient that arrives), of the first output."""
+        return self.outputs[0].shape if self.outputs else None
+
+    @property
+    def dtype(self) -> str | None:
+        """Its dtype."""
+        return self.outputs[0].dtype if self.outputs else None
+
+    @property
+    def received(self) -> TensorStats | None:
+        """The gradient that arrived at the first output at which any arrived."""
+        return next((output.received for output in self.outputs if output.received is not None), None)
+
+    @property
+    def value(self) -> TensorStats | None:
+        """The forward value of the first output, when it was seen."""
+        return self.outputs[0].value if self.outputs else None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From a node to one it feeds in the backward direction.
+
+    Attributes:
+        source: id of the node that sends.
+        target: id of the node that receives.
+        slot: which of the source's gradients (position in `next_functions`).
+        output: which output of the target it arrives at (torch's `input_nr`).
+        input: torch's name of the source op's argument (`self`, `other`, `mat1`), when known.
+        sent: what was sent; None when nothing (undefined gradient, or the pass did not run it).
+    """
+
+    source: int
+    target: int
+    slot: int
+    output: int = 0
+    input: str | None = None
+    sent: TensorStats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Flat tuples; `nodes[i].id == i`; edges in order of source, then slot."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]

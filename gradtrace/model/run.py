@@ -1,0 +1,58 @@
+"""The run as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradtrace.model.location import Location
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramError:
+    """The exception that ended the program: `frames` from the outermost call to the innermost, without torch's own."""
+
+    type: str
+    message: str
+    frames: tuple[Location, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A counted fact about a run that helps when little else was seen.
+
+    `kind` is one of `ops` (tensor operations seen), `ops_without_grad` (of these, run with gradients off although an input
+    required them), `requires_grad` (tensors that require grad, seen as inputs), `integer_root`.
+    """
+
+    kind: str
+    count: int
+    location: Location | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where the numbers come from.
+
+    Attributes:
+        target: what was run: a path, `-m module`, `-c code` or an expression.
+        status: the program's exit status; negative for a signal; None while unknown.
+        complete: the program ran to its end and its stream was read whole.
+        error: the exception that ended it, if one did.
+        expression: the source text, when the target was an expression.
+    """
+
+    target: str
+    argv: tuple[str, ...]
+    python: str
+    torch: str
+    gradtrace: str
+    device: str
+    seed: int | None = None
+    status: int | None = None
+    complete: bool = True
+    error: ProgramError | None = None
+    expression: str | None = None
+    n_processes: int = 1
+    observations: tuple[Observation, ...] = ()
+    notes: tuple[str, ...] = ()

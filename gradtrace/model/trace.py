@@ -1,0 +1,23 @@
+"""Everything that is known about one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradtrace.model.events import Event
+from gradtrace.model.finding import Finding
+from gradtrace.model.leaf import Leaf, OptimizerInfo
+from gradtrace.model.passes import BackwardPass
+from gradtrace.model.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A run: its leaves (`leaves[i].id == i`), optimizers, passes in order, and events in order."""
+
+    run: Run
+    leaves: tuple[Leaf, ...] = ()
+    optimizers: tuple[OptimizerInfo, ...] = ()
+    passes: tuple[BackwardPass, ...] = ()
+    events: tuple[Event, ...] = ()
+    findings: tuple[Finding, ...] = ()

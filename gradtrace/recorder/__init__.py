@@ -1,0 +1,1 @@
+"""Runs inside the user's process: the only room that imports torch."""

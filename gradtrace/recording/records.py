@@ -1,0 +1,310 @@
+"""The lines of a `.gtrace` file.
+
+A recording is UTF-8 text, one JSON object a line, each with a `t` that names its kind. The recorder (which may use only
+the standard library) writes them with `json`; this module is the schema by which they are read and validated.
+
+Large tables are arrays of rows in the order of the fields below (`array_like`), so that a graph of 100,000 nodes stays small.
+Locations, and the statistics of a pass, are written once and referred to by number. Numbers that JSON cannot hold are
+the strings `"nan"`, `"inf"` and `"-inf"`.
+
+Order of lines for one full pass: `pass`, any number of `nodes` and `edges`, then `stats`, `flow`, `accumulations`, `pass_end`.
+A definition (`location`, `leaf`, `optimizer`) stands before its first use; a later `leaf` or `optimizer` line with the same id replaces the
+earlier one (a better name was found, an optimizer took it over). A file that ends early is valid up to its last whole line.
+"""
+
+from typing import Any
+
+import msgspec
+
+FORMAT_NAME = "gradtrace-recording"
+
+FORMAT_VERSION = (1, 0)
+"""History: 1.0 the first."""
+
+Num = int | float | str
+"""A number, or `"nan"`, `"inf"`, `"-inf"`."""
+
+
+class Record(msgspec.Struct, frozen=True, tag_field="t"):
+    """One line."""
+
+
+class HeaderRecord(Record, frozen=True, tag="header"):
+    """The first line of a process's stream."""
+
+    format: str
+    version: tuple[int, int]
+    pid: int
+    parent_pid: int
+    target: str
+    argv: list[str]
+    python: str
+    torch: str
+    gradtrace: str
+    device: str
+    seed: int | None = None
+    rank: int | None = None
+    expression: str | None = None
+
+
+class LocationRecord(Record, frozen=True, tag="location"):
+    """A place in the source, defined once."""
+
+    id: int
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    function: str
+    text: str
+
+
+class LeafRecord(Record, frozen=True, tag="leaf"):
+    """A leaf, or a better description of one."""
+
+    id: int
+    name: str
+    kind: str
+    shape: list[int]
+    dtype: str
+    device: str
+    requires_grad: bool
+    optimizers: list[int]
+    value: Any = None
+    location: int | None = None
+
+
+class OptimizerRecord(Record, frozen=True, tag="optimizer"):
+    """An optimizer."""
+
+    id: int
+    type: str
+    n_params: int
+    name: str | None = None
+    location: int | None = None
+
+
+class RootRow(msgspec.Struct, frozen=True, array_like=True):
+    """A root; `value` and `gradient` are complete statistics."""
+
+    node: int | None
+    name: str | None
+    output: int
+    value: "StatsRow | None" = None
+    gradient: "StatsRow | None" = None
+
+
+class StatsRow(msgspec.Struct, frozen=True, array_like=True):
+    """`TensorStats`, field by field."""
+
+    shape: list[int]
+    dtype: str
+    numel: int
+    norm: Num | None = None
+    min: Num | None = None
+    max: Num | None = None
+    mean: Num | None = None
+    nan: int | None = None
+    inf: int | None = None
+    zero: int | None = None
+    value: Any = None
+
+
+class PassRecord(Record, frozen=True, tag="pass"):
+    """A pass begins. With `recorded` "ledger" no tables follow but `accumulations`; with `count` > 1 it stands for a run of passes."""
+
+    index: int
+    call: str
+    roots: list[RootRow]
+    retain_graph: bool
+    create_graph: bool
+    recorded: str
+    location: int | None = None
+    parent: int | None = None
+    thread: int = 0
+    count: int = 1
+
+
+class OutputRow(msgspec.Struct, frozen=True, array_like=True):
+    """`NodeOutput` without what is measured during the pass; `hooks` are location ids."""
+
+    index: int
+    shape: list[int]
+    dtype: str
+    device: str = "cpu"
+    value: StatsRow | None = None
+    name: str | None = None
+    retains_grad: bool = False
+    hooks: list[int] = []
+
+
+class SavedRow(msgspec.Struct, frozen=True, array_like=True):
+    """`SavedTensor`, field by field."""
+
+    name: str
+    shape: list[int] | None
+    dtype: str | None
+    bytes: int
+    device: str = "cpu"
+    shared: bool = False
+    leaf: int | None = None
+    packed: bool = False
+    value: Any = None
+
+
+class NodeRow(msgspec.Struct, frozen=True, array_like=True):
+    """`Node` without what is measured during the pass."""
+
+    id: int
+    type: str
+    op: str
+    name: str | None = None
+    module: str | None = None
+    module_type: str | None = None
+    call: str | None = None
+    location: int | None = None
+    leaf: int | None = None
+    outputs: list[OutputRow] = []
+    saved: list[SavedRow] = []
+    is_custom: bool = False
+    backward_location: int | None = None
+    arguments: list[tuple[str, str]] = []
+
+
+class NodesRecord(Record, frozen=True, tag="nodes"):
+    """Some nodes of a pass, ids ascending over its records."""
+
+    index: int
+    rows: list[NodeRow]
+
+
+class EdgeRow(msgspec.Struct, frozen=True, array_like=True):
+    """`Edge` without what is measured during the pass."""
+
+    source: int
+    target: int
+    slot: int
+    output: int = 0
+    input: str | None = None
+
+
+class EdgesRecord(Record, frozen=True, tag="edges"):
+    """Some edges of a pass; edges are numbered over its records."""
+
+    index: int
+    rows: list[EdgeRow]
+
+
+class StatsRecord(Record, frozen=True, tag="stats"):
+    """Statistics of a pass, numbered over its records; flow and accumulations refer to them."""
+
+    index: int
+    rows: list[StatsRow]
+
+
+class FlowRecord(Record, frozen=True, tag="flow"):
+    """What moved: `order` lists node ids as the engine ran them; `received` and `arrived` rows are (node, output, stats), `sent` rows (edge, stats)."""
+
+    index: int
+    order: list[int] = []
+    received: list[tuple[int, int, int]] = []
+    arrived: list[tuple[int, int, int]] = []
+    sent: list[tuple[int, int]] = []
+
+
+class AccumulationRow(msgspec.Struct, frozen=True, array_like=True):
+    """`Accumulation`; the numbers are statistics of the pass."""
+
+    leaf: int
+    before: int | None
+    contribution: int | None
+    after: int | None
+    effect: str
+
+
+class AccumulationsRecord(Record, frozen=True, tag="accumulations"):
+    """What the pass did to leaves."""
+
+    index: int
+    rows: list[AccumulationRow]
+
+
+class PassEndRecord(Record, frozen=True, tag="pass_end"):
+    """The pass is over. A full pass without one was cut short. `error` is (type, message)."""
+
+    index: int
+    error: tuple[str, str] | None = None
+    error_node: int | None = None
+
+
+class EventRecord(Record, frozen=True, tag="event"):
+    """`Event`; its order is that of the lines."""
+
+    kind: str
+    pass_index: int
+    leaves: list[int] = []
+    location: int | None = None
+    set_to_none: bool | None = None
+    optimizer: int | None = None
+    call: str = ""
+    count: int = 1
+
+
+class ObservationRecord(Record, frozen=True, tag="observation"):
+    """`Observation`; a later line of the same kind replaces an earlier one."""
+
+    kind: str
+    count: int
+    location: int | None = None
+    text: str = ""
+
+
+class ErrorRecord(Record, frozen=True, tag="error"):
+    """The exception that is ending the program; `frames` are location ids, outermost first."""
+
+    type: str
+    message: str
+    frames: list[int] = []
+
+
+class NoteRecord(Record, frozen=True, tag="note"):
+    """A sentence for the reader of the recording: what the recorder left out, or why it switched itself off."""
+
+    text: str
+
+
+class StatusRecord(Record, frozen=True, tag="status"):
+    """Written by the parent when the program has ended."""
+
+    status: int
+    process: int = 0
+
+
+class ProcessRecord(Record, frozen=True, tag="process"):
+    """In a merged file: the lines that follow, up to the next of these, come from this process."""
+
+    process: int
+    pid: int
+    rank: int | None = None
+
+
+AnyRecord = (
+    HeaderRecord
+    | LocationRecord
+    | LeafRecord
+    | OptimizerRecord
+    | PassRecord
+    | NodesRecord
+    | EdgesRecord
+    | StatsRecord
+    | FlowRecord
+    | AccumulationsRecord
+    | PassEndRecord
+    | EventRecord
+    | ObservationRecord
+    | ErrorRecord
+    | NoteRecord
+    | StatusRecord
+    | ProcessRecord
+)
