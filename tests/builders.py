@@ -58,12 +58,16 @@ class Story:
         self.run = run_
         self.leaves = tuple(
             Leaf(
-                leaf_id, name, kind, value.shape, "float32",
+                leaf_id,
+                name,
+                kind,
+                value.shape,
+                "float32",
                 optimizers=(optimizer.id,) if optimizer else (),
                 value=value.nested() if len(value.flat) <= 16 else None,
             )
             for leaf_id, (name, value) in tape.leaves.items()
-        )  # fmt: skip
+        )
         self.optimizers = (optimizer,) if optimizer else ()
         self.passes: list[BackwardPass] = []
         self.events: list[Event] = []
@@ -83,7 +87,10 @@ class Story:
                 location=location,
                 roots=tuple(
                     Root(
-                        node, graph.nodes[node].name, stats(root.value), output,
+                        node,
+                        graph.nodes[node].name,
+                        stats(root.value),
+                        output,
                         stats(Value(root.value.shape, (1.0,) * len(root.value.flat))),
                     )
                     for root, (node, output) in zip(roots, places, strict=True)
@@ -94,7 +101,7 @@ class Story:
                 graph=graph,
                 accumulations=self._accumulate(contributions),
             )
-        )  # fmt: skip
+        )
         self.passes[-1] = replace(self.passes[-1], **fields)  # type: ignore[arg-type]
         self.event("backward", tuple(sorted(contributions)), location, call=self.passes[-1].call)
         return graph
@@ -157,13 +164,20 @@ def chain(n: int) -> Graph:
     tape = Tape()
     value = tape.leaf("x", scalar(1))
     for i in range(n):
-        value = tape.unary("NegBackward0", "neg", value, lambda x: -x, lambda _: -1.0, location=at(3, "    x = -x", "-x"),
-                           name="x" if i == n - 1 else None)  # fmt: skip
+        value = tape.unary(
+            "NegBackward0",
+            "neg",
+            value,
+            lambda x: -x,
+            lambda _: -1.0,
+            location=at(3, "    x = -x", "-x"),
+            name="x" if i == n - 1 else None,
+        )
     return tape.backward(value)[0]
 
 
 def diamond() -> Graph:
-    """`h` feeds `a` and `b` that meet again: gradients add up at `h` (2h·3 + 3·h² = 6 + 3·1·... at h=1: 3·2 + 3 = 9)."""
+    """`h` feeds `a` = h² and `b` = 3h, whose gradients add up again at `h`: 2h·3 + 3 = 9 at h = 1."""
     tape = Tape()
     x = tape.leaf("x", scalar(0.5))
     two = tape.constant(scalar(2))
@@ -287,8 +301,17 @@ def trace_of(graph: Graph, root: int = 0) -> Trace:
     )
     top = graph.nodes[root]
     location = at(31, "loss.backward()")
-    one = BackwardPass(1, "Tensor.backward", location, (Root(root, top.name, top.value, 0, top.received),), False, False, "full",
-                       graph=graph, accumulations=rows)  # fmt: skip
+    one = BackwardPass(
+        1,
+        "Tensor.backward",
+        location,
+        (Root(root, top.name, top.value, 0, top.received),),
+        False,
+        False,
+        "full",
+        graph=graph,
+        accumulations=rows,
+    )
     event = Event(0, "backward", 1, tuple(leaf.id for leaf in leaves), location, call="Tensor.backward")
     return Trace(run(), leaves, (), (one,), (event,))
 
@@ -336,7 +359,7 @@ def failed_trace() -> Trace:
 
 
 def multi_root_trace() -> Trace:
-    """`torch.autograd.backward([a, b])`: `a` and `b` share `x`; `b` is an output of an unbind with an unused sibling."""
+    """`torch.autograd.backward([a, b])`: `a` and `b` share `x`; `a` uses one of two outputs."""
     tape = Tape()
     x = tape.leaf("x", tensor([[1, 2], [3, 4]]))
     top, _ = tape.unbind(x, call="Tensor.unbind", location=at(2, "top, bottom = x.unbind()", "x.unbind()"))
@@ -366,10 +389,25 @@ def non_finite_trace() -> Trace:
     nan, inf = float("nan"), float("inf")
     tape = Tape()
     x = tape.leaf("x", tensor([0, 4]))
-    squared = tape.op("PowBackward0", "pow", [(x, "self")], [tensor([0, 16])], lambda _: [tensor([nan, 1])], saved=[("self", x)],
-                      location=at(2, "y = (x ** 2).sqrt()", "x ** 2"), arguments=(("exponent", "2"),))[0]  # fmt: skip
-    y = tape.op("SqrtBackward0", "sqrt", [(squared, "self")], [tensor([0, 4])], lambda _: [tensor([inf, 0.125])], name="y",
-                location=at(2, "y = (x ** 2).sqrt()", "(x ** 2).sqrt()"))[0]  # fmt: skip
+    squared = tape.op(
+        "PowBackward0",
+        "pow",
+        [(x, "self")],
+        [tensor([0, 16])],
+        lambda _: [tensor([nan, 1])],
+        saved=[("self", x)],
+        location=at(2, "y = (x ** 2).sqrt()", "x ** 2"),
+        arguments=(("exponent", "2"),),
+    )[0]
+    y = tape.op(
+        "SqrtBackward0",
+        "sqrt",
+        [(squared, "self")],
+        [tensor([0, 4])],
+        lambda _: [tensor([inf, 0.125])],
+        name="y",
+        location=at(2, "y = (x ** 2).sqrt()", "(x ** 2).sqrt()"),
+    )[0]
     loss = tape.sum(y, name="loss", location=at(3, "loss = y.sum()", "y.sum()"))
     story = Story(tape, run(), kind="tensor")
     story.backward(tape, loss, location=at(4, "loss.backward()"))
@@ -400,18 +438,36 @@ def hostile_trace(texts: Sequence[str] = HOSTILE) -> Trace:
         leaf = tape.leaf(text, scalar(2))
         tape.inside(text, text)
         value = tape.op(
-            text or "MulBackward0", text or "mul", [(value, text), (leaf, "other")], [scalar(3)], lambda g: [g[0], g[0]],
-            saved=[(text, leaf)], name=text, call=text, location=place, arguments=((text, text),),
-        )[0]  # fmt: skip
+            text or "MulBackward0",
+            text or "mul",
+            [(value, text), (leaf, "other")],
+            [scalar(3)],
+            lambda g: [g[0], g[0]],
+            saved=[(text, leaf)],
+            name=text,
+            call=text,
+            location=place,
+            arguments=((text, text),),
+        )[0]
     place = Location(texts[0], 1, 1, 1, 2, texts[0], "\n".join(texts))
     optimizer = OptimizerInfo(0, texts[0], texts[0], place, len(texts))
     everything = " ".join(texts)
     story = Story(
         tape,
-        run(everything, argv=tuple(texts), python=texts[0], torch=texts[0], device=texts[0], status=1, complete=False,
-            error=ProgramError(texts[0], everything, (place,)), expression=everything, notes=tuple(texts)),
+        run(
+            everything,
+            argv=tuple(texts),
+            python=texts[0],
+            torch=texts[0],
+            device=texts[0],
+            status=1,
+            complete=False,
+            error=ProgramError(texts[0], everything, (place,)),
+            expression=everything,
+            notes=tuple(texts),
+        ),
         optimizer=optimizer,
-    )  # fmt: skip
+    )
     story.zero_grad(place, call=everything)
     story.backward(tape, value, location=place, error=PassError(texts[0], everything, 0))
     story.event(texts[0], None, place, call=everything)

@@ -1,7 +1,8 @@
 """A very small reverse-mode autograd on Python floats, so that graphs built by hand carry true gradients.
 
 It mirrors what the recorder sees of torch: ids in breadth-first order of discovery from the root, edges by source and
-slot, one AccumulateGrad node per leaf, and the engine's order (latest forward op first, leaves as soon as they are ready).
+slot, one AccumulateGrad node per leaf, and the engine's order (latest forward op first, leaves as soon as they are
+ready).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import heapq
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from gradtrace.model import Edge, Graph, Location, Node, NodeOutput, SavedTensor, TensorStats
 
@@ -67,6 +69,11 @@ def stats(value: Value | float | None, dtype: str = "float32") -> TensorStats | 
     if value is None:
         return None
     value = value if isinstance(value, Value) else scalar(value)
+    # Equal floats measure alike, but for zeros, whose sign would be that of the first one measured.
+    return _measured(value, dtype) if 0.0 in value.flat else _remembered(value, dtype)
+
+
+def _measured(value: Value, dtype: str) -> TensorStats:
     flat, has_nan = value.flat, any(map(math.isnan, value.flat))
     return TensorStats(
         shape=value.shape,
@@ -82,6 +89,8 @@ def stats(value: Value | float | None, dtype: str = "float32") -> TensorStats | 
         value=value.nested() if len(flat) <= LARGEST_SHOWN else None,
     )
 
+
+_remembered = lru_cache(maxsize=64)(_measured)
 
 Grads = Sequence[Value | None]
 Vjp = Callable[[Grads], list[Value | None]]
@@ -164,10 +173,14 @@ class Tape:
 
     def mul(self, a: Ref, b: Ref, **fields: object) -> Ref:
         return self.op(
-            "MulBackward0", "mul", [(a, "self"), (b, "other")], [a.value * b.value],
+            "MulBackward0",
+            "mul",
+            [(a, "self"), (b, "other")],
+            [a.value * b.value],
             lambda g: [g[0] * b.value, g[0] * a.value],  # type: ignore[operator]
-            saved=[("self", a), ("other", b)], **fields,
-        )[0]  # fmt: skip
+            saved=[("self", a), ("other", b)],
+            **fields,
+        )[0]
 
     def add(self, a: Ref, b: Ref, **fields: object) -> Ref:
         return self.op(
@@ -178,23 +191,46 @@ class Tape:
         result = a.value.map(lambda x: max(x, 0.0))
         keep = result.map(lambda x: float(x > 0))
         return self.op(
-            "ReluBackward0", "relu", [(a, "self")], [result], lambda g: [g[0] * keep],  # type: ignore[operator]
-            saved=[("result", Ref(None, result))], **fields,
-        )[0]  # fmt: skip
+            "ReluBackward0",
+            "relu",
+            [(a, "self")],
+            [result],
+            lambda g: [g[0] * keep],  # type: ignore[operator]
+            saved=[("result", Ref(None, result))],
+            **fields,
+        )[0]
 
     def sum(self, a: Ref, **fields: object) -> Ref:
         shape = a.value.shape
         return self.op(
-            "SumBackward0", "sum", [(a, "self")], [scalar(sum(a.value.flat))],
-            lambda g: [Value(shape, g[0].flat * len(a.value.flat))], **fields,  # type: ignore[union-attr]
-        )[0]  # fmt: skip
+            "SumBackward0",
+            "sum",
+            [(a, "self")],
+            [scalar(sum(a.value.flat))],
+            lambda g: [Value(shape, g[0].flat * len(a.value.flat))],
+            **fields,  # type: ignore[union-attr]
+        )[0]
 
-    def unary(self, type_: str, op: str, a: Ref, forward: Callable[[float], float],
-              derivative: Callable[[float], float], **fields: object) -> Ref:  # fmt: skip
+    def unary(
+        self,
+        type_: str,
+        op: str,
+        a: Ref,
+        forward: Callable[[float], float],
+        derivative: Callable[[float], float],
+        **fields: object,
+    ) -> Ref:
         """An elementwise op given by a function and its derivative."""
         slope = a.value.map(derivative)
-        return self.op(type_, op, [(a, "self")], [a.value.map(forward)], lambda g: [g[0] * slope],  # type: ignore[operator]
-                       saved=[("self", a)], **fields)[0]  # fmt: skip
+        return self.op(
+            type_,
+            op,
+            [(a, "self")],
+            [a.value.map(forward)],
+            lambda g: [g[0] * slope],  # type: ignore[operator]
+            saved=[("self", a)],
+            **fields,
+        )[0]
 
     def unbind(self, a: Ref, **fields: object) -> list[Ref]:
         """One output a row."""
@@ -203,9 +239,13 @@ class Tape:
         rows = [Value(shape, a.value.flat[i * size : (i + 1) * size]) for i in range(n_rows)]
         zero = Value(shape, (0.0,) * size)
         return self.op(
-            "UnbindBackward0", "unbind", [(a, "self")], rows,
-            lambda g: [Value(a.value.shape, tuple(x for row in g for x in (row or zero).flat))], **fields,
-        )  # fmt: skip
+            "UnbindBackward0",
+            "unbind",
+            [(a, "self")],
+            rows,
+            lambda g: [Value(a.value.shape, tuple(x for row in g for x in (row or zero).flat))],
+            **fields,
+        )
 
     def linear(self, x: Ref, weight: Ref, bias: Ref, **fields: object) -> Ref:
         """`x @ weight.T + bias`, as torch builds it: a transposition and an addmm in which the bias is broadcast."""
@@ -229,9 +269,14 @@ class Tape:
             return [to_bias, to_x, matmul(transposed(x.value), grad)]
 
         return self.op(
-            "AddmmBackward0", "addmm", [(bias, "self"), (x, "mat1"), (turned, "mat2")], [result], vjp,
-            saved=[("mat1", x), ("mat2", turned)], **fields,
-        )[0]  # fmt: skip
+            "AddmmBackward0",
+            "addmm",
+            [(bias, "self"), (x, "mat1"), (turned, "mat2")],
+            [result],
+            vjp,
+            saved=[("mat1", x), ("mat2", turned)],
+            **fields,
+        )[0]
 
     def backward(self, *roots: Ref) -> tuple[Graph, list[tuple[int, int]], dict[int, Value]]:
         """The graph behind the roots, (node, output) of each root, and what each leaf receives."""
@@ -330,9 +375,22 @@ def _finished(op: Op, node_id: int, arrived: Grads, worked_with: Grads | None, o
     )
     n = op.node
     return Node(
-        node_id, n.type, n.op, n.name, n.module, n.module_type, n.call, n.location, n.leaf, outputs, n.saved, order,
-        n.is_custom, n.backward_location, n.arguments,
-    )  # fmt: skip
+        node_id,
+        n.type,
+        n.op,
+        n.name,
+        n.module,
+        n.module_type,
+        n.call,
+        n.location,
+        n.leaf,
+        outputs,
+        n.saved,
+        order,
+        n.is_custom,
+        n.backward_location,
+        n.arguments,
+    )
 
 
 def transposed(m: Value) -> Value:
