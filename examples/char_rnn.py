@@ -11,6 +11,8 @@ Try
     gradtrace render examples/char_rnn.py --passes 1 --depth 1
 """
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -30,6 +32,7 @@ class CharRNN(nn.Module):
         self.readout = nn.Linear(n_hidden, n_characters)
 
     def forward(self, character: torch.Tensor, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read one character; give the scores of the next one and the new hidden state."""
         hidden = torch.tanh(self.embedding(character) + self.recurrence(hidden))
         return self.readout(hidden), hidden
 
@@ -59,7 +62,7 @@ for epoch in range(25):
         piece = codes[start : start + PIECE + 1]
         hidden = hidden.detach()
         loss = torch.zeros(())
-        for character, following in zip(piece[:-1], piece[1:], strict=True):
+        for character, following in pairwise(piece):
             scores, hidden = model(character.unsqueeze(0), hidden)
             loss = loss + F.cross_entropy(scores, following.unsqueeze(0))
         loss = loss / (len(piece) - 1)

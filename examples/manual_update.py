@@ -21,6 +21,7 @@ learning_rate = 0.5
 
 
 def mean_squared_error() -> torch.Tensor:
+    """Measure how far the line is from the points."""
     prediction = slope * x + offset
     return ((prediction - target) ** 2).mean()
 

@@ -49,14 +49,17 @@ def play(state: int, action: int) -> Transition:
 
 
 def one_hot(states: list[int]) -> torch.Tensor:
+    """Code each state as a row with a single 1."""
     return F.one_hot(torch.tensor(states), SIZE * SIZE).float()
 
 
 def make_network() -> nn.Sequential:
+    """Map a coded state to the value of each move."""
     return nn.Sequential(nn.Linear(SIZE * SIZE, 32), nn.ReLU(), nn.Linear(32, len(MOVES)))
 
 
 def best_action(network: nn.Module, state: int) -> int:
+    """Choose the move that the network values most."""
     with torch.no_grad():
         return int(network(one_hot([state])).argmax(dim=1).item())
 
@@ -79,6 +82,7 @@ def learn(online: nn.Module, target: nn.Module, optimizer: torch.optim.Optimizer
 
 
 def main() -> None:
+    """Play, learn, and show the path that the trained player takes."""
     random.seed(0)
     torch.manual_seed(0)
     online, target = make_network(), make_network()

@@ -23,13 +23,14 @@ class TwoLayerNet(nn.Module):
         self.fc2 = nn.Linear(n_hidden, n_classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Turn inputs [n, n_inputs] into probabilities [n, n_classes]."""
         hidden = torch.sigmoid(self.fc1(x))
         scores = self.fc2(hidden)
         return torch.softmax(scores, dim=1)  # dim 1 holds the classes, dim 0 the samples
 
 
 def cross_entropy(probabilities: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean of -log p(right class)."""
+    """Average -log p(right class) over the samples."""
     chosen = probabilities.gather(1, labels.unsqueeze(1)).squeeze(1)
     return -chosen.log().mean()
 
