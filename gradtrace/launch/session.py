@@ -1,0 +1,83 @@
+"""The directory through which the launcher and the recorders below it talk."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gradtrace.launch.settings import VALUE_LIMIT, Settings
+from gradtrace.launch.target import Target
+
+_BOOTSTRAP = Path(__file__).parent / "bootstrap"
+
+
+class Session:
+    """A temporary directory for one run: `config.json` goes down; `started`, `*.stream` and `refused` come back.
+
+    A context manager; the directory is gone afterwards.
+    """
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="gradtrace-"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def configure(self, target: Target, settings: Settings) -> None:
+        """Writes what the recorders read when torch is imported."""
+        expression = target.expression
+        config: dict[str, object] = {
+            "target": target.text,
+            "argv": target.argv,
+            "passes": settings.passes,
+            "device": settings.device,
+            "seed": settings.seed,
+            "dtype": settings.dtype,
+            "stop_after": settings.stop_after,
+            "announce": settings.announce,
+            "roots": settings.roots,
+            "expression": expression.source if expression else None,
+            "value_limit": VALUE_LIMIT,
+            "level": settings.level,
+        }
+        if expression:
+            config["expression_spec"] = {
+                "bindings": [[item.name, item.source, item.is_leaf] for item in expression.bindings],
+                "grad_output": expression.grad_output,
+            }
+        (self.directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+    def environment(self) -> dict[str, str]:
+        """This process's environment, with what makes every Python below record."""
+        environment = dict(os.environ)
+        users = environment.get("PYTHONPATH")
+        inherited = [entry for entry in users.split(os.pathsep) if entry != str(_BOOTSTRAP)] if users else []
+        environment["PYTHONPATH"] = os.pathsep.join([str(_BOOTSTRAP), *inherited])
+        environment["GRADTRACE_SESSION"] = str(self.directory)
+        return environment
+
+    @property
+    def python_started(self) -> bool:
+        """Whether some Python below ran the bootstrap."""
+        return (self.directory / "started").exists()
+
+    @property
+    def torch_started(self) -> bool:
+        """Whether some recorder began a stream."""
+        return any(self.directory.glob("*.stream"))
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the run did not begin, in the child's words."""
+        try:
+            return (self.directory / "refused").read_text(encoding="utf-8", errors="replace").strip() or None
+        except FileNotFoundError:
+            return None

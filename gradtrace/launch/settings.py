@@ -1,0 +1,37 @@
+"""How a program is run and what is recorded of it."""
+
+from dataclasses import dataclass
+
+from gradtrace.launch.passes import Passes
+
+VALUE_LIMIT = 16
+"""Tensors up to this many elements are recorded with all their values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line asks of a run.
+
+    Attributes:
+        passes: which passes are recorded in full.
+        device: where the program creates tensors by default; None leaves it as it is.
+        stop_after: the program is ended after that many passes.
+        roots: names of the tensors to draw when the program never runs backward.
+        level: how much is measured: `structure`, `default` or `full`.
+        python: another interpreter than this one.
+        timeout: seconds after which the program is ended.
+        announce: the recorder may say on stderr that the asked-for passes are in.
+        divert_stdout: the program's stdout goes to stderr, because ours carries a document.
+    """
+
+    passes: Passes = ((1, 3),)
+    device: str | None = None
+    seed: int | None = None
+    dtype: str | None = None
+    stop_after: int | None = None
+    roots: tuple[str, ...] = ()
+    level: str = "default"
+    python: str | None = None
+    timeout: float | None = None
+    announce: bool = True
+    divert_stdout: bool = False

@@ -1,0 +1,162 @@
+"""What the command line asks to run."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from gradtrace.errors import TargetError, UsageError
+from gradtrace.launch.expression import Expression, parse_expression
+
+_HINT = "put the program's own options after --"
+
+
+class TargetKind(StrEnum):
+    """What a TARGET may be."""
+
+    SCRIPT = "script"
+    MODULE = "module"
+    CODE = "code"
+    DIRECTORY = "directory"
+    RECORDING = "recording"
+    EXPRESSION = "expression"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something to run, or a recording of it.
+
+    Attributes:
+        text: as the user named it: a path, `-m module`, `-c code`, an expression, or a command line.
+        words: what Python is given to run it (`train.py`; `-m`, `module`) or the whole command; none for an expression.
+        argv: the program's own words; for an expression the definitions of its names.
+        expression: the parsed expression, for one.
+    """
+
+    kind: TargetKind
+    text: str
+    words: tuple[str, ...] = ()
+    argv: tuple[str, ...] = ()
+    expression: Expression | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file of a script, a directory or a recording."""
+        return Path(self.text)
+
+    @property
+    def stem(self) -> str:
+        """A name for files about it: `train` for `train.py`, `-m train` and `torchrun train.py`."""
+        match self.kind:
+            case TargetKind.SCRIPT | TargetKind.RECORDING:
+                stem = self.path.stem
+            case TargetKind.DIRECTORY:
+                stem = self.path.resolve().name
+            case TargetKind.MODULE:
+                stem = self.words[1].rpartition(".")[2]
+            case TargetKind.COMMAND:
+                scripts = [word for word in self.words if word.endswith(".py")]
+                stem = Path((scripts or self.words)[0]).stem
+            case _:
+                stem = self.kind.value
+        return re.sub(r"[^\w.+-]", "_", stem) or self.kind.value
+
+
+def parse_target(
+    words: Sequence[str],
+    *,
+    module: str | None = None,
+    code: str | None = None,
+    program_argv: Sequence[str] | None = None,
+    grad_output: str | None = None,
+) -> Target:
+    """Says what is meant; looks at the file system, runs nothing.
+
+    Args:
+        words: TARGET and what follows it, without options.
+        module: the value of `-m`.
+        code: the value of `-c`.
+        program_argv: the words after `--`; None when there was no `--`.
+        grad_output: the expression that replaces the gradient 1 at the root of an expression.
+
+    Raises:
+        TargetError: if it cannot be found, read or run.
+        UsageError: if the words contradict one another.
+    """
+    target = _parse(words, module, code, tuple(program_argv or ()), grad_output)
+    if grad_output is not None and target.kind is not TargetKind.EXPRESSION:
+        raise UsageError(f"--grad-output is for expressions; {target.text} is a {target.kind.value}")
+    if program_argv and target.kind in (TargetKind.EXPRESSION, TargetKind.RECORDING):
+        raise UsageError(f"words after -- go to a program, and {target.text} is {_article(target.kind)}")
+    return target
+
+
+def _parse(
+    words: Sequence[str], module: str | None, code: str | None, argv: tuple[str, ...], grad_output: str | None
+) -> Target:
+    if module is not None or code is not None:
+        if module is not None and code is not None:
+            raise UsageError("-m and -c name two programs: give one")
+        if words:
+            raise UsageError(f"{words[0]!r} does not belong to {'-m' if code is None else '-c'}: {_HINT}")
+        if module is not None:
+            return Target(TargetKind.MODULE, f"-m {module}", ("-m", module), argv)
+        return Target(TargetKind.CODE, f"-c {code}", ("-c", code or ""), argv)
+    if not words:
+        if argv:
+            return Target(TargetKind.COMMAND, " ".join(argv), argv, argv[1:])
+        raise UsageError(
+            "nothing to run: give a script, -m MODULE, -c CODE, an expression, a recording, or a command after --"
+        )
+    first, rest = words[0], words[1:]
+    path = _existing_path(first)
+    if path is None and Path(first).suffix not in (".py", ".ipynb", ".gtrace"):
+        return Target(TargetKind.EXPRESSION, first, (), tuple(rest), parse_expression(first, rest, grad_output))
+    if path is None:
+        raise _missing(first)
+    if rest:
+        raise UsageError(f"{rest[0]!r} is one word too many after {first}: {_HINT}")
+    return _path_target(first, path, argv)
+
+
+def _existing_path(word: str) -> Path | None:
+    try:
+        return Path(word) if word and Path(word).exists() else None
+    except (OSError, ValueError):  # too long for a path, or a null character in it: then it is none
+        return None
+
+
+def _path_target(text: str, path: Path, argv: tuple[str, ...]) -> Target:
+    if path.is_dir():
+        if not (path / "__main__.py").exists():
+            raise TargetError(f"the directory {text} has no __main__.py, so python cannot run it: name a script in it")
+        return Target(TargetKind.DIRECTORY, text, (text,), argv)
+    if path.suffix == ".gtrace":
+        return Target(TargetKind.RECORDING, text)
+    if path.suffix == ".ipynb":
+        raise TargetError(
+            f"{text} is a notebook, and notebooks cannot be run yet: convert it with"
+            f" `jupyter nbconvert --to script {text}` and give the .py file that this makes"
+        )
+    # A name such as -x.py would be read as an option of python itself.
+    return Target(TargetKind.SCRIPT, text, (f"./{text}" if text.startswith("-") else text,), argv)
+
+
+def _missing(text: str) -> TargetError:
+    path = Path(text)
+    folder = path.parent
+    if not folder.is_dir():
+        return TargetError(f"there is no file {text}: there is no directory {folder}")
+    try:
+        names = sorted(entry.name for entry in folder.iterdir() if entry.suffix == path.suffix)
+    except OSError:
+        names = []
+    close = [str(folder / name) for name in difflib.get_close_matches(path.name, names, n=3)]
+    return TargetError(f"there is no file {text}" + (f"; did you mean {' or '.join(close)}?" if close else ""))
+
+
+def _article(kind: TargetKind) -> str:
+    return f"{'an' if kind is TargetKind.EXPRESSION else 'a'} {kind.value}"
