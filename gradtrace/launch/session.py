@@ -17,19 +17,26 @@ _BOOTSTRAP = Path(__file__).parent / "bootstrap"
 class Session:
     """A temporary directory for one run: `config.json` goes down; `started`, `*.stream` and `refused` come back.
 
-    A context manager; the directory is gone afterwards.
+    A context manager; the directory is gone afterwards, unless it is to be kept.
     """
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="gradtrace-"))
+        self._is_kept = False
 
     def __enter__(self) -> Self:
         return self
 
+    def keep(self) -> Path:
+        """Leaves the directory where it is; for when its streams could not be saved."""
+        self._is_kept = True
+        return self.directory
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if not self._is_kept:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def configure(self, target: Target, settings: Settings) -> None:
         """Writes what the recorders read when torch is imported."""

@@ -1,0 +1,100 @@
+"""`gradtrace doctor`."""
+
+import importlib.metadata
+import importlib.util
+import json
+import platform
+import shutil
+import subprocess
+import sys
+
+import click
+
+from gradtrace import __version__
+from gradtrace.cli.console import look_at
+
+_TIMEOUT = 60
+
+_ASK_TORCH = """
+import json, platform
+answer = {"python": platform.python_version()}
+try:
+    import torch
+except Exception as error:
+    answer["problem"] = f"{type(error).__name__}: {error}"
+else:
+    devices = ["cpu"]
+    for kind in ("cuda", "xpu", "mps"):
+        module = getattr(torch, kind, None)
+        if module is not None and module.is_available():
+            count = module.device_count()
+            devices += [f"{kind}:{i} ({getattr(module, 'get_device_name', lambda i: kind)(i)})" for i in range(count)]
+    answer.update(torch=torch.__version__, devices=devices)
+print(json.dumps(answer))
+"""
+
+
+@click.command("doctor")
+@click.option("--python", metavar="PATH", help="Ask another interpreter about torch.")
+def command(python: str | None) -> int:
+    """Say what is installed: python, torch, devices, graphviz, and what this terminal can show."""
+    rows = [
+        ("gradtrace", f"{__version__}, run by python {platform.python_version()}"),
+        *_torch(python or sys.executable),
+        ("graphviz", _graphviz()),
+        ("svg", "always (dot when it is there, else the built-in layout)"),
+        ("png", _png()),
+        ("pdf", "yes, by dot" if shutil.which("dot") else "no: it needs graphviz"),
+        ("terminal", _terminal()),
+    ]
+    for name, text in rows:
+        click.echo(f"{name:<10} {text}")
+    return 0
+
+
+def _torch(python: str) -> list[tuple[str, str]]:
+    """Asks in a process of its own: importing torch takes seconds, and may fail in ways that end a process."""
+    try:
+        asked = subprocess.run(  # noqa: S603  the interpreter that the user names
+            [python, "-c", _ASK_TORCH], capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
+        answer = json.loads(asked.stdout.rpartition("\n{")[2] if "\n{" in asked.stdout else asked.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        return [
+            ("python", f"{python}: gives no answer ({type(error).__name__})"),
+            ("torch", f"not known{_installed()}"),
+        ]
+    rows = [("python", f"{answer['python']} ({python})")]
+    if "problem" in answer:
+        return [*rows, ("torch", f"cannot be imported: {answer['problem']}")]
+    return [*rows, ("torch", answer["torch"]), ("devices", ", ".join(answer["devices"]))]
+
+
+def _installed() -> str:
+    try:
+        return f"; {importlib.metadata.version('torch')} is installed here"
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _graphviz() -> str:
+    dot = shutil.which("dot")
+    if dot is None:
+        return "no dot: pdf needs it (apt-get install graphviz, brew install graphviz); svg is drawn without"
+    try:
+        asked = subprocess.run([dot, "-V"], capture_output=True, text=True, timeout=_TIMEOUT, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{dot} does not work: {error}"
+    return f"{asked.stderr.strip().removeprefix('dot - ') or 'unknown version'} ({dot})"
+
+
+def _png() -> str:
+    ways = ["dot"] if shutil.which("dot") else []
+    ways += ["resvg"] if importlib.util.find_spec("resvg_py") else []
+    return f"yes, by {' and '.join(ways)}" if ways else "no: install graphviz, or pip install 'gradtrace[png]'"
+
+
+def _terminal() -> str:
+    console = look_at(sys.stdout)
+    where = f"{console.width} columns" if console.is_terminal else "stdout is no terminal"
+    return f"{where}, {'colours' if console.color else 'no colours'}, {'unicode' if console.unicode else 'ascii only'}"

@@ -1,0 +1,140 @@
+"""The `gradtrace` command: finds the subcommand, and turns every ending into one status and at most one message."""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from gradtrace import __version__
+from gradtrace.cli.messages import say_error
+from gradtrace.errors import GradtraceError
+
+COMMANDS = {
+    "explain": "gradtrace.cli.explain",
+    "render": "gradtrace.cli.render",
+    "record": "gradtrace.cli.record",
+    "doctor": "gradtrace.cli.doctor",
+}
+"""Name to module, in the order of the help."""
+
+USAGE_ERROR = 2
+INTERNAL_ERROR = 2
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS:
+            raise click.UsageError(
+                f"there is no command {args[0]!r}: the commands are {', '.join(COMMANDS)};"
+                " a target stands after one, as in: gradtrace explain TARGET",
+                ctx,
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="TARGET is a script, a directory with __main__.py, a .gtrace recording, -m MODULE, -c CODE,"
+    " or an expression: gradtrace explain 'w*w*y' w=0.5 y=2.0",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="gradtrace", message="%(prog)s %(version)s")
+@click.pass_context
+def gradtrace(context: click.Context) -> int:
+    """Show where every gradient of a PyTorch program comes from."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+    return USAGE_ERROR  # replaced by the command's own status
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit status; ends by the signal that ended the program, if one did.
+
+    Args:
+        arguments: the words after the command's name; None for this process's own.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Everything after the first -- belongs to the program, and click must not see it.
+    split = words.index("--") if "--" in words else None
+    own, program = (words, None) if split is None else (words[:split], words[split + 1 :])
+    status = _run(own, program)
+    _flush()
+    if status < 0:
+        _die_by(-status)
+    return status
+
+
+def _run(own: list[str], program: list[str] | None) -> int:  # noqa: PLR0911  one ending, one status
+    try:
+        outcome: Any = gradtrace.main(own, prog_name="gradtrace", standalone_mode=False, obj=program)
+    except click.exceptions.NoSuchOption as error:
+        return _usage(error, f"{_lower(error.format_message()).rstrip('.')}; put the program's own options after --")
+    except click.ClickException as error:
+        return _usage(error, _lower(error.format_message()))
+    except GradtraceError as error:
+        say_error(str(error))
+        return error.exit_status
+    except (KeyboardInterrupt, click.Abort):
+        return -signal.SIGINT
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        if os.environ.get("GRADTRACE_DEBUG"):
+            raise
+        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+        say_error(
+            f"{type(error).__name__}: {error} (please report; run with GRADTRACE_DEBUG=1 for the traceback){notes}",
+            kind="internal error",
+        )
+        return INTERNAL_ERROR
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _usage(error: click.ClickException, message: str) -> int:
+    context = getattr(error, "ctx", None)
+    hint = f"\ntry: {context.command_path} --help" if context else ""
+    say_error(message.rstrip(".") + hint)
+    return USAGE_ERROR
+
+
+def _lower(message: str) -> str:
+    """Click begins sentences with a capital; after `gradtrace: error:` they go on."""
+    return message[:1].lower() + message[1:]
+
+
+def _flush() -> None:
+    """Flushes now, so that a reader who has gone (`| head`) is no error when Python shuts down."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _die_by(number: int) -> None:
+    """Ends this process by the same signal as the program, so that whoever waits sees the same."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the program has left its own core
+    signal.signal(number, signal.SIG_DFL) if number not in (signal.SIGKILL, signal.SIGSTOP) else None
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)

@@ -1,0 +1,33 @@
+"""`gradtrace record`."""
+
+import click
+
+from gradtrace.cli.output import absolute, check_writable
+from gradtrace.cli.request import Request, takes_target
+from gradtrace.cli.traced import record
+from gradtrace.errors import UsageError
+from gradtrace.launch import Session, TargetKind
+
+
+@click.command("record")
+@takes_target
+@click.option("-o", "--output", metavar="FILE", help="The recording; default: the program's name with .gtrace.")
+def command(request: Request, output: str | None) -> int:
+    r"""Run a program and save a recording for later.
+
+    \b
+      gradtrace record train.py -- --epochs 2
+      gradtrace record -o run.gtrace -- torchrun --nproc-per-node 2 train.py
+    """
+    target = request.target
+    if target.kind is TargetKind.RECORDING:
+        raise UsageError(f"{target.text} is a recording already: gradtrace explain {target.text} shows it")
+    path = absolute(output or f"{target.stem}.gtrace")
+    check_writable(path)
+    with Session() as session:
+        ended = record(request, session, path)
+    if ended.nothing:
+        request.say(f"nothing recorded: {ended.nothing}")
+    else:
+        request.say(f"recorded: gradtrace explain {output or path.name} tells the story")
+    return ended.status

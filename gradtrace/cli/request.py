@@ -1,0 +1,110 @@
+"""The options that every command with a TARGET takes, and what they add up to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import wraps
+from typing import Any
+
+import click
+
+from gradtrace.cli.messages import say
+from gradtrace.errors import UsageError
+from gradtrace.launch import Settings, Target, TargetKind, parse_passes, parse_target
+
+_DTYPES = ("float16", "bfloat16", "float32", "float64")
+
+_LEVELS = ("structure", "default", "full")
+
+_OPTIONS = (
+    click.argument("words", nargs=-1, metavar="TARGET [NAME=VALUE]..."),
+    click.option("-m", "module", metavar="MODULE", help="Run a module, as python -m does."),
+    click.option("-c", "code", metavar="CODE", help="Run this code, as python -c does."),
+    click.option("--device", metavar="DEVICE", help="Where tensors are made by default: cpu, cuda, cuda:1, mps."),
+    click.option("--seed", type=int, metavar="N", help="Seed torch's random numbers."),
+    click.option("--dtype", type=click.Choice(_DTYPES), help="The default floating point type."),
+    click.option("--passes", default="1-3", show_default=True, help="Passes in full: 1-3, 100, 5-, all, last."),
+    click.option("--stop-after", type=click.IntRange(1), metavar="N", help="End the program after N passes."),
+    click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="End it after S seconds."),
+    click.option("--root", "roots", multiple=True, metavar="NAME", help="What to draw if backward never runs."),
+    click.option(
+        "--level", type=click.Choice(_LEVELS), default="default", show_default=True, help="How much to measure."
+    ),
+    click.option("--grad-output", metavar="EXPR", help="For expressions: the gradient to start with, instead of 1."),
+    click.option("--python", metavar="PATH", help="Run with another interpreter."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing of our own on stderr."),
+    click.option("-v", "--verbose", is_flag=True, help="Say more."),
+    click.option(
+        "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="When to use colours."
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for: the target, how to run it, and how to talk about it."""
+
+    target: Target
+    settings: Settings
+    quiet: bool
+    verbose: bool
+    color: str
+
+    def say(self, text: str) -> None:
+        """Writes one of our own lines to stderr, unless silenced."""
+        if not self.quiet:
+            say(text)
+
+    def with_stdout_diverted(self) -> "Request":
+        """The same, with the program's stdout going to stderr."""
+        return replace(self, settings=replace(self.settings, divert_stdout=True))
+
+
+def takes_target(command: Callable[..., int]) -> Callable[..., int]:
+    """Gives a command the shared options; it is called with a `Request` in their place."""
+
+    @wraps(command)
+    @click.pass_obj
+    def with_request(program_argv: list[str] | None, /, **values: Any) -> int:
+        shared = {name: values.pop(name) for name in _NAMES}
+        return command(_request(program_argv, **shared), **values)
+
+    decorated: Callable[..., int] = with_request
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+_NAMES = (
+    *("words", "module", "code", "device", "seed", "dtype", "passes", "stop_after", "timeout", "roots"),
+    *("level", "grad_output", "python", "quiet", "verbose", "color"),
+)
+
+
+def _request(
+    program_argv: list[str] | None,
+    *,
+    words: tuple[str, ...],
+    module: str | None,
+    code: str | None,
+    grad_output: str | None,
+    passes: str,
+    quiet: bool,
+    verbose: bool,
+    color: str,
+    **settings: Any,
+) -> Request:
+    target = parse_target(words, module=module, code=code, program_argv=program_argv, grad_output=grad_output)
+    asked = Settings(passes=parse_passes(passes), announce=not quiet, **settings)
+    if target.kind is TargetKind.RECORDING:
+        _refuse_settings(target, asked)
+    return Request(target, asked, quiet=quiet, verbose=verbose, color=color)
+
+
+def _refuse_settings(target: Target, asked: Settings) -> None:
+    default = Settings(announce=asked.announce)
+    for field in fields(Settings):
+        if getattr(asked, field.name) != getattr(default, field.name):
+            option = "--" + field.name.replace("roots", "root").replace("_", "-")
+            raise UsageError(
+                f"{option} says how to run a program, and {target.text} is a recording: nothing runs again"
+            )

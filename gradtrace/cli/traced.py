@@ -1,0 +1,106 @@
+"""What every command does with a target: run it or open its recording, and lose nothing whatever happens."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradtrace.cli.request import Request
+from gradtrace.errors import GradtraceError, RecordingError, RenderError, TargetError
+from gradtrace.launch import TIMED_OUT, Session, TargetKind, run
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A recording, and what it means for the command.
+
+    Attributes:
+        status: the command's, if nothing else fails: the program's own.
+        nothing: why the recording is empty; None when a recorder ran.
+    """
+
+    recording: Path
+    status: int
+    nothing: str | None = None
+
+
+def record(request: Request, session: Session, recording: Path) -> Traced:
+    """Runs the target and writes its recording.
+
+    Raises:
+        TargetError: if the run could not begin, in the child's words.
+    """
+    ending = run(request.target, request.settings, session, request.say)
+    if session.refusal is not None:
+        raise TargetError(session.refusal)
+    from gradtrace.recording import merge
+
+    try:
+        merge(session.directory, status=ending.status, target=recording)
+    except OSError as error:
+        raise RecordingError(f"cannot write {recording}: {error.strerror}; {_raw(session)}") from error
+    except Exception as error:
+        error.add_note(_raw(session))
+        raise
+    return Traced(recording, TIMED_OUT if ending.timed_out else ending.status, _nothing(request, session))
+
+
+@contextmanager
+def traced(request: Request, output: Path | None = None) -> Iterator[Traced]:
+    """Runs the target and yields its recording, which lives only inside the block.
+
+    When showing it fails, the recording is kept beside `output` or in the current directory, and the error says where.
+
+    Raises:
+        TargetError: if the run could not begin.
+        RenderError: if there is nothing to show, and the program itself did not fail.
+    """
+    if request.target.kind is TargetKind.RECORDING:
+        yield Traced(request.target.path, status=0)
+        return
+    with Session() as session:
+        ended = record(request, session, session.directory / "run.gtrace")
+        try:
+            yield ended
+        except (RenderError, RecordingError, OSError) as error:
+            if isinstance(error, BrokenPipeError) or ended.nothing:
+                raise
+            told = RenderError(f"{error}\n{_kept(ended.recording, request, output)}")
+            told.exit_status = ended.status or told.exit_status
+            raise told from error
+        except GradtraceError:
+            raise
+        except Exception as error:
+            error.add_note(_kept(ended.recording, request, output))
+            raise
+
+
+def _raw(session: Session) -> str:
+    return f"what was recorded lies unmerged in {session.keep()}"
+
+
+def _nothing(request: Request, session: Session) -> str | None:
+    if session.torch_started:
+        return None
+    if session.python_started:
+        return "the program never imported torch"
+    if request.target.kind is TargetKind.COMMAND:
+        return "the command started no python, or only isolated ones (python -I, -E or -S)"
+    return "python started without its environment or site module, so that nothing could be watched"
+
+
+def _kept(recording: Path, request: Request, output: Path | None) -> str:
+    """Copies the recording to where a person will find it, over nothing; says where."""
+    place = (output.parent / output.stem) if output else Path(request.target.stem)
+    for number in range(1, 1000):
+        kept = place.with_name(f"{place.name}{'' if number == 1 else f'-{number}'}.gtrace")
+        try:
+            with kept.open("xb") as copy, recording.open("rb") as original:
+                shutil.copyfileobj(original, copy)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            return f"the recording could not be kept either: {kept}: {error.strerror}"
+        return f"the recording is kept: {kept}; nothing need run again, give it as the TARGET"
+    return "the recording could not be kept: too many of its name lie there"

@@ -1,0 +1,95 @@
+"""The formats: what they are called, which files hold them, and which module draws them."""
+
+import importlib
+from dataclasses import dataclass, field, fields
+from pathlib import PurePath
+from typing import Any
+
+from gradtrace.errors import UsageError
+from gradtrace.model import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way to show a trace.
+
+    Attributes:
+        module: below `gradtrace.renderers`; imported when first used. It has `Options` and `render(trace, options)`.
+        preset: options that make this format of a module that draws several.
+        is_binary: not for a terminal.
+        is_machine_format: read by programs: nothing else may stand in the same stream, and colours never.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    module: str
+    preset: dict[str, Any] = field(default_factory=dict)
+    is_binary: bool = False
+    is_machine_format: bool = True
+
+    @property
+    def options(self) -> frozenset[str]:
+        """Names of the options that this format takes."""
+        return frozenset(item.name for item in fields(self._load().Options)) - self.preset.keys()
+
+    def render(self, trace: Trace, **options: Any) -> str | bytes:
+        """Draws the trace; every option must be in `options`.
+
+        Raises:
+            RenderError: if it cannot be drawn.
+        """
+        module = self._load()
+        drawn: str | bytes = module.render(trace, module.Options(**self.preset, **options))
+        return drawn
+
+    def _load(self) -> Any:
+        return importlib.import_module(f"gradtrace.renderers.{self.module}")
+
+
+FORMATS = (
+    Format("tree", (".txt",), "tree", is_machine_format=False),
+    Format("dot", (".dot", ".gv"), "dot"),
+    Format("svg", (".svg",), "pictures", {"format": "svg"}),
+    Format("png", (".png",), "pictures", {"format": "png"}, is_binary=True),
+    Format("pdf", (".pdf",), "pictures", {"format": "pdf"}, is_binary=True),
+    Format("mermaid", (".mmd", ".mermaid"), "mermaid"),
+    Format("html", (".html", ".htm"), "page"),
+    Format("json", (".json",), "json_document"),
+    Format("text", (), "explanation", is_machine_format=False),
+    Format("markdown", (".md",), "explanation", {"markdown": True}, is_machine_format=False),
+)
+
+PICTURES = ("tree", "dot", "svg", "png", "pdf", "mermaid", "html", "json")
+"""What `render` draws."""
+
+STORIES = ("text", "markdown", "json")
+"""What `explain` writes."""
+
+
+def find(name: str, among: tuple[str, ...]) -> Format:
+    """The format of this name.
+
+    Raises:
+        UsageError: with the list, if there is none.
+    """
+    for known in FORMATS:
+        if known.name == name and name in among:
+            return known
+    raise UsageError(f"there is no format {name!r} here: choose {', '.join(among)}")
+
+
+def for_file(path: PurePath, among: tuple[str, ...]) -> Format:
+    """The format that a file's suffix names.
+
+    Raises:
+        UsageError: with the list, if it names none.
+    """
+    known = [item for item in FORMATS if item.name in among]
+    for item in known:
+        if path.suffix.lower() in item.suffixes:
+            return item
+    suffixes = ", ".join(item.suffixes[0] for item in known if item.suffixes)
+    what = (
+        f"the suffix {path.suffix!r} names no format" if path.suffix else f"{path.name} has no suffix to name a format"
+    )
+    raise UsageError(f"{what}: use one of {suffixes}, or say which with --format ({', '.join(among)})")
