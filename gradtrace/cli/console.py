@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import TextIO
 
-_SAMPLE = "├─│└×∂·→…"  # noqa: RUF001
+_SAMPLE = "├─│└×∂·→…"
 """What the text renderers draw with."""
 
 

@@ -34,7 +34,7 @@ print(json.dumps(answer))
 """
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Say what is installed and what this terminal shows.")
 @click.option("--python", metavar="PATH", help="Ask another interpreter about torch.")
 def command(python: str | None) -> int:
     """Say what is installed: python, torch, devices, graphviz, and what this terminal can show."""

@@ -7,23 +7,23 @@ from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.show import show
 
 
-@click.command("explain")
-@takes_target
+@click.command("explain", short_help="Tell the story: what lands in each .grad, and why.")
 @click.option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
 @click.option("-f", "--format", "format_name", metavar="FORMAT", help="text, markdown or json.")
 @click.option(
     "--pass", "pass_index", type=click.IntRange(1), metavar="N", help="Which pass to tell; default: the first."
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
+@takes_target
 def command(
     request: Request, *, output: str | None, format_name: str | None, pass_index: int | None, ascii_only: bool
 ) -> int:
-    r"""Tell the story of a program's gradients: what lands in each .grad, and why.
+    """Tell the story of a program's gradients: what lands in each .grad, and why.
 
     \b
       gradtrace explain 'w*w*y' w=0.5 y=2.0
       gradtrace explain train.py -- --epochs 2
-    """
+    """  # noqa: D301  click wants a real backspace
     from gradtrace.renderers import registry
 
     place = Output.open(output, request.color)

@@ -9,16 +9,16 @@ from gradtrace.errors import UsageError
 from gradtrace.launch import Session, TargetKind
 
 
-@click.command("record")
-@takes_target
+@click.command("record", short_help="Run and save a recording for later.")
 @click.option("-o", "--output", metavar="FILE", help="The recording; default: the program's name with .gtrace.")
+@takes_target
 def command(request: Request, output: str | None) -> int:
-    r"""Run a program and save a recording for later.
+    """Run a program and save a recording for later.
 
     \b
       gradtrace record train.py -- --epochs 2
       gradtrace record -o run.gtrace -- torchrun --nproc-per-node 2 train.py
-    """
+    """  # noqa: D301  click wants a real backspace
     target = request.target
     if target.kind is TargetKind.RECORDING:
         raise UsageError(f"{target.text} is a recording already: gradtrace explain {target.text} shows it")

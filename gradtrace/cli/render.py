@@ -8,12 +8,12 @@ from gradtrace.cli.show import show
 from gradtrace.errors import UsageError
 
 
-@click.command("render")
-@takes_target
-@click.option("-o", "--output", metavar="FILE", help="Where to; its suffix names the format; - is stdout.")
-@click.option(
-    "-f", "--format", "format_name", metavar="FORMAT", help="tree, dot, svg, png, pdf, mermaid, html or json."
-)
+_ENGINES = click.Choice(["auto", "dot", "builtin"])
+
+
+@click.command("render", short_help="Draw it: tree, DOT, SVG, PNG, PDF, Mermaid, HTML, JSON.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE, in the format of its suffix; -: stdout.")
+@click.option("-f", "--format", "format_name", metavar="FORMAT", help="tree, dot, svg, png, pdf, mermaid, html, json.")
 @click.option(
     "--pass", "pass_index", type=click.IntRange(1), metavar="N", help="Which pass to draw; default: the first."
 )
@@ -21,8 +21,9 @@ from gradtrace.errors import UsageError
 @click.option("--no-fold", is_flag=True, help="Draw every node, however many.")
 @click.option("--max-lines", type=click.IntRange(1), metavar="N", help="For the tree: stop after N lines.")
 @click.option("--focus", metavar="NAME", help="Draw only what leads to this name.")
-@click.option("--engine", type=click.Choice(["auto", "dot", "builtin"]), help="For pictures: what lays them out.")
+@click.option("--engine", type=_ENGINES, metavar="ENGINE", help="For pictures: auto, dot or builtin.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="For the tree: no characters beyond ASCII.")
+@takes_target
 def command(
     request: Request,
     *,
@@ -36,14 +37,14 @@ def command(
     engine: str | None,
     ascii_only: bool,
 ) -> int:
-    r"""Draw a program's backward graph with its gradients.
+    """Draw a program's backward graph with its gradients.
 
     Without -o: a tree in a terminal, DOT in a pipe or a file.
 
     \b
       gradtrace render train.py -o net.svg
       gradtrace render train.py | dot -Tsvg > net.svg
-    """
+    """  # noqa: D301  click wants a real backspace
     from gradtrace.renderers import registry
 
     place = Output.open(output, request.color)

@@ -11,31 +11,33 @@ from gradtrace.cli.messages import say
 from gradtrace.errors import UsageError
 from gradtrace.launch import Settings, Target, TargetKind, parse_passes, parse_target
 
-_DTYPES = ("float16", "bfloat16", "float32", "float64")
+_SECONDS = click.FloatRange(0, min_open=True)
 
-_LEVELS = ("structure", "default", "full")
+_DTYPES = click.Choice(["float16", "bfloat16", "float32", "float64"])
+
+_LEVELS = click.Choice(["structure", "default", "full"])
+
+_COLORS = click.Choice(["auto", "always", "never"])
 
 _OPTIONS = (
-    click.argument("words", nargs=-1, metavar="TARGET [NAME=VALUE]..."),
+    click.argument("words", nargs=-1, metavar="TARGET [NAME=VALUE]... [-- ARGUMENT...]"),
     click.option("-m", "module", metavar="MODULE", help="Run a module, as python -m does."),
     click.option("-c", "code", metavar="CODE", help="Run this code, as python -c does."),
-    click.option("--device", metavar="DEVICE", help="Where tensors are made by default: cpu, cuda, cuda:1, mps."),
+    click.option("--device", metavar="DEVICE", help="Make tensors on: cpu, cuda, cuda:1, mps."),
     click.option("--seed", type=int, metavar="N", help="Seed torch's random numbers."),
-    click.option("--dtype", type=click.Choice(_DTYPES), help="The default floating point type."),
-    click.option("--passes", default="1-3", show_default=True, help="Passes in full: 1-3, 100, 5-, all, last."),
+    click.option("--dtype", type=_DTYPES, metavar="DTYPE", help="Default floating point type: float32, float64."),
+    click.option("--passes", default="1-3", metavar="N-M", help="Record in full: 1-3 (default), 100, 5-, all, last."),
     click.option("--stop-after", type=click.IntRange(1), metavar="N", help="End the program after N passes."),
-    click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="End it after S seconds."),
-    click.option("--root", "roots", multiple=True, metavar="NAME", help="What to draw if backward never runs."),
+    click.option("--timeout", type=_SECONDS, metavar="S", help="End the program after S seconds."),
+    click.option("--root", "roots", multiple=True, metavar="NAME", help="Draw this if backward never runs."),
     click.option(
-        "--level", type=click.Choice(_LEVELS), default="default", show_default=True, help="How much to measure."
+        "--level", type=_LEVELS, default="default", metavar="LEVEL", help="Measure: structure, default, full."
     ),
-    click.option("--grad-output", metavar="EXPR", help="For expressions: the gradient to start with, instead of 1."),
+    click.option("--grad-output", metavar="EXPR", help="For expressions: start with this gradient, not 1."),
     click.option("--python", metavar="PATH", help="Run with another interpreter."),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing of our own on stderr."),
     click.option("-v", "--verbose", is_flag=True, help="Say more."),
-    click.option(
-        "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="When to use colours."
-    ),
+    click.option("--color", type=_COLORS, default="auto", metavar="WHEN", help="Colours: auto, always or never."),
 )
 
 
