@@ -1,0 +1,59 @@
+"""What the recorder was asked to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The options of a run, as the launcher wrote them into `config.json`.
+
+    Attributes:
+        session: folder into which streams are written.
+        passes: which passes are recorded in full: ranges of (first, last or None), `last`, or None for all.
+        value_limit: tensors of at most this many elements are recorded with all their values.
+        level: `structure` (no measurements), `default` (values of small tensors, norms of the others), `full` (all statistics).
+        announce: say on stderr when the asked-for passes are in.
+        roots: names of the tensors to draw when the program never runs backward.
+    """
+
+    session: Path
+    target: str = ""
+    argv: tuple[str, ...] = ()
+    passes: tuple[tuple[int, int | None], ...] | str | None = ((1, 3),)
+    device: str | None = None
+    seed: int | None = None
+    dtype: str | None = None
+    stop_after: int | None = None
+    announce: bool = False
+    roots: tuple[str, ...] = ()
+    expression: str | None = None
+    value_limit: int = 16
+    level: str = "default"
+
+    @classmethod
+    def read(cls, session: Path) -> Config:
+        """Read `session/config.json`; keys that this version does not know are ignored."""
+        given: dict[str, Any] = json.loads((session / "config.json").read_text(encoding="utf-8"))
+        known = {key: given[key] for key in cls.__dataclass_fields__ if key in given and key != "session"}
+        for key in ("argv", "roots"):
+            known[key] = tuple(known.get(key) or ())
+        if isinstance(known.get("passes"), list):
+            known["passes"] = tuple((first, last) for first, last in known["passes"])
+        return cls(session=session, **known)
+
+    def wants(self, index: int) -> bool:
+        """Whether the pass with this number, counted from 1, is to be recorded in full."""
+        if self.passes is None or self.passes == "last":
+            return True
+        return any(first <= index and (last is None or index <= last) for first, last in self.passes)  # type: ignore[misc]
+
+    def wants_after(self, index: int) -> bool:
+        """Whether any pass after this one is asked for."""
+        if self.passes is None or self.passes == "last":
+            return True
+        return any(last is None or last > index for _, last in self.passes)  # type: ignore[misc]

@@ -1,0 +1,259 @@
+"""Watches the forward computation: which source line, in which module, made which nodes.
+
+Each node has a sequence number, counted per thread. A mode that sees every call of torch from Python notes the number before and after the
+call: the nodes made in that half-open interval belong to the call. One table a thread; `find` turns a node's number back into its place.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from gradtrace.recorder import torch_facts
+from gradtrace.recorder.invisible import hide, impersonator, skipped_by_warnings
+from gradtrace.recorder.sites import ModuleTable, Place, is_internal, local, running_module
+
+if TYPE_CHECKING:
+    import types
+
+    from gradtrace.recorder.grad_watch import GradWatch
+
+_MAX_INTERVALS = 2_000_000
+_MAX_VALUES = 200_000
+_MAX_KEPT = 20_000
+_MAX_RESULTS = 8
+
+_sequence_number = torch_facts.sequence_number
+_is_compiling = torch_facts.is_compiling
+_plain = torch_facts.PLAIN_TYPES
+_disabled = torch._C._disabled_torch_function_impl
+
+
+class Origin:
+    """Where nodes come from: a place in the source and a module number (-1: none)."""
+
+    __slots__ = ("is_direct", "module", "place")
+
+    def __init__(self, place: Place | None, module: int, is_direct: bool) -> None:
+        self.place = place
+        self.module = module
+        self.is_direct = is_direct
+        """Called from the user's own line, not from within torch."""
+
+
+class ForwardTable:
+    """The intervals of one thread, in ascending order, and the origin of each."""
+
+    def __init__(self, value_limit: int) -> None:
+        self.starts = array("q")
+        self.ends = array("q")
+        self.origin_numbers = array("l")
+        self.origins: list[Origin] = []
+        self._by_key: dict[tuple[int, int, int, int], int] = {}
+        self._calls: dict[tuple[int, int], tuple[Callable[[Any, Any, Any], Any], types.CodeType]] = {}
+        self.value_limit = value_limit
+        self.values: dict[tuple[int, int], tuple[list[int], str, Any]] = {}
+        """Values of small results: (sequence number of the node, output) to shape, dtype and nested lists."""
+        self.retained: set[tuple[int, int]] = set()
+        """Outputs for which the user called `retain_grad()`."""
+        self.hooked: dict[tuple[int, int], tuple[weakref.ref[Any], list[Place]]] = {}
+        """Outputs with tensor hooks: the dictionary which torch runs, and where the hooks were registered."""
+
+    def add(self, start: int, end: int, origin: int) -> None:
+        """Note that the nodes start <= number < end come from this origin."""
+        if len(self.starts) >= _MAX_INTERVALS:
+            keep = _MAX_INTERVALS // 2
+            del self.starts[:-keep], self.ends[:-keep], self.origin_numbers[:-keep]
+        self.starts.append(start)
+        self.ends.append(end)
+        self.origin_numbers.append(origin)
+
+    def find(self, number: int) -> int:
+        """The position of the interval that holds this sequence number, or -1."""
+        position = bisect_right(self.starts, number) - 1
+        return position if position >= 0 and number < self.ends[position] else -1
+
+    def origin_number(self, origin: Origin, key: tuple[int, int, int, int]) -> int:
+        """Intern an origin."""
+        number = self._by_key.get(key)
+        if number is None:
+            if len(self.origins) > _MAX_INTERVALS:
+                return 0
+            self.origins.append(origin)
+            number = self._by_key[key] = len(self.origins) - 1
+        return number
+
+    def origin_at(self, frame: types.FrameType, call: str, modules: ModuleTable) -> int:
+        """The origin of a call that is being made from this frame."""
+        code = frame.f_code
+        instruction = frame.f_lasti
+        direct = not is_internal(code)
+        outer: types.FrameType | None = frame
+        module = None
+        if not direct:
+            outer = frame.f_back
+            last = frame
+            while outer is not None and is_internal(outer.f_code):
+                last = outer
+                outer = outer.f_back
+            module = running_module(frame)
+            if outer is not None:
+                code, instruction = outer.f_code, outer.f_lasti
+            if last.f_code is not torch_facts.CALL_IMPL and not last.f_code.co_name.startswith("_"):
+                call = last.f_code.co_name
+        else:
+            module = running_module(frame.f_back)
+        number = -1 if module is None else modules.number(module, frame)
+        key = (id(code), instruction, number, direct)
+        known = self._by_key.get(key)
+        if known is not None:
+            return known
+        place = None if outer is None else Place(code, instruction, call)
+        return self.origin_number(Origin(place, number, direct), key)
+
+    def caller(self, frame: types.FrameType) -> Callable[[Any, Any, Any], Any]:
+        """The function that makes the call in the name of this frame."""
+        key = (id(frame.f_code), frame.f_lasti)
+        known = self._calls.get(key)
+        if known is None:
+            if len(self._calls) > _MAX_VALUES:
+                self._calls.clear()
+            known = self._calls[key] = (impersonator(frame), frame.f_code)
+        return known[0]
+
+    def note_result(self, result: Any) -> None:
+        """Keep the values of a small result for its node."""
+        if type(result) in _plain:
+            self._note_value(result)
+        elif isinstance(result, tuple | list) and len(result) <= _MAX_RESULTS:
+            for one in result:
+                if type(one) in _plain:
+                    self._note_value(one)
+
+    def _note_value(self, tensor: torch.Tensor) -> None:
+        if tensor.numel() > self.value_limit or tensor.device.type != "cpu" or tensor.layout is not torch.strided:
+            return
+        node = tensor.grad_fn
+        if node is None or torch_facts.functorch_is_active():
+            return
+        if len(self.values) > _MAX_VALUES:
+            self.values.clear()
+        value = tensor.detach().tolist()
+        self.values[node._sequence_nr(), tensor.output_nr] = (
+            list(tensor.shape),
+            torch_facts.short_dtype(tensor.dtype),
+            value,
+        )
+
+    def after_pass(self) -> None:
+        """Keep what is known of single tensors within bounds; a retained graph may be walked again."""
+        for known in (self.values, self.hooked):
+            if len(known) > _MAX_KEPT:
+                for key in list(known)[: len(known) - _MAX_KEPT // 2]:
+                    del known[key]  # type: ignore[attr-defined]
+        if len(self.retained) > _MAX_KEPT:
+            self.retained.clear()
+
+
+class ForwardMode(TorchFunctionMode):
+    """The mode of one thread. A call that is not recorded passes through as it is."""
+
+    def __init__(self, table: ForwardTable, modules: ModuleTable, grads: GradWatch) -> None:
+        super().__init__()
+        self.table = table
+        self.modules = modules
+        self.grads = grads
+        self.is_active = True
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+        """Make the call and note the nodes that it made."""
+        if _is_compiling() or not self.is_active:
+            return func(*args, **(kwargs or {}))
+        table = self.table
+        frame = sys._getframe(1)
+        before = _sequence_number()
+        try:
+            result = table.caller(frame)(func, args, kwargs or {})
+        except BaseException as error:
+            hide(error)
+            raise
+        try:
+            after = _sequence_number()
+            if after != before:
+                table.add(before, after, table.origin_at(frame, func.__name__, self.modules))
+                table.note_result(result)
+            self.grads.saw(func, args, result, frame, after != before)
+        except Exception as error:
+            self.grads.failed(error)
+        return result
+
+
+skipped_by_warnings(ForwardMode.__torch_function__)
+
+
+def custom_function_watch(
+    original: Callable[..., Any], find_mode: Callable[[], ForwardMode | None]
+) -> Callable[..., Any]:
+    """Wrap `unwrap_dead_wrappers`, which `Function.apply` calls just before it makes its node, to learn where from.
+
+    The wrapper has returned when the user's `forward` runs, so it shows in no traceback.
+    """
+
+    def unwrap_dead_wrappers(args: tuple[Any, ...]) -> tuple[Any, ...]:
+        mode = None if _is_compiling() else find_mode()
+        if mode is not None and mode.is_active:
+            try:
+                frame = sys._getframe(1)
+                if frame.f_code is torch_facts.FUNCTION_APPLY and torch.is_grad_enabled():
+                    number = _sequence_number()
+                    function = local(frame, "cls")
+                    origin = mode.table.origin_at(frame, getattr(function, "__name__", "apply"), mode.modules)
+                    mode.table.add(number, number + 1, origin)
+            except Exception as error:
+                mode.grads.failed(error)
+        return original(args)  # type: ignore[no-any-return]
+
+    return skipped_by_warnings(unwrap_dead_wrappers)
+
+
+def python_override_check(
+    original: Callable[..., bool], kind: str, is_only_ours: Callable[[], bool]
+) -> Callable[..., bool]:
+    """Wrap one of `has_torch_function*` so that our mode alone does not send torch's Python functions through `handle_torch_function`.
+
+    Otherwise their tracebacks would have two frames more, warnings would count them, and modules would leave their fast paths. The C
+    functions below them still reach the mode.
+    """
+    variadic = torch_facts.HAS_TORCH_FUNCTION["has_torch_function_variadic"]
+
+    def has_torch_function(relevant_args: Any) -> bool:
+        if _is_compiling():
+            return variadic(*relevant_args)
+        return any(map(_overrides, relevant_args)) if is_only_ours() else original(relevant_args)
+
+    def has_torch_function_unary(obj: Any) -> bool:
+        return _overrides(obj) if not _is_compiling() and is_only_ours() else original(obj)
+
+    def has_torch_function_variadic(*args: Any) -> bool:
+        return any(map(_overrides, args)) if not _is_compiling() and is_only_ours() else original(*args)
+
+    return {
+        "has_torch_function": has_torch_function,
+        "has_torch_function_unary": has_torch_function_unary,
+        "has_torch_function_variadic": has_torch_function_variadic,
+    }[kind]
+
+
+def _overrides(obj: Any) -> bool:
+    """Whether the object brings a `__torch_function__` of its own, whatever modes there are."""
+    kind = type(obj)
+    if kind in _plain:
+        return False
+    return getattr(kind, "__torch_function__", _disabled) is not _disabled

@@ -1,0 +1,152 @@
+"""Watches what the program does to `.grad` by itself, and what it asks of autograd: hooks, `retain_grad`."""
+
+from __future__ import annotations
+
+import types
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gradtrace.recorder import torch_facts
+from gradtrace.recorder.optimizers import user_place
+from gradtrace.recorder.sites import is_internal
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.leaves import LeafState
+    from gradtrace.recorder.session import Recorder
+
+_NOTHING, _IN_PLACE, _IN_PLACE_LIST, _GRAD_SET, _GRAD_DELETE, _RETAIN, _HOOKS = range(7)
+_IN_PLACE_DUNDERS = frozenset(
+    f"__{name}__" for name in ("setitem", "iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "idiv")
+)
+_MAX_COUNTED = 50_000
+_CLEARING = frozenset({"zero_", "_foreach_zero_"})
+
+
+def _kind(func: Any) -> int:
+    """What a function of torch does that concerns the ledger."""
+    name = getattr(func, "__name__", "")
+    if name in ("__set__", "__delete__", "__get__"):
+        attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+        if attribute == "grad" and name != "__get__":
+            return _GRAD_SET if name == "__set__" else _GRAD_DELETE
+        return _HOOKS if attribute == "_backward_hooks" else _NOTHING
+    if name == "retain_grad":
+        return _RETAIN
+    if name.startswith(("_foreach_", "_amp_foreach_")) and name.endswith("_"):
+        return _IN_PLACE_LIST
+    if (name.endswith("_") and not name.endswith("__")) or name in _IN_PLACE_DUNDERS:
+        return _IN_PLACE
+    return _NOTHING
+
+
+class GradWatch:
+    """Looks at each call that a mode has seen."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._kinds: dict[Any, int] = {}
+        self.n_calls = 0
+        self.n_without_grad = 0
+
+    def failed(self, error: Exception) -> None:
+        """Something of ours went wrong: the recorder ends, the program goes on."""
+        self._recorder.fail(error)
+
+    def saw(self, func: Any, args: Any, result: Any, frame: types.FrameType, made_nodes: bool) -> None:
+        """Note what this call means for the ledger."""
+        self.n_calls += 1
+        kind = self._kinds.get(func)
+        if kind is None:
+            kind = self._kinds[func] = _kind(func)
+        if kind == _NOTHING:
+            if not made_nodes and self.n_calls < _MAX_COUNTED:
+                self._count_untracked(args, result, frame)
+            return
+        if kind == _IN_PLACE:
+            self._wrote(args[:1], func, frame)
+        elif kind == _IN_PLACE_LIST:
+            self._wrote(args[0], func, frame)
+        elif kind in (_GRAD_SET, _GRAD_DELETE):
+            self._assigned(args[0], args[1] if kind == _GRAD_SET else None, frame)
+        elif kind == _RETAIN:
+            self._retained(args[0])
+        elif frame.f_code.co_name == "register_hook":
+            self._hooked(args[0], frame)
+
+    def _count_untracked(self, args: Any, result: Any, frame: types.FrameType) -> None:
+        if not isinstance(result, torch.Tensor) or torch.is_grad_enabled() or not result.is_floating_point():
+            return
+        if any(isinstance(one, torch.Tensor) and one.requires_grad for one in args) and not _in_optimizer(frame):
+            self.n_without_grad += 1
+            if self.n_without_grad == 1:
+                self._recorder.first_without_grad = user_place(frame, "")
+
+    def _wrote(self, targets: Any, func: Any, frame: types.FrameType) -> None:
+        by_grad = self._recorder.leaves.by_grad
+        if not by_grad or self._recorder.events.muted:
+            return
+        touched: list[LeafState] = []
+        for target in targets:
+            if type(target) not in torch_facts.PLAIN_TYPES or target.layout is not torch.strided:
+                continue
+            state = by_grad.get(target.data_ptr())
+            if state is not None and state not in touched:
+                touched.append(state)
+        if not touched:
+            return
+        name = func.__name__
+        cleared = name in _CLEARING
+        self._event("grad_cleared" if cleared else "grad_modified", touched, frame, name, False if cleared else None)
+
+    def _assigned(self, tensor: torch.Tensor, value: torch.Tensor | None, frame: types.FrameType) -> None:
+        if self._recorder.events.muted:
+            return
+        state = self._recorder.leaves.find(tensor)
+        if state is None:
+            return
+        if value is None:
+            self._event("grad_cleared", [state], frame, "Tensor.grad = None", True)
+        else:
+            self._event("grad_modified", [state], frame, "Tensor.grad = ...", None)
+        self._recorder.leaves.remember(state, value)
+
+    def _event(
+        self, kind: str, states: list[LeafState], frame: types.FrameType, name: str, set_to_none: bool | None
+    ) -> None:
+        call = _torch_call(frame) or name
+        place = user_place(frame, call)
+        self._recorder.events.add(kind, [state.id for state in states], place, call=call, set_to_none=set_to_none)
+
+    def _retained(self, tensor: torch.Tensor) -> None:
+        node, table = tensor.grad_fn, self._recorder.table()
+        if node is not None and table is not None:
+            table.retained.add((node._sequence_nr(), tensor.output_nr))
+
+    def _hooked(self, tensor: torch.Tensor, frame: types.FrameType) -> None:
+        table = self._recorder.table()
+        hooks = tensor._backward_hooks
+        node = tensor.grad_fn
+        if table is None or hooks is None or node is None:
+            return
+        key = (node._sequence_nr(), tensor.output_nr)
+        place = user_place(frame, "register_hook")
+        known = table.hooked.setdefault(key, (weakref.ref(hooks), []))
+        if place is not None and place not in known[1]:
+            known[1].append(place)
+
+
+def _torch_call(frame: types.FrameType) -> str:
+    """The function of torch which the user called: `clip_grad_norm_`, `unscale_`; "" when the user's line called the operation itself."""
+    name = ""
+    current: types.FrameType | None = frame
+    while current is not None and is_internal(current.f_code):
+        if not current.f_code.co_name.startswith(("_", "<", "wrap", "inner", "decorate")):
+            name = current.f_code.co_name
+        current = current.f_back
+    return name
+
+
+def _in_optimizer(frame: types.FrameType) -> bool:
+    return "optim" in frame.f_code.co_filename

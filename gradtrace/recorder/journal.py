@@ -1,0 +1,168 @@
+"""Turns what the recorder knows into lines of the stream, each definition once."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import os
+import sys
+import threading
+import types
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gradtrace import __version__
+from gradtrace.recorder.config import Config
+from gradtrace.recorder.sites import Place
+from gradtrace.recorder.stream import Shelf, Stream, plain_text
+
+FORMAT_NAME = "gradtrace-recording"
+FORMAT_VERSION = (1, 0)
+
+_MAX_TEXT = 2_000
+_MAX_LINES = 12
+_positions: dict[int, tuple[types.CodeType, list[tuple[int | None, ...]]]] = {}
+
+
+def positions(code: types.CodeType, instruction: int) -> tuple[int, int, int, int]:
+    """Line, column, end line and end column (from 1, in characters of UTF-8 bytes) of an instruction; columns 0 when unknown."""
+    known = _positions.get(id(code))
+    if known is None:
+        if len(_positions) > 10_000:  # noqa: PLR2004
+            _positions.clear()
+        known = _positions[id(code)] = (code, list(code.co_positions()))
+    table = known[1]
+    index = instruction // 2
+    line, end_line, column, end_column = table[index] if 0 <= index < len(table) else (None, None, None, None)
+    first = line or code.co_firstlineno
+    return (first, -1 if column is None else column, end_line or first, -1 if end_column is None else end_column)
+
+
+def _characters(line: str, offset: int) -> int:
+    """The column, from 1, in characters, of an offset in UTF-8 bytes."""
+    if line.isascii():
+        return offset + 1
+    return len(line.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "replace")) + 1
+
+
+class Journal:
+    """Writes one process's stream."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.last_pass_index = 0
+        self._lock = threading.RLock()
+        self.begin_stream()
+
+    def begin_stream(self) -> None:
+        """Start an own stream: at the start, and again in the child after a fork."""
+        self._lock = threading.RLock()
+        self._locations: dict[tuple[Any, ...], int] = {}
+        self._texts: dict[int, dict[str, Any]] = {}
+        self._new_location = itertools.count()
+        self.process = os.getpid()
+        self.stream = Stream(self.config.session / f"{self.process}.stream")
+        self._shelf: Shelf | None = None
+        if self.config.passes == "last":
+            self._shelf = Shelf(self.config.session / f"last-{self.process}.stream")
+        self._shelved: set[int] = set()
+        self._has_header = False
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append a line; the header comes first."""
+        with self._lock:
+            if not self._has_header:
+                self._has_header = True
+                self.stream.write(self._header())
+            self.stream.write(record)
+
+    def write_header(self) -> None:
+        """Say that torch was imported here, even if nothing more follows."""
+        with self._lock:
+            if not self._has_header:
+                self._has_header = True
+                self.stream.write(self._header())
+
+    def _header(self) -> dict[str, Any]:
+        config = self.config
+        rank = os.environ.get("RANK", "")
+        return {
+            "t": "header",
+            "format": FORMAT_NAME,
+            "version": FORMAT_VERSION,
+            "pid": self.process,
+            "parent_pid": os.getppid(),
+            "target": plain_text(config.target),
+            "argv": [plain_text(word) for word in config.argv],
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "torch": str(torch.__version__),
+            "gradtrace": __version__,
+            "device": config.device or "cpu",
+            "seed": config.seed,
+            "rank": int(rank) if rank.isdecimal() else None,
+            "expression": None if config.expression is None else plain_text(config.expression),
+        }
+
+    def place(self, place: Place | None) -> int | None:
+        """The id of a place, defined on first use."""
+        if place is None:
+            return None
+        return self._locate((id(place.code), place.instruction), place.code, place.instruction)
+
+    def _locate(self, key: tuple[Any, ...], code: types.CodeType, instruction: int) -> int:
+        with self._lock:
+            known = self._locations.get(key)
+            if known is not None:
+                return known
+            line, column, end_line, end_column = positions(code, instruction)
+            return self._define(key, code, (line, column, end_line, end_column))
+
+    def function(self, code: types.CodeType) -> int:
+        """The id of the place where a function is defined."""
+        with self._lock:
+            key = (id(code), "def")
+            known = self._locations.get(key)
+            if known is not None:
+                return known
+            return self._define(key, code, (code.co_firstlineno, -1, code.co_firstlineno, -1))
+
+    def _define(self, key: tuple[Any, ...], code: types.CodeType, span: tuple[int, int, int, int]) -> int:
+        line, column, end_line, end_column = span
+        file = code.co_filename
+        lines = [
+            linecache.getline(file, number).rstrip("\r\n")
+            for number in range(line, min(end_line, line + _MAX_LINES) + 1)
+        ]
+        first, last = lines[0], lines[-1]
+        record = {
+            "t": "location",
+            "id": next(self._new_location),
+            "file": plain_text(file),
+            "line": line,
+            "column": _characters(first, column) if column >= 0 else 1,
+            "end_line": end_line,
+            "end_column": _characters(last, end_column) if end_column >= 0 else len(last) + 1,
+            "function": plain_text(code.co_qualname),
+            "text": plain_text("\n".join(lines)[:_MAX_TEXT]),
+        }
+        number: int = record["id"]  # type: ignore[assignment]
+        self._locations[key] = number
+        self._locations[key, "code"] = code  # type: ignore[assignment] # keeps the id of the code from being reused
+        self._texts[number] = record
+        self.write(record)
+        return number
+
+    def location(self, number: int) -> dict[str, Any]:
+        """The fields of a location."""
+        return self._texts[number]
+
+    def note(self, text: str) -> None:
+        """Leave a sentence for the reader of the recording."""
+        self.write({"t": "note", "text": plain_text(text)})
+
+    @property
+    def session(self) -> Path:
+        """The folder of streams."""
+        return self.config.session

@@ -1,0 +1,187 @@
+"""What a person would call a tensor.
+
+In order of preference: the path of a parameter in its model, the variable that holds the tensor now, in the frames from the call of `backward()` outwards
+(also one level into lists, dictionaries and `self`), and the name to which the source line assigns the result.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+import weakref
+from typing import Any
+
+import torch
+
+from gradtrace.recorder import torch_facts
+from gradtrace.recorder.sites import is_internal, locals_of
+
+_MAX_ITEMS = 500
+_WRAPPERS = {"DistributedDataParallel": "module.", "DataParallel": "module.", "OptimizedModule": "_orig_mod."}
+_TARGET = re.compile(r"(?:^|;)\s*([^\W\d][\w.]*(?:\[[^\]=]*\])?(?:\s*,\s*[^\W\d][\w.]*)*)\s*(?::[^=;]*)?=\s*\(*$")
+_AUGMENTED = re.compile(r"\s*([^\W\d][\w.]*)\s*(?:[-+*/@%&|^]|//|\*\*|<<|>>)=")
+_REST = re.compile(r"\s*\)*\s*(?:$|[;#])")
+
+
+def assigned_names(location: dict[str, Any]) -> tuple[str, ...]:
+    """The names to which the source assigns exactly the value of this span: `("loss",)`, `("out", "h")`, or none."""
+    lines = location["text"].split("\n")
+    start, end = location["column"] - 1, location["end_column"] - 1
+    if len(lines) != location["end_line"] - location["line"] + 1:
+        return ()
+    if not _REST.match(lines[-1][end:]):
+        return ()
+    augmented = _AUGMENTED.match(lines[0][start:])
+    if augmented:
+        return (augmented[1],)
+    target = _TARGET.search(lines[0][:start])
+    if not target:
+        return ()
+    return tuple(name.strip() for name in target[1].split(","))
+
+
+class _Root:
+    """A model: names of its parts, looked up once and again when something is missing."""
+
+    def __init__(self, module: torch.nn.Module, name: str | None) -> None:
+        self.reference = weakref.ref(module)
+        self.name = name
+        self.modules: dict[int, str] = {}
+        self.tensors: dict[int, tuple[str, str]] = {}
+        self.n_parameters = 0
+        self.refresh()
+
+    def refresh(self) -> None:
+        module = self.reference()
+        if module is None:
+            return
+        strip = _WRAPPERS.get(type(module).__name__, "")
+        self.modules = {id(part): path.removeprefix(strip).rstrip(".") for path, part in module.named_modules()}
+        self.tensors = {id(one): (path.removeprefix(strip), "buffer") for path, one in module.named_buffers()}
+        parameters = {id(one): (path.removeprefix(strip), "parameter") for path, one in module.named_parameters()}
+        self.tensors.update(parameters)
+        self.n_parameters = len(parameters)
+
+
+class Names:
+    """The models of the program, and names within them."""
+
+    def __init__(self) -> None:
+        self._roots: dict[int, _Root] = {}
+
+    def learn(self, scope: Scope, called: list[torch.nn.Module]) -> None:
+        """Take in the modules that variables hold and those that were called."""
+        named = {id(module): name for name, module in reversed(scope.modules)}
+        candidates = [module for _, module in scope.modules] + called
+        for module in candidates:
+            known = self._roots.get(id(module))
+            if known is not None and known.reference() is module:
+                known.name = known.name or named.get(id(module))
+                continue
+            if any(id(module) in root.modules and root.reference() is not None for root in self._roots.values()):
+                continue
+            root = _Root(module, named.get(id(module)))
+            for number in [number for number, other in self._roots.items() if number in root.modules]:
+                del self._roots[number]
+            self._roots[id(module)] = root
+        for number in [number for number, root in self._roots.items() if root.reference() is None]:
+            del self._roots[number]
+
+    @property
+    def _is_ambiguous(self) -> bool:
+        return sum(1 for root in self._roots.values() if root.n_parameters) > 1
+
+    def module_path(self, module: torch.nn.Module) -> str | None:
+        """`encoder.layers.3`; the model's own name in front when there are several models; None for the only model itself."""
+        for attempt in range(2):
+            for root in self._roots.values():
+                path = root.modules.get(id(module))
+                if path is not None and root.reference() is not None:
+                    return self._qualified(root, path) or None
+            if attempt == 0:
+                for root in self._roots.values():
+                    root.refresh()
+        return None
+
+    def tensor(self, tensor: torch.Tensor) -> tuple[str, str] | None:
+        """Name and kind (`parameter`, `buffer`) of a model's tensor."""
+        for attempt in range(2):
+            for root in self._roots.values():
+                found = root.tensors.get(id(tensor))
+                if found is not None and root.reference() is not None:
+                    return self._qualified(root, found[0]), found[1]
+            if attempt == 0 and isinstance(tensor, torch.nn.Parameter):
+                for root in self._roots.values():
+                    root.refresh()
+            else:
+                break
+        return None
+
+    def _qualified(self, root: _Root, path: str) -> str:
+        if not (self._is_ambiguous and root.n_parameters and root.name):
+            return path
+        return f"{root.name}.{path}" if path else root.name
+
+
+class Scope:
+    """The variables that can be seen from a call outwards, for the moment; it holds references and must not be kept."""
+
+    def __init__(self, frame: types.FrameType | None) -> None:
+        self.tensors: dict[int, str] = {}
+        self.results: dict[Any, dict[int, str]] = {}
+        """By node: output number to name."""
+        self.optimizers: dict[int, str] = {}
+        self.modules: list[tuple[str, torch.nn.Module]] = []
+        self._alive: list[torch.Tensor] = []
+        seen: set[int] = set()
+        while frame is not None:
+            if not is_internal(frame.f_code):
+                if frame.f_locals is not frame.f_globals:
+                    self._take(locals_of(frame))
+                if id(frame.f_globals) not in seen:
+                    seen.add(id(frame.f_globals))
+                    self._take(frame.f_globals)
+            frame = frame.f_back
+
+    def _take(self, variables: dict[str, Any]) -> None:
+        for name, value in list(variables.items()):
+            if name.startswith("__") or name == "_":
+                continue
+            if isinstance(value, torch.Tensor):
+                self._take_tensor(name, value)
+            elif isinstance(value, torch.nn.Module):
+                self.modules.append((name, value))
+            elif isinstance(value, torch.optim.Optimizer):
+                self.optimizers.setdefault(id(value), name)
+            elif type(value) in (list, tuple) and len(value) <= _MAX_ITEMS:
+                for position, item in enumerate(value):
+                    self._take_item(f"{name}[{position}]", item)
+            elif type(value) is dict and len(value) <= _MAX_ITEMS:
+                for key, item in list(value.items()):
+                    if isinstance(key, str | int):
+                        self._take_item(f"{name}[{key!r}]", item)
+            elif name == "self":
+                for key, item in list(getattr(value, "__dict__", {}).items()):
+                    self._take_item(f"self.{key}", item)
+        own = variables.get("self")
+        if isinstance(own, torch.nn.Module):
+            for key, item in list(vars(own).items()):
+                if isinstance(item, torch.Tensor):
+                    self._take_tensor(f"self.{key}", item)
+
+    def _take_item(self, name: str, value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            self._take_tensor(name, value)
+        elif isinstance(value, torch.nn.Module):
+            self.modules.append((name, value))
+        elif isinstance(value, torch.optim.Optimizer):
+            self.optimizers.setdefault(id(value), name)
+
+    def _take_tensor(self, name: str, tensor: torch.Tensor) -> None:
+        self.tensors.setdefault(id(tensor), name)
+        if type(tensor) in torch_facts.PLAIN_TYPES and tensor.requires_grad:
+            if tensor._is_view() and tensor._version:  # its grad_fn may be stale, and asking would make a new one
+                return
+            node = tensor.grad_fn
+            if node is not None:
+                self.results.setdefault(node, {}).setdefault(tensor.output_nr, name)

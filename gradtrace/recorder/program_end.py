@@ -1,0 +1,161 @@
+"""The beginning and the end of the program: device, seed and dtype before; graphs without a pass, and the exception, after."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gradtrace.recorder import torch_facts
+from gradtrace.recorder.config import Config
+from gradtrace.recorder.sites import Place, is_internal
+from gradtrace.recorder.stream import plain_text
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.session import Recorder
+
+_MAX_FRAMES = 50
+
+
+def prepare(config: Config) -> None:
+    """Set what the run was asked for; an impossible wish ends the process before the program's own first line on torch."""
+    if config.device is not None:
+        try:
+            torch.empty(1, device=config.device)
+            torch.set_default_device(config.device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            _refuse(
+                config,
+                f"there is no device {config.device!r} here ({_first_line(error)}); devices: {', '.join(devices())}",
+            )
+    if config.dtype is not None:
+        dtype = getattr(torch, config.dtype, None)
+        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+            _refuse(
+                config,
+                f"{config.dtype!r} is not a floating point dtype of torch; use float32, float64, bfloat16 or float16",
+            )
+        else:
+            torch.set_default_dtype(dtype)
+    if config.seed is not None:
+        import random
+
+        random.seed(config.seed)
+        torch.manual_seed(config.seed)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            numpy.random.seed(config.seed % 2**32)
+
+
+def devices() -> list[str]:
+    """The devices that tensors can be placed on here."""
+    found = ["cpu"]
+    found += [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    if hasattr(torch, "xpu") and torch.xpu.is_available():
+        found += [f"xpu:{number}" for number in range(torch.xpu.device_count())]
+    return found
+
+
+def _refuse(config: Config, text: str) -> None:
+    (config.session / "refused").write_text(plain_text(text), encoding="utf-8")
+    os._exit(2)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def write(recorder: Recorder) -> None:
+    """Leave what is known only at the end."""
+    recorder.events.flush()
+    recorder.watch.flush()
+    error = getattr(sys, "last_value", None)
+    if isinstance(error, BaseException):
+        _write_error(recorder, error)
+    main = sys.modules.get("__main__")
+    if not recorder.journal.last_pass_index and isinstance(main, types.ModuleType):
+        _write_undriven(recorder, vars(main))
+    _write_observations(recorder)
+
+
+def _write_error(recorder: Recorder, error: BaseException) -> None:
+    frames = []
+    traceback = error.__traceback__
+    while traceback is not None and len(frames) < _MAX_FRAMES:
+        code = traceback.tb_frame.f_code
+        if not is_internal(code):
+            frames.append(recorder.journal.place(Place(code, traceback.tb_lasti, "")))
+        traceback = traceback.tb_next
+    try:
+        message = str(error)
+    except Exception:  # a user's broken __str__ never breaks us
+        message = ""
+    recorder.journal.write(
+        {"t": "error", "type": type(error).__name__, "message": plain_text(message)[:4000], "frames": frames}
+    )
+
+
+def _write_undriven(recorder: Recorder, variables: dict[str, Any]) -> None:
+    """Draw the graphs of a program that never ran one backward: from the asked-for roots, else from the results in its globals."""
+    tensors = {
+        name: value
+        for name, value in list(variables.items())
+        if type(value) in torch_facts.PLAIN_TYPES and value.grad_fn is not None and not name.startswith("__")
+    }
+    wanted = [name for name in recorder.config.roots if name in tensors]
+    if recorder.config.roots:
+        missing = [name for name in recorder.config.roots if name not in tensors]
+        for name in missing:
+            why = "has no grad_fn" if name in variables else "is not a global variable"
+            recorder.journal.note(f"--root {name}: {name} {why}; results with a graph: {', '.join(tensors) or 'none'}")
+        roots = [tensors[name] for name in wanted]
+    else:
+        roots = _last_results(list(tensors.values()))
+    if roots:
+        recorder.draw(roots, _FrameLike(variables))  # type: ignore[arg-type]
+
+
+class _FrameLike:
+    """Stands for the frame of the main module, which has ended."""
+
+    def __init__(self, variables: dict[str, Any]) -> None:
+        self.f_locals = self.f_globals = variables
+        self.f_code = (lambda: None).__code__.replace(co_filename="<program>")
+        self.f_back = None
+
+
+def _last_results(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Those from which no other derives."""
+    nodes = {tensor.grad_fn: None for tensor in tensors}
+    reached: set[Any] = set()
+    stack = [child for node in nodes if node is not None for child, _ in node.next_functions if child is not None]
+    while stack:
+        node = stack.pop()
+        if node in reached:
+            continue
+        reached.add(node)
+        stack.extend(child for child, _ in node.next_functions if child is not None)
+    roots: dict[Any, torch.Tensor] = {}
+    for tensor in tensors:
+        if tensor.grad_fn not in reached:
+            roots.setdefault((tensor.grad_fn, tensor.output_nr), tensor)
+    return list(roots.values())
+
+
+def _write_observations(recorder: Recorder) -> None:
+    grads = recorder.grads
+    for kind, count, place in (
+        ("ops", grads.n_calls, None),
+        ("ops_without_grad", grads.n_without_grad, recorder.first_without_grad),
+    ):
+        location = recorder.journal.place(place)
+        recorder.journal.write({"t": "observation", "kind": kind, "count": count, "location": location, "text": ""})
+    leaves = sum(table.starts.buffer_info()[1] for table in recorder.tables())
+    recorder.journal.write(
+        {"t": "observation", "kind": "ops_with_graph", "count": leaves, "location": None, "text": ""}
+    )

@@ -1,0 +1,77 @@
+"""Every fact about torch that may change with its version, named once.
+
+Nothing else in the recorder touches a private attribute of torch without a reason given there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import torch
+import torch.autograd.function
+import torch.autograd.graph
+from torch import _C
+from torch.nn.modules import module as _module
+
+TORCH_DIRECTORY = os.path.dirname(torch.__file__) + os.sep
+
+sequence_number = torch.autograd._get_sequence_nr
+"""The number which the next node made on this thread will get."""
+
+NO_SEQUENCE = 2**64 - 1
+"""What `_sequence_nr()` says of an AccumulateGrad: the engine runs it as soon as it can."""
+
+is_compiling = torch.compiler.is_compiling
+
+CALL_IMPL = _module.Module._call_impl.__code__
+"""The frame of a module's call: its `self` is the module."""
+
+FUNCTION_APPLY = torch.autograd.Function.apply.__func__.__code__  # type: ignore[attr-defined]
+
+vector_norm = _C._linalg.linalg_vector_norm  # type: ignore[attr-defined]
+"""The 2-norm without Python in between."""
+
+DisableTorchFunction = _C.DisableTorchFunction
+stack_length = _C._len_torch_function_stack
+push_mode = _C._push_on_torch_function_stack
+pop_mode = _C._pop_torch_function_stack
+
+PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
+"""Types whose values may be read as they are. Other subclasses (fake, distributed, quantized) are described only."""
+
+functorch_is_active = _C._are_functorch_transforms_active
+
+HAS_TORCH_FUNCTION = {
+    "has_torch_function": _C._has_torch_function,
+    "has_torch_function_unary": _C._has_torch_function_unary,
+    "has_torch_function_variadic": _C._has_torch_function_variadic,
+}
+"""The checks by which torch's Python functions decide whether to hand a call to a mode."""
+
+
+def short_dtype(dtype: Any) -> str:
+    """`float32` for `torch.float32`."""
+    return str(dtype).removeprefix("torch.")
+
+
+_BACKWARD = re.compile(r"Backward(\d*)(_copy)?$")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def op_name(node_type: str, *, is_custom: bool) -> str:
+    """A human name: `mul` for `MulBackward0`, `log_softmax` for `LogSoftmaxBackward0`, `leaf` for `AccumulateGrad`."""
+    if node_type == "AccumulateGrad":
+        return "leaf"
+    stem = _BACKWARD.sub("", node_type) or node_type
+    return stem if is_custom else _CAMEL.sub("_", stem).lower()
+
+
+def dynamo_has_compiled() -> bool:
+    """Whether torch.compile compiled a frame: its guards look at the stack of modes, which must then stay as it is."""
+    import sys
+
+    convert = sys.modules.get("torch._dynamo.convert_frame")
+    counter = getattr(convert, "FRAME_COUNTER", 0) if convert else 0
+    return bool(counter)
