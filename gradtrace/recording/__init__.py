@@ -1,1 +1,13 @@
-"""The .gtrace file."""
+"""The `.gtrace` file: what its lines are, how they become the model, how the streams of a run become one file.
+
+Belongs here: the schema (`records`), reading (`load`), merging (`merge`). Imports `model`, `errors`, msgspec and the
+standard library; never torch, and nothing is ever unpickled. To add a fact to the format, add a field with a default to
+its record and carry it over in the module that builds that part of the model; a change that older readers would
+misread needs a new major `FORMAT_VERSION`.
+"""
+
+from gradtrace.recording.load import load
+from gradtrace.recording.merge import merge
+from gradtrace.recording.records import FORMAT_NAME, FORMAT_VERSION
+
+__all__ = ["FORMAT_NAME", "FORMAT_VERSION", "load", "merge"]

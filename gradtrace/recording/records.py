@@ -3,13 +3,17 @@
 A recording is UTF-8 text, one JSON object a line, each with a `t` that names its kind. The recorder (which may use only
 the standard library) writes them with `json`; this module is the schema by which they are read and validated.
 
-Large tables are arrays of rows in the order of the fields below (`array_like`), so that a graph of 100,000 nodes stays small.
-Locations, and the statistics of a pass, are written once and referred to by number. Numbers that JSON cannot hold are
-the strings `"nan"`, `"inf"` and `"-inf"`.
+Large tables are arrays of rows in the order of the fields below (`array_like`), so that a graph of 100,000 nodes stays
+small. Locations, and the statistics of a pass, are written once and referred to by number. Numbers that JSON cannot
+hold are the strings `"nan"`, `"inf"` and `"-inf"`.
 
-Order of lines for one full pass: `pass`, any number of `nodes` and `edges`, then `stats`, `flow`, `accumulations`, `pass_end`.
-A definition (`location`, `leaf`, `optimizer`) stands before its first use; a later `leaf` or `optimizer` line with the same id replaces the
-earlier one (a better name was found, an optimizer took it over). A file that ends early is valid up to its last whole line.
+Order of lines for one full pass: `pass`, any number of `nodes` and `edges`, then `stats`, `flow`, `accumulations`,
+`pass_end`. A definition (`location`, `leaf`, `optimizer`) stands before its first use; a later `leaf` or `optimizer`
+line with the same id replaces the earlier one (a better name was found, an optimizer took it over), and so does a later
+pass with the same index. A file that ends early is valid up to its last whole line.
+
+A stream is what one process writes: `header`, then the rest. A merged file has one `header`, then for each process a
+`process` line and that process's lines, and at its end `status`. Ids are those of their stream; `load` renumbers them.
 """
 
 from typing import Any
@@ -112,7 +116,11 @@ class StatsRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PassRecord(Record, frozen=True, tag="pass"):
-    """A pass begins. With `recorded` "ledger" no tables follow but `accumulations`; with `count` > 1 it stands for a run of passes."""
+    """A pass begins.
+
+    With `recorded` "ledger" no tables follow but `accumulations`; with `count` > 1 it stands for a run of passes.
+    `n_nodes` and `n_edges` say how long the tables will be: so a pass that was cut short can be told from a whole one.
+    """
 
     index: int
     call: str
@@ -124,6 +132,8 @@ class PassRecord(Record, frozen=True, tag="pass"):
     parent: int | None = None
     thread: int = 0
     count: int = 1
+    n_nodes: int | None = None
+    n_edges: int | None = None
 
 
 class OutputRow(msgspec.Struct, frozen=True, array_like=True):
@@ -204,7 +214,11 @@ class StatsRecord(Record, frozen=True, tag="stats"):
 
 
 class FlowRecord(Record, frozen=True, tag="flow"):
-    """What moved: `order` lists node ids as the engine ran them; `received` and `arrived` rows are (node, output, stats), `sent` rows (edge, stats)."""
+    """What moved.
+
+    `order` lists node ids as the engine ran them; `received` and `arrived` rows are (node, output, stats), `sent` rows
+    (edge, stats).
+    """
 
     index: int
     order: list[int] = []
@@ -282,11 +296,16 @@ class StatusRecord(Record, frozen=True, tag="status"):
 
 
 class ProcessRecord(Record, frozen=True, tag="process"):
-    """In a merged file: the lines that follow, up to the next of these, come from this process."""
+    """In a merged file: the lines that follow, up to the next of these, come from this process.
+
+    Processes are numbered from 0. The same number again continues the process: what follows was written anew at each
+    pass, and its passes replace those of the same index. `is_truncated`: its stream ended in the middle of a line.
+    """
 
     process: int
     pid: int
     rank: int | None = None
+    is_truncated: bool = False
 
 
 AnyRecord = (

@@ -1,0 +1,75 @@
+"""From bytes to records, one line at a time."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import msgspec
+
+from gradtrace.recording.damage import Damage
+from gradtrace.recording.records import FORMAT_VERSION, AnyRecord
+
+_DECODER: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
+_KNOWN_KINDS = frozenset(record.__struct_config__.tag for record in AnyRecord.__args__)
+
+
+class RecordLines:
+    """The records of an open file, in order.
+
+    Attributes:
+        number: the line that was read last, from 1.
+        is_truncated: the last line is not whole; it was left out.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.number = 0
+        self.is_truncated = False
+        self.is_newer = False
+
+    def __iter__(self) -> Iterator[AnyRecord]:
+        """Decode line after line; raises `Damage` at a whole line that is not a record."""
+        for line in self._file:
+            self.number += 1
+            if line.isspace():
+                continue
+            try:
+                record = decode(line)
+            except Damage:
+                if not line.endswith(b"\n"):
+                    self.is_truncated = True
+                    return
+                if self.is_newer and _is_of_unknown_kind(line):
+                    continue
+                raise
+            yield record
+
+    def expect_version(self, version: tuple[int, int]) -> None:
+        """Skip kinds of record that only a newer minor version knows."""
+        self.is_newer = version > FORMAT_VERSION
+
+
+def decode(line: bytes) -> AnyRecord:
+    """One line as its record; raises `Damage`."""
+    try:
+        return _DECODER.decode(line)
+    except (ValueError, RecursionError):
+        # msgspec refuses lone surrogates, which a file name may hold: the standard library's json decodes them.
+        try:
+            record: AnyRecord = msgspec.convert(plain(line), AnyRecord)
+        except (ValueError, RecursionError) as error:
+            raise Damage(str(error)) from error
+        return record
+
+
+def plain(line: bytes) -> Any:
+    """One line as dicts and lists; raises `ValueError` or `RecursionError`."""
+    return json.loads(line)
+
+
+def _is_of_unknown_kind(line: bytes) -> bool:
+    try:
+        record = plain(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and record.get("t") not in _KNOWN_KINDS

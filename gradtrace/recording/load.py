@@ -1,0 +1,207 @@
+"""From a `.gtrace` file to a `Trace`."""
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from gradtrace import __version__
+from gradtrace.errors import RecordingError
+from gradtrace.model import Observation, ProgramError, Run, Trace
+from gradtrace.recording.damage import Damage
+from gradtrace.recording.lines import RecordLines, plain
+from gradtrace.recording.process_builder import Offsets, ProcessBuilder
+from gradtrace.recording.records import (
+    FORMAT_NAME,
+    FORMAT_VERSION,
+    AnyRecord,
+    HeaderRecord,
+    ProcessRecord,
+    StatusRecord,
+)
+
+_LONGEST_HEADER = 1 << 24
+
+
+class _Header(msgspec.Struct):
+    """What every version's header has, and always will."""
+
+    t: str
+    format: str
+    version: tuple[int, int]
+    gradtrace: str = ""
+
+
+def load(path: Path) -> Trace:
+    """Read a recording, or the stream of one process.
+
+    A file that ends early is read up to its last whole line; then `run.complete` is false and `run.notes` says so.
+
+    Raises:
+        RecordingError: the file cannot be read, is something else, is of a newer version, or is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            return _read(path, file)
+    except OSError as error:
+        raise RecordingError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _read(path: Path, file: BinaryIO) -> Trace:
+    version = _version(path, file.readline(_LONGEST_HEADER))
+    file.seek(0)
+    lines = RecordLines(file)
+    lines.expect_version(version)
+    trace = _TraceBuilder()
+    try:
+        for record in lines:
+            trace.take(record)
+    except Damage as damage:
+        raise RecordingError(
+            f"{path} is damaged at line {lines.number}: {damage}; "
+            "the file was changed after it was recorded: record the program again"
+        ) from damage
+    return trace.finish(is_truncated=lines.is_truncated)
+
+
+def _version(path: Path, line: bytes) -> tuple[int, int]:
+    """The version of the format; raises `RecordingError` if this is no recording that can be read."""
+    if not line:
+        raise RecordingError(f"{path} is empty: the recording was never written; record the program again")
+    try:
+        header = msgspec.convert(plain(line), _Header)
+    except (ValueError, RecursionError):
+        header = None
+    if header is None or header.t != "header" or header.format != FORMAT_NAME:
+        if header is None and line.startswith(b'{"t":"header"') and not line.endswith(b"\n"):
+            raise RecordingError(f"{path} ends in the middle of its first line; record the program again")
+        raise RecordingError(f"{path} is not a recording: {_kind(line)}; gradtrace record TARGET makes one")
+    if header.version[0] != FORMAT_VERSION[0]:
+        theirs, ours = (".".join(map(str, version)) for version in (header.version, FORMAT_VERSION))
+        by = f"gradtrace {header.gradtrace[:40]!r}" if header.gradtrace else "another gradtrace"
+        raise RecordingError(
+            f"{path} has format version {theirs}, written by {by}; gradtrace {__version__} reads version {ours}: "
+            "show it with the version that wrote it, or record the program again"
+        )
+    return header.version
+
+
+def _kind(line: bytes) -> str:
+    """What a file seems to be, by its beginning."""
+    if line.startswith((b"PK\x03\x04", b"\x80")):
+        return "it looks like a file that torch.save or pickle wrote"
+    if b"\0" in line:
+        return "it holds binary data"
+    return "its first line is not a gradtrace header"
+
+
+class _TraceBuilder:
+    """Takes all records of a file in order."""
+
+    def __init__(self) -> None:
+        self._header: HeaderRecord | None = None
+        self._done: list[ProcessBuilder] = []
+        self._current = ProcessBuilder(0, Offsets())
+        self._status: int | None = None
+        self._cut_processes: set[int] = set()
+
+    def take(self, record: AnyRecord) -> None:
+        """Add what one line says; raises `Damage`."""
+        match record:
+            case HeaderRecord() if self._header is None:
+                self._header = record
+            case HeaderRecord():
+                raise Damage("a second header")
+            case ProcessRecord():
+                self._switch(record)
+            case StatusRecord():
+                if record.process == 0:
+                    self._status = record.status
+            case _:
+                self._current.take(record)
+
+    def _switch(self, record: ProcessRecord) -> None:
+        self._current.seal()
+        if record.is_truncated:
+            self._cut_processes.add(record.process)
+        if record.process == self._current.process:
+            return
+        if record.process != self._current.process + 1:
+            raise Damage(f"process {record.process} follows process {self._current.process}")
+        self._done.append(self._current)
+        self._current = ProcessBuilder(record.process, self._current.offsets)
+
+    def finish(self, *, is_truncated: bool) -> Trace:
+        """The trace of all that was taken."""
+        if self._header is None:
+            raise Damage("there is no header")
+        self._current.seal()
+        processes = [*self._done, self._current]
+        run = self._run(self._header, processes, is_truncated)
+        return Trace(
+            run,
+            tuple(leaf for process in processes for leaf in process.leaves),
+            tuple(optimizer for process in processes for optimizer in process.optimizers),
+            tuple(one for process in processes for one in process.passes),
+            tuple(event for process in processes for event in process.events),
+        )
+
+    def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool) -> Run:
+        error = next((process.error for process in processes if process.error is not None), None)
+        is_whole = not (is_truncated or self._cut_processes or any(one.has_incomplete_pass for one in processes))
+        return Run(
+            header.target,
+            tuple(header.argv),
+            header.python,
+            header.torch,
+            header.gradtrace,
+            header.device,
+            header.seed,
+            self._status,
+            is_whole and error is None and self._status is not None and self._status >= 0,
+            error,
+            header.expression,
+            len(processes),
+            _together(processes),
+            tuple(dict.fromkeys([*_sayings(processes), *self._notes(header, error, is_truncated)])),
+        )
+
+    def _notes(self, header: HeaderRecord, error: ProgramError | None, is_truncated: bool) -> list[str]:
+        notes = []
+        if not header.torch:
+            notes.append("the program never imported torch, so that nothing could be recorded")
+        if is_truncated:
+            notes.append("the recording ends in the middle of a line; it was read up to there")
+        notes.extend(
+            f"what process {process} wrote ends in the middle of a line; it was read up to there"
+            for process in sorted(self._cut_processes)
+        )
+        if self._status is None:
+            notes.append("the recording has no end: it was cut short, or the program was still running")
+        elif self._status < 0 and error is None:
+            notes.append(f"the program was ended by {_signal(-self._status)}; what it did until then is here")
+        return notes
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _together(processes: list[ProcessBuilder]) -> tuple[Observation, ...]:
+    """The observations of all processes, counts of a kind added up, in order of first appearance."""
+    total: dict[str, Observation] = {}
+    for process in processes:
+        for kind, seen in process.observations.items():
+            known = total.get(kind)
+            total[kind] = seen if known is None else replace(known, count=known.count + seen.count)
+    return tuple(total.values())
+
+
+def _sayings(processes: list[ProcessBuilder]) -> list[str]:
+    """The notes of all processes; which process says it, where it is not the first."""
+    return [f"process {one.process}: {note}" if one.process else note for one in processes for note in one.notes]

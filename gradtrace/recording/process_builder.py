@@ -1,0 +1,247 @@
+"""From the lines of one process to its part of the trace."""
+
+from dataclasses import dataclass, replace
+from functools import singledispatchmethod
+
+from gradtrace.model import BackwardPass, Event, Leaf, Location, Observation, OptimizerInfo, ProgramError
+from gradtrace.recording.damage import Damage
+from gradtrace.recording.measured import value
+from gradtrace.recording.pass_builder import Definitions, PassBuilder
+from gradtrace.recording.records import (
+    AccumulationsRecord,
+    EdgesRecord,
+    ErrorRecord,
+    EventRecord,
+    FlowRecord,
+    LeafRecord,
+    LocationRecord,
+    NodesRecord,
+    NoteRecord,
+    ObservationRecord,
+    OptimizerRecord,
+    PassEndRecord,
+    PassRecord,
+    Record,
+    StatsRecord,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """How many leaves, optimizers, passes and events the processes before this one have."""
+
+    leaves: int = 0
+    optimizers: int = 0
+    passes: int = 0
+    events: int = 0
+
+
+class ProcessBuilder:
+    """Takes the records of a process in order.
+
+    Ids become those of the trace at once, pass indices when `passes` and `events` are read.
+    Every method that takes a record raises `Damage` when it contradicts what stands before it.
+    """
+
+    def __init__(self, process: int, offsets: Offsets) -> None:
+        self.process = process
+        self.error: ProgramError | None = None
+        self.notes: list[str] = []
+        self.observations: dict[str, Observation] = {}
+        self.has_incomplete_pass = False
+        self._offsets = offsets
+        self._locations: dict[int, Location] = {}
+        self._leaf_ids: dict[int, int] = {}
+        self._leaves: dict[int, Leaf] = {}
+        self._optimizer_ids: dict[int, int] = {}
+        self._optimizers: dict[int, OptimizerInfo] = {}
+        self._open: dict[int, PassBuilder] = {}
+        self._passes: dict[int, BackwardPass] = {}
+        self._first_index: int | None = None
+        self._events: list[Event] = []
+        self._known = Definitions(self._locations, self._leaf_ids)
+
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """The leaves, ids ascending."""
+        return tuple(self._leaves.values())
+
+    @property
+    def optimizers(self) -> tuple[OptimizerInfo, ...]:
+        """The optimizers, ids ascending."""
+        return tuple(self._optimizers.values())
+
+    @property
+    def passes(self) -> tuple[BackwardPass, ...]:
+        """The passes, numbered over the run; ledger ranges make room for what was recorded in full within them."""
+        disjoint: list[BackwardPass] = []
+        for one in sorted(self._passes.values(), key=lambda one: one.index):
+            if disjoint and disjoint[-1].index + disjoint[-1].count > one.index:
+                disjoint.extend(_parts(disjoint.pop(), one))
+            else:
+                disjoint.append(one)
+        numbers = {one.index for one in disjoint}
+        return tuple(
+            replace(
+                one,
+                index=self._numbered(one.index),
+                parent=self._numbered(one.parent) if one.parent is not None and one.parent in numbers else None,
+            )
+            for one in disjoint
+        )
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The events, with orders and pass indices over the run."""
+        return tuple(replace(event, pass_index=self._numbered(event.pass_index)) for event in self._events)
+
+    @property
+    def offsets(self) -> Offsets:
+        """Those of the next process."""
+        last = max((one.index + one.count - 1 for one in self.passes), default=self._offsets.passes)
+        return Offsets(
+            self._offsets.leaves + len(self._leaves),
+            self._offsets.optimizers + len(self._optimizers),
+            last,
+            self._offsets.events + len(self._events),
+        )
+
+    def _numbered(self, index: int) -> int:
+        """A pass's number over the run; 0, before the first pass of this process, stays 0."""
+        own = index - (self._first_index or 1) + 1
+        return own + self._offsets.passes if own > 0 else 0
+
+    def seal(self) -> None:
+        """No more lines come for passes that are open: they are kept if their graph is whole."""
+        for builder in self._open.values():
+            index, is_full = builder.begin.index, builder.begin.recorded == "full"
+            self.has_incomplete_pass = self.has_incomplete_pass or is_full
+            if is_full and not builder.has_whole_graph:
+                self.notes.append(f"pass {index} was cut short before its graph was recorded, and is left out")
+                continue
+            try:
+                self._passes[index] = builder.build(self._known, None)
+            except Damage:
+                self.notes.append(f"pass {index} was cut short, and is left out")
+        self._open.clear()
+
+    @singledispatchmethod
+    def take(self, record: Record) -> None:
+        """Add what one line says."""
+        raise Damage(f"a {type(record).__struct_config__.tag!r} line does not belong here")
+
+    @take.register
+    def _(self, record: LocationRecord) -> None:
+        self._locations[record.id] = Location(
+            record.file, record.line, record.column, record.end_line, record.end_column, record.function, record.text
+        )
+
+    @take.register
+    def _(self, record: LeafRecord) -> None:
+        leaf_id = self._leaf_ids.setdefault(record.id, self._offsets.leaves + len(self._leaf_ids))
+        self._leaves[leaf_id] = Leaf(
+            leaf_id,
+            record.name,
+            record.kind,
+            tuple(record.shape),
+            record.dtype,
+            record.device,
+            record.requires_grad,
+            tuple(map(self._optimizer, record.optimizers)),
+            value(record.value),
+            self._known.location(record.location),
+            self.process,
+        )
+
+    @take.register
+    def _(self, record: OptimizerRecord) -> None:
+        optimizer_id = self._optimizer_ids.setdefault(record.id, self._offsets.optimizers + len(self._optimizer_ids))
+        location = self._known.location(record.location)
+        self._optimizers[optimizer_id] = OptimizerInfo(
+            optimizer_id, record.type, record.name, location, record.n_params, self.process
+        )
+
+    def _optimizer(self, number: int) -> int:
+        try:
+            return self._optimizer_ids[number]
+        except KeyError:
+            raise Damage(f"there is no optimizer {number}") from None
+
+    @take.register
+    def _(self, record: PassRecord) -> None:
+        if record.index < 1 or record.count < 1:
+            raise Damage(f"pass {record.index} stands for {record.count} passes; both count from 1")
+        self._first_index = min(record.index, self._first_index or record.index)
+        self._open[record.index] = PassBuilder(record, self.process)
+
+    def _open_pass(self, index: int) -> PassBuilder:
+        try:
+            return self._open[index]
+        except KeyError:
+            raise Damage(f"pass {index} has not begun") from None
+
+    @take.register
+    def _(self, record: NodesRecord) -> None:
+        self._open_pass(record.index).nodes.extend(record.rows)
+
+    @take.register
+    def _(self, record: EdgesRecord) -> None:
+        self._open_pass(record.index).edges.extend(record.rows)
+
+    @take.register
+    def _(self, record: StatsRecord) -> None:
+        self._open_pass(record.index).stats.extend(record.rows)
+
+    @take.register
+    def _(self, record: FlowRecord) -> None:
+        self._open_pass(record.index).flow.append(record)
+
+    @take.register
+    def _(self, record: AccumulationsRecord) -> None:
+        self._open_pass(record.index).accumulations.extend(record.rows)
+
+    @take.register
+    def _(self, record: PassEndRecord) -> None:
+        self._passes[record.index] = self._open_pass(record.index).build(self._known, record)
+        del self._open[record.index]
+
+    @take.register
+    def _(self, record: EventRecord) -> None:
+        self._events.append(
+            Event(
+                self._offsets.events + len(self._events),
+                record.kind,
+                record.pass_index,
+                tuple(map(self._known.leaf, record.leaves)),
+                self._known.location(record.location),
+                record.set_to_none,
+                None if record.optimizer is None else self._optimizer(record.optimizer),
+                record.call,
+                record.count,
+                self.process,
+            )
+        )
+
+    @take.register
+    def _(self, record: ObservationRecord) -> None:
+        location = self._known.location(record.location)
+        self.observations[record.kind] = Observation(record.kind, record.count, location, record.text)
+
+    @take.register
+    def _(self, record: ErrorRecord) -> None:
+        self.error = ProgramError(record.type, record.message, tuple(map(self._known.place, record.frames)))
+
+    @take.register
+    def _(self, record: NoteRecord) -> None:
+        self.notes.append(record.text)
+
+
+def _parts(whole: BackwardPass, within: BackwardPass) -> list[BackwardPass]:
+    """A counted range without the pass that was recorded by itself within it."""
+    before = within.index - whole.index
+    behind = whole.count - before - within.count
+    parts = [replace(whole, count=before)] if before else []
+    parts.append(within)
+    if behind > 0:
+        parts.append(replace(whole, index=within.index + within.count, count=behind))
+    return parts
