@@ -1,0 +1,60 @@
+"""The tables of `docs/recording-format.md`, made from the schema by which recordings are read."""
+
+from __future__ import annotations
+
+import re
+import typing
+
+import msgspec
+
+from gradtrace.recording import records
+
+BEGIN = "<!-- generated from gradtrace/recording/records.py by docs/build.py -->\n"
+END = "<!-- end of the generated part -->\n"
+
+
+def refresh(page: str) -> str:
+    """Return the page with what stands between the two marks made anew; pages without marks stay as they are."""
+    if BEGIN not in page:
+        return page
+    head, rest = page.split(BEGIN)
+    return f"{head}{BEGIN}{_tables()}{END}{rest.split(END)[1]}"
+
+
+def _tables() -> str:
+    rows = [value for value in vars(records).values() if isinstance(value, type) and issubclass(value, msgspec.Struct)]
+    kinds = typing.get_args(records.AnyRecord)
+    parts = [_section(f"`{kind.__struct_config__.tag}`", kind) for kind in kinds]
+    parts += [
+        _section(f"Row: {row.__name__.removesuffix('Row')}", row)
+        for row in rows
+        if row.__struct_config__.array_like and row not in kinds
+    ]
+    return "\n".join(["", *parts, ""])
+
+
+def _section(title: str, struct: type[msgspec.Struct]) -> str:
+    lines = [f"### {title}", "", _prose(struct.__doc__ or ""), ""]
+    fields = msgspec.structs.fields(struct)
+    if fields:
+        lines += ["| field | type | when absent |", "| --- | --- | --- |"]
+        lines += [f"| `{field.name}` | `{_type(field.type)}` | {_default(field)} |" for field in fields]
+    return "\n".join([*lines, ""])
+
+
+def _prose(docstring: str) -> str:
+    return " ".join(docstring.split())
+
+
+def _type(annotation: object) -> str:
+    """Write an annotation the way the schema does, with `Num` for a number that may be text."""
+    text = annotation.__name__ if isinstance(annotation, type) and not typing.get_args(annotation) else str(annotation)
+    text = re.sub(r"ForwardRef\('([^']*)'\)", r"\1", text)
+    text = re.sub(r"\b(?:typing|gradtrace\.recording\.records)\.", "", text)
+    return text.replace("int | float | str", "Num").replace("|", "\\|")
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return f"`{field.default_factory()!r}`"
+    return "required" if field.default is msgspec.NODEFAULT else f"`{field.default!r}`"
