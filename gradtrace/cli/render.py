@@ -7,7 +7,6 @@ from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.show import show
 from gradtrace.errors import UsageError
 
-
 _ENGINES = click.Choice(["auto", "dot", "builtin"])
 
 

@@ -96,7 +96,8 @@ def _request(
     **settings: Any,
 ) -> Request:
     target = parse_target(words, module=module, code=code, program_argv=program_argv, grad_output=grad_output)
-    asked = Settings(passes=parse_passes(passes), announce=not quiet, **settings)
+    endless = target.kind is not TargetKind.EXPRESSION  # these end after their passes
+    asked = Settings(passes=parse_passes(passes), announce=not quiet and endless, **settings)
     if target.kind is TargetKind.RECORDING:
         _refuse_settings(target, asked)
     return Request(target, asked, quiet=quiet, verbose=verbose, color=color)

@@ -1,9 +1,9 @@
 """The program that an expression target runs: three measured passes over what the user typed.
 
-Run by path in the child process. Pass 1 is forward and backward; pass 2 the same again without zeroing, pass 3 after a real
-`zero_grad()`: what is told about accumulation has happened. Values are made once and the random state is put back before
-each forward, so that the passes differ in nothing else. What the user typed is compiled under the name `<expression>`,
-which is how the recorder tells it from this file.
+Run by path in the child process. Pass 1 is forward and backward; pass 2 the same again without zeroing, pass 3 after a
+real `zero_grad()`: what is told about accumulation has happened. Values are made once and the random state is put back
+before each forward, so that the passes differ in nothing else. What the user typed is compiled under the name
+`<expression>`, which is how the recorder tells it from this file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import linecache
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, NoReturn
@@ -23,7 +23,8 @@ from typing import Any, NoReturn
 from gradtrace.model import Location
 from gradtrace.model.excerpt import excerpt
 
-import torch  # isort: skip  importing it starts the recorder, for which gradtrace has to be at hand
+import torch  # isort: skip  this starts the recorder, for which gradtrace has to be at hand
+from gradtrace import recorder  # isort: skip
 
 FILE_NAME = "<expression>"
 
@@ -62,7 +63,10 @@ _FROM_TORCH = (
     ),
     *("outer", "cat", "stack", "where", "clamp", "maximum", "minimum", "gather", "pi", "inf", "nan"),
 )
-"""In scope by their bare names; never one that would hide a builtin (`sum`, `max`, `abs` mean what they mean in Python)."""
+"""In scope by their bare names; never one that hides a builtin (`sum`, `max`, `abs` mean what they mean in Python)."""
+
+_SHOWN = 16
+"""Elements of a value that is told in an error."""
 
 
 def main() -> int:
@@ -79,7 +83,7 @@ def main() -> int:
     for number in range(1, PASSES + 1):
         if number == PASSES:
             _Holder(program.leaves).zero_grad()
-        root = _differentiable(program.forward(), names, spec["bindings"])
+        root = _differentiable(program.forward(), spec["bindings"])
         if not _backward(root, gradient, names):
             return 1
     return 0
@@ -94,21 +98,25 @@ class _Program:
         self._states: dict[int, list[torch.Tensor]] = {}  # statements that ran for good: the random state after each
         statements = ast.parse(_registered(source, FILE_NAME)).body
         last = statements[-1]
-        self._value = last.value if isinstance(last, ast.Expr) else _target(last)
-        self._statements = statements[:-1] if isinstance(last, ast.Expr) else statements
+        value = last.value if isinstance(last, ast.Expr) else _target(last)
+        self._value = compile(ast.Expression(value), FILE_NAME, "eval")
+        self._statements = [
+            (statement, compile(ast.Module([statement], []), FILE_NAME, "exec"))
+            for statement in (statements[:-1] if isinstance(last, ast.Expr) else statements)
+        ]
         self._initial = _random_state()
 
     def forward(self) -> Any:
         """Runs the statements and returns the value of the last one."""
         _set_random_state(self._initial)
-        for number, statement in enumerate(self._statements):
+        for number, (statement, code) in enumerate(self._statements):
             if number in self._states:
                 _set_random_state(self._states[number])
                 continue
-            _run(compile(ast.Module([statement], []), FILE_NAME, "exec"), self._names)
+            _run(code, self._names)
             if self._defines_leaves(statement):
                 self._states[number] = _random_state()
-        return _run(compile(ast.Expression(self._value), FILE_NAME, "eval"), self._names)
+        return _run(self._value, self._names)
 
     def _defines_leaves(self, statement: ast.stmt) -> bool:
         """Whether it makes something that has to stay the same over the passes, and notes the leaves that it made."""
@@ -116,8 +124,8 @@ class _Program:
             return isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
         name = _target(statement)
         made = self._names.get(name.id) if isinstance(name, ast.Name) else None
-        found = list(made.parameters()) if isinstance(made, torch.nn.Module) else [made]
-        found = [item for item in found if isinstance(item, torch.Tensor) and item.is_leaf and item.requires_grad]
+        members: list[Any] = list(made.parameters()) if isinstance(made, torch.nn.Module) else [made]
+        found = [item for item in members if isinstance(item, torch.Tensor) and item.is_leaf and item.requires_grad]
         self.leaves.extend(item for item in found if not any(item is known for known in self.leaves))
         return bool(found) or isinstance(made, torch.nn.Module | torch.optim.Optimizer)
 
@@ -149,7 +157,7 @@ def _define(bindings: list[tuple[str, str, bool]], names: dict[str, Any]) -> lis
         if is_leaf:
             names[name] = _leaf(name, source, value)
             leaves.append(names[name])
-            _with_recorder(lambda recorder, name=name: recorder.name_leaf(names[name], name))
+            recorder.name_leaf(names[name], name)
         else:
             names[name] = _constant(value)
     return leaves
@@ -179,53 +187,63 @@ def _constant(value: Any) -> Any:
     return value
 
 
-def _differentiable(root: Any, names: dict[str, Any], bindings: list[tuple[str, str, bool]]) -> torch.Tensor:
+def _differentiable(root: Any, bindings: list[tuple[str, str, bool]]) -> torch.Tensor:
     """The root, if backward can start there."""
     if not isinstance(root, torch.Tensor):
         parts = f" with the parts {', '.join(root._fields)}" if hasattr(root, "_fields") else ""
-        _refuse(
-            f"the value is {_kind(root)}{parts}, and backward starts from one tensor: say which part, or write a torch expression"
-        )
-    if root.requires_grad:
-        return root
-    shown = f"its value is {_short(root)}, but it does not require grad"
+        _refuse(f"the value is {_kind(root)}{parts}, but backward starts from one tensor: end with a part that is one")
+    if not root.requires_grad:
+        _refuse(f"the value is {_short(root)}, but it does not require grad: {_no_gradient(root, bindings)}")
+    return root
+
+
+def _no_gradient(root: torch.Tensor, bindings: list[tuple[str, str, bool]]) -> str:
+    """Why there is none, and what to write."""
     leaves = [name for name, _, is_leaf in bindings if is_leaf]
     constants = [f"{name}={source}" for name, source, is_leaf in bindings if not is_leaf]
     if not root.is_floating_point() and not root.is_complex():
-        _refuse(
-            f"{shown}: {str(root.dtype).removeprefix('torch.')} numbers have no gradient; end with a floating point value"
-        )
+        kind = str(root.dtype).removeprefix("torch.")
+        return f"{kind} numbers have no gradient; end with a floating point value"
     if leaves:
-        _refuse(
-            f"{shown}: nothing connects it to {' or '.join(leaves)} (detach, no_grad, item and integers cut the way)"
-        )
+        return f"nothing connects it to {' or '.join(leaves)} (detach, no_grad, item and integers cut the way)"
     if constants:
-        _refuse(f"{shown}, because nothing in it does: a leaf is written {constants[0]}, with = and not :=")
-    _refuse(f"{shown}, because nothing in it does: define a leaf with name=value, such as w=0.5, and use it")
+        return f"nothing in it does; a leaf is written {constants[0]}, with = and not :="
+    return "nothing in it does; define a leaf behind the expression, such as w=0.5, and use it"
 
 
 def _backward(root: torch.Tensor, gradient: str | None, names: dict[str, Any]) -> bool:
     """Runs backward; False if torch raised, which is then told and recorded."""
     start = None
     if gradient is not None:
-        file_name = "<--grad-output>"
-        start = torch.as_tensor(
-            _run(compile(_registered(gradient, file_name), file_name, "eval"), names), dtype=root.dtype
-        )
-        start = start.expand_as(root) if start.ndim == 0 else start
-        if start.shape != root.shape:
-            _refuse(
-                f"--grad-output has the shape {tuple(start.shape)}, and the root has {tuple(root.shape)}: they must be equal"
-            )
+        start = _start(gradient, root, names)
     elif root.numel() != 1:
-        _with_recorder(lambda recorder: recorder.note(f"the root has {root.numel()} elements: their sum was taken"))
+        observer = recorder.current()
+        if observer is not None:
+            observer.journal.note(f"the root has {root.numel()} elements: their sum was taken")
         root = root.sum()
     try:
-        root.backward(start)
+        root.backward(start)  # type: ignore[no-untyped-call]
     except Exception as error:  # whatever torch or a user's Function raises
         sys.stderr.write(f"gradtrace: backward failed: {type(error).__name__}: {error}\n")
+        sys.last_value = error  # where the interpreter leaves an exception that ends a program
         return False
     return True
+
+
+def _start(source: str, root: torch.Tensor, names: dict[str, Any]) -> torch.Tensor:
+    """The gradient to start with; a number stands for all elements."""
+    file_name = "<--grad-output>"
+    value = _run(compile(_registered(source, file_name), file_name, "eval"), names)
+    try:
+        start = torch.as_tensor(value, dtype=root.dtype, device=root.device)
+    except (TypeError, ValueError, RuntimeError):
+        _refuse(f"--grad-output {source} is {_kind(value)}, which is no tensor")
+    if start.ndim == 0:
+        return start.expand_as(root)
+    if start.shape != root.shape:
+        shapes = f"{tuple(start.shape)}, and the root has {tuple(root.shape)}"
+        _refuse(f"--grad-output has the shape {shapes}: they must be equal")
+    return start
 
 
 def _run(code: CodeType, names: dict[str, Any]) -> Any:
@@ -280,7 +298,7 @@ def _registered(source: str, file_name: str) -> str:
 
 
 def _random_state() -> list[torch.Tensor]:
-    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else ())]
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else ())]
 
 
 def _set_random_state(states: list[torch.Tensor]) -> None:
@@ -294,14 +312,7 @@ def _kind(value: Any) -> str:
 
 
 def _short(tensor: torch.Tensor) -> str:
-    return str(tensor.tolist()) if tensor.numel() <= PASSES * PASSES else f"a tensor of shape {tuple(tensor.shape)}"
-
-
-def _with_recorder(use: Callable[[Any], None]) -> None:
-    from gradtrace import recorder
-
-    if recorder.current() is not None:
-        use(recorder)
+    return str(tensor.tolist()) if tensor.numel() <= _SHOWN else f"a tensor of shape {tuple(tensor.shape)}"
 
 
 def _session() -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import types
 import weakref
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -19,6 +20,9 @@ from gradtrace.recorder.invisible import is_ours
 _MAX_DEPTH = 400
 _CO_OPTIMIZED = 0x1
 _SNAPSHOT_LOCALS = sys.version_info < (3, 13)
+
+_EXPRESSION_RUNNER = str(Path(__file__).with_name("expression.py"))
+"""Runs what the user typed, but is not what the user typed."""
 
 _ours_or_torchs: dict[int, tuple[bool, types.CodeType]] = {}
 
@@ -40,6 +44,7 @@ def is_internal(code: types.CodeType) -> bool:
     internal = (
         name.startswith((torch_facts.TORCH_DIRECTORY, "<frozen ", "<gradtrace"))
         or is_ours(code)
+        or name == _EXPRESSION_RUNNER
         or name.endswith("contextlib.py")
     )
     if len(_ours_or_torchs) > 200_000:  # noqa: PLR2004 - a program that makes code without end
