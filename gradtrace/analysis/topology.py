@@ -1,5 +1,7 @@
 """Where a graph begins and ends, in which order its program ran, and what reaches what."""
 
+from __future__ import annotations
+
 from array import array
 from collections.abc import Iterable
 from itertools import accumulate
@@ -66,7 +68,7 @@ def forward_order(graph: Graph, adjacency: Adjacency | None = None) -> list[int]
 
 
 def _executed_order(graph: Graph) -> list[int] | None:
-    """Nodes other than leaves in the opposite of the engine's order; None when it does not cover them or is no order."""
+    """Nodes other than leaves in the opposite of the engine's order; None where that is not known or no order."""
     ran = [(node.order, node.id) for node in graph.nodes if node.leaf is None and node.order is not None]
     if len(ran) != sum(node.leaf is None for node in graph.nodes):
         return None

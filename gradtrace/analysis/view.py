@@ -17,12 +17,13 @@ class Item:
         id: position in `View.items`; forward order (an item's producers stand before it), the same from run to run.
         kind: `node`, `leaf`, `module` (a closed module), `repeat` (a closed loop), `chain` (a stretch of neighbouring
             ops: a run of views and casts, or whatever had to be folded to make the picture fit).
-        nodes: ids of the graph's nodes for which it stands: `count` blocks of equal length, one after the other, each
-            in forward order; so `nodes[: len(nodes) // count]` is the first block, and node k of every block is
-            the same node of another repetition.
+        nodes: ids of the graph's nodes for which it stands: `copies` blocks of equal length, one after the other, each
+            in forward order; so `nodes[: len(nodes) // copies]` is the first block, and node k of every block is
+            the same node in another repetition.
         group: id of the innermost open `Group` in which it stands, or None at top level.
         label: op, the module's name within its group, or the user's name.
-        count: how many identical blocks it stands for (`×12`), because it repeats or stands in a group that does; else 1.
+        count: how often it repeats within its group (`×12`); else 1.
+        copies: how often in all: `count` times the counts of the groups around it.
         path: for `module`, its full dotted path (that of the first when it repeats); else "".
         module_type: for `module`, its class name when known.
     """
@@ -33,6 +34,7 @@ class Item:
     group: int | None
     label: str
     count: int = 1
+    copies: int = 1
     path: str = ""
     module_type: str | None = None
 
@@ -46,7 +48,7 @@ class Group:
     Attributes:
         path: full dotted path of the module (of the first, when it repeats); "" for a loop outside modules.
         count: how many identical siblings or iterations it stands for; its items show the first and stand for all.
-        label: what to print: the name within its parent (`attn`), `layers.0 … layers.11`, or `train.py:12-15` for a loop.
+        label: what to print: the name within its parent (`attn`), `layers.0 … 11`, or `train.py:12-15` for a loop.
         kind: `module` or `loop`.
     """
 
@@ -61,7 +63,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class ViewEdge:
-    """Source and target are item ids, in the backward direction; `edges` are positions in `Graph.edges` which it stands for."""
+    """Source and target are item ids, in the backward direction; it stands for these positions in `Graph.edges`."""
 
     source: int
     target: int

@@ -1,0 +1,42 @@
+"""The last resort for graphs without modules or repetitions: neighbours are shown as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from gradtrace.analysis.blocks import Block, BlockTree
+from gradtrace.analysis.parts import Part
+
+
+def fitting_stretches(tree: BlockTree, parts: Sequence[Part], max_items: int) -> tuple[Part, ...]:
+    """Put neighbouring parts of the whole graph together until at most `max_items` are left.
+
+    First those of the same source line; if that is not enough, stretches of equal length.
+    """
+    by_line = [_joined(list(same)) for _, same in groupby(parts, key=_SourceLine(tree))]
+    if len(by_line) <= max_items:
+        return tuple(by_line)
+    size = -(-len(parts) // max(1, max_items))
+    return tuple(_joined(list(parts[start : start + size])) for start in range(0, len(parts), size))
+
+
+def _joined(parts: list[Part]) -> Part:
+    return parts[0] if len(parts) == 1 else Part("stretch", parts[0].start, body=tuple(parts))
+
+
+class _SourceLine:
+    """The source line of a part's first op; leaves belong to the line before them, so that they do not cut it."""
+
+    def __init__(self, tree: BlockTree) -> None:
+        self._tree = tree
+        self._latest: tuple[str, int] | None = None
+
+    def __call__(self, part: Part) -> tuple[str, int] | None:
+        child: int | Block = self._tree.root.children[part.start] if part.kind != "leaf" else -1
+        while isinstance(child, Block):
+            child = child.children[0]
+        if child >= 0 and self._tree.graph.nodes[child].leaf is None:
+            location = self._tree.graph.nodes[child].location
+            self._latest = (location.file, location.line) if location is not None else None
+        return self._latest
