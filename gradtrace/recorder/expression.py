@@ -84,7 +84,7 @@ def main() -> int:
         if number == PASSES:
             _Holder(program.leaves).zero_grad()
         root = _differentiable(program.forward(), spec["bindings"])
-        if not _backward(root, gradient, names):
+        if not _backward(number, root, gradient, names):
             return 1
     return 0
 
@@ -190,8 +190,9 @@ def _constant(value: Any) -> Any:
 def _differentiable(root: Any, bindings: list[tuple[str, str, bool]]) -> torch.Tensor:
     """The root, if backward can start there."""
     if not isinstance(root, torch.Tensor):
-        parts = f" with the parts {', '.join(root._fields)}" if hasattr(root, "_fields") else ""
-        _refuse(f"the value is {_kind(root)}{parts}, but backward starts from one tensor: end with a part that is one")
+        parts = getattr(type(root), "__match_args__", ())  # the names in what `max(dim=…)` and its like return
+        hint = f"end with one of its parts: .{' or .'.join(parts)}" if parts else "end with one"
+        _refuse(f"the value is {_kind(root)}, but backward starts from one tensor: {hint}")
     if not root.requires_grad:
         _refuse(f"the value is {_short(root)}, but it does not require grad: {_no_gradient(root, bindings)}")
     return root
@@ -205,20 +206,20 @@ def _no_gradient(root: torch.Tensor, bindings: list[tuple[str, str, bool]]) -> s
         kind = str(root.dtype).removeprefix("torch.")
         return f"{kind} numbers have no gradient; end with a floating point value"
     if leaves:
-        return f"nothing connects it to {' or '.join(leaves)} (detach, no_grad, item and integers cut the way)"
+        return f"nothing connects it to {', '.join(leaves)} (detach, no_grad, item and integers cut the way)"
     if constants:
         return f"nothing in it does; a leaf is written {constants[0]}, with = and not :="
     return "nothing in it does; define a leaf behind the expression, such as w=0.5, and use it"
 
 
-def _backward(root: torch.Tensor, gradient: str | None, names: dict[str, Any]) -> bool:
+def _backward(number: int, root: torch.Tensor, gradient: str | None, names: dict[str, Any]) -> bool:
     """Runs backward; False if torch raised, which is then told and recorded."""
     start = None
     if gradient is not None:
         start = _start(gradient, root, names)
     elif root.numel() != 1:
         observer = recorder.current()
-        if observer is not None:
+        if observer is not None and number == 1:
             observer.journal.note(f"the root has {root.numel()} elements: their sum was taken")
         root = root.sum()
     try:
