@@ -1,0 +1,75 @@
+"""Makes any text inert and readable, for each place where it may stand.
+
+Names, sources, arguments and messages come from the user's program and may hold anything: escape sequences, line
+breaks, direction marks, half of a surrogate pair, markup, ten thousand characters. First `visible`, then the
+function for the format.
+"""
+
+import html
+import re
+
+_ELLIPSIS = "…"
+
+_MERMAID = re.compile(r"[^\w .,:/=+*'×…·→∂\[\]-]")
+"""Everything that Mermaid, or the Markdown and HTML that it lets through, might act on."""
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
+
+
+def visible(text: str, limit: int | None = None) -> str:
+    r"""One line of printable characters; the others as Python writes them: `\x1b`, `\n`, `\u202e`, `\ud800`.
+
+    Args:
+        text: anything.
+        limit: the most characters; longer text ends in `…`.
+    """
+    if limit is None:
+        return text if text.isprintable() else "".join(map(_visible_character, text))
+    if len(text) <= limit and text.isprintable():
+        return text
+    characters = list(map(_visible_character, text[: limit + 1]))
+    length = sum(map(len, characters))
+    if length <= limit and len(text) <= limit:
+        return "".join(characters)
+    while characters and length > limit - len(_ELLIPSIS):
+        length -= len(characters.pop())
+    return "".join(characters)[:limit] + _ELLIPSIS
+
+
+def _visible_character(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """Source text or a message on one line: its line breaks and indentation as single spaces, and the rest visible."""
+    return visible(" ".join(text.split()) if limit is None else " ".join(text[: 4 * limit].split()), limit)
+
+
+def markup(text: str) -> str:
+    """Text between tags, or inside a quoted attribute, of XML, SVG or HTML."""
+    return html.escape(visible(text))
+
+
+def dot_string(text: str) -> str:
+    r"""A quoted DOT string: neither its escapes (`\N`, `\l`) nor its quotes act."""
+    escaped = visible(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def mermaid(text: str) -> str:
+    """Text inside the quotes of a Mermaid label; what could act is written as an entity: `#35;`."""
+    return _MERMAID.sub(lambda match: f"#{ord(match[0])};", visible(text))
+
+
+def markdown(text: str) -> str:
+    """Text in a paragraph or a table cell of Markdown."""
+    return html.escape(_MARKDOWN.sub(r"\\\1", visible(text)), quote=False)
+
+
+def markdown_code(text: str) -> str:
+    """A code span of Markdown, fenced by more backticks than stand in it."""
+    shown = visible(text)
+    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if shown.startswith("`") or shown.endswith("`") or not shown.strip() else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
