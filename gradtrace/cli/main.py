@@ -1,5 +1,6 @@
 """The `gradtrace` command: finds the subcommand, and turns every ending into one status and at most one message."""
 
+import difflib
 import importlib
 import os
 import signal
@@ -86,7 +87,7 @@ def _run(own: list[str], program: list[str] | None) -> int:  # noqa: PLR0911  on
     try:
         outcome: Any = gradtrace.main(own, prog_name="gradtrace", standalone_mode=False, obj=program)
     except click.exceptions.NoSuchOption as error:
-        return _usage(error, f"{_lower(error.format_message()).rstrip('.')}; put the program's own options after --")
+        return _usage(error, _unknown_option(error, own))
     except click.ClickException as error:
         return _usage(error, _lower(error.format_message()))
     except GradtraceError as error:
@@ -113,6 +114,17 @@ def _usage(error: click.ClickException, message: str) -> int:
     hint = f"\ntry: {context.command_path} --help" if context else ""
     say_error(message.rstrip(".") + hint)
     return USAGE_ERROR
+
+
+def _unknown_option(error: click.exceptions.NoSuchOption, own: list[str]) -> str:
+    for word in own:
+        if word.startswith(error.option_name) and any(sign in word[1:] for sign in "*/+(["):
+            return (
+                f"{word} begins like an option: write an expression that begins with - in parentheses, as in '({word})'"
+            )
+    close = difflib.get_close_matches(error.option_name, error.possibilities or (), cutoff=0.75)
+    meant = f" (did you mean {' or '.join(close)}?)" if close else ""
+    return f"there is no option {error.option_name}{meant}; put the program's own options after --"
 
 
 def _lower(message: str) -> str:

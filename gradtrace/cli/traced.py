@@ -92,7 +92,8 @@ def _nothing(request: Request, session: Session) -> str | None:
 
 def _kept(recording: Path, request: Request, output: Path | None) -> str:
     """Copies the recording to where a person will find it, over nothing; says where."""
-    place = (output.parent / output.stem) if output else Path(request.target.stem)
+    is_file = output is not None and (output.is_file() or not output.exists())  # not a device
+    place = output.with_suffix("") if output is not None and is_file else Path(request.target.stem)
     for number in range(1, 1000):
         kept = place.with_name(f"{place.name}{'' if number == 1 else f'-{number}'}.gtrace")
         try:

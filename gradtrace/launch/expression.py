@@ -88,9 +88,10 @@ def _parse(source: str, what: str, mode: str = "exec") -> ast.Module:
 def _location(error: SyntaxError, source: str) -> Location:
     lines = source.split("\n")
     line = min(max(error.lineno or 1, 1), len(lines))
-    column = max(error.offset or 1, 1)
-    end_line, end_column = error.end_lineno or line, error.end_offset or column + 1
-    return Location(FILE_NAME, line, column, end_line, end_column, text=lines[line - 1])
+    text = lines[line - 1]
+    column = error.offset or len(text) + 1  # 0: the end, where something is missing
+    end_line, end_column = error.end_lineno or line, max(error.end_offset or 0, column + 1)
+    return Location(FILE_NAME, line, column, end_line, end_column, text=text)
 
 
 def _check_root(statement: ast.stmt, source: str) -> None:
