@@ -1,0 +1,50 @@
+"""What an explanation is made of, before it is known whether a terminal, a pipe or a Markdown page will show it.
+
+Text in blocks may hold anything; the writers make it inert.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A piece of text on one line; `style` says what it is: `title`, `name`, `gradient`, `muted`, `alarm` or ``."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What the following blocks are about."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A sentence or several; `label` stands before it (`note`, `error`)."""
+
+    text: str
+    label: str = ""
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under a header.
+
+    Attributes:
+        header: the titles of the columns; empty for a table without a header.
+        rows: as many cells each as there are columns.
+        optional: columns that may be left out where the line is too narrow, the least important first.
+        is_drawing: the cells hold a drawing (a tree) that must keep its columns, also in Markdown.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    optional: tuple[int, ...] = ()
+    is_drawing: bool = False
+
+
+Block = Heading | Paragraph | Table

@@ -1,0 +1,149 @@
+"""The summary of a run: what was seen, what went wrong, what happened to `.grad` over the passes."""
+
+from collections.abc import Iterator
+
+from gradtrace.analysis.ledger import Ledger
+from gradtrace.model import BackwardPass, Location, Observation, Trace
+from gradtrace.renderers import verdicts, wording
+from gradtrace.renderers.explanation_blocks import Block, Cell, Paragraph, Table
+from gradtrace.renderers.explanation_maths import span
+
+_MOST_CALLS = 6
+_MOST_VALUES = 3
+
+
+def errors(trace: Trace) -> Iterator[Block]:
+    """What ended the program or a pass, with its place."""
+    error = trace.run.error
+    if error is not None:
+        where = wording.at(error.frames[-1] if error.frames else None)
+        yield Paragraph(f"{error.type}{where} ended the program: {error.message}", "error", "alarm")
+    for one in trace.passes:
+        if one.error is None:
+            continue
+        said = "" if error is not None and one.error.message == error.message else f": {one.error.message}"
+        yield Paragraph(f"pass {one.index} raised {one.error.type}{_node(one)}{said}", "error", "alarm")
+
+
+def _node(one: BackwardPass) -> str:
+    if one.error is None or one.error.node is None or one.graph is None or one.error.node >= len(one.graph.nodes):
+        return ""
+    node = one.graph.nodes[one.error.node]
+    source = span(node.location)
+    place = wording.location(node.location)
+    details = ", ".join(part for part in (source, place) if part)
+    return f" at {node.op}{f' ({details})' if details else ''}"
+
+
+def summary(trace: Trace, ledger: Ledger) -> Iterator[Block]:
+    """How many passes ran, from where, and what their roots were."""
+    run = trace.run
+    n, full = ledger.n_passes, ledger.n_full
+    if n:
+        depth = "all recorded in full" if full == n else f"{full:,} recorded in full, the others in the ledger"
+        depth = "recorded in full" if n == full == 1 else depth
+        text = f"{run.target} ran {wording.count(n, 'backward pass')}, {depth}"
+        yield Paragraph(f"{text}{_ending(trace)}.")
+        yield Table((), tuple(_calls(trace)), optional=(2,))
+
+
+def _ending(trace: Trace) -> str:
+    status = trace.run.status
+    if status is not None and status < 0:
+        return f"; it was killed by signal {-status}"
+    if status:
+        return f"; it ended with status {status}"
+    return "" if trace.run.complete else "; the recording is incomplete"
+
+
+def _calls(trace: Trace) -> Iterator[tuple[Cell, ...]]:
+    """One line for every place that started passes: which ones, and what the root was."""
+    places: dict[tuple[str, Location | None, tuple[str | None, ...]], list[BackwardPass]] = {}
+    for one in trace.passes:
+        if one.call != "none":
+            key = (one.call, one.location, tuple(root.name for root in one.roots))
+            places.setdefault(key, []).append(one)
+    for number, ((call, location, _), passes) in enumerate(places.items()):
+        if number == _MOST_CALLS:
+            yield (Cell(f"… and {wording.count(len(places) - number, 'more place')}", "muted"),)
+            return
+        source = span(location) or call
+        yield (
+            Cell(_indices(passes), "muted"),
+            Cell(f"{source}{wording.at(location)}"),
+            Cell(_roots(passes)),
+        )
+
+
+def _indices(passes: list[BackwardPass]) -> str:
+    indices = [index for one in passes for index in (one.index, one.index + one.count - 1)]
+    n = sum(one.count for one in passes)
+    consecutive = max(indices) - min(indices) + 1 == n
+    numbers = f"{min(indices)}-{max(indices)}" if consecutive and n > 1 else wording.ranges(indices)
+    return f"{'pass' if n == 1 else 'passes'} {numbers}"
+
+
+def _roots(passes: list[BackwardPass]) -> str:
+    """`loss = 0.5 → 0.4 → 0.3`, as far as the roots' values were seen."""
+    if any(len(one.roots) != 1 for one in passes):
+        return ""
+    values = [wording.value(one.roots[0].value) for one in passes if one.roots[0].value is not None]
+    if not values:
+        return ""
+    if len(values) > _MOST_VALUES:
+        values = [values[0], "…", values[-1]]
+    return f"{passes[0].roots[0].name or 'root'} = {' → '.join(values)}"
+
+
+def what_happened(trace: Trace, ledger: Ledger) -> Iterator[Block]:
+    """The verdict of every group of leaves."""
+    rows = [
+        (Cell(f"{verdicts.subject(group, trace.optimizers)}:", "name"), verdicts.verdict(group.verdict))
+        for group in ledger.groups
+    ]
+    for who, what in rows:
+        yield Paragraph(f"{who.text} {what}.")
+
+
+def without_backward(trace: Trace) -> Iterator[Block]:
+    """What a program that never ran backward did instead, and what to do."""
+    seen = {observation.kind: observation for observation in trace.run.observations}
+    graphs = [one for one in trace.passes if one.call == "none"]
+    if graphs:
+        yield Paragraph(
+            "No backward pass ran. This is the graph that the program left behind, without gradients; "
+            "call .backward() on its root to fill them in."
+        )
+        return
+    yield Paragraph("No backward pass ran, so there is no gradient to explain.")
+    if not trace.run.torch:
+        yield Paragraph("The program never imported torch.")
+        return
+    yield Paragraph(_seen(seen))
+
+
+def _seen(seen: dict[str, Observation]) -> str:
+    def number(kind: str) -> int:
+        return seen[kind].count if kind in seen else 0
+
+    ops = wording.count(number("ops"), "tensor operation")
+    if number("integer_root"):
+        at = wording.at(seen["integer_root"].location)
+        return f"The value{at} is of an integer type, which cannot require grad: end with a floating point value."
+    if number("ops_with_graph"):
+        return (
+            f"Of {ops}, {number('ops_with_graph'):,} built a graph, but nothing called backward() on it: call "
+            "loss.backward(), or name the tensor to draw with --root NAME."
+        )
+    if number("ops_without_grad"):
+        at = wording.at(seen["ops_without_grad"].location)
+        return (
+            f"Of {ops}, {number('ops_without_grad'):,} used tensors that require grad while gradients were switched "
+            f"off (torch.no_grad or inference_mode){at}: take the forward pass out of it."
+        )
+    if number("requires_grad"):
+        return f"{ops} were seen, with tensors that require grad, but none built a graph."
+    return (
+        f"{ops} were seen, and no tensor required grad: requires_grad is False by default; module parameters have it, "
+        "a plain tensor needs requires_grad=True."
+    )

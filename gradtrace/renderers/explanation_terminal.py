@@ -1,0 +1,115 @@
+"""Writes the blocks of an explanation for a terminal or a pipe: columns aligned, nothing wider than the line."""
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len, chop_cells
+
+from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
+
+_INDENT = "  "
+_GAP = 2
+_LEAST_WIDTH = 8
+"""No column is cut shorter than this."""
+
+_CODES = {"title": "1", "name": "36", "gradient": "33", "muted": "2", "alarm": "1;31", "label": "1;35"}
+
+_ASCII = str.maketrans(
+    {
+        "·": "*", "×": "x", "÷": "/", "−": "-", "→": "->", "∂": "d", "…": "...", "√": "sqrt ", "σ": "sigmoid",
+        "²": "^2", "³": "^3", "ᵀ": ".T", "≤": "<=", "├": "|", "└": "`", "─": "-", "│": "|", "Σ": "sum ", "∞": "inf",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """How to write: `width` in columns, with colours or without, with characters beyond ASCII or without."""
+
+    width: int
+    color: bool
+    ascii_only: bool
+
+    def write(self, blocks: tuple[Block, ...]) -> str:
+        """The text, ending in a line break."""
+        lines: list[str] = []
+        for before, block in zip((None, *blocks), blocks, strict=False):
+            if lines and not _belongs_to(before, block):
+                lines.append("")
+            lines += self._lines(block)
+        return "".join(f"{line.rstrip()}\n" for line in lines)
+
+    def _lines(self, block: Block) -> list[str]:
+        if isinstance(block, Heading):
+            return [self._painted(self._fitted(self._plain(block.text), self.width), "title")]
+        if isinstance(block, Paragraph):
+            return self._paragraph(block)
+        return self._table(block)
+
+    def _plain(self, text: str) -> str:
+        text = inert(text)
+        return text.translate(_ASCII).encode("ascii", "backslashreplace").decode() if self.ascii_only else text
+
+    def _painted(self, text: str, style: str) -> str:
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.color and style and text else text
+
+    def _fitted(self, text: str, width: int) -> str:
+        if cell_len(text) <= width:
+            return text
+        dots = "..." if self.ascii_only else "…"
+        return chop_cells(text, max(1, width - len(dots)))[0] + dots
+
+    def _paragraph(self, block: Paragraph) -> list[str]:
+        label = f"{self._plain(block.label)}: " if block.label else ""
+        room = self.width - len(_INDENT) - len(label)
+        first, *rest = _wrapped(self._plain(block.text), max(room, 20))
+        lines = [f"{_INDENT}{self._painted(label, 'alarm' if block.style == 'alarm' else 'label')}{first}"]
+        return lines + [f"{_INDENT}{' ' * len(label)}{line}" for line in rest]
+
+    def _table(self, table: Table) -> list[str]:
+        header = tuple(Cell(title, "muted") for title in table.header)
+        rows = [tuple(Cell(self._plain(cell.text), cell.style) for cell in row) for row in (header, *table.rows) if row]
+        columns = [
+            i for i in range(max(map(len, rows), default=0)) if any(i < len(row) and row[i].text for row in rows)
+        ]
+        widths = {i: max(cell_len(row[i].text) for row in rows if i < len(row)) for i in columns}
+        for column in table.optional:
+            if self._total(widths) > self.width:
+                widths.pop(column, None)
+        while self._total(widths) > self.width and max(widths.values()) > _LEAST_WIDTH:
+            widest = max(widths, key=lambda column: widths[column])
+            widths[widest] -= min(self._total(widths) - self.width, widths[widest] - _LEAST_WIDTH)
+        return [self._row(row, widths) for row in rows]
+
+    def _total(self, widths: dict[int, int]) -> int:
+        return len(_INDENT) + sum(widths.values()) + _GAP * (len(widths) - 1)
+
+    def _row(self, row: tuple[Cell, ...], widths: dict[int, int]) -> str:
+        parts = []
+        for column, width in widths.items():
+            cell = row[column] if column < len(row) else Cell("")
+            text = self._fitted(cell.text, width)
+            parts.append(self._painted(text, cell.style) + " " * (width - cell_len(text)))
+        return (_INDENT + (" " * _GAP).join(parts)).rstrip()
+
+
+def inert(text: str) -> str:
+    """Text in which nothing but printable characters is left; the others are shown as Python would write them."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _belongs_to(before: Block | None, block: Block) -> bool:
+    """No empty line stands after a heading, nor between paragraphs with the same label, nor between bare tables."""
+    if isinstance(before, Heading):
+        return True
+    return isinstance(before, Paragraph) and isinstance(block, Paragraph) and before.label == block.label
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most `width` cells, broken at spaces, or anywhere in a word that is longer."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines += chop_cells(word, width)
+    return lines or [""]

@@ -1,0 +1,170 @@
+"""The graph of a small pass as a tree: the root on top, under each op its operands, with what every edge brings."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradtrace.analysis.topology import Adjacency
+from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
+from gradtrace.renderers import wording
+from gradtrace.renderers.explanation_blocks import Cell, Table
+from gradtrace.renderers.explanation_maths import span
+from gradtrace.renderers.explanation_operands import Operands
+from gradtrace.renderers.explanation_steps import step
+
+MOST_NODES = 40
+_MOST_LEVELS = 9
+
+Row = tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A line to come: the node, the edge that leads to it (None for a root), and the guides that stand before it."""
+
+    node: int
+    edge: Edge | None
+    guides: tuple[str, ...]
+
+
+def tree(one: BackwardPass, leaves: tuple[Leaf, ...], *, limit: int | None = None) -> Table | None:
+    """The lines of a pass with a graph: nested while it is small, else one stretch per op in the engine's order.
+
+    Args:
+        one: the pass; without a graph there is nothing to show.
+        leaves: of the trace.
+        limit: the most lines; None for all.
+    """
+    if one.graph is None or not one.graph.nodes:
+        return None
+    writer = _Writer(one, one.graph, leaves)
+    rows = list(writer.nested() if writer.is_small() else writer.flat())
+    hidden = len(rows) - limit if limit is not None else 0
+    if hidden > 0:
+        rows = [*rows[:limit], (Cell(f"… {wording.count(hidden, 'more line')}: --verbose shows all", "muted"),)]
+    return Table((), tuple(rows), optional=(4, 1), is_drawing=True)
+
+
+class _Writer:
+    """Writes one graph; remembers what was shown."""
+
+    def __init__(self, one: BackwardPass, graph: Graph, leaves: tuple[Leaf, ...]) -> None:
+        self._pass = one
+        self._graph = graph
+        self._leaves = leaves
+        self._adjacency = Adjacency(graph)
+        self._shown: set[int] = set()
+
+    def is_small(self) -> bool:
+        """Whether nesting stays readable."""
+        if len(self._graph.nodes) > MOST_NODES:
+            return False
+        level = dict.fromkeys(self._roots(), 0)
+        queue = list(level)
+        for node in queue:  # grows while it is walked: at most a few levels times a few nodes
+            for edge in self._edges(node):
+                deeper = level[node] + 1
+                if deeper > _MOST_LEVELS:
+                    return False
+                if deeper > level.get(edge.target, 0):
+                    level[edge.target] = deeper
+                    queue.append(edge.target)
+        return True
+
+    def nested(self) -> Iterator[Row]:
+        """Every op under the op that it feeds; what was shown before is only named."""
+        stack = [_Visit(root, None, ()) for root in reversed(self._roots())]
+        while stack:
+            visit = stack.pop()
+            is_again = visit.node in self._shown
+            yield self._row(visit.node, visit.edge, "".join(visit.guides), is_again=is_again)
+            self._shown.add(visit.node)
+            if is_again:
+                continue
+            edges = self._edges(visit.node)
+            inherited = tuple("   " if guide in {"└─ ", "   "} else "│  " for guide in visit.guides)
+            for edge in reversed(edges):
+                guide = "└─ " if edge is edges[-1] else "├─ "
+                stack.append(_Visit(edge.target, edge, (*inherited, guide)))
+
+    def flat(self) -> Iterator[Row]:
+        """Every op in the order in which the engine ran them, and under it where its gradients went."""
+        nodes = sorted(
+            (node for node in self._graph.nodes if node.leaf is None),
+            key=lambda node: (node.order is None, node.order or 0, node.id),
+        )
+        for node in nodes:
+            yield self._row(node.id, None, "", is_again=False)
+            edges = self._edges(node.id)
+            for edge in edges:
+                guide = "└→ " if edge is edges[-1] else "├→ "
+                yield self._row(edge.target, edge, guide, is_again=True)
+
+    def _roots(self) -> list[int]:
+        named = [root.node for root in self._pass.roots if root.node is not None]
+        return list(dict.fromkeys(named)) or [0]
+
+    def _edges(self, node: int) -> list[Edge]:
+        return [self._graph.edges[position] for position in self._adjacency.sent_by(node)]
+
+    def _row(self, node_id: int, edge: Edge | None, guides: str, *, is_again: bool) -> Row:
+        node = self._graph.nodes[node_id]
+        error = self._pass.error
+        failed = error is not None and error.node == node_id
+        return (
+            Cell(
+                f"{guides}{self._label(node, is_again=is_again)}",
+                "alarm" if failed else "name" if node.leaf is not None else "",
+            ),
+            Cell(
+                "" if is_again or node.leaf is not None or node.value is None else f"value {wording.value(node.value)}"
+            ),
+            _gradient_cell(self._gradient(node, edge, is_again=is_again), edge.sent if edge else node.received),
+            Cell(f"failed here: {error.type}" if failed and error else self._step(node, edge, is_again=is_again)),
+            Cell("" if is_again else wording.location(node.location), "muted") if self._has_places() else Cell(""),
+        )
+
+    def _label(self, node: Node, *, is_again: bool) -> str:
+        if node.leaf is not None:
+            again = ", again" if is_again and node.id in self._shown else ""
+            return f"{self._leaves[node.leaf].name}  leaf{again}"
+        source = span(node.location)
+        name = f"{node.name} = " if node.name and node.name != source else ""
+        text = f"{node.op}   {name}{source}" if source or name else node.op
+        return f"{text}  (*)" if is_again and node.id in self._shown else text
+
+    def _gradient(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:
+        if edge is not None and (is_again or node.leaf is not None):
+            return f"adds {wording.gradient(edge.sent)}" if edge.sent is not None else "adds nothing"
+        if node.received is None:
+            return "not run" if node.order is None and self._pass.call != "none" else ""
+        total = wording.gradient(node.received)
+        parts = [self._graph.edges[i].sent for i in self._adjacency.arriving_at(node.id)]
+        return f"gradient {total}{_sum(parts)}"
+
+    def _step(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:
+        if edge is None:
+            return ""
+        source = self._graph.nodes[edge.source]
+        text = step(Operands(self._graph, self._leaves, source, tuple(self._edges(source.id))), edge)
+        is_part = node.leaf is None and not is_again and len(self._adjacency.arriving_at(node.id)) > 1
+        return f"{wording.gradient(edge.sent)} {text}" if is_part and text else text
+
+    def _has_places(self) -> bool:
+        return any(not (node.location is None or node.location.file.startswith("<")) for node in self._graph.nodes)
+
+
+def _sum(parts: list[TensorStats | None]) -> str:
+    """` = 6 + 3` when several scalars add up; empty for one part or for parts that are not written out."""
+    if len(parts) < 2 or any(part is None or part.value is None for part in parts):  # noqa: PLR2004
+        return ""
+    texts = [wording.gradient(part) for part in parts]
+    text = f" = {' + '.join(texts)}"
+    return text if all("|" not in one for one in texts) and len(text) <= _LONGEST_SUM else f" (sum of {len(parts)})"
+
+
+_LONGEST_SUM = 36
+
+
+def _gradient_cell(text: str, stats: TensorStats | None) -> Cell:
+    is_bad = stats is not None and stats.is_finite is False
+    return Cell(text, "alarm" if is_bad else "gradient" if stats is not None else "muted")

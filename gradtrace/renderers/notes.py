@@ -1,0 +1,154 @@
+"""What a newcomer has to know about this very run, each said only where it applies."""
+
+from collections.abc import Callable, Iterator
+
+from gradtrace.analysis.ledger import Ledger, Pattern
+from gradtrace.model import BackwardPass, Node, Trace
+from gradtrace.renderers import wording
+from gradtrace.renderers.explanation_maths import span
+
+_MOST_NAMED = 3
+"""So many tensors are named in a note of their own; in larger graphs intermediate tensors are nothing special."""
+
+_LARGEST_LESSON = 40
+"""Nodes of a graph that is small enough to speak of its intermediate tensors."""
+
+
+def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bool = False) -> tuple[str, ...]:
+    """All notes that apply to the run and to the pass that is told, the most particular first."""
+    found: list[str] = list(dict.fromkeys(trace.run.notes))
+    if one is not None:
+        for write in _OF_A_PASS:
+            found += write(trace, one)
+    found += _never_zeroed(ledger)
+    if verbose:
+        found += _always(trace)
+    return tuple(found)
+
+
+def _non_leaves(trace: Trace, one: BackwardPass) -> Iterator[str]:
+    """Intermediate tensors with a name: where their gradient went."""
+    if one.graph is None or len(one.graph.nodes) > _LARGEST_LESSON or one.call == "none":
+        return
+    roots = {root.node for root in one.roots}
+    named = [node for node in one.graph.nodes if node.leaf is None and node.name and node.id not in roots]
+    for node in named[:_MOST_NAMED]:
+        if not node.outputs or node.received is None:
+            continue
+        made = _made_by(node)
+        gradient = wording.gradient(node.received)
+        if node.outputs[0].retains_grad:
+            yield f"{made} is not a leaf; retain_grad() made it keep its gradient, {gradient}."
+        else:
+            yield (
+                f"{made} is not a leaf, so it keeps no .grad (it stays None); its gradient was {gradient}. "
+                f"{node.name}.retain_grad() before backward() keeps it."
+            )
+    if named and trace.leaves:
+        names = wording.listing([leaf.name for leaf in trace.leaves])
+        verb = "is a leaf" if len(trace.leaves) == 1 else "are leaves"
+        yield f"{names} {verb}: made with requires_grad=True and not computed from anything, so .grad is kept there."
+
+
+def _made_by(node: Node) -> str:
+    source = span(node.location)
+    name = node.name or ""
+    return f"{name} = {source}" if source and source != name else name
+
+
+def _constants(trace: Trace, one: BackwardPass) -> Iterator[str]:
+    """Values of an expression that were defined without a gradient."""
+    del one
+    names = [word.split(":=")[0].strip() for word in trace.run.argv if ":=" in word.split("=")[0] + "="]
+    if trace.run.expression is None or not names:
+        return
+    does, it = ("does", "it") if len(names) == 1 else ("do", "them")
+    yield (
+        f"{wording.listing(names)} {does} not require grad (requires_grad is False unless it is asked for), "
+        f"so no gradient is sent to {it}."
+    )
+
+
+def _integers(trace: Trace, one: BackwardPass) -> Iterator[str]:
+    """Integer inputs choose, they have no slope."""
+    del trace
+    if one.graph is None or len(one.graph.nodes) > _LARGEST_LESSON:
+        return
+    for node in one.graph.nodes:
+        for saved in node.saved:
+            if saved.dtype is not None and saved.dtype.startswith(("int", "uint", "bool")) and saved.name != "result":
+                kind = wording.spec(saved.shape, saved.dtype)
+                yield (
+                    f"{saved.name} of {node.op} is {kind}: integers and booleans choose elements, "
+                    "and cannot require grad."
+                )
+                return
+
+
+def _got_nothing(trace: Trace, one: BackwardPass) -> Iterator[str]:
+    """Leaves without a contribution, and why."""
+    if one.call == "none":
+        return
+    in_graph = {node.leaf for node in one.graph.nodes if node.leaf is not None} if one.graph is not None else None
+    missing = [row.leaf for row in one.accumulations if row.effect == "unchanged"]
+    inside = [leaf for leaf in missing if in_graph is not None and leaf in in_graph]
+    outside = [leaf for leaf in missing if in_graph is not None and leaf not in in_graph]
+    for leaves, why in ((inside, "in the graph, but no gradient was sent there"), (outside, "not in its graph")):
+        if leaves:
+            names = wording.listing([trace.leaves[leaf].name for leaf in leaves])
+            verb = "is" if len(leaves) == 1 else "are"
+            yield f"{names} got nothing in pass {one.index}: {verb} {why}."
+
+
+def _rewritten(trace: Trace, one: BackwardPass) -> Iterator[str]:
+    """Hooks that changed a gradient on its way."""
+    del trace
+    for node in one.graph.nodes if one.graph is not None else ():
+        for output in node.outputs:
+            if output.arrived is not None and output.hooks and output.arrived != output.received:
+                yield (
+                    f"a hook{wording.at(output.hooks[0])} rewrote the gradient of {node.name or node.op}: "
+                    f"{wording.gradient(output.arrived)} arrived, {wording.gradient(output.received)} went on."
+                )
+
+
+def _returned(trace: Trace, one: BackwardPass) -> Iterator[str]:
+    """What `autograd.grad` does instead of filling `.grad`."""
+    del trace
+    if any(row.effect == "not stored" for row in one.accumulations):
+        yield "autograd.grad returns the gradients; it leaves every .grad as it was."
+
+
+_OF_A_PASS: tuple[Callable[[Trace, BackwardPass], Iterator[str]], ...] = (
+    _non_leaves,
+    _constants,
+    _integers,
+    _got_nothing,
+    _rewritten,
+    _returned,
+)
+
+
+def _never_zeroed(ledger: Ledger) -> Iterator[str]:
+    """Accumulation that a step reads again and again."""
+    if any(one.pattern is Pattern.NEVER_ZEROED and one.n_steps > 1 for one in ledger.verdicts):
+        yield (
+            "backward() adds to .grad, it does not replace it: step() reads the sum of all passes so far. "
+            "Unless that is meant, call optimizer.zero_grad() before each backward()."
+        )
+
+
+def _always(trace: Trace) -> Iterator[str]:
+    """The rules of the game, for who asks for more."""
+    yield "backward() adds to .grad; it never replaces what is there."
+    clears = [event.set_to_none for event in trace.events if event.kind == "zero_grad"]
+    if any(to_none is True for to_none in clears):
+        yield (
+            "zero_grad() set .grad to None (its default): the next pass creates it anew, and a leaf that gets nothing "
+            "keeps None, which step() skips."
+        )
+    if any(to_none is False for to_none in clears):
+        yield (
+            "zero_grad(set_to_none=False) filled .grad with zeros: a leaf that gets nothing keeps zeros, which step() "
+            "still reads (momentum and weight decay then move it)."
+        )
