@@ -1,0 +1,324 @@
+"""The trace document: one strict JSON object that holds everything known about a run, for other programs.
+
+Its keys are a contract. It is laid out so that a person can read it and line tools can search it: one leaf, node, edge,
+accumulation or event a line. Where a key holds a `Location` or a `TensorStats`, its keys are the fields of that class.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from gradtrace.model import (
+    Accumulation,
+    BackwardPass,
+    Edge,
+    Event,
+    Finding,
+    Graph,
+    Leaf,
+    NestedValue,
+    Node,
+    NodeOutput,
+    OptimizerInfo,
+    Root,
+    Run,
+    SavedTensor,
+    TensorStats,
+    Trace,
+)
+
+FORMAT_NAME = "gradtrace-trace"
+
+FORMAT_VERSION = (1, 0)
+"""History: 1.0 the first."""
+
+_ENCODE_TEXT = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+"""For lines with text beyond ASCII, which is escaped: whatever a terminal would make of it, it is inert."""
+
+_INDENT = "  "
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the document holds; a part that is left out is null (graphs) or empty (findings)."""
+
+    findings: bool = True
+    graphs: bool = True
+
+
+def render(trace: Trace, options: Options) -> str:
+    """The trace as JSON text with a newline at its end, ASCII only."""
+    document = {
+        "format": _one_line(FORMAT_NAME),
+        "version": _one_line(FORMAT_VERSION),
+        "run": _one_a_line(_run(trace.run), 1),
+        "leaves": _rows(map(_leaf, trace.leaves), 1),
+        "optimizers": _rows(map(_optimizer, trace.optimizers), 1),
+        "passes": _array((_pass(one, options) for one in trace.passes), 1),
+        "events": _rows(map(_event, trace.events), 1),
+        "findings": _rows(map(_finding, trace.findings if options.findings else ()), 1),
+    }
+    return _object(document, 0) + "\n"
+
+
+def _one_line(value: object) -> str:
+    try:
+        text = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        pass
+    else:
+        if text.isascii():
+            return text.decode("ascii")
+    return _ENCODE_TEXT(_without_surrogates(msgspec.to_builtins(value)))
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Lone surrogates spelled out: strict readers refuse them even when they are escaped."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode("utf-8")
+        case dict():
+            return {key: _without_surrogates(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_without_surrogates(item) for item in value]
+        case _:
+            return value
+
+
+def _object(encoded: dict[str, str], depth: int) -> str:
+    """An object of values that are JSON text already, one key a line."""
+    return _lines("{", (f'"{key}": {text}' for key, text in encoded.items()), "}", depth)
+
+
+def _array(encoded: Iterable[str], depth: int) -> str:
+    return _lines("[", encoded, "]", depth)
+
+
+def _one_a_line(value: Json, depth: int) -> str:
+    return _object({key: _one_line(item) for key, item in value.items()}, depth)
+
+
+def _rows(rows: Iterable[Json], depth: int) -> str:
+    return _array(map(_one_line, rows), depth)
+
+
+def _lines(opening: str, parts: Iterable[str], closing: str, depth: int) -> str:
+    inner = "\n" + _INDENT * (depth + 1)
+    body = f",{inner}".join(parts)
+    return f"{opening}{inner}{body}\n{_INDENT * depth}{closing}" if body else opening + closing
+
+
+def _number(x: object) -> object:
+    if isinstance(x, float) and not isfinite(x):
+        return "nan" if x != x else "inf" if x > 0 else "-inf"  # noqa: PLR0124 - only nan differs from itself
+    return x
+
+
+def _value(nested: NestedValue) -> object:
+    return [_value(item) for item in nested] if isinstance(nested, (list, tuple)) else _number(nested)
+
+
+def _stats(stats: TensorStats | None) -> TensorStats | Json | None:
+    """Statistics that can be written as they are, or, with special numbers, as text."""
+    has_plain_value = stats is None or stats.value is None or stats.nan == stats.inf == 0
+    if stats is None or (has_plain_value and all(map(_is_writable, _measures(stats)))):
+        return stats
+    return {key: _value(getattr(stats, key)) for key in TensorStats.__dataclass_fields__}
+
+
+def _measures(stats: TensorStats) -> tuple[float | None, ...]:
+    return (stats.norm, stats.min, stats.max, stats.mean)
+
+
+def _is_writable(x: float | None) -> bool:
+    return x is None or isfinite(x)
+
+
+def _run(run: Run) -> Json:
+    error = run.error
+    return {
+        "target": run.target,
+        "argv": run.argv,
+        "python": run.python,
+        "torch": run.torch,
+        "gradtrace": run.gradtrace,
+        "device": run.device,
+        "seed": run.seed,
+        "status": run.status,
+        "complete": run.complete,
+        "error": error and {"type": error.type, "message": error.message, "frames": error.frames},
+        "expression": run.expression,
+        "processes": run.n_processes,
+        "observations": [
+            {"kind": seen.kind, "count": seen.count, "location": seen.location, "text": seen.text}
+            for seen in run.observations
+        ],
+        "notes": run.notes,
+    }
+
+
+def _leaf(leaf: Leaf) -> Json:
+    return {
+        "id": leaf.id,
+        "name": leaf.name,
+        "kind": leaf.kind,
+        "shape": leaf.shape,
+        "dtype": leaf.dtype,
+        "device": leaf.device,
+        "requires_grad": leaf.requires_grad,
+        "optimizers": leaf.optimizers,
+        "value": _value(leaf.value),
+        "location": leaf.location,
+        "process": leaf.process,
+    }
+
+
+def _optimizer(optimizer: OptimizerInfo) -> Json:
+    return {
+        "id": optimizer.id,
+        "type": optimizer.type,
+        "name": optimizer.name,
+        "location": optimizer.location,
+        "n_params": optimizer.n_params,
+        "process": optimizer.process,
+    }
+
+
+def _pass(one: BackwardPass, options: Options) -> str:
+    error = one.error
+    head: Json = {
+        "index": one.index,
+        "call": one.call,
+        "location": one.location,
+        "roots": [_root(root) for root in one.roots],
+        "retain_graph": one.retain_graph,
+        "create_graph": one.create_graph,
+        "recorded": one.recorded,
+        "error": error and {"type": error.type, "message": error.message, "node": error.node},
+        "count": one.count,
+        "parent": one.parent,
+        "thread": one.thread,
+        "process": one.process,
+    }
+    encoded = {key: _one_line(item) for key, item in head.items()}
+    encoded["graph"] = _graph(one.graph) if options.graphs and one.graph else "null"
+    encoded["accumulations"] = _rows(map(_accumulation, one.accumulations), 3)
+    return _object(encoded, 2)
+
+
+def _root(root: Root) -> Json:
+    return {
+        "node": root.node,
+        "name": root.name,
+        "value": _stats(root.value),
+        "output": root.output,
+        "gradient": _stats(root.gradient),
+    }
+
+
+def _graph(graph: Graph) -> str:
+    return _object({"nodes": _rows(map(_node, graph.nodes), 4), "edges": _rows(map(_edge, graph.edges), 4)}, 3)
+
+
+def _node(node: Node) -> Json:
+    row: Json = {
+        "id": node.id,
+        "type": node.type,
+        "op": node.op,
+        "name": node.name,
+        "module": node.module,
+        "location": node.location,
+        "leaf": node.leaf,
+        "shape": node.shape,
+        "dtype": node.dtype,
+        "received": _stats(node.received),
+        "saved": [_saved(saved) for saved in node.saved],
+        "value": _stats(node.value),
+        "module_type": node.module_type,
+        "call": node.call,
+        "order": node.order,
+        "is_custom": node.is_custom,
+        "backward_location": node.backward_location,
+        "arguments": [{"name": name, "text": text} for name, text in node.arguments],
+    }
+    if len(node.outputs) > 1 or any(map(_is_special, node.outputs)):
+        row["outputs"] = [_output(output) for output in node.outputs]
+    return row
+
+
+def _is_special(output: NodeOutput) -> bool:
+    return output.index > 0 or output.arrived is not None or bool(output.hooks) or output.retains_grad
+
+
+def _output(output: NodeOutput) -> Json:
+    return {
+        "index": output.index,
+        "name": output.name,
+        "shape": output.shape,
+        "dtype": output.dtype,
+        "device": output.device,
+        "received": _stats(output.received),
+        "arrived": _stats(output.arrived),
+        "hooks": output.hooks,
+        "value": _stats(output.value),
+        "retains_grad": output.retains_grad,
+    }
+
+
+def _saved(saved: SavedTensor) -> SavedTensor:
+    return saved if saved.value is None else replace(saved, value=_value(saved.value))
+
+
+def _edge(edge: Edge) -> Json:
+    return {
+        "source": edge.source,
+        "target": edge.target,
+        "slot": edge.slot,
+        "output": edge.output,
+        "input": edge.input,
+        "sent": _stats(edge.sent),
+    }
+
+
+def _accumulation(row: Accumulation) -> Json:
+    return {
+        "leaf": row.leaf,
+        "before": _stats(row.before),
+        "contribution": _stats(row.contribution),
+        "after": _stats(row.after),
+        "effect": row.effect,
+    }
+
+
+def _event(event: Event) -> Json:
+    return {
+        "order": event.order,
+        "kind": event.kind,
+        "pass": event.pass_index,
+        "leaves": event.leaves,
+        "location": event.location,
+        "set_to_none": event.set_to_none,
+        "optimizer": event.optimizer,
+        "call": event.call,
+        "count": event.count,
+        "process": event.process,
+    }
+
+
+def _finding(finding: Finding) -> Json:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "message": finding.message,
+        "location": finding.location,
+        "related": finding.related,
+        "help": finding.help,
+        "leaves": finding.leaves,
+        "passes": finding.passes,
+    }
