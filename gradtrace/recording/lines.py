@@ -56,7 +56,11 @@ def decode(line: bytes) -> AnyRecord:
     except (ValueError, RecursionError):
         # msgspec refuses lone surrogates, which a file name may hold: the standard library's json decodes them.
         try:
-            record: AnyRecord = msgspec.convert(plain(line), AnyRecord)
+            decoded = plain(line)
+        except (ValueError, RecursionError) as error:
+            raise Damage("it is not JSON") from error
+        try:
+            record: AnyRecord = msgspec.convert(decoded, AnyRecord)
         except (ValueError, RecursionError) as error:
             raise Damage(str(error)) from error
         return record

@@ -120,7 +120,7 @@ class ProcessBuilder:
                 self.notes.append(f"pass {index} was cut short before its graph was recorded, and is left out")
                 continue
             try:
-                self._passes[index] = builder.build(self._known, None)
+                self._keep(builder.build(self._known, None))
             except Damage:
                 self.notes.append(f"pass {index} was cut short, and is left out")
         self._open.clear()
@@ -180,6 +180,14 @@ class ProcessBuilder:
         except KeyError:
             raise Damage(f"pass {index} has not begun") from None
 
+    def _keep(self, one: BackwardPass) -> None:
+        """Replace what was known of the pass; of a range that begins with it, the rest stays."""
+        known = self._passes.get(one.index)
+        if known is not None and known.count > one.count:
+            rest = one.index + one.count
+            self._passes.setdefault(rest, replace(known, index=rest, count=known.count - one.count))
+        self._passes[one.index] = one
+
     @take.register
     def _(self, record: NodesRecord) -> None:
         self._open_pass(record.index).nodes.extend(record.rows)
@@ -202,7 +210,7 @@ class ProcessBuilder:
 
     @take.register
     def _(self, record: PassEndRecord) -> None:
-        self._passes[record.index] = self._open_pass(record.index).build(self._known, record)
+        self._keep(self._open_pass(record.index).build(self._known, record))
         del self._open[record.index]
 
     @take.register

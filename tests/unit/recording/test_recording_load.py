@@ -1,0 +1,300 @@
+"""What `load` makes of whole, cut, damaged, foreign and newer files."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import builders
+import pytest
+from builders import Story, Tape, scalar
+from stream_lines import header, line, recording, stream
+
+from gradtrace.errors import RecordingError
+from gradtrace.model import Observation, PassError, Trace
+from gradtrace.recording import load
+
+TRACES = {
+    name: getattr(builders, name)
+    for name in dir(builders)
+    if name.endswith("_trace") and name != "hostile_trace"  # lone surrogates side by side join in JSON
+}
+
+
+def written(tmp_path: Path, lines: list[bytes]) -> Path:
+    path = tmp_path / "run.gtrace"
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+def loaded(tmp_path: Path, lines: list[bytes]) -> Trace:
+    return load(written(tmp_path, lines))
+
+
+def refusal(tmp_path: Path, content: bytes) -> str:
+    with pytest.raises(RecordingError) as caught:
+        loaded(tmp_path, [content])
+    return str(caught.value).replace(str(tmp_path), "DIR")
+
+
+def kinds(lines: list[bytes]) -> list[str]:
+    return [re.match(rb'{"t": "(\w+)"', text).group(1).decode() for text in lines]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", sorted(TRACES))
+def test_whole_recording_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
+    """Every fact of the model survives the file."""
+    trace = TRACES[name]()
+    assert repr(loaded(tmp_path, recording(trace))) == repr(trace)
+
+
+def test_hostile_text_survives(tmp_path: Path) -> None:
+    """Control characters, broken surrogates and long text come back as they were."""
+    text = "\ud800 \x00\x1b[31m</script>\n\u202e" + "x" * 10_000
+    trace = builders.hostile_trace([text])
+    assert repr(loaded(tmp_path, recording(trace))) == repr(trace)
+
+
+def test_one_stream_without_an_end_is_read_and_marked(tmp_path: Path) -> None:
+    """A stream has no status: the run is not complete, and a note says so."""
+    trace = loaded(tmp_path, stream(builders.product_trace()))
+    assert len(trace.passes) == 3
+    assert (trace.run.complete, trace.run.status) == (False, None)
+    assert trace.run.notes == ("the recording has no end: it was cut short, or the program was still running",)
+
+
+def test_truncated_last_line_is_left_out(tmp_path: Path) -> None:
+    """What stands before the cut is kept."""
+    lines = stream(builders.product_trace())
+    trace = loaded(tmp_path, [*lines[:-1], lines[-1][:-9]])
+    assert len(trace.passes) == 3
+    assert len(trace.events) == 3
+    assert trace.run.notes[0] == "the recording ends in the middle of a line; it was read up to there"
+
+
+def test_last_line_that_only_lacks_its_break_counts(tmp_path: Path) -> None:
+    """An editor that strips the last line break takes nothing away."""
+    trace = builders.product_trace()
+    lines = recording(trace)
+    assert loaded(tmp_path, [*lines[:-1], lines[-1].rstrip(b"\n")]) == trace
+
+
+def test_every_cut_leaves_the_passes_before_it(tmp_path: Path) -> None:
+    """Wherever a stream ends, the finished passes are all there."""
+    lines = stream(builders.module_net_trace(2, 1))
+    for length in range(1, len(lines) + 1):
+        trace = loaded(tmp_path, lines[:length])
+        n_finished = kinds(lines[:length]).count("pass_end")
+        assert [one.index for one in trace.passes if one.error is None] == list(range(1, n_finished + 1))
+
+
+def test_pass_cut_after_its_graph_is_kept_and_marked(tmp_path: Path) -> None:
+    """Killed in the middle of backward: the graph is there, without measurements."""
+    lines = stream(builders.product_trace())
+    trace = loaded(tmp_path, lines[: kinds(lines).index("edges") + 1])
+    (only,) = trace.passes
+    assert only.error == PassError("incomplete", "the recording ends in the middle of this pass")
+    assert only.graph is not None
+    assert len(only.graph.edges) == 4
+    assert not trace.run.complete
+
+
+def test_pass_cut_within_its_graph_is_dropped_with_a_note(tmp_path: Path) -> None:
+    """A graph that is not whole is not shown as if it were."""
+    lines = stream(builders.product_trace())
+    trace = loaded(tmp_path, lines[: kinds(lines).index("edges")])
+    assert trace.passes == ()
+    assert trace.run.notes[0] == "pass 1 was cut short before its graph was recorded, and is left out"
+
+
+@pytest.mark.parametrize(("n_edges", "n_kept"), [(4, 1), (5, 0)])
+def test_announced_lengths_tell_a_whole_graph(tmp_path: Path, n_edges: int, n_kept: int) -> None:
+    """A pass that says how many edges it has is kept only if all are there."""
+    lines = stream(builders.product_trace())
+    until_edges = lines[: kinds(lines).index("edges") + 1]
+    counted = [
+        text.replace(b'"count": 1', b'"count": 1, "n_nodes": 4, "n_edges": %d' % n_edges) for text in until_edges
+    ]
+    assert len(loaded(tmp_path, counted).passes) == n_kept
+
+
+def test_program_killed_by_a_signal_is_named(tmp_path: Path) -> None:
+    """The status of the run says what ended it."""
+    trace = builders.product_trace()
+    killed = loaded(tmp_path, recording(replace(trace, run=replace(trace.run, status=-9))))
+    assert killed.run.notes == ("the program was ended by SIGKILL; what it did until then is here",)
+    assert not killed.run.complete
+
+
+def test_later_definition_replaces_the_earlier_one(tmp_path: Path) -> None:
+    """A leaf that got a better name and an owner bears them in the trace."""
+    fields: dict[str, Any] = {"kind": "tensor", "shape": [], "dtype": "float32", "device": "cpu", "requires_grad": True}
+    trace = loaded(
+        tmp_path,
+        [
+            header(builders.run()),
+            line("leaf", id=7, name="leaf 7", optimizers=[], **fields),
+            line("optimizer", id=3, type="SGD", n_params=1),
+            line("leaf", id=7, name="w", optimizers=[3], **fields),
+            line("observation", kind="ops", count=1),
+            line("observation", kind="ops", count=5, text="many"),
+        ],
+    )
+    assert [(leaf.id, leaf.name, leaf.optimizers) for leaf in trace.leaves] == [(0, "w", (0,))]
+    assert trace.run.observations == (Observation("ops", 5, None, "many"),)
+
+
+def test_processes_are_renumbered_over_the_run(tmp_path: Path) -> None:
+    """Ids of leaves and optimizers, and indices of passes, are those of the run; each knows its process."""
+    one = builders.accumulate_trace()
+    lines = [header(one.run)]
+    for process in (0, 1):
+        lines += [line("process", process=process, pid=process), *stream(one)[1:]]
+    trace = loaded(tmp_path, [*lines, line("status", status=0)])
+    assert [leaf.id for leaf in trace.leaves] == [0, 1, 2, 3]
+    assert [leaf.process for leaf in trace.leaves] == [0, 0, 1, 1]
+    assert [leaf.optimizers for leaf in trace.leaves] == [(0,), (0,), (1,), (1,)]
+    assert [one.index for one in trace.passes] == list(range(1, 9))
+    assert [row.leaf for row in trace.passes[4].accumulations] == [2, 3]
+    assert {node.leaf for node in trace.passes[4].graph.nodes if node.leaf is not None} == {2, 3}  # type: ignore[union-attr]
+    assert [event.order for event in trace.events] == list(range(12))
+    assert [event.pass_index for event in trace.events[6:]] == [5, 6, 7, 8, 8, 8]
+    assert {event.optimizer for event in trace.events[6:] if event.kind == "step"} == {1}
+    assert trace.run.n_processes == 2
+
+
+def ledger(index: int, count: int) -> bytes:
+    fields = {"call": "Tensor.backward", "roots": [], "retain_graph": False, "create_graph": False}
+    return line("pass", index=index, recorded="ledger", count=count, **fields)
+
+
+@pytest.mark.parametrize(
+    ("full_index", "expected"),
+    [
+        (1, [(1, 1, "full"), (2, 9, "ledger")]),
+        (4, [(1, 3, "ledger"), (4, 1, "full"), (5, 6, "ledger")]),
+        (10, [(1, 9, "ledger"), (10, 1, "full")]),
+        (11, [(1, 10, "ledger"), (11, 1, "full")]),
+    ],
+)
+def test_full_pass_makes_room_in_a_counted_range(
+    tmp_path: Path, full_index: int, expected: list[tuple[int, int, str]]
+) -> None:
+    """What was counted and then recorded in full is listed once."""
+    tape = Tape()
+    w = tape.leaf("w", scalar(2))
+    story = Story(tape, builders.run())
+    story.backward(tape, tape.mul(w, w))
+    trace = story.trace()
+    lines = stream(trace)
+    again = [text.replace(b'"index": 1,', b'"index": %d,' % full_index) for text in lines[1:]]
+    begin = [lines[0], ledger(1, 10), line("process", process=0, pid=1)]
+    passes = loaded(tmp_path, [*begin, *again]).passes
+    assert [(one.index, one.count, one.recorded) for one in passes] == expected
+
+
+def test_nested_pass_without_its_parent_stands_alone(tmp_path: Path) -> None:
+    """A parent that was not recorded is not referred to."""
+    pair = [
+        ledger(1, 1).replace(b'"index": 1', b'"index": 1, "parent": 9'),
+        ledger(2, 1).replace(b'"t"', b'"parent": 1, "t"'),
+    ]
+    passes = loaded(tmp_path, [header(builders.run()), *pair]).passes
+    assert [one.parent for one in passes] == [None, 1]
+
+
+def test_unknown_kinds_and_fields_of_a_newer_minor_version_are_skipped(tmp_path: Path) -> None:
+    """A file of version 1.9 is read for what this version knows."""
+    trace = builders.product_trace()
+    lines = [text.replace(b'{"t":', b'{"colour": [1], "t":') for text in recording(trace)]
+    lines[0] = lines[0].replace(b"[1, 0]", b"[1, 9]")
+    lines.insert(3, line("weather", temperature=20))
+    assert loaded(tmp_path, lines) == trace
+
+
+def test_unknown_kind_in_this_version_is_damage(tmp_path: Path) -> None:
+    """Nothing is skipped that this version should know."""
+    text = refusal(tmp_path, b"".join([header(builders.run()), line("weather", temperature=20)]))
+    assert text.startswith("DIR/run.gtrace is damaged at line 2: Invalid value 'weather'")
+
+
+def test_newer_major_version_is_refused(tmp_path: Path) -> None:
+    """The message says whose file it is and what to do."""
+    assert refusal(tmp_path, header(builders.run(), version=[2, 1], gradtrace="9.0", target=None)) == (
+        "DIR/run.gtrace has format version 2.1, written by gradtrace '9.0'; gradtrace 0.1.0 reads version 1.0: "
+        "show it with the version that wrote it, or record the program again"
+    )
+
+
+FOREIGN = {
+    b"PK\x03\x04rest": "it looks like a file that torch.save or pickle wrote",
+    b"\x80\x02}q\x00.": "it looks like a file that torch.save or pickle wrote",
+    b"\x7fELF\x00\x01": "it holds binary data",
+    b"import torch\n": "its first line is not a gradtrace header",
+    b"[]\n": "its first line is not a gradtrace header",
+    b"\n\n": "its first line is not a gradtrace header",
+    b'{"t": "header", "format": "other", "version": [1, 0]}\n': "its first line is not a gradtrace header",
+    b"[" * 200_000: "its first line is not a gradtrace header",
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN, ids=range(len(FOREIGN)))
+def test_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    """The message says what the file seems to be and how a recording is made."""
+    assert refusal(tmp_path, content) == (
+        f"DIR/run.gtrace is not a recording: {FOREIGN[content]}; gradtrace record TARGET makes one"
+    )
+
+
+def test_empty_and_missing_files_are_refused(tmp_path: Path) -> None:
+    """The message says which."""
+    assert refusal(tmp_path, b"") == (
+        "DIR/run.gtrace is empty: the recording was never written; record the program again"
+    )
+    with pytest.raises(RecordingError, match=r"cannot read .*nothing.gtrace: No such file or directory"):
+        load(tmp_path / "nothing.gtrace")
+    with pytest.raises(RecordingError, match=r"cannot read .*: Is a directory"):
+        load(tmp_path)
+
+
+def test_header_cut_in_the_middle_is_refused(tmp_path: Path) -> None:
+    """The only line is not whole."""
+    content = header(builders.run()).replace(b'{"t": "header"', b'{"t":"header"')[:-20]
+    assert refusal(tmp_path, content) == (
+        "DIR/run.gtrace ends in the middle of its first line; record the program again"
+    )
+
+
+BROKEN: dict[str, tuple[bytes, bytes]] = {
+    "it is not JSON": (b'"t": "edges"', b'"t": "edges'),
+    "an edge goes from node 0 to node 99, of 4 nodes": (b"[0, 1, 0, 0, ", b"[0, 99, 0, 0, "),
+    "there is no location 77": (
+        b'"MulBackward0", "mul", null, null, null, "Tensor.mul", 0',
+        b'"M", "mul", null, null, null, "m", 77',
+    ),
+    "there is no leaf 5": (
+        b'"t": "accumulations", "index": 1, "rows": [[0',
+        b'"t": "accumulations", "index": 1, "rows": [[5',
+    ),
+    "there are no statistics 400": (b'"sent": [[0, 4]', b'"sent": [[0, 400]'),
+    "there is no node 44": (b'"order": [0', b'"order": [44'),
+    "there is no edge 9": (b'"sent": [[0,', b'"sent": [[9,'),
+    "pass 9 has not begun": (b'"t": "edges", "index": 1', b'"t": "edges", "index": 9'),
+    "node 1 stands where node 0 is expected": (b'"rows": [[0, "MulBackward0"', b'"rows": [[1, "MulBackward0"'),
+    "'many' is not a number": (b"1, 1.0, 1.0, 1.0", b'1, "many", 1.0, 1.0'),
+    "dict is not the element of a tensor": (b'"value": 0.5', b'"value": {"a": 1}'),
+    "a root names node 8 of 4": (b'"roots": [[0', b'"roots": [[8'),
+    "a second header": (b'{"t": "process"', header(builders.run()) + b'{"t": "process"'),
+    "process 5 follows process 0": (b'"process": 0', b'"process": 5'),
+}
+
+
+@pytest.mark.parametrize("damage", BROKEN)
+def test_damage_in_the_middle_is_refused_with_its_place(tmp_path: Path, damage: str) -> None:
+    """The message says which line cannot be true, why, and what to do."""
+    content = b"".join(recording(builders.product_trace()))
+    assert BROKEN[damage][0] in content
+    text = refusal(tmp_path, content.replace(*BROKEN[damage], 1))
+    assert re.match(r"DIR/run.gtrace is damaged at line \d+: ", text)
+    assert damage in text
+    assert text.endswith("the file was changed after it was recorded: record the program again")
