@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradtrace.analysis.ledger import CLEARING, Ledger, ledger
+from gradtrace.analysis.ledger import CLEARING, STORED, Ledger, ledger
 from gradtrace.errors import RenderError
-from gradtrace.model import Accumulation, BackwardPass, Trace
+from gradtrace.model import Accumulation, BackwardPass, TensorStats, Trace
 from gradtrace.renderers import explanation_run, wording
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
-from gradtrace.renderers.explanation_leaves import leaf_table, sent_to_leaves, summands
+from gradtrace.renderers.explanation_leaves import MOST_ROWS, leaf_table, sent_to_leaves, summands
 from gradtrace.renderers.explanation_markdown import Markdown
 from gradtrace.renderers.explanation_maths import maths
 from gradtrace.renderers.explanation_modules import module_table
@@ -19,7 +19,6 @@ from gradtrace.renderers.notes import notes
 _LINES = 60
 """Of the tree, unless more is asked for."""
 
-_MEASURED_LEAVES = 3
 _SUMS = 6
 
 
@@ -56,8 +55,11 @@ def render(trace: Trace, options: Options) -> str:
     blocks = tuple(_blocks(trace, options))
     if options.markdown:
         return Markdown().write(blocks)
-    width = max(options.width or _WIDTH, _NARROWEST)
-    return Terminal(width, options.color, options.ascii_only).write(blocks)
+    return Terminal(_width(options), options.color, options.ascii_only).write(blocks)
+
+
+def _width(options: Options) -> int:
+    return max(options.width or _WIDTH, _NARROWEST)
 
 
 def _blocks(trace: Trace, options: Options) -> Iterator[Block]:
@@ -96,23 +98,28 @@ def _told_pass(trace: Trace, index: int | None) -> BackwardPass | None:
 def _expression(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]:
     """The story of an expression, in the shape of the introduction."""
     for root in one.roots:
-        name = _root_text(trace.run.expression or "") if len(one.roots) == 1 else root.name or "root"
+        is_summed = root.node is not None and one.graph is not None and one.graph.nodes[root.node].location is None
+        name = _root_text(trace.run.expression or "", is_summed=is_summed)
         start = f"backward starts here with {wording.gradient(root.gradient)}" if root.gradient is not None else ""
         yield Table((), ((Cell(f"{name} = {wording.value(root.value)}", "title"), Cell(start, "muted")),))
     drawn = tree(one, trace.leaves, limit=None if options.verbose else _LINES)
     if drawn is not None:
         yield drawn
     yield from _leaves(trace, one, fold=not options.verbose)
-    yield from _measured(trace, one)
+    yield from _measured(trace, one, _width(options))
 
 
-def _root_text(source: str) -> str:
+def _root_text(source: str, *, is_summed: bool) -> str:
     """`root = w · w · y`, or with the name that the last statement gives it."""
     last = source.replace("\n", ";").rsplit(";", 1)[-1].strip()
     name, sign, value = last.partition("=")
-    if sign and name.strip().isidentifier() and not value.startswith("="):
-        return f"{name.strip()} = {maths(value, spaced=True)}"
-    return last if last.isidentifier() else f"root = {maths(last, spaced=True)}"
+    is_named = bool(sign) and name.strip().isidentifier() and not value.startswith("=")
+    text = maths(value if is_named else last, spaced=True)
+    if is_summed:  # the expression has several elements, and their sum was taken for it
+        return f"root = sum of {text}"
+    if is_named:
+        return f"{name.strip()} = {text}"
+    return text if text.isidentifier() else f"root = {text}"
 
 
 def _leaves(trace: Trace, one: BackwardPass | None, *, fold: bool) -> Iterator[Block]:
@@ -121,25 +128,57 @@ def _leaves(trace: Trace, one: BackwardPass | None, *, fold: bool) -> Iterator[B
         yield table
 
 
-def _measured(trace: Trace, one: BackwardPass) -> Iterator[Block]:
+def _measured(trace: Trace, one: BackwardPass, width: int) -> Iterator[Block]:
     """What the later passes of an expression did, which differ in nothing but `.grad`."""
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[tuple[bool, list[str]]] = []
     for later in trace.passes:
         if later.index <= one.index or later.call == "none" or not later.accumulations:
             continue
         cleared = any(event.kind in CLEARING and event.pass_index == later.index - 1 for event in trace.events)
-        what = "After zero_grad():" if cleared else "Run backward() again without zeroing:"
-        shown = [row for row in later.accumulations if row.effect in {"created", "accumulated"}]
-        cells = [Cell(_change(trace, row)) for row in shown[:_MEASURED_LEAVES]]
-        if len(shown) > _MEASURED_LEAVES:
-            cells.append(Cell(f"and {len(shown) - _MEASURED_LEAVES} more", "muted"))
-        rows.append((Cell(what), *cells, Cell("(measured)", "muted")))
-    if rows:
-        yield Table((), tuple(dict.fromkeys(rows)))
+        stored = [row for row in later.accumulations if row.effect in STORED]
+        rows.append((cleared, [_change(trace, row) for row in stored]))
+    longest = max((len(changes) for _, changes in rows), default=0)
+    if not longest:
+        return
+    labels, n_shown = _widest(rows, longest, width)
+    lines = []
+    for cleared, changes in rows:
+        hidden = f"and {len(changes) - n_shown} more" if len(changes) > n_shown else ""
+        cells = [Cell(text) for text in [*changes, *[""] * longest][:n_shown]]
+        lines.append((Cell(labels[cleared]), *cells, Cell(hidden, "muted"), Cell("(measured)", "muted")))
+    yield Table((), tuple(dict.fromkeys(lines)))
+
+
+_AGAIN_OR_CLEARED = (
+    ("Run backward() again without zeroing:", "After zero_grad():"),
+    ("backward() again:", "after zero_grad():"),
+)
+"""What came before a later pass, in full and for narrow lines."""
+
+
+def _widest(rows: list[tuple[bool, list[str]]], longest: int, width: int) -> tuple[tuple[str, str], int]:
+    """The labels, and how many leaves stand beside them: as many as fit, with short labels if that gives room."""
+    fits = [
+        max((n for n in range(1, longest + 1) if _fits(rows, labels, n, width)), default=1)
+        for labels in _AGAIN_OR_CLEARED
+    ]
+    return (_AGAIN_OR_CLEARED[0], fits[0]) if fits[0] >= fits[1] else (_AGAIN_OR_CLEARED[1], fits[1])
+
+
+def _fits(rows: list[tuple[bool, list[str]]], labels: tuple[str, str], n: int, width: int) -> bool:
+    columns = [max(len(changes[i]) if i < len(changes) else 0 for _, changes in rows) for i in range(n)]
+    more = "" if all(len(changes) <= n for _, changes in rows) else "  and 99 more"
+    used = sum(size + 2 for size in columns) + len(f"  {more}  (measured)")
+    return max(len(labels[cleared]) for cleared, _ in rows) + used <= width
 
 
 def _change(trace: Trace, row: Accumulation) -> str:
-    return f"{trace.leaves[row.leaf].name}.grad {wording.gradient(row.before)} → {wording.gradient(row.after)}"
+    """`w.grad 2 → 4`; for a large leaf its norms, `W.grad |g| 0.5 → 1`."""
+    before, after = wording.gradient(row.before), wording.gradient(row.after)
+    if "|g| = " in after:
+        before, after = (text.replace("|g| = ", "") for text in (before, after))
+        before = f"|g| {before}"
+    return f"{trace.leaves[row.leaf].name}.grad {before} → {after}"
 
 
 def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: Options) -> Iterator[Block]:
@@ -153,21 +192,23 @@ def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: O
     if one.accumulations:
         yield Heading(f"What pass {one.index} added")
         yield from _leaves(trace, one, fold=not options.verbose)
-        yield from _sums(trace, one)
+        if len(one.accumulations) > MOST_ROWS and not options.verbose:
+            yield from _sums(trace, one)
     yield from _graph(trace, one, options)
 
 
 def _sums(trace: Trace, one: BackwardPass) -> Iterator[Block]:
     """Leaves that are reached on several ways, when the table was folded and does not tell."""
     several = {leaf: parts for leaf, parts in sent_to_leaves(one).items() if len(parts) > 1}
-    told = [row.leaf for row in one.accumulations if row.leaf in several and row.contribution is not None]
+    contributions = {row.leaf: row.contribution for row in one.accumulations if row.contribution is not None}
+    told = [leaf for leaf in several if leaf in contributions]
     if not told:
         return
     rows = [
         (
             Cell(trace.leaves[leaf].name, "name"),
             Cell(f"used {len(several[leaf])} times"),
-            Cell(_parts(several[leaf]), "gradient"),
+            Cell(_sum(several[leaf], contributions[leaf]), "gradient"),
         )
         for leaf in told[:_SUMS]
     ]
@@ -177,8 +218,8 @@ def _sums(trace: Trace, one: BackwardPass) -> Iterator[Block]:
     yield Table((), tuple(rows))
 
 
-def _parts(parts: list) -> str:  # type: ignore[type-arg]
-    return summands(parts)
+def _sum(parts: list[TensorStats], total: TensorStats) -> str:
+    return f"{wording.gradient(total)}{summands(parts, total)}"
 
 
 def _graph(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from gradtrace.model import Accumulation, BackwardPass, Leaf, TensorStats, Trace
 from gradtrace.renderers import wording
+from gradtrace.renderers.explanation_arrays import Array
 from gradtrace.renderers.explanation_blocks import Cell, Table
 
 MOST_ROWS = 24
@@ -23,14 +24,14 @@ def leaf_table(trace: Trace, one: BackwardPass, *, fold: bool = True) -> Table |
         return _by_module(trace, rows)
     sums = sent_to_leaves(one)
     is_stored = any(row.effect != "not stored" for row in rows)
-    has_values = any(trace.leaves[row.leaf].value is not None for row in rows)
+    has_values = any(_value(trace.leaves[row.leaf]) for row in rows)
     header = ["leaf", "shape", "value", ".grad before", "this pass adds", ".grad after"]
     body = tuple(_row(trace.leaves[row.leaf], row, sums.get(row.leaf, [])) for row in rows)
     kept = [0, *([1] if any(row[1].text for row in body) else []), *([2] if has_values else []), 3, 4, 5]
     if not is_stored:
         header[4] = "returned"
         kept = [column for column in kept if column not in (3, 5)]
-    optional = tuple(kept.index(column) for column in (1, 2) if column in kept)
+    optional = tuple(kept.index(column) for column in (2, 1) if column in kept)
     return Table(tuple(header[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in body), optional)
 
 
@@ -39,9 +40,12 @@ def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats]) -> tuple[Cell,
     return (
         Cell(leaf.name, "name"),
         Cell(wording.spec(leaf.shape, leaf.dtype, leaf.device) if leaf.shape else "", "muted"),
-        Cell(wording.value(_as_stats(leaf)) if leaf.value is not None else ""),
+        Cell(_value(leaf)),
         Cell(wording.gradient(row.before)),
-        Cell(added + (summands(parts) if row.contribution is not None else ""), _style(row.contribution)),
+        Cell(
+            added + (summands(parts, row.contribution) if row.contribution is not None else ""),
+            _style(row.contribution),
+        ),
         Cell(wording.gradient(row.after), _style(row.after, finite="")),
     )
 
@@ -59,15 +63,28 @@ def sent_to_leaves(one: BackwardPass) -> dict[int, list[TensorStats]]:
     return sent
 
 
-def summands(parts: list[TensorStats]) -> str:
-    """How a gradient arose from several edges: ` = 1 + 1`; for larger tensors how many they are."""
-    if len(parts) < 2:  # noqa: PLR2004
+def summands(parts: list[TensorStats], total: TensorStats) -> str:
+    """How a gradient arose from several edges: ` = 1 + 1`; for larger tensors how many they are.
+
+    Nothing is said where the parts do not add up to the total, because a hook changed it.
+    """
+    if len(parts) < 2 or not _adds_up(parts, total):  # noqa: PLR2004
         return ""
     texts = [wording.gradient(part) for part in parts]
     text = f" = {' + '.join(texts)}".replace("+ -", "− ")
     if len(parts) <= _MOST_SUMMANDS and len(text) <= _LONGEST_SUM and all("|" not in one for one in texts):
         return text
     return f" (sum of {len(parts)})"
+
+
+def _adds_up(parts: list[TensorStats], total: TensorStats) -> bool:
+    if total.value is None or any(part.value is None for part in parts):
+        return True  # too large to have been recorded element by element
+    expected, sums = Array.read(total.value), Array.read(parts[0].value)
+    for part in parts[1:]:
+        more = Array.read(part.value)
+        sums = sums.zip(more, lambda a, b: a + b) if sums is not None and more is not None else None
+    return expected is None or (sums is not None and sums.is_close(expected))
 
 
 def _by_module(trace: Trace, rows: list[Accumulation]) -> Table:
@@ -131,5 +148,10 @@ def _style(stats: TensorStats | None, finite: str = "gradient") -> str:
     return "alarm" if is_bad else finite
 
 
-def _as_stats(leaf: Leaf) -> TensorStats:
-    return TensorStats(leaf.shape, leaf.dtype, max(1, math.prod(leaf.shape)), value=leaf.value)
+def _value(leaf: Leaf) -> str:
+    """Its value when it was first seen, if that is short."""
+    text = wording.elements(leaf.value) if leaf.value is not None else ""
+    return text if len(text) <= _LONGEST_VALUE else ""
+
+
+_LONGEST_VALUE = 28

@@ -2,10 +2,10 @@
 
 import re
 
+from gradtrace.renderers.escape import markdown
 from gradtrace.renderers.explanation_blocks import Block, Heading, Paragraph, Table
-from gradtrace.renderers.explanation_terminal import Terminal, inert
+from gradtrace.renderers.explanation_terminal import Terminal, shown
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 _WIDE = 160
 
 
@@ -40,4 +40,4 @@ class Markdown:
 
 def escaped(text: str) -> str:
     """Text that Markdown shows as it stands."""
-    return _SPECIAL.sub(r"\\\1", inert(text))
+    return markdown(shown(text))

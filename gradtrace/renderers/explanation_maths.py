@@ -27,6 +27,25 @@ def span(location: Location | None) -> str:
     return location.text[location.column - 1 : max(location.end_column - 1, 0)].strip()
 
 
+def short(source: str) -> str:
+    """A long method call without what it is called on, which has a line of its own: `….squeeze(1)`."""
+    tree = parsed(source) if len(source) > _LONG_CALL else None
+    if (
+        isinstance(tree, ast.Call)
+        and isinstance(tree.func, ast.Attribute)
+        and ast.unparse(tree.func.value) not in _NAMESPACES
+    ):
+        receiver = tree.func.value
+        if not isinstance(receiver, ast.Name):
+            inner = ast.get_source_segment(source, receiver) or ""
+            start = source.find(inner)
+            return f"…{source[start + len(inner) :].lstrip(')')}" if inner and start >= 0 else source
+    return source
+
+
+_LONG_CALL = 16
+
+
 def maths(source: str, *, spaced: bool = False) -> str:
     """An expression in mathematical signs; what is no arithmetic stays as it was written.
 

@@ -57,7 +57,7 @@ class Operands:
         """An input that needs no gradient has no edge; the source tells it, as what remains beside the other input."""
         value = self.value(name)
         sources = operands(span(self.node.location), self.node.op)
-        if len(sources) == 1 and name == "self":
+        if name == "self" and (len(sources) == 1 or (sources and self.node.op == "pow")):
             return maths(sources[0])
         others = {self._text(other) for other in ("self", "other", "exponent") if other != name} - {""}
         remaining = [maths(source) for source in sources if maths(source) not in others]

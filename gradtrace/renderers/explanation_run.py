@@ -118,8 +118,8 @@ def without_backward(trace: Trace) -> Iterator[Block]:
     yield Paragraph("No backward pass ran, so there is no gradient to explain.")
     if not trace.run.torch:
         yield Paragraph("The program never imported torch.")
-        return
-    yield Paragraph(_seen(seen))
+    elif seen:
+        yield Paragraph(_seen(seen))
 
 
 def _seen(seen: dict[str, Observation]) -> str:

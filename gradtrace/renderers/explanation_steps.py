@@ -62,9 +62,10 @@ FACTORS: dict[tuple[str, str], Factor] = {
 }
 """By op and torch's name of the input to which the gradient goes."""
 
-_SPREAD = frozenset({"sum", "mean", "expand"})
-_SAME_ELEMENTS = frozenset(
-    {"view", "reshape", "unsafeview", "squeeze", "unsqueeze", "permute", "transpose", "alias", "clone", "t", "flatten"}
+_SPREAD = frozenset({"sum", "mean"})
+_TURNED = frozenset({"t", "transpose", "permute", "numpy_t", "matrix_h", "adjoint"})
+_SAME_ELEMENTS = _TURNED | frozenset(
+    {"view", "reshape", "unsafeview", "squeeze", "unsqueeze", "alias", "clone", "flatten"}
 )
 
 
@@ -104,6 +105,8 @@ def _elementwise(operands: Operands, factor: Factor, received: TensorStats, arri
     if brought is None or not brought.is_close(sent):
         return ""
     texts = {name: operands.text(name) for name in ("self", "other", "result") if f"{{{name}}}" in factor.words}
+    if factor.words.endswith("²"):
+        texts = {name: text if text.isidentifier() or text[-1:] == ")" else f"({text})" for name, text in texts.items()}
     words = factor.words.format_map(texts)
     shown = operands.value(factor.show) if factor.show else times
     number = wording.elements(shown.nested) if shown is not None and factor.needs else ""
@@ -141,21 +144,23 @@ def _power(operands: Operands) -> Factor | None:
 
 def _rearranged(op: str, received: TensorStats, arrived: Array, sent: Array) -> str:
     """Ops that give each element its gradient unchanged, or the same to many."""
-    if not arrived.flat or not sent.flat:
-        return ""
-    if op == "expand":
-        return ""
-    n, rest = divmod(len(sent.flat), len(arrived.flat))
+    n, rest = divmod(len(sent.flat), len(arrived.flat)) if arrived.flat else (0, 1)
     share = 1 / n if op == "mean" and n else 1.0
     spread = sorted(x * share for x in arrived.flat for _ in range(n))
-    if rest or not Array((len(spread),), tuple(spread)).is_close(Array((len(spread),), tuple(sorted(sent.flat)))):
+    if (
+        rest
+        or not n
+        or not Array((len(spread),), tuple(spread)).is_close(Array((len(spread),), tuple(sorted(sent.flat))))
+    ):
         return ""
     gradient = _gradient(received)
+    if op in _TURNED and arrived.transposed.is_close(sent):
+        return f"= {gradient}ᵀ"
     if op in _SAME_ELEMENTS:
         return f"= {gradient}, passed on" if arrived.shape == sent.shape else f"= {gradient}, in the shape of the input"
-    if op == "mean":
-        return f"= {gradient} ÷ {n}, to each of {wording.count(n, 'element')}" if len(arrived.flat) == 1 else ""
-    return f"= {gradient}, to each of {wording.count(n, 'element')}" if len(arrived.flat) == 1 else ""
+    if len(arrived.flat) != 1:
+        return ""
+    return f"= {gradient}{f' ÷ {n}' if op == 'mean' else ''}, to each of {wording.count(n, 'element')}"
 
 
 _MATRIX_STEPS: dict[str, dict[str, tuple[str, str]]] = {

@@ -1,9 +1,11 @@
 """Writes the blocks of an explanation for a terminal or a pipe: columns aligned, nothing wider than the line."""
 
+import re
 from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells
 
+from gradtrace.renderers.escape import visible
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
 
 _INDENT = "  "
@@ -46,7 +48,7 @@ class Terminal:
         return self._table(block)
 
     def _plain(self, text: str) -> str:
-        text = inert(text)
+        text = shown(text)
         return text.translate(_ASCII).encode("ascii", "backslashreplace").decode() if self.ascii_only else text
 
     def _painted(self, text: str, style: str) -> str:
@@ -67,7 +69,11 @@ class Terminal:
 
     def _table(self, table: Table) -> list[str]:
         header = tuple(Cell(title, "muted") for title in table.header)
-        rows = [tuple(Cell(self._plain(cell.text), cell.style) for cell in row) for row in (header, *table.rows) if row]
+        rows = [
+            tuple(Cell(self._plain(cell.text)[: self.width + 1], cell.style) for cell in row)
+            for row in (header, *table.rows)
+            if row
+        ]
         columns = [
             i for i in range(max(map(len, rows), default=0)) if any(i < len(row) and row[i].text for row in rows)
         ]
@@ -76,8 +82,7 @@ class Terminal:
             if self._total(widths) > self.width:
                 widths.pop(column, None)
         while self._total(widths) > self.width and max(widths.values()) > _LEAST_WIDTH:
-            widest = max(widths, key=lambda column: widths[column])
-            widths[widest] -= min(self._total(widths) - self.width, widths[widest] - _LEAST_WIDTH)
+            widths[max(widths, key=lambda column: widths[column])] -= 1
         return [self._row(row, widths) for row in rows]
 
     def _total(self, widths: dict[int, int]) -> int:
@@ -92,9 +97,13 @@ class Terminal:
         return (_INDENT + (" " * _GAP).join(parts)).rstrip()
 
 
-def inert(text: str) -> str:
-    """Text in which nothing but printable characters is left; the others are shown as Python would write them."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+def shown(text: str) -> str:
+    """One line of printable characters, in which a word that no person would read to its end is cut."""
+    return _ENDLESS.sub(lambda match: f"{match[0][:_LONGEST_WORD]}…", visible(text))
+
+
+_LONGEST_WORD = 200
+_ENDLESS = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
 
 
 def _belongs_to(before: Block | None, block: Block) -> bool:

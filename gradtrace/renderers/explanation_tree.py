@@ -7,7 +7,8 @@ from gradtrace.analysis.topology import Adjacency
 from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_blocks import Cell, Table
-from gradtrace.renderers.explanation_maths import span
+from gradtrace.renderers.explanation_leaves import summands
+from gradtrace.renderers.explanation_maths import short, span
 from gradtrace.renderers.explanation_operands import Operands
 from gradtrace.renderers.explanation_steps import step
 
@@ -127,7 +128,7 @@ class _Writer:
         if node.leaf is not None:
             again = ", again" if is_again and node.id in self._shown else ""
             return f"{self._leaves[node.leaf].name}  leaf{again}"
-        source = span(node.location)
+        source = short(span(node.location))
         name = f"{node.name} = " if node.name and node.name != source else ""
         text = f"{node.op}   {name}{source}" if source or name else node.op
         return f"{text}  (*)" if is_again and node.id in self._shown else text
@@ -137,9 +138,11 @@ class _Writer:
             return f"adds {wording.gradient(edge.sent)}" if edge.sent is not None else "adds nothing"
         if node.received is None:
             return "not run" if node.order is None and self._pass.call != "none" else ""
-        total = wording.gradient(node.received)
-        parts = [self._graph.edges[i].sent for i in self._adjacency.arriving_at(node.id)]
-        return f"gradient {total}{_sum(parts)}"
+        parts = [sent for sent in (self._graph.edges[i].sent for i in self._adjacency.arriving_at(node.id)) if sent]
+        arrived = next((output.arrived for output in node.outputs if output.arrived is not None), None)
+        if arrived is not None and arrived != node.received:
+            return f"{_named(arrived)}{summands(parts, arrived)}, a hook made it {wording.gradient(node.received)}"
+        return f"{_named(node.received)}{summands(parts, node.received)}"
 
     def _step(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:
         if edge is None:
@@ -153,16 +156,9 @@ class _Writer:
         return any(not (node.location is None or node.location.file.startswith("<")) for node in self._graph.nodes)
 
 
-def _sum(parts: list[TensorStats | None]) -> str:
-    """` = 6 + 3` when several scalars add up; empty for one part or for parts that are not written out."""
-    if len(parts) < 2 or any(part is None or part.value is None for part in parts):  # noqa: PLR2004
-        return ""
-    texts = [wording.gradient(part) for part in parts]
-    text = f" = {' + '.join(texts)}"
-    return text if all("|" not in one for one in texts) and len(text) <= _LONGEST_SUM else f" (sum of {len(parts)})"
-
-
-_LONGEST_SUM = 36
+def _named(stats: TensorStats) -> str:
+    text = wording.gradient(stats)
+    return text if text.startswith("|") else f"gradient {text}"
 
 
 def _gradient_cell(text: str, stats: TensorStats | None) -> Cell:

@@ -16,7 +16,7 @@ _LARGEST_LESSON = 40
 
 def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bool = False) -> tuple[str, ...]:
     """All notes that apply to the run and to the pass that is told, the most particular first."""
-    found: list[str] = list(dict.fromkeys(trace.run.notes))
+    found: list[str] = list(dict.fromkeys(note for note in trace.run.notes if note.strip()))
     if one is not None:
         for write in _OF_A_PASS:
             found += write(trace, one)
@@ -31,8 +31,11 @@ def _non_leaves(trace: Trace, one: BackwardPass) -> Iterator[str]:
     if one.graph is None or len(one.graph.nodes) > _LARGEST_LESSON or one.call == "none":
         return
     roots = {root.node for root in one.roots}
-    named = [node for node in one.graph.nodes if node.leaf is None and node.name and node.id not in roots]
-    for node in named[:_MOST_NAMED]:
+    by_name: dict[str, Node] = {}
+    for node in one.graph.nodes:
+        if node.leaf is None and node.name and node.id not in roots:
+            by_name.setdefault(node.name, node)
+    for node in list(by_name.values())[:_MOST_NAMED]:
         if not node.outputs or node.received is None:
             continue
         made = _made_by(node)
@@ -44,9 +47,9 @@ def _non_leaves(trace: Trace, one: BackwardPass) -> Iterator[str]:
                 f"{made} is not a leaf, so it keeps no .grad (it stays None); its gradient was {gradient}. "
                 f"{node.name}.retain_grad() before backward() keeps it."
             )
-    if named and trace.leaves:
-        names = wording.listing([leaf.name for leaf in trace.leaves])
-        verb = "is a leaf" if len(trace.leaves) == 1 else "are leaves"
+    own = [leaf.name for leaf in trace.leaves if leaf.kind == "tensor"]
+    if by_name and own:
+        names, verb = wording.listing(own), "is a leaf" if len(own) == 1 else "are leaves"
         yield f"{names} {verb}: made with requires_grad=True and not computed from anything, so .grad is kept there."
 
 
@@ -76,7 +79,8 @@ def _integers(trace: Trace, one: BackwardPass) -> Iterator[str]:
         return
     for node in one.graph.nodes:
         for saved in node.saved:
-            if saved.dtype is not None and saved.dtype.startswith(("int", "uint", "bool")) and saved.name != "result":
+            # A Python number in the program is an integer without a shape, and chooses nothing.
+            if saved.shape and (saved.dtype or "").startswith(("int", "uint", "bool")) and saved.name != "result":
                 kind = wording.spec(saved.shape, saved.dtype)
                 yield (
                     f"{saved.name} of {node.op} is {kind}: integers and booleans choose elements, "
