@@ -1,0 +1,26 @@
+"""What a picture shows, before any engine draws it.
+
+`compose` turns one pass of a trace into a `Scene`: boxes with their texts, arrows with their gradients, clusters, a
+caption and a legend. DOT, our own SVG and Mermaid all draw a scene, so they say the same. Only `model`, `analysis` and
+the shared modules of `renderers` (`palette`, `wording`, `escape`) are imported here. To show one more fact, add it to
+the text of its box in `boxes`, `folded` or `leaf_boxes`, or to `arrows`; to add a look, add it to `palette` and choose
+it in `boxes.style_of`.
+"""
+
+from gradtrace.renderers.scene.compose import Choice, compose, compose_view
+from gradtrace.renderers.scene.model import Arrow, Box, Cluster, Row, Scene, Span, Step
+from gradtrace.renderers.scene.selection import drawn_pass
+
+__all__ = [
+    "Arrow",
+    "Box",
+    "Choice",
+    "Cluster",
+    "Row",
+    "Scene",
+    "Span",
+    "Step",
+    "compose",
+    "compose_view",
+    "drawn_pass",
+]

@@ -1,0 +1,173 @@
+"""Boxes of single ops: what each is called, its value, and the gradient that arrives."""
+
+from collections.abc import Mapping, Sequence
+
+from gradtrace.model import Finding, Location, Node, NodeOutput, PassError, Root, TensorStats
+from gradtrace.renderers import wording
+from gradtrace.renderers.escape import one_line, visible
+from gradtrace.renderers.scene.model import Row, Span
+
+_MOST_OUTPUTS = 4
+_TEXT = 48
+
+
+def is_bad(stats: TensorStats | None) -> bool:
+    """Whether something in it is known to be NaN or infinite."""
+    if stats is None:
+        return False
+    norm = stats.norm
+    return stats.is_finite is False or (norm is not None and not -float("inf") < norm < float("inf"))
+
+
+def is_bad_node(node: Node) -> bool:
+    """Whether the gradient or the value at a node is not finite."""
+    return any(is_bad(output.received) or is_bad(output.value) for output in node.outputs)
+
+
+def style_of(node: Node, *, is_root: bool, is_failed: bool, has_run: bool) -> str:
+    """The look of an op; where several would fit, the most urgent."""
+    if is_failed:
+        return "failed"
+    if is_bad_node(node):
+        return "non-finite"
+    if has_run and node.order is None:
+        return "idle"
+    if is_root:
+        return "root"
+    return "custom" if node.is_custom else "op"
+
+
+def node_rows(
+    node: Node, *, detail: int, root: Root | None, error: PassError | None, findings: Sequence[Finding]
+) -> tuple[Row, ...]:
+    """The text of one op; `detail` is 2 (everything), 1 (no values) or 0 (names only)."""
+    rows: list[Row] = [_title(node)]
+    if detail >= 1 and len(node.outputs) <= 1:
+        place = _place(node.location)
+        rows.append(
+            tuple(
+                Span(visible(text, 30), "muted")
+                for text in (_spec(node.outputs[0]) if node.outputs else "", place)
+                if text
+            )
+        )
+    if len(node.outputs) > 1:
+        rows += _outputs(node)
+    else:
+        rows += _numbers(node, detail, root)
+    if root is not None:
+        rows.append((Span("backward starts here" + _start(root), "strong"),))
+    rows += [
+        (Span(f"hook {wording.gradient(output.arrived)} → {wording.gradient(output.received)}", "badge"),)
+        for output in node.outputs
+        if output.arrived is not None
+    ]
+    if error is not None:
+        rows += [(Span(visible(f"failed: {error.type}", _TEXT), "alarm"),), (Span(one_line(error.message, _TEXT)),)]
+    rows += [(Span(visible(f"! {finding.rule}", _TEXT), "badge"),) for finding in findings[:3]]
+    return tuple(row for row in rows if row)
+
+
+def _title(node: Node) -> Row:
+    spans = [Span(visible(node.op or node.type or "?", 32), "title")]
+    if node.name:
+        spans.append(Span(visible(node.name, 32), "name"))
+    return tuple(spans)
+
+
+def _spec(output: NodeOutput) -> str:
+    return wording.spec(output.shape, output.dtype, output.device)
+
+
+def _start(root: Root) -> str:
+    return f" with {wording.gradient(root.gradient)}" if root.gradient is not None else ""
+
+
+def _place(location: Location | None) -> str:
+    """The line in a file; of an expression, which has one line, the part that was computed."""
+    if location is None or not location.file.startswith("<"):
+        return wording.location(location)
+    is_one_line = location.end_line in {0, location.line} and location.end_column > location.column
+    return location.text[location.column - 1 : location.end_column - 1] if is_one_line else wording.location(location)
+
+
+def _numbers(node: Node, detail: int, root: Root | None) -> list[Row]:
+    rows: list[Row] = []
+    if detail >= 2 and node.value is not None:  # noqa: PLR2004
+        rows.append(_measured("value", wording.value(node.value), bad=is_bad(node.value)))
+    if root is not None and root.gradient == node.received:
+        return rows
+    if detail >= 1 and node.received is not None:
+        rows.append(_measured("grad", wording.gradient(node.received), bad=is_bad(node.received)))
+    elif is_bad_node(node):
+        rows.append((Span("NaN or Inf", "alarm"),))
+    return rows
+
+
+def _measured(word: str, text: str, *, bad: bool) -> Row:
+    number = Span(visible(text, 40), "alarm" if bad else "plain")
+    return (number,) if text.startswith("|") else (Span(word, "muted"), number)
+
+
+def _outputs(node: Node) -> list[Row]:
+    """One line for each output of an op with several: number, name, shape, gradient."""
+    rows: list[Row] = []
+    for output in node.outputs[:_MOST_OUTPUTS]:
+        name = f"output {output.index}" + (f" {output.name}" if output.name else "")
+        role = "alarm" if is_bad(output.received) else "plain"
+        grad = f"grad {wording.gradient(output.received)}" if output.received is not None else "no gradient"
+        rows.append((Span(visible(name, 24), "strong"), Span(_spec(output), "muted"), Span(grad, role)))
+    hidden = len(node.outputs) - _MOST_OUTPUTS
+    if hidden > 0:
+        rows.append((Span(f"… {wording.count(hidden, 'more output')}", "muted"),))
+    return rows
+
+
+def node_tooltip(node: Node, findings: Sequence[Finding]) -> str:
+    """All that is known of a node, for pictures that can show it on hovering."""
+    lines = [f"{node.type} (node {node.id})" + (f", {node.name}" if node.name else "")]
+    if node.module:
+        lines.append(f"in {node.module}" + (f" ({node.module_type})" if node.module_type else ""))
+    if node.location is not None:
+        lines += [wording.location(node.location), node.location.text]
+    for output in node.outputs:
+        head = f"output {output.index}: " if len(node.outputs) > 1 else ""
+        lines.append(f"{head}{_spec(output)}")
+        if output.value is not None:
+            lines.append(f"{head}value {statistics(output.value)}")
+        if output.received is not None:
+            lines.append(f"{head}gradient {statistics(output.received)}")
+    for saved in node.saved:
+        spec = wording.spec(saved.shape, saved.dtype, saved.device) or "held by a hook"
+        lines.append(f"saves {saved.name}: {spec}, {saved.bytes:,} bytes")
+    lines += [f"{name} = {text}" for name, text in node.arguments]
+    lines += [f"{finding.severity}: {finding.message}" for finding in findings]
+    return "\n".join(one_line(line, 160) for line in lines if line)
+
+
+def statistics(stats: TensorStats) -> str:
+    """All numbers measured of a tensor in one line."""
+    pairs = (("norm", stats.norm), ("min", stats.min), ("max", stats.max), ("mean", stats.mean))
+    words = [f"{word} {wording.number(x)}" for word, x in pairs if x is not None]
+    bad = wording.non_finite(stats)
+    if stats.value is not None:
+        words = [wording.elements(stats.value)] if len(words) > 1 else words
+    return ", ".join([*words, bad] if bad else words) or "not measured"
+
+
+def findings_at(findings: Sequence[Finding]) -> Mapping[tuple[str, int], list[Finding]]:
+    """Findings by the source line at which they are."""
+    found: dict[tuple[str, int], list[Finding]] = {}
+    for finding in findings:
+        if finding.location is not None:
+            found.setdefault(_line(finding.location), []).append(finding)
+    return found
+
+
+def _line(location: Location) -> tuple[str, int]:
+    return (location.file, location.line)
+
+
+def findings_for(node: Node, found: Mapping[tuple[str, int], list[Finding]]) -> list[Finding]:
+    """The findings on the source line of a node."""
+    return found.get(_line(node.location), []) if node.location is not None else []

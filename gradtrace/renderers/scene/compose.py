@@ -1,0 +1,266 @@
+"""From one pass of a trace to a scene."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gradtrace.analysis.ledger import History, ledger
+from gradtrace.analysis.simplify import simplify
+from gradtrace.analysis.view import Item, View, ViewEdge, leaf_uses
+from gradtrace.model import BackwardPass, Edge, Graph, TensorStats, Trace
+from gradtrace.renderers import wording
+from gradtrace.renderers.escape import one_line, visible
+from gradtrace.renderers.palette import LIGHT, scale_of
+from gradtrace.renderers.scene.arrows import arrow
+from gradtrace.renderers.scene.boxes import (
+    findings_at,
+    findings_for,
+    is_bad,
+    node_rows,
+    node_tooltip,
+    statistics,
+    style_of,
+)
+from gradtrace.renderers.scene.folded import contribution_rows, folded_rows, times
+from gradtrace.renderers.scene.leaf_boxes import leaf_rows, leaf_steps, short_story
+from gradtrace.renderers.scene.model import Arrow, Box, Cluster, Row, Scene, Span, Step
+from gradtrace.renderers.scene.selection import drawn_pass
+
+_MANY_USES = 3
+"""A leaf with more uses than this is drawn anew, as a chip, at each: a hub with many edges tangles every layout."""
+_PARALLEL = 4
+"""Edges between the same two boxes up to this number are drawn one by one."""
+_FULL, _BRIEF = 45, 220
+"""Up to this many items boxes tell everything; up to the second, no values."""
+_LABELLED = 120
+"""With more arrows than this, their gradients are only in width, colour and tooltip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which pass is drawn, and how far it is folded."""
+
+    pass_index: int | None = None
+    depth: int | None = None
+    fold: bool = True
+    max_items: int = 1500
+
+
+def compose(trace: Trace, choice: Choice) -> Scene:
+    """The scene of one pass.
+
+    Raises:
+        RenderError: the trace has no such pass, or nothing to draw.
+    """
+    backward = drawn_pass(trace, choice.pass_index)
+    graph = backward.graph or Graph((), ())
+    view = simplify(graph, depth=choice.depth, fold=choice.fold, max_items=choice.max_items)
+    return compose_view(trace, backward, view)
+
+
+def compose_view(trace: Trace, backward: BackwardPass, view: View) -> Scene:
+    """The scene of a view of one pass."""
+    return _Stage(trace, backward, view).scene()
+
+
+@dataclass(slots=True)
+class _Stage:
+    """What the boxes and arrows of one picture are made from, and what has been made so far."""
+
+    trace: Trace
+    backward: BackwardPass
+    view: View
+    boxes: list[Box] = field(default_factory=list)
+    arrows: list[Arrow] = field(default_factory=list)
+    box_of: dict[int, int] = field(default_factory=dict)
+    """The box of each item."""
+    chip_of: dict[tuple[int, int], int] = field(default_factory=dict)
+    """The chip of each leaf item at each item that uses it."""
+
+    def scene(self) -> Scene:
+        graph = self.view.graph
+        is_run = self.backward.call != "none"
+        is_measured = any(edge.sent is not None for edge in graph.edges)
+        self._boxes(is_run=is_run)
+        self._arrows(is_measured=is_measured)
+        styles = {box.style for box in self.boxes}
+        states = {one.state for one in self.arrows}
+        return Scene(
+            boxes=tuple(self.boxes),
+            arrows=tuple(self.arrows),
+            clusters=tuple(_cluster(self.view, group) for group in range(len(self.view.groups))),
+            title=one_line(self.trace.run.target, 100),
+            caption=self._caption(),
+            notes=tuple(visible(note, 200) for note in self.view.notes),
+            legend=tuple(style for style in LIGHT.boxes if style in styles),
+            edge_states=tuple(
+                state for state in ("sent", "zero", "non-finite", "none", "unknown", "carried") if state in states
+            ),
+            scale=scale_of([one.norm for one in self.arrows if one.norm is not None and one.state == "sent"]),
+            has_names=any(span.role == "muted" for one in self.arrows for span in one.label),
+        )
+
+    def _boxes(self, *, is_run: bool) -> None:
+        view, nodes = self.view, self.view.graph.nodes
+        uses = leaf_uses(view)
+        leaves_at: defaultdict[int, list[int]] = defaultdict(list)
+        chipped = {leaf for leaf, edges in uses.items() if _is_shared(view, edges)}
+        for leaf in sorted(chipped):
+            for user in dict.fromkeys(edge.source for edge in uses[leaf]):
+                leaves_at[user].append(leaf)
+        tales = _Tales(self.trace, self.backward, view)
+        roots = {root.node: root for root in self.backward.roots if root.node is not None}
+        error = self.backward.error
+        found = findings_at(self.trace.findings)
+        detail = 2 if len(view.items) <= _FULL else 1 if len(view.items) <= _BRIEF else 0
+        for item in view.items:
+            for leaf in leaves_at[item.id]:
+                self.chip_of[(leaf, item.id)] = self._add(_chip(view.items[leaf], item.group))
+            if item.kind == "leaf":
+                home = None if item.id in chipped else _home(view, item, uses[item.id])
+                n_uses = len(uses[item.id]) if item.id in chipped else 0
+                self.box_of[item.id] = self._add(tales.box(item, home, n_uses))
+                continue
+            if item.kind != "node":
+                self.box_of[item.id] = self._add(self._folded(item, tales))
+                continue
+            node = nodes[item.nodes[0]]
+            here = findings_for(node, found)
+            failure = error if error is not None and error.node == node.id else None
+            root = roots.get(node.id)
+            style = style_of(node, is_root=root is not None, is_failed=failure is not None, has_run=is_run)
+            rows = node_rows(node, detail=detail, root=root if is_run else None, error=failure, findings=here)
+            rows = ((*rows[0], *times(item.count)), *rows[1:])
+            self.box_of[item.id] = self._add(Box(style, rows, node_tooltip(node, here), item.group))
+
+    def _folded(self, item: Item, tales: "_Tales") -> Box:
+        members = [self.view.graph.nodes[node] for node in item.nodes]
+        rows = folded_rows(item, members, [tales.contribution(node.leaf) for node in members if node.leaf is not None])
+        style = (
+            "non-finite"
+            if any(span.role == "alarm" and "NaN" in span.text for row in rows for span in row)
+            else "folded"
+        )
+        kinds: dict[str, int] = {}
+        for node in members:
+            kinds[node.op] = kinds.get(node.op, 0) + 1
+        counts = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
+        head = f"{item.path} ({item.module_type})" if item.path and item.module_type else item.path or item.label
+        tooltip = [head, *(f"{n:,} × {op}" for op, n in counts[:12])]
+        return Box(style, rows, "\n".join(visible(line, 160) for line in tooltip), item.group)
+
+    def _arrows(self, *, is_measured: bool) -> None:
+        view, edges = self.view, self.view.graph.edges
+        bundles = [bundle for edge in view.edges for bundle in _bundles(view, edge)]
+        bundles.sort(key=lambda bundle: bundle[1][0])  # by source, then slot: operands in their order
+        is_labelled = len(bundles) <= _LABELLED
+        for edge, numbers in bundles:
+            chip = self.chip_of.get((edge.target, edge.source))
+            ends = (self.box_of[edge.source], self.box_of[edge.target] if chip is None else chip)
+            many = [edges[number] for number in numbers]
+            self.arrows.append(arrow(view.graph, ends, many, is_measured=is_measured, is_labelled=is_labelled))
+        for edge in view.carried:
+            if edge.source != edge.target:
+                ends = (self.box_of[edge.source], self.box_of[edge.target])
+                words = (Span("to the repetition before", "muted"),) if is_labelled else ()
+                self.arrows.append(Arrow(*ends, "carried", None, words, "from each repetition to the one before it"))
+
+    def _add(self, box: Box) -> int:
+        self.boxes.append(box)
+        return len(self.boxes) - 1
+
+    def _caption(self) -> tuple[str, ...]:
+        run, backward = self.trace.run, self.backward
+        n = sum(one.count for one in self.trace.passes if one.call != "none")
+        if backward.call == "none":
+            head = "the graph as it was built: no backward pass ran, so there are no gradients"
+        else:
+            head = f"pass {backward.index:,} of {n:,}: {backward.call}{wording.at(backward.location)}"
+            if backward.create_graph:
+                head += ", create_graph=True"
+        roots = [f"{root.name or 'root'} = {wording.value(root.value)}" for root in backward.roots[:3] if root.value]
+        lines = [", ".join([head, *roots])]
+        error = backward.error or run.error
+        if error is not None:
+            where = "the pass failed" if backward.error else "the program ended with an error"
+            lines.append(f"{where}: {error.type}: {error.message}")
+        elif not run.complete:
+            lines.append("the run is incomplete: it was ended early")
+        return tuple(one_line(line, 160) for line in lines)
+
+
+def _cluster(view: View, number: int) -> Cluster:
+    group = view.groups[number]
+    title: Row = (Span(visible(group.label or group.path, 50), "strong"),)
+    if group.module_type:
+        title += (Span(visible(group.module_type, 30), "muted"),)
+    kind = f" ({group.module_type})" if group.module_type else ""
+    tooltip = visible(f"{group.path or group.label}{kind}", 160)
+    return Cluster(group.parent, (*title, *times(group.count)), tooltip)
+
+
+def _is_shared(view: View, uses: Sequence[ViewEdge]) -> bool:
+    """Whether a leaf is drawn as a chip at each use: used often, or in more than one module."""
+    users = {edge.source for edge in uses}
+    return len(users) > _MANY_USES or (len(users) > 1 and len({view.items[user].group for user in users}) > 1)
+
+
+def _home(view: View, item: Item, uses: Sequence[ViewEdge]) -> int | None:
+    """A leaf stands in the module that uses it."""
+    return view.items[uses[0].source].group if uses else item.group
+
+
+def _chip(leaf: Item, cluster: int | None) -> Box:
+    text = visible(leaf.label, 40)
+    return Box("leaf", ((Span(text, "strong"), *times(leaf.count)),), f"{text}: one of its uses", cluster, is_chip=True)
+
+
+def _bundles(view: View, edge: ViewEdge) -> list[tuple[ViewEdge, tuple[int, ...]]]:
+    """A few edges between two single nodes one by one, everything else as one arrow."""
+    single = all(len(view.items[end].nodes) == 1 for end in (edge.source, edge.target))
+    if single and 1 < len(edge.edges) <= _PARALLEL:
+        return [(edge, (number,)) for number in edge.edges]
+    return [(edge, edge.edges)]
+
+
+class _Tales:
+    """Boxes of leaves: with their whole ledger where there are few, in one line where there are many."""
+
+    def __init__(self, trace: Trace, backward: BackwardPass, view: View) -> None:
+        self._trace = trace
+        self._backward = backward
+        self._nodes = view.graph.nodes
+        self._histories: tuple[History, ...] = ledger(trace).histories
+        self._by_leaf = {one.leaf: one.contribution for one in backward.accumulations}
+        self._incoming: defaultdict[int, list[Edge]] = defaultdict(list)
+        for edge in view.graph.edges:
+            if self._nodes[edge.target].leaf is not None:
+                self._incoming[edge.target].append(edge)
+        n = sum(item.kind == "leaf" for item in view.items)
+        self._limit = 6 if n <= 8 else 3 if n <= 30 else 0  # noqa: PLR2004 - passes told in a box
+
+    def contribution(self, leaf: int) -> TensorStats | None:
+        """What the drawn pass added to a leaf."""
+        return self._by_leaf.get(leaf)
+
+    def box(self, item: Item, cluster: int | None, n_uses: int) -> Box:
+        """The box of one leaf, or of the same leaf in every repetition."""
+        node = self._nodes[item.nodes[0]]
+        leaf = self._trace.leaves[node.leaf or 0]
+        contributions = [self.contribution(self._nodes[one].leaf or 0) for one in item.nodes]
+        rows = leaf_rows(leaf, n_uses=n_uses)
+        steps: tuple[Step, ...] = ()
+        if len(item.nodes) > 1:
+            rows = ((Span(visible(item.label, 40), "title"), *times(item.count)), rows[1][:1])
+            rows += tuple(contribution_rows(contributions)) if self._backward.call != "none" else ()
+        elif self._limit:
+            steps = leaf_steps(self._histories[leaf.id], self._backward.index, self._incoming[node.id], self._limit)
+        elif self._backward.call != "none":
+            rows = (*rows, short_story(self._histories[leaf.id], self._backward.index))
+        style = "non-finite" if any(map(is_bad, contributions)) else "leaf"
+        tooltip = [f"{leaf.name}: {leaf.kind} {wording.spec(leaf.shape, leaf.dtype, leaf.device)}"]
+        if leaf.location is not None:
+            tooltip += [wording.location(leaf.location), leaf.location.text]
+        if contributions[0] is not None:
+            tooltip.append(f"this pass adds {statistics(contributions[0])}")
+        return Box(style, rows, "\n".join(one_line(line, 160) for line in tooltip if line), cluster, steps)
