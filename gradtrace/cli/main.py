@@ -85,7 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(own: list[str], program: list[str] | None) -> int:  # noqa: PLR0911  one ending, one status
     try:
-        outcome: Any = gradtrace.main(own, prog_name="gradtrace", standalone_mode=False, obj=program)
+        with gradtrace.make_context("gradtrace", own, obj=program) as context:
+            outcome: Any = gradtrace.invoke(context)
+    except click.exceptions.Exit as ending:  # --help and --version have been printed
+        return ending.exit_code
     except click.exceptions.NoSuchOption as error:
         return _usage(error, _unknown_option(error, own))
     except click.ClickException as error:
@@ -93,7 +96,7 @@ def _run(own: list[str], program: list[str] | None) -> int:  # noqa: PLR0911  on
     except GradtraceError as error:
         say_error(str(error))
         return error.exit_status
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         return -signal.SIGINT
     except BrokenPipeError:
         return 0

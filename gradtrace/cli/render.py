@@ -7,6 +7,8 @@ from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.show import show
 from gradtrace.errors import UsageError
 
+_THEMES = click.Choice(["light", "dark"])
+
 _ENGINES = click.Choice(["auto", "dot", "builtin"])
 
 
@@ -21,6 +23,7 @@ _ENGINES = click.Choice(["auto", "dot", "builtin"])
 @click.option("--max-lines", type=click.IntRange(1), metavar="N", help="For the tree: stop after N lines.")
 @click.option("--focus", metavar="NAME", help="Draw only what leads to this name.")
 @click.option("--engine", type=_ENGINES, metavar="ENGINE", help="For pictures: auto, dot or builtin.")
+@click.option("--theme", type=_THEMES, metavar="THEME", help="For pictures and DOT: light or dark.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="For the tree: no characters beyond ASCII.")
 @takes_target
 def command(
@@ -34,6 +37,7 @@ def command(
     max_lines: int | None,
     focus: str | None,
     engine: str | None,
+    theme: str | None,
     ascii_only: bool,
 ) -> int:
     """Draw a program's backward graph with its gradients.
@@ -64,6 +68,7 @@ def command(
         "max_lines": max_lines,
         "focus": focus,
         "engine": engine,
+        "theme": theme,
         "ascii_only": ascii_only or None,
     }
     return show(request, drawn_as, place, asked)

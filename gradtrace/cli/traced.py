@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from gradtrace.cli.request import Request
 from gradtrace.errors import GradtraceError, RecordingError, RenderError, TargetError
 from gradtrace.launch import TIMED_OUT, Session, TargetKind, run
@@ -103,5 +105,6 @@ def _kept(recording: Path, request: Request, output: Path | None) -> str:
             continue
         except OSError as error:
             return f"the recording could not be kept either: {kept}: {error.strerror}"
-        return f"the recording is kept: {kept}; nothing need run again, give it as the TARGET"
+        again = f"{click.get_current_context().command_path} {kept}"
+        return f"the recording is kept: {again} shows it without running anything again"
     return "the recording could not be kept: too many of its name lie there"

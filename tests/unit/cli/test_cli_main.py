@@ -1,0 +1,129 @@
+"""Every ending of the command is one status and at most one message."""
+
+import signal
+import subprocess
+import sys
+
+import click
+import pytest
+
+from gradtrace import __version__
+from gradtrace.cli import main as cli
+from gradtrace.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def test_the_version_is_the_packages(capsys):
+    """And nothing else is printed."""
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"gradtrace {__version__}\n"
+
+
+def test_help_lists_every_command_in_the_order_of_the_table(capsys):
+    """With a line for each."""
+    assert main(["--help"]) == 0
+
+    listed = capsys.readouterr().out.partition("Commands:\n")[2].split("\n\n")[0]
+    assert [line.split()[0] for line in listed.splitlines()] == list(cli.COMMANDS)
+
+
+def test_without_a_command_the_help_is_shown(capsys):
+    """It is a usage error all the same."""
+    assert main([]) == 2
+    assert "Commands:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["explain", "train.py", "--lr", "1"], "there is no option --lr; put the program's own options after --"),
+        (
+            ["explain", "w", "--sed", "1"],
+            "no option --sed (did you mean --seed?); put the program's own options after --",
+        ),
+        (["explain", "-w*w", "w=1"], "write an expression that begins with - in parentheses, as in '(-w*w)'"),
+        (["train.py"], "there is no command 'train.py': the commands are explain, "),
+        (["explain", "w", "--stop-after", "0"], "'--stop-after': 0 is not in the range x>=1"),
+        (["explain", "w", "--dtype", "int8"], "'--dtype': 'int8' is not one of 'float16', "),
+        (["explain"], "nothing to run"),
+        (["explain", "no.py"], "there is no file no.py"),
+        (["explain", "w*"], "the expression cannot be read: invalid syntax\n    w*\n      ^"),
+        (["explain", "w", "--passes", "x"], "--passes x: say 1-3, 100"),
+        (["render", "w", "-f", "gif"], "there is no format 'gif' here: choose tree, dot, svg, "),
+        (["render", "w", "-o", "x.gif"], "the suffix '.gif' names no format: use one of .txt, .dot, .svg, "),
+        (["render", "w", "-o", "x"], "x has no suffix to name a format"),
+        (["render", "w", "-o", "no/x.svg"], "there is no directory "),
+        (["render", "w", "-o", "."], "Is a directory; nothing was run"),
+        (["render", "w", "-f", "svg", "--max-lines", "3"], "--max-lines means nothing to the format svg"),
+        (["explain", "w", "-f", "json", "--ascii"], "--ascii means nothing to the format json"),
+    ],
+)
+def test_mistakes_are_told_and_nothing_runs(capsys, words, message):
+    """On stderr alone, with the status of a usage error."""
+    status = main(words)
+
+    told = capsys.readouterr()
+    assert (status, told.out) == (2, "")
+    assert told.err.startswith("gradtrace: error: ")
+    assert message in told.err
+
+
+def test_a_recording_is_not_run_again(capsys, tmp_path):
+    """Options that say how to run have no meaning for it, and it cannot be recorded."""
+    (tmp_path / "run.gtrace").touch()
+
+    assert main(["explain", "run.gtrace", "--seed", "1"]) == 2
+    assert "--seed says how to run a program, and run.gtrace is a recording" in capsys.readouterr().err
+    assert main(["record", "run.gtrace"]) == 2
+    assert "run.gtrace is a recording already" in capsys.readouterr().err
+
+
+def test_hostile_words_are_shown_inert(capsys):
+    """No escape sequence, direction mark or lone surrogate reaches the terminal."""
+    main(["explain", "\x1b[31m\u202e\udcff.py"])
+
+    assert capsys.readouterr().err == "gradtrace: error: there is no file \\x1b[31m\\u202e\\udcff.py\n"
+
+
+def _command_that_raises(monkeypatch, error):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(cli._Commands, "get_command", lambda *_: click.Command("explain", callback=fail))
+
+
+def test_a_bug_of_ours_is_one_line(capsys, monkeypatch):
+    """The traceback is there for those who ask for it."""
+    monkeypatch.delenv("GRADTRACE_DEBUG", raising=False)
+    error = KeyError("x")
+    error.add_note("the recording is kept: there")
+    _command_that_raises(monkeypatch, error)
+
+    assert main(["explain"]) == 2
+    assert capsys.readouterr().err == (
+        "gradtrace: internal error: KeyError: 'x' (please report; run with GRADTRACE_DEBUG=1 for the traceback)\n"
+        "the recording is kept: there\n"
+    )
+
+    monkeypatch.setenv("GRADTRACE_DEBUG", "1")
+    with pytest.raises(KeyError):
+        main(["explain"])
+
+
+def test_an_interrupt_of_ours_ends_us_by_the_same_signal():
+    """So that a shell's loop ends too."""
+    code = (
+        "import gradtrace.cli.main as cli, click\n"
+        "def fail(): raise KeyboardInterrupt\n"
+        "cli._Commands.get_command = lambda *_: click.Command('explain', callback=fail)\n"
+        "cli.main(['explain'])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

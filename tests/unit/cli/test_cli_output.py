@@ -1,0 +1,54 @@
+"""Where results are written, and what is found out before a run."""
+
+import pytest
+
+from gradtrace.cli.output import Output, absolute, check_writable
+from gradtrace.errors import RenderError, UsageError
+
+
+def test_looking_leaves_no_trace(tmp_path):
+    """Neither a new file, nor a changed one."""
+    old = tmp_path / "old.svg"
+    old.write_text("before")
+
+    check_writable(old)
+    check_writable(tmp_path / "new.svg")
+
+    assert old.read_text() == "before"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["old.svg"]
+
+
+def test_paths_are_resolved_before_the_program_can_leave(tmp_path, monkeypatch):
+    """And a directory that is gone is told."""
+    monkeypatch.chdir(tmp_path)
+    assert absolute("x.svg") == tmp_path / "x.svg"
+
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(UsageError, match="the current directory has been removed"):
+        absolute("x.svg")
+
+
+def test_text_is_written_as_utf8_whatever_it_holds(tmp_path):
+    """A lone surrogate becomes an escape."""
+    output = Output.open(str(tmp_path / "x.txt"), "auto")
+
+    output.write("∂\udcff")
+
+    assert (tmp_path / "x.txt").read_bytes() == "∂\\udcff".encode()
+
+
+def test_a_full_disk_is_told():
+    """With the system's own words."""
+    with pytest.raises(RenderError, match="cannot write /dev/full: No space left on device"):
+        Output.open("/dev/full", "auto").write("x")
+
+
+def test_stdout_takes_text_and_bytes(capfdbinary):
+    """A dash and nothing both mean stdout."""
+    Output.open(None, "auto").write("text ")
+    Output.open("-", "auto").write(b"\x89PNG")
+
+    assert capfdbinary.readouterr().out == b"text \x89PNG"

@@ -1,0 +1,108 @@
+"""The program below us runs as if we were not there."""
+
+import signal
+import sys
+
+import pytest
+
+from gradtrace.errors import TargetError
+from gradtrace.launch import Ending, Session, Settings, parse_target, process, run
+
+
+def _run(code, capfd, **settings):
+    said = []
+    with Session() as session:
+        ending = run(parse_target([], code=code), Settings(**settings), session, said.append)
+    return ending, capfd.readouterr(), said
+
+
+def test_streams_and_status_are_the_programs(capfd):
+    """Its output is on our streams, its status is ours."""
+    ending, streams, said = _run("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)", capfd)
+
+    assert (ending, streams.out, streams.err, said) == (Ending(3), "out\n", "err\n", [])
+
+
+def test_a_signal_is_a_negative_status(capfd):
+    """As subprocess says it."""
+    ending, _, _ = _run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", capfd)
+
+    assert ending == Ending(-signal.SIGKILL)
+
+
+def test_stdout_can_be_sent_to_stderr(capfd):
+    """When ours carries a document."""
+    _, streams, _ = _run("print('chatter')", capfd, divert_stdout=True)
+
+    assert (streams.out, streams.err) == ("", "chatter\n")
+
+
+def test_the_program_may_ignore_what_we_pass_on(capfd):
+    """A signal that only we got reaches it, and it decides; ours are as before afterwards."""
+    code = (
+        "import signal, os, time\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('got it', flush=True) or os._exit(4))\n"
+        "os.kill(os.getppid(), signal.SIGUSR1)\n"
+        "time.sleep(60)"
+    )
+
+    ending, streams, _ = _run(code, capfd)
+
+    assert (ending, streams.out) == (Ending(4), "got it\n")
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+
+
+def test_the_program_inherits_no_blocked_signals(capfd):
+    """Though we block ours while it runs."""
+    _, streams, _ = _run("import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))", capfd)
+
+    assert streams.out == "set()\n"
+
+
+def test_a_program_that_runs_too_long_is_interrupted(capfd):
+    """It may clean up; that it ran too long is said and known."""
+    code = "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('cleaned')"
+
+    ending, streams, said = _run(code, capfd, timeout=1.0)
+
+    assert (ending, streams.out) == (Ending(0, timed_out=True), "cleaned\n")
+    assert said == ["the program ran longer than 1 s (--timeout): interrupting it"]
+
+
+def test_a_program_that_does_not_stop_is_killed(capfd, monkeypatch):
+    """After a grace."""
+    monkeypatch.setattr(process, "GRACE", 0.2)
+    code = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(60)"
+
+    ending, _, said = _run(code, capfd, timeout=1.0)
+
+    assert ending == Ending(-signal.SIGKILL, timed_out=True)
+    assert said[-1] == "the program did not stop: killing it"
+
+
+@pytest.mark.parametrize("settings", [Settings(python="/no/such/python"), Settings(python=__file__)])
+def test_an_interpreter_that_is_none_is_told(settings):
+    """Before anything runs."""
+    with Session() as session, pytest.raises(TargetError, match="cannot run"):
+        run(parse_target([], code="pass"), settings, session, lambda _: None)
+
+
+def test_a_command_that_is_not_there_is_told():
+    """By its name."""
+    with Session() as session, pytest.raises(TargetError, match="cannot run no-such-command"):
+        run(parse_target([], program_argv=["no-such-command"]), Settings(), session, lambda _: None)
+
+
+def test_the_session_leaves_nothing_behind():
+    """Unless it is asked to."""
+    with Session() as session:
+        directory = session.directory
+        assert directory.stat().st_mode & 0o077 == 0
+    assert not directory.exists()
+
+
+def test_other_interpreters_are_used(capfd):
+    """--python names the interpreter that runs the program."""
+    ending, streams, _ = _run("import sys; print(sys.executable)", capfd, python=sys.executable)
+
+    assert (ending, streams.out) == (Ending(0), f"{sys.executable}\n")

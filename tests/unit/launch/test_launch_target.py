@@ -1,0 +1,139 @@
+"""What the words of a command line are taken for."""
+
+import pytest
+
+from gradtrace.errors import GradtraceError, TargetError, UsageError
+from gradtrace.launch import TargetKind, parse_target
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_an_existing_file_is_a_script(tmp_path):
+    """Any existing file is run, whatever its suffix, with the words after -- as its own."""
+    (tmp_path / "train").touch()
+
+    target = parse_target(["train"], program_argv=["--lr", "0.1"])
+
+    assert (target.kind, target.words, target.argv) == (TargetKind.SCRIPT, ("train",), ("--lr", "0.1"))
+
+
+def test_a_script_whose_name_begins_with_a_dash_is_not_an_option_of_python(tmp_path):
+    """Python is given ./-x.py, because it would read -x.py as options."""
+    (tmp_path / "-x.py").touch()
+
+    assert parse_target(["-x.py"]).words == ("./-x.py",)
+
+
+def test_a_directory_needs_a_main(tmp_path):
+    """A directory is run by its __main__.py, and said to be no program without one."""
+    (tmp_path / "app").mkdir()
+    with pytest.raises(TargetError, match=r"the directory app has no __main__\.py"):
+        parse_target(["app"])
+
+    (tmp_path / "app" / "__main__.py").touch()
+
+    assert parse_target(["app"]).kind is TargetKind.DIRECTORY
+
+
+def test_a_recording_is_recognised_by_its_suffix(tmp_path):
+    """A .gtrace file is not run."""
+    (tmp_path / "run.gtrace").touch()
+
+    assert parse_target(["run.gtrace"]).kind is TargetKind.RECORDING
+    with pytest.raises(UsageError, match=r"run\.gtrace is a recording"):
+        parse_target(["run.gtrace"], program_argv=["x"])
+
+
+def test_a_notebook_is_named_and_not_run(tmp_path):
+    """The error says how to make a script of it."""
+    (tmp_path / "intro.ipynb").touch()
+
+    with pytest.raises(TargetError, match=r"jupyter nbconvert --to script intro\.ipynb"):
+        parse_target(["intro.ipynb"])
+
+
+def test_modules_and_code_are_given_to_python_as_they_are():
+    """-m and -c become the same words for python."""
+    module, code = parse_target([], module="pkg.run", program_argv=["q"]), parse_target([], code="print(1)")
+
+    assert (module.words, module.text, module.stem) == (("-m", "pkg.run"), "-m pkg.run", "run")
+    assert (code.words, code.text, code.stem) == (("-c", "print(1)"), "-c print(1)", "code")
+
+
+def test_without_a_target_the_words_after_the_dashes_are_a_command():
+    """So torchrun and its like can be launched."""
+    target = parse_target([], program_argv=["torchrun", "--nproc-per-node", "2", "train.py"])
+
+    assert target.kind is TargetKind.COMMAND
+    assert target.words == ("torchrun", "--nproc-per-node", "2", "train.py")
+    assert target.stem == "train"
+
+
+def test_what_is_no_path_is_an_expression():
+    """Further words define its leaves and constants."""
+    target = parse_target(["w*w*y", "w=0.5", "y:=2.0"])
+
+    assert target.kind is TargetKind.EXPRESSION
+    assert target.argv == ("w=0.5", "y:=2.0")
+    assert [(item.name, item.source, item.is_leaf) for item in target.expression.bindings] == [
+        ("w", "0.5", True),
+        ("y", "2.0", False),
+    ]
+
+
+def test_a_missing_file_is_told_with_what_was_perhaps_meant(tmp_path):
+    """Names in the same directory that look alike are offered."""
+    (tmp_path / "train.py").touch()
+    (tmp_path / "other.txt").touch()
+
+    with pytest.raises(TargetError) as caught:
+        parse_target(["trian.py"])
+
+    assert str(caught.value) == "there is no file trian.py; did you mean train.py?"
+
+
+def test_a_missing_directory_is_told():
+    """The part of the path that is wrong is named."""
+    with pytest.raises(TargetError, match=r"there is no file no/train\.py: there is no directory no"):
+        parse_target(["no/train.py"])
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "message"),
+    [
+        ([], {}, "nothing to run"),
+        ([], {"program_argv": []}, "nothing to run"),
+        ([], {"module": "a", "code": "b"}, "give one"),
+        (["x"], {"module": "a"}, "put the program's own options after --"),
+        (
+            ["train.py", "lr=3"],
+            {},
+            "'lr=3' is one word too many after train.py: put the program's own options after --",
+        ),
+        (["train.py"], {"grad_output": "1"}, "--grad-output is for expressions"),
+        (["w*w", "w=1"], {"program_argv": ["a"]}, "w*w is an expression"),
+    ],
+)
+def test_contradictions_are_usage_errors(tmp_path, words, options, message):
+    """Each is refused with what to do instead, and the status of a usage error."""
+    (tmp_path / "train.py").touch()
+
+    with pytest.raises(GradtraceError) as caught:
+        parse_target(words, **options)
+
+    assert message in str(caught.value)
+    assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize("word", ["w" * 10_000, "a\0b", "\udcff*2"])
+def test_no_word_is_too_strange_to_be_looked_at(word):
+    """Text that cannot be a path is an expression, good or bad."""
+    try:
+        kind = parse_target([word]).kind
+    except TargetError:
+        kind = TargetKind.EXPRESSION
+
+    assert kind is TargetKind.EXPRESSION

@@ -1,0 +1,41 @@
+"""The table of formats fits the modules that draw them."""
+
+import dataclasses
+import importlib
+from pathlib import PurePath
+
+import pytest
+
+from gradtrace.errors import UsageError
+from gradtrace.renderers import registry
+
+
+@pytest.mark.parametrize("drawn_as", registry.FORMATS, ids=lambda item: item.name)
+def test_every_format_has_its_module_and_its_options(drawn_as):
+    """Presets are options that the module has, frozen and with defaults."""
+    options = importlib.import_module(f"gradtrace.renderers.{drawn_as.module}").Options
+
+    assert drawn_as.preset.keys() <= {item.name for item in dataclasses.fields(options)}
+    assert drawn_as.options.isdisjoint(drawn_as.preset)
+    assert options(**drawn_as.preset) == options(**drawn_as.preset)
+
+
+def test_names_and_suffixes_belong_to_one_format_each():
+    """So that the order of the table does not matter."""
+    names = [item.name for item in registry.FORMATS]
+    suffixes = [suffix for item in registry.FORMATS for suffix in item.suffixes]
+
+    assert len(set(names)) == len(names)
+    assert len(set(suffixes)) == len(suffixes)
+    assert {*registry.PICTURES, *registry.STORIES} == set(names)
+
+
+def test_the_suffix_names_the_format():
+    """In any case of letters."""
+    assert registry.for_file(PurePath("a/b.SVG"), registry.PICTURES).name == "svg"
+
+
+def test_a_format_of_another_command_is_refused():
+    """With the formats that this one has."""
+    with pytest.raises(UsageError, match="there is no format 'svg' here: choose text, markdown, json"):
+        registry.find("svg", registry.STORIES)
