@@ -24,6 +24,9 @@ SMALL = 40
 MAX_ITEMS = 1500
 """More items than this are folded further: slower than `dot` can lay out, and more than anybody reads."""
 
+_FEW = 12
+"""Rather than fewer items than this, the next level of modules is opened and neighbours are put together in it."""
+
 _NAMED = 3
 """A note names so many repetitions."""
 
@@ -39,12 +42,13 @@ def simplify(graph: Graph, *, depth: int | None = None, fold: bool = True, max_i
         max_items: see `fold`.
     """
     tree = block_tree(graph)
-    parts = _all_parts(tree, fold=fold and len(graph.nodes) > SMALL)
+    parts = _Parts(tree, fold=fold and len(graph.nodes) > SMALL)
     deepest = max(block.level for block in tree.blocks)
     wanted = deepest if depth is None else max(0, min(depth, deepest))
     plan = _fitting(tree, parts, wanted, max_items) if fold else Plan(wanted)
-    if plan.has_stretches:
-        parts[tree.root] = fitting_stretches(tree, parts[tree.root], max_items)
+    if plan.most_parts is not None:
+        for block in [block for block in parts if block.level <= plan.depth]:
+            parts[block] = fitting_stretches(tree, block, parts[block], plan.most_parts)
     assembly = Assembly(tree, parts, depth=plan.depth, has_open_loops=plan.has_open_loops)
     items, groups = tuple(assembly.items), tuple(assembly.groups)
     edges, carried = assembly.edges()
@@ -53,64 +57,76 @@ def simplify(graph: Graph, *, depth: int | None = None, fold: bool = True, max_i
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is folded: modules open to `depth`, loops open or closed, and at last whatever stands side by side."""
+    """How much is folded.
+
+    Attributes:
+        depth: modules are open to this level.
+        has_open_loops: whether the body of a loop is shown.
+        most_parts: how many parts an open module shows before neighbours are put together; None for all.
+    """
 
     depth: int
     has_open_loops: bool = True
-    has_stretches: bool = False
+    most_parts: int | None = None
 
 
-def _all_parts(tree: BlockTree, *, fold: bool) -> dict[Block, tuple[Part, ...]]:
-    """The parts of every block."""
-    structure = Structure(tree) if fold else None
-    parts = {}
-    for block in tree.blocks:
-        uses = _first_uses(tree, block)
-        parts[block] = folded_parts(block, structure, uses) if structure else plain_parts(block, uses)
-    return parts
+class _Parts(dict[Block, tuple[Part, ...]]):
+    """The parts of every block, found when first asked for: of equal blocks only one is ever looked into."""
+
+    def __init__(self, tree: BlockTree, *, fold: bool) -> None:
+        super().__init__()
+        self._tree = tree
+        self._structure = Structure(tree) if fold else None
+
+    def __missing__(self, block: Block) -> tuple[Part, ...]:
+        uses = _first_uses(self._tree, block)
+        self[block] = folded_parts(block, self._structure, uses) if self._structure else plain_parts(block, uses)
+        return self[block]
 
 
 def _first_uses(tree: BlockTree, block: Block) -> dict[int, int]:
     """For each shared leaf of a block the child that uses it first."""
-    uses: dict[int, int] = {}
-    if block.shared:
+    uses = dict.fromkeys(range(len(block.shared)), len(block.children))
+    if uses:
         for position in block.edges:
             edge = tree.graph.edges[position]
             if tree.is_shared(edge.target):
-                leaf, child = tree.place[edge.target], tree.child_within(block, edge.source)
-                uses[leaf] = min(child, uses.get(leaf, child))
-        for leaf in range(len(block.shared)):
-            uses.setdefault(leaf, len(block.children))
+                leaf = tree.place[edge.target]
+                uses[leaf] = min(uses[leaf], tree.child_within(block, edge.source))
     return uses
 
 
-def _fitting(tree: BlockTree, parts: dict[Block, tuple[Part, ...]], wanted: int, max_items: int) -> Plan:
+def _fitting(tree: BlockTree, parts: _Parts, wanted: int, max_items: int) -> Plan:
     """The plan that folds least of those that leave at most `max_items`."""
+    n_items, n_blocks = _sizes(tree, parts)
+    n_visible = [sum(n_items[level] for level in range(depth + 1)) + n_blocks[depth + 1] for depth in range(wanted + 1)]
+    fitting = [depth for depth in range(wanted + 1) if n_visible[depth] <= max_items]
+    depth = fitting[-1] if fitting else 0
+    if fitting and (depth == wanted or n_visible[depth] >= _FEW):
+        return Plan(depth)
+    depth = min(depth + 1, wanted) if fitting else 0
+    n_open = sum(n_blocks[level] for level in range(depth + 1))
+    if fitting and n_open * _FEW > max_items:
+        return Plan(depth - 1)
+    return Plan(depth, has_open_loops=False, most_parts=max_items // n_open)
+
+
+def _sizes(tree: BlockTree, parts: _Parts) -> tuple[Counter[int], Counter[int]]:
+    """How many items, and how many blocks, of each level of modules there are to show."""
     n_items: Counter[int] = Counter()
-    n_blocks: Counter[int] = Counter()
+    n_blocks = Counter({0: 1})
     stack = [(tree.root, part) for part in parts[tree.root]]
     while stack:
         block, part = stack.pop()
-        if part.kind == "repeat":
-            if len(part.body) > 1 or part.body[0].kind == "child":
-                stack.extend((block, inner) for inner in part.body)
-                continue
-        elif part.kind == "child":
-            child = block.children[part.start]
-            if isinstance(child, Block):
-                n_blocks[child.level] += 1
-                stack.extend((child, inner) for inner in parts[child])
-                continue
-        n_items[block.level] += 1
-    visible = n_items[0]
-    fitting = [0]
-    for depth in range(1, wanted + 1):
-        visible += n_items[depth]
-        if visible + n_blocks[depth + 1] <= max_items:
-            fitting.append(depth)
-    if n_items[0] + n_blocks[1] <= max_items:
-        return Plan(fitting[-1])
-    return Plan(0, has_open_loops=False, has_stretches=len(parts[tree.root]) > max_items)
+        child = block.children[part.start] if part.kind == "child" else None
+        if isinstance(child, Block):
+            n_blocks[child.level] += 1
+            stack.extend((child, inner) for inner in parts[child])
+        elif part.kind == "repeat" and (len(part.body) > 1 or part.body[0].kind == "child"):
+            stack.extend((block, inner) for inner in part.body)
+        else:
+            n_items[block.level] += 1
+    return n_items, n_blocks
 
 
 def _notes(items: tuple[Item, ...], groups: tuple[Group, ...], plan: Plan, wanted: int) -> tuple[str, ...]:
@@ -127,7 +143,7 @@ def _notes(items: tuple[Item, ...], groups: tuple[Group, ...], plan: Plan, wante
         why = "to fit " if plan.depth < wanted else ""
         modules = "module is" if n_closed == 1 else "modules are"
         notes.append(f"{n_closed} {modules} closed {why}(--depth {plan.depth}); --depth {plan.depth + 1} opens a level")
-    if plan.has_stretches:
+    if plan.most_parts is not None and any(item.kind == "chain" for item in items):
         notes.append("neighbouring ops are drawn as one, because there are so many; --no-fold draws each")
     elif any(item.kind == "chain" for item in items):
         notes.append("runs of views and casts are drawn as one; --no-fold draws each")

@@ -8,16 +8,21 @@ from itertools import groupby
 from gradtrace.analysis.blocks import Block, BlockTree
 from gradtrace.analysis.parts import Part
 
+_COARSEST = 20
+"""Source lines say too little when there are this many times fewer than could be shown."""
 
-def fitting_stretches(tree: BlockTree, parts: Sequence[Part], max_items: int) -> tuple[Part, ...]:
-    """Put neighbouring parts of the whole graph together until at most `max_items` are left.
 
-    First those of the same source line; if that is not enough, stretches of equal length.
+def fitting_stretches(tree: BlockTree, block: Block, parts: Sequence[Part], most: int) -> tuple[Part, ...]:
+    """Put neighbouring parts of a block together until at most `most` are left.
+
+    Those of the same source line, if that gives a reasonable number; else stretches of equal length.
     """
-    by_line = [_joined(list(same)) for _, same in groupby(parts, key=_SourceLine(tree))]
-    if len(by_line) <= max_items:
+    if len(parts) <= most:
+        return tuple(parts)
+    by_line = [_joined(list(same)) for _, same in groupby(parts, key=_SourceLine(tree, block))]
+    if most <= len(by_line) * _COARSEST <= most * _COARSEST:
         return tuple(by_line)
-    size = -(-len(parts) // max(1, max_items))
+    size = -(-len(parts) // max(1, most))
     return tuple(_joined(list(parts[start : start + size])) for start in range(0, len(parts), size))
 
 
@@ -28,12 +33,13 @@ def _joined(parts: list[Part]) -> Part:
 class _SourceLine:
     """The source line of a part's first op; leaves belong to the line before them, so that they do not cut it."""
 
-    def __init__(self, tree: BlockTree) -> None:
+    def __init__(self, tree: BlockTree, block: Block) -> None:
         self._tree = tree
+        self._block = block
         self._latest: tuple[str, int] | None = None
 
     def __call__(self, part: Part) -> tuple[str, int] | None:
-        child: int | Block = self._tree.root.children[part.start] if part.kind != "leaf" else -1
+        child: int | Block = self._block.children[part.start] if part.kind != "leaf" else -1
         while isinstance(child, Block):
             child = child.children[0]
         if child >= 0 and self._tree.graph.nodes[child].leaf is None:
