@@ -44,6 +44,10 @@ class TracedRun:
         """The events of the document."""
         return self.document["events"]
 
+    def by_index(self, index: int) -> dict[str, Any]:
+        """Return the pass of that number; passes that are only counted share a row."""
+        return next(run_pass for run_pass in self.passes if run_pass["index"] == index)
+
     @property
     def leaf_names(self) -> list[str]:
         """Names of the leaves in order of their ids."""
@@ -60,11 +64,11 @@ class TracedRun:
 
     def nodes(self, index: int, op: str) -> list[dict[str, Any]]:
         """Nodes of one op in a pass, counted from 1."""
-        return [node for node in self.passes[index - 1]["graph"]["nodes"] if node["op"] == op]
+        return [node for node in self.by_index(index)["graph"]["nodes"] if node["op"] == op]
 
     def edges_into_leaf(self, index: int, name: str) -> list[dict[str, Any]]:
         """The edges of a pass that end in a leaf."""
-        graph = self.passes[index - 1]["graph"]
+        graph = self.by_index(index)["graph"]
         targets = {
             node["id"] for node in graph["nodes"] if node["leaf"] is not None and self.leaf_names[node["leaf"]] == name
         }
@@ -117,7 +121,10 @@ def traced(name: str, *argv: str, options: tuple[str, ...] = ()) -> TracedRun:
 
 @functools.cache
 def explained(name: str, *argv: str) -> str:
-    """Return what `gradtrace explain` says about the example, without what the program prints itself."""
+    """Return what `gradtrace explain` says about the example."""
     program = ["--", *argv] if argv else []
-    command = [sys.executable, "-m", "gradtrace", "explain", "-q", "-o", "-", str(EXAMPLES / f"{name}.py"), *program]
-    return _run(command, EXAMPLES).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "story.txt"
+        command = [sys.executable, "-m", "gradtrace", "explain", "-f", "text", "-o", str(output)]
+        done = _run([*command, str(EXAMPLES / f"{name}.py"), *program], EXAMPLES)
+        return output.read_text("utf-8") if output.exists() else done.stderr

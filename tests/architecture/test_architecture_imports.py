@@ -39,7 +39,7 @@ def test_contracts_hold() -> None:
 
 @pytest.mark.parametrize(("room", "others"), [("recorder", {"torch", "numpy", "gradtrace"}), ("model", {"gradtrace"})])
 def test_room_needs_only_the_standard_library(room: str, others: set[str]) -> None:
-    """The model needs only the standard library; the recorder torch besides, and it looks at numpy when that is there."""
+    """The model needs only the standard library, the recorder torch besides; it looks at numpy where that is there."""
     for path in files(room):
         foreign = {name for name in imported_modules(path) if name.partition(".")[0] not in sys.stdlib_module_names}
         assert {name.partition(".")[0] for name in foreign} <= others, path
@@ -48,7 +48,7 @@ def test_room_needs_only_the_standard_library(room: str, others: set[str]) -> No
 
 
 def test_bootstrap_needs_no_package() -> None:
-    """What runs at the start of each of the user's Python processes loads nothing of ours, and hands on to the user's own."""
+    """What runs at the start of each Python process of the user loads nothing of ours and hands on to the user's."""
     (bootstrap,) = files("launch/bootstrap")
     tree = ast.parse(bootstrap.read_text("utf-8"))
     at_once = {

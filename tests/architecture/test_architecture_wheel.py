@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
-    """Every file of the package is in the wheel, also those that no import finds: the bootstrap, the types marker, data."""
+    """Every file of the package is in the wheel, also those that no import finds: bootstrap, types marker, data."""
     code = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
