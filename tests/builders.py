@@ -150,7 +150,7 @@ def product_trace() -> Trace:
         squared = tape.mul(w, w, call="Tensor.mul", location=at(1, text, "w * w", "<expression>"))
         root = tape.mul(squared, y, call="Tensor.mul", location=at(1, text, text, "<expression>"))
         if story is None:
-            words = (text, "w=0.5", "y=2")
+            words = ("w=0.5", "y=2")
             story = Story(tape, run(text, argv=words, expression=text), kind="tensor")
         if turn == 2:
             story.zero_grad()
@@ -290,14 +290,15 @@ def accumulate_trace(*, to_none: bool = True) -> Trace:
 
 def trace_of(graph: Graph, root: int = 0) -> Trace:
     """A run of one pass over the graph, with the leaves that its AccumulateGrad nodes name."""
-    accumulating = sorted((node for node in graph.nodes if node.leaf is not None), key=lambda node: node.leaf or 0)
+    accumulating = {node.leaf: node for node in graph.nodes if node.leaf is not None}
     leaves = tuple(
-        Leaf(node.leaf or 0, node.name or f"leaf {node.leaf}", "parameter", node.shape or (), node.dtype or "float32")
-        for node in accumulating
+        Leaf(leaf, (node and node.name) or f"leaf {leaf}", "parameter", (node and node.shape) or (), "float32")
+        for leaf in range(max(accumulating, default=-1) + 1)
+        for node in [accumulating.get(leaf)]
     )
     rows = tuple(
-        Accumulation(node.leaf or 0, None, node.received, node.received, "created" if node.received else "unchanged")
-        for node in accumulating
+        Accumulation(leaf, None, node.received, node.received, "created" if node.received else "unchanged")
+        for leaf, node in sorted(accumulating.items())
     )
     top = graph.nodes[root]
     location = at(31, "loss.backward()")

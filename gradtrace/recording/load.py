@@ -23,6 +23,7 @@ from gradtrace.recording.records import (
 )
 
 _LONGEST_HEADER = 1 << 24
+_LONGEST_REASON = 200
 
 
 class _Header(msgspec.Struct):
@@ -60,7 +61,7 @@ def _read(path: Path, file: BinaryIO) -> Trace:
             trace.take(record)
     except Damage as damage:
         raise RecordingError(
-            f"{path} is damaged at line {lines.number}: {damage}; "
+            f"{path} is damaged at line {lines.number}: {str(damage)[:_LONGEST_REASON]}; "
             "the file was changed after it was recorded: record the program again"
         ) from damage
     return trace.finish(is_truncated=lines.is_truncated)

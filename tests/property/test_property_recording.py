@@ -1,0 +1,186 @@
+"""No bytes make `load` fail otherwise than by saying so; and what is written comes back."""
+
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import builders
+import pytest
+from builders import Tape, scalar
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stream_lines import recording
+
+from gradtrace.errors import RecordingError
+from gradtrace.model import Event, Leaf, Location, Observation, Run, TensorStats, Trace
+from gradtrace.recording import load
+from gradtrace.renderers import json_document
+
+quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+
+
+LONGEST_MESSAGE = 600
+
+
+def loaded(content: bytes) -> Trace:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.gtrace"
+        path.write_bytes(content)
+        return load(path)
+
+
+def says_so_or_loads(content: bytes) -> None:
+    try:
+        trace = loaded(content)
+    except RecordingError as error:
+        if len(str(error)) > LONGEST_MESSAGE:
+            pytest.fail(f"nobody reads {len(str(error))} characters")
+        return
+    assert [leaf.id for leaf in trace.leaves] == list(range(len(trace.leaves)))
+    for one in trace.passes:
+        if one.graph:
+            assert [node.id for node in one.graph.nodes] == list(range(len(one.graph.nodes)))
+    json_document.render(trace, json_document.Options())
+
+
+@quick
+@given(st.binary(max_size=400))
+def test_any_bytes(content: bytes) -> None:
+    """A file of any bytes is refused in words."""
+    says_so_or_loads(content)
+
+
+SAMPLES = [
+    b"".join(recording(make())) for make in (builders.product_trace, builders.failed_trace, builders.hooked_trace)
+]
+TOKENS = [
+    b"null",
+    b"-1",
+    b"1e999",
+    b"99999999999999999999",
+    b'"nan"',
+    b"[]",
+    b"{}",
+    b"NaN",
+    b'"\\ud800"',
+    b"[[",
+    b"\n",
+    b"\0",
+]
+
+
+@quick
+@given(st.sampled_from(SAMPLES), st.data())
+def test_mutated_recordings(sample: bytes, data: st.DataObject) -> None:
+    """A recording with parts overwritten, removed or doubled is read or refused in words."""
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(sample)))
+        stop = min(len(sample), start + data.draw(st.sampled_from([0, 1, 2, 5, 50, 1000])))
+        change = data.draw(st.sampled_from([*TOKENS, b"", sample[start:stop] * 2]))
+        sample = sample[:start] + change + sample[stop:]
+    says_so_or_loads(sample)
+
+
+@quick
+@given(st.sampled_from(SAMPLES), st.data())
+def test_recordings_with_another_number_somewhere(sample: bytes, data: st.DataObject) -> None:
+    """Numbers that refer to nothing never get past `load`."""
+    digits = [i for i, byte in enumerate(sample) if chr(byte).isdigit()]
+    position = data.draw(st.sampled_from(digits))
+    number = data.draw(st.sampled_from([b"0", b"1", b"7", b"-3", b"1000", b"0.5"]))
+    says_so_or_loads(sample[:position] + number + sample[position + 1 :])
+
+
+@quick
+@given(st.sampled_from(SAMPLES), st.data())
+def test_recordings_with_lines_missing_doubled_or_moved(sample: bytes, data: st.DataObject) -> None:
+    """Lines in any order and number are read or refused in words."""
+    lines = sample.splitlines(keepends=True)
+    says_so_or_loads(b"".join(lines[:1] + data.draw(st.lists(st.sampled_from(lines), max_size=30))))
+
+
+texts = st.text(st.characters(exclude_categories=()), max_size=20).map(
+    lambda text: text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")  # pairs of surrogates join
+)
+numbers = st.floats() | st.integers(-(2**70), 2**70)
+shapes = st.lists(st.integers(0, 2**40), max_size=4).map(tuple)
+locations = st.builds(Location, texts, *[st.integers(0, 2**31)] * 4, texts, texts)
+values = st.recursive(
+    numbers | st.booleans() | st.just("1+2j"), lambda inner: st.lists(inner, max_size=3), max_leaves=16
+)
+measured = st.builds(
+    TensorStats,
+    shapes,
+    st.sampled_from(["float32", "complex64"]),
+    st.integers(0, 2**60),
+    *[st.none() | numbers] * 4,
+    *[st.none() | st.integers(0, 2**60)] * 3,
+    st.none() | values,
+)
+
+
+@st.composite
+def traces(draw: Callable[..., object]) -> Trace:
+    """Any run of one process without a pass."""
+    n_leaves: int = draw(st.integers(0, 3))  # type: ignore[assignment]
+    some_text, some_place = texts, st.none() | locations
+    leaves = [
+        draw(
+            st.builds(
+                Leaf, st.just(i), some_text, some_text, shapes, some_text, some_text, st.booleans(), st.just(()),
+                st.none() | values, some_place,
+            )
+        )
+        for i in range(n_leaves)
+    ]  # fmt: skip
+    ids = st.lists(st.integers(0, n_leaves - 1), max_size=3).map(tuple) if n_leaves else st.just(())
+    events = [
+        draw(
+            st.builds(
+                Event, st.just(i), some_text, st.just(0), ids, some_place, st.none() | st.booleans(), st.none(),
+                some_text, st.integers(1, 9),
+            )
+        )
+        for i in range(draw(st.integers(0, 3)))  # type: ignore[call-overload]
+    ]  # fmt: skip
+    run = draw(
+        st.builds(
+            Run, some_text, st.lists(some_text, max_size=3).map(tuple), some_text, some_text.map("2.13".__add__),
+            some_text, some_text, st.none() | st.integers(), st.integers(0, 255), st.just(True), st.none(),
+            st.none() | some_text, st.just(1), st.just(()) | st.just((Observation("ops", 3),)),
+        )
+    )  # fmt: skip
+    return Trace(run, tuple(leaves), (), (), tuple(events))  # type: ignore[arg-type]
+
+
+@quick
+@given(traces())
+def test_any_run_comes_back_as_it_was(trace: Trace) -> None:
+    """Texts, numbers and places of any kind survive the file."""
+    assert repr(loaded(b"".join(recording(trace)))) == repr(trace)
+
+
+@quick
+@given(st.data())
+def test_any_graph_comes_back_as_it_was(data: st.DataObject) -> None:
+    """Graphs of any form, with any statistics on their edges and nodes, survive the file."""
+    tape = Tape()
+    refs = [tape.leaf("a", scalar(0.5)), tape.leaf("b", scalar(math.inf))]
+    for _ in range(data.draw(st.integers(1, 12))):
+        left, right = (data.draw(st.sampled_from(refs)) for _ in range(2))
+        refs.append(data.draw(st.sampled_from([tape.mul, tape.add]))(left, right))
+    trace = builders.trace_of(tape.backward(refs[-1], data.draw(st.sampled_from(refs)))[0])
+    assert repr(loaded(b"".join(recording(trace)))) == repr(trace)
+
+
+@quick
+@given(measured)
+def test_any_statistics_come_back_as_they_were(stats: TensorStats) -> None:
+    """Special numbers, large integers and complex numbers survive the file."""
+    trace = builders.linear_trace()
+    one = trace.passes[0]
+    row = replace(one.accumulations[0], contribution=stats)
+    changed = replace(trace, passes=(replace(one, accumulations=(row,)),))
+    assert repr(loaded(b"".join(recording(changed)))) == repr(changed)
