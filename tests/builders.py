@@ -228,7 +228,7 @@ def _module_net(depth: int, width: int) -> tuple[Tape, Ref]:
 def module_net(depth: int = 3, width: int = 2) -> Graph:
     """`net`: embed, `depth` equal residual blocks `net.layers.i` of `width` linears with relu, head; summed to `loss`.
 
-    Per block 3·width + 1 op nodes and 2·width leaves.
+    Per block 3·width + 1 op nodes and 2·width leaves; 5 op nodes and 4 leaves around them.
     """
     tape, loss = _module_net(depth, width)
     return tape.backward(loss)[0]
