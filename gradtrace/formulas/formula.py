@@ -37,6 +37,8 @@ class Formula:
         where: names which the formulas use besides, each with the torch expression for it, in the order of use.
         twins: node types that compute the same on other devices or in other versions; not verified by themselves.
         aliases: other names by which a person may ask for the op.
+        made_of: for a function that has no node of its own: the ops of which torch makes it.
+        source: `catalogue` (in words, verified), `torch` (torch's own formulas, without words) or `custom` (a user's Function).
     """
 
     op: str
@@ -48,3 +50,5 @@ class Formula:
     where: tuple[tuple[str, str], ...] = ()
     twins: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    made_of: tuple[str, ...] = ()
+    source: str = "catalogue"

@@ -155,7 +155,9 @@ SMOOTH = (
         forward="Computes x·tanh(softplus(x)).",
         backward="Each element of the gradient is multiplied by t + x·σ(x)·(1 - t²), t being tanh(softplus(x)).",
         gradients=(
-            GradientTo("self", "grad · (t + self·σ(self)·(1 - t²))", "grad * (t + self * torch.sigmoid(self) * (1 - t * t))"),
+            GradientTo(
+                "self", "grad · (t + self·σ(self)·(1 - t²))", "grad * (t + self * torch.sigmoid(self) * (1 - t * t))"
+            ),
         ),
         where=(("t", "torch.tanh(F.softplus(self))"),),
         example="self = tensor([-2.0, 0.0, 2.0])\nresult = F.mish(self)",
@@ -294,9 +296,7 @@ DROPOUT = (
         node_types=("NativeDropoutBackward0",),
         forward="Replaces a random share p of the elements by 0 and divides the others by 1 - p.",
         backward="The gradient goes back through the same mask: kept elements get it divided by 1 - p, dropped ones get none.",
-        gradients=(
-            GradientTo("input", "grad · mask / (1 - p)", "grad * result1 / (1 - p)"),
-        ),
+        gradients=(GradientTo("input", "grad · mask / (1 - p)", "grad * result1 / (1 - p)"),),
         example="input = tensor([1.0, 2.0, 3.0, 4.0])\np = 0.5\ntrain = True\n"
         "result0, result1 = torch.native_dropout(input, p, train)",
         aliases=("dropout",),

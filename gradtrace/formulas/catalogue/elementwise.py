@@ -3,9 +3,10 @@
 from gradtrace.formulas.formula import Formula, GradientTo
 
 
-def _elementwise(
+def elementwise(
     op: str, forward: str, backward: str, maths: str, code: str, values: str, node_type: str | None = None
 ) -> Formula:
+    """Make the entry of a function `torch.OP(self)` with one node type."""
     return Formula(
         op=op,
         node_types=(node_type or f"{op.title()}Backward0",),
@@ -17,7 +18,7 @@ def _elementwise(
 
 
 EXPONENTIALS = (
-    _elementwise(
+    elementwise(
         "exp",
         "Raises e to the power of every element.",
         "Each element of the gradient is multiplied by the result: eˣ is its own derivative.",
@@ -25,7 +26,7 @@ EXPONENTIALS = (
         "grad * result.conj()",
         "[-1.0, 0.0, 2.0]",
     ),
-    _elementwise(
+    elementwise(
         "exp2",
         "Raises 2 to the power of every element.",
         "Each element of the gradient is multiplied by the result and by ln 2.",
@@ -33,7 +34,7 @@ EXPONENTIALS = (
         "grad * result.conj() * math.log(2)",
         "[-1.0, 0.0, 3.0]",
     ),
-    _elementwise(
+    elementwise(
         "expm1",
         "Computes eˣ - 1 for every element, exactly also near 0.",
         "Each element of the gradient is multiplied by eˣ, which is the result plus one.",
@@ -41,7 +42,7 @@ EXPONENTIALS = (
         "grad * (result + 1).conj()",
         "[-1.0, 0.0, 2.0]",
     ),
-    _elementwise(
+    elementwise(
         "log",
         "Takes the natural logarithm of every element.",
         "Each element of the gradient is divided by the input: small inputs get large gradients, and 0 gets an infinite one.",
@@ -49,7 +50,7 @@ EXPONENTIALS = (
         "grad / self.conj()",
         "[0.5, 1.0, 4.0]",
     ),
-    _elementwise(
+    elementwise(
         "log1p",
         "Computes ln(1 + x) for every element, exactly also near 0.",
         "Each element of the gradient is divided by one plus the input.",
@@ -58,7 +59,7 @@ EXPONENTIALS = (
         "[-0.5, 0.0, 3.0]",
         "Log1PBackward0",
     ),
-    _elementwise(
+    elementwise(
         "log2",
         "Takes the logarithm to base 2 of every element.",
         "Each element of the gradient is divided by the input and by ln 2.",
@@ -66,7 +67,7 @@ EXPONENTIALS = (
         "grad / (self.conj() * math.log(2))",
         "[0.5, 1.0, 8.0]",
     ),
-    _elementwise(
+    elementwise(
         "log10",
         "Takes the logarithm to base 10 of every element.",
         "Each element of the gradient is divided by the input and by ln 10.",
@@ -92,7 +93,7 @@ EXPONENTIALS = (
 )
 
 POWERS = (
-    _elementwise(
+    elementwise(
         "sqrt",
         "Takes the square root of every element.",
         "Each element of the gradient is divided by twice the root: at 0 it becomes infinite (0 · ∞ further back gives NaN).",
@@ -100,7 +101,7 @@ POWERS = (
         "grad / (2 * result.conj())",
         "[0.25, 1.0, 9.0]",
     ),
-    _elementwise(
+    elementwise(
         "rsqrt",
         "Computes 1/√x for every element.",
         "Each element of the gradient is multiplied by -½·x^(-3/2), which is -½ times the cube of the result.",
@@ -108,7 +109,7 @@ POWERS = (
         "-0.5 * grad * result.pow(3).conj()",
         "[0.25, 1.0, 4.0]",
     ),
-    _elementwise(
+    elementwise(
         "reciprocal",
         "Computes 1/x for every element.",
         "Each element of the gradient is multiplied by -1/x², which is minus the square of the result.",
@@ -170,126 +171,8 @@ POWERS = (
     ),
 )
 
-TRIGONOMETRY = (
-    _elementwise(
-        "sin",
-        "Takes the sine of every element.",
-        "Each element of the gradient is multiplied by the cosine of the input.",
-        "grad · cos(self)",
-        "grad * self.cos().conj()",
-        "[0.0, 1.0, 3.0]",
-    ),
-    _elementwise(
-        "cos",
-        "Takes the cosine of every element.",
-        "Each element of the gradient is multiplied by minus the sine of the input.",
-        "-grad · sin(self)",
-        "grad * -self.sin().conj()",
-        "[0.0, 1.0, 3.0]",
-    ),
-    _elementwise(
-        "tan",
-        "Takes the tangent of every element.",
-        "Each element of the gradient is multiplied by one plus the square of the result.",
-        "grad · (1 + result²)",
-        "grad * (1 + result.pow(2)).conj()",
-        "[0.0, 0.5, 1.0]",
-    ),
-    _elementwise(
-        "asin",
-        "Takes the inverse sine of every element.",
-        "Each element of the gradient is divided by √(1 - x²): at -1 and 1 it becomes infinite.",
-        "grad / √(1 - self²)",
-        "grad * (1 - self * self).rsqrt().conj()",
-        "[-0.5, 0.0, 0.6]",
-    ),
-    _elementwise(
-        "acos",
-        "Takes the inverse cosine of every element.",
-        "Each element of the gradient is divided by -√(1 - x²): at -1 and 1 it becomes infinite.",
-        "-grad / √(1 - self²)",
-        "-grad * (1 - self * self).rsqrt().conj()",
-        "[-0.5, 0.0, 0.6]",
-    ),
-    _elementwise(
-        "atan",
-        "Takes the inverse tangent of every element.",
-        "Each element of the gradient is divided by one plus the square of the input.",
-        "grad / (1 + self²)",
-        "grad / (self * self + 1).conj()",
-        "[-1.0, 0.0, 2.0]",
-    ),
-    _elementwise(
-        "sinh",
-        "Takes the hyperbolic sine of every element.",
-        "Each element of the gradient is multiplied by the hyperbolic cosine of the input.",
-        "grad · cosh(self)",
-        "grad * self.cosh().conj()",
-        "[-1.0, 0.0, 2.0]",
-    ),
-    _elementwise(
-        "cosh",
-        "Takes the hyperbolic cosine of every element.",
-        "Each element of the gradient is multiplied by the hyperbolic sine of the input.",
-        "grad · sinh(self)",
-        "grad * self.sinh().conj()",
-        "[-1.0, 0.0, 2.0]",
-    ),
-    _elementwise(
-        "asinh",
-        "Takes the inverse hyperbolic sine of every element.",
-        "Each element of the gradient is divided by √(x² + 1).",
-        "grad / √(self² + 1)",
-        "grad * (self.pow(2) + 1).rsqrt().conj()",
-        "[-1.0, 0.0, 2.0]",
-    ),
-    _elementwise(
-        "acosh",
-        "Takes the inverse hyperbolic cosine of every element.",
-        "Each element of the gradient is divided by √(x² - 1): at 1 it becomes infinite.",
-        "grad / √(self² - 1)",
-        "grad * ((self + 1).rsqrt() * (self - 1).rsqrt()).conj()",
-        "[1.5, 2.0, 4.0]",
-    ),
-    _elementwise(
-        "atanh",
-        "Takes the inverse hyperbolic tangent of every element.",
-        "Each element of the gradient is divided by 1 - x².",
-        "grad / (1 - self²)",
-        "grad / (1 - self.pow(2)).conj()",
-        "[-0.5, 0.0, 0.8]",
-    ),
-    _elementwise(
-        "sinc",
-        "Computes sin(πx)/(πx) for every element, 1 at 0.",
-        "Each element of the gradient is multiplied by (πx·cos(πx) - sin(πx)) / (πx²), which is 0 at 0.",
-        "grad · (π·self·cos(π·self) - sin(π·self)) / (π·self²)",
-        "grad * torch.where(self == 0, 0,"
-        " (math.pi * self * (math.pi * self).cos() - (math.pi * self).sin()) / (math.pi * self * self)).conj()",
-        "[0.0, 0.5, 1.5]",
-    ),
-    _elementwise(
-        "deg2rad",
-        "Turns degrees into radians.",
-        "The gradient is multiplied by π/180.",
-        "grad · π/180",
-        "grad * (math.pi / 180)",
-        "[0.0, 90.0, 180.0]",
-        "Deg2RadBackward0",
-    ),
-    _elementwise(
-        "rad2deg",
-        "Turns radians into degrees.",
-        "The gradient is multiplied by 180/π.",
-        "grad · 180/π",
-        "grad * (180 / math.pi)",
-        "[0.0, 1.0, 3.0]",
-        "Rad2DegBackward0",
-    ),
-)
-
 SIGNS = (
-    _elementwise(
+    elementwise(
         "neg",
         "Changes the sign of every element.",
         "The gradient changes its sign.",
@@ -297,7 +180,7 @@ SIGNS = (
         "-grad",
         "[1.0, -2.0, 3.0]",
     ),
-    _elementwise(
+    elementwise(
         "abs",
         "Takes the absolute value of every element.",
         "The gradient keeps its sign where the input is positive, changes it where it is negative, and is 0 at 0.",
@@ -305,7 +188,7 @@ SIGNS = (
         "grad * self.sgn()",
         "[-2.0, 0.0, 3.0]",
     ),
-    _elementwise(
+    elementwise(
         "frac",
         "Keeps the part of every element behind the decimal point.",
         "The gradient goes through unchanged: between the jumps the function rises like its input.",
@@ -322,7 +205,7 @@ SIGNS = (
         example="self = tensor([1.0, math.nan, math.inf])\nresult = torch.nan_to_num(self, posinf=9.0)",
     ),
     *(
-        _elementwise(
+        elementwise(
             op,
             forward,
             "No gradient gets through: the function is constant between its jumps, so torch sends zeros.",
@@ -349,7 +232,7 @@ SIGNS = (
 )
 
 SPECIAL = (
-    _elementwise(
+    elementwise(
         "erf",
         "Computes the error function of every element.",
         "Each element of the gradient is multiplied by 2/√π · e^(-x²).",
@@ -357,7 +240,7 @@ SPECIAL = (
         "2 / math.sqrt(math.pi) * torch.exp(-self.pow(2)) * grad",
         "[-1.0, 0.0, 2.0]",
     ),
-    _elementwise(
+    elementwise(
         "erfc",
         "Computes one minus the error function of every element.",
         "Each element of the gradient is multiplied by -2/√π · e^(-x²).",
@@ -365,7 +248,7 @@ SPECIAL = (
         "-2 / math.sqrt(math.pi) * torch.exp(-self.pow(2)) * grad",
         "[-1.0, 0.0, 2.0]",
     ),
-    _elementwise(
+    elementwise(
         "erfinv",
         "Computes the inverse of the error function.",
         "Each element of the gradient is multiplied by √π/2 · e^(result²).",
@@ -373,7 +256,7 @@ SPECIAL = (
         "0.5 * math.sqrt(math.pi) * torch.exp(result.pow(2)) * grad",
         "[-0.5, 0.0, 0.9]",
     ),
-    _elementwise(
+    elementwise(
         "lgamma",
         "Computes the logarithm of the gamma function.",
         "Each element of the gradient is multiplied by the digamma function of the input.",
@@ -381,7 +264,7 @@ SPECIAL = (
         "grad * torch.digamma(self)",
         "[0.5, 1.0, 4.0]",
     ),
-    _elementwise(
+    elementwise(
         "digamma",
         "Computes the logarithmic derivative of the gamma function.",
         "Each element of the gradient is multiplied by the trigamma function of the input.",
@@ -389,7 +272,7 @@ SPECIAL = (
         "grad * torch.polygamma(1, self)",
         "[0.5, 1.0, 4.0]",
     ),
-    _elementwise(
+    elementwise(
         "i0",
         "Computes the modified Bessel function of order 0.",
         "Each element of the gradient is multiplied by the Bessel function of order 1.",
@@ -399,4 +282,4 @@ SPECIAL = (
     ),
 )
 
-FORMULAS = (*EXPONENTIALS, *POWERS, *TRIGONOMETRY, *SIGNS, *SPECIAL)
+FORMULAS = (*EXPONENTIALS, *POWERS, *SIGNS, *SPECIAL)

@@ -179,7 +179,11 @@ ALGEBRA = (
         forward="Solves A·X = B for X (X·A = B with left=False).",
         backward="B gets the solution of the transposed system for the gradient; A gets minus that times the solution, transposed.",
         gradients=(
-            GradientTo("A", "-A⁻ᵀ · grad · resultᵀ", "outer.reshape(A.shape) if outer.shape == A.shape else outer.sum_to_size(A.shape)"),
+            GradientTo(
+                "A",
+                "-A⁻ᵀ · grad · resultᵀ",
+                "outer.reshape(A.shape) if outer.shape == A.shape else outer.sum_to_size(A.shape)",
+            ),
             GradientTo("B", "A⁻ᵀ · grad", "g"),
         ),
         where=(
@@ -197,21 +201,18 @@ ALGEBRA = (
         op="cholesky",
         node_types=("LinalgCholeskyExBackward0",),
         forward="Factors a symmetric positive definite matrix into L·Lᵀ.",
-        backward="With Φ taking the lower triangle and half the diagonal, the matrix gets L⁻ᵀ · Φ(Lᵀ·grad) · L⁻¹, made symmetric.",
+        backward="With Φ taking the lower triangle and half the diagonal, the matrix gets L⁻ᵀ · sym(Φ(Lᵀ·grad)) · L⁻¹.",
         gradients=(
             GradientTo(
                 "self",
-                "sym(L⁻ᵀ · Φ(Lᵀ · grad) · L⁻¹)",
-                "(s + s.mH) / 2",
+                "L⁻ᵀ · sym(Φ(Lᵀ · grad)) · L⁻¹",
+                "inverse.mH @ ((m + m.tril(-1).mH) / 2) @ inverse",
             ),
         ),
         where=(
             ("low", "L.mH if upper else L"),
-            ("g", "grad.mH if upper else grad"),
-            ("m", "(low.mH @ g).tril()"),
-            ("phi", "m - torch.diag_embed(m.diagonal(dim1=-2, dim2=-1)) / 2"),
+            ("m", "(low.mH @ (grad.mH if upper else grad)).tril()"),
             ("inverse", "torch.linalg.inv(low)"),
-            ("s", "inverse.mH @ phi @ inverse"),
         ),
         example="self = tensor([[4.0, 2.0], [2.0, 3.0]])\nupper = False\nL, info = torch.linalg.cholesky_ex(self)",
         aliases=("linalg_cholesky",),
@@ -222,7 +223,9 @@ ALGEBRA = (
         forward="Computes the exponential of a matrix.",
         backward="The gradient is carried back by the derivative of the exponential: the corner block of exp([[Aᵀ, grad], [0, Aᵀ]]).",
         gradients=(
-            GradientTo("self", "upper right block of exp([[Aᵀ, grad], [0, Aᵀ]])", "torch.linalg.matrix_exp(block)[..., :n, n:]"),
+            GradientTo(
+                "self", "upper right block of exp([[Aᵀ, grad], [0, Aᵀ]])", "torch.linalg.matrix_exp(block)[..., :n, n:]"
+            ),
         ),
         where=(
             ("n", "self.shape[-1]"),
@@ -245,9 +248,7 @@ ALGEBRA = (
                 "g[..., None, None] * torch.linalg.inv(A).mH",
             ),
         ),
-        where=(
-            ("g", "grads[1] - 1j * (grads[0].conj() * sign).imag if A.is_complex() else grads[1]"),
-        ),
+        where=(("g", "grads[1] - 1j * (grads[0].conj() * sign).imag if A.is_complex() else grads[1]"),),
         example="A = tensor([[2.0, 0.0], [1.0, 1.0]])\nsign, logabsdet, LU, pivots = torch.ops.aten._linalg_slogdet(A)",
         aliases=("logdet",),
     ),

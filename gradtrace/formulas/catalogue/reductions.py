@@ -108,8 +108,10 @@ PRODUCTS = (
         where=(
             (
                 "others",
-                "torch.where(torch.eye(self.shape[dim], dtype=torch.bool), 1, self.movedim(dim, -1).unsqueeze(-2))"
-                " if self.dim() else self",
+                (
+                    "torch.where(torch.eye(self.shape[dim], dtype=torch.bool), 1, self.movedim(dim, -1).unsqueeze(-2))"
+                    " if self.dim() else self"
+                ),
             ),
         ),
         example="self = tensor([[2.0, 3.0, 4.0]])\ndim = 1\nkeepdim = False\nresult = torch.prod(self, dim, keepdim)",
@@ -120,7 +122,9 @@ PRODUCTS = (
         forward="Adds up the elements along a dimension, keeping every partial sum.",
         backward="Each element gets the sum of the gradients from its own position to the end: a cumulative sum from behind.",
         gradients=(
-            GradientTo("self", "Σ grad from here to the end", "grad.flip(dim).cumsum(dim).flip(dim) if self.dim() else grad"),
+            GradientTo(
+                "self", "Σ grad from here to the end", "grad.flip(dim).cumsum(dim).flip(dim) if self.dim() else grad"
+            ),
         ),
         example="self = tensor([1.0, 2.0, 3.0])\ndim = 0\nresult = torch.cumsum(self, dim)",
     ),
@@ -268,9 +272,7 @@ EXTREMES = (
             node_types=(node_type,),
             forward=f"Takes the {which} of all elements.",
             backward="The gradient goes to that element; where several are equal, each gets an equal share.",
-            gradients=(
-                GradientTo("self", "grad / count where self = result, else 0", "grad * (taken / taken.sum())"),
-            ),
+            gradients=(GradientTo("self", "grad / count where self = result, else 0", "grad * (taken / taken.sum())"),),
             where=(("taken", "(self == result) | (self.isnan() & result.isnan())"),),
             example=f"self = tensor([1.0, 5.0, 5.0])\nresult = torch.{op}(self)",
         )
@@ -307,120 +309,4 @@ EXTREMES = (
     ),
 )
 
-SPREAD = (
-    Formula(
-        op="var",
-        node_types=("VarBackward0",),
-        forward="Computes the variance along dimensions: the mean square distance from the mean, divided by n - correction.",
-        backward="Each element gets the gradient times twice its distance from the mean, divided by n - correction.",
-        gradients=(
-            GradientTo("self", "grad · 2 · (self - mean) / (n - correction)", "kept * 2 * (self - mean) / freedom"),
-        ),
-        where=(
-            _KEPT,
-            ("mean", "self.mean(dim, keepdim=True)"),
-            ("freedom", "max(self.numel() / max(kept.numel(), 1) - (1 if correction is None else correction), 0)"),
-        ),
-        example="self = tensor([[1.0, 2.0, 6.0]])\ndim = 1\ncorrection = 1\n"
-        "result = torch.var(self, dim, correction=correction)",
-    ),
-    Formula(
-        op="std",
-        node_types=("StdBackward0",),
-        forward="Computes the standard deviation along dimensions: the root of the variance.",
-        backward="Each element gets the gradient times its distance from the mean, divided by (n - correction)·result; 0 where the result is 0.",
-        gradients=(
-            GradientTo(
-                "self",
-                "grad · (self - mean) / ((n - correction) · result)",
-                "(kept / (result.reshape(kept.shape) * 2)).masked_fill(result.reshape(kept.shape) == 0, 0)"
-                " * 2 * (self - mean) / freedom",
-            ),
-        ),
-        where=(
-            _KEPT,
-            ("mean", "self.mean(dim, keepdim=True)"),
-            ("freedom", "max(self.numel() / max(kept.numel(), 1) - (1 if correction is None else correction), 0)"),
-        ),
-        example="self = tensor([[1.0, 2.0, 6.0]])\ndim = 1\ncorrection = 1\n"
-        "result = torch.std(self, dim, correction=correction)",
-    ),
-    Formula(
-        op="norm",
-        node_types=("LinalgVectorNormBackward0",),
-        forward="Computes the length along dimensions: for ord 2 the root of the sum of squares, in general (Σ|x|ᵖ)^(1/p).",
-        backward=(
-            "Each element gets the gradient times its share of the length: x/result for ord 2, its sign for ord 1; "
-            "for ord ∞ the largest elements share it. Where the result is 0, so is the gradient."
-        ),
-        gradients=(
-            GradientTo(
-                "self",
-                "grad · self / result (ord 2)",
-                "g * (self / r).masked_fill(r == 0, 0) if ord == 2"
-                " else g * self.sgn() if ord == 1"
-                " else torch.zeros_like(self) if ord == 0"
-                " else g * self.sgn() * top / top.sum(dim, keepdim=True) if abs(ord) == math.inf"
-                " else g * self.sgn() * ((self.abs() / r).pow(ord - 1)).masked_fill((r == 0) | (self == 0), 0)",
-            ),
-        ),
-        where=(
-            ("kept", "self.sum(dim, keepdim=True).shape"),
-            ("g", "grad.reshape(kept)"),
-            ("r", "result.reshape(kept)"),
-            ("top", "(self.abs() == r).to(r.dtype)"),
-        ),
-        example="self = tensor([[3.0, 4.0], [0.0, 2.0]])\nord = 2\ndim = [1]\n"
-        "result = torch.linalg.vector_norm(self, ord, dim)",
-        aliases=("vector_norm", "linalg_vector_norm"),
-    ),
-    Formula(
-        op="norm",
-        node_types=("NormBackward1",),
-        forward="Computes the p-norm along dimensions (torch's older function).",
-        backward="Each element gets the gradient times its share of the length: for p = 2, x/result.",
-        gradients=(
-            GradientTo(
-                "self",
-                "grad · self / result (p = 2)",
-                "g * (self / r).masked_fill(r == 0, 0) if p in (None, 2)"
-                " else g * self.sgn() if p == 1"
-                " else torch.zeros_like(self) if p == 0"
-                " else g * self.sgn() * top / top.sum(dim, keepdim=True) if abs(p) == math.inf"
-                " else g * self.sgn() * ((self.abs() / r).pow(p - 1)).masked_fill((r == 0) | (self == 0), 0)",
-            ),
-        ),
-        where=(
-            ("kept", "self.sum(dim, keepdim=True).shape"),
-            ("g", "grad.reshape(kept)"),
-            ("r", "result.reshape(kept)"),
-            ("top", "(self.abs() == r).to(r.dtype)"),
-        ),
-        example="self = tensor([[3.0, 4.0], [0.0, 2.0]])\np = 2\ndim = [1]\n"
-        "result = torch.ops.aten.norm.ScalarOpt_dim(self, p, dim)",
-    ),
-    Formula(
-        op="dist",
-        node_types=("DistBackward0",),
-        forward="Computes the p-norm of the difference of two tensors.",
-        backward="The first gets the gradient times its share of the distance, (x - y)/result for p = 2; the second the opposite.",
-        gradients=(
-            GradientTo("self", "grad · (self - other) / result (p = 2)", "grad * slope"),
-            GradientTo("other", "-grad · (self - other) / result (p = 2)", "-grad * slope"),
-        ),
-        where=(
-            ("d", "self - other"),
-            ("top", "(d.abs() == result).to(result.dtype)"),
-            (
-                "slope",
-                "(d / result).masked_fill(result == 0, 0) if p == 2 else d.sgn() if p == 1"
-                " else torch.zeros_like(d) if p == 0"
-                " else d.sgn() * top / top.sum() if abs(p) == math.inf"
-                " else d.sgn() * (d.abs() / result).pow(p - 1).masked_fill((result == 0) | (d == 0), 0)",
-            ),
-        ),
-        example="self = tensor([3.0, 4.0])\nother = tensor([0.0, 0.0])\np = 2\nresult = torch.dist(self, other, p)",
-    ),
-)
-
-FORMULAS = (*SUMS, *PRODUCTS, *CHOSEN, *EXTREMES, *SPREAD)
+FORMULAS = (*SUMS, *PRODUCTS, *CHOSEN, *EXTREMES)

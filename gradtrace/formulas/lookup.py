@@ -1,0 +1,145 @@
+"""From a node type, a node, or a name that a person types, to the formula."""
+
+import difflib
+import re
+from functools import lru_cache
+
+from gradtrace.errors import GradtraceError
+from gradtrace.formulas.catalogue import CATALOGUE
+from gradtrace.formulas.derivatives import Derivative, derivative, derivatives
+from gradtrace.formulas.formula import Formula, GradientTo
+from gradtrace.formulas.torchgen_files import TorchFilesError
+from gradtrace.model import Location, Node
+
+
+class UnknownOpError(GradtraceError):
+    """Nothing is known by this name."""
+
+
+def lookup(node_type: str) -> Formula | None:
+    """Find the formula of a node type; None for a type that torch does not bring (a custom Function).
+
+    An entry of the catalogue where there is one (`source` "catalogue"), else torch's own formulas without words (`source` "torch").
+    `SelectBackward0_copy` and `ForeachExpBackward0` are found at the op that they repeat.
+    """
+    node_type = node_type.removeprefix("torch::autograd::")
+    for known in (node_type, *_repeated(node_type)):
+        if known in _by_node_type():
+            return _by_node_type()[known]
+    entry = _torch_entry(node_type)
+    return _from_torch(entry) if entry else None
+
+
+def describe(node: Node) -> Formula:
+    """Find the formula of a node; for a custom Function, and for a type that nobody knows, words that say where to look."""
+    if not node.is_custom:
+        known = lookup(node.type)
+        if known is not None:
+            return known
+    if node.type.startswith("GeneratedBackwardFor_"):
+        return _custom(
+            node, "A custom op, registered through torch.library.", "Its author registered the backward with the op."
+        )
+    where = _place(node.backward_location)
+    return _custom(
+        node,
+        "A custom autograd Function.",
+        f"Its own backward decides what each input gets{where}: torch does not check it (torch.autograd.gradcheck does).",
+    )
+
+
+def find(name: str) -> tuple[Formula, ...]:
+    """Find the entries that a person means by an op's name (`sigmoid`, `F.gelu`, `Tensor.mul_`) or a node type.
+
+    Raises:
+        UnknownOpError: there is none; the message names close ones.
+    """
+    exact = lookup(name)
+    if exact is not None:
+        return (exact,)
+    wanted = _plain(name)
+    if re.fullmatch(r".*backward\d+", wanted):
+        by_type = {node_type.lower(): node_type for node_type in (*_by_node_type(), *_torch_types())}
+        found = lookup(by_type[wanted]) if wanted in by_type else None
+        if found is not None:
+            return (found,)
+    own = tuple(formula for formula in CATALOGUE if _plain(formula.op) == wanted)
+    alike = tuple(formula for formula in CATALOGUE if wanted in map(_plain, formula.aliases) and formula not in own)
+    if own or alike:
+        return own + alike
+    from_torch = tuple(_from_torch(entry) for entry in _torch_entries() if _plain(entry.op) == wanted)
+    if from_torch:
+        return from_torch
+    raise UnknownOpError(_unknown(name, wanted))
+
+
+def _unknown(name: str, wanted: str) -> str:
+    names = {
+        _plain(each): each
+        for formula in reversed(CATALOGUE)
+        for each in (*formula.node_types, *formula.aliases, formula.op)
+    }
+    names = {_plain(entry.op): entry.op for entry in _torch_entries()} | names
+    close = [names[key] for key in difflib.get_close_matches(wanted, names, n=4, cutoff=0.6)]
+    meant = f"; close to it: {', '.join(close)}" if close else ""
+    return f"no op or node type is called {name!r}{meant}. All of them: gradtrace formula --list"
+
+
+def _plain(name: str) -> str:
+    """`torch.nn.functional.gelu`, `Tensor.mul_` and `_softmax` become `gelu`, `mul` and `softmax`."""
+    return name.strip().rpartition(".")[2].strip("_").lower().removeprefix("torch::autograd::")
+
+
+@lru_cache(maxsize=1)
+def _by_node_type() -> dict[str, Formula]:
+    twins = {node_type: formula for formula in CATALOGUE for node_type in formula.twins}
+    return twins | {node_type: formula for formula in CATALOGUE for node_type in formula.node_types}
+
+
+def _repeated(node_type: str) -> tuple[str, ...]:
+    """The op of which this is a copying or a many-tensors variant."""
+    member = re.fullmatch(r"Foreach(.*Backward\d+)\D*", node_type)
+    return (node_type.removesuffix("_copy"), *(member.groups() if member else ()))
+
+
+def _from_torch(entry: Derivative) -> Formula:
+    """torch's C++ formulas are shown as they are: there is nothing here to verify."""
+    refused = all("not_implemented" in formula for formula in entry.formulas)
+    return Formula(
+        op=entry.op.strip("_"),
+        node_types=(entry.node_type,),
+        forward=f"torch's op {entry.op}.",
+        backward="torch has no derivative for it: a backward pass that reaches it raises an error."
+        if refused
+        else "There are no words for it yet; torch computes it by these formulas of its own.",
+        gradients=tuple(
+            GradientTo(name, formula, None) for name, formula in zip(entry.inputs, entry.formulas, strict=True)
+        ),
+        source="torch",
+    )
+
+
+def _custom(node: Node, forward: str, backward: str) -> Formula:
+    return Formula(op=node.op, node_types=(node.type,), forward=forward, backward=backward, source="custom")
+
+
+def _place(location: Location | None) -> str:
+    return "" if location is None else f", at {location.file}:{location.line}"
+
+
+def _torch_entry(node_type: str) -> Derivative | None:
+    try:
+        return derivative(node_type)
+    except TorchFilesError:  # the catalogue alone is better than nothing
+        return None
+
+
+def _torch_entries() -> tuple[Derivative, ...]:
+    try:
+        return tuple(derivatives().values())
+    except TorchFilesError:
+        return ()
+
+
+def _torch_types() -> tuple[str, ...]:
+    return tuple(entry.node_type for entry in _torch_entries())
