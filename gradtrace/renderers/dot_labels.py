@@ -23,7 +23,7 @@ def text_of(span: Span, theme: Theme, ink: str) -> str:
     colour = ink
     if span.role in {"muted", "head"} and ink == theme.ink:
         colour = theme.muted
-    text = escape(span.text) or "&#160;"
+    text = escape(span.text).replace("\\", "&#92;") or "&#160;"  # Graphviz would act on \N even here
     text = f"<B>{text}</B>" if span.role in BOLD else f"<I>{text}</I>" if span.role in ITALIC else text
     return f'<FONT POINT-SIZE="{SIZES[span.role]}" COLOR="{colour}">{text}</FONT>'
 

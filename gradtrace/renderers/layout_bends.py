@@ -61,6 +61,8 @@ def bend_edges(graph: LayerGraph, work: Work) -> None:
         work.stops.append(stops)
         work.lanes.append(0 if lane else None)
         work.label_bends.append(label_bend)
+        work.upper_port.append(segment.upper_port)
+        work.lower_port.append(segment.lower_port)
     _connect(graph, work)
 
 

@@ -8,7 +8,9 @@ SIDE_GAP = 16.0
 """Between two boxes of a layer."""
 _BEND_GAP = 10.0
 """Between a bend and its neighbour."""
-_SWEEPS = 4
+ATTACH = 0.42
+"""An edge touches a box within this share of its width from its middle."""
+_SWEEPS = 6
 _PULL, _SIDE_PULL, _BEND_PULL, _REST = 3.0, 1.0, 6.0, 0.05
 """How strongly a neighbour attracts; one that has no producer less, so that the main line is straight; bends; no
 neighbours."""
@@ -41,7 +43,7 @@ def spread(wishes: Sequence[float], weights: Sequence[float], distances: Sequenc
     return positions
 
 
-def columns(layers: list[list[int]], work: Work, n_vertices: int) -> list[float]:
+def columns(layers: list[list[int]], work: Work, n_vertices: int, n_ports: tuple[int, int]) -> list[float]:
     """The centre of each vertex and bend."""
     x = [0.0] * len(work.layer)
     gaps = [_distances(layer, work, n_vertices) for layer in layers]
@@ -50,10 +52,12 @@ def columns(layers: list[list[int]], work: Work, n_vertices: int) -> list[float]
         for vertex, at in zip(layer, row, strict=True):
             x[vertex] = at
     side = [not row and vertex < n_vertices for vertex, row in enumerate(work.above)]
+    boxes = range(n_ports[0], n_vertices - n_ports[1])
     for sweep in range(_SWEEPS * 2 + 2):
         last = sweep >= _SWEEPS * 2
         downwards = sweep % 2 == 0
         line = _lines(work, x)
+        middle = _middle(work, x, boxes)
         order = range(len(layers)) if downwards else range(len(layers) - 1, -1, -1)
         for number in order:
             layer = layers[number]
@@ -61,6 +65,10 @@ def columns(layers: list[list[int]], work: Work, n_vertices: int) -> list[float]
             for vertex in layer:
                 if vertex >= n_vertices:
                     wishes.append(line[vertex - n_vertices])
+                    weights.append(_BEND_PULL)
+                    continue
+                if vertex not in boxes:
+                    wishes.append(middle)
                     weights.append(_BEND_PULL)
                     continue
                 total = weight = 0.0
@@ -79,19 +87,39 @@ def columns(layers: list[list[int]], work: Work, n_vertices: int) -> list[float]
     return x
 
 
+def _middle(work: Work, x: list[float], boxes: range) -> float:
+    """Where ports want to be: amidst the boxes, so that modules which follow each other stand in one column."""
+    left = min((x[box] - work.widths[box] / 2 for box in boxes), default=0.0)
+    return (left + max((x[box] + work.widths[box] / 2 for box in boxes), default=0.0)) / 2
+
+
 def _lines(work: Work, x: list[float]) -> list[float]:
-    """Where each bend should stand so that its edge is one straight line."""
+    """Where each bend should stand so that its edge is one straight line, from somewhere on one box to somewhere on the other."""
     wishes: list[float] = []
-    for stops in work.stops:
+    for segment, stops in enumerate(work.stops):
         bends = stops[1:-1]
         if not bends:
             continue
-        ends = (x[stops[0]] + x[stops[-1]]) / 2
+        upper, upper_half = _reach(work, x, stops[0], work.upper_port[segment])
+        lower, lower_half = _reach(work, x, stops[-1], work.lower_port[segment])
+        middle = (upper + lower) / 2
         # Follow the bend that had to give way most, so that the others come along and the line stays straight.
-        furthest = max((x[bend] + work.port[bend] - ends for bend in bends), key=abs)
-        line = ends + furthest * 0.9
+        line = middle + max((x[bend] + work.port[bend] - middle for bend in bends), key=abs)
+        left = max(upper - upper_half, lower - lower_half)
+        right = min(upper + upper_half, lower + lower_half)
+        if left <= right:
+            line = min(max(line, left), right) if len(bends) == 1 else middle + 0.9 * (line - middle)
+        else:
+            line = middle + (0.9 * (line - middle) if len(bends) > 1 else 0.0)
         wishes += [line - work.port[bend] for bend in bends]
     return wishes
+
+
+def _reach(work: Work, x: list[float], vertex: int, port: float | None) -> tuple[float, float]:
+    """Around which point an edge may touch a vertex, and how far from it: anywhere on a box, nowhere but at a port."""
+    if port is None:
+        return x[vertex], ATTACH * work.widths[vertex]
+    return x[vertex] - work.widths[vertex] / 2 + port, 0.0
 
 
 def _distances(layer: list[int], work: Work, n_vertices: int) -> list[float]:

@@ -28,7 +28,7 @@ def arrange(graph: LayerGraph) -> Arrangement:
         if vertex in linked:
             layers[layer].append(vertex)
     layers = order_layers(layers, _relative(work, work.above), _relative(work, work.below))
-    x = columns(layers, work, len(graph.sizes))
+    x = columns(layers, work, len(graph.sizes), (graph.n_ins, graph.n_outs))
     tops, bottoms = _rows(layers, work, x, labelled=labelled)
     return _finish(graph, work, alone, x, (tops, bottoms))
 

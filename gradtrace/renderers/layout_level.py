@@ -54,6 +54,9 @@ class Work:
     label_bends: list[int | None] = field(default_factory=list)
     port: list[float] = field(default_factory=list)
     """Where an edge passes through a bend, from its centre: left of a label, so that the line does not cross it."""
+    upper_port: list[float | None] = field(default_factory=list)
+    lower_port: list[float | None] = field(default_factory=list)
+    """For each segment as in `Segment`."""
     above: list[list[tuple[int, float]]] = field(default_factory=list)
     below: list[list[tuple[int, float]]] = field(default_factory=list)
     """Neighbours of each vertex and bend, with where on *them* the hop attaches, from their centre."""

@@ -1,6 +1,6 @@
 """Spots: where each segment touches the vertices at its ends, and the curve between."""
 
-from gradtrace.renderers.layout_columns import spread
+from gradtrace.renderers.layout_columns import ATTACH, spread
 from gradtrace.renderers.layout_level import LayerGraph, Work
 from gradtrace.renderers.layout_routes import LANE_DISTANCE, Point, assign_lanes, bow, straight, through, turn
 
@@ -73,7 +73,7 @@ def _attachments(graph: LayerGraph, work: Work, x: list[float], *, lower: bool) 
             crowd.setdefault(vertex, []).append(i)
     far = max(x, default=0.0)
     for vertex, segments in crowd.items():
-        half = 0.38 * work.widths[vertex]
+        half = ATTACH * work.widths[vertex]
 
         def comes_from(i: int) -> float:
             hop = len(work.stops[i]) - 2 if lower else 0

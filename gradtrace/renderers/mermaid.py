@@ -135,7 +135,7 @@ def _box(number: int, box: Box) -> str:
 
 
 def _class(style: str) -> str:
-    return f"k_{style.replace('-', '_')}"
+    return "k_" + style.replace("-", "_").replace(" ", "_")
 
 
 def _look(style: BoxStyle) -> str:

@@ -257,7 +257,7 @@ class _Tales:
             steps = leaf_steps(self._histories[leaf.id], self._backward.index, self._incoming[node.id], self._limit)
         elif self._backward.call != "none":
             rows = (*rows, short_story(self._histories[leaf.id], self._backward.index))
-        style = "non-finite" if any(map(is_bad, contributions)) else "leaf"
+        style = "non-finite leaf" if any(map(is_bad, contributions)) else "leaf"
         tooltip = [f"{leaf.name}: {leaf.kind} {wording.spec(leaf.shape, leaf.dtype, leaf.device)}"]
         if leaf.location is not None:
             tooltip += [wording.location(leaf.location), leaf.location.text]
