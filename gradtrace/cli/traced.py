@@ -85,6 +85,8 @@ def _raw(session: Session) -> str:
 def _nothing(request: Request, session: Session) -> str | None:
     if session.torch_started:
         return None
+    if session.failure is not None:
+        return f"the recorder could not start ({session.failure})"
     if session.python_started:
         return "the program never imported torch"
     if request.target.kind is TargetKind.COMMAND:

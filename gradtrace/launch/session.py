@@ -15,7 +15,7 @@ _BOOTSTRAP = Path(__file__).parent / "bootstrap"
 
 
 class Session:
-    """A temporary directory for one run: `config.json` goes down; `started`, `*.stream` and `refused` come back.
+    """A temporary directory for one run: `config.json` goes down; streams and words (`started`, `refused`) come back.
 
     A context manager; the directory is gone afterwards, unless it is to be kept.
     """
@@ -84,7 +84,15 @@ class Session:
     @property
     def refusal(self) -> str | None:
         """Why the run did not begin, in the child's words."""
+        return self._read("refused")
+
+    @property
+    def failure(self) -> str | None:
+        """Why a process below could not be recorded."""
+        return self._read("failed")
+
+    def _read(self, name: str) -> str | None:
         try:
-            return (self.directory / "refused").read_text(encoding="utf-8", errors="replace").strip() or None
+            return (self.directory / name).read_text(encoding="utf-8", errors="replace").strip() or None
         except FileNotFoundError:
             return None

@@ -19,12 +19,14 @@ _PACKAGE = os.path.dirname(os.path.dirname(_DIRECTORY))
 
 
 def _report(error: Exception) -> None:
-    """Says on one line that nothing is recorded; the program goes on."""
+    """Says on one line that nothing is recorded, here and to the launcher; the program goes on."""
     try:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         sys.stderr.write(f"gradtrace: this process is not recorded: {text}\n")
         if os.environ.get("GRADTRACE_DEBUG"):
             sys.excepthook(type(error), error, error.__traceback__)
+        with open(os.path.join(os.environ["GRADTRACE_SESSION"], "failed"), "w", encoding="utf-8") as note:
+            note.write(text)
     except Exception:  # stderr may be closed, and a message is not worth a broken program
         return
 
@@ -53,9 +55,8 @@ class _Finder:
             spec: ModuleSpec | None = machinery.PathFinder.find_spec(name, [os.path.dirname(_PACKAGE)])
             return spec
         if name == "torch":
-            for finder in sys.meta_path:
-                find = getattr(finder, "find_spec", None)
-                found: ModuleSpec | None = None if finder is self or find is None else find(name, path, target)
+            for finder in (one for one in sys.meta_path if one is not self and hasattr(one, "find_spec")):
+                found = finder.find_spec(name, path, target)
                 if found is not None:
                     self._start_after(found.loader)
                     return found
@@ -64,8 +65,7 @@ class _Finder:
     def _start_after(self, loader: object) -> None:
         """Overrides `exec_module` on this one loader, for one call: `torch.__spec__.loader` is the real one again."""
         # A spec may be asked for without an import (`importlib.util.find_spec`): stay until torch has really run.
-        execute = getattr(loader, "exec_module", None)
-        attributes = getattr(loader, "__dict__", None)
+        execute, attributes = getattr(loader, "exec_module", None), getattr(loader, "__dict__", None)
         if execute is None or attributes is None:
             return
 

@@ -95,6 +95,7 @@ def test_a_failure_of_ours_is_one_line_and_the_program_goes_on(session, tmp_path
     assert (done.returncode, done.stdout) == (0, "42\n")
     assert done.stderr.startswith("gradtrace: this process is not recorded: ")
     assert done.stderr.count("\n") == 1
+    assert session.failure in done.stderr
 
 
 def test_torch_is_imported_by_its_real_loader_and_recorded(session):
