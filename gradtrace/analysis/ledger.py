@@ -82,7 +82,7 @@ class Verdict:
         steppers: who ran step(), each once, in order.
         n_modified: how often something else changed it (clipping, scaling, assignment).
         modifiers: who changed it, each once, in order.
-        n_not_stored: how many passes returned its gradient instead of storing it.
+        n_not_stored: how many passes returned its gradient, where none ever stored it.
     """
 
     pattern: Pattern
@@ -134,7 +134,7 @@ def ledger(trace: Trace) -> Ledger:
             for accumulation in moment.accumulations:
                 entries[accumulation.leaf].append(Contribution(moment, accumulation))
         else:
-            for leaf in moment.leaves:
+            for leaf in moment.leaves or _owned(moment, trace):
                 entries[leaf].append(moment)
     histories = tuple(History(leaf, tuple(own)) for leaf, own in zip(trace.leaves, entries, strict=True))
     outermost = _outermost(trace)
@@ -147,6 +147,13 @@ def ledger(trace: Trace) -> Ledger:
         n_passes=sum(one.count for one in ran),
         n_full=sum(one.recorded == "full" for one in ran),
     )
+
+
+def _owned(event: Event, trace: Trace) -> tuple[int, ...]:
+    """The leaves that an event of an optimizer concerns, where only the optimizer was noted (passes not in full)."""
+    if event.optimizer is None:
+        return ()
+    return tuple(leaf.id for leaf in trace.leaves if event.optimizer in leaf.optimizers)
 
 
 def _moments(trace: Trace) -> list[BackwardPass | Event]:
@@ -168,12 +175,15 @@ def _outermost(trace: Trace) -> dict[int, int]:
 
 @dataclass(slots=True)
 class _Window:
-    """Passes that add up in the same `.grad`; `steps` holds how many passes had been added at each step()."""
+    """Passes that add up in the same `.grad`.
+
+    `steps` holds (how many passes had been added, how many step() in a row with one pass between them).
+    """
 
     first: int
     size: int
     repeats: int = 1
-    steps: tuple[int, ...] = ()
+    steps: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -217,7 +227,7 @@ def _verdict(history: History, outermost: dict[int, int]) -> Verdict:
         steppers=tuple(tally.steppers),
         n_modified=tally.n_modified,
         modifiers=tuple(tally.modifiers),
-        n_not_stored=tally.n_not_stored,
+        n_not_stored=tally.n_not_stored if pattern is Pattern.NOT_STORED else 0,
     )
 
 
@@ -230,7 +240,7 @@ def _count_event(tally: _Tally, event: Event) -> None:
         tally.steppers[actor] = None
         tally.n_steps += event.count
         if tally.windows:
-            tally.windows[-1].steps += (tally.windows[-1].size,)
+            tally.windows[-1].steps += ((tally.windows[-1].size, event.count),)
     else:
         tally.modifiers[actor] = None
         tally.n_modified += event.count
@@ -260,9 +270,15 @@ def _count_pass(tally: _Tally, entry: Contribution, outermost: dict[int, int]) -
         tally.windows[-1].size += backward.count
 
 
-def _intervals(window: _Window) -> list[int]:
-    """The number of passes before each step() in a window."""
-    return [now - last for last, now in zip((0, *window.steps), window.steps, strict=False)]
+def _intervals(window: _Window) -> set[int]:
+    """The numbers of passes before each step() in a window."""
+    found, last = set(), 0
+    for size, n_steps in window.steps:
+        found.add(size - last)
+        if n_steps > 1:
+            found.add(1)
+        last = size + n_steps - 1
+    return found
 
 
 def _pattern(tally: _Tally, n_passes: int) -> tuple[Pattern, int]:
@@ -277,7 +293,7 @@ def _pattern(tally: _Tally, n_passes: int) -> tuple[Pattern, int]:
     if set(sizes) == {1}:
         return Pattern.ZEROED, 1
     if len(sizes) == 1:
-        stepped_once_at_the_end = tally.windows[0].steps == (n_passes,)
+        stepped_once_at_the_end = tally.windows[0].steps == ((n_passes, 1),)
         meant = stepped_once_at_the_end or tally.is_cleared
         return (Pattern.ACCUMULATES if meant else Pattern.NEVER_ZEROED), n_passes
     *full, last = sizes

@@ -1,6 +1,7 @@
 """The leaf table of an explanation: what a pass added to each `.grad`, by leaf or, where they are many, by module."""
 
 import math
+import re
 from collections.abc import Iterable
 
 from gradtrace.model import Accumulation, BackwardPass, Leaf, TensorStats, Trace
@@ -17,9 +18,9 @@ _LONGEST_SUM = 40
 
 def leaf_table(trace: Trace, one: BackwardPass, *, fold: bool = True) -> Table | None:
     """What the pass did to every leaf that it knew; None when it knew none."""
-    rows = [row for row in one.accumulations if row.leaf < len(trace.leaves)]
-    if not rows:
+    if not one.accumulations:
         return None
+    rows = sorted(one.accumulations, key=lambda row: _natural(trace.leaves[row.leaf]))
     if fold and len(rows) > MOST_ROWS:
         return _by_module(trace, rows)
     sums = sent_to_leaves(one)
@@ -33,6 +34,16 @@ def leaf_table(trace: Trace, one: BackwardPass, *, fold: bool = True) -> Table |
         kept = [column for column in kept if column not in (3, 5)]
     optional = tuple(kept.index(column) for column in (2, 1) if column in kept)
     return Table(tuple(header[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in body), optional)
+
+
+def _natural(leaf: Leaf) -> tuple[tuple[str | int, ...], int]:
+    """Parameters by their module and name, with numbers as numbers; other leaves as they were found."""
+    if leaf.kind == "tensor":
+        return ((), leaf.id)
+    return (tuple(int(part) if part.isdecimal() else part for part in _DIGITS.split(leaf.name)), leaf.id)
+
+
+_DIGITS = re.compile(r"([0-9]+)")
 
 
 def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats]) -> tuple[Cell, ...]:

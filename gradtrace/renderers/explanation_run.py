@@ -10,6 +10,7 @@ from gradtrace.renderers.explanation_maths import span
 
 _MOST_CALLS = 6
 _MOST_VALUES = 3
+_MOST_SPANS = 4
 
 
 def errors(trace: Trace) -> Iterator[Block]:
@@ -58,12 +59,11 @@ def _ending(trace: Trace) -> str:
 
 def _calls(trace: Trace) -> Iterator[tuple[Cell, ...]]:
     """One line for every place that started passes: which ones, and what the root was."""
-    places: dict[tuple[str, Location | None, tuple[str | None, ...]], list[BackwardPass]] = {}
+    places: dict[tuple[str, Location | None], list[BackwardPass]] = {}
     for one in trace.passes:
         if one.call != "none":
-            key = (one.call, one.location, tuple(root.name for root in one.roots))
-            places.setdefault(key, []).append(one)
-    for number, ((call, location, _), passes) in enumerate(places.items()):
+            places.setdefault((one.call, one.location), []).append(one)
+    for number, ((call, location), passes) in enumerate(places.items()):
         if number == _MOST_CALLS:
             yield (Cell(f"… and {wording.count(len(places) - number, 'more place')}", "muted"),)
             return
@@ -76,23 +76,25 @@ def _calls(trace: Trace) -> Iterator[tuple[Cell, ...]]:
 
 
 def _indices(passes: list[BackwardPass]) -> str:
-    indices = [index for one in passes for index in (one.index, one.index + one.count - 1)]
+    spans = [(one.index, one.index + one.count - 1) for one in passes]
     n = sum(one.count for one in passes)
-    consecutive = max(indices) - min(indices) + 1 == n
-    numbers = f"{min(indices)}-{max(indices)}" if consecutive and n > 1 else wording.ranges(indices)
-    return f"{'pass' if n == 1 else 'passes'} {numbers}"
+    first, last = spans[0][0], max(end for _, end in spans)
+    if last - first + 1 == n:
+        return f"pass {first}" if n == 1 else f"passes {first}-{last}"
+    if len(spans) > _MOST_SPANS:
+        return f"{wording.count(n, 'pass')} from {first} to {last}"
+    return f"passes {wording.ranges(index for span in spans for index in span)}"
 
 
 def _roots(passes: list[BackwardPass]) -> str:
     """`loss = 0.5 → 0.4 → 0.3`, as far as the roots' values were seen."""
-    if any(len(one.roots) != 1 for one in passes):
+    roots = [root for one in passes for root in one.roots if root.value is not None]
+    if not roots or any(len(one.roots) > 1 for one in passes):
         return ""
-    values = [wording.value(one.roots[0].value) for one in passes if one.roots[0].value is not None]
-    if not values:
-        return ""
+    values = [wording.value(root.value) for root in roots]
     if len(values) > _MOST_VALUES:
         values = [values[0], "…", values[-1]]
-    return f"{passes[0].roots[0].name or 'root'} = {' → '.join(values)}"
+    return f"{roots[0].name or 'root'} = {' → '.join(values)}"
 
 
 def what_happened(trace: Trace, ledger: Ledger) -> Iterator[Block]:
@@ -142,8 +144,8 @@ def _seen(seen: dict[str, Observation]) -> str:
             f"off (torch.no_grad or inference_mode){at}: take the forward pass out of it."
         )
     if number("requires_grad"):
-        return f"{ops} were seen, with tensors that require grad, but none built a graph."
+        return f"Seen: {ops}, with tensors that require grad, but none built a graph."
     return (
-        f"{ops} were seen, and no tensor required grad: requires_grad is False by default; module parameters have it, "
+        f"Seen: {ops}, and no tensor that requires grad: requires_grad is False by default; module parameters have it, "
         "a plain tensor needs requires_grad=True."
     )

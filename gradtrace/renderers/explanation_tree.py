@@ -28,7 +28,7 @@ class _Visit:
 
 
 def tree(one: BackwardPass, leaves: tuple[Leaf, ...], *, limit: int | None = None) -> Table | None:
-    """The lines of a pass with a graph: nested while it is small, else one stretch per op in the engine's order.
+    """The lines of a pass with a graph: nested while it is small, else op by op in the engine's order.
 
     Args:
         one: the pass; without a graph there is nothing to show.
@@ -94,11 +94,16 @@ class _Writer:
             key=lambda node: (node.order is None, node.order or 0, node.id),
         )
         for node in nodes:
-            yield self._row(node.id, None, "", is_again=False)
-            edges = self._edges(node.id)
+            arriving = [self._graph.edges[position] for position in self._adjacency.arriving_at(node.id)]
+            only = arriving[0] if len(arriving) == 1 else None
+            yield self._row(node.id, only, "", is_again=False)
+            # What goes to an op along its only edge is told on that op's own line.
+            edges = [edge for edge in self._edges(node.id) if not self._has_own_line(edge.target)]
             for edge in edges:
-                guide = "└→ " if edge is edges[-1] else "├→ "
-                yield self._row(edge.target, edge, guide, is_again=True)
+                yield self._row(edge.target, edge, "└→ " if edge is edges[-1] else "├→ ", is_again=True)
+
+    def _has_own_line(self, node: int) -> bool:
+        return self._graph.nodes[node].leaf is None and len(self._adjacency.arriving_at(node)) == 1
 
     def _roots(self) -> list[int]:
         named = [root.node for root in self._pass.roots if root.node is not None]

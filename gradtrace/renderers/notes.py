@@ -7,11 +7,8 @@ from gradtrace.model import BackwardPass, Node, Trace
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_maths import span
 
-_MOST_NAMED = 3
-"""So many tensors are named in a note of their own; in larger graphs intermediate tensors are nothing special."""
-
 _LARGEST_LESSON = 40
-"""Nodes of a graph that is small enough to speak of its intermediate tensors."""
+"""Nodes of a graph in which intermediate tensors are worth a word; in larger ones they are nothing special."""
 
 
 def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bool = False) -> tuple[str, ...]:
@@ -35,17 +32,23 @@ def _non_leaves(trace: Trace, one: BackwardPass) -> Iterator[str]:
     for node in one.graph.nodes:
         if node.leaf is None and node.name and node.id not in roots:
             by_name.setdefault(node.name, node)
-    for node in list(by_name.values())[:_MOST_NAMED]:
-        if not node.outputs or node.received is None:
-            continue
-        made = _made_by(node)
-        gradient = wording.gradient(node.received)
-        if node.outputs[0].retains_grad:
-            yield f"{made} is not a leaf; retain_grad() made it keep its gradient, {gradient}."
-        else:
+    plain = [node for node in by_name.values() if node.received is not None and not node.outputs[0].retains_grad]
+    if len(plain) == 1:
+        node = plain[0]
+        yield (
+            f"{_made_by(node)} is not a leaf, so it keeps no .grad (it stays None); its gradient was "
+            f"{wording.gradient(node.received)}. {node.name}.retain_grad() before backward() keeps it."
+        )
+    elif plain:
+        yield (
+            f"{wording.listing([node.name or '' for node in plain])} are not leaves, so they keep no .grad (it stays "
+            "None), though a gradient went through each; retain_grad() before backward() keeps it."
+        )
+    for node in by_name.values():
+        if node.outputs and node.outputs[0].retains_grad:
             yield (
-                f"{made} is not a leaf, so it keeps no .grad (it stays None); its gradient was {gradient}. "
-                f"{node.name}.retain_grad() before backward() keeps it."
+                f"{_made_by(node)} is not a leaf; retain_grad() made it keep its gradient, "
+                f"{wording.gradient(node.received)}."
             )
     own = [leaf.name for leaf in trace.leaves if leaf.kind == "tensor"]
     if by_name and own:
@@ -100,7 +103,7 @@ def _got_nothing(trace: Trace, one: BackwardPass) -> Iterator[str]:
     for leaves, why in ((inside, "in the graph, but no gradient was sent there"), (outside, "not in its graph")):
         if leaves:
             names = wording.listing([trace.leaves[leaf].name for leaf in leaves])
-            verb = "is" if len(leaves) == 1 else "are"
+            verb = "it is" if len(leaves) == 1 else "they are"
             yield f"{names} got nothing in pass {one.index}: {verb} {why}."
 
 

@@ -105,6 +105,22 @@ def test_steps_each() -> None:
     assert _verdict("b b").steps_each is None
 
 
+def test_counted_steps() -> None:
+    """Steps that are only counted stand after each of the passes that are only counted."""
+    assert _verdict("b s b s4 b4 s b").steps_each == 1
+    assert _verdict("b s4 z4 b4 s").steps_each == 1
+
+
+def test_event_of_an_optimizer() -> None:
+    """An event that names only its optimizer concerns the leaves which that optimizer owns."""
+    trace = _trace("b s z b s z b s")
+    leaves = (replace(trace.leaves[0], optimizers=(3,)), replace(trace.leaves[0], id=1))
+    events = tuple(replace(event, leaves=(), optimizer=3) for event in trace.events)
+    owned, other = ledger(replace(trace, leaves=leaves, events=events)).verdicts
+    assert (owned.pattern, owned.n_steps, owned.steps_each) == (Pattern.ZEROED, 3, 1)
+    assert other.pattern is Pattern.ABSENT
+
+
 def test_counted_passes_count() -> None:
     """A pass that stands for many counts as many."""
     verdict = _verdict("b s z b97")
