@@ -23,8 +23,23 @@ from typing import Any, NoReturn
 from gradtrace.model import Location
 from gradtrace.model.excerpt import excerpt
 
-import torch  # isort: skip  this starts the recorder, for which gradtrace has to be at hand
-from gradtrace import recorder  # isort: skip
+
+def _session() -> Path:
+    return Path(os.environ["GRADTRACE_SESSION"])
+
+
+def _refuse(text: str) -> NoReturn:
+    """Ends the program; the launcher shows the text as an error and nothing else."""
+    (_session() / "refused").write_text(text, encoding="utf-8", errors="backslashreplace")
+    raise SystemExit(2)
+
+
+try:
+    import torch  # this starts the recorder, which finds gradtrace already at hand
+
+    from gradtrace import recorder
+except Exception as problem:  # a broken installation has many faces
+    _refuse(f"{sys.executable} cannot import torch and the recorder: {type(problem).__name__}: {problem}")
 
 FILE_NAME = "<expression>"
 
@@ -314,16 +329,6 @@ def _kind(value: Any) -> str:
 
 def _short(tensor: torch.Tensor) -> str:
     return str(tensor.tolist()) if tensor.numel() <= _SHOWN else f"a tensor of shape {tuple(tensor.shape)}"
-
-
-def _session() -> Path:
-    return Path(os.environ["GRADTRACE_SESSION"])
-
-
-def _refuse(text: str) -> NoReturn:
-    """Ends the program; the launcher shows the text as an error and nothing else."""
-    (_session() / "refused").write_text(text, encoding="utf-8", errors="backslashreplace")
-    raise SystemExit(2)
 
 
 if __name__ == "__main__":
