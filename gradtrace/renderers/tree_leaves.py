@@ -1,0 +1,102 @@
+"""The table under the terminal tree: what happened to the `.grad` of every leaf over the passes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gradtrace.analysis.ledger import ledger
+from gradtrace.model import Accumulation, BackwardPass, TensorStats, Trace
+from gradtrace.renderers import verdicts, wording
+from gradtrace.renderers.escape import visible
+from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
+from gradtrace.renderers.tree_ranges import gradient_range, is_bad
+
+_MOST_PASSES = 3
+_MOST_ROWS = 24
+_LONGEST_NAME = 48
+_LONGEST_TEXT = 12
+
+
+def leaf_blocks(trace: Trace, drawn: BackwardPass) -> Iterator[Block]:
+    """The table of leaves, and in words what zeroed, added and read.
+
+    Each cell is `before +added → after`. Many leaves are put together where only numbers in their names differ.
+    """
+    passes = _shown_passes(trace, drawn)
+    if not passes:
+        return
+    rows = _rows(trace, passes)
+    hidden = len(rows) - _MOST_ROWS if len(rows) > _MOST_ROWS + 1 else 0
+    norms = " (norms of larger tensors)" if any(map(_uses_norms, passes)) else ""
+    yield Heading(f"What happened to .grad: before + added → after{norms}")
+    header = ("leaf", "shape", *map(_title, passes))
+    optional = tuple(range(len(header) - 1, 2, -1))
+    yield Table(header, tuple(rows[: len(rows) - hidden]), (1, *optional))
+    if hidden:
+        yield Paragraph(f"… {wording.count(hidden, 'more row')}: explain --verbose lists all leaves")
+    n_passes = sum(one.count for one in trace.passes if one.call != "none")
+    if n_passes > sum(one.count for one in passes):
+        shown = wording.ranges(index for one in passes for index in (one.index, one.index + one.count - 1))
+        yield Paragraph(f"The run has {wording.count(n_passes, 'pass')}; shown: {shown}. --pass N shows another.")
+    for group in ledger(trace).groups:
+        yield Paragraph(f"{verdicts.subject(group, trace.optimizers)}: {verdicts.verdict(group.verdict)}.")
+
+
+def _shown_passes(trace: Trace, drawn: BackwardPass) -> list[BackwardPass]:
+    """The drawn pass and the next ones; the last ones where none follow."""
+    known = [one for one in trace.passes if one.accumulations]
+    start = next((place for place, one in enumerate(known) if one.index >= drawn.index), 0)
+    return known[max(0, min(start, len(known) - _MOST_PASSES)) :][:_MOST_PASSES]
+
+
+def _title(one: BackwardPass) -> str:
+    return f"pass {one.index}" if one.count == 1 else f"passes {one.index}-{one.index + one.count - 1}"
+
+
+def _rows(trace: Trace, passes: list[BackwardPass]) -> list[tuple[Cell, ...]]:
+    by_leaf = [{row.leaf: row for row in one.accumulations} for one in passes]
+    leaves = [leaf for leaf in trace.leaves if any(leaf.id in rows for rows in by_leaf)]
+    together: dict[tuple[object, ...], list[int]] = {}
+    for leaf in leaves:
+        name = leaf.name if len(leaves) <= _MOST_ROWS else re.sub(r"(?<![^.])\d+(?=\.)", "*", leaf.name)
+        together.setdefault(
+            (name, leaf.shape, leaf.dtype, leaf.process, len(leaves) <= _MOST_ROWS and leaf.id), []
+        ).append(leaf.id)
+    return [
+        (
+            Cell(visible(str(key[0]), _LONGEST_NAME) + (f" ×{len(ids)}" if len(ids) > 1 else ""), "name"),
+            Cell(wording.spec(trace.leaves[ids[0]].shape, trace.leaves[ids[0]].dtype), "muted"),
+            *(_cell([rows[leaf] for leaf in ids if leaf in rows]) for rows in by_leaf),
+        )
+        for key, ids in together.items()
+    ]
+
+
+def _cell(rows: list[Accumulation]) -> Cell:
+    """`None + 2 → 2`, for one leaf or several."""
+    if not rows:
+        return Cell("not there", "muted")
+    added = [row.contribution for row in rows if row.contribution is not None]
+    if not added:
+        return Cell("nothing arrived", "muted")
+    style = "alarm" if any(map(is_bad, added)) else "gradient"
+    if all(row.effect == "not stored" for row in rows):
+        return Cell(f"returned {_short(added)}", style)
+    before = [row.before for row in rows if row.before is not None]
+    after = [row.after for row in rows if row.after is not None]
+    return Cell(f"{_short(before)} + {_short(added)} → {_short(after)}", style)
+
+
+def _short(many: list[TensorStats]) -> str:
+    """A gradient in a narrow column: its elements when that is short, else the norm alone."""
+    if not many:
+        return "None"
+    text = gradient_range(many)
+    if len(text) > _LONGEST_TEXT and len(many) == 1 and many[0].norm is not None and not text.startswith("|g| = "):
+        return wording.number(many[0].norm)
+    return text.removeprefix("|g| = ")
+
+
+def _uses_norms(one: BackwardPass) -> bool:
+    return any(row.contribution is not None and row.contribution.numel > 1 for row in one.accumulations)
