@@ -1,6 +1,6 @@
 """Columns: where in its layer each vertex stands, as near as possible to where its neighbours want it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gradtrace.renderers.layout_level import Work
 
@@ -11,6 +11,8 @@ _BEND_GAP = 10.0
 ATTACH = 0.42
 """An edge touches a box within this share of its width from its middle."""
 _SWEEPS = 6
+_FOLLOW = 0.9
+"""How far the bends of an edge follow the one that had to give way most; at last they do so wholly."""
 _PULL, _SIDE_PULL, _BEND_PULL, _REST = 3.0, 1.0, 6.0, 0.05
 """How strongly a neighbour attracts; one that has no producer less, so that the main line is straight; bends; no
 neighbours."""
@@ -44,47 +46,45 @@ def spread(wishes: Sequence[float], weights: Sequence[float], distances: Sequenc
 
 
 def columns(layers: list[list[int]], work: Work, n_vertices: int, n_ports: tuple[int, int]) -> list[float]:
-    """The centre of each vertex and bend."""
+    """The centre of each vertex and bend; `n_ports` of the vertices are ports, the first and the last ones."""
     x = [0.0] * len(work.layer)
     gaps = [_distances(layer, work, n_vertices) for layer in layers]
     for layer, gap in zip(layers, gaps, strict=True):
-        row = spread([0.0] * len(layer), [1.0] * len(layer), gap)
-        for vertex, at in zip(layer, row, strict=True):
+        for vertex, at in zip(layer, spread([0.0] * len(layer), [1.0] * len(layer), gap), strict=True):
             x[vertex] = at
-    side = [not row and vertex < n_vertices for vertex, row in enumerate(work.above)]
     boxes = range(n_ports[0], n_vertices - n_ports[1])
     for sweep in range(_SWEEPS * 2 + 2):
-        last = sweep >= _SWEEPS * 2
+        is_last = sweep >= _SWEEPS * 2
         downwards = sweep % 2 == 0
-        line = _lines(work, x)
+        fixed = dict(_lines(work, x, 1.0 if is_last else _FOLLOW))
         middle = _middle(work, x, boxes)
-        order = range(len(layers)) if downwards else range(len(layers) - 1, -1, -1)
-        for number in order:
-            layer = layers[number]
+        for number in range(len(layers)) if downwards else range(len(layers) - 1, -1, -1):
             wishes, weights = [], []
-            for vertex in layer:
-                if vertex >= n_vertices:
-                    wishes.append(line[vertex - n_vertices])
-                    weights.append(_BEND_PULL)
-                    continue
-                if vertex not in boxes:
-                    wishes.append(middle)
-                    weights.append(_BEND_PULL)
-                    continue
-                total = weight = 0.0
-                for is_used, neighbours, owns in (
-                    (downwards or last, work.above[vertex], work.own_above[vertex]),
-                    (not downwards or last, work.below[vertex], work.own_below[vertex]),
-                ):
-                    for (other, dx), own in zip(neighbours if is_used else (), owns, strict=False):
-                        pull = _SIDE_PULL if side[vertex] or side[other] else _PULL
-                        total += pull * (x[other] + dx - own)
-                        weight += pull
-                wishes.append(total / weight if weight else x[vertex])
-                weights.append(weight or _REST)
-            for vertex, at in zip(layer, spread(wishes, weights, gaps[number]), strict=True):
+            for vertex in layers[number]:
+                if vertex in boxes:
+                    wish, weight = _wish(work, x, vertex, above=downwards or is_last, below=not downwards or is_last)
+                else:
+                    wish, weight = fixed.get(vertex, middle), _BEND_PULL
+                wishes.append(wish)
+                weights.append(weight)
+            for vertex, at in zip(layers[number], spread(wishes, weights, gaps[number]), strict=True):
                 x[vertex] = at
     return x
+
+
+def _wish(work: Work, x: list[float], vertex: int, *, above: bool, below: bool) -> tuple[float, float]:
+    """Where a box wants to stand by its neighbours above or below, and how much."""
+    total = weight = 0.0
+    is_side = not work.above[vertex]
+    for is_used, neighbours, owns in (
+        (above, work.above[vertex], work.own_above[vertex]),
+        (below, work.below[vertex], work.own_below[vertex]),
+    ):
+        for (other, dx), own in zip(neighbours if is_used else (), owns, strict=False):
+            pull = _SIDE_PULL if is_side or not work.above[other] else _PULL
+            total += pull * (x[other] + dx - own)
+            weight += pull
+    return (total / weight, weight) if weight else (x[vertex], _REST)
 
 
 def _middle(work: Work, x: list[float], boxes: range) -> float:
@@ -93,26 +93,24 @@ def _middle(work: Work, x: list[float], boxes: range) -> float:
     return (left + max((x[box] + work.widths[box] / 2 for box in boxes), default=0.0)) / 2
 
 
-def _lines(work: Work, x: list[float]) -> list[float]:
-    """Where each bend should stand so that its edge is one straight line, from somewhere on one box to somewhere on the other."""
-    wishes: list[float] = []
+def _lines(work: Work, x: list[float], follow: float) -> Iterator[tuple[int, float]]:
+    """Where each bend should stand so that its edge is a straight line from a spot on one box to one on the other."""
     for segment, stops in enumerate(work.stops):
         bends = stops[1:-1]
         if not bends:
             continue
         upper, upper_half = _reach(work, x, stops[0], work.upper_port[segment])
         lower, lower_half = _reach(work, x, stops[-1], work.lower_port[segment])
-        middle = (upper + lower) / 2
-        # Follow the bend that had to give way most, so that the others come along and the line stays straight.
-        line = middle + max((x[bend] + work.port[bend] - middle for bend in bends), key=abs)
-        left = max(upper - upper_half, lower - lower_half)
-        right = min(upper + upper_half, lower + lower_half)
-        if left <= right:
-            line = min(max(line, left), right) if len(bends) == 1 else middle + 0.9 * (line - middle)
+        line = middle = (upper + lower) / 2
+        furthest = max((x[bend] + work.port[bend] for bend in bends), key=lambda at, middle=middle: abs(at - middle))
+        if len(bends) > 1:
+            # Follow the bend that had to give way most, so that the others come along and the line stays straight.
+            line = middle + follow * (furthest - middle)
         else:
-            line = middle + (0.9 * (line - middle) if len(bends) > 1 else 0.0)
-        wishes += [line - work.port[bend] for bend in bends]
-    return wishes
+            left, right = max(upper - upper_half, lower - lower_half), min(upper + upper_half, lower + lower_half)
+            line = min(max(furthest, left), right) if left <= right else middle
+        for bend in bends:
+            yield bend, line - work.port[bend]
 
 
 def _reach(work: Work, x: list[float], vertex: int, port: float | None) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """Arrows: the gradient that goes from one box to another."""
 
 from collections.abc import Sequence
+from math import sqrt
 
-from gradtrace.model import Edge, Graph, TensorStats
+from gradtrace.model import Edge, Graph, NestedValue, TensorStats
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import visible
 from gradtrace.renderers.scene.boxes import is_bad, statistics
@@ -21,12 +22,24 @@ def arrow(graph: Graph, ends: tuple[int, int], edges: Sequence[Edge], *, is_meas
 
 
 def norm_of(stats: TensorStats | None) -> float | None:
-    """The finite norm of what was sent; that of a single real number is its size."""
+    """The finite norm of what was sent."""
     if stats is None or is_bad(stats):
         return None
-    if stats.norm is None and isinstance(stats.value, (int, float)):
-        return abs(stats.value)
-    return stats.norm
+    return _norm_of_elements(stats.value) if stats.norm is None else stats.norm
+
+
+def _norm_of_elements(nested: NestedValue) -> float | None:
+    """The norm by all elements, for small tensors whose norm was not measured."""
+    total, waiting = 0.0, [nested]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, (list, tuple)):
+            waiting += one
+        elif isinstance(one, (int, float)):
+            total += float(one) ** 2
+        else:
+            return None
+    return sqrt(total)
 
 
 def _state(sent: Sequence[TensorStats | None], *, is_measured: bool) -> str:

@@ -118,8 +118,8 @@ class _Stage:
                 self.chip_of[(leaf, item.id)] = self._add(_chip(view.items[leaf], item.group))
             if item.kind == "leaf":
                 home = None if item.id in chipped else _home(view, item, uses[item.id])
-                n_uses = len(uses[item.id]) if item.id in chipped else 0
-                self.box_of[item.id] = self._add(tales.box(item, home, n_uses))
+                is_chipped = item.id in chipped
+                self.box_of[item.id] = self._add(tales.box(item, home, is_chipped=is_chipped))
                 continue
             if item.kind != "node":
                 self.box_of[item.id] = self._add(self._folded(item, tales))
@@ -243,12 +243,12 @@ class _Tales:
         """What the drawn pass added to a leaf."""
         return self._by_leaf.get(leaf)
 
-    def box(self, item: Item, cluster: int | None, n_uses: int) -> Box:
+    def box(self, item: Item, cluster: int | None, *, is_chipped: bool) -> Box:
         """The box of one leaf, or of the same leaf in every repetition."""
         node = self._nodes[item.nodes[0]]
         leaf = self._trace.leaves[node.leaf or 0]
         contributions = [self.contribution(self._nodes[one].leaf or 0) for one in item.nodes]
-        rows = leaf_rows(leaf, n_uses=n_uses)
+        rows = leaf_rows(leaf, n_uses=len(self._incoming[node.id]) if is_chipped else 0)
         steps: tuple[Step, ...] = ()
         if len(item.nodes) > 1:
             rows = ((Span(visible(item.label, 40), "title"), *times(item.count)), rows[1][:1])

@@ -27,7 +27,7 @@ def leaf_rows(leaf: Leaf, *, n_uses: int = 1) -> tuple[Row, ...]:
             second += [Span("=", "muted"), Span(text)]
     rows = [tuple(first), tuple(second)]
     if n_uses > 1:
-        rows.append((Span(f"drawn at each of its {n_uses:,} uses", "muted"),))
+        rows.append((Span(f"used {n_uses:,} times, drawn at each use", "muted"),))
     return tuple(rows)
 
 
@@ -41,7 +41,7 @@ def leaf_steps(history: History, drawn: int, incoming: Sequence[Edge], limit: in
         limit: how many passes may be shown.
     """
     entries = history.entries
-    places = [i for i, entry in enumerate(entries) if isinstance(entry, Contribution)]
+    places = [i for i, entry in enumerate(entries) if isinstance(entry, Contribution) and _is_measured(entry)]
     if not places:
         return ()
     shown = set(places if len(places) <= limit else [*places[: max(1, limit - 1)], places[-1]])
@@ -64,7 +64,15 @@ def leaf_steps(history: History, drawn: int, incoming: Sequence[Edge], limit: in
         steps += _between(between)
         between = []
         steps.append(_pass(entry, drawn, incoming))
+    if skipped:
+        steps.append(Step("more", (f"… {wording.count(skipped, 'more pass')}",)))
     return (*steps, *_between(between))
+
+
+def _is_measured(entry: Contribution) -> bool:
+    """Whether it can be told what the pass added; of passes in the ledger alone it may only be known that it did."""
+    what = entry.accumulation
+    return what.contribution is not None or what.effect == "unchanged"
 
 
 def _index(entry: Contribution | Event) -> int:
