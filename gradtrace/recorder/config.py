@@ -16,7 +16,8 @@ class Config:
         session: folder into which streams are written.
         passes: which passes are recorded in full: ranges of (first, last or None), `last`, or None for all.
         value_limit: tensors of at most this many elements are recorded with all their values.
-        level: `structure` (no measurements), `default` (values of small tensors, norms of the others), `full` (all statistics).
+        level: `structure` (no measurements), `default` (values of small tensors, norms of the others), `full` (all
+            statistics).
         announce: say on stderr when the asked-for passes are in.
         roots: names of the tensors to draw when the program never runs backward.
     """
@@ -48,12 +49,12 @@ class Config:
 
     def wants(self, index: int) -> bool:
         """Whether the pass with this number, counted from 1, is to be recorded in full."""
-        if self.passes is None or self.passes == "last":
-            return True
-        return any(first <= index and (last is None or index <= last) for first, last in self.passes)  # type: ignore[misc]
+        return any(first <= index and (last is None or index <= last) for first, last in self._ranges)
 
     def wants_after(self, index: int) -> bool:
         """Whether any pass after this one is asked for."""
-        if self.passes is None or self.passes == "last":
-            return True
-        return any(last is None or last > index for _, last in self.passes)  # type: ignore[misc]
+        return any(last is None or last > index for _, last in self._ranges)
+
+    @property
+    def _ranges(self) -> tuple[tuple[int, int | None], ...]:
+        return ((1, None),) if self.passes is None or isinstance(self.passes, str) else self.passes

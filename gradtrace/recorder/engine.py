@@ -1,4 +1,4 @@
-"""Steps in where every pass begins: `_engine_run_backward`, through which `backward()` and `autograd.grad()` call the engine."""
+"""Steps in where every pass begins: `_engine_run_backward`, by which `backward()` and `autograd.grad()` call torch."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ def describe_call(
     parent: int | None,
     thread: int,
 ) -> Call:
-    """Read the arguments of `_engine_run_backward(roots, gradients, keep_graph, create_graph, inputs, allow_unreachable, accumulate_grad)`."""
+    """Read the arguments of torch's `_engine_run_backward`.
+
+    They are (roots, gradients, keep_graph, create_graph, inputs, allow_unreachable, accumulate_grad).
+    """
     name, place = _name_and_place(frame)
     given = dict(zip(("gradients", "keep_graph", "create_graph", "inputs"), args, strict=False))
     accumulates = kwargs.get("accumulate_grad", args[5] if len(args) > 5 else False)  # noqa: PLR2004

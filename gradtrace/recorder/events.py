@@ -1,7 +1,7 @@
 """Writes what happens between passes, adjacent repetitions as one.
 
-`for p in params: p.grad = None` is one event with all the leaves, not one for each. The latest event is held back until something else
-follows, so that it can grow; it is written before a pass begins and when the program ends.
+`for p in params: p.grad = None` is one event with all the leaves, not one for each. The latest event is held back
+until something else follows, so that it can grow; it is written before a pass begins and when the program ends.
 """
 
 from __future__ import annotations

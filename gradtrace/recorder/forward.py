@@ -1,7 +1,9 @@
 """Watches the forward computation: which source line, in which module, made which nodes.
 
-Each node has a sequence number, counted per thread. A mode that sees every call of torch from Python notes the number before and after the
-call: the nodes made in that half-open interval belong to the call. One table a thread; `find` turns a node's number back into its place.
+Each node has a sequence number, counted per thread. A mode that sees every call of torch from Python notes the number
+before and after the
+call: the nodes made in that half-open interval belong to the call. One table a thread; `find` turns a node's number
+    back into its place.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import hide, impersonator, skipped_by_warnings
+from gradtrace.recorder.measure import value_row
 from gradtrace.recorder.sites import ModuleTable, Place, is_internal, local, running_module
 
 if TYPE_CHECKING:
@@ -59,8 +62,8 @@ class ForwardTable:
         self._by_key: dict[tuple[int, int, int, int], int] = {}
         self._calls: dict[tuple[int, int], tuple[Callable[[Any, Any, Any], Any], types.CodeType]] = {}
         self.value_limit = value_limit
-        self.values: dict[tuple[int, int], tuple[list[int], str, Any]] = {}
-        """Values of small results: (sequence number of the node, output) to shape, dtype and nested lists."""
+        self.values: dict[tuple[int, int], str] = {}
+        """Values of small results: (sequence number of the node, output) to an encoded row."""
         self.retained: set[tuple[int, int]] = set()
         """Outputs for which the user called `retain_grad()`."""
         self.hooked: dict[tuple[int, int], tuple[weakref.ref[Any], list[Place]]] = {}
@@ -145,19 +148,14 @@ class ForwardTable:
             return
         if len(self.values) > _MAX_VALUES:
             self.values.clear()
-        value = tensor.detach().tolist()
-        self.values[node._sequence_nr(), tensor.output_nr] = (
-            list(tensor.shape),
-            torch_facts.short_dtype(tensor.dtype),
-            value,
-        )
+        self.values[node._sequence_nr(), tensor.output_nr] = value_row(tensor.detach())
 
     def after_pass(self) -> None:
         """Keep what is known of single tensors within bounds; a retained graph may be walked again."""
         for known in (self.values, self.hooked):
             if len(known) > _MAX_KEPT:
                 for key in list(known)[: len(known) - _MAX_KEPT // 2]:
-                    del known[key]  # type: ignore[attr-defined]
+                    del known[key]
         if len(self.retained) > _MAX_KEPT:
             self.retained.clear()
 
@@ -172,7 +170,7 @@ class ForwardMode(TorchFunctionMode):
         self.grads = grads
         self.is_active = True
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Make the call and note the nodes that it made."""
         if _is_compiling() or not self.is_active:
             return func(*args, **(kwargs or {}))
@@ -226,10 +224,10 @@ def custom_function_watch(
 def python_override_check(
     original: Callable[..., bool], kind: str, is_only_ours: Callable[[], bool]
 ) -> Callable[..., bool]:
-    """Wrap one of `has_torch_function*` so that our mode alone does not send torch's Python functions through `handle_torch_function`.
+    """Wrap one of `has_torch_function*`: our mode alone is no reason to leave a Python function for an override.
 
-    Otherwise their tracebacks would have two frames more, warnings would count them, and modules would leave their fast paths. The C
-    functions below them still reach the mode.
+    Through `handle_torch_function` their tracebacks would have two frames more, warnings would count them, and modules would leave their
+    fast paths. The C functions below them still reach the mode.
     """
     variadic = torch_facts.HAS_TORCH_FUNCTION["has_torch_function_variadic"]
 

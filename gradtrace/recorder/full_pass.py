@@ -1,22 +1,26 @@
 """One pass recorded in full: the graph before it runs, what moves while it runs, and what landed in the leaves.
 
-One hook after each node sees both what it received and what it sent on; one before each AccumulateGrad sees the contribution. Hooks hold
-numbers, never tensors: a gradient is measured when it passes by. What a node sent along an edge that alone leads to its target is what
-the target received, unless a hook came between; then both are recorded.
+One hook after each node sees both what it received and what it sent on; one before each AccumulateGrad sees the
+contribution. Hooks hold numbers, never tensors: a gradient is measured when it passes by. What a node sent along an
+edge that alone leads to its target is what the target received, unless a hook came between; then both are recorded.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import threading
 from array import array
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.measure import Measurements, Row, is_readable
+from gradtrace.recorder.measure import Measurements, is_readable
 from gradtrace.recorder.names import Scope
+from gradtrace.recorder.stream import encode, plain_text
 from gradtrace.recorder.walk import Describer, Walk
 
 if TYPE_CHECKING:
@@ -30,7 +34,8 @@ _OBSERVER = "gradtrace"
 """Our key in a tensor's dictionary of hooks, whose own keys are numbers."""
 
 Mark = tuple[int, int]
-"""Address and version of a tensor's data: what tells, while it is alive, whether another tensor is the same unchanged one."""
+"""Address and version of a tensor's data: what tells, while it is alive, whether another tensor is the same unchanged
+one."""
 
 
 def _mark(tensor: torch.Tensor) -> Mark:
@@ -61,10 +66,10 @@ class FullPass:
         self._table = recorder.table()
         self._thread = threading.get_ident()
         self._measurements = Measurements(recorder.config.value_limit, recorder.config.level)
-        self._order: list[int] = []
-        self._received: list[tuple[int, int, int]] = []
-        self._arrived: list[tuple[int, int, int]] = []
-        self._sent: list[tuple[int, int]] = []
+        self._order = array("l")
+        self._received = array("l")
+        self._arrived = array("l")
+        self._sent = array("l")
         self._fan_in: dict[int, int] = {}
         self._arriving: dict[int, tuple[int, Mark]] = {}
         self._observed: dict[int, int] = {}
@@ -81,7 +86,7 @@ class FullPass:
 
     def _begin(self, frame: types.FrameType | None) -> None:
         recorder, call = self._recorder, self.call
-        with torch_facts.DisableTorchFunction(), torch.no_grad():
+        with torch_facts.DisableTorchFunction(), torch.no_grad(), without_collector():
             scope = Scope(frame)
             recorder.learn(scope)
             edges = [root_edge(root) for root in call.roots]
@@ -112,30 +117,30 @@ class FullPass:
 
     def _write_pass(self, walk: Walk, edges: list[Any], scope: Scope) -> None:
         call = self.call
-        roots = []
+        measured = Measurements(self._measurements.value_limit, self._measurements.level)
+        described: list[tuple[str, int | None, int | None]] = []
         for position, (root, edge) in enumerate(zip(call.roots, edges, strict=True)):
             tensor = root if isinstance(root, torch.Tensor) else None
             name = scope.tensors.get(id(tensor)) if tensor is not None else None
-            value = None if tensor is None else self._measurements.measure(tensor)
             given = call.gradients[position] if position < len(call.gradients) else None
-            gradient = None if given is None else self._measurements.measure(given)
-            number = None if edge is None else walk.ids[edge[0]]
-            roots.append([number, name, 0 if edge is None else edge[1], value, gradient])
-        self._measurements.settle()
-        self._journal.write(
-            {
-                "t": "pass",
-                "index": self.index,
-                "call": call.name,
-                "roots": roots,
-                "retain_graph": call.retain_graph,
-                "create_graph": call.create_graph,
-                "recorded": "full",
-                "location": self._journal.place(call.place),
-                "parent": call.parent,
-                "thread": call.thread,
-            }
-        )
+            where = "null" if edge is None else str(walk.ids[edge[0]])
+            head = f"{where},{encode(name and plain_text(name))},{0 if edge is None else edge[1]}"
+            value = None if tensor is None else measured.add(tensor)
+            described.append((head, value, None if given is None else measured.add(given)))
+        measured.settle()
+        rows = [f"[{head},{measured.row(value)},{measured.row(given)}]" for head, value, given in described]
+        record = {
+            "t": "pass",
+            "index": self.index,
+            "call": call.name,
+            "retain_graph": call.retain_graph,
+            "create_graph": call.create_graph,
+            "recorded": "full",
+            "location": self._journal.place(call.place),
+            "parent": call.parent,
+            "thread": call.thread,
+        }
+        self._journal.write_with_rows(record, "roots", rows)
 
     def _find_captures(self, walk: Walk) -> None:
         """Where the gradients arrive that `autograd.grad` returns."""
@@ -199,9 +204,9 @@ class FullPass:
         if self._fan_in.get(key) == 1 and arriving is not None:
             if arriving[1] == mark and mark[0]:
                 return arriving[0], mark
-            self._arrived.append((number, output, arriving[0]))
+            self._arrived.extend((number, output, arriving[0]))
         elif key in self._observed:
-            self._arrived.append((number, output, self._observed.pop(key)))
+            self._arrived.extend((number, output, self._observed.pop(key)))
         return self._measurements.add(gradient), mark
 
     def _ran(self, number: int, sent: Any, received: Any) -> None:
@@ -213,7 +218,7 @@ class FullPass:
                 for output, gradient in enumerate(received):
                     if gradient is not None:
                         stats, mark = self._receive(number, output, gradient)
-                        self._received.append((number, output, stats))
+                        self._received.extend((number, output, stats))
                         known.append((gradient, stats, mark))
                 if sent.__class__ is not tuple:
                     sent = (sent,)
@@ -239,7 +244,7 @@ class FullPass:
             stats = self._same_data(gradient, mark, known)
         if stats < 0:
             stats = self._measurements.add(gradient)
-        self._sent.append((edge, stats))
+        self._sent.extend((edge, stats))
         walk = self._walk
         key = walk.targets[edge] << 20 | walk.outputs[edge]
         if self._fan_in.get(key) == 1:
@@ -248,23 +253,13 @@ class FullPass:
     def _same_data(self, gradient: torch.Tensor, mark: Mark, known: list[tuple[torch.Tensor, int, Mark]]) -> int:
         """Statistics for the same elements in another shape: what a view sends on needs no second measurement."""
         for tensor, number, tensor_mark in known:
-            row = self._measurements.rows[number]
-            if (
-                mark == tensor_mark
-                and mark[0]
-                and row[2] > self._measurements.value_limit
-                and row[2] == gradient.numel()
-            ):
+            numel = self._measurements.numels[number]
+            if mark == tensor_mark and mark[0] and numel > self._measurements.value_limit and numel == gradient.numel():
                 if gradient.dtype is not tensor.dtype or not _is_dense(gradient) or not _is_dense(tensor):
                     continue
-                other: Row = list(row)
-                other[0] = list(gradient.shape)
-                for pending, norm, whole in self._measurements.pending:
-                    if pending is row:
-                        self._measurements.pending.append((other, norm, whole))
-                        break
-                self._measurements.rows.append(other)
-                return len(self._measurements.rows) - 1
+                if gradient.shape == tensor.shape:
+                    return number
+                return self._measurements.add_reshaped(number, gradient.shape, gradient.dtype)
         return -1
 
     def _attribute(self, number: int) -> None:
@@ -285,7 +280,7 @@ class FullPass:
                 gradient = gradients[0]
                 if gradient is not None:
                     stats, mark = self._receive(number, 0, gradient)
-                    self._received.append((number, 0, stats))
+                    self._received.extend((number, 0, stats))
                     self._contribution[number] = (stats, mark)
         except Exception as error:
             self._recorder.fail(error)
@@ -304,26 +299,34 @@ class FullPass:
             handle.remove()
         for hooks in self._observers:
             hooks.pop(_OBSERVER, None)
-        with torch_facts.DisableTorchFunction(), torch.no_grad():
+        with torch_facts.DisableTorchFunction(), torch.no_grad(), without_collector():
             if error is None and self._captures:
                 self._take_captures(result)
             rows = self._accumulations()
             self._measurements.settle()
-        write = self._journal.write
         index = self.index
-        write({"t": "stats", "index": index, "rows": self._measurements.rows})
-        flow = {"order": self._order, "received": self._received, "arrived": self._arrived, "sent": self._sent}
-        write({"t": "flow", "index": index, **flow})
-        write({"t": "accumulations", "index": index, "rows": rows})
+        self._journal.write_rows("stats", index, self._measurements.rows)
+        self._journal.write(
+            {
+                "t": "flow",
+                "index": index,
+                "order": self._order.tolist(),
+                "received": _by(3, self._received),
+                "arrived": _by(3, self._arrived),
+                "sent": _by(2, self._sent),
+            }
+        )
+        self._journal.write({"t": "accumulations", "index": index, "rows": rows})
         self._recorder.end_pass(index, error, None if error is None else self._failed_node())
 
     def _take_captures(self, result: Any) -> None:
+        received = set(zip(self._received[::3], self._received[1::3], strict=True))
         for (number, output, _), gradient in zip(self._captures, result, strict=False):
             if number is None or gradient is None:
                 continue
             stats, mark = self._receive(number, output, gradient)
-            if not any(known[0] == number and known[1] == output for known in self._received):
-                self._received.append((number, output, stats))
+            if (number, output) not in received:
+                self._received.extend((number, output, stats))
             if number in self._leaves:
                 self._contribution[number] = (stats, mark)
 
@@ -374,6 +377,32 @@ class FullPass:
             hooks.pop(_OBSERVER, None)
 
 
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """Keep the garbage collector away: what is made in bulk here is no garbage, and a full collection takes 0.1 s."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _by(n: int, flat: array[int]) -> list[tuple[int, ...]]:
+    """A flat column as rows of n."""
+    return list(zip(*(flat[offset::n] for offset in range(n)), strict=True))
+
+
 def _is_dense(tensor: torch.Tensor) -> bool:
-    """Whether each element of its memory is there once: a permutation has the same statistics, an expansion has not."""
-    return tensor.is_contiguous() or torch._prims_common.is_non_overlapping_and_dense(tensor)
+    """Whether each element of its memory is there once, as in a permutation and unlike in an expansion."""
+    if tensor.is_contiguous():
+        return True
+    expected = 1
+    for stride, extent in sorted(
+        (stride, extent) for extent, stride in zip(tensor.shape, tensor.stride(), strict=True) if extent > 1
+    ):
+        if stride != expected:
+            return False
+        expected *= extent
+    return True

@@ -138,7 +138,7 @@ class GradWatch:
 
 
 def _torch_call(frame: types.FrameType) -> str:
-    """The function of torch which the user called: `clip_grad_norm_`, `unscale_`; "" when the user's line called the operation itself."""
+    """The function of torch which the user called, such as `clip_grad_norm_`; "" when it was the operation itself."""
     name = ""
     current: types.FrameType | None = frame
     while current is not None and is_internal(current.f_code):

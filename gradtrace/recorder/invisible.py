@@ -2,14 +2,14 @@
 
 A wrapper around the program's call to torch would show in three places; each has its remedy here.
 
-Tracebacks. A bare `raise` in an `except` block restores the exception's own `__traceback__` without adding the frame that raises.
-So `except BaseException as error: hide(error); raise` leaves a traceback in which the wrapper never was.
+Tracebacks. A bare `raise` in an `except` block restores the exception's own `__traceback__` without adding the frame
+that raises. So `except BaseException as error: hide(error); raise` leaves a traceback in which the wrapper never was.
 
-Warnings that count stack levels. `warnings.warn(stacklevel=2)` skips frames whose file name contains both `importlib` and
-`_bootstrap` (CPython's own import machinery). `skipped_by_warnings` gives our wrappers such a file name.
+Warnings that count stack levels. `warnings.warn(stacklevel=2)` skips frames whose file name contains both `importlib`
+and `_bootstrap` (CPython's own import machinery). `skipped_by_warnings` gives our wrappers such a file name.
 
-Warnings that torch raises from C++ belong to the innermost Python frame. `Impersonator` calls the operation from a frame that bears
-file, line and globals of the caller.
+Warnings that torch raises from C++ belong to the innermost Python frame. `Impersonator` calls the operation from a
+frame that bears file, line and globals of the caller.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _TEMPLATE = (lambda func, args, kwargs: func(*args, **kwargs)).__code__
 
 def skipped_by_warnings(function: _F) -> _F:
     """Mark a wrapper as ours: warnings do not count its frame, `hide` removes it."""
-    code = function.__code__.replace(co_filename=OUR_FILE_NAME)  # type: ignore[attr-defined]
-    function.__code__ = code  # type: ignore[attr-defined]
+    code = function.__code__.replace(co_filename=OUR_FILE_NAME)
+    function.__code__ = code
     return function
 
 

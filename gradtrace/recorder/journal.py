@@ -16,7 +16,7 @@ import torch
 from gradtrace import __version__
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.sites import Place
-from gradtrace.recorder.stream import Shelf, Stream, plain_text
+from gradtrace.recorder.stream import Shelf, Stream, encode, plain_text
 
 FORMAT_NAME = "gradtrace-recording"
 FORMAT_VERSION = (1, 0)
@@ -27,7 +27,7 @@ _positions: dict[int, tuple[types.CodeType, list[tuple[int | None, ...]]]] = {}
 
 
 def positions(code: types.CodeType, instruction: int) -> tuple[int, int, int, int]:
-    """Line, column, end line and end column (from 1, in characters of UTF-8 bytes) of an instruction; columns 0 when unknown."""
+    """Line, column, end line and end column of an instruction; columns are offsets in UTF-8 bytes, -1 when unknown."""
     known = _positions.get(id(code))
     if known is None:
         if len(_positions) > 10_000:  # noqa: PLR2004
@@ -71,19 +71,28 @@ class Journal:
         self._has_header = False
 
     def write(self, record: dict[str, Any]) -> None:
-        """Append a line; the header comes first."""
+        """Append a record."""
+        self._append(encode(record))
+
+    def write_rows(self, kind: str, index: int, rows: list[str]) -> None:
+        """Append a table of a pass whose rows are encoded already."""
+        self._append(f'{{"t":"{kind}","index":{index},"rows":[{",".join(rows)}]}}')
+
+    def write_with_rows(self, record: dict[str, Any], name: str, rows: list[str]) -> None:
+        """Append a record with one field whose rows are encoded already."""
+        self._append(f'{encode(record)[:-1]},"{name}":[{",".join(rows)}]}}')
+
+    def _append(self, line: str) -> None:
         with self._lock:
-            if not self._has_header:
-                self._has_header = True
-                self.stream.write(self._header())
-            self.stream.write(record)
+            self.write_header()
+            self.stream.write(line)
 
     def write_header(self) -> None:
         """Say that torch was imported here, even if nothing more follows."""
         with self._lock:
             if not self._has_header:
                 self._has_header = True
-                self.stream.write(self._header())
+                self.stream.write(encode(self._header()))
 
     def _header(self) -> dict[str, Any]:
         config = self.config

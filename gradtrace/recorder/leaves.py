@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import weakref
 from typing import Any
 
 import torch
 
+from gradtrace.recorder import torch_facts
 from gradtrace.recorder.journal import Journal
-from gradtrace.recorder.measure import describe, fill_from_values, is_readable
+from gradtrace.recorder.measure import is_readable, values
 from gradtrace.recorder.names import Names, Scope
 
 
@@ -86,26 +88,21 @@ class Leaves:
 
     def _define(self, state: LeafState, tensor: torch.Tensor, scope: Scope | None) -> None:
         name, kind, state.is_named = self._name_of(tensor, scope, state.id)
-        row = describe(tensor)
-        if (
-            row[2] <= self._value_limit
-            and is_readable(tensor)
-            and tensor.device.type == "cpu"
-            and tensor.layout is torch.strided
-        ):
-            fill_from_values(row, tensor.detach().tolist())
+        value = None
+        if tensor.numel() <= self._value_limit and is_readable(tensor) and tensor.device.type == "cpu":
+            value = json.loads(values(tensor.detach()))
         state.name = name
         state.record = {
             "t": "leaf",
             "id": state.id,
             "name": name,
             "kind": kind,
-            "shape": row[0],
-            "dtype": row[1],
+            "shape": list(map(int, tensor.shape)),
+            "dtype": torch_facts.short_dtype(tensor.dtype),
             "device": str(tensor.device),
             "requires_grad": tensor.requires_grad,
             "optimizers": state.owners,
-            "value": row[10],
+            "value": value,
         }
         self._journal.write(state.record)
 

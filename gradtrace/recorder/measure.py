@@ -1,13 +1,20 @@
-"""What is measured of a tensor.
+"""What is measured of a tensor, as encoded rows.
 
-Small tensors are recorded with all their values, from which every statistic follows; of the others the default level takes the 2-norm, which
-also tells whether a NaN or an infinity is among them. On an accelerator nothing is read back before the pass is over: the
-numbers stay on the device in `Measurements.pending` and are fetched together, so that no hook waits for the device.
+Small tensors are recorded with all their values, from which the reader takes every statistic; of the others the
+default level takes the 2-norm, which also tells whether a NaN or an infinity is among them. On an accelerator nothing
+is read back before the pass is over: the numbers stay on the device in `Measurements` and are fetched together, so
+that no hook waits for the device.
+
+A row is JSON text from the start (`StatsRow`: shape, dtype, numel, norm, min, max, mean, nan, inf, zero, value): a
+pass has thousands of them, and text costs the garbage collector nothing.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import re
+from array import array
 from typing import Any
 
 import torch
@@ -15,28 +22,64 @@ import torch
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.stream import plain_number
 
-Row = list[Any]
-"""`StatsRow`: shape, dtype, numel, norm, min, max, mean, nan, inf, zero, value."""
-
-_NORM, _MIN, _MAX, _MEAN, _NAN, _INF, _ZERO, _VALUE = range(3, 11)
-
 _HALF = frozenset({torch.float16, torch.bfloat16})
-_dtype_names: dict[torch.dtype, str] = {}
+_PYTHON_WRITES_JSON = frozenset(
+    {
+        torch.float32,
+        torch.float64,
+        torch.float16,
+        torch.bfloat16,
+        torch.int64,
+        torch.int32,
+        torch.int16,
+        torch.int8,
+        torch.uint8,
+    }
+)
+_NOT_JSON = re.compile(r"-?inf|nan")
+_UNKNOWN = ",null,null,null,null,null,null,null,null]"
+_BEFORE_VALUE = ",null,null,null,null,null,null,null,"
+_MAX_HEADS = 100_000
+
+_heads: dict[tuple[torch.Size, torch.dtype], tuple[str, int]] = {}
 
 
-def describe(tensor: torch.Tensor) -> Row:
-    """Shape and dtype alone."""
-    dtype = tensor.dtype
-    name = _dtype_names.get(dtype)
-    if name is None:
-        name = _dtype_names[dtype] = torch_facts.short_dtype(dtype)
-    shape = list(tensor.shape)
-    return [shape, name, math.prod(shape), None, None, None, None, None, None, None, None]
+def head(shape: torch.Size, dtype: torch.dtype) -> tuple[str, int]:
+    """The beginning of a row, `[[2,3],"float32",6`, and the number of elements."""
+    known = _heads.get((shape, dtype))
+    if known is None:
+        if len(_heads) > _MAX_HEADS:
+            _heads.clear()
+        numel = math.prod(shape)
+        extents = ",".join(str(int(extent)) for extent in shape)
+        known = _heads[shape, dtype] = (f'[[{extents}],"{torch_facts.short_dtype(dtype)}",{numel}', numel)
+    return known
 
 
 def is_readable(tensor: torch.Tensor) -> bool:
     """Whether its elements can be read without surprising anybody."""
     return type(tensor) in torch_facts.PLAIN_TYPES and not tensor.is_meta and not torch_facts.functorch_is_active()
+
+
+def values(tensor: torch.Tensor) -> str:
+    """All elements of a tensor that requires no grad, in nested lists, as JSON."""
+    if tensor.layout is not torch.strided:
+        tensor = tensor.to_dense()
+    if tensor.dtype in _PYTHON_WRITES_JSON:
+        text = repr(tensor.tolist())
+        return _NOT_JSON.sub(r'"\g<0>"', text) if "n" in text else text
+    return json.dumps(_plain(tensor.tolist()))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return str(value).strip("()") if isinstance(value, complex) else value
+
+
+def value_row(tensor: torch.Tensor) -> str:
+    """The row of a tensor with all its values."""
+    return head(tensor.shape, tensor.dtype)[0] + _BEFORE_VALUE + values(tensor) + "]"
 
 
 class Measurements:
@@ -45,85 +88,97 @@ class Measurements:
     def __init__(self, value_limit: int, level: str) -> None:
         self.value_limit = value_limit
         self.level = level
-        self.rows: list[Row] = []
-        self.pending: list[tuple[Row, torch.Tensor, bool]] = []
+        self.rows: list[str] = []
+        self.numels = array("q")
+        self._pending: list[tuple[list[int], torch.Tensor, bool]] = []
+        self._pending_of: dict[int, list[int]] = {}
 
     def add(self, tensor: torch.Tensor) -> int:
-        """Measure a tensor, and return the number of its statistics."""
-        self.rows.append(self.measure(tensor))
+        """Measure a tensor, and return the number of its statistics; must be called with torch functions disabled."""
+        beginning, numel = head(tensor.shape, tensor.dtype)
+        number = len(self.rows)
+        self.rows.append(beginning)
+        self.numels.append(numel)
+        rest: str | None = _UNKNOWN
+        if self.level != "structure" and is_readable(tensor):
+            try:
+                rest = self._measure(number, tensor.detach() if tensor.requires_grad else tensor, numel)
+            except RuntimeError:  # a layout without the operations: its shape stays
+                rest = _UNKNOWN
+        if rest is not None:
+            self.rows[number] += rest
+        return number
+
+    def add_reshaped(self, number: int, shape: torch.Size, dtype: torch.dtype) -> int:
+        """The same elements in another shape: the same statistics."""
+        tail = self.rows[number].partition(f'",{self.numels[number]}')[2]
+        beginning, numel = head(shape, dtype)
+        self.rows.append(beginning + tail)
+        self.numels.append(numel)
+        waiting = self._pending_of.get(number)
+        if waiting is not None:
+            waiting.append(len(self.rows) - 1)
+            self._pending_of[len(self.rows) - 1] = waiting
         return len(self.rows) - 1
 
-    def measure(self, tensor: torch.Tensor) -> Row:
-        """Measure a tensor; must be called with torch functions disabled."""
-        row = describe(tensor)
-        if self.level == "structure":
-            return row
-        try:
-            if is_readable(tensor):
-                self._fill(row, tensor)
-        except RuntimeError:  # a layout or subclass without the operations: its shape stays
-            return row
-        return row
+    def row(self, number: int | None) -> str:
+        """A row by its number; null for none."""
+        return "null" if number is None else self.rows[number]
 
-    def _fill(self, row: Row, tensor: torch.Tensor) -> None:
-        if tensor.requires_grad:
-            tensor = tensor.detach()
+    def _measure(self, number: int, tensor: torch.Tensor, numel: int) -> str | None:
+        """The rest of a row; None when it still lies on a device."""
+        on_cpu = tensor.device.type == "cpu"
+        if numel <= self.value_limit:
+            if on_cpu:
+                return f"{_BEFORE_VALUE}{values(tensor)}]"
+            self._wait(number, tensor.clone(), is_whole=True)
+            return None
+        stored = tensor
         if tensor.layout is not torch.strided:
-            tensor = _dense_or_values(tensor, row[2] <= self.value_limit)
-            if tensor.numel() != row[2]:  # only the stored elements: the rest are zeros
-                self._measure_stored(row, tensor)
-                return
-        if row[2] <= self.value_limit:
-            if tensor.device.type == "cpu":
-                fill_from_values(row, tensor.tolist())
-            else:
-                self.pending.append((row, tensor.clone(), True))
-            return
-        norm = _norm(tensor)
-        if tensor.device.type == "cpu":
-            number = norm.item()
-            row[_NORM] = plain_number(number)
-            _fill_finiteness(row, tensor, number)
-        else:
-            self.pending.append((row, norm, False))
-        if self.level == "full":
-            self._fill_rest(row, tensor)
+            stored = tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.to_dense()
+        if not stored.numel():
+            return f",0.0,null,null,null,0,0,{numel},null]"
+        norm = _norm(stored)
+        if not on_cpu:
+            self._wait(number, norm, is_whole=False)
+            return None
+        return self._statistics(stored, norm.item(), numel)
 
-    def _measure_stored(self, row: Row, stored: torch.Tensor) -> None:
-        number = _norm(stored).item() if stored.numel() else 0.0
-        row[_NORM] = plain_number(number)
-        _fill_finiteness(row, stored, number)
+    def _statistics(self, stored: torch.Tensor, norm: float, numel: int) -> str:
+        n_nan = n_inf = 0
+        if not math.isfinite(norm):
+            n_nan, n_inf = int(torch.isnan(stored).sum()), int(torch.isinf(stored).sum())
+            if not n_nan and not n_inf:  # the squares overflowed, the elements did not
+                wide = torch.complex128 if stored.is_complex() else torch.float64
+                norm = torch_facts.vector_norm(stored.to(wide)).item()
+        low = high = mean = zero = None
         if self.level == "full":
-            row[_ZERO] = row[2] - int(torch.count_nonzero(stored))
+            zero = numel - int(torch.count_nonzero(stored))
+            if not stored.is_complex() and stored.dtype is not torch.bool and stored.numel() == numel:
+                low, high = (plain_number(bound.item()) for bound in torch.aminmax(stored))
+                wide_enough = stored.dtype in (torch.float32, torch.float64)
+                mean = plain_number((stored if wide_enough else stored.to(torch.float64)).mean().item())
+        rest = [plain_number(norm), low, high, mean, n_nan, n_inf, zero, None]
+        return "," + json.dumps(rest, separators=(",", ":"))[1:]
 
-    def _fill_rest(self, row: Row, tensor: torch.Tensor) -> None:
-        if not row[2]:
-            return
-        row[_ZERO] = row[2] - int(torch.count_nonzero(tensor))
-        if tensor.is_complex() or tensor.dtype is torch.bool:
-            return
-        low, high = torch.aminmax(tensor)
-        row[_MIN], row[_MAX] = plain_number(low.item()), plain_number(high.item())
-        wide = tensor.to(torch.float64) if tensor.dtype in _HALF or not tensor.is_floating_point() else tensor
-        row[_MEAN] = plain_number(wide.mean().item())
+    def _wait(self, number: int, tensor: torch.Tensor, *, is_whole: bool) -> None:
+        waiting = [number]
+        self._pending.append((waiting, tensor, is_whole))
+        self._pending_of[number] = waiting
 
     def settle(self) -> None:
         """Fetch what still lies on a device."""
-        for row, tensor, is_whole in self.pending:
+        for numbers, tensor, is_whole in self._pending:
             if is_whole:
-                fill_from_values(row, tensor.tolist())
+                rest = f"{_BEFORE_VALUE}{values(tensor)}]"
             else:
-                number = tensor.item()
-                row[_NORM] = plain_number(number)
-                if math.isfinite(number):
-                    row[_NAN] = row[_INF] = 0
-        self.pending.clear()
-
-
-def _dense_or_values(tensor: torch.Tensor, dense: bool) -> torch.Tensor:
-    if dense or tensor.layout is not torch.sparse_coo:
-        return tensor.to_dense()
-    return tensor.coalesce().values()
+                norm = tensor.item()
+                finite = "0,0" if math.isfinite(norm) else "null,null"
+                rest = f",{json.dumps(plain_number(norm))},null,null,null,{finite},null,null]"
+            for number in numbers:
+                self.rows[number] += rest
+        self._pending.clear()
+        self._pending_of.clear()
 
 
 def _norm(tensor: torch.Tensor) -> torch.Tensor:
@@ -132,62 +187,3 @@ def _norm(tensor: torch.Tensor) -> torch.Tensor:
     if not (tensor.is_floating_point() or tensor.is_complex()):
         return torch_facts.vector_norm(tensor.to(torch.float64))  # type: ignore[no-any-return]
     return torch_facts.vector_norm(tensor)  # type: ignore[no-any-return]
-
-
-def _fill_finiteness(row: Row, tensor: torch.Tensor, norm: float) -> None:
-    if math.isfinite(norm):
-        row[_NAN] = row[_INF] = 0
-        return
-    row[_NAN] = int(torch.isnan(tensor).sum())
-    row[_INF] = int(torch.isinf(tensor).sum())
-    if not row[_NAN] and not row[_INF]:  # the squares overflowed, the elements did not
-        wide = torch.complex128 if tensor.is_complex() else torch.float64
-        row[_NORM] = plain_number(torch_facts.vector_norm(tensor.to(wide)).item())
-
-
-def fill_from_values(row: Row, value: Any) -> None:
-    """Every statistic of a tensor whose elements are all there, as nested lists."""
-    flat = _flatten(value)
-    row[_VALUE] = _plain(value)
-    n_nan = n_inf = n_zero = 0
-    for x in flat:
-        if x != x:  # noqa: PLR0124
-            n_nan += 1
-        elif x in (math.inf, -math.inf) or (isinstance(x, complex) and (math.isinf(x.real) or math.isinf(x.imag))):
-            n_inf += 1
-        elif x == 0:
-            n_zero += 1
-    row[_NAN], row[_INF], row[_ZERO] = n_nan, n_inf, n_zero
-    row[_NORM] = plain_number(_hypot(flat))
-    if flat and not isinstance(flat[0], complex | bool):
-        if n_nan:
-            row[_MIN] = row[_MAX] = row[_MEAN] = "nan"
-        else:
-            row[_MIN], row[_MAX] = plain_number(min(flat)), plain_number(max(flat))
-            row[_MEAN] = plain_number(math.fsum(flat) / len(flat) if not n_inf else sum(flat) / len(flat))
-
-
-def _hypot(flat: list[Any]) -> float:
-    if len(flat) == 1:
-        return float(abs(flat[0]))
-    if any(x != x for x in flat):  # noqa: PLR0124
-        return math.nan
-    return math.hypot(*[abs(x) for x in flat])
-
-
-def _flatten(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        return [value]
-    if value and isinstance(value[0], list):
-        return [x for part in value for x in _flatten(part)]
-    return value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(x) for x in value]
-    if isinstance(value, float):
-        return plain_number(value)
-    if isinstance(value, complex):
-        return str(value).strip("()")
-    return value

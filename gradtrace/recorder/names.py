@@ -1,7 +1,8 @@
 """What a person would call a tensor.
 
-In order of preference: the path of a parameter in its model, the variable that holds the tensor now, in the frames from the call of `backward()` outwards
-(also one level into lists, dictionaries and `self`), and the name to which the source line assigns the result.
+In order of preference: the path of a parameter in its model, the variable that holds the tensor now, in the frames
+from the call of `backward()` outwards (also one level into lists, dictionaries and `self`), and the name to which the
+source line assigns the result.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Names:
         return sum(1 for root in self._roots.values() if root.n_parameters) > 1
 
     def module_path(self, module: torch.nn.Module) -> str | None:
-        """`encoder.layers.3`; the model's own name in front when there are several models; None for the only model itself."""
+        """`encoder.layers.3`, behind the model's name when there are several; None for the only model itself."""
         for attempt in range(2):
             for root in self._roots.values():
                 path = root.modules.get(id(module))
@@ -147,27 +148,18 @@ class Scope:
         for name, value in list(variables.items()):
             if name.startswith("__") or name == "_":
                 continue
-            if isinstance(value, torch.Tensor):
-                self._take_tensor(name, value)
-            elif isinstance(value, torch.nn.Module):
-                self.modules.append((name, value))
-            elif isinstance(value, torch.optim.Optimizer):
-                self.optimizers.setdefault(id(value), name)
-            elif type(value) in (list, tuple) and len(value) <= _MAX_ITEMS:
+            self._take_item(name, value)
+            if type(value) in (list, tuple) and len(value) <= _MAX_ITEMS:
                 for position, item in enumerate(value):
                     self._take_item(f"{name}[{position}]", item)
             elif type(value) is dict and len(value) <= _MAX_ITEMS:
                 for key, item in list(value.items()):
                     if isinstance(key, str | int):
                         self._take_item(f"{name}[{key!r}]", item)
-            elif name == "self":
-                for key, item in list(getattr(value, "__dict__", {}).items()):
-                    self._take_item(f"self.{key}", item)
         own = variables.get("self")
-        if isinstance(own, torch.nn.Module):
-            for key, item in list(vars(own).items()):
-                if isinstance(item, torch.Tensor):
-                    self._take_tensor(f"self.{key}", item)
+        for key, item in list(getattr(own, "__dict__", {}).items()):
+            if isinstance(item, torch.Tensor) or not isinstance(own, torch.nn.Module):
+                self._take_item(f"self.{key}", item)
 
     def _take_item(self, name: str, value: Any) -> None:
         if isinstance(value, torch.Tensor):

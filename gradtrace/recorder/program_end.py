@@ -1,4 +1,4 @@
-"""The beginning and the end of the program: device, seed and dtype before; graphs without a pass, and the exception, after."""
+"""The beginning and the end of the program: device and seed before; graphs without a pass and the exception after."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_FRAMES = 50
 
 
 def prepare(config: Config) -> None:
-    """Set what the run was asked for; an impossible wish ends the process before the program's own first line on torch."""
+    """Set what the run was asked for; an impossible wish ends the process before the program uses torch."""
     if config.device is not None:
         try:
             torch.empty(1, device=config.device)
@@ -84,7 +84,7 @@ def write(recorder: Recorder) -> None:
 
 
 def _write_error(recorder: Recorder, error: BaseException) -> None:
-    frames = []
+    frames: list[int | None] = []
     traceback = error.__traceback__
     while traceback is not None and len(frames) < _MAX_FRAMES:
         code = traceback.tb_frame.f_code
@@ -101,7 +101,7 @@ def _write_error(recorder: Recorder, error: BaseException) -> None:
 
 
 def _write_undriven(recorder: Recorder, variables: dict[str, Any]) -> None:
-    """Draw the graphs of a program that never ran one backward: from the asked-for roots, else from the results in its globals."""
+    """Draw the graphs of a program that never ran one backward: from the asked-for roots, else from its globals."""
     tensors = {
         name: value
         for name, value in list(variables.items())

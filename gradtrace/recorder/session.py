@@ -1,8 +1,9 @@
 """The recorder: what it installs in the process, and how all of it is undone.
 
-Installed while passes are to be recorded in full: one mode on each thread (source lines), our checks in place of `has_torch_function*`.
-Installed throughout: the engine's entry, `zero_grad`, the global hook after `step`, and `Optimizer.__init__`. Everything is put back by
-`stop`, also after a failure of ours, which is said once on stderr and never reaches the program.
+Installed while passes are to be recorded in full: one mode on each thread (source lines), our checks in place of
+`has_torch_function*`. Installed throughout: the engine's entry, `zero_grad`, the global hook after `step`, and
+`Optimizer.__init__`. Everything is put back by `stop`, also after a failure of ours, which is said once on stderr and
+never reaches the program.
 """
 
 from __future__ import annotations
@@ -105,24 +106,16 @@ class Recorder:
         """Watch the forward computation from here on."""
         if self._undo_forward:
             return
-        only_ours = self._only_ours
         for kind, builtin in torch_facts.HAS_TORCH_FUNCTION.items():
+            check = python_override_check(builtin, kind, self._only_ours)
             for module in list(sys.modules.values()):
                 inside = getattr(module, "__name__", "")
-                if (
-                    not isinstance(module, types.ModuleType)
-                    or not inside.startswith("torch.")
-                    or vars(module).get(kind) is not builtin
-                ):
+                if not isinstance(module, types.ModuleType) or not inside.startswith("torch."):
                     continue
                 if inside == "torch.overrides" and kind != "has_torch_function":
                     continue  # torch.compile looks these two up there
-                self._patch(
-                    module,
-                    kind,
-                    lambda original, kind=kind: python_override_check(original, kind, only_ours),
-                    self._undo_forward,
-                )
+                if vars(module).get(kind) is builtin:
+                    self._patch(module, kind, lambda _, check=check: check, self._undo_forward)  # type: ignore[misc]
         self._patch(
             torch._functorch.utils,
             "unwrap_dead_wrappers",

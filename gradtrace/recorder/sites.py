@@ -1,7 +1,7 @@
 """Places in the program: from a frame to the user's call and the module that it is in.
 
-A frame of torch's own is never the place that a person means: the innermost frame outside torch is. On the way up, the frames of
-`Module._call_impl` tell which module is running, without a hook on anybody's module.
+A frame of torch's own is never the place that a person means: the innermost frame outside torch is. On the way up,
+the frames of `Module._call_impl` tell which module is running, without a hook on anybody's module.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The append-only file in which a process leaves what it saw: one JSON object a line, one `os.write` a line.
 
-What has been written survives SIGKILL, a segmentation fault and `os._exit`. The schema is `gradtrace.recording.records`.
+What has been written survives SIGKILL, a segmentation fault and `os._exit`. The schema is
+`gradtrace.recording.records`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any
 
 
 def plain_text(text: str) -> str:
@@ -28,7 +28,9 @@ def plain_number(number: float) -> float | str:
     return "nan" if number != number else "inf" if number > 0 else "-inf"  # noqa: PLR0124
 
 
-_encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":"), allow_nan=False).encode
+encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":"), allow_nan=False).encode
+quote = json.encoder.encode_basestring_ascii
+"""A text as a JSON string."""
 
 
 class Stream:
@@ -43,11 +45,11 @@ class Stream:
         """Whether a line has been written."""
         return self._fd is not None
 
-    def write(self, record: dict[str, Any]) -> None:
-        """Append one line."""
+    def write(self, line: str) -> None:
+        """Append one line of JSON, given without its line break."""
         if self._fd is None:
             self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.write(self._fd, (_encode(record) + "\n").encode("ascii"))
+        os.write(self._fd, (line + "\n").encode("ascii"))
 
     def close(self) -> None:
         """Close the file; a later write would open it again."""
@@ -66,9 +68,9 @@ class Shelf(Stream):
         super().__init__(path)
         self._lines: list[str] = []
 
-    def write(self, record: dict[str, Any]) -> None:
+    def write(self, line: str) -> None:
         """Hold one line back."""
-        self._lines.append(_encode(record))
+        self._lines.append(line)
 
     def replace(self) -> None:
         """Write the file anew."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,9 +16,9 @@ import torch.autograd.graph
 from torch import _C
 from torch.nn.modules import module as _module
 
-TORCH_DIRECTORY = os.path.dirname(torch.__file__) + os.sep
+TORCH_DIRECTORY = str(Path(torch.__file__).parent) + os.sep
 
-sequence_number = torch.autograd._get_sequence_nr
+sequence_number = _C._autograd._get_sequence_nr
 """The number which the next node made on this thread will get."""
 
 NO_SEQUENCE = 2**64 - 1

@@ -1,21 +1,23 @@
 """Walks a graph and describes its nodes: types, places, names, saved tensors.
 
-With an explicit stack (recursion dies at 1,000 nodes), keyed by the wrapper objects themselves (their `id` is reused as soon as one is
-dropped), each node once. Ids are the order of discovery, depth first in the order of slots.
+With an explicit stack (recursion dies at 1,000 nodes), keyed by the wrapper objects themselves (their `id` is reused
+as soon as one is dropped), each node once. Ids are the order of discovery, depth first in the order of slots.
 """
 
 from __future__ import annotations
 
 import types
 from array import array
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.measure import fill_from_values, is_readable
+from gradtrace.recorder.measure import head, is_readable, values
 from gradtrace.recorder.names import Scope, assigned_names
 from gradtrace.recorder.slot_names import slot_inputs
+from gradtrace.recorder.stream import encode, plain_text, quote
 
 if TYPE_CHECKING:
     from gradtrace.recorder.forward import ForwardTable
@@ -25,16 +27,28 @@ if TYPE_CHECKING:
 Node = Any
 _CHUNK = 2_000
 _MAX_ARGUMENT = 60
+_MAX_LENGTH = 8
 
 
 class _TypeFacts(NamedTuple):
     name: str
-    op: str
+    head: str
+    """Type and op, encoded."""
     is_leaf: bool
     is_custom: bool
     saved: tuple[tuple[str, str], ...]
     arguments: tuple[tuple[str, str], ...]
 
+
+class _Where(NamedTuple):
+    place: int | None
+    encoded: str
+    """Module, its type, call and place, encoded."""
+    names: tuple[str, ...]
+    is_direct: bool
+
+
+_NOWHERE = _Where(None, "null,null,null,null", (), is_direct=True)
 
 _facts: dict[type, _TypeFacts] = {}
 
@@ -51,7 +65,7 @@ def _facts_of(node: Node) -> _TypeFacts:
     plain = {entry.removeprefix("_saved_") for entry in attributes if entry.startswith("_saved_")} - raw
     facts = _TypeFacts(
         name=name,
-        op=torch_facts.op_name(name, is_custom=is_custom),
+        head=f"{quote(plain_text(name))},{quote(plain_text(torch_facts.op_name(name, is_custom=is_custom)))}",
         is_leaf=name == "AccumulateGrad",
         is_custom=is_custom,
         saved=() if is_custom else tuple((entry, "_raw_saved_" + entry) for entry in sorted(raw)),
@@ -74,6 +88,7 @@ class Walk:
         self.outputs = array("l")
         self.slots = array("l")
         self.first_edge = array("l")
+        self.n_slots = array("l")
         self._walk(roots)
 
     def _walk(self, roots: list[Node]) -> None:
@@ -94,6 +109,7 @@ class Walk:
                     stack.append(child)
         for number, following in enumerate(children):
             self.first_edge.append(len(self.sources))
+            self.n_slots.append(len(following))
             for slot, (child, output) in enumerate(following):
                 if child is not None:
                     self.sources.append(number)
@@ -121,8 +137,8 @@ class Describer:
         self._journal = recorder.journal
         self._table = table
         self._scope = scope
-        self._paths: dict[int, tuple[str | None, str | None]] = {}
-        self._assigned: dict[int, tuple[str, ...]] = {}
+        self._places: dict[tuple[int, int], _Where] = {}
+        self._value_limit = recorder.config.value_limit
         self._storages: set[int] = set()
         self.leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
         """By node id: the leaf of each AccumulateGrad."""
@@ -131,7 +147,7 @@ class Describer:
 
     def write(self, index: int, walk: Walk) -> None:
         """Write `nodes` and `edges` lines."""
-        rows: list[Any] = []
+        rows: list[str] = []
         facts_by_node = [_facts_of(node) for node in walk.ids]
         for (node, number), facts in zip(walk.ids.items(), facts_by_node, strict=True):
             if facts.is_leaf:
@@ -139,31 +155,30 @@ class Describer:
         for (node, number), facts in zip(walk.ids.items(), facts_by_node, strict=True):
             rows.append(self._leaf_row(number, facts) if facts.is_leaf else self._row(node, number, facts))
             if len(rows) == _CHUNK:
-                self._journal.write({"t": "nodes", "index": index, "rows": rows})
+                self._journal.write_rows("nodes", index, rows)
                 rows = []
         if rows:
-            self._journal.write({"t": "nodes", "index": index, "rows": rows})
+            self._journal.write_rows("nodes", index, rows)
         self._write_edges(index, walk, facts_by_node)
 
     def _write_edges(self, index: int, walk: Walk, facts_by_node: list[_TypeFacts]) -> None:
-        rows: list[Any] = []
-        n_slots = -1
-        inputs: tuple[str, ...] | None = None
-        described = -1
-        nodes = list(walk.ids)
-        for number, (source, target, output, slot) in enumerate(
-            zip(walk.sources, walk.targets, walk.outputs, walk.slots, strict=True)
-        ):
-            if source != described:
-                described = source
-                facts = facts_by_node[source]
-                n_slots = len(nodes[source].next_functions) if not facts.is_custom else 0
-                inputs = _custom_inputs(nodes[source]) if facts.is_custom else slot_inputs(facts.name, n_slots)
-            name = inputs[slot] if inputs is not None and slot < len(inputs) else None
-            rows.append([source, target, slot, output, name])
-            if len(rows) == _CHUNK or number == len(walk.sources) - 1:
-                self._journal.write({"t": "edges", "index": index, "rows": rows})
+        rows: list[str] = []
+        edge = 0
+        for (node, number), facts in zip(walk.ids.items(), facts_by_node, strict=True):
+            last = walk.first_edge[number + 1]
+            if edge == last:
+                continue
+            inputs = _custom_inputs(node) if facts.is_custom else _encoded_inputs(facts.name, walk.n_slots[number])
+            for position in range(edge, last):
+                slot = walk.slots[position]
+                name = inputs[slot] if inputs is not None and slot < len(inputs) else "null"
+                rows.append(f"[{number},{walk.targets[position]},{slot},{walk.outputs[position]},{name}]")
+            edge = last
+            if len(rows) >= _CHUNK:
+                self._journal.write_rows("edges", index, rows)
                 rows = []
+        if rows:
+            self._journal.write_rows("edges", index, rows)
 
     def _meet(self, variable: torch.Tensor, number: int) -> None:
         """Know all leaves before the first node says what it saved of them."""
@@ -171,117 +186,112 @@ class Describer:
         if variable.layout is torch.strided and is_readable(variable):
             self._storages.add(variable.data_ptr())
 
-    def _leaf_row(self, number: int, facts: _TypeFacts) -> list[Any]:
+    def _leaf_row(self, number: int, facts: _TypeFacts) -> str:
         state, variable = self.leaves[number]
         self.sequence.append(torch_facts.NO_SEQUENCE)
         self.positions.append(-1)
-        output = [0, list(variable.shape), torch_facts.short_dtype(variable.dtype), str(variable.device)]
-        module = None
+        module = "null"
         if state.record["kind"] != "tensor" and "." in state.name:
-            module = state.name.rpartition(".")[0]
-        return [number, facts.name, facts.op, state.name, module, None, None, None, state.id, [output]]
+            module = quote(state.name.rpartition(".")[0])
+        output = f"{_place_head(0, variable.shape, variable.dtype, variable.device)}]"
+        return f"[{number},{facts.head},{quote(state.name)},{module},null,null,null,{state.id},[{output}]]"
 
-    def _row(self, node: Node, number: int, facts: _TypeFacts) -> list[Any]:
+    def _row(self, node: Node, number: int, facts: _TypeFacts) -> str:
         sequence = node._sequence_nr()
         self.sequence.append(sequence)
-        table = self._table
-        position = table.find(sequence) if table is not None else -1
-        if position < 0 and table is not None:
-            for other in self._recorder.tables():
-                position = other.find(sequence) if other is not table else -1
-                if position >= 0:
-                    table = other
-                    break
+        table, position = self._find(sequence)
         self.positions.append(position if table is self._table else -1)
-        place_id = call = module = module_type = None
+        where = _NOWHERE
         names: tuple[str, ...] = ()
         if position >= 0 and table is not None:
             origin_number = table.origin_numbers[position]
+            where = self._where(table, origin_number)
+            if where.place is not None and sequence == table.ends[position] - 1:
+                nothing_after = position + 1 == len(table.starts) or table.origin_numbers[position + 1] != origin_number
+                names = where.names if where.is_direct or nothing_after else ()
+        by_output = self._scope.results.get(node)
+        outputs = self._outputs(node, sequence, table, names, by_output or {})
+        name = (by_output.get(0) if by_output else None) or (names[0] if len(names) == 1 else None)
+        backward = self._backward_place(node) if facts.is_custom else None
+        arguments = _arguments(node, facts) if facts.arguments else "[]"
+        return (
+            f"[{number},{facts.head},{_text(name)},{where.encoded},null,{outputs},{self._saved(node, facts)},"
+            f"{'true' if facts.is_custom else 'false'},{_text_or_number(backward)},{arguments}]"
+        )
+
+    def _find(self, sequence: int) -> tuple[ForwardTable | None, int]:
+        """The interval in which a node was made, on this thread or, failing that, on another."""
+        table = self._table
+        if table is None:
+            return None, -1
+        position = table.find(sequence)
+        if position >= 0:
+            return table, position
+        for other in self._recorder.tables():
+            position = other.find(sequence)
+            if position >= 0:
+                return other, position
+        return table, -1
+
+    def _where(self, table: ForwardTable, origin_number: int) -> _Where:
+        key = (id(table), origin_number)
+        known = self._places.get(key)
+        if known is None:
             origin = table.origins[origin_number]
-            place_id = self._journal.place(origin.place)
+            place = self._journal.place(origin.place)
             call = origin.place.call if origin.place is not None else None
             module, module_type = self._module(origin.module)
-            if place_id is not None and sequence == table.ends[position] - 1:
-                last = (
-                    origin.is_direct
-                    or position + 1 == len(table.starts)
-                    or table.origin_numbers[position + 1] != origin_number
-                )
-                names = self._assigned_at(place_id) if last else ()
-        outputs = self._outputs(node, sequence, table)
-        by_output = self._scope.results.get(node, {})
-        name = by_output.get(0) or (names[0] if len(names) == 1 else None)
-        if len(outputs) > 1:
-            for entry in outputs:
-                entry[5] = by_output.get(entry[0]) or (names[entry[0]] if len(names) == len(outputs) else None)
-        return [
-            number,
-            facts.name,
-            facts.op,
-            name,
-            module,
-            module_type,
-            call,
-            place_id,
-            None,
-            outputs,
-            self._saved(node, facts),
-            facts.is_custom,
-            self._backward_place(node) if facts.is_custom else None,
-            _arguments(node, facts),
-        ]
+            encoded = f"{_text(module)},{_text(module_type)},{_text(call)},{_text_or_number(place)}"
+            names = () if place is None else assigned_names(self._journal.location(place))
+            known = self._places[key] = _Where(place, encoded, names, origin.is_direct)
+        return known
 
     def _module(self, number: int) -> tuple[str | None, str | None]:
         if number < 0:
             return None, None
-        known = self._paths.get(number)
-        if known is None:
-            module = self._recorder.modules.references[number]()
-            known = (None, None)
-            if module is not None:
-                known = (self._recorder.names.module_path(module), type(module).__name__)
-                self._recorder.modules.remembered[number] = known
-            else:
-                known = self._recorder.modules.remembered.get(number, known)
-            self._paths[number] = known
-        return known
+        modules = self._recorder.modules
+        module = modules.references[number]()
+        if module is not None:
+            modules.remembered[number] = (self._recorder.names.module_path(module), type(module).__name__)
+        return modules.remembered.get(number, (None, None))
 
-    def _assigned_at(self, place_id: int) -> tuple[str, ...]:
-        names = self._assigned.get(place_id)
-        if names is None:
-            names = self._assigned[place_id] = assigned_names(self._journal.location(place_id))
-        return names
-
-    def _outputs(self, node: Node, sequence: int, table: ForwardTable | None) -> list[list[Any]]:
-        rows = []
+    def _outputs(
+        self, node: Node, sequence: int, table: ForwardTable | None, names: tuple[str, ...], by_output: dict[int, str]
+    ) -> str:
         try:
             metadata = node._input_metadata
         except (RuntimeError, AttributeError):
-            return []
+            return "[]"
+        rows = []
+        single = len(metadata) == 1
         for index, one in enumerate(metadata):
             try:
-                row = [index, list(map(int, one.shape)), torch_facts.short_dtype(one.dtype), str(one.device)]
+                row = _place_head(index, torch.Size(one.shape), one.dtype, one.device)
             except (
                 RuntimeError,
                 TypeError,
                 ValueError,
             ):  # an output that takes no gradient, or a shape that is a symbol
                 continue
-            row += [None, None, False, []]
-            if table is not None:
-                key = (sequence, index)
-                seen = table.values.get(key)
-                if seen is not None:
-                    row[4] = _value_row(seen)
-                row[6] = key in table.retained
-                hooked = table.hooked.get(key)
-                if hooked is not None:
-                    row[7] = [self._journal.place(place) for place in hooked[1]]
-            rows.append(row)
-        return rows
+            name = None
+            if not single:
+                name = by_output.get(index) or (names[index] if len(names) == len(metadata) else None)
+            rows.append(row + self._output_rest((sequence, index), table, name))
+        return f"[{','.join(rows)}]"
 
-    def _saved(self, node: Node, facts: _TypeFacts) -> list[list[Any]]:
-        rows: list[list[Any]] = []
+    def _output_rest(self, key: tuple[int, int], table: ForwardTable | None, name: str | None) -> str:
+        """Value, name, whether it retains its gradient, and hooks."""
+        if table is None:
+            return f",null,{_text(name)}]"
+        value = table.values.get(key)
+        hooked = table.hooked.get(key)
+        hooks = [] if hooked is None else [self._journal.place(place) for place in hooked[1]]
+        if value is None and name is None and key not in table.retained and not hooks:
+            return "]"
+        return f",{value or 'null'},{_text(name)},{'true' if key in table.retained else 'false'},{encode(hooks)}]"
+
+    def _saved(self, node: Node, facts: _TypeFacts) -> str:
+        rows: list[str] = []
         try:
             if facts.is_custom:
                 for position, raw in enumerate(node._raw_saved_tensors or ()):
@@ -294,44 +304,32 @@ class Describer:
                 else:
                     self._save(rows, name, raw)
         except (RuntimeError, AttributeError):  # freed by an earlier pass
-            return rows
-        return rows
+            pass
+        return f"[{','.join(rows)}]"
 
-    def _save(self, rows: list[list[Any]], name: str, raw: Any) -> None:
+    def _save(self, rows: list[str], name: str, raw: Any) -> None:
         if getattr(raw, "unpack_hook", None) is not None:
-            rows.append([name, None, None, 0, "cpu", False, None, True])
+            rows.append(f'["{name}",null,null,0,"cpu",false,null,true]')
             return
         tensor = raw.data
         if not isinstance(tensor, torch.Tensor):
             return
-        shared, leaf = False, None
-        if type(tensor) in torch_facts.PLAIN_TYPES and tensor.layout is torch.strided and is_readable(tensor):
-            pointer = tensor.data_ptr()
-            shared = pointer in self._storages and pointer != 0
-            self._storages.add(pointer)
-            if tensor.requires_grad and tensor.is_leaf:
+        shared, leaf, value = False, None, "null"
+        if is_readable(tensor):
+            if tensor.layout is torch.strided:
+                pointer = tensor.data_ptr()
+                shared = pointer in self._storages
+                if pointer:
+                    self._storages.add(pointer)
+            if tensor.is_leaf and tensor.requires_grad:
                 state = self._recorder.leaves.find(tensor)
                 leaf = state.id if state is not None else None
-                shared = True
-        value = None
-        if tensor.numel() <= self._recorder.config.value_limit and tensor.device.type == "cpu" and is_readable(tensor):
-            row: list[Any] = [None] * 11
-            fill_from_values(row, (tensor if tensor.layout is torch.strided else tensor.to_dense()).tolist())
-            value = row[10]
-        dtype = torch_facts.short_dtype(tensor.dtype)
-        rows.append(
-            [
-                name,
-                list(tensor.shape),
-                dtype,
-                tensor.numel() * tensor.element_size(),
-                str(tensor.device),
-                shared,
-                leaf,
-                False,
-                value,
-            ]
-        )
+            if tensor.numel() <= self._value_limit and tensor.device.type == "cpu":
+                value = values(tensor)
+        spec, numel = head(tensor.shape, tensor.dtype)
+        spec = spec[1 : spec.rindex(",")]
+        rest = f"{'true' if shared else 'false'},{_text_or_number(leaf)},false,{value}"
+        rows.append(f'["{name}",{spec},{numel * tensor.element_size()},"{tensor.device}",{rest}]')
 
     def _backward_place(self, node: Node) -> int | None:
         function = getattr(node, "_forward_cls", None)
@@ -343,34 +341,51 @@ class Describer:
 
 
 def _custom_inputs(node: Node) -> tuple[str, ...] | None:
-    """Names of the arguments of a custom function's `forward`, one a slot, without its context."""
+    """Encoded names of the arguments of a custom function's `forward`, one a slot, without its context."""
     function = getattr(node, "_forward_cls", None)
     forward = getattr(getattr(function, "forward", None), "__code__", None)
     if forward is None:
         return None
     names = forward.co_varnames[: forward.co_argcount]
-    own_setup = getattr(function, "setup_context", None) is not torch.autograd.Function.setup_context
-    return names if own_setup else names[1:]
+    has_own_setup = getattr(function, "setup_context", None) is not torch.autograd.Function.setup_context
+    return tuple(map(quote, names if has_own_setup else names[1:]))
 
 
-def _arguments(node: Node, facts: _TypeFacts) -> list[tuple[str, str]]:
+@lru_cache(maxsize=4096)
+def _encoded_inputs(node_type: str, n_slots: int) -> tuple[str, ...] | None:
+    inputs = slot_inputs(node_type, n_slots)
+    return None if inputs is None else tuple(map(quote, inputs))
+
+
+@lru_cache(maxsize=65536)
+def _place_head(index: int, shape: torch.Size, dtype: torch.dtype, device: torch.device) -> str:
+    """The beginning of an output's row: index, shape, dtype, device."""
+    spec = head(shape, dtype)[0]
+    return f'[{index},{spec[1 : spec.rindex(",")]},"{device}"'
+
+
+def _arguments(node: Node, facts: _TypeFacts) -> str:
     found = []
     for name, attribute in facts.arguments:
         try:
             value = getattr(node, attribute)
         except (RuntimeError, AttributeError):
             continue
-        if isinstance(value, bool | int | float | str) or (isinstance(value, tuple) and len(value) <= 8):  # noqa: PLR2004
-            if attribute == "_saved_dim" and isinstance(value, int) and value >= 2**63:
-                value -= 2**64  # torch shows a negative dim as an unsigned number
-            found.append((name, repr(value)[:_MAX_ARGUMENT]))
-    return found
+        if isinstance(value, bool | int | float | str) or (isinstance(value, tuple) and len(value) <= _MAX_LENGTH):
+            found.append((name, repr(_signed(value))[:_MAX_ARGUMENT]))
+    return encode(found)
 
 
-def _value_row(seen: tuple[list[int], str, Any]) -> list[Any]:
-    shape, dtype, value = seen
-    row: list[Any] = [shape, dtype, 1, None, None, None, None, None, None, None, None]
-    for extent in shape:
-        row[2] *= extent
-    fill_from_values(row, value)
-    return row
+def _signed(value: Any) -> Any:
+    """Torch shows a negative integer argument as an unsigned one."""
+    if isinstance(value, tuple):
+        return tuple(_signed(one) for one in value)
+    return value - 2**64 if isinstance(value, int) and value >= 2**63 else value
+
+
+def _text(text: str | None) -> str:
+    return "null" if text is None else quote(plain_text(text))
+
+
+def _text_or_number(number: int | None) -> str:
+    return "null" if number is None else str(number)

@@ -1,8 +1,9 @@
 """The passes that are not recorded in full: a cheap look at each, and a count of those that repeat.
 
-What is looked at costs about a hundred nanoseconds a leaf: is the root finite, was `.grad` there before and is it after, which events came
-between. As long as that pattern repeats, passes are counted; a line is written when the count has doubled, when the pattern changes, and at
-the end, so a run of days leaves a few hundred lines. When something that matters changes, the next pass is recorded in full.
+What is looked at costs about a hundred nanoseconds a leaf: is the root finite, was `.grad` there before and is it
+after, which events came between. As long as that pattern repeats, passes are counted; a line is written when the
+count has doubled, when the pattern changes, and at the end, so a run of days leaves a few hundred lines. When
+something that matters changes, the next pass is recorded in full.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _SETTLED = 3
 """A pattern that has held for so many passes is the program's habit; a change of it is news."""
 _MAX_TRIPS = 3
 _MAX_ALIVE = 8
+_SAMPLE = 4096
 _SHARE = 0.005
 """The share of a pass's time that may go into looking for non-finite gradients."""
 
@@ -175,8 +177,14 @@ class Watch:
             self._cursor += 1
             grad = tensor.grad
             if grad is not None and type(grad) in torch_facts.PLAIN_TYPES and grad.layout is torch.strided:
-                # A sum tells of any NaN; a part of a large tensor must do, gradients that break usually break everywhere.
-                part = grad if grad.numel() <= 4096 else grad.view(-1)[:4096] if grad.is_contiguous() else grad[:1]  # noqa: PLR2004
+                # A sum tells of any NaN. Of a large tensor a part must do: gradients that break do so everywhere.
+                part = (
+                    grad
+                    if grad.numel() <= _SAMPLE
+                    else grad.reshape(-1)[:_SAMPLE]
+                    if grad.is_contiguous()
+                    else grad[:1]
+                )
                 if not _is_finite(part.sum().item()):
                     return "a gradient is not finite"
         return None

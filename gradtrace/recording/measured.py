@@ -1,6 +1,7 @@
 """From rows of numbers to the model's statistics."""
 
-from math import inf, nan
+from cmath import isinf
+from math import fsum, hypot, inf, nan
 from typing import Any
 
 from gradtrace.model import NestedValue, TensorStats
@@ -24,25 +25,25 @@ def number(recorded: Num | None) -> float | None:
 
 def value(recorded: Any, depth: int = 0) -> NestedValue:
     """The elements of a tensor; text that is not a special number is kept (a complex number)."""
-    match recorded:
-        case list():
-            if depth == _DEEPEST:
-                raise Damage(f"a tensor has more than {_DEEPEST} dimensions")
-            return [value(element, depth + 1) for element in recorded]
-        case str():
-            return _NOT_IN_JSON.get(recorded, recorded)
-        case int() | float():
-            return recorded
-        case None if not depth:
-            return None
-        case _:
-            raise Damage(f"{type(recorded).__name__} is not the element of a tensor")
+    if isinstance(recorded, (float, int)):
+        return recorded
+    if isinstance(recorded, list):
+        if depth == _DEEPEST:
+            raise Damage(f"a tensor has more than {_DEEPEST} dimensions")
+        return [value(element, depth + 1) for element in recorded]
+    if isinstance(recorded, str):
+        return _NOT_IN_JSON.get(recorded, recorded)
+    if recorded is None and not depth:
+        return None
+    raise Damage(f"{type(recorded).__name__} is not the element of a tensor")
 
 
 def stats(row: StatsRow | None) -> TensorStats | None:
     """The statistics of one tensor."""
     if row is None:
         return None
+    if row.norm is None and row.value is not None:
+        return from_values(tuple(row.shape), row.dtype, row.numel, value(row.value))
     return TensorStats(
         tuple(row.shape),
         row.dtype,
@@ -56,3 +57,37 @@ def stats(row: StatsRow | None) -> TensorStats | None:
         row.zero,
         value(row.value),
     )
+
+
+def from_values(shape: tuple[int, ...], dtype: str, numel: int, values: NestedValue) -> TensorStats:
+    """Statistics of a tensor that was recorded with all its elements; they all follow from these.
+
+    Raises `Damage` if the elements are not numbers of one kind.
+    """
+    flat = _flat(values)
+    try:
+        n_nan = sum(one != one for one in flat)  # noqa: PLR0124 - only nan differs from itself, complex nan too
+        n_inf = sum(map(isinf, flat))
+        low = high = mean = None
+        if flat and not isinstance(flat[0], (complex, bool)):
+            low, high = (nan, nan) if n_nan else (min(flat), max(flat))
+            mean = nan if n_nan else sum(flat) / len(flat) if n_inf else fsum(flat) / len(flat)
+        norm = nan if n_nan else hypot(*map(abs, flat))
+    except (TypeError, OverflowError) as error:
+        raise Damage("the elements of a tensor are no numbers of one kind") from error
+    return TensorStats(shape, dtype, numel, norm, low, high, mean, n_nan, n_inf, flat.count(0), values)
+
+
+def _flat(values: NestedValue) -> list[Any]:
+    """The elements in order; those that are text as complex numbers."""
+    flat = values if isinstance(values, list) else [values]
+    while flat and isinstance(flat[0], list):
+        flat = [one for row in flat for one in (row if isinstance(row, list) else [row])]
+    return flat if not any(isinstance(one, str) for one in flat) else list(map(_complex, flat))
+
+
+def _complex(element: Any) -> complex:
+    try:
+        return complex(element)
+    except ValueError:
+        raise Damage(f"{element[:40]!r} is not a number") from None
