@@ -2,10 +2,10 @@
 
     python docs/build.py            rewrite what is stale
     python docs/build.py --check    change nothing; show what is stale and exit with 1 if anything is
-    python docs/build.py PAGE...    only these pages
+    python docs/build.py FILE...    only these pages and pictures
 
-Generated are the outputs of all terminal blocks (see `terminal_blocks.py`) and the tables of the recording format (see
-`recording_tables.py`).
+Generated are the outputs of all terminal blocks (see `terminal_blocks.py`), the tables of the recording format (see
+`recording_tables.py`) and the pictures (see `pictures.py`).
 """
 
 from __future__ import annotations
@@ -16,46 +16,58 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pictures
 import recording_tables
 import terminal_blocks
 
 ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
 
 
-def pages() -> list[Path]:
-    """README.md and the pages of docs/, in order."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+def generated_files() -> list[Path]:
+    """README.md, the pages of docs/ and its pictures, in order."""
+    pages = sorted((ROOT / "docs").glob("*.md"))
+    return [ROOT / "README.md", *pages, *(IMAGES / name for name in pictures.COMMANDS)]
 
 
-def rebuilt(text: str) -> str:
-    """Return the text of a page with all its generated parts made anew."""
-    with tempfile.TemporaryDirectory() as folder:
-        terminal = terminal_blocks.Terminal(Path(folder), ROOT / "examples")
-        return recording_tables.refresh(terminal_blocks.refresh(text, terminal.run))
+def rebuilt(path: Path) -> bytes:
+    """Return the content of a page or picture with all its generated parts made anew."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, examples = Path(name) / "page", ROOT / "examples"
+        if path.suffix == ".svg":
+            return pictures.draw(path.name, folder, examples)
+        terminal = terminal_blocks.Terminal(folder, examples)
+        page = terminal_blocks.refresh(path.read_text("utf-8"), terminal.run)
+        return recording_tables.refresh(page).encode()
+
+
+def difference(name: str, old: bytes, new: bytes) -> str:
+    """Show what changes in a page; of a picture only that it does."""
+    if name.endswith(".svg"):
+        return ""
+    before, after = (content.decode().splitlines(keepends=True) for content in (old, new))
+    return "".join(difflib.unified_diff(before, after, name, "rebuilt"))
 
 
 def main() -> int:
     """Rebuild or check; returns the exit status."""
     parser = argparse.ArgumentParser(description="Make the generated parts of the documentation anew.")
     parser.add_argument("--check", action="store_true", help="change nothing, exit with 1 when a part is stale")
-    parser.add_argument("pages", nargs="*", type=Path, help="only these pages")
+    parser.add_argument("files", nargs="*", type=Path, help="only these pages and pictures")
     options = parser.parse_args()
     n_stale = 0
-    for page in options.pages or pages():
-        old = page.read_text("utf-8")
-        new = rebuilt(old)
-        name = str(page.resolve().relative_to(ROOT))
+    for path in options.files or generated_files():
+        old = path.read_bytes() if path.exists() else b""
+        new = rebuilt(path)
+        name = str(path.resolve().relative_to(ROOT))
+        print(f"{'fresh' if new == old else 'stale'}  {name}", flush=True)
         if new == old:
-            print(f"fresh  {name}")
             continue
         n_stale += 1
-        print(f"stale  {name}")
         if options.check:
-            sys.stdout.writelines(
-                difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), name, "rebuilt")
-            )
+            print(difference(name, old, new), end="")
         else:
-            page.write_text(new, "utf-8")
+            path.write_bytes(new)
     if n_stale and options.check:
         print("Run `python docs/build.py` and commit what it changes.")
     return 1 if n_stale and options.check else 0

@@ -48,6 +48,7 @@ class Terminal:
 
     def __init__(self, folder: Path, examples: Path) -> None:
         self._folder = folder
+        folder.mkdir(exist_ok=True)
         shutil.copytree(examples, folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
 
     def run(self, command: str, columns: int) -> str:
