@@ -18,6 +18,7 @@ COMMANDS = {
     "explain": "gradtrace.cli.explain",
     "render": "gradtrace.cli.render",
     "record": "gradtrace.cli.record",
+    "formula": "gradtrace.cli.formula",
     "doctor": "gradtrace.cli.doctor",
 }
 """Name to module, in the order of the help."""

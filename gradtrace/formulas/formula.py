@@ -7,9 +7,10 @@ from dataclasses import dataclass
 class GradientTo:
     """What one input receives.
 
-    `grad` is the gradient that arrives at the result; torch's argument names stand for the inputs, and `result` (or torch's name for it)
-    for what the op returned. After a formula the engine itself finishes: where the input was broadcast it sums the gradient to the input's
-    shape, for a real input it keeps the real part, and it casts to the input's dtype.
+    `grad` is the gradient that arrives at the result; torch's argument names stand for the inputs, and `result` (or
+    torch's name for it) for what the op returned. After a formula the engine itself finishes: where the input was
+    broadcast it sums the gradient to the input's shape, for a real input it keeps the real part, and it casts to the
+    input's dtype.
 
     Attributes:
         input: torch's name of the argument (`self`, `other`); a trailing `*` marks a list of tensors.
@@ -38,7 +39,8 @@ class Formula:
         twins: node types that compute the same on other devices or in other versions; not verified by themselves.
         aliases: other names by which a person may ask for the op.
         made_of: for a function that has no node of its own: the ops of which torch makes it.
-        source: `catalogue` (in words, verified), `torch` (torch's own formulas, without words) or `custom` (a user's Function).
+        source: `catalogue` (in words, verified), `torch` (torch's own formulas, without words) or `custom` (a user's
+            Function).
     """
 
     op: str

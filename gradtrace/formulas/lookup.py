@@ -19,8 +19,8 @@ class UnknownOpError(GradtraceError):
 def lookup(node_type: str) -> Formula | None:
     """Find the formula of a node type; None for a type that torch does not bring (a custom Function).
 
-    An entry of the catalogue where there is one (`source` "catalogue"), else torch's own formulas without words (`source` "torch").
-    `SelectBackward0_copy` and `ForeachExpBackward0` are found at the op that they repeat.
+    An entry of the catalogue where there is one (`source` "catalogue"), else torch's own formulas without words
+    (`source` "torch"). `SelectBackward0_copy` and `ForeachExpBackward0` are found at the op that they repeat.
     """
     node_type = node_type.removeprefix("torch::autograd::")
     for known in (node_type, *_repeated(node_type)):
@@ -31,7 +31,7 @@ def lookup(node_type: str) -> Formula | None:
 
 
 def describe(node: Node) -> Formula:
-    """Find the formula of a node; for a custom Function, and for a type that nobody knows, words that say where to look."""
+    """Find the formula of a node; for a custom Function or an unknown type, words that say where to look."""
     if not node.is_custom:
         known = lookup(node.type)
         if known is not None:
@@ -44,12 +44,12 @@ def describe(node: Node) -> Formula:
     return _custom(
         node,
         "A custom autograd Function.",
-        f"Its own backward decides what each input gets{where}: torch does not check it (torch.autograd.gradcheck does).",
+        f"Its own backward{where} decides what each input gets; torch.autograd.gradcheck can check it.",
     )
 
 
 def find(name: str) -> tuple[Formula, ...]:
-    """Find the entries that a person means by an op's name (`sigmoid`, `F.gelu`, `Tensor.mul_`) or a node type.
+    """Find the entries that a person means by an op (`sigmoid`, `F.gelu`, `Tensor.mul_`) or a node type.
 
     Raises:
         UnknownOpError: there is none; the message names close ones.
@@ -86,8 +86,11 @@ def _unknown(name: str, wanted: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """`torch.nn.functional.gelu`, `Tensor.mul_` and `_softmax` become `gelu`, `mul` and `softmax`."""
-    return name.strip().rpartition(".")[2].strip("_").lower().removeprefix("torch::autograd::")
+    """`torch.nn.functional.gelu`, `Tensor.mul_` and `_linalg_svd` become `gelu`, `mul` and `svd`."""
+    plain = name.strip().rpartition(".")[2].strip("_").lower().removeprefix("torch::autograd::")
+    for room in ("linalg_", "special_", "native_"):
+        plain = plain.removeprefix(room)
+    return plain
 
 
 @lru_cache(maxsize=1)
@@ -103,7 +106,7 @@ def _repeated(node_type: str) -> tuple[str, ...]:
 
 
 def _from_torch(entry: Derivative) -> Formula:
-    """torch's C++ formulas are shown as they are: there is nothing here to verify."""
+    """Show the C++ formulas as they are: there is nothing here to verify."""
     refused = all("not_implemented" in formula for formula in entry.formulas)
     return Formula(
         op=entry.op.strip("_"),
@@ -124,7 +127,7 @@ def _custom(node: Node, forward: str, backward: str) -> Formula:
 
 
 def _place(location: Location | None) -> str:
-    return "" if location is None else f", at {location.file}:{location.line}"
+    return "" if location is None else f", at {location.file}:{location.line},"
 
 
 def _torch_entry(node_type: str) -> Derivative | None:

@@ -1,0 +1,78 @@
+"""`gradtrace formula`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gradtrace.cli.output import Output
+from gradtrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from gradtrace.renderers import formula_page
+
+
+@click.command("formula", short_help="Show the backward formula of an op.")
+@click.argument("name", metavar="OP", required=False)
+@click.option("-l", "--list", "wants_list", is_flag=True, help="List all ops that have a page.")
+@click.option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
+@click.option("-f", "--format", "format_name", type=click.Choice(["text", "markdown"]), default="text")
+@click.option("--no-example", is_flag=True, help="Do not run the worked example.")
+@click.option("--python", metavar="PATH", help="The interpreter whose torch runs the example.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="When to use colours.")
+def command(  # noqa: PLR0917  click passes them by name
+    name: str | None,
+    wants_list: bool,
+    output: str | None,
+    format_name: str,
+    no_example: bool,
+    python: str | None,
+    ascii_only: bool,
+    color: str,
+) -> int:
+    """Show what an op does to a gradient, in words, maths and runnable torch, with a worked example.
+
+    OP is the name of an op, a function or a node type.
+
+    \b
+      gradtrace formula sigmoid
+      gradtrace formula MulBackward0
+      gradtrace formula --list
+    """  # noqa: D301  click wants a real backspace
+    from gradtrace.renderers import formula_page
+
+    if wants_list == (name is not None):
+        raise UsageError("say which OP, or --list for all of them")
+    place = Output.open(output, color)
+    options = formula_page.Options(
+        width=place.console.width,
+        color=place.console.color and format_name == "text",
+        ascii_only=ascii_only or not place.console.unicode,
+        markdown=format_name == "markdown",
+    )
+    place.write(_list(options) if name is None else _page(name, options, None if no_example else python or ""))
+    return 0
+
+
+def _list(options: formula_page.Options) -> str:
+    from gradtrace.formulas.catalogue import CATALOGUE
+    from gradtrace.renderers import formula_page
+
+    return formula_page.render_list(CATALOGUE, options)
+
+
+def _page(name: str, options: formula_page.Options, python: str | None) -> str:
+    from gradtrace.formulas.derivatives import derivative
+    from gradtrace.formulas.lookup import find
+    from gradtrace.formulas.worked_example import run_examples
+    from gradtrace.renderers import formula_page
+
+    formulas = find(name)
+    examples = (None,) * len(formulas) if python is None else run_examples(formulas, python or None)
+    entries = [
+        formula_page.Entry(formula, derivative(formula.node_types[0]) if formula.node_types else None, example)
+        for formula, example in zip(formulas, examples, strict=True)
+    ]
+    return formula_page.render(entries, options)
