@@ -9,24 +9,35 @@ from gradtrace.recording.damage import Damage
 from gradtrace.recording.records import Num, StatsRow
 
 _NOT_IN_JSON = {"nan": nan, "inf": inf, "-inf": -inf}
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 _DEEPEST = 64
 """torch's own limit on the number of dimensions."""
 
 
 def number(recorded: Num | None) -> float | None:
     """A number; raises `Damage` for text that is none."""
-    if not isinstance(recorded, str):
+    if recorded is None or isinstance(recorded, float):
         return recorded
+    if isinstance(recorded, int):
+        return _whole(recorded)
     try:
         return _NOT_IN_JSON[recorded]
     except KeyError:
         raise Damage(f"{recorded[:40]!r} is not a number") from None
 
 
+def _whole(recorded: int) -> int:
+    if not _SMALLEST <= recorded <= _LARGEST:
+        raise Damage("a number has more than 64 bits")
+    return recorded
+
+
 def value(recorded: Any, depth: int = 0) -> NestedValue:
     """The elements of a tensor; text that is not a special number is kept (a complex number)."""
-    if isinstance(recorded, (float, int)):
+    if isinstance(recorded, float):
         return recorded
+    if isinstance(recorded, int):
+        return _whole(recorded)
     if isinstance(recorded, list):
         if depth == _DEEPEST:
             raise Damage(f"a tensor has more than {_DEEPEST} dimensions")

@@ -5,8 +5,9 @@ accumulation or event a line. Where a key holds a `Location` or a `TensorStats`,
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import isfinite
 from typing import Any
 
@@ -54,9 +55,9 @@ class Options:
 
 def render(trace: Trace, options: Options) -> str:
     """The trace as JSON text with a newline at its end, ASCII only."""
-    document = {
-        "format": _one_line(FORMAT_NAME),
-        "version": _one_line(FORMAT_VERSION),
+    document: dict[str, Iterable[str]] = {
+        "format": (_one_line(FORMAT_NAME),),
+        "version": (_one_line(FORMAT_VERSION),),
         "run": _one_a_line(_run(trace.run), 1),
         "leaves": _rows(map(_leaf, trace.leaves), 1),
         "optimizers": _rows(map(_optimizer, trace.optimizers), 1),
@@ -64,13 +65,13 @@ def render(trace: Trace, options: Options) -> str:
         "events": _rows(map(_event, trace.events), 1),
         "findings": _rows(map(_finding, trace.findings if options.findings else ()), 1),
     }
-    return _object(document, 0) + "\n"
+    return "".join(_object(document, 0)) + "\n"
 
 
 def _one_line(value: object) -> str:
     try:
         text = msgspec.json.encode(value)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, OverflowError):  # lone surrogates, integers of more than 64 bits
         pass
     else:
         if text.isascii():
@@ -91,27 +92,33 @@ def _without_surrogates(value: Any) -> Any:
             return value
 
 
-def _object(encoded: dict[str, str], depth: int) -> str:
-    """An object of values that are JSON text already, one key a line."""
-    return _lines("{", (f'"{key}": {text}' for key, text in encoded.items()), "}", depth)
+def _object(encoded: Mapping[str, Iterable[str]], depth: int) -> Iterator[str]:
+    """An object, one key a line; values are pieces of JSON text already."""
+    return _lines("{", (chain((f'"{key}": ',), pieces) for key, pieces in encoded.items()), "}", depth)
 
 
-def _array(encoded: Iterable[str], depth: int) -> str:
+def _array(encoded: Iterable[Iterable[str]], depth: int) -> Iterator[str]:
     return _lines("[", encoded, "]", depth)
 
 
-def _one_a_line(value: Json, depth: int) -> str:
-    return _object({key: _one_line(item) for key, item in value.items()}, depth)
+def _one_a_line(value: Json, depth: int) -> Iterator[str]:
+    return _object({key: (_one_line(item),) for key, item in value.items()}, depth)
 
 
-def _rows(rows: Iterable[Json], depth: int) -> str:
-    return _array(map(_one_line, rows), depth)
+def _rows(rows: Iterable[Json], depth: int) -> Iterator[str]:
+    return _array(((_one_line(row),) for row in rows), depth)
 
 
-def _lines(opening: str, parts: Iterable[str], closing: str, depth: int) -> str:
+def _lines(opening: str, parts: Iterable[Iterable[str]], closing: str, depth: int) -> Iterator[str]:
+    """Pieces of text, so that a large document is put together once and not once a level."""
+    yield opening
     inner = "\n" + _INDENT * (depth + 1)
-    body = f",{inner}".join(parts)
-    return f"{opening}{inner}{body}\n{_INDENT * depth}{closing}" if body else opening + closing
+    separator = inner
+    for part in parts:
+        yield separator
+        yield from part
+        separator = f",{inner}"
+    yield closing if separator == inner else f"\n{_INDENT * depth}{closing}"
 
 
 def _number(x: object) -> object:
@@ -126,18 +133,14 @@ def _value(nested: NestedValue) -> object:
 
 def _stats(stats: TensorStats | None) -> TensorStats | Json | None:
     """Statistics that can be written as they are, or, with special numbers, as text."""
-    has_plain_value = stats is None or stats.value is None or stats.nan == stats.inf == 0
-    if stats is None or (has_plain_value and all(map(_is_writable, _measures(stats)))):
-        return stats
+    if stats is None:
+        return None
+    if stats.value is None or stats.nan == stats.inf == 0:
+        # A sum is finite only if all its terms are.
+        total = (stats.norm or 0.0) + (stats.min or 0.0) + (stats.max or 0.0) + (stats.mean or 0.0)
+        if isfinite(total):
+            return stats
     return {key: _value(getattr(stats, key)) for key in TensorStats.__dataclass_fields__}
-
-
-def _measures(stats: TensorStats) -> tuple[float | None, ...]:
-    return (stats.norm, stats.min, stats.max, stats.mean)
-
-
-def _is_writable(x: float | None) -> bool:
-    return x is None or isfinite(x)
 
 
 def _run(run: Run) -> Json:
@@ -190,7 +193,7 @@ def _optimizer(optimizer: OptimizerInfo) -> Json:
     }
 
 
-def _pass(one: BackwardPass, options: Options) -> str:
+def _pass(one: BackwardPass, options: Options) -> Iterator[str]:
     error = one.error
     head: Json = {
         "index": one.index,
@@ -206,8 +209,8 @@ def _pass(one: BackwardPass, options: Options) -> str:
         "thread": one.thread,
         "process": one.process,
     }
-    encoded = {key: _one_line(item) for key, item in head.items()}
-    encoded["graph"] = _graph(one.graph) if options.graphs and one.graph else "null"
+    encoded: dict[str, Iterable[str]] = {key: (_one_line(item),) for key, item in head.items()}
+    encoded["graph"] = _graph(one.graph) if options.graphs and one.graph else ("null",)
     encoded["accumulations"] = _rows(map(_accumulation, one.accumulations), 3)
     return _object(encoded, 2)
 
@@ -222,7 +225,7 @@ def _root(root: Root) -> Json:
     }
 
 
-def _graph(graph: Graph) -> str:
+def _graph(graph: Graph) -> Iterator[str]:
     return _object({"nodes": _rows(map(_node, graph.nodes), 4), "edges": _rows(map(_edge, graph.edges), 4)}, 3)
 
 
@@ -272,7 +275,8 @@ def _output(output: NodeOutput) -> Json:
 
 
 def _saved(saved: SavedTensor) -> SavedTensor:
-    return saved if saved.value is None else replace(saved, value=_value(saved.value))
+    value = _value(saved.value)
+    return saved if value is saved.value or value == saved.value else replace(saved, value=value)
 
 
 def _edge(edge: Edge) -> Json:

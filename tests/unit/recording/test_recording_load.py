@@ -8,7 +8,7 @@ from typing import Any
 import builders
 import pytest
 from builders import Story, Tape, scalar
-from stream_lines import header, line, recording, stream
+from stream_lines import header, line, plain, recording, stream
 
 from gradtrace.errors import RecordingError
 from gradtrace.model import Observation, PassError, Trace
@@ -298,3 +298,37 @@ def test_damage_in_the_middle_is_refused_with_its_place(tmp_path: Path, damage: 
     assert re.match(r"DIR/run.gtrace is damaged at line \d+: ", text)
     assert damage in text
     assert text.endswith("the file was changed after it was recorded: record the program again")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (2.0, (2.0, 2.0, 2.0, 2.0, 0, 0, 0)),
+        ([3.0, -4.0], (5.0, -4.0, 3.0, -0.5, 0, 0, 0)),
+        ([[0.0, 1.0], [2.0, 2.0]], (3.0, 0.0, 2.0, 1.25, 0, 0, 1)),
+        (["nan", 1.0], ("nan", "nan", "nan", "nan", 1, 0, 0)),
+        (["inf", 0.0], ("inf", 0.0, "inf", "inf", 0, 1, 1)),
+        (["3+4j", 0], (5.0, None, None, None, 0, 0, 1)),
+        ([True, False], (1.0, None, None, None, 0, 0, 1)),
+        ([], (0.0, None, None, None, 0, 0, 0)),
+    ],
+)
+def test_values_alone_make_the_statistics(tmp_path: Path, values: Any, expected: tuple[Any, ...]) -> None:
+    """A small tensor is recorded by its elements; everything else follows from them."""
+    row = [[2], "float32", 2, None, None, None, None, None, None, None, values]
+    fields = {"call": "Tensor.backward", "retain_graph": False, "create_graph": False, "recorded": "ledger"}
+    begin = line("pass", index=1, roots=[[None, "loss", 0, row, None]], **fields)
+    measured = loaded(tmp_path, [header(builders.run()), begin]).passes[0].roots[0].value
+    assert measured is not None
+    found = (measured.norm, measured.min, measured.max, measured.mean, measured.nan, measured.inf, measured.zero)
+    assert tuple(plain(item) for item in found) == expected
+
+
+@pytest.mark.parametrize("values", [["a"], ["1+j", None], [[1.0], 2.0, "b"], [10**30], [[1.0, [2.0]]]])
+def test_values_that_are_no_tensor_are_damage(tmp_path: Path, values: Any) -> None:
+    """Elements of several kinds make no statistics."""
+    row = [[2], "float32", 2, None, None, None, None, None, None, None, values]
+    fields = {"call": "Tensor.backward", "retain_graph": False, "create_graph": False, "recorded": "ledger"}
+    begin = line("pass", index=1, roots=[[None, "loss", 0, row, None]], **fields)
+    text = refusal(tmp_path, header(builders.run()) + begin + line("pass_end", index=1))
+    assert "is damaged at line 3: " in text
