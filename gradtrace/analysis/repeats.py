@@ -1,12 +1,16 @@
 """Finding neighbouring repetitions in a sequence of symbols, in linear time."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 _PRIME = (1 << 61) - 1
 _BASE = 1_000_003
-_CANDIDATES = 8
-"""How many of the next places of a symbol are tried as the start of the second repetition."""
+_NOWHERE = sys.maxsize
+
+_STRETCH = 16
+_CANDIDATES = 6
+"""Where the same symbol, or the same stretch of symbols, comes next, a repetition may begin: so many are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +34,14 @@ def find_runs(symbols: Sequence[int]) -> list[Run]:
     """
     if len(set(symbols)) == len(symbols):
         return []
-    later = _next_places(symbols)
-    is_equal = _Stretches(symbols).is_equal
+    stretches = _Stretches(symbols)
+    later = (_next_places(symbols), _next_places(stretches.all_of(_STRETCH)))
     runs: list[Run] = []
     start = end = 0
     while start < len(symbols):
         best: Run | None = None
-        place = start
-        for _ in range(_CANDIDATES):
-            place = later[place]
-            period = place - start
-            if place == len(symbols) or start + 2 * period > len(symbols):
-                break
-            count = _repetitions(is_equal, start, period, len(symbols))
+        for period in _periods(later, start, len(symbols)):
+            count = _repetitions(stretches.is_equal, start, period, len(symbols))
             if count > 1 and (best is None or count * period > best.count * best.period):
                 best = Run(start, period, count)
         if best is None:
@@ -54,12 +53,23 @@ def find_runs(symbols: Sequence[int]) -> list[Run]:
     return runs
 
 
+def _periods(later: tuple[list[int], ...], start: int, length: int) -> Iterator[int]:
+    """Distances at which the sequence may repeat from `start` on, the shortest first in each table."""
+    for table in later:
+        place = start
+        for _ in range(_CANDIDATES):
+            place = table[place] if place < len(table) else _NOWHERE
+            if start + 2 * (place - start) > length:
+                break
+            yield place - start
+
+
 def _next_places(symbols: Sequence[int]) -> list[int]:
-    """For each position the next one with the same symbol; the length of the sequence when there is none."""
-    later = [len(symbols)] * (len(symbols) + 1)
+    """For each position the next one with the same symbol."""
+    later = [_NOWHERE] * len(symbols)
     seen: dict[int, int] = {}
     for place in range(len(symbols) - 1, -1, -1):
-        later[place] = seen.get(symbols[place], len(symbols))
+        later[place] = seen.get(symbols[place], _NOWHERE)
         seen[symbols[place]] = place
     return later
 
@@ -73,6 +83,12 @@ class _Stretches:
         for symbol in symbols:
             self._hashes.append((self._hashes[-1] * _BASE + symbol + 1) % _PRIME)
             self._powers.append(self._powers[-1] * _BASE % _PRIME)
+
+    def all_of(self, length: int) -> list[int]:
+        """A number for the stretch of this length at every position at which there is one."""
+        power = self._powers[length] if length < len(self._powers) else 0
+        ends = self._hashes[length:]
+        return [(end - start * power) % _PRIME for start, end in zip(self._hashes, ends, strict=False)]
 
     def is_equal(self, left: int, right: int, length: int) -> bool:
         """Whether the stretches of this length at `left` and at `right` are the same."""

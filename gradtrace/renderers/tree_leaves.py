@@ -85,7 +85,7 @@ def _cell(rows: list[Accumulation]) -> Cell:
         return Cell(f"returned {_short(added)}", style)
     before = [row.before for row in rows if row.before is not None]
     after = [row.after for row in rows if row.after is not None]
-    return Cell(f"{_short(before)} + {_short(added)} → {_short(after)}", style)
+    return Cell(f"{_short(before)} + {_short(added)} → {_short(after)}".replace("+ -", "− "), style)
 
 
 def _short(many: list[TensorStats]) -> str:

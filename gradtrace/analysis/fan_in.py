@@ -1,0 +1,109 @@
+"""Which edges add up to what a node received, and whether the recorded numbers say so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gradtrace.analysis.topology import Adjacency
+from gradtrace.model import BackwardPass, Graph, NestedValue, Node, NodeOutput, TensorStats
+
+_TOLERANCES = {"float64": 1e-9, "complex128": 1e-9, "float16": 2e-2, "bfloat16": 5e-2}
+_TOLERANCE = 1e-4
+"""Relative to the largest summand: sums of float32 in another order differ by less."""
+
+
+@dataclass(frozen=True, slots=True)
+class FanIn:
+    """Everything that arrives at one output of one node.
+
+    Attributes:
+        node: id in the graph.
+        output: its output number.
+        edges: positions in `Graph.edges`, in the order of their sources.
+        sum: what arrived: the sum, before hooks of the program rewrote it; None when nothing did.
+        starts: gradients with which the pass starts here, at a root.
+    """
+
+    node: int
+    output: int
+    edges: tuple[int, ...]
+    sum: TensorStats | None
+    starts: tuple[TensorStats, ...] = ()
+
+
+def fan_ins(one: BackwardPass, adjacency: Adjacency | None = None) -> Iterator[FanIn]:
+    """The fan-in of every output of every node at which something arrives, by node and output."""
+    if one.graph is None:
+        return
+    adjacency = adjacency or Adjacency(one.graph)
+    starts: dict[tuple[int, int], list[TensorStats]] = {}
+    for root in one.roots:
+        if root.node is not None and root.gradient is not None:
+            starts.setdefault((root.node, root.output), []).append(root.gradient)
+    for node in one.graph.nodes:
+        yield from _of_node(one.graph, adjacency, node, starts)
+
+
+def _of_node(
+    graph: Graph, adjacency: Adjacency, node: Node, starts: dict[tuple[int, int], list[TensorStats]]
+) -> Iterator[FanIn]:
+    edges: dict[int, list[int]] = {output.index: [] for output in node.outputs}
+    for position in adjacency.arriving_at(node.id):
+        edges.setdefault(graph.edges[position].output, []).append(position)
+    outputs = {output.index: output for output in node.outputs}
+    for index in sorted(edges):
+        begun = tuple(starts.get((node.id, index), ()))
+        if edges[index] or begun:
+            yield FanIn(node.id, index, tuple(edges[index]), _arrived(outputs.get(index)), begun)
+
+
+def _arrived(output: NodeOutput | None) -> TensorStats | None:
+    if output is None:
+        return None
+    return output.arrived if output.arrived is not None else output.received
+
+
+def is_sum(graph: Graph, fan_in: FanIn) -> bool | None:
+    """Whether what the edges sent adds up to what arrived, element by element; None when not all values are there."""
+    sent = [graph.edges[position].sent for position in fan_in.edges]
+    parts = [stats for stats in (*sent, *fan_in.starts) if stats is not None]
+    if fan_in.sum is None:
+        return None if parts else True
+    total = _flat(fan_in.sum)
+    rows = [_flat(part) for part in parts]
+    if total is None or not rows:
+        return None
+    known = [row for row in rows if row is not None and len(row) == len(total)]
+    if len(known) < len(rows):
+        return None
+    tolerance = _TOLERANCES.get(fan_in.sum.dtype, _TOLERANCE)
+    return all(_is_near(total[i], [row[i] for row in known], tolerance) for i in range(len(total)))
+
+
+def _is_near(total: complex, parts: Sequence[complex], tolerance: float) -> bool:
+    """Whether numbers add up; an Inf or NaN must have arisen from one."""
+    found = sum(parts)
+    if not all(map(_is_finite, (found, total))):
+        return not _is_finite(found) and not _is_finite(total)
+    return abs(found - total) <= tolerance * max(abs(total), *map(abs, parts)) + math.ulp(0.0)
+
+
+def _is_finite(number: complex) -> bool:
+    return math.isfinite(number.real) and math.isfinite(number.imag)
+
+
+def _flat(stats: TensorStats) -> list[complex] | None:
+    """All elements in order; None when they were not recorded."""
+    if stats.value is None:
+        return None
+    flat: list[complex] = []
+    stack: list[NestedValue] = [stats.value]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, (list, tuple)):
+            stack.extend(reversed(value))
+        else:
+            flat.append(complex(value.replace(" ", "") if isinstance(value, str) else value))
+    return flat
