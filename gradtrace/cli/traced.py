@@ -1,6 +1,7 @@
 """What every command does with a target: run it or open its recording, and lose nothing whatever happens."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,11 @@ def record(request: Request, session: Session, recording: Path) -> Traced:
     Raises:
         TargetError: if the run could not begin, in the child's words.
     """
+    if request.verbose:
+        request.say(f"running {request.target.text} with {request.settings.python or sys.executable}")
     ending = run(request.target, request.settings, session, request.say)
+    if request.verbose:
+        request.say(f"it ended with status {ending.status}; now its streams are put together")
     if session.refusal is not None:
         raise TargetError(session.refusal)
     from gradtrace.recording import merge

@@ -108,6 +108,16 @@ def test_a_failing_program_keeps_its_traceback_and_its_status():
     assert json.loads(Path("out.json").read_text())["run"]["status"] == 3
 
 
+def test_verbose_says_what_is_run_and_how_it_ended():
+    """On stderr, as everything of ours; quiet silences even that."""
+    verbose, both = _gradtrace("record", "-v", "-c", "pass"), _gradtrace("record", "-v", "-q", "-c", "pass")
+
+    lines = verbose.stderr.splitlines()
+    assert lines[0] == f"gradtrace: running -c pass with {sys.executable}"
+    assert lines[1] == "gradtrace: it ended with status 0; now its streams are put together"
+    assert both.stderr == ""
+
+
 def test_a_killed_program_loses_nothing():
     """The passes before the end are in the recording, and we end as it did."""
     script = _script(f"{PROGRAM}\n    import os; os.kill(os.getpid(), 9)\n")
