@@ -93,7 +93,20 @@ class ProcessBuilder:
     @property
     def events(self) -> tuple[Event, ...]:
         """The events, with orders and pass indices over the run."""
-        return tuple(replace(event, pass_index=self._numbered(event.pass_index)) for event in self._events)
+        return tuple(
+            replace(
+                event,
+                pass_index=self._numbered(event.pass_index),
+                leaves=event.leaves or (self._reached(event.pass_index) if event.kind == "backward" else ()),
+            )
+            for event in self._events
+        )
+
+    def _reached(self, index: int) -> tuple[int, ...]:
+        """The leaves to whose `.grad` a pass added; when the event was written, before the pass, nobody knew."""
+        one = self._passes.get(index)
+        rows = one.accumulations if one else ()
+        return tuple(sorted(row.leaf for row in rows if row.effect in {"created", "accumulated"}))
 
     @property
     def offsets(self) -> Offsets:

@@ -163,6 +163,13 @@ def test_processes_are_renumbered_over_the_run(tmp_path: Path) -> None:
     assert trace.run.n_processes == 2
 
 
+def test_backward_events_name_the_leaves_that_were_added_to(tmp_path: Path) -> None:
+    """The event is written before the pass, without leaves; the pass itself tells which they are."""
+    trace = builders.product_trace()
+    lines = [text.replace(b'"leaves": [0, 1]', b'"leaves": []') for text in recording(trace)]
+    assert [event.leaves for event in loaded(tmp_path, lines).events] == [(0, 1), (0, 1), (), (0, 1)]
+
+
 def ledger(index: int, count: int) -> bytes:
     fields = {"call": "Tensor.backward", "roots": [], "retain_graph": False, "create_graph": False}
     return line("pass", index=index, recorded="ledger", count=count, **fields)
