@@ -226,8 +226,8 @@ def python_override_check(
 ) -> Callable[..., bool]:
     """Wrap one of `has_torch_function*`: our mode alone is no reason to leave a Python function for an override.
 
-    Through `handle_torch_function` their tracebacks would have two frames more, warnings would count them, and modules would leave their
-    fast paths. The C functions below them still reach the mode.
+    Through `handle_torch_function` their tracebacks would have two frames more, warnings would count them, and modules
+    would leave their fast paths. The C functions below them still reach the mode.
     """
     variadic = torch_facts.HAS_TORCH_FUNCTION["has_torch_function_variadic"]
 

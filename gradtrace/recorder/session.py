@@ -304,6 +304,7 @@ class Recorder:
                 self._turn_on()
             if self.events.is_counting:
                 self.journal.last_pass_index = index
+                self._announce()
                 return self.watch.begin(call, index)
             self.events.add("backward", [], call.place, call=call.name)
             self.journal.last_pass_index = index
@@ -359,10 +360,13 @@ class Recorder:
         elif not wanted and not self.events.is_counting:
             self.events.is_counting = True
             self._forward_off()
-            if not self.config.wants_after(self._n_outer) and not self._has_announced:
-                self._has_announced = True
-                if self.config.announce:
-                    say(f"{self._n_outer} passes are recorded; the program goes on (Ctrl-C shows them now)")
+
+    def _announce(self) -> None:
+        """Say, when a pass begins that nobody asked for, that all those are in which somebody did."""
+        done = self._n_outer - 1
+        if done and self.config.announce and not self._has_announced and not self.config.wants_after(done):
+            self._has_announced = True
+            say(f"the asked-for passes are recorded; the program goes on, at pass {done + 1} (Ctrl-C shows them now)")
 
     def _end_program(self, error: BaseException | None) -> None:
         if error is None and threading.current_thread() is threading.main_thread():
