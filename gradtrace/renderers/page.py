@@ -1,0 +1,58 @@
+"""One web page for a whole run: a single file that works offline, with the data inside.
+
+The page's program is written in TypeScript in `web/`, and built into `page_assets/`. It gets the trace as base64 of compressed columns
+(`page_data`), so that no text of the user ever stands in the HTML but the title, and it makes elements from text
+alone. A content security policy allows the page its own script and style, known by their hashes, and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+
+from gradtrace.model import Trace
+from gradtrace.renderers.page_data import packed
+from gradtrace.renderers.page_text import inert
+
+_PLACEHOLDER = re.compile("@(policy|title|style|data|script)@")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The page has no options: everything can be chosen in it."""
+
+
+def render(trace: Trace, options: Options) -> str:  # noqa: ARG001 - every renderer takes options
+    """The page as HTML; the same bytes for the same trace."""
+    style, script = _asset("page.css"), _asset("page.js")
+    parts = {
+        "policy": "; ".join(
+            (
+                "default-src 'none'",
+                f"script-src '{_hash(script)}'",
+                f"style-src '{_hash(style)}'",
+                "img-src data:",
+                "base-uri 'none'",
+                "form-action 'none'",
+            )
+        ),
+        "title": escape(f"{inert(trace.run.target)[:200]} – gradtrace"),
+        "style": style,
+        "data": base64.b64encode(packed(trace, {})).decode("ascii"),
+        "script": script,
+    }
+    # In one go, so that nothing which was put in is ever searched for placeholders.
+    return _PLACEHOLDER.sub(lambda match: parts[match[1]], _asset("page.html"))
+
+
+def _asset(name: str) -> str:
+    return files("gradtrace.renderers").joinpath("page_assets", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"

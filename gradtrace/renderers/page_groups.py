@@ -1,0 +1,181 @@
+"""The boxes that open and close on the page: modules, calls of them, and runs of a long sequence.
+
+The nodes of a pass stand in forward order, and every box is an unbroken run of them. So a module that is called three
+times is three boxes, no arrow between boxes ever forms a circle, and "is this node inside that box" is a comparison of
+two numbers. A box never holds more than `MAX_CHILDREN` things: longer sequences are cut into runs, along the iterations
+of a loop where there is one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from gradtrace.analysis.repeats import find_runs
+from gradtrace.model import Graph
+
+MAX_CHILDREN = 160
+"""More things in one box than this are cut into runs."""
+
+_RUN_LENGTH = 40
+
+
+@dataclass(slots=True)
+class Box:
+    """A run `[start, end)` of positions in forward order; `kind` is `all`, `module`, `iterations` or `steps`."""
+
+    kind: str
+    path: str
+    label: str
+    start: int
+    end: int = 0
+    type: str | None = None
+    call: int = 0
+    n_calls: int = 0
+    parent: int = -1
+    children: list[Box | int] = field(default_factory=list)
+
+
+def boxes(graph: Graph, order: Sequence[int]) -> list[Box]:
+    """All boxes of a pass, parents before their children, the whole first; `order` holds node ids in forward order."""
+    root = _by_module(graph, order)
+    _name_types(root, graph, order)
+    flat = _flatten(root, _tidy)
+    flat = _flatten(root, lambda box: _cut(box, graph, order))
+    _number_calls(flat)
+    return flat
+
+
+def _by_module(graph: Graph, order: Sequence[int]) -> Box:
+    root = Box("all", "", "", 0, len(order))
+    stack = [root]
+    parts_of: dict[str | None, tuple[str, ...]] = {None: ()}
+    current: tuple[str, ...] = ()
+    for position, node_id in enumerate(order):
+        module = graph.nodes[node_id].module
+        parts = parts_of.get(module)
+        if parts is None:
+            assert module is not None
+            parts = parts_of[module] = tuple(module.split("."))
+        if parts != current:
+            shared = 0
+            while shared < min(len(parts), len(current)) and parts[shared] == current[shared]:
+                shared += 1
+            while len(stack) > shared + 1:
+                stack.pop().end = position
+            for depth in range(shared, len(parts)):
+                box = Box("module", ".".join(parts[: depth + 1]), parts[depth], position)
+                stack[-1].children.append(box)
+                stack.append(box)
+            current = parts
+        stack[-1].children.append(position)
+    for box in stack:
+        box.end = len(order)
+    return root
+
+
+def _name_types(root: Box, graph: Graph, order: Sequence[int]) -> None:
+    types: dict[str, str] = {}
+    for node_id in order:
+        node = graph.nodes[node_id]
+        if node.module is not None and node.module_type is not None:
+            types.setdefault(node.module, node.module_type)
+    for box in _flatten(root, lambda _: None):
+        box.type = types.get(box.path)
+
+
+def _flatten(root: Box, change: Callable[[Box], None]) -> list[Box]:
+    """Visit every box, parents first, after `change` was applied to it; set `parent` to positions in the result."""
+    flat: list[Box] = []
+    stack = [(root, -1)]
+    while stack:
+        box, parent = stack.pop()
+        change(box)
+        box.parent = parent
+        index = len(flat)
+        flat.append(box)
+        stack.extend((child, index) for child in reversed(box.children) if isinstance(child, Box))
+    return flat
+
+
+def _tidy(box: Box) -> None:
+    """Merge a box that holds nothing but one box into that one, and dissolve containers that came apart."""
+    runs = Counter(child.path for child in box.children if isinstance(child, Box))
+    children: list[Box | int] = []
+    waiting = list(reversed(box.children))
+    while waiting:
+        child = waiting.pop()
+        if isinstance(child, Box) and child.type is None and _holds_only_boxes(child):
+            if len(child.children) == 1 or runs[child.path] > 1:
+                for grandchild in reversed(child.children):
+                    assert isinstance(grandchild, Box)
+                    grandchild.label = f"{child.label}.{grandchild.label}"
+                    waiting.append(grandchild)
+                continue
+        children.append(child)
+    box.children = children
+
+
+def _holds_only_boxes(box: Box) -> bool:
+    return all(isinstance(child, Box) for child in box.children)
+
+
+def _cut(box: Box, graph: Graph, order: Sequence[int]) -> None:
+    """Cut a box with too many children into runs, and these into longer runs, until it does not hold too many."""
+    if len(box.children) <= MAX_CHILDREN:
+        return
+    signs: dict[object, int] = {}
+    symbols = [signs.setdefault(_sign(child, graph, order), len(signs)) for child in box.children]
+    children: list[Box | int] = []
+    place = 0
+    for run in find_runs(symbols):
+        if run.period == 1 or run.count * run.period < MAX_CHILDREN // 2:
+            continue
+        children.extend(box.children[place : run.start])
+        starts = range(run.start, run.end, run.period)
+        iterations = [
+            _box_of("iterations", box, box.children[start : start + run.period], f"iteration {number:,}")
+            for number, start in enumerate(starts, 1)
+        ]
+        children.extend(_bundles(box, iterations, "iterations"))
+        place = run.end
+    children.extend(box.children[place:])
+    while len(children) > MAX_CHILDREN:
+        children = _bundles(box, children, "steps")
+    box.children = children
+
+
+def _sign(child: Box | int, graph: Graph, order: Sequence[int]) -> object:
+    if isinstance(child, Box):
+        return (child.type or child.label, len(child.children))
+    node = graph.nodes[order[child]]
+    return (node.type, node.location.line if node.location else 0)
+
+
+def _bundles(box: Box, children: Sequence[Box | int], word: str) -> list[Box | int]:
+    """Neighbours put together, about as many bundles as children in each."""
+    if len(children) <= _RUN_LENGTH:
+        return list(children)
+    size = max(_RUN_LENGTH // 2, round(len(children) ** 0.5))
+    return [
+        _box_of(word, box, part, f"{word} {a + 1:,} to {a + len(part):,}")
+        for a in range(0, len(children), size)
+        for part in [children[a : a + size]]
+    ]
+
+
+def _box_of(kind: str, parent: Box, children: Sequence[Box | int], label: str) -> Box:
+    first, last = children[0], children[-1]
+    start = first if isinstance(first, int) else first.start
+    end = last + 1 if isinstance(last, int) else last.end
+    return Box(kind, f"{parent.path}#{label}", label, start, end, children=list(children))
+
+
+def _number_calls(flat: Sequence[Box]) -> None:
+    totals = Counter(box.path for box in flat if box.kind == "module")
+    seen: Counter[str] = Counter()
+    for box in flat:
+        if box.kind == "module" and totals[box.path] > 1:
+            seen[box.path] += 1
+            box.call, box.n_calls = seen[box.path], totals[box.path]

@@ -1,0 +1,402 @@
+// The canvas: zoom, pan, choosing with the pointer and with keys.
+
+import { byId, el } from "./dom";
+import { Painter, type Camera } from "./paint";
+import { brief, count } from "./numbers";
+import type { App } from "./app";
+import type { Item, Scene, Wire } from "./scene";
+
+const MOST_ZOOM = 4;
+const START_ZOOM = 1.5;
+const READABLE_ZOOM = 0.5;
+
+export class Picture {
+  private readonly canvas = byId<HTMLCanvasElement>("canvas");
+  private readonly context = this.canvas.getContext("2d", { alpha: false })!;
+  private readonly tip = byId("tip");
+  private painter: Painter | null = null;
+  private scene: Scene | null = null;
+  private camera: Camera = { x: 0, y: 0, zoom: 1 };
+  private hovered: Item | Wire | null = null;
+  private isWaiting = false;
+  private width = 0;
+  private height = 0;
+  private readonly touches = new Map<number, { x: number; y: number }>();
+  private dragged = 0;
+
+  constructor(private readonly app: App) {
+    new ResizeObserver(() => this.resize()).observe(this.canvas.parentElement!);
+    app.listen((change) => {
+      if (change === "pass") this.show(true);
+      else if (change === "scene") this.show(false);
+      else if (change === "selection") {
+        this.show(false);
+        this.centreOnSelection();
+      }
+      this.invalidate();
+    });
+    this.bindPointer();
+    this.canvas.addEventListener("keydown", (event) => this.key(event));
+    byId("zoom-in").addEventListener("click", () => this.zoomBy(1.3));
+    byId("zoom-out").addEventListener("click", () => this.zoomBy(1 / 1.3));
+    byId("zoom-fit").addEventListener("click", () => this.fit());
+    byId("open-all").addEventListener("click", () => this.openAll());
+    byId("close-all").addEventListener("click", () => this.closeAll());
+  }
+
+  invalidate(): void {
+    if (this.isWaiting) return;
+    this.isWaiting = true;
+    requestAnimationFrame(() => {
+      this.isWaiting = false;
+      this.paint();
+    });
+  }
+
+  focus(): void {
+    this.canvas.focus();
+  }
+
+  /** The whole picture, or as much as stays readable, from the top. */
+  fit(): void {
+    if (!this.scene || !this.width) return;
+    const { width, height } = this.scene;
+    const whole = Math.min((this.width - 32) / width, (this.height - 96) / height);
+    const zoom = Math.min(START_ZOOM, Math.max(whole, Math.min(READABLE_ZOOM, (this.width - 32) / width), 0.02));
+    const isTall = height * zoom > this.height;
+    this.camera = {
+      zoom,
+      x: width / 2 - this.width / zoom / 2,
+      y: isTall ? -20 / zoom : height / 2 - (this.height - 36) / zoom / 2,
+    };
+    this.invalidate();
+  }
+
+  zoomBy(factor: number, x = this.width / 2, y = this.height / 2): void {
+    const { camera } = this;
+    const zoom = Math.max(0.01, Math.min(MOST_ZOOM, camera.zoom * factor));
+    camera.x += x / camera.zoom - x / zoom;
+    camera.y += y / camera.zoom - y / zoom;
+    camera.zoom = zoom;
+    this.invalidate();
+  }
+
+  openAll(): void {
+    if (!this.scene) return;
+    const isAll = this.scene.openAll();
+    this.app.tell("scene");
+    this.fit();
+    announce(isAll ? "All boxes are open." : "Too many boxes to open them all: the outer ones are open.");
+  }
+
+  closeAll(): void {
+    this.scene?.closeAll();
+    this.app.tell("scene");
+    this.fit();
+  }
+
+  /** Keeps what runs in sight while playing. */
+  follow(): void {
+    const { graph, time } = this.app;
+    if (!graph || !this.scene || this.dragged || time >= graph.nSteps) return;
+    const node = graph.ranAt[Math.floor(time)];
+    const item = node === undefined || node < 0 ? null : this.scene.itemOf(node);
+    if (item && !this.isInSight(item, 0.04)) this.moveTo(item, 0.2);
+  }
+
+  private show(isNewPass: boolean): void {
+    const { scene } = this.app;
+    const isFirst = this.scene === null;
+    this.scene = scene;
+    this.hovered = null;
+    this.painter = scene && new Painter(this.context, scene);
+    if (isNewPass && isFirst) this.fit();
+    byId("picture").classList.toggle("empty", !scene);
+  }
+
+  private resize(): void {
+    const area = this.canvas.parentElement!;
+    const isFirst = this.width === 0;
+    this.width = area.clientWidth;
+    this.height = area.clientHeight;
+    const ratio = devicePixelRatio || 1;
+    this.canvas.width = Math.round(this.width * ratio);
+    this.canvas.height = Math.round(this.height * ratio);
+    if (isFirst) this.fit();
+    this.paint();
+  }
+
+  private paint(): void {
+    const { app, scene, painter } = this;
+    const ratio = devicePixelRatio || 1;
+    if (!scene || !painter || !app.moment) {
+      this.context.setTransform(1, 0, 0, 1, 0, 0);
+      this.context.fillStyle = app.theme.paper;
+      this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+      return;
+    }
+    painter.paint(this.width, this.height, ratio, this.camera, {
+      theme: app.theme, scale: app.scale, moment: app.moment, timeline: app.timeline, selected: this.selectedItem(), hovered: this.hovered,
+      marked: new Set(app.marked.keys()), isPlaying: app.isPlaying,
+    });
+  }
+
+  private selectedItem(): Item | null {
+    const { selection, graph } = this.app;
+    if (!selection || !this.scene || !graph) return null;
+    if (selection.kind === "box") return this.scene.itemOfBox(selection.ref);
+    const node = selection.kind === "node" ? selection.ref : graph.nodesOfLeaf.get(selection.ref)?.[0];
+    return node === undefined ? null : this.scene.itemOf(node);
+  }
+
+  private centreOnSelection(): void {
+    const item = this.selectedItem();
+    if (item && !this.isInSight(item, 0.06)) this.moveTo(item, 1);
+  }
+
+  private isInSight(item: Item, margin: number): boolean {
+    const { camera } = this;
+    const [dx, dy] = [(this.width / camera.zoom) * margin, (this.height / camera.zoom) * margin];
+    const isWide = item.width > this.width / camera.zoom;
+    const isTall = item.height > this.height / camera.zoom;
+    return (
+      (isWide || (item.x >= camera.x + dx && item.x + item.width <= camera.x + this.width / camera.zoom - dx)) &&
+      (isTall || (item.y >= camera.y + dy && item.y + item.height <= camera.y + this.height / camera.zoom - dy))
+    );
+  }
+
+  private moveTo(item: Item, part: number): void {
+    const { camera } = this;
+    if (part === 1 && camera.zoom < READABLE_ZOOM && !item.isOpen) camera.zoom = 0.8;
+    camera.x += (item.x + item.width / 2 - this.width / camera.zoom / 2 - camera.x) * part;
+    camera.y += (item.y + item.height / 2 - this.height / camera.zoom / 2 - camera.y) * part;
+    this.invalidate();
+  }
+
+  private bindPointer(): void {
+    const { canvas } = this;
+    canvas.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      if (event.ctrlKey || event.metaKey || Math.abs(event.deltaY) > Math.abs(event.deltaX)) {
+        const unit = event.deltaMode === 1 ? 16 : 1;
+        this.zoomBy(Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) * 0.0022), event.offsetX, event.offsetY);
+      } else {
+        this.camera.x += event.deltaX / this.camera.zoom;
+        this.invalidate();
+      }
+    }, { passive: false });
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      this.touches.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
+      this.dragged = 0;
+    });
+    canvas.addEventListener("pointermove", (event) => this.move(event));
+    const release = (event: PointerEvent) => this.touches.delete(event.pointerId);
+    canvas.addEventListener("pointerup", (event) => {
+      if (this.touches.size === 1 && this.dragged < 5) this.click(event);
+      release(event);
+      this.dragged = 0;
+    });
+    canvas.addEventListener("pointercancel", release);
+    canvas.addEventListener("pointerleave", () => this.hover(null, 0, 0));
+    canvas.addEventListener("dblclick", (event) => {
+      const item = this.itemAt(event.offsetX, event.offsetY);
+      if (item?.kind === "box") this.toggle(item);
+    });
+  }
+
+  private move(event: PointerEvent): void {
+    const before = this.touches.get(event.pointerId);
+    if (!before) {
+      this.hover(event.pointerType === "touch" ? null : this.under(event.offsetX, event.offsetY), event.offsetX, event.offsetY);
+      return;
+    }
+    const now = { x: event.offsetX, y: event.offsetY };
+    const other = [...this.touches].find(([id]) => id !== event.pointerId)?.[1];
+    if (other) {
+      const factor = Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
+      this.zoomBy(factor, (now.x + other.x) / 2, (now.y + other.y) / 2);
+    } else {
+      this.camera.x -= (now.x - before.x) / this.camera.zoom;
+      this.camera.y -= (now.y - before.y) / this.camera.zoom;
+    }
+    this.dragged += Math.hypot(now.x - before.x, now.y - before.y);
+    this.touches.set(event.pointerId, now);
+    if (this.dragged >= 5) this.hover(null, 0, 0);
+    this.invalidate();
+  }
+
+  private itemAt(x: number, y: number): Item | null {
+    return this.scene?.at(this.camera.x + x / this.camera.zoom, this.camera.y + y / this.camera.zoom) ?? null;
+  }
+
+  private under(x: number, y: number): Item | Wire | null {
+    const item = this.itemAt(x, y);
+    if (item && !item.isOpen) return item;
+    const { camera } = this;
+    return this.scene?.wireAt(camera.x + x / camera.zoom, camera.y + y / camera.zoom, 7 / camera.zoom) ?? null;
+  }
+
+  private click(event: PointerEvent): void {
+    const item = this.itemAt(event.offsetX, event.offsetY);
+    if (!item) return this.app.select(null);
+    if (item.kind === "box") {
+      const [x, y] = [this.camera.x + event.offsetX / this.camera.zoom - item.x, this.camera.y + event.offsetY / this.camera.zoom - item.y];
+      if (x < 24 && y < 28) return this.toggle(item);
+    }
+    this.choose(item);
+  }
+
+  private choose(item: Item): void {
+    const { graph } = this.app;
+    if (item.kind === "box") this.app.select({ kind: "box", ref: item.ref });
+    else if (item.kind === "leaf") this.app.select({ kind: "leaf", ref: graph!.nodes.leaf[item.ref] });
+    else if (item.kind === "node") this.app.select({ kind: "node", ref: item.ref });
+    announce(this.spoken(item));
+  }
+
+  /** Opens or closes a box without moving it under the pointer. */
+  private toggle(item: Item): void {
+    const { camera } = this;
+    const [x, y] = [(item.x - camera.x) * camera.zoom, (item.y - camera.y) * camera.zoom];
+    this.app.selection = { kind: "box", ref: item.ref };
+    this.app.toggle(item.ref);
+    const now = this.scene?.itemOfBox(item.ref);
+    if (now) {
+      camera.x = now.x + (item.width < now.width ? (now.width - item.width) / 2 : -(item.width - now.width) / 2) - x / camera.zoom;
+      camera.y = now.y - y / camera.zoom;
+      announce(`${now.title} is ${now.isOpen ? "open" : "closed"}`);
+    }
+    this.invalidate();
+  }
+
+  private hover(target: Item | Wire | null, x: number, y: number): void {
+    if (target !== this.hovered) {
+      this.hovered = target;
+      this.invalidate();
+      const lines = target ? ("line" in target ? this.wireLines(target) : this.itemLines(target)) : [];
+      this.tip.replaceChildren(...lines.map((line, i) => el(i ? "div" : "strong", {}, line)));
+      this.tip.hidden = !lines.length;
+      this.canvas.style.cursor = target && !("line" in target) ? "pointer" : "grab";
+    }
+    if (this.tip.hidden) return;
+    const left = Math.min(x + 14, this.width - this.tip.offsetWidth - 8);
+    const top = y + 16 + this.tip.offsetHeight > this.height ? y - this.tip.offsetHeight - 10 : y + 16;
+    this.tip.style.transform = `translate(${Math.max(0, left)}px, ${Math.max(0, top)}px)`;
+  }
+
+  private itemLines(item: Item): string[] {
+    const { trace, graph } = this.app;
+    if (item.kind === "box") {
+      const path = trace.text(graph!.boxes.path[item.ref]) ?? "";
+      return [item.title, item.name, item.detail, path.includes("#") ? "" : path].filter(Boolean);
+    }
+    if (item.kind === "root" || item.kind === "in" || item.kind === "out") return [];
+    const place = trace.place(graph!.nodes.place[item.ref]);
+    const received = trace.measured(graph!.received(item.ref));
+    return [
+      graph!.title(item.ref), graph!.spec(item.ref), place ? `${place.file.split(/[\\/]/).pop()}:${place.line}` : "",
+      received ? `gradient ${brief(received)}` : "no gradient",
+    ].filter(Boolean).map((line) => line.slice(0, 200));
+  }
+
+  private wireLines(wire: Wire): string[] {
+    const { trace, graph } = this.app;
+    const { edges } = wire.line;
+    if (edges.length !== 1) return edges.length ? [count(edges.length, "edge"), `${count(wire.nSent, "gradient")} sent`] : ["backward starts here"];
+    const edge = edges[0];
+    const input = trace.text(graph!.edges.input[edge]);
+    const sent = trace.measured(graph!.edges.sent[edge]);
+    return [
+      `${graph!.title(graph!.edges.source[edge])} → ${graph!.title(graph!.edges.target[edge])}`.slice(0, 200),
+      input ? `for its input ${input}` : `slot ${graph!.edges.slot[edge]}`, sent ? `sends ${brief(sent)}` : "sends nothing",
+    ];
+  }
+
+  private spoken(item: Item): string {
+    const words = item.kind === "box" ? `${item.isOpen ? "open" : "closed"} module, ${item.detail}` : item.kind === "leaf" ? "leaf" : "node";
+    return [item.title, item.name, words, ...this.itemLines(item).slice(-1)].filter(Boolean).join(", ");
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.scene) return;
+    const item = this.selectedItem();
+    const actions: Record<string, () => void> = {
+      ArrowUp: () => this.step(item, (wire) => wire.to, (wire) => wire.from, -1),
+      ArrowDown: () => this.step(item, (wire) => wire.from, (wire) => wire.to, 1),
+      ArrowLeft: () => this.sideways(item, -1),
+      ArrowRight: () => this.sideways(item, 1),
+      Enter: () => (item?.kind === "box" ? this.toggle(item) : byId("panel").focus()),
+      Backspace: () => this.closeAround(item),
+      "+": () => this.zoomBy(1.3), "=": () => this.zoomBy(1.3), "-": () => this.zoomBy(1 / 1.3), 0: () => this.fit(),
+      o: () => this.openAll(), c: () => this.closeAll(),
+      PageUp: () => this.pan(0, -0.8), PageDown: () => this.pan(0, 0.8),
+      Escape: () => this.app.select(null),
+    };
+    const action = Object.hasOwn(actions, event.key) ? actions[event.key] : undefined;
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  }
+
+  private pan(x: number, y: number): void {
+    this.camera.x += (x * this.width) / this.camera.zoom;
+    this.camera.y += (y * this.height) / this.camera.zoom;
+    this.invalidate();
+  }
+
+  private isStop(item: Item): boolean {
+    return item.kind === "node" || item.kind === "leaf" || item.kind === "box";
+  }
+
+  /** Along the edges: up to what a node was made from, down to what uses it; the strongest gradient first. */
+  private step(item: Item | null, near: (wire: Wire) => Item, far: (wire: Wire) => Item, direction: 1 | -1): void {
+    if (!item) return this.chooseFirst();
+    const along = this.scene!.wires.filter((wire) => near(wire) === item && this.isStop(far(wire)));
+    along.sort((a, b) => (b.norm || 0) - (a.norm || 0));
+    const next = along[0] ? far(along[0]) : this.nearest(item, (other) => (other.y - item.y) * direction > 1, 0.6, 1);
+    if (next) this.choose(next);
+  }
+
+  private sideways(item: Item | null, direction: 1 | -1): void {
+    if (!item) return this.chooseFirst();
+    const next = this.nearest(item, (other) => (centre(other)[0] - centre(item)[0]) * direction > 1, 1, 6);
+    if (next) this.choose(next);
+  }
+
+  private nearest(item: Item, fits: (other: Item) => boolean, acrossX: number, acrossY: number): Item | null {
+    const [x, y] = centre(item);
+    let best: Item | null = null;
+    let least = Infinity;
+    for (const other of this.scene!.items) {
+      if (other === item || !this.isStop(other) || !fits(other)) continue;
+      const [ox, oy] = centre(other);
+      const distance = Math.abs(ox - x) * acrossX + Math.abs(oy - y) * acrossY;
+      if (distance < least) [best, least] = [other, distance];
+    }
+    return best;
+  }
+
+  private chooseFirst(): void {
+    const root = this.app.pass?.roots[0]?.node ?? -1;
+    const item = (root >= 0 && this.scene!.itemOf(root)) || this.scene!.items.find((other) => this.isStop(other));
+    if (item) this.choose(item);
+  }
+
+  private closeAround(item: Item | null): void {
+    if (!item || !this.app.graph) return;
+    const box = item.kind === "box" ? (item.isOpen ? item.ref : this.app.graph.boxes.parent[item.ref]) : this.app.graph.home(item.ref);
+    const around = box > 0 ? this.scene!.itemOfBox(box) : null;
+    if (around?.isOpen) this.toggle(around);
+  }
+}
+
+function centre(item: Item): [number, number] {
+  return [item.x + item.width / 2, item.y + (item.isOpen ? 14 : item.height / 2)];
+}
+
+/** Tells people who do not see the picture. */
+export function announce(text: string): void {
+  byId("status").textContent = text.slice(0, 300);
+}
