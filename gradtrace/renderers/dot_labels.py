@@ -1,5 +1,6 @@
 """Labels of DOT pictures, in Graphviz's HTML-like language; all text in them is inert."""
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -8,14 +9,24 @@ from gradtrace.renderers.palette import BOLD, ITALIC, SIZES, BoxStyle, Theme
 from gradtrace.renderers.scene import Box, Row, Scene, Span, Step
 from gradtrace.renderers.svg_legend import EDGE_STATES, reading
 
+_ESCAPE = re.compile(r"\\(?=[NGETHLlnr\\]|$)")
 _GAP = "&#160;&#160;"
 _PLAIN_TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}">'
 
 
 def quoted(text: str) -> str:
     """A DOT string in which nothing is special: neither quotes and backslashes nor entities."""
-    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;").replace("\n", "\\n")
-    return f'"{text}"'
+    text = _without_escapes(text).replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + text.replace("&", "&amp;").replace("\n", "\\n") + '"'
+
+
+def _without_escapes(text: str) -> str:
+    r"""Text in which no backslash can begin an escape such as `\N` or `\G`.
+
+    Graphviz acts on them in HTML-like labels and even where the backslash is escaped or an entity, as it reads some
+    texts twice. An invisible word joiner between the backslash and the letter keeps it from that.
+    """
+    return _ESCAPE.sub("\\\\\u2060", text)
 
 
 def text_of(span: Span, theme: Theme, ink: str) -> str:
@@ -23,7 +34,7 @@ def text_of(span: Span, theme: Theme, ink: str) -> str:
     colour = ink
     if span.role in {"muted", "head"} and ink == theme.ink:
         colour = theme.muted
-    text = escape(span.text).replace("\\", "&#92;") or "&#160;"  # Graphviz would act on \N even here
+    text = escape(_without_escapes(span.text)) or "&#160;"
     text = f"<B>{text}</B>" if span.role in BOLD else f"<I>{text}</I>" if span.role in ITALIC else text
     return f'<FONT POINT-SIZE="{SIZES[span.role]}" COLOR="{colour}">{text}</FONT>'
 

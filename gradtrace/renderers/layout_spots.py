@@ -86,7 +86,8 @@ def _attachments(graph: LayerGraph, work: Work, x: list[float], *, lower: bool) 
         wishes = [max(-half, min(half, comes_from(i) - x[vertex])) for i in segments]
         distance = min(16.0, 2 * half / max(1, len(segments) - 1))
         row = spread(wishes, [1.0] * len(segments), [distance] * len(segments))
-        shift = max(0.0, -half - row[0]) - max(0.0, row[-1] - half)
-        for i, at in zip(segments, row, strict=True):
-            spots[i] = x[vertex] + at + shift
+        last = len(row) - 1
+        for k, (i, at) in enumerate(zip(segments, row, strict=True)):
+            inside = max(-half + k * distance, min(half - (last - k) * distance, at))
+            spots[i] = x[vertex] + inside
     return spots

@@ -128,7 +128,7 @@ class _Stage:
             here = findings_for(node, found)
             failure = error if error is not None and error.node == node.id else None
             root = roots.get(node.id)
-            style = style_of(node, is_root=root is not None, is_failed=failure is not None, has_run=is_run)
+            style = style_of(node, is_root=is_run and root is not None, is_failed=failure is not None, has_run=is_run)
             rows = node_rows(node, detail=detail, root=root if is_run else None, error=failure, findings=here)
             rows = ((*rows[0], *times(item.count)), *rows[1:])
             self.box_of[item.id] = self._add(Box(style, rows, node_tooltip(node, here), item.group))

@@ -1,0 +1,156 @@
+"""Pictures: which engine draws, what is said when one is missing or fails, and that pixels are capped."""
+
+import shutil
+import struct
+import sys
+from pathlib import Path
+
+import builders
+import pytest
+
+from gradtrace.errors import RenderError
+from gradtrace.renderers import pictures
+
+needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+
+
+@pytest.fixture
+def no_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A PATH without Graphviz."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def _fake_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> None:
+    script = tmp_path / "dot"
+    script.write_text(f"#!/bin/sh\n{body}\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+
+def _size(png: str | bytes) -> tuple[int, int]:
+    assert isinstance(png, bytes)
+    assert png.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def _options(**fields: object) -> pictures.Options:
+    return pictures.Options(**fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("no_dot")
+def test_without_graphviz_svg_is_drawn_by_the_builtin_engine() -> None:
+    """SVG needs nothing that is not there."""
+    assert pictures.render(builders.product_trace()) == pictures.render(
+        builders.product_trace(), _options(engine="builtin")
+    )
+
+
+@pytest.mark.usefixtures("no_dot")
+def test_without_graphviz_png_is_drawn_from_our_svg() -> None:
+    """PNG then comes from the extra."""
+    pytest.importorskip("resvg_py")
+
+    width, height = _size(pictures.render(builders.product_trace(), _options(format="png")))
+
+    assert min(width, height) > 400
+
+
+@pytest.mark.usefixtures("no_dot")
+def test_without_graphviz_and_the_extra_png_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to a PNG are named."""
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+
+    with pytest.raises(RenderError, match=r"pip install 'gradtrace\[png\]'.*apt-get install graphviz"):
+        pictures.render(builders.product_trace(), _options(format="png"))
+
+
+@pytest.mark.usefixtures("no_dot")
+def test_without_graphviz_pdf_says_what_to_install() -> None:
+    """PDF is what only Graphviz draws."""
+    with pytest.raises(RenderError, match=r"PDF needs Graphviz.*apt-get install graphviz.*brew install graphviz"):
+        pictures.render(builders.product_trace(), _options(format="pdf"))
+
+
+@pytest.mark.usefixtures("no_dot")
+def test_asking_for_dot_without_graphviz_says_what_to_install() -> None:
+    """`--engine dot` does not fall back in silence."""
+    with pytest.raises(RenderError, match=r"there is no `dot` on PATH.*--engine builtin"):
+        pictures.render(builders.product_trace(), _options(engine="dot"))
+
+
+def test_an_unknown_engine_lists_the_engines() -> None:
+    """An engine that does not exist is an error with the list."""
+    with pytest.raises(RenderError, match="choose auto, dot, builtin"):
+        pictures.render(builders.product_trace(), _options(engine="elk"))
+
+
+def test_a_hanging_dot_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """When the time is over, dot is killed and the message says what to do."""
+    _fake_dot(monkeypatch, tmp_path, "exec sleep 60")
+    monkeypatch.setattr(pictures, "DOT_SECONDS", 0.2)
+
+    with pytest.raises(RenderError, match=r"dot was stopped after 0.2 seconds.*--depth N.*--engine builtin"):
+        pictures.render(builders.product_trace())
+
+
+def test_a_failing_dot_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The first line of what dot said is in the message, made harmless."""
+    _fake_dot(monkeypatch, tmp_path, "printf 'out of \\033[31mmemory\\nmore' >&2; exit 3")
+
+    with pytest.raises(RenderError, match=r"dot failed with status 3: out of \\x1b\[31mmemory\. Draw less"):
+        pictures.render(builders.product_trace())
+
+
+def test_a_killed_dot_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A signal is named."""
+    _fake_dot(monkeypatch, tmp_path, "kill -9 $$")
+
+    with pytest.raises(RenderError, match="dot was killed by signal 9"):
+        pictures.render(builders.product_trace())
+
+
+def test_a_silent_dot_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A dot that writes nothing and succeeds is no picture either."""
+    _fake_dot(monkeypatch, tmp_path, "cat > /dev/null < /dev/null")
+
+    with pytest.raises(RenderError, match="dot wrote nothing"):
+        pictures.render(builders.product_trace())
+
+
+def test_too_many_boxes_are_not_handed_to_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`auto` draws them by the built-in engine, `dot` refuses with the reason."""
+    _fake_dot(monkeypatch, tmp_path, "exec sleep 60")
+    monkeypatch.setattr(pictures, "DOT_LIMIT", 3)
+
+    assert str(pictures.render(builders.product_trace())).startswith("<svg")
+    with pytest.raises(RenderError, match=r"4 boxes, and dot takes minutes.*--engine builtin"):
+        pictures.render(builders.product_trace(), _options(engine="dot"))
+    with pytest.raises(RenderError, match=r"4 boxes, too many for it \(limit 3\)"):
+        pictures.render(builders.product_trace(), _options(format="pdf"))
+
+
+@pytest.mark.parametrize("engine", ["builtin", pytest.param("dot", marks=needs_dot)])
+def test_pixels_are_capped(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No side is longer and no area larger than the limits, whatever is drawn."""
+    if engine == "builtin":
+        pytest.importorskip("resvg_py")
+    monkeypatch.setattr(pictures, "LONGEST_SIDE", 500)
+    monkeypatch.setattr(pictures, "LARGEST_AREA", 90_000)
+
+    width, height = _size(pictures.render(builders.module_net_trace(), _options(format="png", engine=engine)))
+
+    assert max(width, height) <= 500
+    assert width * height <= 90_000 * 1.02
+
+
+@needs_dot
+def test_dot_draws_svg_and_pdf() -> None:
+    """With Graphviz, SVG is text and PDF is bytes."""
+    drawn = pictures.render(builders.product_trace(), _options(engine="dot"))
+    printed = pictures.render(builders.product_trace(), _options(format="pdf"))
+
+    assert isinstance(drawn, str)
+    assert "</svg>" in drawn
+    assert isinstance(printed, bytes)
+    assert printed.startswith(b"%PDF")
