@@ -58,7 +58,7 @@ def render(trace: Trace, options: Options) -> str:
     """
     one = drawn_pass(trace, options.pass_index)
     width = max(options.width or _WIDTH, _NARROWEST)
-    blocks = tuple(_blocks(trace, one, options))
+    blocks = tuple(_blocks(trace, one, options, width))
     terminal = Terminal(width, options.color, options.ascii_only)
     if options.max_lines is None:
         return terminal.write(blocks)
@@ -85,11 +85,11 @@ def _shortened(blocks: tuple[Block, ...], most: int) -> tuple[tuple[Block, ...],
     return tuple(short), n_cut
 
 
-def _blocks(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]:
+def _blocks(trace: Trace, one: BackwardPass, options: Options, width: int) -> Iterator[Block]:
     yield Heading(_title(trace, one))
     yield from explanation_run.errors(trace)
     yield from _drawing(trace, one, options)
-    yield from leaf_blocks(trace, one)
+    yield from leaf_blocks(trace, one, width)
 
 
 def _drawing(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate
+
+from rich.cells import cell_len
 
 from gradtrace.analysis.ledger import ledger
 from gradtrace.model import Accumulation, BackwardPass, TensorStats, Trace
@@ -12,42 +15,51 @@ from gradtrace.renderers.escape import visible
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.renderers.tree_ranges import gradient_range, is_bad
 
-_MOST_PASSES = 3
+_MOST_PASSES = 6
+_GAP = 2
 _MOST_ROWS = 24
 _LONGEST_NAME = 48
 _LONGEST_TEXT = 12
 
 
-def leaf_blocks(trace: Trace, drawn: BackwardPass) -> Iterator[Block]:
-    """The table of leaves, and in words what zeroed, added and read.
+def leaf_blocks(trace: Trace, drawn: BackwardPass, width: int) -> Iterator[Block]:
+    """The table of leaves, as many passes as fit side by side, and in words what zeroed, added and read.
 
-    Each cell is `before +added → after`. Many leaves are put together where only numbers in their names differ.
+    Many leaves are put together where only numbers in their names differ.
     """
     passes = _shown_passes(trace, drawn)
     if not passes:
         return
     rows = _rows(trace, passes)
     hidden = len(rows) - _MOST_ROWS if len(rows) > _MOST_ROWS + 1 else 0
+    rows = rows[: len(rows) - hidden]
+    passes = passes[: _n_fitting(rows, width)]
     norms = " (norms of larger tensors)" if any(map(_uses_norms, passes)) else ""
     yield Heading(f"What happened to .grad: before + added → after{norms}")
     header = ("leaf", "shape", *map(_title, passes))
-    optional = tuple(range(len(header) - 1, 2, -1))
-    yield Table(header, tuple(rows[: len(rows) - hidden]), (1, *optional))
+    yield Table(header, tuple(row[: len(header)] for row in rows), (1,))
     if hidden:
         yield Paragraph(f"… {wording.count(hidden, 'more row')}: explain --verbose lists all leaves")
     n_passes = sum(one.count for one in trace.passes if one.call != "none")
     if n_passes > sum(one.count for one in passes):
-        shown = wording.ranges(index for one in passes for index in (one.index, one.index + one.count - 1))
+        shown = wording.ranges(index for one in passes for index in range(one.index, one.index + min(one.count, 2)))
         yield Paragraph(f"The run has {wording.count(n_passes, 'pass')}; shown: {shown}. --pass N shows another.")
     for group in ledger(trace).groups:
         yield Paragraph(f"{verdicts.subject(group, trace.optimizers)}: {verdicts.verdict(group.verdict)}.")
 
 
+def _n_fitting(rows: list[tuple[Cell, ...]], width: int) -> int:
+    """How many passes fit beside the names, at least one."""
+    columns = [max(cell_len(cell.text) for cell in column) + _GAP for column in zip(*rows, strict=True)]
+    totals = accumulate(columns[2:], initial=columns[0])
+    return max(1, sum(total <= width for total in totals) - 1)
+
+
 def _shown_passes(trace: Trace, drawn: BackwardPass) -> list[BackwardPass]:
-    """The drawn pass and the next ones; the last ones where none follow."""
+    """The drawn pass and those after it."""
     known = [one for one in trace.passes if one.accumulations]
     start = next((place for place, one in enumerate(known) if one.index >= drawn.index), 0)
-    return known[max(0, min(start, len(known) - _MOST_PASSES)) :][:_MOST_PASSES]
+    return known[start : start + _MOST_PASSES]
 
 
 def _title(one: BackwardPass) -> str:
@@ -74,7 +86,7 @@ def _rows(trace: Trace, passes: list[BackwardPass]) -> list[tuple[Cell, ...]]:
 
 
 def _cell(rows: list[Accumulation]) -> Cell:
-    """`None + 2 → 2`, for one leaf or several."""
+    """`None → 2` or `2 + 2 → 4`, for one leaf or several."""
     if not rows:
         return Cell("not there", "muted")
     added = [row.contribution for row in rows if row.contribution is not None]
@@ -85,13 +97,13 @@ def _cell(rows: list[Accumulation]) -> Cell:
         return Cell(f"returned {_short(added)}", style)
     before = [row.before for row in rows if row.before is not None]
     after = [row.after for row in rows if row.after is not None]
+    if not before:
+        return Cell(f"None → {_short(after)}", style)
     return Cell(f"{_short(before)} + {_short(added)} → {_short(after)}".replace("+ -", "− "), style)
 
 
 def _short(many: list[TensorStats]) -> str:
     """A gradient in a narrow column: its elements when that is short, else the norm alone."""
-    if not many:
-        return "None"
     text = gradient_range(many)
     if len(text) > _LONGEST_TEXT and len(many) == 1 and many[0].norm is not None and not text.startswith("|g| = "):
         return wording.number(many[0].norm)
@@ -99,4 +111,5 @@ def _short(many: list[TensorStats]) -> str:
 
 
 def _uses_norms(one: BackwardPass) -> bool:
-    return any(row.contribution is not None and row.contribution.numel > 1 for row in one.accumulations)
+    added = [row.contribution for row in one.accumulations if row.contribution is not None]
+    return any(stats.numel > 1 and not _short([stats]).startswith("[") for stats in added)

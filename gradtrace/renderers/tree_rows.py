@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gradtrace.analysis.view import Group, Item, View
 from gradtrace.model import Accumulation, BackwardPass, Leaf, Node, NodeOutput, TensorStats
@@ -14,7 +15,7 @@ from gradtrace.renderers.tree_ranges import gradient_range, is_bad, value_range
 
 _LONGEST_NAME = 60
 _MOST_OPERANDS = 3
-_LONGEST_OPERANDS = 32
+_LONGEST_OPERANDS = 36
 
 _BRANCH, _LAST, _PASSING, _NOTHING = "├─ ", "└─ ", "│  ", "   "
 
@@ -38,6 +39,14 @@ class _Visit:
     entry: Item | Group
     guide: str
     inherited: str
+
+
+class _Operand(NamedTuple):
+    """An item from which operands come, from the turn of the loop before if it is carried, over so many edges."""
+
+    item: int
+    is_carried: bool
+    n_edges: int
 
 
 class _Writer:
@@ -76,7 +85,7 @@ class _Writer:
         size = len(item.nodes) // item.copies
         shown = [self._nodes[node] for node in item.nodes[size - 1 :: size]]
         is_leaf = item.kind == "leaf"
-        label = self._leaf_label(item) if is_leaf else self._op_label(item, shown[0])
+        label = self._leaf_label(item) if is_leaf else self._op_label(item, shown[-1])
         if only_one_of is not None:
             label = f"{_group_label(only_one_of)}   {label}"
         operands = "" if is_leaf else self._operand_text(item)
@@ -128,10 +137,19 @@ class _Writer:
     def _operand_text(self, item: Item) -> str:
         """Where the operands come from, unless it is simply the line before."""
         operands = self._operands[item.id]
-        if [operand for operand, _ in operands] == ([self._previous] if self._previous is not None else []):
+        if [operand.item for operand in operands] == ([self._previous] if self._previous is not None else []):
             return ""
-        names = [("previous " if is_carried else "") + self._operand(operand, item) for operand, is_carried in operands]
-        return visible(wording.listing(list(dict.fromkeys(names)), _MOST_OPERANDS), _LONGEST_OPERANDS)
+        is_carried = any(operand.is_carried for operand in operands)
+        names = []
+        for operand in operands:
+            # What comes from outside in fewer turns than there are is where the loop starts.
+            is_start = is_carried and not operand.is_carried and operand.n_edges < item.copies
+            prefix = "then previous " if operand.is_carried else "first " if is_start else ""
+            names.append((bool(prefix), prefix + self._operand(operand.item, item)))
+        names.sort(key=lambda name: name[0])
+        listed = list(dict.fromkeys(name for _, name in names))
+        text = ", ".join(listed) if is_carried else wording.listing(listed, _MOST_OPERANDS)
+        return visible(text, _LONGEST_OPERANDS)
 
     def _operand(self, operand: int, item: Item) -> str:
         """What a reader who looks at `item` calls another item: its module, seen from here, or its own name."""
@@ -230,11 +248,11 @@ def _inside(view: View) -> dict[int | None, list[Item | Group]]:
     return inside
 
 
-def _operands(view: View) -> list[list[tuple[int, bool]]]:
-    """For every item the items other than leaves from which its operands come, and whether from an earlier turn."""
-    operands: list[list[tuple[int, bool]]] = [[] for _ in view.items]
+def _operands(view: View) -> list[list[_Operand]]:
+    """For every item where its operands, other than leaves, come from."""
+    operands: list[list[_Operand]] = [[] for _ in view.items]
     for edges, is_carried in ((view.edges, False), (view.carried, True)):
         for edge in edges:
             if view.items[edge.target].kind != "leaf":
-                operands[edge.source].append((edge.target, is_carried))
+                operands[edge.source].append(_Operand(edge.target, is_carried, len(edge.edges)))
     return operands
