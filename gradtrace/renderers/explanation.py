@@ -14,6 +14,7 @@ from gradtrace.renderers.explanation_maths import maths
 from gradtrace.renderers.explanation_modules import module_table
 from gradtrace.renderers.explanation_terminal import Terminal
 from gradtrace.renderers.explanation_tree import MOST_NODES, tree
+from gradtrace.renderers.explanation_words import words
 from gradtrace.renderers.notes import notes
 
 _LINES = 60
@@ -105,6 +106,7 @@ def _expression(trace: Trace, one: BackwardPass, options: Options) -> Iterator[B
     drawn = tree(one, trace.leaves, limit=None if options.verbose else _LINES)
     if drawn is not None:
         yield drawn
+    yield from words(one, trace.leaves, verbose=options.verbose)
     yield from _leaves(trace, one, fold=not options.verbose)
     yield from _measured(trace, one, _width(options))
 
@@ -177,7 +179,7 @@ def _change(trace: Trace, row: Accumulation) -> str:
     before, after = wording.gradient(row.before), wording.gradient(row.after)
     if "|g| = " in after:
         before, after = (text.replace("|g| = ", "") for text in (before, after))
-        before = f"|g| {before}"
+        before, after = (f"|g| {before}", after) if row.before is not None else (before, f"|g| {after}")
     return f"{trace.leaves[row.leaf].name}.grad {before} → {after}"
 
 
@@ -235,3 +237,5 @@ def _graph(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]
     if table is not None:
         yield Heading(title)
         yield table
+    if is_small:
+        yield from words(one, trace.leaves, verbose=options.verbose)

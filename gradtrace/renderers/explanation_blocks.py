@@ -23,7 +23,10 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A sentence or several; `label` stands before it (`note`, `error`)."""
+    """A sentence or several; `label` stands before it (`note`, `error`).
+
+    `style` is `alarm` for what went wrong, `word` for entries of a list.
+    """
 
     text: str
     label: str = ""

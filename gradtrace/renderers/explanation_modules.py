@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gradtrace.model import BackwardPass, Graph, TensorStats
+from gradtrace.model import BackwardPass, Edge, Graph, Node, TensorStats
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_blocks import Cell, Table
 from gradtrace.renderers.explanation_leaves import joint_norm
@@ -77,14 +77,36 @@ def _stretches(one: BackwardPass, graph: Graph, owners: list[str]) -> dict[str, 
     for root in one.roots:
         if root.node is not None and owners[root.node] in stretches:
             stretches[owners[root.node]].arrived.append(root.gradient)
-    for edge in graph.edges:
-        source, target = owners[edge.source], owners[edge.target]
-        if graph.nodes[edge.target].leaf is not None:
-            stretches[source].stored.append(edge.sent)
-        elif source != target:
-            stretches[source].sent_on.append(edge.sent)
-            stretches[target].arrived.append(edge.sent)
+    for target, edges in _by_target(graph).items():
+        senders = {owners[edge.source] for edge in edges}
+        node = graph.nodes[target]
+        if node.leaf is not None and len(senders) == 1:
+            stretches[senders.pop()].stored.append(node.received)  # its own sum, where one module uses it alone
+        elif node.leaf is not None:
+            for edge in edges:
+                stretches[owners[edge.source]].stored.append(edge.sent)
+        else:
+            _cross(stretches, owners, node, edges)
     return stretches
+
+
+def _by_target(graph: Graph) -> dict[int, list[Edge]]:
+    edges: dict[int, list[Edge]] = {}
+    for edge in graph.edges:
+        edges.setdefault(edge.target, []).append(edge)
+    return edges
+
+
+def _cross(stretches: dict[str, _Stretch], owners: list[str], node: Node, edges: list[Edge]) -> None:
+    """Note what comes to a node from other modules."""
+    own = owners[node.id]
+    outside = [edge for edge in edges if owners[edge.source] != own]
+    for edge in outside:
+        stretches[owners[edge.source]].sent_on.append(edge.sent)
+    if len(outside) == len(edges):
+        stretches[own].arrived += [output.received for output in node.outputs if output.received is not None]
+    else:
+        stretches[own].arrived += [edge.sent for edge in outside]
 
 
 def _row(name: str, stretch: _Stretch) -> tuple[Cell, ...]:

@@ -1,5 +1,6 @@
 """What the inputs of a node are called, and their values where the recording holds them."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from gradtrace.model import Edge, Graph, Leaf, Node
@@ -43,6 +44,11 @@ class Operands:
             return _GENERIC.get(name, name)
         return f"({text})" if " " in text and not text.endswith(")") else text
 
+    def known_text(self, name: str) -> str | None:
+        """Like `text`, but None where the program has no name for it."""
+        text = self.text(name)
+        return None if text in {name, _GENERIC.get(name)} else text
+
     def _text(self, name: str) -> str:
         if name == "result":
             return self.node.name or own_text(self.node)
@@ -51,7 +57,17 @@ class Operands:
             return ""
         if target.leaf is not None:
             return self.leaves[target.leaf].name
-        return target.name or own_text(target)
+        return target.name or own_text(target) or self._transposed_leaf(target)
+
+    def _transposed_leaf(self, node: Node) -> str:
+        """`fc.weightᵀ`: a linear layer multiplies by its weight, transposed, and no source line says so."""
+        if node.op != "t":
+            return ""
+        first = bisect_left(self.graph.edges, node.id, key=lambda edge: edge.source)
+        if first == len(self.graph.edges) or self.graph.edges[first].source != node.id:
+            return ""
+        target = self.graph.nodes[self.graph.edges[first].target]
+        return f"{self.leaves[target.leaf].name}ᵀ" if target.leaf is not None else ""
 
     def _constant(self, name: str) -> str:
         """An input that needs no gradient has no edge; the source tells it, as what remains beside the other input."""
@@ -61,7 +77,7 @@ class Operands:
             return maths(sources[0])
         others = {self._text(other) for other in ("self", "other", "exponent") if other != name} - {""}
         remaining = [maths(source) for source in sources if maths(source) not in others]
-        if len(sources) == 2 and len(remaining) == 1:  # noqa: PLR2004
+        if len(sources) == 2 and len(remaining) == 1 and name in {"self", "other"}:  # noqa: PLR2004
             return remaining[0]
         return wording.number(value.flat[0]) if value is not None and value.shape == () else ""
 

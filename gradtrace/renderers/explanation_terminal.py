@@ -61,7 +61,7 @@ class Terminal:
         return chop_cells(text, max(1, width - len(dots)))[0] + dots
 
     def _paragraph(self, block: Paragraph) -> list[str]:
-        label = f"{self._plain(block.label)}: " if block.label else ""
+        label = f"{self._fitted(self._plain(block.label), self.width // 3)}: " if block.label else ""
         room = self.width - len(_INDENT) - len(label)
         first, *rest = _wrapped(self._plain(block.text), max(room, 20))
         lines = [f"{_INDENT}{self._painted(label, 'alarm' if block.style == 'alarm' else 'label')}{first}"]
@@ -107,10 +107,12 @@ _ENDLESS = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
 
 
 def _belongs_to(before: Block | None, block: Block) -> bool:
-    """No empty line stands after a heading, nor between paragraphs with the same label, nor between bare tables."""
+    """No empty line stands after a heading, nor between paragraphs of one kind."""
     if isinstance(before, Heading):
         return True
-    return isinstance(before, Paragraph) and isinstance(block, Paragraph) and before.label == block.label
+    if not isinstance(before, Paragraph) or not isinstance(block, Paragraph):
+        return False
+    return before.label == block.label or before.style == block.style == "word"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

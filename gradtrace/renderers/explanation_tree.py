@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from gradtrace.analysis.topology import Adjacency
 from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
@@ -11,6 +12,7 @@ from gradtrace.renderers.explanation_leaves import summands
 from gradtrace.renderers.explanation_maths import short, span
 from gradtrace.renderers.explanation_operands import Operands
 from gradtrace.renderers.explanation_steps import step
+from gradtrace.renderers.explanation_words import rule
 
 MOST_NODES = 40
 _MOST_LEVELS = 9
@@ -38,10 +40,11 @@ def tree(one: BackwardPass, leaves: tuple[Leaf, ...], *, limit: int | None = Non
     if one.graph is None or not one.graph.nodes:
         return None
     writer = _Writer(one, one.graph, leaves)
-    rows = list(writer.nested() if writer.is_small() else writer.flat())
-    hidden = len(rows) - limit if limit is not None else 0
-    if hidden > 0:
-        rows = [*rows[:limit], (Cell(f"… {wording.count(hidden, 'more line')}: --verbose shows all", "muted"),)]
+    is_small = writer.is_small()
+    rows = list(islice(writer.nested() if is_small else writer.flat(), limit))
+    hidden = 0 if is_small else writer.n_flat_lines() - len(rows)
+    if hidden:
+        rows.append((Cell(f"… {wording.count(hidden, 'more line')}: --verbose shows all", "muted"),))
     return Table((), tuple(rows), optional=(4, 1), is_drawing=True)
 
 
@@ -54,6 +57,7 @@ class _Writer:
         self._leaves = leaves
         self._adjacency = Adjacency(graph)
         self._shown: set[int] = set()
+        self._has_places = any(node.location and not node.location.file.startswith("<") for node in graph.nodes)
 
     def is_small(self) -> bool:
         """Whether nesting stays readable."""
@@ -102,6 +106,11 @@ class _Writer:
             for edge in edges:
                 yield self._row(edge.target, edge, "└→ " if edge is edges[-1] else "├→ ", is_again=True)
 
+    def n_flat_lines(self) -> int:
+        """How many lines `flat` writes."""
+        n_ops = sum(node.leaf is None for node in self._graph.nodes)
+        return n_ops + sum(not self._has_own_line(edge.target) for edge in self._graph.edges)
+
     def _has_own_line(self, node: int) -> bool:
         return self._graph.nodes[node].leaf is None and len(self._adjacency.arriving_at(node)) == 1
 
@@ -118,22 +127,24 @@ class _Writer:
         failed = error is not None and error.node == node_id
         return (
             Cell(
-                f"{guides}{self._label(node, is_again=is_again)}",
+                f"{guides}{self._label(node, edge, is_again=is_again)}",
                 "alarm" if failed else "name" if node.leaf is not None else "",
             ),
-            Cell(
-                "" if is_again or node.leaf is not None or node.value is None else f"value {wording.value(node.value)}"
-            ),
+            Cell("" if is_again or node.leaf is not None or node.value is None else _named(node.value, "value")),
             _gradient_cell(self._gradient(node, edge, is_again=is_again), edge.sent if edge else node.received),
-            Cell(f"failed here: {error.type}" if failed and error else self._step(node, edge, is_again=is_again)),
-            Cell("" if is_again else wording.location(node.location), "muted") if self._has_places() else Cell(""),
+            Cell(f"failed here: {error.type}", "alarm")
+            if failed and error
+            else self._step(node, edge, is_again=is_again),
+            Cell("" if is_again else wording.location(node.location), "muted") if self._has_places else Cell(""),
         )
 
-    def _label(self, node: Node, *, is_again: bool) -> str:
+    def _label(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:
         if node.leaf is not None:
             again = ", again" if is_again and node.id in self._shown else ""
             return f"{self._leaves[node.leaf].name}  leaf{again}"
         source = short(span(node.location))
+        if edge is not None and self._graph.nodes[edge.source].location == node.location:
+            source = ""  # one call of the program made several ops
         name = f"{node.name} = " if node.name and node.name != source else ""
         text = f"{node.op}   {name}{source}" if source or name else node.op
         return f"{text}  (*)" if is_again and node.id in self._shown else text
@@ -149,21 +160,22 @@ class _Writer:
             return f"{_named(arrived)}{summands(parts, arrived)}, a hook made it {wording.gradient(node.received)}"
         return f"{_named(node.received)}{summands(parts, node.received)}"
 
-    def _step(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:
-        if edge is None:
-            return ""
+    def _step(self, node: Node, edge: Edge | None, *, is_again: bool) -> Cell:
+        """How the edge's gradient arose: by its numbers where they are known, else by the rule."""
+        if edge is None or edge.sent is None:
+            return Cell("")
         source = self._graph.nodes[edge.source]
-        text = step(Operands(self._graph, self._leaves, source, tuple(self._edges(source.id))), edge)
+        operands = Operands(self._graph, self._leaves, source, tuple(self._edges(source.id)))
+        text = step(operands, edge)
+        if not text:
+            return Cell(rule(operands, edge), "muted")
         is_part = node.leaf is None and not is_again and len(self._adjacency.arriving_at(node.id)) > 1
-        return f"{wording.gradient(edge.sent)} {text}" if is_part and text else text
-
-    def _has_places(self) -> bool:
-        return any(not (node.location is None or node.location.file.startswith("<")) for node in self._graph.nodes)
+        return Cell(f"{wording.gradient(edge.sent)} {text}" if is_part else text)
 
 
-def _named(stats: TensorStats) -> str:
-    text = wording.gradient(stats)
-    return text if text.startswith("|") else f"gradient {text}"
+def _named(stats: TensorStats, what: str = "gradient") -> str:
+    text = wording.gradient(stats) if what == "gradient" else wording.value(stats)
+    return text if text.startswith("|") else f"{what} {text}"
 
 
 def _gradient_cell(text: str, stats: TensorStats | None) -> Cell:

@@ -126,8 +126,7 @@ def _read(one: Verdict) -> str:
 def _modified(one: Verdict) -> str:
     if not one.n_modified:
         return ""
-    times = "once" if one.n_modified == 1 else wording.count(one.n_modified, "time")
-    return f", changed{actors(one.modifiers)} {times}"
+    return f", changed{actors(one.modifiers)}"
 
 
 _SENTENCES: dict[Pattern, Callable[[Verdict], str]] = {

@@ -9,7 +9,8 @@ from builders import Tape, at, scalar, tensor
 from rich.cells import cell_len
 
 from gradtrace.errors import RenderError
-from gradtrace.model import Accumulation, BackwardPass, Observation, PassError, Trace
+from gradtrace.formulas.lookup import describe
+from gradtrace.model import Accumulation, BackwardPass, Node, Observation, PassError, Trace
 from gradtrace.renderers.explanation import Options, render
 
 ALL = [
@@ -105,7 +106,7 @@ What pass 1 added
     )
     assert "How the gradient got there, in pass 1\n" in text
     assert re.search(r"net\.layers\.2\.fc1 +Linear +2 +\|g\| = 0\.2522 +\|g\| = 0\.4878 +\|g\| = 0\.0845\n", text)
-    assert re.search(r"net\.embed +Linear +2 +\|g\| = 0\.2898 +\|g\| = 0\.5977 +−\n", text)
+    assert re.search(r"net\.embed +Linear +2 +\|g\| = 0\.3008 +\|g\| = 0\.5977 +−\n", text)
 
 
 def test_leaves_are_in_the_order_of_their_names() -> None:
@@ -145,6 +146,46 @@ def test_zeros_instead_of_none() -> None:
         "step() still "
         "reads (momentum and weight decay then move it)."
     ) in said
+
+
+def test_large_tensors_are_told_by_rule_and_in_words() -> None:
+    """Where the elements were not recorded, the op's formula stands in the reader's names, with a sentence."""
+    tape = Tape()
+    x = tape.leaf("x", builders.filled((4, 5)))
+    weight, bias = tape.leaf("fc.weight", builders.filled((6, 5))), tape.leaf("fc.bias", builders.filled((6,)))
+    scales = (("alpha", "1"), ("beta", "1"))
+    h = tape.linear(x, weight, bias, location=at(1, "y = fc(x)", "fc(x)"), arguments=scales)
+    story = builders.Story(tape, builders.run(), kind="tensor")
+    story.backward(tape, tape.sum(h))
+    text = render(story.trace(), Options(width=140))
+    assert re.search(r"fc\.bias  leaf .*= gradient, summed to f32\[6\]\n", text)
+    assert re.search(r"x  leaf .*= gradient · fc\.weight   f32\[4,6\] → f32\[4,5\]\n", text)
+    assert re.search(r"t +\S.*= xᵀ · gradient   f32\[4,6\] → f32\[5,6\] +train", text)
+    sentences = " ".join(f"{op}: {describe(Node(0, node_type, op)).backward}" for op, node_type in TYPES)
+    assert f"What these ops do to a gradient {sentences}" in _said(story.trace())
+
+
+TYPES = (("sum", "SumBackward0"), ("addmm", "AddmmBackward0"), ("t", "TBackward0"))
+
+
+def test_words_for_every_op_when_asked_for() -> None:
+    """With --verbose each op has its sentence, also where the numbers told the step."""
+    said = _said(builders.product_trace(), verbose=True)
+    assert (
+        "What these ops do to a gradient mul: The gradient goes, multiplied by the other factor, to both factors"
+        in said
+    )
+    assert "What these ops do" not in _said(builders.product_trace())
+
+
+def test_custom_function_has_words() -> None:
+    """A function of the user's own is told to be that."""
+    tape = Tape()
+    x = tape.leaf("x", scalar(1))
+    made = tape.unary("MyCubeBackward", "MyCube", x, lambda v: v, lambda _: 3.0, is_custom=True)
+    story = builders.Story(tape, builders.run(), kind="tensor")
+    story.backward(tape, made)
+    assert "MyCube: Its own backward decides what each input gets" in _said(story.trace())
 
 
 def test_a_long_graph_is_cut() -> None:

@@ -39,7 +39,7 @@ CLIP = (Actor("clip_grad_norm_", Location("train.py", 16)),)
                 n_modified=2, modifiers=CLIP,
             ),
             ("zeroed before each of 2 passes by SGD.zero_grad at train.py:14, read by step() at train.py:17 after each "
-            "pass, changed by clip_grad_norm_ at train.py:16 2 times"),
+            "pass, changed by clip_grad_norm_ at train.py:16"),
         ),
         (
             Verdict(Pattern.ZEROED, (1, 2), 2, 1, (2,), cleared_after_last=True, clearers=ZERO),
