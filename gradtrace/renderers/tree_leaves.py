@@ -42,7 +42,8 @@ def leaf_blocks(trace: Trace, drawn: BackwardPass, width: int) -> Iterator[Block
         yield Paragraph(f"… {wording.count(hidden, 'more row')}: explain --verbose lists all leaves")
     n_passes = sum(one.count for one in trace.passes if one.call != "none")
     if n_passes > sum(one.count for one in passes):
-        shown = wording.ranges(index for one in passes for index in range(one.index, one.index + min(one.count, 2)))
+        first, last = passes[0].index, passes[-1].index + passes[-1].count - 1
+        shown = f"{first}-{last}" if last > first else f"{first}"
         yield Paragraph(f"The run has {wording.count(n_passes, 'pass')}; shown: {shown}. --pass N shows another.")
     for group in ledger(trace).groups:
         yield Paragraph(f"{verdicts.subject(group, trace.optimizers)}: {verdicts.verdict(group.verdict)}.")
