@@ -150,10 +150,12 @@ class _Writer:
         return f"{text}  (*)" if is_again and node.id in self._shown else text
 
     def _gradient(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:
+        if self._pass.call == "none":
+            return ""
         if edge is not None and (is_again or node.leaf is not None):
             return f"adds {wording.gradient(edge.sent)}" if edge.sent is not None else "adds nothing"
         if node.received is None:
-            return "not run" if node.order is None and self._pass.call != "none" else ""
+            return "not run" if node.order is None else ""
         parts = [sent for sent in (self._graph.edges[i].sent for i in self._adjacency.arriving_at(node.id)) if sent]
         arrived = next((output.arrived for output in node.outputs if output.arrived is not None), None)
         if arrived is not None and arrived != node.received:

@@ -17,6 +17,7 @@ def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bo
     if one is not None:
         for write in _OF_A_PASS:
             found += write(trace, one)
+    found += _nothing_requires_grad(trace)
     found += _never_zeroed(ledger)
     if verbose:
         found += _always(trace)
@@ -134,6 +135,18 @@ _OF_A_PASS: tuple[Callable[[Trace, BackwardPass], Iterator[str]], ...] = (
     _rewritten,
     _returned,
 )
+
+
+def _nothing_requires_grad(trace: Trace) -> Iterator[str]:
+    """What torch means by "element 0 of tensors does not require grad"."""
+    for one in trace.passes:
+        if one.error is not None and "does not require grad" in one.error.message:
+            root = (one.roots[0].name if one.roots else None) or "the root"
+            yield (
+                f"{root} does not require grad: either nothing that it was computed from does (requires_grad is False "
+                "unless it is asked for), or detach(), .data, item() or torch.no_grad() cut the way."
+            )
+            return
 
 
 def _never_zeroed(ledger: Ledger) -> Iterator[str]:

@@ -303,6 +303,8 @@ def test_graph_without_backward() -> None:
         "its root to fill them in."
     ) in said
     assert "The graph sum loss = h.sum()" in said
+    assert "adds" not in said
+    assert "not run" not in said
 
 
 def _product(**fields: object) -> Trace:
@@ -389,6 +391,17 @@ def test_integers() -> None:
     assert "note: index of gather is i64[2]: integers and booleans choose elements, and cannot require grad." in _said(
         trace
     )
+
+
+def test_nothing_requires_grad() -> None:
+    """What torch says about element 0 is put into words."""
+    trace = builders.linear_trace()
+    error = PassError("RuntimeError", "element 0 of tensors does not require grad and does not have a grad_fn")
+    one = replace(trace.passes[0], error=error)
+    assert (
+        "note: loss does not require grad: either nothing that it was computed from does (requires_grad is False "
+        "unless it is asked for), or detach(), .data, item() or torch.no_grad() cut the way."
+    ) in _said(replace(trace, passes=(one,)))
 
 
 def test_leaves_that_got_nothing() -> None:
