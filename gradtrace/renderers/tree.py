@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from gradtrace.analysis.focus import focused
 from gradtrace.analysis.simplify import simplify
 from gradtrace.model import BackwardPass, Graph, Root, Trace
 from gradtrace.renderers import explanation_run, explanation_tree, wording
@@ -35,6 +36,7 @@ class Options:
         pass_index: the pass to draw; the first that was recorded in full when None.
         depth: modules below this level are closed; None for as deep as is reasonable.
         fold: show repetitions once, and fold what would be too long.
+        focus: only what leads to the leaf, module or value of this name.
         max_lines: at most so many lines, the last of which says how many are missing.
         color: with escape codes.
         width: columns; 100 when None.
@@ -44,6 +46,7 @@ class Options:
     pass_index: int | None = None
     depth: int | None = None
     fold: bool = True
+    focus: str | None = None
     max_lines: int | None = None
     color: bool = False
     width: int | None = None
@@ -54,9 +57,11 @@ def render(trace: Trace, options: Options) -> str:
     """The tree as text.
 
     Raises:
-        RenderError: when there is nothing to draw, or not the pass that was asked for.
+        RenderError: when there is nothing to draw, or not the pass or the name that was asked for.
     """
     one = drawn_pass(trace, options.pass_index)
+    if options.focus is not None:
+        one = focused(one, trace.leaves, options.focus)
     width = max(options.width or _WIDTH, _NARROWEST)
     blocks = tuple(_blocks(trace, one, options, width))
     terminal = Terminal(width, options.color, options.ascii_only)
@@ -89,7 +94,8 @@ def _blocks(trace: Trace, one: BackwardPass, options: Options, width: int) -> It
     yield Heading(_title(trace, one))
     yield from explanation_run.errors(trace)
     yield from _drawing(trace, one, options)
-    yield from leaf_blocks(trace, one, width)
+    nodes = one.graph.nodes if one.graph is not None and options.focus is not None else ()
+    yield from leaf_blocks(trace, one, width, frozenset(node.leaf for node in nodes if node.leaf is not None))
 
 
 def _drawing(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]:

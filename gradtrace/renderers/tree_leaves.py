@@ -22,19 +22,21 @@ _LONGEST_NAME = 48
 _LONGEST_TEXT = 12
 
 
-def leaf_blocks(trace: Trace, drawn: BackwardPass, width: int) -> Iterator[Block]:
+def leaf_blocks(trace: Trace, drawn: BackwardPass, width: int, only: frozenset[int] = frozenset()) -> Iterator[Block]:
     """The table of leaves, as many passes as fit side by side, and in words what zeroed, added and read.
 
-    Many leaves are put together where only numbers in their names differ.
+    Many leaves are put together where only numbers in their names differ. `only` names leaves by id; none: all.
     """
     passes = _shown_passes(trace, drawn)
     if not passes:
         return
-    rows = _rows(trace, passes)
+    rows = _rows(trace, passes, only)
+    if not rows:
+        return
     hidden = len(rows) - _MOST_ROWS if len(rows) > _MOST_ROWS + 1 else 0
     rows = rows[: len(rows) - hidden]
     passes = passes[: _n_fitting(rows, width)]
-    norms = " (norms of larger tensors)" if any(map(_uses_norms, passes)) else ""
+    norms = " (norms)" if any(map(_uses_norms, passes)) else ""
     yield Heading(f"What happened to .grad: before + added → after{norms}")
     header = ("leaf", "shape", *map(_title, passes))
     yield Table(header, tuple(row[: len(header)] for row in rows), (1,))
@@ -46,6 +48,8 @@ def leaf_blocks(trace: Trace, drawn: BackwardPass, width: int) -> Iterator[Block
         shown = f"{first}-{last}" if last > first else f"{first}"
         yield Paragraph(f"The run has {wording.count(n_passes, 'pass')}; shown: {shown}. --pass N shows another.")
     for group in ledger(trace).groups:
+        if only.isdisjoint(leaf.id for leaf in group.leaves) and only:
+            continue
         yield Paragraph(f"{verdicts.subject(group, trace.optimizers)}: {verdicts.verdict(group.verdict)}.")
 
 
@@ -67,9 +71,10 @@ def _title(one: BackwardPass) -> str:
     return f"pass {one.index}" if one.count == 1 else f"passes {one.index}-{one.index + one.count - 1}"
 
 
-def _rows(trace: Trace, passes: list[BackwardPass]) -> list[tuple[Cell, ...]]:
+def _rows(trace: Trace, passes: list[BackwardPass], only: frozenset[int]) -> list[tuple[Cell, ...]]:
     by_leaf = [{row.leaf: row for row in one.accumulations} for one in passes]
     leaves = [leaf for leaf in trace.leaves if any(leaf.id in rows for rows in by_leaf)]
+    leaves = [leaf for leaf in leaves if not only or leaf.id in only]
     together: dict[tuple[object, ...], list[int]] = {}
     for leaf in leaves:
         name = leaf.name if len(leaves) <= _MOST_ROWS else re.sub(r"(?<![^.])\d+(?=\.)", "*", leaf.name)

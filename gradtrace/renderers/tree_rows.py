@@ -185,7 +185,7 @@ class _Writer:
             return Cell("not run" if is_idle else "", "muted")
         text = gradient_range(received) + _hook_text(outputs)
         if len(shown) == 1 and len(outputs) > 1:
-            text += f" ({wording.count(len(received), 'output')})"
+            text += f" (at {len(received)} of {len(outputs)} outputs)"
         if self._roots.intersection(item.nodes):
             text += "  backward starts here"
         return Cell(text, "alarm" if any(map(is_bad, received)) else "gradient")

@@ -130,6 +130,31 @@ def test_iterations_are_one_group_and_shared_leaves_stand_before_it() -> None:
     ]
 
 
+def test_loops_stand_in_loops() -> None:
+    """Four layers of ten steps: an inner item stands for forty nodes, layer by layer."""
+    nodes: list[Node] = []
+    for layer in range(4):
+        for _ in range(10):
+            for line, op in ((4, "exp"), (5, "sin")):
+                place = Location("a.py", line)
+                nodes.append(
+                    Node(
+                        len(nodes), f"{op.title()}Backward0", op, module=f"net.{layer}", module_type="L", location=place
+                    )
+                )
+        nodes.append(Node(len(nodes), "AddBackward0", "add", module=f"net.{layer}", module_type="L"))
+    view = simplify(Graph(tuple(nodes), tuple(Edge(i, i - 1, 0) for i in range(1, len(nodes)))))
+    assert [(group.label, group.kind, group.count) for group in view.groups] == [
+        ("net.0 … 3", "module", 4),
+        ("a.py:4-5", "loop", 10),
+    ]
+    exp, sin, add = view.items
+    assert (exp.label, exp.count, exp.copies, exp.nodes[:2], exp.nodes[10]) == ("exp", 1, 40, (0, 2), 21)
+    assert (sin.copies, add.copies) == (40, 4)
+    carried = {(view.items[e.source].label, view.items[e.target].label): len(e.edges) for e in view.carried}
+    assert carried == {("exp", "sin"): 36, ("exp", "add"): 3}
+
+
 def test_an_iteration_that_differs_is_shown_by_itself() -> None:
     view = simplify(loop(100, odd=frozenset({40})))
     assert [group.count for group in view.groups] == [40, 59]

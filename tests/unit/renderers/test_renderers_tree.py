@@ -238,6 +238,15 @@ def test_max_lines_says_how_many_are_hidden() -> None:
     assert render(TRACES["modules"], Options(max_lines=10_000)).splitlines() == everything
 
 
+def test_focus_shows_only_what_leads_there() -> None:
+    text = render(TRACES["modules"], Options(focus="net.layers.2.fc1.bias"))
+    assert "fc1" in text
+    assert "fc0" not in text
+    assert "net.embed" not in text
+    with pytest.raises(RenderError, match=re.escape("nothing in pass 1 is called 'net.hat'")):
+        render(TRACES["modules"], Options(focus="net.hat"))
+
+
 def test_a_pass_that_is_not_there_is_an_error() -> None:
     with pytest.raises(RenderError, match="there is no pass 9: the run has 3 passes"):
         render(TRACES["product"], Options(pass_index=9))

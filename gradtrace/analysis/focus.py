@@ -1,0 +1,75 @@
+"""The part of a graph that leads to one leaf, module or named value."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from gradtrace.analysis.topology import Adjacency, reachable, reaching
+from gradtrace.errors import RenderError
+from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node
+
+_SUGGESTIONS = 4
+
+
+def focused(one: BackwardPass, leaves: Sequence[Leaf], name: str) -> BackwardPass:
+    """The pass with only those nodes through which gradient comes from its roots to what bears a name.
+
+    Args:
+        one: the pass; one without a graph is returned as it is.
+        leaves: those of the trace.
+        name: of a leaf (`fc1.weight`), a module (`encoder.layers.3`, with all in it) or a value (`h`); `*` and `?`
+            match anything.
+
+    Raises:
+        RenderError: when nothing in the graph bears the name; says which names come close.
+    """
+    if one.graph is None:
+        return one
+    graph = one.graph
+    targets = [node.id for node in graph.nodes if any(_matches(own, name) for own in _names(node, leaves))]
+    if not targets:
+        known = dict.fromkeys(own for node in graph.nodes for own in _names(node, leaves))
+        close = difflib.get_close_matches(name, known, _SUGGESTIONS, 0.5)
+        hint = f"; there are {', '.join(close)}" if close else ""
+        raise RenderError(f"nothing in pass {one.index} is called {name!r}{hint}: give a leaf, a module or a variable")
+    adjacency = Adjacency(graph)
+    starts = {root.node for root in one.roots if root.node is not None}
+    begun = reachable(graph, starts, adjacency) if starts else set(range(len(graph.nodes)))
+    kept = sorted((reaching(graph, targets, adjacency) & begun) | set(targets))
+    numbers = {node: number for number, node in enumerate(kept)}
+    roots = tuple(
+        replace(root, node=numbers[root.node]) for root in one.roots if root.node is not None and root.node in numbers
+    )
+    error = one.error
+    if error is not None and error.node is not None:
+        error = replace(error, node=numbers.get(error.node))
+    return replace(one, graph=_part(graph, numbers), roots=roots, error=error)
+
+
+def _names(node: Node, leaves: Sequence[Leaf]) -> Iterable[str]:
+    """What a person may call a node: its leaf, its own name, and every module around it."""
+    if node.leaf is not None and node.leaf < len(leaves):
+        yield leaves[node.leaf].name
+    if node.name:
+        yield node.name
+    path = node.module or ""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+
+
+def _matches(own: str, name: str) -> bool:
+    return own == name or (("*" in name or "?" in name) and fnmatchcase(own, name))
+
+
+def _part(graph: Graph, numbers: dict[int, int]) -> Graph:
+    nodes = tuple(replace(graph.nodes[node], id=number) for node, number in numbers.items())
+    edges = tuple(
+        Edge(numbers[edge.source], numbers[edge.target], edge.slot, edge.output, edge.input, edge.sent)
+        for edge in graph.edges
+        if edge.source in numbers and edge.target in numbers
+    )
+    return Graph(nodes, edges)
