@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gradtrace.recorder.engine import Call
     from gradtrace.recorder.leaves import LeafState
     from gradtrace.recorder.session import Recorder
+    from gradtrace.recorder.watch import LedgerPass
 
 _OBSERVER = "gradtrace"
 """Our key in a tensor's dictionary of hooks, whose own keys are numbers."""
@@ -58,11 +59,19 @@ def root_edge(root: Any) -> tuple[Any, int] | None:
 class FullPass:
     """A pass from before the engine runs until after."""
 
-    def __init__(self, recorder: Recorder, call: Call, index: int, frame: types.FrameType | None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        call: Call,
+        index: int,
+        frame: types.FrameType | None,
+        counted: LedgerPass | None = None,
+    ) -> None:
         self._recorder = recorder
         self._journal = recorder.journal
         self.call = call
         self.index = index
+        self.counted = counted
         self._table = recorder.table()
         self._thread = threading.get_ident()
         self._measurements = Measurements(recorder.config.value_limit, recorder.config.level)
@@ -139,6 +148,8 @@ class FullPass:
             "location": self._journal.place(call.place),
             "parent": call.parent,
             "thread": call.thread,
+            "n_nodes": len(walk.ids),
+            "n_edges": len(walk.sources),
         }
         self._journal.write_with_rows(record, "roots", rows)
 
@@ -306,7 +317,7 @@ class FullPass:
             self._measurements.settle()
         index = self.index
         self._journal.write_rows("stats", index, self._measurements.rows)
-        self._journal.write(
+        self._journal.write_pass(
             {
                 "t": "flow",
                 "index": index,
@@ -316,7 +327,7 @@ class FullPass:
                 "sent": _by(2, self._sent),
             }
         )
-        self._journal.write({"t": "accumulations", "index": index, "rows": rows})
+        self._journal.write_pass({"t": "accumulations", "index": index, "rows": rows})
         self._recorder.end_pass(index, error, None if error is None else self._failed_node())
 
     def _take_captures(self, result: Any) -> None:

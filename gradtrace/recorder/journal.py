@@ -67,20 +67,34 @@ class Journal:
         self._shelf: Shelf | None = None
         if self.config.passes == "last":
             self._shelf = Shelf(self.config.session / f"last-{self.process}.stream")
-        self._shelved: set[int] = set()
         self._has_header = False
 
     def write(self, record: dict[str, Any]) -> None:
         """Append a record."""
         self._append(encode(record))
 
+    def write_pass(self, record: dict[str, Any]) -> None:
+        """Append a record that belongs to a full pass."""
+        self._append_pass(encode(record))
+
+    def _append_pass(self, line: str) -> None:
+        if self._shelf is None:
+            self._append(line)
+        else:
+            self._shelf.write(line)
+
+    def end_pass(self) -> None:
+        """A full pass is written; when only the latest is wanted, it takes the place of the one before."""
+        if self._shelf is not None:
+            self._shelf.replace(encode(self._header()))
+
     def write_rows(self, kind: str, index: int, rows: list[str]) -> None:
         """Append a table of a pass whose rows are encoded already."""
-        self._append(f'{{"t":"{kind}","index":{index},"rows":[{",".join(rows)}]}}')
+        self._append_pass(f'{{"t":"{kind}","index":{index},"rows":[{",".join(rows)}]}}')
 
     def write_with_rows(self, record: dict[str, Any], name: str, rows: list[str]) -> None:
         """Append a record with one field whose rows are encoded already."""
-        self._append(f'{encode(record)[:-1]},"{name}":[{",".join(rows)}]}}')
+        self._append_pass(f'{encode(record)[:-1]},"{name}":[{",".join(rows)}]}}')
 
     def _append(self, line: str) -> None:
         with self._lock:

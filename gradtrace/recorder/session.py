@@ -55,6 +55,8 @@ class Recorder:
         self._n_passes = 0
         self._n_outer = 0
         self._has_announced = False
+        self._keeps_latest = config.passes == "last"
+        """Every pass is recorded in full, in place of the one before, and counted besides."""
         self._has_failed = False
         self._begin()
 
@@ -82,9 +84,9 @@ class Recorder:
         self._patch(torch.nn.Module, "zero_grad", lambda original: watch_zero_grad(original, self, of_optimizer=False))
         self._undo.append(watch_steps(self).remove)
         self._patch(threading.Thread, "_bootstrap_inner", self._watch_thread)
-        if self.config.wants_after(0) and self.config.wants(1):
+        if self.config.wants(1):
             self._forward_on()
-        else:
+        if not self.config.wants(1) or self._keeps_latest:
             self.events.is_counting = True
         atexit.register(self._at_exit)
         os.register_at_fork(after_in_child=self._after_fork)
@@ -305,7 +307,8 @@ class Recorder:
             if self.events.is_counting:
                 self.journal.last_pass_index = index
                 self._announce()
-                return self.watch.begin(call, index)
+                counted = self.watch.begin(call, index)
+                return FullPass(self, call, index, frame, counted) if self._keeps_latest else counted
             self.events.add("backward", [], call.place, call=call.name)
             self.journal.last_pass_index = index
             self.events._held["pass_index"] = index  # type: ignore[index]
@@ -316,7 +319,7 @@ class Recorder:
             return None
 
     def _turn_needed(self, outer: int) -> bool:
-        return self.events.is_counting and self.config.wants(outer)
+        return self.events.is_counting and self.config.wants(outer) and not self._keeps_latest
 
     def _turn_on(self) -> None:
         self.watch.flush()
@@ -335,6 +338,8 @@ class Recorder:
                     ticket.abandon()
                     return
                 ticket.finish(result, error)
+                if ticket.counted is not None:
+                    self.watch.finish(ticket.counted, error)
                 self.leaves.remember_grads()
                 table = self.table()
                 if table is not None:
@@ -354,6 +359,8 @@ class Recorder:
 
     def _choose_next(self) -> None:
         """Whether the next pass is to be recorded in full."""
+        if self._keeps_latest:
+            return
         wanted = self.config.wants(self._n_outer + 1)
         if wanted and self.events.is_counting:
             self._turn_on()
@@ -375,7 +382,8 @@ class Recorder:
     def end_pass(self, index: int, error: BaseException | None, node: int | None) -> None:
         """Write the last line of a full pass."""
         described = None if error is None else [type(error).__name__, plain_text(str(error))[:4000]]
-        self.journal.write({"t": "pass_end", "index": index, "error": described, "error_node": node})
+        self.journal.write_pass({"t": "pass_end", "index": index, "error": described, "error_node": node})
+        self.journal.end_pass()
 
     def draw(self, roots: list[torch.Tensor], frame: types.FrameType | None) -> None:
         """Describe a graph that is never run backward."""

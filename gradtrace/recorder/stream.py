@@ -72,9 +72,9 @@ class Shelf(Stream):
         """Hold one line back."""
         self._lines.append(line)
 
-    def replace(self) -> None:
-        """Write the file anew."""
+    def replace(self, header: str) -> None:
+        """Write the file anew: a header, and the lines since the last call."""
         beside = self.path.with_suffix(".part")
-        beside.write_text("\n".join([*self._lines, ""]), encoding="ascii")
+        beside.write_text("\n".join([header, *self._lines, ""]), encoding="ascii")
         beside.replace(self.path)
         self._lines.clear()
