@@ -14,6 +14,7 @@ from gradtrace.renderers.wording import elements, listing
 
 _WIDTH = 80
 _NARROWEST = 40
+_ENDLESS = 10_000
 
 _ASCII = str.maketrans(
     {
@@ -46,7 +47,7 @@ class Entry:
 
 def render(entries: Sequence[Entry], options: Options) -> str:
     """The page of one op, which may have several node types, each with an entry."""
-    width = max(options.width or _WIDTH, _NARROWEST)
+    width = _ENDLESS if options.markdown else max(options.width or _WIDTH, _NARROWEST)
     blocks = tuple(block for entry in entries for block in _blocks(entry, width))
     if options.markdown:
         return Markdown().write(blocks)
@@ -58,12 +59,12 @@ def render(entries: Sequence[Entry], options: Options) -> str:
 
 def render_list(formulas: Sequence[Formula], options: Options) -> str:
     """One line an entry: the op and what it does; the node types too where the line has no end, in a pipe."""
-    rows = tuple(
-        (Cell(formula.op, "name"), Cell(formula.forward), Cell(_types(formula), "muted")) for formula in formulas
-    )
-    if options.width is not None:
-        rows = tuple(row[:2] for row in rows)
-    table = Table(("op", "what it does", "node types")[: len(rows[0])], rows)
+    shows_types = options.width is None
+    rows: list[tuple[Cell, ...]] = []
+    for formula in formulas:
+        row = (Cell(formula.op, "name"), Cell(formula.forward), Cell(_types(formula), "muted"))
+        rows.append(row if shows_types else row[:2])
+    table = Table(("op", "what it does", "node types") if shows_types else ("op", "what it does"), tuple(rows))
     width = options.width or max(len(" ".join(cell.text for cell in row)) for row in rows) + _WIDTH
     return Terminal(width, options.color, options.ascii_only).write(
         (_in_ascii(table) if options.ascii_only else table,)

@@ -66,7 +66,7 @@ FORMULAS = (
             ("xhat", "(input - result1) * result2"),
             ("g", "grad if weight is None else grad * weight"),
         ),
-        example="input = tensor([[1.0, 2.0, 6.0]])\nnormalized_shape = [3]\nweight = tensor([1.0, 1.0, 2.0])\n"
+        example="input = tensor([[1.0, 2.0, 6.0]])\nnormalized_shape = [3]\nweight = tensor([1.0, 2.0, 1.0])\n"
         "bias = tensor([0.0, 0.0, 0.0])\neps = 1e-5\n"
         "result0, result1, result2 = torch.native_layer_norm(input, normalized_shape, weight, bias, eps)",
     ),

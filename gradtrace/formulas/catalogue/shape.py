@@ -117,7 +117,7 @@ FORMULAS = (
         "as_strided",
         ("AsStridedBackward0", "AsStridedBackward1"),
         "Reads memory in any pattern of sizes and strides.",
-        "Each element of the gradient goes back to the memory place it was read from; a place read twice gets the sum. (For a self that lies in memory in order.)",
+        "Each element of the gradient goes back to the memory place it was read from; a place read twice gets the sum. The expression is for a self that lies in memory in order.",
         "Σ grad over the places read",
         "torch.zeros_like(self).reshape(-1).index_add(0, places.reshape(-1), grad.reshape(-1)).reshape(self.shape)",
         "self = tensor([1.0, 2.0, 3.0])\nsize = (2, 2)\nstride = (1, 1)\nstorage_offset = 0\n"
