@@ -73,7 +73,7 @@ def _first_line(error: BaseException) -> str:
 def write(recorder: Recorder) -> None:
     """Leave what is known only at the end."""
     recorder.events.flush()
-    recorder.watch.flush()
+    recorder.watch.pause()
     error = getattr(sys, "last_value", None)
     if isinstance(error, BaseException):
         _write_error(recorder, error)

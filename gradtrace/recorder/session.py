@@ -184,7 +184,7 @@ class Recorder:
             return
         self.is_on = False
         self.events.flush()
-        self.watch.flush()
+        self.watch.pause()
         self._forward_off()
         while self._undo:
             self._undo.pop()()
@@ -322,9 +322,8 @@ class Recorder:
         return self.events.is_counting and self.config.wants(outer) and not self._keeps_latest
 
     def _turn_on(self) -> None:
-        self.watch.flush()
+        self.watch.pause()
         self.events.is_counting = False
-        self.events.pattern.clear()
         self._forward_on()
 
     def after_pass(self, ticket: Ticket, result: Any, error: BaseException | None) -> None:
@@ -337,13 +336,7 @@ class Recorder:
                 if not self.is_on:
                     ticket.abandon()
                     return
-                ticket.finish(result, error)
-                if ticket.counted is not None:
-                    self.watch.finish(ticket.counted, error)
-                self.leaves.remember_grads()
-                table = self.table()
-                if table is not None:
-                    table.after_pass()
+                self._finish(ticket, result, error)
             elif self.is_on:
                 reason = self.watch.finish(ticket, error)
                 if reason is not None:
@@ -356,6 +349,15 @@ class Recorder:
             self.fail(failure)
         if self.config.stop_after is not None and self._n_outer >= self.config.stop_after and not ticket.call.parent:
             self._end_program(error)
+
+    def _finish(self, ticket: FullPass, result: Any, error: BaseException | None) -> None:
+        ticket.finish(result, error)
+        if ticket.counted is not None:
+            self.watch.finish(ticket.counted, error)
+        self.leaves.remember_grads()
+        table = self.table()
+        if table is not None:
+            table.after_pass()
 
     def _choose_next(self) -> None:
         """Whether the next pass is to be recorded in full."""

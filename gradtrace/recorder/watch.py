@@ -102,7 +102,6 @@ class Watch:
             or self._old_graphs(call)
         )
         if error is not None:
-            self.flush()
             return None
         return self._trip(reason)
 
@@ -114,7 +113,7 @@ class Watch:
             if self._pending >= max(1, self._written):
                 self.flush()
             return False
-        broke = self._held_for >= _SETTLED
+        broke = self._held_for >= _SETTLED and self._pattern is not None
         self.flush()
         self._pattern, self._first, self._pending, self._held_for, self._written = pattern, index, 1, 1, 0
         self.flush()
@@ -150,6 +149,27 @@ class Watch:
         write({"t": "pass_end", "index": index, "error": None if error is None else [error, ""]})
         self._written += count
         self._pending = 0
+
+    def pause(self) -> None:
+        """Passes are recorded in full for a while: write what was counted, and count afresh afterwards."""
+        self.flush()
+        self.flush_events()
+        self._pattern = None
+
+    def flush_events(self) -> None:
+        """Write the events that followed the last pass, as themselves."""
+        events = self._recorder.events
+        index = self._recorder.journal.last_pass_index
+        for kind, location, set_to_none, optimizer, call in events.pattern:
+            event = {
+                "kind": kind,
+                "location": location,
+                "set_to_none": set_to_none,
+                "optimizer": optimizer,
+                "call": call,
+            }
+            self._recorder.journal.write({"t": "event", "pass_index": index, "leaves": [], **event})
+        events.pattern.clear()
 
     def _non_finite(self, done: LedgerPass, spent: float) -> str | None:
         with torch_facts.DisableTorchFunction(), torch.no_grad():
