@@ -22,6 +22,8 @@ import math
 import sys
 from array import array
 from collections.abc import Sequence
+from itertools import chain
+from operator import sub
 from typing import Any
 
 Reference = list[Any]
@@ -43,30 +45,21 @@ class Columns:
         """Store integers."""
         if not values or min(values) == max(values):
             return ["c", values[0] if values else 0, len(values)]
-        if max(map(abs, values)) > _INT_LIMIT:
+        if max(values) > _INT_LIMIT or min(values) < -_INT_LIMIT:
             return ["d", self._store(_planes(array("d", values))), len(values)]
-        previous = 0
-        deltas = array("i")
-        for value in values:
-            deltas.append(value - previous)
-            previous = value
+        deltas = array("i", map(sub, values, chain((0,), values)))
         return ["i", self._store(_planes(deltas)), len(values)]
 
     def floats(self, values: Sequence[float | None]) -> Reference:
         """Store floats of which any may be None."""
-        nan = math.nan
-        plain = array("f")
-        positions: list[int] = []
+        positions = [i for i, value in enumerate(values) if value and not _fits_float32(value)]
         exceptions: list[float | str] = []
-        for i, value in enumerate(values):
-            if value is None:
-                plain.append(nan)
-            elif _fits_float32(value):
-                plain.append(value)
-            else:
-                plain.append(nan)
-                positions.append(i)
-                exceptions.append("nan" if math.isnan(value) else value)
+        plain = array("f", [math.nan if value is None else value for value in values])
+        for i in positions:
+            value = values[i]
+            assert value is not None
+            plain[i] = math.nan
+            exceptions.append("nan" if math.isnan(value) else value)
         return ["f", self._store(_planes(plain)), len(values), positions, exceptions]
 
     def pack(self, header: dict[str, Any]) -> bytes:
@@ -87,7 +80,7 @@ _SMALL = 1_000_000
 
 
 def _fits_float32(value: float) -> bool:
-    return value == 0 or math.isinf(value) or _SMALLEST_FLOAT32 <= abs(value) <= _LARGEST_FLOAT32
+    return _SMALLEST_FLOAT32 <= abs(value) <= _LARGEST_FLOAT32 or math.isinf(value)
 
 
 def _planes(numbers: array[Any]) -> bytes:

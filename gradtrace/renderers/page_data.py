@@ -38,6 +38,9 @@ class _Writer:
         self._texts = Texts()
         self._places: dict[Location, int] = {}
         self._stats: dict[tuple[Any, ...], int] = {}
+        # Many nodes and edges share one object, and to look at an object is faster than at what it holds.
+        self._known_places: dict[int, int] = {}
+        self._known_stats: dict[int, int] = {}
         self._specs: dict[tuple[Any, ...], int] = {}
         self._words = words
 
@@ -64,7 +67,12 @@ class _Writer:
         return self._texts.number(text)
 
     def _place(self, place: Location | None) -> int:
-        return -1 if place is None else self._places.setdefault(place, len(self._places))
+        if place is None:
+            return -1
+        number = self._known_places.get(id(place))
+        if number is None:
+            number = self._known_places[id(place)] = self._places.setdefault(place, len(self._places))
+        return number
 
     def _spec(self, shape: tuple[int, ...] | None, dtype: str | None, device: str = "cpu") -> int:
         if shape is None or dtype is None:
@@ -78,12 +86,19 @@ class _Writer:
     def _measured(self, stats: TensorStats | None) -> int:
         if stats is None:
             return -1
+        number = self._known_stats.get(id(stats))
+        if number is not None:
+            return number
         value = None if stats.value is None else _value_text(stats.value)
         key = (
             self._spec(stats.shape, stats.dtype), stats.numel, stats.norm, stats.min, stats.max, stats.mean,
             stats.nan, stats.inf, stats.zero, self._text(value),
         )  # fmt: skip
-        return self._stats.setdefault(key, len(self._stats))
+        number = self._known_stats[id(stats)] = self._stats.setdefault(key, len(self._stats))
+        return number
+
+    def _texts_of(self, texts: Iterable[str | None]) -> Reference:
+        return self._columns.integers(self._texts.numbers(texts))
 
     def _integers(self, values: Iterable[int]) -> Reference:
         return self._columns.integers(list(values))
@@ -106,13 +121,13 @@ class _Writer:
     def _places_table(self) -> Table:
         places = list(self._places)
         return {
-            "file": self._integers([self._text(place.file) for place in places]),
+            "file": self._texts_of([place.file for place in places]),
             "line": self._integers([place.line for place in places]),
             "column": self._integers([place.column for place in places]),
             "endLine": self._integers([place.end_line for place in places]),
             "endColumn": self._integers([place.end_column for place in places]),
-            "function": self._integers([self._text(place.function) for place in places]),
-            "text": self._integers([self._text(place.text) for place in places]),
+            "function": self._texts_of([place.function for place in places]),
+            "text": self._texts_of([place.text for place in places]),
         }
 
     def _run(self, trace: Trace) -> dict[str, Any]:
@@ -202,7 +217,7 @@ class _Writer:
                 "before": self._integers([self._measured(row.before) for row in item.accumulations]),
                 "added": self._integers([self._measured(row.contribution) for row in item.accumulations]),
                 "after": self._integers([self._measured(row.after) for row in item.accumulations]),
-                "effect": self._integers([self._text(row.effect) for row in item.accumulations]),
+                "effect": self._texts_of([row.effect for row in item.accumulations]),
             },
             "graph": None if item.graph is None else self._graph(item.graph),
         }
@@ -216,7 +231,7 @@ class _Writer:
                 "target": self._integers([edge.target for edge in graph.edges]),
                 "slot": self._integers([edge.slot for edge in graph.edges]),
                 "output": self._integers([edge.output for edge in graph.edges]),
-                "input": self._integers([self._text(edge.input) for edge in graph.edges]),
+                "input": self._texts_of([edge.input for edge in graph.edges]),
                 "sent": self._integers([self._measured(edge.sent) for edge in graph.edges]),
             },
             "outputs": self._outputs(graph.nodes),
@@ -226,17 +241,17 @@ class _Writer:
         }
 
     def _nodes(self, nodes: tuple[Node, ...], order: list[int]) -> Table:
-        text, place = self._text, self._place
+        place = self._place
         position = [-1] * len(nodes)
         for i, node in enumerate(order):
             position[node] = i
         return {
-            "type": self._integers([text(node.type) for node in nodes]),
-            "op": self._integers([text(node.op) for node in nodes]),
-            "name": self._integers([text(node.name) for node in nodes]),
-            "module": self._integers([text(node.module) for node in nodes]),
-            "moduleType": self._integers([text(node.module_type) for node in nodes]),
-            "call": self._integers([text(node.call) for node in nodes]),
+            "type": self._texts_of([node.type for node in nodes]),
+            "op": self._texts_of([node.op for node in nodes]),
+            "name": self._texts_of([node.name for node in nodes]),
+            "module": self._texts_of([node.module for node in nodes]),
+            "moduleType": self._texts_of([node.module_type for node in nodes]),
+            "call": self._texts_of([node.call for node in nodes]),
             "place": self._integers([place(node.location) for node in nodes]),
             "backwardPlace": self._integers([place(node.backward_location) for node in nodes]),
             "leaf": self._integers([-1 if node.leaf is None else node.leaf for node in nodes]),
@@ -254,7 +269,7 @@ class _Writer:
             "received": self._integers([self._measured(row.received) for _, row in rows]),
             "arrived": self._integers([self._measured(row.arrived) for _, row in rows]),
             "value": self._integers([self._measured(row.value) for _, row in rows]),
-            "name": self._integers([self._text(row.name) for _, row in rows]),
+            "name": self._texts_of([row.name for _, row in rows]),
             "flags": self._integers([_IS_RETAINED if row.retains_grad else 0 for _, row in rows]),
             "hook": self._integers([self._place(row.hooks[0]) if row.hooks else -1 for _, row in rows]),
             "hooks": self._integers([len(row.hooks) for _, row in rows]),
@@ -264,7 +279,7 @@ class _Writer:
         rows = [(node.id, saved) for node in nodes for saved in node.saved]
         return {
             "node": self._integers([node for node, _ in rows]),
-            "name": self._integers([self._text(row.name) for _, row in rows]),
+            "name": self._texts_of([row.name for _, row in rows]),
             "spec": self._integers([self._spec(row.shape, row.dtype, row.device) for _, row in rows]),
             "bytes": self._integers([row.bytes for _, row in rows]),
             "flags": self._integers([_IS_SHARED * row.shared | _IS_PACKED * row.packed for _, row in rows]),
@@ -278,16 +293,16 @@ class _Writer:
         rows = [(node.id, name, value) for node in nodes for name, value in node.arguments]
         return {
             "node": self._integers([node for node, _, _ in rows]),
-            "name": self._integers([self._text(name) for _, name, _ in rows]),
-            "value": self._integers([self._text(value) for _, _, value in rows]),
+            "name": self._texts_of([name for _, name, _ in rows]),
+            "value": self._texts_of([value for _, _, value in rows]),
         }
 
     def _boxes(self, found: list[Box]) -> Table:
         return {
-            "kind": self._integers([self._text(box.kind) for box in found]),
-            "path": self._integers([self._text(box.path) for box in found]),
-            "label": self._integers([self._text(box.label) for box in found]),
-            "type": self._integers([self._text(box.type) for box in found]),
+            "kind": self._texts_of([box.kind for box in found]),
+            "path": self._texts_of([box.path for box in found]),
+            "label": self._texts_of([box.label for box in found]),
+            "type": self._texts_of([box.type for box in found]),
             "start": self._integers([box.start for box in found]),
             "end": self._integers([box.end for box in found]),
             "parent": self._integers([box.parent for box in found]),

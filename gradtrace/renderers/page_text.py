@@ -1,6 +1,7 @@
 """The texts of the page, each stored once, and made inert: what a browser would act on or hide becomes visible."""
 
 import re
+from collections.abc import Iterable
 
 _LONGEST = 4_000
 
@@ -32,6 +33,11 @@ class Texts:
     def number(self, text: str | None) -> int:
         """The number of a text."""
         return -1 if text is None else self._numbers.setdefault(text, len(self._numbers))
+
+    def numbers(self, texts: Iterable[str | None]) -> list[int]:
+        """The numbers of many texts."""
+        known = self._numbers
+        return [-1 if text is None else known.setdefault(text, len(known)) for text in texts]
 
     def all(self) -> list[str]:
         """All texts by number."""

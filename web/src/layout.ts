@@ -13,6 +13,8 @@ export interface Segment {
   to: number;
   fromAt: number;
   toAt: number;
+  /** Lines that start at the same place may be drawn apart there. */
+  isSpread: boolean;
 }
 
 export interface Layout {
@@ -32,6 +34,7 @@ const LONGEST_BENT = 40;
 const BENDS_PER_VERTEX = 12;
 const LANE_GAP = 9;
 const LANES = 12;
+const SPREAD = 15;
 
 /** A vertex or a bend of a long line. */
 interface Cell {
@@ -254,8 +257,9 @@ function assembled(vertices: Vertex[], segments: Segment[], cells: Cell[], rows:
   const x = Float64Array.from(cells, (cell) => cell.centre - cell.width / 2 - left);
   const y = Float64Array.from(cells, (cell) => tops[cell.layer] + (heights[cell.layer] - cell.height) / 2);
   let lanes = 0;
+  const apart = spread(segments, (segment, i) => (bends[i]?.length ? bends[i][0].centre - left : x[segment.to] + segment.toAt), vertices);
   const routes = segments.map(({ from, to, fromAt, toAt }, i) => {
-    const start = [x[from] + fromAt, y[from] + vertices[from].height];
+    const start = [x[from] + fromAt + apart[i], y[from] + vertices[from].height];
     const end = [x[to] + toAt, y[to]];
     const chain = bends[i];
     if (chain) {
@@ -275,6 +279,27 @@ function assembled(vertices: Vertex[], segments: Segment[], cells: Cell[], rows:
     return route;
   });
   return { width: right - left + (lanes ? SIDE_GAP / 2 + LANE_GAP * Math.min(lanes, LANES) : 0), height, x, y, routes };
+}
+
+/** How far each line starts beside its port, in the order in which the lines go apart. */
+function spread(segments: Segment[], towards: (segment: Segment, i: number) => number, vertices: Vertex[]): Float64Array {
+  const shifts = new Float64Array(segments.length);
+  const groups = new Map<string, number[]>();
+  segments.forEach((segment, i) => {
+    if (!segment.isSpread) return;
+    const key = `${segment.from} ${segment.fromAt}`;
+    const others = groups.get(key);
+    if (others) others.push(i);
+    else groups.set(key, [i]);
+  });
+  for (const group of groups.values()) {
+    group.sort((a, b) => towards(segments[a], a) - towards(segments[b], b) || a - b);
+    const { from, fromAt } = segments[group[0]];
+    const room = Math.min(fromAt, vertices[from].width - fromAt) - 8;
+    const gap = Math.max(0, Math.min(SPREAD, (2 * room) / group.length));
+    group.forEach((i, k) => (shifts[i] = (k - (group.length - 1) / 2) * gap));
+  }
+  return shifts;
 }
 
 /** Adds a piece that leaves and arrives vertically. */

@@ -8,23 +8,20 @@ export function showLegend(app: App): void {
   const { theme, scale } = app;
   const legend = byId("legend");
   if (!app.scene) return legend.replaceChildren();
-  const parts: (Node | null)[] = [];
+  const parts: Node[] = [];
   if (scale) {
-    const shapes = Array.from({ length: 40 }, (_, i) => {
-      const norm = scale.low * (scale.high / scale.low) ** (i / 39);
+    const shapes = Array.from({ length: 24 }, (_, i) => {
+      const norm = scale.low * (scale.high / scale.low) ** (i / 23);
       const width = scale.width(norm);
-      return svg("rect", { x: i * 4, y: 8 - width / 2, width: 4.2, height: width, fill: scale.colour(norm, theme) });
+      return svg("rect", { x: i * 3, y: 5 - width / 2, width: 3.2, height: width, fill: scale.colour(norm, theme) });
     });
-    const ticks = scale.ticks().map((tick, i) => svg("text", { x: [0, 80, 160][i], y: 26, "text-anchor": ["start", "middle", "end"][i] }, number(tick, 2)));
-    parts.push(el("div", {}, "size of the gradient on an edge", svg("svg", { width: 160, height: 30 }, shapes, ticks)));
+    parts.push(el("span", {}, "gradient ", number(scale.low, 2), svg("svg", { width: 72, height: 10 }, shapes), number(scale.high, 2)));
   }
-  const lines: [string, string, string][] = [[theme.no_gradient, "4 4", "no gradient"], [theme.non_finite, "9 4", "NaN or Inf"]];
-  parts.push(el("div", {}, svg("svg", { width: 110, height: 34 }, lines.flatMap(([colour, dash, text], i) => [
-    svg("line", { x1: 0, x2: 26, y1: 9 + i * 16, y2: 9 + i * 16, stroke: colour, "stroke-width": i ? 4 : 1.3, "stroke-dasharray": dash }),
-    svg("text", { x: 33, y: 13 + i * 16 }, text),
-  ]))));
-  parts.push(el("div", {}, "forward runs down ↓", el("br"), "gradients run up ↑"));
-  legend.replaceChildren(...parts.filter((part) => part !== null));
+  const stroke = (colour: string, dash: string, width: number) =>
+    svg("svg", { width: 24, height: 10 }, svg("line", { x1: 0, x2: 24, y1: 5, y2: 5, stroke: colour, "stroke-width": width, "stroke-dasharray": dash }));
+  parts.push(el("span", {}, stroke(theme.no_gradient, "4 4", 1.3), "none"), el("span", {}, stroke(theme.non_finite, "9 4", 4), "NaN or Inf"));
+  parts.push(el("span", {}, "forward ↓ gradients ↑"));
+  legend.replaceChildren(...parts);
 }
 
 const KEYS: [string[], string][] = [

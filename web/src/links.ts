@@ -26,7 +26,7 @@ export class Links {
     const wanted = new URLSearchParams(location.hash.slice(1));
     const index = Number(wanted.get("pass") ?? NaN);
     const found = app.trace.passes.find((pass) => index >= pass.index && index < pass.index + pass.count);
-    const target = found ?? app.pass ?? app.trace.passes.find((pass) => pass.recorded === "full") ?? app.trace.passes[0];
+    const target = found ?? app.pass ?? app.trace.passes.find((pass) => pass.error && pass.recorded === "full") ?? app.trace.passes.find((pass) => pass.recorded === "full") ?? app.trace.passes[0];
     const time = wanted.get("time");
     if (target) app.showPass(target.position, time === null ? undefined : Number(time) || 0);
     for (const kind of SELECTIONS) {

@@ -47,7 +47,7 @@ async function start(): Promise<void> {
     showNothing(app);
     panel.show("run");
   }
-  document.documentElement.dataset.ready = "";
+  document.documentElement.dataset.ready = performance.now().toFixed(0);
 }
 
 function showNothing(app: App): void {

@@ -49,6 +49,7 @@ export class Painter {
     for (const item of items) if (item.isOpen) this.openBox(item, look, zoom);
     for (const wire of wires) this.wire(wire, look, zoom);
     for (const item of items) if (!item.isOpen) this.item(item, look, zoom);
+    for (const item of items) if (item.isOpen && zoom > 0.6) this.title(item, look);
     if (zoom > 0.45) for (const wire of wires) this.label(wire, look, zoom);
     for (const item of items) if (item.isOpen && zoom <= 0.6) this.farTitle(item, look, zoom, left, top);
     for (const item of items) if (item === look.selected || item === look.hovered) this.ring(item, look, item === look.selected);
@@ -65,16 +66,27 @@ export class Painter {
     context.strokeStyle = theme.cluster_border;
     context.lineWidth = Math.max(1, 0.7 / zoom);
     context.stroke();
-    if (zoom <= 0.6) return;
+  }
+
+  private title(item: Item, look: Look): void {
+    const { context } = this;
+    const { theme } = look;
     context.textAlign = "left";
     context.textBaseline = "middle";
-    context.fillStyle = theme.muted;
     context.font = FONTS.strong;
-    const text = item.title;
-    context.fillText(text, item.x + 24, item.y + 14);
-    const start = item.x + 24 + context.measureText(text).width + 7;
+    context.lineJoin = "round";
+    context.strokeStyle = theme.cluster_fill;
+    context.lineWidth = 5;
+    context.strokeText(item.title, item.x + 24, item.y + 14);
+    context.fillStyle = theme.ink;
+    context.fillText(item.title, item.x + 24, item.y + 14);
+    const start = item.x + 24 + context.measureText(item.title).width + 7;
     context.font = FONTS.plain;
-    if (start + context.measureText(item.name).width < item.x + item.width - 8) context.fillText(item.name, start, item.y + 14);
+    context.fillStyle = theme.muted;
+    if (start + context.measureText(item.name).width < item.x + item.width - 8) {
+      context.strokeText(item.name, start, item.y + 14);
+      context.fillText(item.name, start, item.y + 14);
+    }
     this.handle(item.x + 13, item.y + 14, true, theme);
   }
 
@@ -102,13 +114,14 @@ export class Painter {
 
   private wire(wire: Wire, look: Look, zoom: number): void {
     const { context } = this;
-    const { theme, scale, moment } = look;
+    const { theme, moment } = look;
     const { points } = wire;
+    const hasArrow = zoom > 0.3 && wire.from.kind !== "in" && !wire.from.isOpen;
     const isSent = wire.nSent > 0 && moment.time > wire.first;
     const isArriving = wire.nSent > 0 && moment.time > wire.first && moment.time < wire.last + 1;
     const isHot = look.hovered === wire || (look.selected !== null && (wire.from === look.selected || wire.to === look.selected));
     context.beginPath();
-    context.moveTo(points[0], points[1]);
+    context.moveTo(points[0], points[1] + (hasArrow ? 7 : 0));
     for (let i = 2; i < points.length; i += 6) {
       context.bezierCurveTo(points[i], points[i + 1], points[i + 2], points[i + 3], points[i + 4], points[i + 5]);
     }
@@ -124,8 +137,7 @@ export class Painter {
     context.globalAlpha = 1;
     context.setLineDash([]);
     if (isArriving) this.moving(wire, look);
-    else if (zoom > 0.3 && wire.from.kind !== "in") this.arrow(points[0], points[1], isSent ? width : 1, isSent ? this.stroke(wire, look)[0] : theme.no_gradient);
-    if (scale && isArriving) context.globalAlpha = 1;
+    else if (hasArrow) this.arrow(points[0], points[1], isSent ? width : 1, isSent ? this.stroke(wire, look)[0] : theme.no_gradient);
   }
 
   private stroke(wire: Wire, { theme, scale }: Look): [string, number] {
@@ -179,9 +191,13 @@ export class Painter {
     const { context } = this;
     const pieces = (wire.points.length - 2) / 6;
     const last = wire.points.length - 6;
-    const [x, y] = pointOn(wire.points, last, pieces > 1 ? 0.55 : 0.5);
+    const isOdd = wire.line.slots > 1 && wire.line.slot % 2 === 1;
+    const [onLine, y] = pointOn(wire.points, last, pieces > 1 ? 0.55 : isOdd ? 0.45 : 0.58);
+    const isLeft = (wire.line.slot + 1) / (wire.line.slots + 1) < 0.5;
+    const beside = this.stroke(wire, look)[1] / 2 + 4;
+    const x = isLeft ? onLine - beside : onLine + beside;
     context.font = wire.isBad ? FONTS.strong : FONTS.plain;
-    context.textAlign = "center";
+    context.textAlign = isLeft ? "right" : "left";
     context.textBaseline = "middle";
     context.lineJoin = "round";
     context.strokeStyle = look.theme.paper;
@@ -261,7 +277,7 @@ export class Painter {
     const graph = moment.graph!;
     const progress = this.progress(item.ref, look);
     const received = graph.received(item.ref);
-    const isDone = progress === "done" || (progress === "idle" && received >= 0);
+    const isDone = progress === "done" || progress === "active" || (progress === "idle" && received >= 0);
     const isBad = isDone && this.scene.trace.isBad(received);
     const style = this.style(item, progress, isBad, look);
     this.context.globalAlpha = progress === "waiting" ? 0.8 : 1;
@@ -377,8 +393,11 @@ export class Painter {
   private receivedText(item: Item, progress: Progress, received: number, look: Look): { text: string; isBad: boolean; isMuted: boolean } {
     const { trace } = this.scene;
     if (look.moment.pass.error?.node === item.ref) return { text: "failed here", isBad: true, isMuted: false };
-    if (received >= 0) return { text: `gradient ${brief(trace.measured(received))}`, isBad: trace.isBad(received), isMuted: false };
     const waits = progress === "waiting" || progress === "active" ? this.arrived(item.ref, look) : "";
+    if (received >= 0) {
+      const text = brief(trace.measured(received));
+      return { text: waits ? `${waits} = ${text}` : `gradient ${text}`, isBad: trace.isBad(received), isMuted: false };
+    }
     const none = look.moment.pass.call === "none" ? "" : progress === "idle" ? "no gradient" : "";
     return { text: waits || none, isBad: false, isMuted: !waits };
   }
@@ -400,7 +419,8 @@ export class Painter {
       if (stats.numel === 1 && stats.value !== null) parts.push(brief(stats));
     }
     if (!n || total < 2) return "";
-    return parts.length === n && n <= 4 ? `Σ ${parts.join(" + ")}${n < total ? " + …" : ""}` : `Σ ${number(n)} of ${number(total)}`;
+    if (parts.length === n && n <= 4) return `Σ ${parts.join(" + ")}${n < total ? " + …" : ""}`;
+    return n < total ? `Σ ${number(n)} of ${number(total)}` : "Σ";
   }
 
   private pin(item: Item, look: Look, isHere: (node: number) => boolean): void {

@@ -8,7 +8,7 @@ import type { Item, Scene, Wire } from "./scene";
 
 const MOST_ZOOM = 4;
 const START_ZOOM = 1.5;
-const READABLE_ZOOM = 0.5;
+const READABLE_ZOOM = 0.85;
 
 export class Picture {
   private readonly canvas = byId<HTMLCanvasElement>("canvas");
@@ -61,13 +61,13 @@ export class Picture {
   fit(): void {
     if (!this.scene || !this.width) return;
     const { width, height } = this.scene;
-    const whole = Math.min((this.width - 32) / width, (this.height - 96) / height);
+    const whole = Math.min((this.width - 32) / width, (this.height - 56) / height);
     const zoom = Math.min(START_ZOOM, Math.max(whole, Math.min(READABLE_ZOOM, (this.width - 32) / width), 0.02));
     const isTall = height * zoom > this.height;
     this.camera = {
       zoom,
       x: width / 2 - this.width / zoom / 2,
-      y: isTall ? -20 / zoom : height / 2 - (this.height - 36) / zoom / 2,
+      y: isTall ? -20 / zoom : height / 2 - this.height / zoom / 2,
     };
     this.invalidate();
   }
@@ -167,7 +167,7 @@ export class Picture {
 
   private moveTo(item: Item, part: number): void {
     const { camera } = this;
-    if (part === 1 && camera.zoom < READABLE_ZOOM && !item.isOpen) camera.zoom = 0.8;
+    if (part === 1 && camera.zoom < 0.45 && !item.isOpen) camera.zoom = READABLE_ZOOM;
     camera.x += (item.x + item.width / 2 - this.width / camera.zoom / 2 - camera.x) * part;
     camera.y += (item.y + item.height / 2 - this.height / camera.zoom / 2 - camera.y) * part;
     this.invalidate();

@@ -212,7 +212,7 @@ export class Scene {
       width: sizes[i].width, height: sizes[i].height, pin: kind === "in" ? -1 : kind === "out" ? 1 : 0,
     }));
     const segments: Segment[] = level.lines.map((line) => ({
-      from: line.from, to: line.to,
+      from: line.from, to: line.to, isSpread: inner[line.from] === null && level.members[line.from].kind !== "in",
       fromAt: portAt(inner[line.from], "out", line) ?? (vertices[line.from].width * (line.output + 1)) / (line.outputs + 1),
       toAt: portAt(inner[line.to], "in", line) ?? (vertices[line.to].width * (line.slot + 1)) / (line.slots + 1),
     }));
@@ -273,12 +273,21 @@ export class Scene {
   private leafSize(node: number): Size {
     const leaf = this.trace.leaves[this.graph.nodes.leaf[node]];
     const row = this.pass.byLeaf.get(leaf.id);
-    const title = cut(leaf.name, 36);
+    const title = cut(this.leafName(node), 36);
     const detail = cut(leaf.spec, 36);
     const states = row ? [row.before, row.after].map((stats) => `.grad ${brief(this.trace.measured(stats))}`) : [".grad None"];
     const added = row && row.before >= 0 && row.added >= 0 ? ` (+${brief(this.trace.measured(row.added), "g", 16)})` : "";
     const width = Math.max(widthOf(title, "title"), widthOf(detail, "plain"), ...states.map((state) => widthOf(state + added, "strong")), 60);
     return { width: Math.ceil(width) + 20, height: 56, title, name: "", detail };
+  }
+
+  /** The leaf's name without the module in which it is drawn. */
+  private leafName(node: number): string {
+    const { name } = this.trace.leaves[this.graph.nodes.leaf[node]];
+    const row = this.graph.receives.starts[node];
+    if (row === this.graph.receives.starts[node + 1]) return name;
+    const module = this.trace.text(this.graph.nodes.module[this.graph.edges.source[this.graph.receives.rows[row]]]);
+    return module && name.startsWith(`${module}.`) ? name.slice(module.length + 1) : name;
   }
 
   private boxType(box: number): string {
@@ -340,7 +349,8 @@ export class Scene {
       if (first < 0 || step < first) first = step;
       last = Math.max(last, step);
     });
-    const label = root || sent.length !== 1 || nSent !== 1 ? "" : this.label(sent[0]);
+    const isFirst = items[line.to].kind !== "out" && !items[line.to].isOpen;
+    const label = root || !isFirst || sent.length !== 1 || nSent !== 1 ? "" : this.label(sent[0]);
     return { line, from: items[line.from], to: items[line.to], points, left, top, right, bottom, norm, nSent, isBad, first, last, label };
   }
 

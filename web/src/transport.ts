@@ -96,7 +96,7 @@ export class Transport {
 
   private showPlaying(): void {
     const { isPlaying } = this.app;
-    this.play.textContent = isPlaying ? "⏸" : "▶";
+    document.documentElement.toggleAttribute("data-playing", isPlaying);
     this.play.setAttribute("aria-label", isPlaying ? "Pause" : "Play the backward pass");
   }
 
