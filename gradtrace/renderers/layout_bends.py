@@ -5,8 +5,8 @@ from gradtrace.renderers.layout_level import LayerGraph, Segment, Work
 _LONGEST = (24, 12, 6, 3)
 """Over how many layers an edge is led by bends; the first of these that keeps to the budget. A longer one takes a
 lane."""
-_BUDGET = 4
-"""Bends for each vertex and segment."""
+_BUDGET, _SMALL_BUDGET, _MANY = 4, 1, 3000
+"""Bends for each vertex and segment; fewer in a level with many vertices."""
 
 
 def assign_layers(graph: LayerGraph, step: int) -> list[int]:
@@ -40,7 +40,8 @@ def _forward(graph: LayerGraph) -> list[Segment]:
 def bend_edges(graph: LayerGraph, work: Work) -> None:
     """Give each segment its stops: bends in the layers between, or a lane, and a bend for its label."""
     spans = [work.layer[s.lower] - work.layer[s.upper] for s in graph.segments]
-    budget = _BUDGET * (len(graph.sizes) + len(spans)) + 100
+    n_bends = _BUDGET if len(graph.sizes) <= _MANY else _SMALL_BUDGET
+    budget = n_bends * (len(graph.sizes) + len(spans)) + 100
     longest = next((limit for limit in _LONGEST if sum(n for n in spans if n <= limit) <= budget), 1)
     for segment, span in zip(graph.segments, spans, strict=True):
         lane = span > longest or segment.upper >= segment.lower

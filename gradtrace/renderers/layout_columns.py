@@ -10,7 +10,8 @@ _BEND_GAP = 10.0
 """Between a bend and its neighbour."""
 ATTACH = 0.42
 """An edge touches a box within this share of its width from its middle."""
-_SWEEPS = 6
+_SWEEPS, _FEWER_SWEEPS, _MANY = 6, 2, 3000
+"""So often down and up; fewer times in a level with many vertices and bends."""
 _FOLLOW = 0.9
 """How far the bends of an edge follow the one that had to give way most; at last they do so wholly."""
 _PULL, _SIDE_PULL, _BEND_PULL, _REST = 3.0, 1.0, 6.0, 0.05
@@ -28,6 +29,8 @@ def spread(wishes: Sequence[float], weights: Sequence[float], distances: Sequenc
         weights: how much each wish counts, above 0.
         distances: the least distance of each to the one before it; the first is ignored.
     """
+    if len(wishes) == 1:
+        return [wishes[0]]
     blocks: list[tuple[float, float, int]] = []  # weight, weighted sum of wishes, how many
     offset, offsets = 0.0, []
     for i, wish in enumerate(wishes):
@@ -53,8 +56,9 @@ def columns(layers: list[list[int]], work: Work, n_vertices: int, n_ports: tuple
         for vertex, at in zip(layer, spread([0.0] * len(layer), [1.0] * len(layer), gap), strict=True):
             x[vertex] = at
     boxes = range(n_ports[0], n_vertices - n_ports[1])
-    for sweep in range(_SWEEPS * 2 + 2):
-        is_last = sweep >= _SWEEPS * 2
+    n_sweeps = 2 * (_SWEEPS if len(x) <= _MANY else _FEWER_SWEEPS)
+    for sweep in range(n_sweeps + 2):
+        is_last = sweep >= n_sweeps
         downwards = sweep % 2 == 0
         fixed = dict(_lines(work, x, 1.0 if is_last else _FOLLOW))
         middle = _middle(work, x, boxes)

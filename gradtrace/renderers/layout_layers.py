@@ -7,7 +7,7 @@ from gradtrace.renderers.layout_order import order_layers
 from gradtrace.renderers.layout_spots import route_segments
 
 LAYER_GAP = 30.0
-LABEL_GAP = 15.0
+LABEL_GAP = 12.0
 """Above and below a layer of labels."""
 SHELF_WIDTH = 900.0
 """Vertices without edges stand below the others, in shelves of about this width."""

@@ -24,25 +24,29 @@ def is_bad_node(node: Node) -> bool:
     return any(is_bad(output.received) or is_bad(output.value) for output in node.outputs)
 
 
-def style_of(node: Node, *, is_root: bool, is_failed: bool, has_run: bool) -> str:
-    """The look of an op; where several would fit, the most urgent."""
+def style_of(nodes: Sequence[Node], *, is_root: bool, is_failed: bool, has_run: bool) -> str:
+    """The look of an op, or of the same op in every repetition; where several would fit, the most urgent."""
     if is_failed:
         return "failed"
-    if is_bad_node(node):
+    if any(map(is_bad_node, nodes)):
         return "non-finite"
-    if has_run and node.order is None:
+    if has_run and all(node.order is None for node in nodes):
         return "idle"
     if is_root:
         return "root"
-    return "custom" if node.is_custom else "op"
+    return "custom" if nodes[0].is_custom else "op"
 
 
 def node_rows(
     node: Node, *, detail: int, root: Root | None, error: PassError | None, findings: Sequence[Finding]
 ) -> tuple[Row, ...]:
-    """The text of one op; `detail` is 2 (everything), 1 (no values) or 0 (names only)."""
+    """The text of one op.
+
+    `detail` is 2 (everything), 1 (no values) or 0 (names only); -1 leaves out all numbers, because they differ between
+    repetitions.
+    """
     rows: list[Row] = [_title(node)]
-    if detail >= 1 and len(node.outputs) <= 1:
+    if detail and len(node.outputs) <= 1:
         place = _place(node.location)
         rows.append(
             tuple(
@@ -51,9 +55,9 @@ def node_rows(
                 if text
             )
         )
-    if len(node.outputs) > 1:
+    if len(node.outputs) > 1 and detail >= 0:
         rows += _outputs(node)
-    else:
+    elif detail >= 0:
         rows += _numbers(node, detail, root)
     if root is not None:
         rows.append((Span("backward starts here" + _start(root), "strong"),))
@@ -70,7 +74,7 @@ def node_rows(
 
 def _title(node: Node) -> Row:
     spans = [Span(visible(node.op or node.type or "?", 32), "title")]
-    if node.name:
+    if node.name and all(output.name is None for output in node.outputs):
         spans.append(Span(visible(node.name, 32), "name"))
     return tuple(spans)
 

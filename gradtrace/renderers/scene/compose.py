@@ -21,7 +21,7 @@ from gradtrace.renderers.scene.boxes import (
     statistics,
     style_of,
 )
-from gradtrace.renderers.scene.folded import contribution_rows, folded_rows, times
+from gradtrace.renderers.scene.folded import contribution_rows, folded_rows, repeated_rows, times
 from gradtrace.renderers.scene.leaf_boxes import leaf_rows, leaf_steps, short_story
 from gradtrace.renderers.scene.model import Arrow, Box, Cluster, Row, Scene, Span, Step
 from gradtrace.renderers.scene.selection import drawn_pass
@@ -124,13 +124,17 @@ class _Stage:
             if item.kind != "node":
                 self.box_of[item.id] = self._add(self._folded(item, tales))
                 continue
-            node = nodes[item.nodes[0]]
+            members = [nodes[number] for number in item.nodes]
+            node = members[0]
             here = findings_for(node, found)
-            failure = error if error is not None and error.node == node.id else None
-            root = roots.get(node.id)
-            style = style_of(node, is_root=is_run and root is not None, is_failed=failure is not None, has_run=is_run)
-            rows = node_rows(node, detail=detail, root=root if is_run else None, error=failure, findings=here)
-            rows = ((*rows[0], *times(item.count)), *rows[1:])
+            failure = error if error is not None and error.node in item.nodes else None
+            root = next((roots[number] for number in item.nodes if number in roots), None)
+            style = style_of(
+                members, is_root=is_run and root is not None, is_failed=failure is not None, has_run=is_run
+            )
+            told = detail if len(members) == 1 else -1
+            rows = node_rows(node, detail=told, root=root if is_run else None, error=failure, findings=here)
+            rows = ((*rows[0], *times(item.count)), *rows[1:], *(repeated_rows(members) if len(members) > 1 else ()))
             self.box_of[item.id] = self._add(Box(style, rows, node_tooltip(node, here), item.group))
 
     def _folded(self, item: Item, tales: "_Tales") -> Box:

@@ -38,6 +38,18 @@ def folded_rows(item: Item, nodes: Sequence[Node], contributions: Sequence[Tenso
     return tuple(rows)
 
 
+def repeated_rows(nodes: Sequence[Node]) -> list[Row]:
+    """The range of the gradients that arrive at the same op in every repetition."""
+    rows: list[Row] = []
+    text = norm_range(node.received for node in nodes)
+    if text:
+        rows.append((Span(text),))
+    bad = sum(map(is_bad_node, nodes))
+    if bad:
+        rows.append((Span(f"NaN or Inf in {bad:,} of {len(nodes):,}", "alarm"),))
+    return rows
+
+
 def contribution_rows(contributions: Sequence[TensorStats | None]) -> list[Row]:
     """The range of what several leaves got, and how many got nothing."""
     rows: list[Row] = []
