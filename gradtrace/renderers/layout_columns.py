@@ -106,7 +106,9 @@ def _lines(work: Work, x: list[float], follow: float) -> Iterator[tuple[int, flo
         upper, upper_half = _reach(work, x, stops[0], work.upper_port[segment])
         lower, lower_half = _reach(work, x, stops[-1], work.lower_port[segment])
         line = middle = (upper + lower) / 2
-        furthest = max((x[bend] + work.port[bend] for bend in bends), key=lambda at, middle=middle: abs(at - middle))
+        now = [x[bend] + work.port[bend] for bend in bends]
+        left, right = min(now), max(now)
+        furthest = right if right - middle >= middle - left else left
         if len(bends) > 1:
             # Follow the bend that had to give way most, so that the others come along and the line stays straight.
             line = middle + follow * (furthest - middle)
