@@ -5,7 +5,7 @@
     python docs/build.py FILE...    only these pages and pictures
 
 Generated are the outputs of all terminal blocks (see `terminal_blocks.py`), the tables of the recording format (see
-`recording_tables.py`) and the pictures (see `pictures.py`).
+`recording_tables.py`), the formulas (see `formula_catalogue.py`) and the pictures (see `pictures.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import formula_catalogue
 import pictures
 import recording_tables
 import terminal_blocks
@@ -38,7 +39,7 @@ def rebuilt(path: Path) -> bytes:
             return pictures.draw(path.name, folder, examples)
         terminal = terminal_blocks.Terminal(folder, examples)
         page = terminal_blocks.refresh(path.read_text("utf-8"), terminal.run)
-        return recording_tables.refresh(page).encode()
+        return formula_catalogue.refresh(recording_tables.refresh(page)).encode()
 
 
 def difference(name: str, old: bytes, new: bytes) -> str:

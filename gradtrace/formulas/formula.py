@@ -33,7 +33,7 @@ class Formula:
         node_types: the node types whose gradient this is: `MulBackward0`.
         forward: one sentence: what the op does.
         backward: one or two sentences: what it does to a gradient.
-        gradients: what each input receives, in the order of the node's slots.
+        gradients: what each input receives, in the order of the node's slots; empty where there are only words.
         example: Python statements, the last of them a call of the op; the ones before name its arguments as torch does.
         where: names which the formulas use besides, each with the torch expression for it, in the order of use.
         twins: node types that compute the same on other devices or in other versions; not verified by themselves.

@@ -320,6 +320,7 @@ ONLY_BY_EXAMPLE = {
     "CopyBackwards",
     "CopySlices",
     "FmodBackward0",
+    "GroupedMmBackward0",
     "NativeDropoutBackward0",
     "NormalBackward0",
     "PowBackward2",

@@ -139,6 +139,17 @@ FORMULAS = (
         aliases=("lstm",),
     ),
     Formula(
+        op="lstm_layer",
+        node_types=("MkldnnRnnLayerBackward0",),
+        forward="Runs one layer of an LSTM over the whole sequence in one kernel, as torch does on a CPU.",
+        backward=(
+            "The kernel walks the steps back from the last to the first; weights and biases get the sum over all steps, "
+            "the input of each step its own part. What happens in one step: gradtrace formula lstm_cell."
+        ),
+        aliases=("lstm",),
+        twins=("CudnnRnnBackward0", "MiopenRnnBackward0", "LstmMpsBackward0"),
+    ),
+    Formula(
         op="gru_cell",
         node_types=(),
         forward="Computes h' = n + σ(z)·(h - n), n being tanh of a mixture of x and the part of h that the gate r lets through.",

@@ -134,6 +134,26 @@ PRODUCTS = (
         "result = torch.addbmm(self, batch1, batch2)",
     ),
     Formula(
+        op="grouped_mm",
+        node_types=("GroupedMmBackward0",),
+        forward="Multiplies groups of rows, each with a matrix of its own: experts in a mixture, offs telling where each group ends.",
+        backward="In each group of rows, the rows get gradient · matrixᵀ and the group's matrix rowsᵀ · gradient.",
+        gradients=(
+            GradientTo(
+                "self",
+                "grad · mat2ᵀ, group by group",
+                "torch.cat([grad[a:b] @ m.mT for (a, b), m in zip(groups, mat2)])",
+            ),
+            GradientTo(
+                "mat2", "selfᵀ · grad, group by group", "torch.stack([self[a:b].mT @ grad[a:b] for a, b in groups])"
+            ),
+        ),
+        where=(("groups", "list(zip([0, *offs.tolist()[:-1]], offs.tolist()))"),),
+        example="self = torch.arange(1.0, 9.0, dtype=torch.bfloat16).reshape(1, 8).repeat(2, 1)\n"
+        "mat2 = torch.eye(8, dtype=torch.bfloat16).repeat(2, 1, 1)\n"
+        "offs = torch.tensor([1, 2], dtype=torch.int32)\nresult = torch._grouped_mm(self, mat2, offs)",
+    ),
+    Formula(
         op="cross",
         node_types=("LinalgCrossBackward0",),
         forward="Takes the cross product of vectors of three elements.",

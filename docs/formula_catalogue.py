@@ -1,0 +1,42 @@
+"""The entries of `docs/formulas.md`, made from the catalogue of formulas."""
+
+from __future__ import annotations
+
+from gradtrace.formulas.catalogue import FAMILIES
+from gradtrace.formulas.formula import Formula
+
+BEGIN = "<!-- generated from gradtrace/formulas/catalogue by docs/build.py -->\n"
+END = "<!-- end of the generated formulas -->\n"
+
+
+def refresh(page: str) -> str:
+    """Return the page with what stands between the two marks made anew; pages without marks stay as they are."""
+    if BEGIN not in page:
+        return page
+    head, rest = page.split(BEGIN)
+    return f"{head}{BEGIN}{_families()}{END}{rest.split(END)[1]}"
+
+
+def _families() -> str:
+    parts = [
+        f"\n## {heading}\n\n" + "\n".join(_entry(formula) for formula in formulas) for heading, formulas in FAMILIES
+    ]
+    return "".join([*parts, "\n"])
+
+
+def _entry(formula: Formula) -> str:
+    made_of = f"made of {', '.join(f'`{op}`' for op in formula.made_of)}" if formula.made_of else ""
+    types = ", ".join(f"`{node_type}`" for node_type in formula.node_types) or made_of
+    lines = [f"**`{formula.op}`** ({types}). {_text(formula.forward)} {_text(formula.backward)}", ""]
+    lines += [
+        f"- to `{gradient.input}`: {_text(gradient.maths)}, in torch `{gradient.code}`"
+        for gradient in formula.gradients
+    ]
+    if formula.where:
+        lines.append(f"- where {', '.join(f'`{name}` is `{code}`' for name, code in formula.where)}")
+    return "\n".join([*lines, ""])
+
+
+def _text(text: str) -> str:
+    """Words and maths hold `*`, `_`, `<`, `|` and brackets that Markdown would take for its own."""
+    return "".join(f"\\{char}" if char in "\\`*_<>|[]" else char for char in text)
