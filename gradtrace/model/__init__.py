@@ -5,6 +5,7 @@ Frozen dataclasses from the standard library alone, shared by the recorder (whic
 fill it in the recorder and read it where it is shown. Words are those of `docs/glossary.md`.
 """
 
+from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
 from gradtrace.model.finding import Finding, RelatedLocation
 from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
@@ -18,6 +19,7 @@ from gradtrace.model.trace import Trace
 __all__ = [
     "Accumulation",
     "BackwardPass",
+    "Cut",
     "Edge",
     "Event",
     "Finding",

@@ -15,7 +15,8 @@ class Event:
         order: position among the events of the run, from 0.
         kind: `backward` (a pass ran), `zero_grad` (Optimizer.zero_grad or Module.zero_grad), `grad_cleared` (`.grad` set to
             None or to zeros by the program itself), `grad_modified` (clipped, scaled, assigned: anything else that changed
-            `.grad`), `step` (Optimizer.step), `retain_grad`, `hook` (a gradient hook was registered).
+            `.grad`), `step` (Optimizer.step), `requires_grad` (switched on or off by the program; `call` says which:
+            `requires_grad_(False)`).
         pass_index: the pass that it is (`backward`) or the last pass before it (0: before the first).
         leaves: ids of the leaves concerned.
         set_to_none: for `zero_grad` and `grad_cleared`: True to None, False to zeros, None when neither applies.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
 from gradtrace.model.finding import Finding
 from gradtrace.model.leaf import Leaf, OptimizerInfo
@@ -21,3 +22,4 @@ class Trace:
     passes: tuple[BackwardPass, ...] = ()
     events: tuple[Event, ...] = ()
     findings: tuple[Finding, ...] = ()
+    cuts: tuple[Cut, ...] = ()

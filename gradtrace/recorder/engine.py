@@ -68,6 +68,7 @@ def describe_call(
     roots: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
+    *,
     parent: int | None,
     thread: int,
 ) -> Call:

@@ -89,6 +89,7 @@ class FullPass:
         self._observers: list[dict[Any, Any]] = []
         self._leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
         self._captures: list[tuple[int | None, int, torch.Tensor | None]] = []
+        self._root_leaves: list[Any] = []
         self._begin(frame)
 
     # Before the engine runs.
@@ -121,6 +122,8 @@ class FullPass:
                 self._measure_before()
             if not call.is_drawn_only:
                 self._hook(walk)
+            # A leaf holds its node weakly: that of a leaf which is itself a root would die, and our hooks with it.
+            self._root_leaves = [edge[0] for edge in edges if edge is not None and walk.ids[edge[0]] in self._leaves]
             walk.ids.clear()  # the wrappers: nothing of the graph is held while it runs
         self._sequence_mark = torch_facts.sequence_number()
 
@@ -306,10 +309,7 @@ class FullPass:
 
     def finish(self, result: Any, error: BaseException | None) -> None:
         """Take the hooks away, and write down what was seen."""
-        for handle in self._handles:
-            handle.remove()
-        for hooks in self._observers:
-            hooks.pop(_OBSERVER, None)
+        self.abandon()
         with torch_facts.DisableTorchFunction(), torch.no_grad(), without_collector():
             if error is None and self._captures:
                 self._take_captures(result)
@@ -381,11 +381,12 @@ class FullPass:
         return max(ready, key=lambda number: self._sequence[number], default=None) if started else None
 
     def abandon(self) -> None:
-        """Undo what was installed, after a failure of ours."""
+        """Undo what was installed: at the end, and after a failure of ours."""
         for handle in self._handles:
             handle.remove()
         for hooks in self._observers:
             hooks.pop(_OBSERVER, None)
+        self._root_leaves.clear()
 
 
 @contextlib.contextmanager

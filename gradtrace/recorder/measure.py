@@ -103,8 +103,8 @@ class Measurements:
         if self.level != "structure" and is_readable(tensor):
             try:
                 rest = self._measure(number, tensor.detach() if tensor.requires_grad else tensor, numel)
-            except RuntimeError:  # a layout without the operations: its shape stays
-                rest = _UNKNOWN
+            except RuntimeError:  # zeros that torch never wrote anywhere, or a layout without the operations
+                rest = self._measure(number, tensor.detach().clone(), numel) if tensor._is_zerotensor() else _UNKNOWN
         if rest is not None:
             self.rows[number] += rest
         return number

@@ -47,6 +47,7 @@ class Recorder:
         self.config = config
         self.is_on = False
         self.first_without_grad: Place | None = None
+        self.saw_saved_hooks = False
         self._modes: dict[int, ForwardMode] = {}
         self._undo: list[Callable[[], None]] = []
         self._undo_forward: list[Callable[[], None]] = []
@@ -83,6 +84,8 @@ class Recorder:
         self._patch(optimizer, "zero_grad", lambda original: watch_zero_grad(original, self, of_optimizer=True))
         self._patch(torch.nn.Module, "zero_grad", lambda original: watch_zero_grad(original, self, of_optimizer=False))
         self._undo.append(watch_steps(self).remove)
+        if not torch_facts.SAVED_TENSORS_SHOW_DATA:
+            self._patch(torch.autograd.graph.saved_tensors_hooks, "__enter__", self._watch_saved_hooks)
         self._patch(threading.Thread, "_bootstrap_inner", self._watch_thread)
         if self.config.wants(1):
             self._forward_on()
@@ -177,6 +180,13 @@ class Recorder:
                     mode.is_active = False
 
         return _bootstrap_inner
+
+    def _watch_saved_hooks(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
+        def __enter__(hooks: Any) -> None:  # noqa: N807
+            self.saw_saved_hooks = True
+            original(hooks)
+
+        return __enter__
 
     def stop(self) -> None:
         """Undo everything."""
@@ -299,7 +309,7 @@ class Recorder:
                 self._n_outer += 1
             index = self._n_passes
             number = self._threads.setdefault(thread, len(self._threads))
-            call = describe_call(frame, roots, args, kwargs, parent, number)
+            call = describe_call(frame, roots, args, kwargs, parent=parent, thread=number)
             self.events.flush()
             stack.append(index)
             if parent is None and self._turn_needed(self._n_outer):

@@ -42,6 +42,9 @@ pop_mode = _C._pop_torch_function_stack
 PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
 """Types whose values may be read as they are. Other subclasses (fake, distributed, quantized) are described only."""
 
+SAVED_TENSORS_SHOW_DATA = hasattr(_C._autograd.SavedTensor, "data")
+"""Whether what a node saved can be seen without unpacking it (torch 2.13 can, 2.9 cannot)."""
+
 functorch_is_active = _C._are_functorch_transforms_active
 
 HAS_TORCH_FUNCTION = {

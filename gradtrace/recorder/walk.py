@@ -36,7 +36,7 @@ class _TypeFacts(NamedTuple):
     """Type and op, encoded."""
     is_leaf: bool
     is_custom: bool
-    saved: tuple[tuple[str, str], ...]
+    saved: tuple[tuple[str, str, str], ...]
     arguments: tuple[tuple[str, str], ...]
 
 
@@ -68,7 +68,7 @@ def _facts_of(node: Node) -> _TypeFacts:
         head=f"{quote(plain_text(name))},{quote(plain_text(torch_facts.op_name(name, is_custom=is_custom)))}",
         is_leaf=name == "AccumulateGrad",
         is_custom=is_custom,
-        saved=() if is_custom else tuple((entry, "_raw_saved_" + entry) for entry in sorted(raw)),
+        saved=() if is_custom else tuple((entry, "_raw_saved_" + entry, "_saved_" + entry) for entry in sorted(raw)),
         arguments=()
         if is_custom
         else tuple((entry, "_saved_" + entry) for entry in sorted(plain) if "sym_" not in entry),
@@ -292,26 +292,28 @@ class Describer:
 
     def _saved(self, node: Node, facts: _TypeFacts) -> str:
         rows: list[str] = []
+        if not torch_facts.SAVED_TENSORS_SHOW_DATA and self._recorder.saw_saved_hooks:
+            return "[]"  # to look would be to unpack, and that runs the program's hooks
         try:
             if facts.is_custom:
-                for position, raw in enumerate(node._raw_saved_tensors or ()):
-                    self._save(rows, f"saved[{position}]", raw)
-            for name, attribute in facts.saved:
-                raw = getattr(node, attribute)
-                if isinstance(raw, tuple):
-                    for position, one in enumerate(raw):
-                        self._save(rows, f"{name}[{position}]", one)
-                else:
-                    self._save(rows, name, raw)
+                kept = node._raw_saved_tensors if torch_facts.SAVED_TENSORS_SHOW_DATA else node.saved_tensors
+                self._save(rows, "saved", tuple(kept or ()))
+            for name, raw_name, plain_name in facts.saved:
+                kept = getattr(node, raw_name if torch_facts.SAVED_TENSORS_SHOW_DATA else plain_name)
+                self._save(rows, name, kept)
         except (RuntimeError, AttributeError):  # freed by an earlier pass
             pass
         return f"[{','.join(rows)}]"
 
-    def _save(self, rows: list[str], name: str, raw: Any) -> None:
-        if getattr(raw, "unpack_hook", None) is not None:
+    def _save(self, rows: list[str], name: str, kept: Any) -> None:
+        if isinstance(kept, tuple):
+            for position, one in enumerate(kept):
+                self._save(rows, f"{name}[{position}]", one)
+            return
+        if getattr(kept, "unpack_hook", None) is not None:
             rows.append(f'["{name}",null,null,0,"cpu",false,null,true]')
             return
-        tensor = raw.data
+        tensor = kept if isinstance(kept, torch.Tensor) else getattr(kept, "data", None)
         if not isinstance(tensor, torch.Tensor):
             return
         shared, leaf, value = False, None, "null"
