@@ -50,7 +50,7 @@ $ wide
 def load(monkeypatch: pytest.MonkeyPatch) -> object:
     """Import one of the programs of docs/, which are scripts beside each other."""
     monkeypatch.syspath_prepend(str(DOCS))
-    names = ("build", "pictures", "terminal_blocks", "recording_tables")
+    names = ("build", "formula_catalogue", "pictures", "terminal_blocks", "recording_tables")
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
 
