@@ -79,17 +79,19 @@ def _types(formula: Formula) -> str:
 
 def _blocks(entry: Entry, width: int) -> Iterator[Block]:
     formula = entry.formula
-    yield Heading("  ".join([formula.op, *formula.node_types]))
+    yield Heading("  ".join([formula.op, *formula.node_types[:1]]))
     yield Paragraph(formula.forward)
     yield Paragraph(formula.backward)
     if formula.source == "catalogue" and formula.gradients:
         yield from _gradients(formula, width)
     if entry.example is not None:
         yield from _example(formula, entry.example)
+    if len(formula.node_types) > 1:
+        yield Paragraph(f"The same holds for {listing(formula.node_types[1:], len(formula.node_types))}.", "note")
     if formula.made_of:
         yield Paragraph(f"torch makes it of {listing(formula.made_of)}: their nodes are what the graph shows.", "note")
     if formula.twins:
-        yield Paragraph(f"{listing(formula.twins)} compute the same elsewhere.", "note")
+        yield Paragraph(f"{listing(formula.twins)} compute the same on other devices or in other settings.", "note")
     if entry.derivative is not None:
         yield _torch(entry.derivative, width)
 
@@ -136,10 +138,14 @@ def _shown(shown: Shown, name: str, style: str = "") -> tuple[Cell, ...]:
 
 
 def _torch(derivative: Derivative, width: int) -> Table:
-    room = width - 4 - max(len("signature"), *(len(name) for name in derivative.inputs))
-    rows = _lines("signature", derivative.signature, "", room)
+    names: dict[str, list[str]] = {}  # one kernel often computes what several inputs get
     for name, formula in zip(derivative.inputs, derivative.formulas, strict=True):
-        rows += _lines(name, formula, "", room)
+        names.setdefault(formula, []).append(name)
+    titles = {formula: ", ".join(inputs) for formula, inputs in names.items()}
+    room = width - 4 - max(len("signature"), *map(len, titles.values()))
+    rows = _lines("signature", derivative.signature, "", room)
+    for formula, title in titles.items():
+        rows += _lines(title, formula, "", room)
     return Table(("torch", "its own formulas, in C++"), tuple(rows))
 
 
