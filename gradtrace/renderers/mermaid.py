@@ -79,6 +79,9 @@ def draw(scene: Scene) -> str:
         *(f"  classDef {_class(name)} {_look(LIGHT.boxes[name])}" for name in scene.legend),
         *_link_styles(scene),
     ]
+    if scene.clusters:
+        lines.append(f"  classDef module fill:{LIGHT.cluster_fill},stroke:{LIGHT.cluster_border},color:{LIGHT.ink}")
+        lines.append(f"  class {','.join(f'c{number}' for number in range(len(scene.clusters)))} module")
     if scene.notes:
         note = escape.mermaid("; ".join(scene.notes))
         lines.append(f'  note["{note}"]:::note')
@@ -127,7 +130,7 @@ def _box(number: int, box: Box) -> str:
     for step in box.steps:
         if step.kind in {"pass", "drawn"}:
             index, before, adds, after = map(escape.mermaid, step.cells)
-            rows.append(f"pass {index}: {before} → {after} (adds {adds})")
+            rows.append(f"pass {index}: {before} → {after}, adds {adds.partition(' = ')[2] or adds}")
         elif step.kind != "head":
             rows.append(escape.mermaid(step.cells[0]))
     opening, closing = ("([", "])") if box.is_chip else _PARTS[LIGHT.boxes[box.style].shape]

@@ -102,7 +102,7 @@ DARK = Theme(
         "non-finite leaf": BoxStyle("leaf with NaN or Inf", "#4A2208", "#FF8A3C", "#FFFFFF", 3.0, "square"),
         "failed": BoxStyle("the pass failed here", "#FFFFFF", "#FFFFFF", "#14181D", 3.0, "square"),
     },
-    ramp=("#1F5478", "#2F7DB0", "#56B4E9", "#93D0F4", "#D3EDFC"),
+    ramp=("#2F6F9B", "#3D8DC4", "#56B4E9", "#93D0F4", "#D3EDFC"),
     no_gradient="#5A6570",
     non_finite="#FF8A3C",
     badge="#F0E442",

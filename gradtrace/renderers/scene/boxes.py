@@ -74,7 +74,8 @@ def node_rows(
 
 def _title(node: Node) -> Row:
     spans = [Span(visible(node.op or node.type or "?", 32), "title")]
-    if node.name and all(output.name is None for output in node.outputs):
+    has_named_outputs = len(node.outputs) > 1 and any(output.name for output in node.outputs)
+    if node.name and not has_named_outputs:
         spans.append(Span(visible(node.name, 32), "name"))
     return tuple(spans)
 
