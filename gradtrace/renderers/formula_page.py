@@ -111,7 +111,7 @@ def _gradients(formula: Formula, width: int) -> Iterator[Block]:
 
 def _lines(name: str, text: str, style: str, room: int) -> list[tuple[Cell, ...]]:
     """A row, and rows without a name for what does not fit on its line."""
-    lines = textwrap.wrap(text, max(room, 20), break_on_hyphens=False, subsequent_indent="  ") or [""]
+    lines = textwrap.wrap(text, max(room, 12), break_on_hyphens=False, subsequent_indent="  ") or [""]
     return [(Cell(name if not i else "", "name"), Cell(line, style)) for i, line in enumerate(lines)]
 
 
