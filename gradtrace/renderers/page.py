@@ -1,8 +1,9 @@
 """One web page for a whole run: a single file that works offline, with the data inside.
 
-The page's program is written in TypeScript in `web/`, and built into `page_assets/`. It gets the trace as base64 of compressed columns
-(`page_data`), so that no text of the user ever stands in the HTML but the title, and it makes elements from text
-alone. A content security policy allows the page its own script and style, known by their hashes, and nothing else.
+The page's program is written in TypeScript in `web/`, and built into `page_assets/`. It gets the trace as base64 of
+compressed columns (`page_data`), so that no text of the user ever stands in the HTML but the title, and it makes
+elements from text alone. A content security policy allows the page its own script and style, known by their hashes,
+and nothing else.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
+from gradtrace.formulas.formula import Formula
+from gradtrace.formulas.lookup import lookup
 from gradtrace.model import Trace
 from gradtrace.renderers.page_data import packed
 from gradtrace.renderers.page_text import inert
@@ -40,13 +43,26 @@ def render(trace: Trace, options: Options) -> str:  # noqa: ARG001 - every rende
                 "form-action 'none'",
             )
         ),
-        "title": escape(f"{inert(trace.run.target)[:200]} – gradtrace"),
+        "title": escape(f"{inert(trace.run.target)[:200]} - gradtrace"),
         "style": style,
-        "data": base64.b64encode(packed(trace, {})).decode("ascii"),
+        "data": base64.b64encode(packed(trace, _formulas(trace))).decode("ascii"),
         "script": script,
     }
     # In one go, so that nothing which was put in is ever searched for placeholders.
     return _PLACEHOLDER.sub(lambda match: parts[match[1]], _asset("page.html"))
+
+
+def _formulas(trace: Trace) -> dict[str, Formula]:
+    """What is known in words of the types of node that occur."""
+    types = {
+        node.type
+        for item in trace.passes
+        if item.graph is not None
+        for node in item.graph.nodes
+        if not node.is_custom and node.leaf is None
+    }
+    found = {type_: lookup(type_) for type_ in sorted(types)}
+    return {type_: formula for type_, formula in found.items() if formula is not None and formula.source == "catalogue"}
 
 
 def _asset(name: str) -> str:

@@ -52,15 +52,12 @@ class Columns:
 
     def floats(self, values: Sequence[float | None]) -> Reference:
         """Store floats of which any may be None."""
-        positions = [i for i, value in enumerate(values) if value and not _fits_float32(value)]
-        exceptions: list[float | str] = []
+        odd = [(i, value) for i, value in enumerate(values) if value and not _fits_float32(value)]
         plain = array("f", [math.nan if value is None else value for value in values])
-        for i in positions:
-            value = values[i]
-            assert value is not None
+        for i, _ in odd:
             plain[i] = math.nan
-            exceptions.append("nan" if math.isnan(value) else value)
-        return ["f", self._store(_planes(plain)), len(values), positions, exceptions]
+        exceptions = ["nan" if math.isnan(value) else value for _, value in odd]
+        return ["f", self._store(_planes(plain)), len(values), [i for i, _ in odd], exceptions]
 
     def pack(self, header: dict[str, Any]) -> bytes:
         """Header and columns, compressed; the same bytes for the same content."""

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gradtrace.analysis.topology import Adjacency, forward_order
+from gradtrace.formulas.formula import Formula
 from gradtrace.model import BackwardPass, Event, Finding, Graph, Leaf, Location, NestedValue, Node, TensorStats, Trace
 from gradtrace.renderers.page_columns import Columns, Reference
 from gradtrace.renderers.page_groups import Box, boxes
@@ -25,15 +26,15 @@ _IS_CUSTOM, _IS_RETAINED = 1, 2
 _IS_SHARED, _IS_PACKED = 1, 2
 
 
-def packed(trace: Trace, words: dict[str, str]) -> bytes:
-    """Everything the page shows, compressed; `words` says in a sentence what a type of node does to a gradient."""
-    return _Writer(words).pack(trace)
+def packed(trace: Trace, formulas: dict[str, Formula]) -> bytes:
+    """Everything the page shows, compressed; `formulas` are those known of the types of node."""
+    return _Writer(formulas).pack(trace)
 
 
 class _Writer:
     """The tables that all passes share, filled as the passes are written."""
 
-    def __init__(self, words: dict[str, str]) -> None:
+    def __init__(self, formulas: dict[str, Formula]) -> None:
         self._columns = Columns()
         self._texts = Texts()
         self._places: dict[Location, int] = {}
@@ -42,7 +43,7 @@ class _Writer:
         self._known_places: dict[int, int] = {}
         self._known_stats: dict[int, int] = {}
         self._specs: dict[tuple[Any, ...], int] = {}
-        self._words = words
+        self._formulas = formulas
 
     def pack(self, trace: Trace) -> bytes:
         header: dict[str, Any] = {
@@ -58,7 +59,15 @@ class _Writer:
         }
         header["stats"] = self._stats_table()
         header["places"] = self._places_table()
-        header["words"] = [[self._text(type_), self._text(text)] for type_, text in sorted(self._words.items())]
+        header["formulas"] = [
+            [
+                self._text(type_),
+                self._text(formula.forward),
+                self._text(formula.backward),
+                [[self._text(part.input.rstrip("*")), self._text(part.maths)] for part in formula.gradients],
+            ]
+            for type_, formula in sorted(self._formulas.items())
+        ]
         header["themes"] = {name: asdict(theme) for name, theme in THEMES.items()}
         header["texts"] = self._texts.all()
         return self._columns.pack(header)

@@ -54,10 +54,9 @@ def _by_module(graph: Graph, order: Sequence[int]) -> Box:
     current: tuple[str, ...] = ()
     for position, node_id in enumerate(order):
         module = graph.nodes[node_id].module
-        parts = parts_of.get(module)
-        if parts is None:
-            assert module is not None
-            parts = parts_of[module] = tuple(module.split("."))
+        if module not in parts_of:
+            parts_of[module] = tuple(module.split(".")) if module else ()
+        parts = parts_of[module]
         if parts != current:
             shared = 0
             while shared < min(len(parts), len(current)) and parts[shared] == current[shared]:
@@ -106,19 +105,22 @@ def _tidy(box: Box) -> None:
     waiting = list(reversed(box.children))
     while waiting:
         child = waiting.pop()
-        if isinstance(child, Box) and child.type is None and _holds_only_boxes(child):
-            if len(child.children) == 1 or runs[child.path] > 1:
-                for grandchild in reversed(child.children):
-                    assert isinstance(grandchild, Box)
-                    grandchild.label = f"{child.label}.{grandchild.label}"
-                    waiting.append(grandchild)
-                continue
-        children.append(child)
+        inner = _only_boxes(child)
+        if isinstance(child, Box) and child.type is None and inner and (len(inner) == 1 or runs[child.path] > 1):
+            for grandchild in reversed(inner):
+                grandchild.label = f"{child.label}.{grandchild.label}"
+                waiting.append(grandchild)
+        else:
+            children.append(child)
     box.children = children
 
 
-def _holds_only_boxes(box: Box) -> bool:
-    return all(isinstance(child, Box) for child in box.children)
+def _only_boxes(child: Box | int) -> list[Box]:
+    """What is in a box that holds nothing but boxes; else nothing."""
+    if isinstance(child, int):
+        return []
+    inner = [grandchild for grandchild in child.children if isinstance(grandchild, Box)]
+    return inner if len(inner) == len(child.children) else []
 
 
 def _cut(box: Box, graph: Graph, order: Sequence[int]) -> None:

@@ -1,27 +1,19 @@
 """The texts of the page, each stored once, and made inert: what a browser would act on or hide becomes visible."""
 
-import re
 from collections.abc import Iterable
+
+from gradtrace.renderers.escape import visible
 
 _LONGEST = 4_000
 
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
-)
-"""Control characters but tab and newline, marks without width, direction marks, and surrogates without their partner."""
-
 
 def inert(text: str) -> str:
-    """Show what cannot be seen as an escape (`\\x1b`, `\\u202e`) and shorten what nobody would read to its end."""
+    """Show what cannot be seen as an escape, but keep line breaks and tabs; shorten what nobody would read."""
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]} … ({len(text) - _LONGEST:,} more characters)"
-    return _UNSEEN.sub(_escape, text) if not text.isascii() or not text.isprintable() else text
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    if text.isprintable():
+        return text
+    return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
 
 
 class Texts:

@@ -101,7 +101,7 @@ export class Panel {
     const sends = [...graph!.rows(graph!.sends, node)];
     const arrives = [...graph!.rows(graph!.receives, node)].filter((edge) => edges.sent[edge] >= 0);
     const root = pass!.roots.find((one) => one.node === node);
-    const words = trace.words.get(type);
+    const formula = trace.formulas.get(type);
     const kept = [...graph!.rows(graph!.savedOf, node)];
     const outs = [...graph!.rows(graph!.outputsOf, node)];
     return [
@@ -110,9 +110,10 @@ export class Panel {
       el("p", { class: "quiet" }, step < 0 ? (pass!.call === "none" ? "This graph was never run backward." : "The engine did not run it in this pass.") : `Ran as step ${step + 1} of ${graph!.nSteps}.`),
       ...(marked.get(node) ?? []).map((finding) => this.finding(finding)),
       pass!.error?.node === node ? el("div", { class: "finding error" }, el("b", {}, pass!.error.type), el("p", {}, pass!.error.message)) : null,
-      words ? el("p", { class: "words" }, words) : null,
       section("Source", source(trace.place(nodes.place[node]))),
       nodes.flags[node] & 1 ? section("Its own backward", source(trace.place(nodes.backwardPlace[node]))) : null,
+      formula ? section("Derivative", el("p", {}, formula.forward), el("p", { class: "words" }, formula.backward),
+        ...formula.gradients.map(({ input, maths }) => this.row(input, el("span", { class: "number" }, maths)))) : null,
       section("What arrived", root ? this.row(el("i", {}, "backward starts here"), this.tensor(trace.measured(root.gradient))) : null,
         ...arrives.slice(0, ROWS_SHOWN).map((edge) => this.row(this.linkTo(edges.source[edge]), this.tensor(trace.measured(edges.sent[edge])), this.slotText(edge))),
         more(arrives.length),
@@ -353,9 +354,18 @@ export class Panel {
 function section(title: string, ...content: Content[]): HTMLElement | null {
   const shown = content.filter((part): part is Node | string => Boolean(part));
   if (!shown.length) return null;
-  const rows = shown.filter((part) => part instanceof HTMLLIElement);
-  const others = shown.filter((part) => !(part instanceof HTMLLIElement));
-  return el("section", {}, el("h3", {}, title), rows.length ? el("ul", { class: "rows" }, rows) : null, others);
+  const parent = el("section", {}, el("h3", {}, title));
+  let rows: HTMLElement | null = null;
+  for (const part of shown) {
+    if (!(part instanceof HTMLLIElement)) {
+      parent.append(part);
+      rows = null;
+      continue;
+    }
+    if (!rows) parent.append((rows = el("ul", { class: "rows" })));
+    rows.append(part);
+  }
+  return parent;
 }
 
 function facts(title: string, pairs: [string, string][]): HTMLElement | null {

@@ -89,7 +89,7 @@ function paged(title: string, caption: string, heads: string[], n: number, row: 
   const fill = () => {
     const rows = Array.from({ length: Math.min(PAGE, n - page * PAGE) }, (_, k) => row(page * PAGE + k));
     body.replaceChildren(...rows.map(([head, ...cells]) => el("tr", {}, el("th", { scope: "row" }, head), cells.map((cell) => el("td", {}, cell)))));
-    where.textContent = `${page * PAGE + 1}–${Math.min(n, (page + 1) * PAGE)} of ${n.toLocaleString("en-US")}`;
+    where.textContent = `${page * PAGE + 1} to ${Math.min(n, (page + 1) * PAGE)} of ${n.toLocaleString("en-US")}`;
   };
   const turn = (by: number) => () => {
     page = Math.max(0, Math.min(pages - 1, page + by));

@@ -17,7 +17,7 @@ interface Header {
   }[];
   stats: Table<"spec" | "numel" | "norm" | "min" | "max" | "mean" | "nan" | "inf" | "zero" | "value">;
   places: Table<"file" | "line" | "column" | "endLine" | "endColumn" | "function" | "text">;
-  words: [number, number][];
+  formulas: [type: number, forward: number, backward: number, gradients: [number, number][]][];
   themes: { light: Theme; dark: Theme };
   texts: string[];
 }
@@ -60,6 +60,11 @@ export interface Place {
   file: string; line: number; column: number; endLine: number; endColumn: number; function: string; text: string;
 }
 
+/** The derivative of an op, in words and for each input. */
+export interface Formula {
+  forward: string; backward: string; gradients: { input: string; maths: string }[];
+}
+
 /** What was measured of one tensor; null is "not measured". */
 export interface Stats {
   spec: string; numel: number; norm: number | null; min: number | null; max: number | null; mean: number | null;
@@ -84,7 +89,7 @@ export class Trace {
   readonly passes: Pass[];
   readonly events: Event[];
   readonly findings: Finding[];
-  readonly words: Map<string, string>;
+  readonly formulas: Map<string, Formula>;
   readonly themes: { light: Theme; dark: Theme };
   /** 2-norm of every measurement, NaN where unknown. */
   readonly norms: Float32Array | Float64Array;
@@ -114,7 +119,9 @@ export class Trace {
       ...finding, rule: text(finding.rule), severity: text(finding.severity), message: text(finding.message), help: text(finding.help),
       related: finding.related.map(([place, message]) => ({ place, message: text(message) })),
     }));
-    this.words = new Map(header.words.map(([type, words]) => [text(type), text(words)]));
+    this.formulas = new Map(header.formulas.map(([type, forward, backward, gradients]) => [
+      text(type), { forward: text(forward), backward: text(backward), gradients: gradients.map(([input, maths]) => ({ input: text(input), maths: text(maths) })) },
+    ]));
     const table = <T>(columns: Record<string, Reference>, read: (name: string, reference: Reference) => T) =>
       Object.fromEntries(Object.entries(columns).map(([name, reference]) => [name, read(name, reference)]));
     const isFloat = (name: string) => ["norm", "min", "max", "mean"].includes(name);

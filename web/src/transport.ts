@@ -112,7 +112,7 @@ export class Transport {
     else children.push(...this.events(app.timeline.before, -1));
     for (const pass of shown) {
       const isNow = pass === app.pass;
-      const text = pass.call === "none" ? `graph ${pass.index}` : pass.count > 1 ? `passes ${pass.index}–${pass.index + pass.count - 1}` : `${isNow ? "pass " : ""}${pass.index}`;
+      const text = pass.call === "none" ? `graph ${pass.index}` : pass.count > 1 ? `passes ${pass.index}-${pass.index + pass.count - 1}` : `${isNow ? "pass " : ""}${pass.index}`;
       children.push(el("button", {
         type: "button", "aria-current": isNow ? "true" : null, class: pass.graph() || pass.recorded === "full" ? "" : "ledger",
         "aria-label": `pass ${pass.index}`, title: `${pass.call}${pass.error ? ` failed: ${pass.error.type}` : ""}`, click: () => app.showPass(pass.position),
