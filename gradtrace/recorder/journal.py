@@ -177,6 +177,12 @@ class Journal:
         self.write(record)
         return number
 
+    def close(self) -> None:
+        """Close the files; a note that still comes opens its stream again."""
+        self.stream.close()
+        if self._shelf is not None:
+            self._shelf.close()
+
     def location(self, number: int) -> dict[str, Any]:
         """The fields of a location."""
         return self._texts[number]

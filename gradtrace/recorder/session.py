@@ -22,6 +22,7 @@ import torch
 
 from gradtrace.recorder import program_end, torch_facts
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.cuts import CutWatch
 from gradtrace.recorder.engine import Call, describe_call, watch_engine
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.forward import ForwardMode, ForwardTable, custom_function_watch, python_override_check
@@ -30,7 +31,14 @@ from gradtrace.recorder.grad_watch import GradWatch
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.names import Names, Scope
-from gradtrace.recorder.optimizers import Optimizers, user_place, watch_init, watch_steps, watch_zero_grad
+from gradtrace.recorder.optimizers import (
+    Optimizers,
+    user_place,
+    watch_init,
+    watch_parameters,
+    watch_steps,
+    watch_zero_grad,
+)
 from gradtrace.recorder.sites import ModuleTable, Place
 from gradtrace.recorder.stream import plain_text
 from gradtrace.recorder.watch import LedgerPass, Watch
@@ -69,6 +77,7 @@ class Recorder:
         self.leaves = Leaves(self.journal, self.names, self.config.value_limit)
         self.optimizers = Optimizers(self)
         self.grads = GradWatch(self)
+        self.cuts = CutWatch(self) if self.config.facts else None
         self.watch = Watch(self)
 
     # Installing and undoing.
@@ -82,6 +91,8 @@ class Recorder:
         optimizer = torch.optim.Optimizer
         self._patch(optimizer, "__init__", lambda original: watch_init(original, self))
         self._patch(optimizer, "zero_grad", lambda original: watch_zero_grad(original, self, of_optimizer=True))
+        if self.cuts is not None:
+            self._patch(torch.nn.Parameter, "__new__", lambda original: watch_parameters(original, self, self.cuts))
         self._patch(torch.nn.Module, "zero_grad", lambda original: watch_zero_grad(original, self, of_optimizer=False))
         self._undo.append(watch_steps(self).remove)
         if not torch_facts.SAVED_TENSORS_SHOW_DATA:
@@ -92,7 +103,6 @@ class Recorder:
         if not self.config.wants(1) or self._keeps_latest:
             self.events.is_counting = True
         atexit.register(self._at_exit)
-        os.register_at_fork(after_in_child=self._after_fork)
 
     def _patch(
         self, owner: Any, name: str, wrap: Callable[[Any], Any], undo: list[Callable[[], None]] | None = None
@@ -145,7 +155,9 @@ class Recorder:
         thread = threading.get_ident()
         mode = self._modes.get(thread)
         if mode is None:
-            mode = self._modes[thread] = ForwardMode(ForwardTable(self.config.value_limit), self.modules, self.grads)
+            mode = self._modes[thread] = ForwardMode(
+                ForwardTable(self.config.value_limit), self.modules, self.grads, self.cuts
+            )
         if not any(one is mode for one in _stack()):
             torch_facts.push_mode(mode)
 
@@ -193,11 +205,15 @@ class Recorder:
         if not self.is_on:
             return
         self.is_on = False
-        self.events.flush()
-        self.watch.pause()
-        self._forward_off()
-        while self._undo:
-            self._undo.pop()()
+        try:
+            self.events.flush()
+            self.watch.pause()
+        finally:  # a full disk, for one, is no reason to leave anything installed
+            self._forward_off()
+            while self._undo:
+                self._undo.pop()()
+            atexit.unregister(self._at_exit)
+            self.journal.close()
 
     @contextlib.contextmanager
     def guard(self) -> Iterator[None]:
@@ -224,7 +240,8 @@ class Recorder:
         with contextlib.suppress(Exception):
             say(text)
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
+        """A child of this process begins, with a stream of its own."""
         if not self.is_on:
             return
         with self.guard():
@@ -242,7 +259,8 @@ class Recorder:
         if self.is_on:
             with self.guard():
                 program_end.write(self)
-            self.stop()
+            with self.guard():
+                self.stop()
 
     # What the watchers ask for.
 
@@ -259,6 +277,9 @@ class Recorder:
         """Take in the models that can be seen now."""
         called = [module for reference in self.modules.roots.values() if (module := reference()) is not None]
         self.names.learn(scope, called)
+        if self.config.facts:
+            for parameter in self.names.parameters():
+                self.leaves.get(parameter, scope)
 
     def zeroed(self, owner: Any, frame: types.FrameType, *, set_to_none: bool, of_optimizer: bool) -> None:
         """`zero_grad` has run."""
@@ -416,6 +437,15 @@ def say(text: str) -> None:
 def current() -> Recorder | None:
     """The recorder of this process, if one is at work."""
     return _current if _current is not None and _current.is_on else None
+
+
+def _after_fork() -> None:
+    recorder = current()
+    if recorder is not None:
+        recorder.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)  # for good: this cannot be undone, so it holds no recorder
 
 
 def start(config: Config) -> Recorder:
