@@ -16,7 +16,7 @@ EDGE_STATES = {
     "zero": ("1.5 3", "sent exactly zero"),
     "non-finite": ("8 3", "sent NaN or Inf"),
     "none": ("5 4", "sent nothing"),
-    "unknown": ("", "sent, not measured"),
+    "unknown": ("", "gradient not measured"),
     "carried": ("9 4", "to the repetition before"),
 }
 

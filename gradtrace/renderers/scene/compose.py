@@ -135,7 +135,10 @@ class _Stage:
             told = detail if len(members) == 1 else -1
             rows = node_rows(node, detail=told, root=root if is_run else None, error=failure, findings=here)
             rows = ((*rows[0], *times(item.count)), *rows[1:], *(repeated_rows(members) if len(members) > 1 else ()))
-            self.box_of[item.id] = self._add(Box(style, rows, node_tooltip(node, here), item.group))
+            tooltip = node_tooltip(node, here)
+            if failure is not None:
+                tooltip += f"\n{one_line(failure.message, 1000)}"
+            self.box_of[item.id] = self._add(Box(style, rows, tooltip, item.group))
 
     def _folded(self, item: Item, tales: "_Tales") -> Box:
         members = [self.view.graph.nodes[node] for node in item.nodes]
