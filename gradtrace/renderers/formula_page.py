@@ -146,7 +146,7 @@ def _torch(derivative: Derivative, width: int) -> Table:
     rows = _lines("signature", derivative.signature, "", room)
     for formula, title in titles.items():
         rows += _lines(title, formula, "", room)
-    return Table(("torch", "its own formulas, in C++"), tuple(rows))
+    return Table(("torch", "in its own C++"), tuple(rows))
 
 
 def _in_ascii(block: Block) -> Block:

@@ -36,7 +36,7 @@ sigmoid  SigmoidBackward0
 
   Autograd, asked on the same tensors, gives the same.
 
-  torch      its own formulas, in C++
+  torch      in its own C++
   signature  sigmoid(Tensor self) -> Tensor
   self       sigmoid_backward(grad, result)
 """
