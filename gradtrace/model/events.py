@@ -13,15 +13,16 @@ class Event:
 
     Attributes:
         order: position among the events of the run, from 0.
-        kind: `backward` (a pass ran), `zero_grad` (Optimizer.zero_grad or Module.zero_grad), `grad_cleared` (`.grad` set to
-            None or to zeros by the program itself), `grad_modified` (clipped, scaled, assigned: anything else that changed
-            `.grad`), `step` (Optimizer.step), `requires_grad` (switched on or off by the program; `call` says which:
-            `requires_grad_(False)`).
+        kind: `backward` (a pass ran), `zero_grad` (Optimizer.zero_grad or Module.zero_grad), `grad_cleared` (`.grad`
+            set to None or to zeros by the program itself), `grad_modified` (clipped, scaled, assigned: anything else
+            that changed `.grad`), `step` (Optimizer.step), `requires_grad` (switched on or off by the program; `call`
+            says which: `requires_grad_(False)`).
         pass_index: the pass that it is (`backward`) or the last pass before it (0: before the first).
         leaves: ids of the leaves concerned.
         set_to_none: for `zero_grad` and `grad_cleared`: True to None, False to zeros, None when neither applies.
         optimizer: id of the optimizer, for `zero_grad` and `step`.
-        call: what did it, as text: `SGD.zero_grad`, `Module.zero_grad`, `Tensor.grad = None`, `clip_grad_norm_`; "" when not seen.
+        call: what did it, as text: `SGD.zero_grad`, `Module.zero_grad`, `Tensor.grad = None`, `clip_grad_norm_`; ""
+            when not seen.
         count: how many times in a row it stands for (repeating passes after the recorded ones are counted, not listed).
     """
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Location:
     """A span of source text; lines and columns count from 1, `end_column` is exclusive.
 
-    `text` is the source line (or lines, joined by newlines) without its line break; empty when the source cannot be read.
+    `text` is the source line (or lines, joined by newlines) without its line break; empty when the source cannot be
+    read.
     """
 
     file: str

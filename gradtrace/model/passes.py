@@ -31,8 +31,8 @@ class Root:
 class Accumulation:
     """What one pass did to one leaf.
 
-    `effect` is `created` (there was no `.grad`), `accumulated` (added to what was there), `unchanged` (nothing arrived),
-    or `not stored` (`autograd.grad` returned it instead). Identity: after = before + contribution.
+    `effect` is `created` (there was no `.grad`), `accumulated` (added to what was there), `unchanged` (nothing
+    arrived), or `not stored` (`autograd.grad` returned it instead). Identity: after = before + contribution.
     """
 
     leaf: int

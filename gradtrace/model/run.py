@@ -20,8 +20,8 @@ class ProgramError:
 class Observation:
     """A counted fact about a run that helps when little else was seen.
 
-    `kind` is one of `ops` (tensor operations seen), `ops_without_grad` (of these, run with gradients off although an input
-    required them), `requires_grad` (tensors that require grad, seen as inputs), `integer_root`.
+    `kind` is one of `ops` (tensor operations seen), `ops_without_grad` (of these, run with gradients off although an
+    input required them), `requires_grad` (tensors that require grad, seen as inputs), `integer_root`.
     """
 
     kind: str

@@ -45,9 +45,10 @@ class TensorSpec:
 class TensorStats:
     """What was measured of one tensor at one moment.
 
-    `norm` is the 2-norm over all elements. A field is None when that recording level does not measure it, or when it has
-    no meaning (`min` of an empty or a complex tensor); it is never a guess. `nan`, `inf` and `zero` count elements.
-    `value` holds every element when there are at most 16 (nested lists in the tensor's own shape), else None.
+    `norm` is the 2-norm over all elements. A field is None when that recording level does not measure it, or when it
+    has no meaning (`min` of an empty or a complex tensor); it is never a guess. `nan`, `inf` and `zero` count
+    elements. `value` holds every element when there are at most 16 (nested lists in the tensor's own shape), else
+    None.
     """
 
     shape: tuple[int, ...]

@@ -19,6 +19,7 @@ class Config:
         level: `structure` (no measurements), `default` (values of small tensors, norms of the others), `full` (all
             statistics).
         announce: say on stderr when the asked-for passes are in.
+        facts: watch also for what a diagnosis needs: where values leave the graph, who switches `requires_grad`.
         roots: names of the tensors to draw when the program never runs backward.
     """
 
@@ -35,6 +36,7 @@ class Config:
     expression: str | None = None
     value_limit: int = 16
     level: str = "default"
+    facts: bool = False
 
     @classmethod
     def read(cls, session: Path) -> Config:

@@ -51,7 +51,11 @@ class Events:
         held = self._held
         if held is not None:
             same = all(held[key] == record[key] for key in record if key != "leaves")
-            if same and kind in ("grad_cleared", "grad_modified") and not set(leaves) & set(held["leaves"]):
+            if (
+                same
+                and kind in ("grad_cleared", "grad_modified", "requires_grad")
+                and not set(leaves) & set(held["leaves"])
+            ):
                 held["leaves"] = held["leaves"] + leaves
                 return
             self.flush()

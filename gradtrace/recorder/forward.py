@@ -26,6 +26,7 @@ from gradtrace.recorder.sites import ModuleTable, Place, is_internal, local, run
 if TYPE_CHECKING:
     import types
 
+    from gradtrace.recorder.cuts import CutWatch
     from gradtrace.recorder.grad_watch import GradWatch
 
 _MAX_INTERVALS = 2_000_000
@@ -163,8 +164,9 @@ class ForwardTable:
 class ForwardMode(TorchFunctionMode):
     """The mode of one thread. A call that is not recorded passes through as it is."""
 
-    def __init__(self, table: ForwardTable, modules: ModuleTable, grads: GradWatch) -> None:
+    def __init__(self, table: ForwardTable, modules: ModuleTable, grads: GradWatch, cuts: CutWatch | None) -> None:
         super().__init__()
+        self.cuts = cuts
         self.table = table
         self.modules = modules
         self.grads = grads
@@ -188,6 +190,8 @@ class ForwardMode(TorchFunctionMode):
                 table.add(before, after, table.origin_at(frame, func.__name__, self.modules))
                 table.note_result(result)
             self.grads.saw(func, args, result, frame, after != before)
+            if self.cuts is not None:
+                self.cuts.saw(func, args, kwargs or {}, result, frame, (before, after))
         except Exception as error:
             self.grads.failed(error)
         return result

@@ -109,6 +109,8 @@ class FullPass:
             for state, tensor in self._leaves.values():
                 recorder.leaves.own(state, owners.get(id(tensor), []))
             self._sequence = describer.sequence
+            if recorder.cuts is not None:
+                recorder.cuts.graph_walked(self._sequence, self.index)
             self._positions = describer.positions
             for target, output in zip(walk.targets, walk.outputs, strict=True):
                 key = target << 20 | output
@@ -199,10 +201,13 @@ class FullPass:
             self._put_first(hooks, functools.partial(self._arrives_at_hooks, number << 20 | output))
 
     def _put_first(self, hooks: Any, observer: Any) -> None:
-        if _OBSERVER not in hooks:
-            hooks[_OBSERVER] = observer
-            hooks.move_to_end(_OBSERVER, last=False)
-            self._observers.append(hooks)
+        if _OBSERVER in hooks:
+            return
+        theirs = list(hooks.items())
+        hooks.clear()  # torch goes by the order of insertion, not by `move_to_end`
+        hooks[_OBSERVER] = observer
+        hooks.update(theirs)
+        self._observers.append(hooks)
 
     # While the engine runs.
 

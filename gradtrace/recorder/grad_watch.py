@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from gradtrace.recorder.leaves import LeafState
     from gradtrace.recorder.session import Recorder
 
-_NOTHING, _IN_PLACE, _IN_PLACE_LIST, _GRAD_SET, _GRAD_DELETE, _RETAIN, _HOOKS = range(7)
+_NOTHING, _IN_PLACE, _IN_PLACE_LIST, _GRAD_SET, _GRAD_DELETE, _RETAIN, _HOOKS, _SWITCH = range(8)
 _IN_PLACE_DUNDERS = frozenset(
     f"__{name}__" for name in ("setitem", "iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "idiv")
 )
@@ -29,9 +30,13 @@ def _kind(func: Any) -> int:
     name = getattr(func, "__name__", "")
     if name in ("__set__", "__delete__", "__get__"):
         attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+        if attribute == "requires_grad" and name == "__set__":
+            return _SWITCH
         if attribute == "grad" and name != "__get__":
             return _GRAD_SET if name == "__set__" else _GRAD_DELETE
         return _HOOKS if attribute == "_backward_hooks" else _NOTHING
+    if name == "requires_grad_":
+        return _SWITCH
     if name == "retain_grad":
         return _RETAIN
     if name.startswith(("_foreach_", "_amp_foreach_")) and name.endswith("_"):
@@ -49,6 +54,15 @@ class GradWatch:
         self._kinds: dict[Any, int] = {}
         self.n_calls = 0
         self.n_without_grad = 0
+        self._handlers: dict[int, Callable[[Any, Any, types.FrameType], None]] = {
+            _IN_PLACE: lambda func, args, frame: self._wrote(args[:1], func, frame),
+            _IN_PLACE_LIST: lambda func, args, frame: self._wrote(args[0], func, frame),
+            _GRAD_SET: lambda _, args, frame: self._assigned(args[0], args[1], frame),
+            _GRAD_DELETE: lambda _, args, frame: self._assigned(args[0], None, frame),
+            _RETAIN: lambda _, args, frame: self._retained(args[0]),  # noqa: ARG005
+            _HOOKS: lambda _, args, frame: self._hooked(args[0], frame),
+            _SWITCH: lambda _, args, frame: self._switched(args[0], frame),
+        }
 
     def failed(self, error: Exception) -> None:
         """Something of ours went wrong: the recorder ends, the program goes on."""
@@ -64,16 +78,7 @@ class GradWatch:
             if not made_nodes and self.n_calls < _MAX_COUNTED:
                 self._count_untracked(args, result, frame)
             return
-        if kind == _IN_PLACE:
-            self._wrote(args[:1], func, frame)
-        elif kind == _IN_PLACE_LIST:
-            self._wrote(args[0], func, frame)
-        elif kind in (_GRAD_SET, _GRAD_DELETE):
-            self._assigned(args[0], args[1] if kind == _GRAD_SET else None, frame)
-        elif kind == _RETAIN:
-            self._retained(args[0])
-        elif frame.f_code.co_name == "register_hook":
-            self._hooked(args[0], frame)
+        self._handlers[kind](func, args, frame)
 
     def _count_untracked(self, args: Any, result: Any, frame: types.FrameType) -> None:
         if not isinstance(result, torch.Tensor) or torch.is_grad_enabled() or not result.is_floating_point():
@@ -119,12 +124,22 @@ class GradWatch:
         place = user_place(frame, call)
         self._recorder.events.add(kind, [state.id for state in states], place, call=call, set_to_none=set_to_none)
 
+    def _switched(self, tensor: torch.Tensor, frame: types.FrameType) -> None:
+        """`requires_grad` was set: who did it, is what explains a leaf without a gradient."""
+        if not self._recorder.config.facts or not tensor.is_leaf:
+            return
+        call = f"requires_grad = {tensor.requires_grad}"
+        state = self._recorder.leaves.get(tensor, None)
+        self._recorder.events.add("requires_grad", [state.id], user_place(frame, call), call=call)
+
     def _retained(self, tensor: torch.Tensor) -> None:
         node, table = tensor.grad_fn, self._recorder.table()
         if node is not None and table is not None:
             table.retained.add((node._sequence_nr(), tensor.output_nr))
 
     def _hooked(self, tensor: torch.Tensor, frame: types.FrameType) -> None:
+        if frame.f_code.co_name != "register_hook":
+            return
         table = self._recorder.table()
         hooks = tensor._backward_hooks
         node = tensor.grad_fn

@@ -119,6 +119,14 @@ class Leaves:
             return variable, kind, True
         return f"leaf {number}", kind, False
 
+    def name_unnamed(self, scope: Scope) -> None:
+        """Look once more for what leaves without a name are called."""
+        for state in list(self.states.values()):
+            if not state.is_named:
+                tensor = state.reference()
+                if tensor is not None and (id(tensor) in scope.tensors or self._names.tensor(tensor) is not None):
+                    self._define(state, tensor, scope)
+
     def own(self, state: LeafState, owners: list[int]) -> None:
         """Write down which optimizers hold the leaf, when that changed."""
         if owners != state.owners:

@@ -17,6 +17,7 @@ from gradtrace.recorder.invisible import hide, skipped_by_warnings
 from gradtrace.recorder.sites import Place, user_frame
 
 if TYPE_CHECKING:
+    from gradtrace.recorder.cuts import CutWatch
     from gradtrace.recorder.names import Scope
     from gradtrace.recorder.session import Recorder
 
@@ -160,3 +161,21 @@ def watch_steps(recorder: Recorder) -> Any:
                 recorder.stepped(optimizer, sys._getframe(1))
 
     return register_optimizer_step_post_hook(skipped_by_warnings(after_step))
+
+
+def watch_parameters(original: Any, recorder: Recorder, cuts: CutWatch | None) -> Any:
+    """Wrap `nn.Parameter.__new__`: a parameter made of a result is a place where a graph is cut."""
+    make = original.__func__ if isinstance(original, staticmethod) else original
+
+    def __new__(cls: Any, data: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
+        try:
+            parameter = make(cls, data, *args, **kwargs)
+        except BaseException as error:
+            hide(error)
+            raise
+        if cuts is not None and not torch_facts.is_compiling():
+            with recorder.guard():
+                cuts.parameter_made(data, parameter, sys._getframe(1))
+        return parameter
+
+    return staticmethod(skipped_by_warnings(__new__))

@@ -81,6 +81,8 @@ def write(recorder: Recorder) -> None:
     if not recorder.journal.last_pass_index and isinstance(main, types.ModuleType):
         _write_undriven(recorder, vars(main))
     _write_observations(recorder)
+    if recorder.cuts is not None:
+        recorder.cuts.write()
 
 
 def _write_error(recorder: Recorder, error: BaseException) -> None:

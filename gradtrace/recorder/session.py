@@ -277,6 +277,7 @@ class Recorder:
         """Take in the models that can be seen now."""
         called = [module for reference in self.modules.roots.values() if (module := reference()) is not None]
         self.names.learn(scope, called)
+        self.leaves.name_unnamed(scope)
         if self.config.facts:
             for parameter in self.names.parameters():
                 self.leaves.get(parameter, scope)

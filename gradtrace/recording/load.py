@@ -162,6 +162,7 @@ class _TraceBuilder:
             tuple(optimizer for process in processes for optimizer in process.optimizers),
             tuple(one for process in processes for one in process.passes),
             tuple(event for process in processes for event in process.events),
+            cuts=tuple(cut for process in processes for cut in process.cuts),
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool) -> Run:

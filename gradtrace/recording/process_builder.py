@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from functools import singledispatchmethod
 
-from gradtrace.model import BackwardPass, Event, Leaf, Location, Observation, OptimizerInfo, ProgramError
+from gradtrace.model import BackwardPass, Cut, Event, Leaf, Location, Observation, OptimizerInfo, ProgramError
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.measured import value
 from gradtrace.recording.pass_builder import Definitions, PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
+    CutRecord,
     EdgesRecord,
     ErrorRecord,
     EventRecord,
@@ -34,6 +35,7 @@ class Offsets:
     optimizers: int = 0
     passes: int = 0
     events: int = 0
+    cuts: int = 0
 
 
 class ProcessBuilder:
@@ -59,6 +61,7 @@ class ProcessBuilder:
         self._passes: dict[int, BackwardPass] = {}
         self._first_index: int | None = None
         self._events: list[Event] = []
+        self._cuts: dict[int, Cut] = {}
         self._known = Definitions(self._locations, self._leaf_ids)
 
     @property
@@ -109,6 +112,11 @@ class ProcessBuilder:
         return tuple(sorted(row.leaf for row in rows if row.effect in {"created", "accumulated"}))
 
     @property
+    def cuts(self) -> tuple[Cut, ...]:
+        """Where values left the graph, with pass indices over the run."""
+        return tuple(replace(cut, passes=tuple(map(self._numbered, cut.passes))) for cut in self._cuts.values())
+
+    @property
     def offsets(self) -> Offsets:
         """Those of the next process."""
         last = max((one.index + one.count - 1 for one in self.passes), default=self._offsets.passes)
@@ -117,6 +125,7 @@ class ProcessBuilder:
             self._offsets.optimizers + len(self._optimizers),
             last,
             self._offsets.events + len(self._events),
+            self._offsets.cuts + len(self._cuts),
         )
 
     def _numbered(self, index: int) -> int:
@@ -241,6 +250,26 @@ class ProcessBuilder:
                 record.count,
                 self.process,
             )
+        )
+
+    @take.register
+    def _(self, record: CutRecord) -> None:
+        known = self._cuts.get(record.id)
+        if known is None and record.id != len(self._cuts):
+            raise Damage(f"cut {record.id} follows {len(self._cuts)} others")
+        self._cuts[record.id] = Cut(
+            self._offsets.cuts + record.id,
+            record.kind,
+            record.call,
+            self._known.location(record.location),
+            record.source,
+            record.name,
+            tuple(map(self._known.leaf, record.leaves)),
+            record.count,
+            self._known.location(record.reentry),
+            tuple(record.passes),
+            record.module,
+            self.process,
         )
 
     @take.register

@@ -274,6 +274,22 @@ class ObservationRecord(Record, frozen=True, tag="observation"):
     text: str = ""
 
 
+class CutRecord(Record, frozen=True, tag="cut"):
+    """`Cut`; a later line with the same id replaces an earlier one."""
+
+    id: int
+    kind: str
+    call: str
+    location: int | None
+    source: str | None = None
+    name: str | None = None
+    leaves: list[int] = []
+    count: int = 1
+    reentry: int | None = None
+    passes: list[int] = []
+    module: str | None = None
+
+
 class ErrorRecord(Record, frozen=True, tag="error"):
     """The exception that is ending the program; `frames` are location ids, outermost first."""
 
@@ -322,6 +338,7 @@ AnyRecord = (
     | PassEndRecord
     | EventRecord
     | ObservationRecord
+    | CutRecord
     | ErrorRecord
     | NoteRecord
     | StatusRecord

@@ -16,6 +16,7 @@ import msgspec
 from gradtrace.model import (
     Accumulation,
     BackwardPass,
+    Cut,
     Edge,
     Event,
     Finding,
@@ -63,6 +64,7 @@ def render(trace: Trace, options: Options) -> str:
         "optimizers": _rows(map(_optimizer, trace.optimizers), 1),
         "passes": _array((_pass(one, options) for one in trace.passes), 1),
         "events": _rows(map(_event, trace.events), 1),
+        "cuts": _rows(map(_cut, trace.cuts), 1),
         "findings": _rows(map(_finding, trace.findings if options.findings else ()), 1),
     }
     return "".join(_object(document, 0)) + "\n"
@@ -312,6 +314,23 @@ def _event(event: Event) -> Json:
         "call": event.call,
         "count": event.count,
         "process": event.process,
+    }
+
+
+def _cut(cut: Cut) -> Json:
+    return {
+        "id": cut.id,
+        "kind": cut.kind,
+        "call": cut.call,
+        "location": cut.location,
+        "source": cut.source,
+        "name": cut.name,
+        "leaves": cut.leaves,
+        "count": cut.count,
+        "reentry": cut.reentry,
+        "passes": cut.passes,
+        "module": cut.module,
+        "process": cut.process,
     }
 
 

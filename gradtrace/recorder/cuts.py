@@ -1,0 +1,287 @@
+"""Watches for places where a value leaves the graph, and for where it comes back as a constant.
+
+Only when facts for a diagnosis are asked for: it looks at the arguments and results of every call. A result that
+requires no grad although an argument does is a cut; what is computed from such a result is followed until it enters a
+graph again. Results are followed by weak references, numbers by their value (`item()` gives a float, and a float that
+equals it comes back), so nothing is kept alive.
+"""
+
+from __future__ import annotations
+
+import types
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gradtrace.recorder.names import assigned_names
+from gradtrace.recorder.optimizers import user_place
+from gradtrace.recorder.sites import Place, running_module
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.session import Recorder
+
+_MAX_CUTS = 2_000
+_MAX_TAINTED = 100_000
+_MAX_UPSTREAM = 20_000
+_MAX_LISTED = 64
+_MAX_NUMBERS = 256
+
+_BY_NAME = {
+    "detach": "detach",
+    "detach_": "detach",
+    "item": "item",
+    "tolist": "tolist",
+    "numpy": "numpy",
+    "__array__": "numpy",
+    "__float__": "number",
+    "__int__": "number",
+    "__complex__": "number",
+    "__bool__": "number",
+    "__index__": "number",
+    "tensor": "new_tensor",
+    "as_tensor": "new_tensor",
+    "Tensor": "new_tensor",
+    "asarray": "new_tensor",
+}
+_NO_DATA = frozenset(
+    {
+        "zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "randint_like", "full_like",
+        "new_zeros", "new_ones", "new_empty", "new_full", "new_tensor", "type_as",
+        "is_floating_point", "is_complex", "size", "stride", "dim", "numel", "__len__", "storage_offset",
+        "data_ptr", "untyped_storage", "is_contiguous", "element_size", "get_device", "_is_view",
+        "requires_grad_", "register_hook", "retain_grad", "__repr__", "__format__", "__hash__",
+        "allclose", "equal", "isfinite", "isnan", "isinf", "is_nonzero",
+    }
+)  # fmt: skip
+"""Functions that take nothing from a tensor but its shape, or look at it in passing."""
+
+
+class _Cut:
+    __slots__ = ("count", "first", "id", "passes", "record", "reentry")
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.record = record
+        self.id: int = record["id"]
+        self.count = 1
+        self.reentry: Place | None = None
+        self.passes: dict[int, None] = {}
+
+
+class CutWatch:
+    """The cuts of a process, one for each place and kind."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._cuts: dict[tuple[int, int, str], _Cut] = {}
+        self._by_id: dict[int, _Cut] = {}
+        self._tainted: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
+        self._numbers: dict[float, int] = {}
+        self._reentries: dict[int, list[int]] = {}
+        """By sequence number of a node: the cuts whose values it took in as constants."""
+
+    def saw(
+        self, func: Any, args: Any, kwargs: Any, result: Any, frame: types.FrameType, nodes: tuple[int, int]
+    ) -> None:
+        """Look at one call; `nodes` are the sequence numbers which its nodes got: first, and one past the last."""
+        name = func.__name__
+        if name in _NO_DATA:
+            return
+        if name == "__get__":
+            name = getattr(getattr(func, "__self__", None), "__name__", "")
+            if name != "data":
+                return
+        elif name in ("__set__", "__delete__"):
+            return
+        tensors = _tensors(args, kwargs)
+        if nodes[0] != nodes[1]:
+            self._reenter(tensors, args, kwargs, frame, nodes)
+            if isinstance(result, torch.Tensor) and result.requires_grad:
+                return
+        cut_off = [one for one in tensors if one.requires_grad]
+        if cut_off and not _requires_grad(result):
+            kind = self._kind(name, result)
+            if kind is not None:
+                self._add(kind, name, cut_off, result, frame)
+                return
+        known = self._known(tensors)
+        if known is not None and nodes[0] == nodes[1]:
+            self._taint(result, known)
+
+    def _kind(self, name: str, result: Any) -> str | None:
+        if name in _BY_NAME:
+            return _BY_NAME[name]
+        if name == "data":
+            return "data"
+        if not isinstance(result, torch.Tensor | tuple | list):
+            return None
+        if torch.is_inference_mode_enabled():
+            return "inference_mode"
+        if not torch.is_grad_enabled():
+            return "no_grad"
+        one = (
+            result
+            if isinstance(result, torch.Tensor)
+            else next((x for x in result if isinstance(x, torch.Tensor)), None)
+        )
+        if one is not None and not (one.is_floating_point() or one.is_complex()):
+            return "not_differentiable"
+        return None
+
+    def _add(self, kind: str, call: str, cut_off: list[torch.Tensor], result: Any, frame: types.FrameType) -> None:
+        place = user_place(frame, call)
+        if place is None or (kind == "no_grad" and f"{torch.__name__}/optim" in frame.f_code.co_filename):
+            return
+        key = (id(place.code), place.instruction, kind)
+        cut = self._cuts.get(key)
+        if cut is not None:
+            cut.count += 1
+        elif len(self._cuts) < _MAX_CUTS:
+            cut = self._cuts[key] = _Cut(self._describe(kind, call, cut_off, place, frame))
+            self._by_id[cut.id] = cut
+            self._recorder.journal.write(cut.record)
+        if cut is not None:
+            self._taint(result, cut.id)
+
+    def _describe(
+        self, kind: str, call: str, cut_off: list[torch.Tensor], place: Place, frame: types.FrameType
+    ) -> dict[str, Any]:
+        location = self._recorder.journal.place(place)
+        names = assigned_names(self._recorder.journal.location(location)) if location is not None else ()
+        module = running_module(frame)
+        return {
+            "t": "cut",
+            "id": len(self._cuts),
+            "kind": kind,
+            "call": call,
+            "location": location,
+            "source": self._name(cut_off[0]),
+            "name": names[0] if len(names) == 1 else None,
+            "leaves": self._leaves_above(cut_off),
+            "module": None if module is None else self._recorder.names.module_path(module),
+        }
+
+    def _name(self, tensor: torch.Tensor) -> str | None:
+        """What the value that is cut off is called: its leaf's name, or what its line assigned it to."""
+        if tensor.is_leaf:
+            state = self._recorder.leaves.find(tensor)
+            return state.name if state is not None and state.is_named else None
+        table = self._recorder.table()
+        node = tensor.grad_fn
+        if table is None or node is None:
+            return None
+        position = table.find(node._sequence_nr())
+        if position < 0:
+            return None
+        location = self._recorder.journal.place(table.origins[table.origin_numbers[position]].place)
+        names = () if location is None else assigned_names(self._recorder.journal.location(location))
+        return names[0] if len(names) == 1 else None
+
+    def _leaves_above(self, tensors: list[torch.Tensor]) -> list[int]:
+        leaves: dict[int, None] = {}
+        seen: set[Any] = set()
+        stack: list[Any] = []
+        for tensor in tensors:
+            if tensor.grad_fn is None:
+                leaves[self._recorder.leaves.get(tensor, None).id] = None
+            else:
+                stack.append(tensor.grad_fn)
+        while stack and len(seen) < _MAX_UPSTREAM:
+            node = stack.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            variable = getattr(node, "variable", None)
+            if isinstance(variable, torch.Tensor):
+                leaves[self._recorder.leaves.get(variable, None).id] = None
+            stack.extend(child for child, _ in node.next_functions if child is not None)
+        return list(leaves)
+
+    def _taint(self, result: Any, cut: int) -> None:
+        """Follow what came out of a cut."""
+        if isinstance(result, torch.Tensor):
+            if not result.requires_grad:
+                if len(self._tainted) > _MAX_TAINTED:
+                    self._tainted.clear()
+                self._tainted[id(result)] = (weakref.ref(result), cut)
+        elif isinstance(result, float):
+            self._follow_number(result, cut)
+        elif isinstance(result, tuple | list):
+            for one in result[:_MAX_LISTED]:
+                self._taint(one, cut)
+
+    def _follow_number(self, number: float, cut: int) -> None:
+        if number not in (0.0, 1.0, -1.0) and number == number:  # noqa: PLR0124
+            if len(self._numbers) >= _MAX_NUMBERS:
+                del self._numbers[next(iter(self._numbers))]
+            self._numbers[number] = cut
+
+    def _known(self, tensors: list[torch.Tensor]) -> int | None:
+        for one in tensors:
+            known = self._tainted.get(id(one))
+            if known is not None and known[0]() is one and not one.requires_grad:
+                return known[1]
+        return None
+
+    def _reenter(
+        self, tensors: list[torch.Tensor], args: Any, kwargs: Any, frame: types.FrameType, nodes: tuple[int, int]
+    ) -> None:
+        """A call that made nodes: does it take in anything that was cut off?"""
+        cuts = {known[1] for one in tensors if (known := self._tainted.get(id(one))) is not None and known[0]() is one}
+        if self._numbers:
+            cuts |= {
+                self._numbers[one] for one in (*args, *kwargs.values()) if type(one) is float and one in self._numbers
+            }
+        for number in cuts:
+            cut = self._by_id[number]
+            if cut.reentry is None:
+                cut.reentry = user_place(frame, "")
+            if len(self._reentries) < _MAX_TAINTED:
+                for sequence in range(*nodes):
+                    self._reentries.setdefault(sequence, []).append(number)
+
+    def graph_walked(self, sequence_numbers: Any, index: int) -> None:
+        """Note which cuts the graph of a pass has taken in."""
+        if self._reentries:
+            for sequence in sequence_numbers:
+                for number in self._reentries.get(sequence, ()):
+                    self._by_id[number].passes[index] = None
+
+    def parameter_made(self, data: Any, parameter: torch.Tensor, frame: types.FrameType) -> None:
+        """`nn.Parameter(data)` of a result: a new leaf that knows nothing of where its value came from."""
+        if isinstance(data, torch.Tensor) and data.grad_fn is not None:
+            self._add("parameter", "Parameter", [data], None, frame)
+            cut = self._cuts.get(self._key(frame, "parameter"))
+            if cut is not None:
+                self._tainted[id(parameter)] = (weakref.ref(parameter), cut.id)
+
+    def _key(self, frame: types.FrameType, kind: str) -> tuple[int, int, str]:
+        place = user_place(frame, "")
+        return (0, 0, kind) if place is None else (id(place.code), place.instruction, kind)
+
+    def write(self) -> None:
+        """Write every cut again, with what is known of it in the end."""
+        for cut in self._cuts.values():
+            cut.record["count"] = cut.count
+            cut.record["passes"] = list(cut.passes)
+            cut.record["reentry"] = self._recorder.journal.place(cut.reentry)
+            self._recorder.journal.write(cut.record)
+
+
+def _tensors(args: Any, kwargs: Any) -> list[torch.Tensor]:
+    """The tensors among the arguments, one level into lists."""
+    found: list[torch.Tensor] = []
+    for one in (*args, *kwargs.values()):
+        if isinstance(one, torch.Tensor):
+            found.append(one)
+        elif isinstance(one, tuple | list):
+            found.extend(x for x in one[:_MAX_LISTED] if isinstance(x, torch.Tensor))
+    return found
+
+
+def _requires_grad(result: Any) -> bool:
+    if isinstance(result, torch.Tensor):
+        return result.requires_grad
+    return isinstance(result, tuple | list) and any(
+        isinstance(one, torch.Tensor) and one.requires_grad for one in result
+    )
