@@ -161,10 +161,17 @@ def _bundles(box: Box, children: Sequence[Box | int], word: str) -> list[Box | i
         return list(children)
     size = max(_RUN_LENGTH // 2, round(len(children) ** 0.5))
     return [
-        _box_of(word, box, part, f"{word} {a + 1:,} to {a + len(part):,}")
+        _box_of(word, box, part, _range(word, part, a))
         for a in range(0, len(children), size)
         for part in [children[a : a + size]]
     ]
+
+
+def _range(word: str, part: Sequence[Box | int], before: int) -> str:
+    first, last = part[0], part[-1]
+    if isinstance(first, Box) and isinstance(last, Box) and first.kind == last.kind == "module":
+        return f"{first.label} to {last.label}"
+    return f"{word} {before + 1:,} to {before + len(part):,}"
 
 
 def _box_of(kind: str, parent: Box, children: Sequence[Box | int], label: str) -> Box:

@@ -35,6 +35,8 @@ const BENDS_PER_VERTEX = 12;
 const LANE_GAP = 9;
 const LANES = 12;
 const SPREAD = 15;
+const SPINE_WEIGHT = 12;
+const PORT_WEIGHT = 40;
 
 /** A vertex or a bend of a long line. */
 interface Cell {
@@ -57,19 +59,21 @@ interface Link {
 
 /** Vertices must stand in an order in which every segment leads onwards. */
 export function layOut(vertices: Vertex[], segments: Segment[], layerGap: number): Layout {
-  const layers = layersOf(vertices, segments);
+  const { layers, isSpine } = layersOf(vertices, segments);
   const cells: Cell[] = vertices.map(({ width, height }, vertex) => ({
     width, height, layer: layers[vertex], centre: 0, vertex, above: [], below: [],
   }));
   const rows: Cell[][] = Array.from({ length: Math.max(0, ...layers) + 1 }, () => []);
   for (const cell of cells) rows[cell.layer].push(cell);
-  const bends = bend(cells, rows, segments);
+  const bends = bend(cells, rows, segments, isSpine);
   order(rows);
+  alignPorts(vertices, segments, isSpine, cells);
   place(rows);
   return assembled(vertices, segments, cells, rows, bends, layerGap);
 }
 
-function layersOf(vertices: Vertex[], segments: Segment[]): Int32Array {
+/** The layer of each vertex, and which segments lie on a longest path: these are drawn straight, so that long pictures do not drift. */
+function layersOf(vertices: Vertex[], segments: Segment[]): { layers: Int32Array; isSpine: boolean[] } {
   const hasTop = vertices.some((vertex) => vertex.pin < 0);
   const layers = new Int32Array(vertices.length);
   const out: number[][] = vertices.map(() => []);
@@ -82,15 +86,20 @@ function layersOf(vertices: Vertex[], segments: Segment[]): Int32Array {
     if (vertex.pin >= 0 && hasTop) layers[v] = 1;
   });
   let last = 0;
-  for (const v of topological(out, vertices.length)) {
+  const sequence = topological(out, vertices.length);
+  for (const v of sequence) {
     for (const to of out[v]) layers[to] = Math.max(layers[to], layers[v] + 1);
     if (vertices[v].pin <= 0) last = Math.max(last, layers[v]);
   }
+  const below = new Int32Array(vertices.length);
+  for (const v of sequence.reverse()) for (const to of out[v]) below[v] = Math.max(below[v], below[to] + 1);
+  const longest = Math.max(0, ...vertices.map((_, v) => layers[v] + below[v]));
+  const isSpine = segments.map(({ from, to }) => layers[to] === layers[from] + 1 && layers[from] + 1 + below[to] === longest);
   vertices.forEach((vertex, v) => {
     if (vertex.pin > 0) layers[v] = last + 1;
     else if (vertex.pin === 0 && !hasProducer[v] && out[v].length) layers[v] = Math.min(...out[v].map((to) => layers[to])) - 1;
   });
-  return layers;
+  return { layers, isSpine };
 }
 
 function topological(out: number[][], n: number): number[] {
@@ -103,9 +112,9 @@ function topological(out: number[][], n: number): number[] {
 }
 
 /** Gives long lines a bend in every layer on their way; null for one that takes a lane instead. */
-function bend(cells: Cell[], rows: Cell[][], segments: Segment[]): (Cell[] | null)[] {
+function bend(cells: Cell[], rows: Cell[][], segments: Segment[], isSpine: boolean[]): (Cell[] | null)[] {
   let budget = BENDS_PER_VERTEX * cells.length + 200;
-  return segments.map(({ from, to, fromAt, toAt }) => {
+  return segments.map(({ from, to, fromAt, toAt }, i) => {
     const [upper, lower] = [cells[from], cells[to]];
     const span = lower.layer - upper.layer;
     if (span < 1 || span > LONGEST_BENT || span - 1 > budget) return null;
@@ -120,7 +129,7 @@ function bend(cells: Cell[], rows: Cell[][], segments: Segment[]): (Cell[] | nul
       connect(previous, cell, here, 0, previous.vertex < 0 ? 8 : 2);
       [previous, here] = [cell, 0];
     }
-    connect(previous, lower, here, toAt - lower.width / 2, previous.vertex < 0 ? 2 : 1);
+    connect(previous, lower, here, toAt - lower.width / 2, previous.vertex < 0 ? 2 : isSpine[i] ? SPINE_WEIGHT : 1);
     return chain;
   });
 }
@@ -191,6 +200,13 @@ function inversions(values: number[]): number {
     }
   }
   return n;
+}
+
+/** What enters a box shall leave it below the same place, so that boxes stand below each other. */
+function alignPorts(vertices: Vertex[], segments: Segment[], isSpine: boolean[], cells: Cell[]): void {
+  const enters = segments.find((segment, i) => isSpine[i] && vertices[segment.from].pin < 0);
+  const leaves = segments.find((segment) => vertices[segment.to].pin > 0);
+  if (enters && leaves) connect(cells[enters.from], cells[leaves.to], 0, 0, PORT_WEIGHT);
 }
 
 /** Columns: each cell wants to stand at the mean of its neighbours, and a layer comes as near to its wishes as it can. */

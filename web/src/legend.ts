@@ -36,7 +36,7 @@ export function fillHelp(app: App): void {
   const help = byId<HTMLDialogElement>("help");
   const styles = Object.values(app.theme.boxes);
   help.replaceChildren(
-    el("h2", {}, "How to read and move"),
+    el("h2", {}, "How to read and move ", el("button", { type: "button", class: "close", click: () => help.close() }, "Close")),
     el("p", {}, "The forward pass runs down the page, the gradients run up. Every box is an operation of the backward graph; a green one is a leaf, filled as high as its .grad stands. A stacked box is a module that is closed: click its + to open it. The numbers on the lines are what was really sent."),
     el("h3", {}, "Boxes"),
     el("dl", {}, styles.flatMap((style) => {
@@ -48,6 +48,5 @@ export function fillHelp(app: App): void {
     })),
     el("h3", {}, "Keys"),
     el("dl", {}, KEYS.flatMap(([keys, text]) => [el("dt", {}, keys.flatMap((key) => [el("kbd", {}, key), " "])), el("dd", {}, text)])),
-    el("p", { class: "words" }, el("button", { type: "button", click: () => help.close() }, "Close")),
   );
 }

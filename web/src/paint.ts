@@ -51,7 +51,7 @@ export class Painter {
     for (const item of items) if (!item.isOpen) this.item(item, look, zoom);
     for (const item of items) if (item.isOpen && zoom > 0.6) this.title(item, look);
     if (zoom > 0.45) for (const wire of wires) this.label(wire, look, zoom);
-    for (const item of items) if (item.isOpen && zoom <= 0.6) this.farTitle(item, look, zoom, left, top);
+    if (zoom <= 0.6) this.farTitles(items.filter((item) => item.isOpen), look, zoom);
     for (const item of items) if (item === look.selected || item === look.hovered) this.ring(item, look, item === look.selected);
   }
 
@@ -90,19 +90,27 @@ export class Painter {
     this.handle(item.x + 13, item.y + 14, true, theme);
   }
 
-  /** A box's name in letters of constant size, when the picture is small. */
-  private farTitle(item: Item, look: Look, zoom: number, left: number, top: number): void {
+  /** The boxes' names in letters of constant size, when the picture is small; where two would collide, the outer one. */
+  private farTitles(boxes: Item[], look: Look, zoom: number): void {
     const { context } = this;
-    const room = item.width * zoom;
-    if (room < 60 || item.height * zoom < 30) return;
-    context.save();
+    const taken: [number, number, number][] = [];
     context.font = `bold ${11 / zoom}px sans-serif`;
     context.textAlign = "left";
     context.textBaseline = "top";
+    context.lineJoin = "round";
+    context.strokeStyle = look.theme.cluster_fill;
     context.fillStyle = look.theme.muted;
-    const n = Math.floor(room / 7) - 1;
-    context.fillText(cut(item.title, Math.max(3, n)), Math.max(item.x, left) + 5 / zoom, Math.max(item.y, top) + 4 / zoom);
-    context.restore();
+    context.lineWidth = 4 / zoom;
+    for (const item of boxes) {
+      const room = item.width * zoom - 10;
+      if (room < 40 || item.height * zoom < 24) continue;
+      const title = cut(item.title, Math.max(3, Math.floor(room / 7)));
+      const [x, y, width] = [item.x + 5 / zoom, item.y + 4 / zoom, context.measureText(title).width];
+      if (taken.some(([left, top, wide]) => x < left + wide && x + width > left && Math.abs(y - top) < 13 / zoom)) continue;
+      taken.push([x, y, width]);
+      context.strokeText(title, x, y);
+      context.fillText(title, x, y);
+    }
   }
 
   private progress(node: number, look: Look): Progress {

@@ -14,6 +14,7 @@ export class Picture {
   private readonly canvas = byId<HTMLCanvasElement>("canvas");
   private readonly context = this.canvas.getContext("2d", { alpha: false })!;
   private readonly tip = byId("tip");
+  private readonly path = byId("path");
   private painter: Painter | null = null;
   private scene: Scene | null = null;
   private camera: Camera = { x: 0, y: 0, zoom: 1 };
@@ -32,7 +33,7 @@ export class Picture {
       else if (change === "selection") {
         this.show(false);
         this.centreOnSelection();
-      }
+      } else if (change === "time" && !app.isPlaying) this.follow(1);
       this.invalidate();
     });
     this.bindPointer();
@@ -96,12 +97,12 @@ export class Picture {
   }
 
   /** Keeps what runs in sight while playing. */
-  follow(): void {
+  follow(part = 0.2): void {
     const { graph, time } = this.app;
     if (!graph || !this.scene || this.dragged || time >= graph.nSteps) return;
     const node = graph.ranAt[Math.floor(time)];
     const item = node === undefined || node < 0 ? null : this.scene.itemOf(node);
-    if (item && !this.isInSight(item, 0.04)) this.moveTo(item, 0.2);
+    if (item && !this.isInSight(item, 0.04)) this.moveTo(item, part);
   }
 
   private show(isNewPass: boolean): void {
@@ -139,6 +140,18 @@ export class Picture {
       theme: app.theme, scale: app.scale, moment: app.moment, timeline: app.timeline, selected: this.selectedItem(), hovered: this.hovered,
       marked: new Set(app.marked.keys()), isPlaying: app.isPlaying,
     });
+    this.showPath();
+  }
+
+  /** Names the boxes around the middle of the view whose titles are out of sight. */
+  private showPath(): void {
+    const { camera } = this;
+    const [x, y] = [camera.x + this.width / camera.zoom / 2, camera.y + this.height / camera.zoom / 2];
+    const around = this.scene!.items.filter((item) => item.isOpen && x > item.x && x < item.x + item.width && y > item.y && y < item.y + item.height);
+    const hidden = around.filter((item) => item.y < camera.y);
+    const text = hidden.map((item) => item.title).join(" › ");
+    if (this.path.textContent !== text) this.path.textContent = text;
+    this.path.hidden = !text;
   }
 
   private selectedItem(): Item | null {
