@@ -66,7 +66,7 @@ class Browser:
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     selenium = pytest.importorskip(
-        "selenium.webdriver", reason="selenium is not installed: pip install -e '.[browser]'"
+        "selenium.webdriver", reason="selenium is not installed: pip install -e '.[test]'"
     )
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or chromedriver is None:
