@@ -7,6 +7,7 @@ fill it in the recorder and read it where it is shown. Words are those of `docs/
 
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
+from gradtrace.model.facts import Conflict, Holder, ModuleFact, NonFinite, Write
 from gradtrace.model.finding import Finding, RelatedLocation
 from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
 from gradtrace.model.leaf import Leaf, OptimizerInfo
@@ -19,16 +20,20 @@ from gradtrace.model.trace import Trace
 __all__ = [
     "Accumulation",
     "BackwardPass",
+    "Conflict",
     "Cut",
     "Edge",
     "Event",
     "Finding",
     "Graph",
+    "Holder",
     "Leaf",
     "Location",
+    "ModuleFact",
     "NestedValue",
     "Node",
     "NodeOutput",
+    "NonFinite",
     "Number",
     "Observation",
     "OptimizerInfo",
@@ -41,4 +46,5 @@ __all__ = [
     "TensorSpec",
     "TensorStats",
     "Trace",
+    "Write",
 ]

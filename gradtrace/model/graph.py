@@ -19,6 +19,7 @@ class SavedTensor:
         leaf: id of the leaf which it is, if it is one.
         packed: held by a saved-tensor hook (checkpoint, offloading); then shape and dtype are unknown.
         value: all elements when there are at most 16.
+        stats: all statistics, when facts for a diagnosis were asked for.
     """
 
     name: str
@@ -30,6 +31,7 @@ class SavedTensor:
     leaf: int | None = None
     packed: bool = False
     value: NestedValue = None
+    stats: TensorStats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,9 @@ class Node:
         saved: tensors kept for backward.
         order: position in the order in which the engine ran the nodes, from 0; None: not run in this pass.
         is_custom: a user's `torch.autograd.Function`; then `backward_location` is its `backward`.
+        made_after: index of the last pass that had begun when the node was made (0: before the first), when facts were
+            asked for; a node of an earlier step than its pass has a smaller one than its neighbours.
+        freed_by: index of an earlier pass that ran this node without `retain_graph` and so freed what it had saved.
         arguments: non-tensor arguments kept by the node (`dim`, `keepdim`), as text.
     """
 
@@ -94,6 +99,8 @@ class Node:
     is_custom: bool = False
     backward_location: Location | None = None
     arguments: tuple[tuple[str, str], ...] = ()
+    made_after: int | None = None
+    freed_by: int | None = None
 
     @property
     def shape(self) -> tuple[int, ...] | None:

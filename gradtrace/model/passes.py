@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.model.facts import Conflict
 from gradtrace.model.graph import Graph
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import TensorStats
@@ -49,6 +50,7 @@ class PassError:
     type: str
     message: str
     node: int | None = None
+    conflict: Conflict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
+from gradtrace.model.facts import Holder, ModuleFact, NonFinite
 from gradtrace.model.finding import Finding
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.passes import BackwardPass
@@ -23,3 +24,6 @@ class Trace:
     events: tuple[Event, ...] = ()
     findings: tuple[Finding, ...] = ()
     cuts: tuple[Cut, ...] = ()
+    non_finite: tuple[NonFinite, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    module_facts: tuple[ModuleFact, ...] = ()

@@ -1,0 +1,108 @@
+"""Facts for a diagnosis, recorded only when one is asked for (`gradtrace check`, `gradtrace why`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradtrace.model.location import Location
+from gradtrace.model.tensors import TensorStats
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """An in-place write: what wrote (`add_`, `SGD.step`, `__setitem__`), where, and the version that it left behind."""
+
+    call: str
+    location: Location | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A saved tensor that was overwritten before backward needed it: what torch says, and both lines.
+
+    Attributes:
+        name: what a person would call the tensor, else None.
+        saved_by: id of the node that saved it (the node at which the pass failed).
+        saved_name: torch's name for what that node saved (`self`, `result`).
+        expected: the version that was saved.
+        found: the version that the tensor has now.
+        writes: the writes between the two, oldest first.
+    """
+
+    name: str | None
+    shape: tuple[int, ...]
+    dtype: str
+    saved_by: int | None
+    saved_name: str | None
+    expected: int
+    found: int
+    writes: tuple[Write, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NonFinite:
+    """A forward result with a NaN or an infinity, at a place where all inputs were finite: one per place in the source.
+
+    Attributes:
+        call: the function that was called: `log`, `div`.
+        name: the name to which the result was assigned, else None.
+        module: the module that was running.
+        output: statistics of the result.
+        inputs: statistics of the tensors that went in.
+        before_pass: index of the pass that came next.
+        count: how often it happened.
+        is_tracked: the result is part of a graph.
+    """
+
+    call: str
+    location: Location | None
+    output: TensorStats
+    inputs: tuple[TensorStats, ...] = ()
+    name: str | None = None
+    module: str | None = None
+    before_pass: int = 0
+    count: int = 1
+    is_tracked: bool = True
+    process: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A variable that kept graphs of several passes alive when a pass began, or at the end.
+
+    Attributes:
+        name: `total`, `history`, `self.losses`.
+        kind: `tensor`, `list`, `dict`, `attribute`.
+        location: where the newest tensor that it holds was made.
+        n_tensors: how many tensors with a graph it holds.
+        n_nodes: how many nodes these keep alive (counted up to a limit).
+        n_passes: from how many passes these nodes come.
+        pass_index: the last pass before the count.
+    """
+
+    name: str
+    kind: str
+    location: Location | None
+    n_tensors: int
+    n_nodes: int
+    n_passes: int
+    pass_index: int
+    process: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFact:
+    """Something about a model that its parameters do not tell.
+
+    `kind` is `unregistered_modules` (modules in a plain list or dict attribute: not in `parameters()`) or `plain_tensor`
+    (a tensor attribute that requires grad and is no Parameter). `leaves` are the tensors concerned, where they are known.
+    """
+
+    kind: str
+    module: str | None
+    module_type: str
+    attribute: str
+    count: int
+    leaves: tuple[int, ...] = ()
+    process: int = 0
