@@ -1,0 +1,28 @@
+"""What a rule is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from gradtrace.model import Finding, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One diagnosis.
+
+    Attributes:
+        name: reads as "allow ‹name›": `zero-grad-forgotten`.
+        severity: of its findings unless they say otherwise: `error`, `warning`, `info`.
+        summary: one line for lists.
+        check: yields the findings in a trace; pure, over the model alone.
+        page: the docstring of the rule's module: what it does, why it is bad, example, use instead, how it is detected,
+            known problems.
+    """
+
+    name: str
+    severity: str
+    summary: str
+    check: Callable[[Trace], Iterator[Finding]]
+    page: str
