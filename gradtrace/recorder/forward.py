@@ -19,6 +19,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.grad_watch import PASSIVE
 from gradtrace.recorder.invisible import hide, impersonator, skipped_by_warnings
 from gradtrace.recorder.measure import value_row
 from gradtrace.recorder.sites import ModuleTable, Place, is_internal, local, running_module
@@ -142,14 +143,14 @@ class ForwardTable:
                     self._note_value(one)
 
     def _note_value(self, tensor: torch.Tensor) -> None:
-        if tensor.numel() > self.value_limit or tensor.device.type != "cpu" or tensor.layout is not torch.strided:
+        if tensor.numel() > self.value_limit or not tensor.is_cpu or tensor.layout is not torch.strided:
             return
         node = tensor.grad_fn
         if node is None or torch_facts.functorch_is_active():
             return
         if len(self.values) > _MAX_VALUES:
             self.values.clear()
-        self.values[node._sequence_nr(), tensor.output_nr] = value_row(tensor.detach())
+        self.values[node._sequence_nr(), tensor.output_nr] = value_row(tensor)
 
     def after_pass(self) -> None:
         """Keep what is known of single tensors within bounds; a retained graph may be walked again."""
@@ -174,9 +175,10 @@ class ForwardMode(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Make the call and note the nodes that it made."""
-        if _is_compiling() or not self.is_active:
+        if not self.is_active or _is_compiling():
             return func(*args, **(kwargs or {}))
         table = self.table
+        grads = self.grads
         frame = sys._getframe(1)
         before = _sequence_number()
         try:
@@ -185,11 +187,16 @@ class ForwardMode(TorchFunctionMode):
             hide(error)
             raise
         try:
+            kind = grads.kinds.get(func)
+            if kind is None:
+                kind = grads.kind_of(func)
+            if kind == PASSIVE:
+                return result
             after = _sequence_number()
             if after != before:
                 table.add(before, after, table.origin_at(frame, func.__name__, self.modules))
                 table.note_result(result)
-            self.grads.saw(func, args, result, frame, after != before)
+            grads.saw(kind, func, args, result, frame, after != before)
             if self.cuts is not None:
                 self.cuts.saw(func, args, kwargs or {}, result, frame, (before, after))
         except Exception as error:

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from gradtrace.recorder.leaves import LeafState
     from gradtrace.recorder.session import Recorder
 
-_NOTHING, _IN_PLACE, _IN_PLACE_LIST, _GRAD_SET, _GRAD_DELETE, _RETAIN, _HOOKS, _SWITCH = range(8)
+PASSIVE, NOTHING, _IN_PLACE, _IN_PLACE_LIST, _GRAD_SET, _GRAD_DELETE, _RETAIN, _HOOKS, _SWITCH = range(9)
+"""`PASSIVE` is reading an attribute: it makes no node and changes nothing. A step of an optimizer reads thousands."""
+
+_PASSIVE_ATTRIBUTES = frozenset(
+    (
+        *("grad", "grad_fn", "shape", "dtype", "device", "layout", "ndim", "requires_grad", "is_leaf", "output_nr"),
+        *("is_sparse", "is_sparse_csr", "is_nested", "is_quantized", "is_mkldnn", "is_meta", "itemsize", "nbytes"),
+        *("is_cpu", "is_cuda", "is_mps", "is_xpu", "is_xla", "is_ipu", "is_mtia", "is_vulkan", "is_maia"),
+    )
+)
 _IN_PLACE_DUNDERS = frozenset(
     f"__{name}__" for name in ("setitem", "iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "idiv")
 )
@@ -34,7 +43,9 @@ def _kind(func: Any) -> int:
             return _SWITCH
         if attribute == "grad" and name != "__get__":
             return _GRAD_SET if name == "__set__" else _GRAD_DELETE
-        return _HOOKS if attribute == "_backward_hooks" else _NOTHING
+        if attribute == "_backward_hooks":
+            return _HOOKS
+        return PASSIVE if name == "__get__" and attribute in _PASSIVE_ATTRIBUTES else NOTHING
     if name == "requires_grad_":
         return _SWITCH
     if name == "retain_grad":
@@ -43,7 +54,7 @@ def _kind(func: Any) -> int:
         return _IN_PLACE_LIST
     if (name.endswith("_") and not name.endswith("__")) or name in _IN_PLACE_DUNDERS:
         return _IN_PLACE
-    return _NOTHING
+    return NOTHING
 
 
 class GradWatch:
@@ -51,7 +62,8 @@ class GradWatch:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._kinds: dict[Any, int] = {}
+        self.kinds: dict[Any, int] = {}
+        """What is known of functions; filled by `kind_of`."""
         self.n_calls = 0
         self.n_without_grad = 0
         self._handlers: dict[int, Callable[[Any, Any, types.FrameType], None]] = {
@@ -68,13 +80,15 @@ class GradWatch:
         """Something of ours went wrong: the recorder ends, the program goes on."""
         self._recorder.fail(error)
 
-    def saw(self, func: Any, args: Any, result: Any, frame: types.FrameType, made_nodes: bool) -> None:
+    def kind_of(self, func: Any) -> int:
+        """What calls of this function can mean for the ledger."""
+        kind = self.kinds[func] = _kind(func)
+        return kind
+
+    def saw(self, kind: int, func: Any, args: Any, result: Any, frame: types.FrameType, made_nodes: bool) -> None:
         """Note what this call means for the ledger."""
         self.n_calls += 1
-        kind = self._kinds.get(func)
-        if kind is None:
-            kind = self._kinds[func] = _kind(func)
-        if kind == _NOTHING:
+        if kind == NOTHING:
             if not made_nodes and self.n_calls < _MAX_COUNTED:
                 self._count_untracked(args, result, frame)
             return
