@@ -22,6 +22,9 @@ import recording_tables
 import terminal_blocks
 
 ROOT = Path(__file__).resolve().parent.parent
+BROKEN = ("gradtrace: internal error", "gradtrace: this process is not recorded")
+"""Words that never belong on a page: what printed them is to be mended first."""
+
 IMAGES = ROOT / "docs" / "images"
 
 
@@ -32,13 +35,19 @@ def generated_files() -> list[Path]:
 
 
 def rebuilt(path: Path) -> bytes:
-    """Return the content of a page or picture with all its generated parts made anew."""
+    """Return the content of a page or picture with all its generated parts made anew.
+
+    Raises:
+        RuntimeError: gradtrace itself failed in a command of the page.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder, examples = Path(name) / "page", ROOT / "examples"
         if path.suffix == ".svg":
             return pictures.draw(path.name, folder, examples)
         terminal = terminal_blocks.Terminal(folder, examples)
         page = terminal_blocks.refresh(path.read_text("utf-8"), terminal.run)
+        if failed := [line for line in page.splitlines() if line.startswith(BROKEN)]:
+            raise RuntimeError(f"{path.name}: {failed[0]}")
         return formula_catalogue.refresh(recording_tables.refresh(page)).encode()
 
 
