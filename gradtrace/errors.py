@@ -24,3 +24,7 @@ class RecordingError(GradtraceError):
 
 class RenderError(GradtraceError):
     """A picture cannot be drawn: a program is missing, or a limit of the format is reached."""
+
+
+class UnknownNameError(RenderError):
+    """A name or a place stands for no tensor of the run."""

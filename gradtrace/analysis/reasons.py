@@ -1,0 +1,106 @@
+"""Why a tensor has the gradient that it has, or where exactly it was lost: what `gradtrace why` answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gradtrace.analysis.paths import is_zero, ways
+from gradtrace.analysis.reasons_answer import HAS_GRADIENT, Answer, Reason, Subject
+from gradtrace.analysis.reasons_leaf import leaf_subject, lost
+from gradtrace.analysis.reasons_names import Value, meant_by
+from gradtrace.analysis.topology import reachable
+from gradtrace.model import Cut, Leaf, Location, Trace
+
+__all__ = ["Answer", "Reason", "Subject", "why"]
+
+
+def why(trace: Trace, name: str) -> Answer:
+    """Answers for every tensor that bears a name.
+
+    Args:
+        trace: the run.
+        name: a variable (`x`), a leaf (`fc1.weight`), a pattern (`encoder.*`), a module (`encoder`, with all in it), or
+            a place (`train.py:18`).
+
+    Raises:
+        UnknownNameError: when nothing bears it; the text says which names come close.
+    """
+    meant = meant_by(trace, name)
+    subjects = [leaf_subject(trace, leaf) for leaf in meant.leaves]
+    subjects += [_value_subject(trace, value) for value in meant.values]
+    subjects += [_constant(trace, cut) for cut in meant.cuts]
+    if meant.error is not None:
+        subjects.append(_not_reached(trace, name, meant.error))
+    return Answer(name, tuple(_grouped(subjects)))
+
+
+def _value_subject(trace: Trace, value: Value) -> Subject:
+    """A result is no leaf: what went through it, and whether anything keeps that."""
+    one, node = value.backward, value.node
+    output = next((out for out in node.outputs if out.index == value.output), None)
+    received = output.received if output is not None else None
+    leaves = {value.graph.nodes[id_].leaf for id_ in reachable(value.graph, [node.id])}
+    is_kept = output is not None and output.retains_grad
+    subject = Subject(
+        value.name,
+        "value",
+        Reason.RETAINED if is_kept else Reason.NOT_RETAINED,
+        node=node.id,
+        output=value.output,
+        backward=one,
+        gradient=received,
+        place=node.location,
+        ways=ways(one, node.id, value.output),
+        sources=tuple(leaf for leaf in trace.leaves if leaf.id in leaves),
+        error=trace.run.error,
+    )
+    if one.call == "none":
+        return replace(subject, reason=Reason.NO_BACKWARD)
+    if received is not None and is_zero(received):
+        return lost(replace(subject, reason=Reason.ZERO), one, node.id)
+    if received is None and one.error is not None:
+        culprit = one.error.node
+        place = value.graph.nodes[culprit].location if culprit is not None else None
+        return replace(subject, reason=Reason.FAILED, culprit=culprit, place=place or one.location)
+    return subject
+
+
+def _constant(trace: Trace, cut: Cut) -> Subject:
+    """A name of a result that was cut off."""
+    return Subject(
+        cut.name or "",
+        "value",
+        Reason.CONSTANT,
+        place=cut.location,
+        cuts=(cut,),
+        sources=tuple(leaf for leaf in trace.leaves if leaf.id in cut.leaves),
+        backward=next((one for one in trace.passes if one.index in cut.passes), None),
+    )
+
+
+def _not_reached(trace: Trace, name: str, place: Location) -> Subject:
+    """The program ended at a line that speaks of it."""
+    one = next((each for each in reversed(trace.passes) if each.error is not None), None)
+    return Subject(name, "value", Reason.FAILED, place=place, backward=one, error=trace.run.error)
+
+
+def _grouped(subjects: Iterable[Subject]) -> list[Subject]:
+    """Tensors without a gradient for the very same reason are one answer; nothing is said twice."""
+    groups: dict[object, list[Subject]] = {}
+    for subject in subjects:
+        groups.setdefault(_key(subject), []).append(subject)
+    return [
+        replace(members[0], same=tuple(dict.fromkeys(member.name for member in members[1:])))
+        for members in groups.values()
+    ]
+
+
+def _key(subject: Subject) -> object:
+    if subject.reason in HAS_GRADIENT or subject.kind == "value":
+        return (subject.name, subject.kind, subject.leaf and subject.leaf.id, subject.place, subject.node)
+    leaf: Leaf | None = subject.leaf
+    culprit = subject.culprit if subject.reason is not Reason.UNUSED else None
+    index = subject.backward.index if subject.backward is not None else 0
+    module = leaf.name.rpartition(".")[0] if leaf and subject.reason in (Reason.UNUSED, Reason.OUTSIDE) else ""
+    return (subject.reason, subject.place, culprit, index, subject.cuts[:1], module)
