@@ -90,7 +90,8 @@ class Leaves:
         name, kind, state.is_named = self._name_of(tensor, scope, state.id)
         value = None
         if tensor.numel() <= self._value_limit and is_readable(tensor) and tensor.device.type == "cpu":
-            value = json.loads(values(tensor.detach()))
+            with torch_facts.DisableTorchFunction():  # the program never asked for this detach
+                value = json.loads(values(tensor.detach()))
         state.name = name
         state.record = {
             "t": "leaf",
