@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ import click
 
 from gradtrace.cli.request import Request
 from gradtrace.errors import GradtraceError, RecordingError, RenderError, TargetError
-from gradtrace.launch import TIMED_OUT, Session, TargetKind, run
+from gradtrace.launch import TIMED_OUT, Session, Target, TargetKind, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def record(request: Request, session: Session, recording: Path) -> Traced:
     """
     if request.verbose:
         request.say(f"running {request.target.text} with {request.settings.python or sys.executable}")
-    ending = run(request.target, request.settings, session, request.say)
+    ending = run(request.target, request.settings, session, request.say, _meanwhile(request.target))
     if request.verbose:
         request.say(f"it ended with status {ending.status}; now its streams are put together")
     if session.refusal is not None:
@@ -51,6 +51,22 @@ def record(request: Request, session: Session, recording: Path) -> Traced:
         error.add_note(_raw(session))
         raise
     return Traced(recording, TIMED_OUT if ending.timed_out else ending.status, _nothing(request, session))
+
+
+def _meanwhile(target: Target) -> Callable[[], None] | None:
+    """What can be done for an expression while the child imports torch: load what will read and explain it."""
+    expression = target.expression
+    if expression is None:
+        return None
+
+    def prepare() -> None:
+        import gradtrace.recording
+        import gradtrace.renderers.explanation  # noqa: F401
+        from gradtrace.formulas.closed_form import closed_forms
+
+        closed_forms(expression.source, target.argv)  # it remembers what it found
+
+    return prepare
 
 
 @contextmanager

@@ -33,8 +33,21 @@ class Ending:
     timed_out: bool = False
 
 
-def run(target: Target, settings: Settings, session: Session, say: Callable[[str], None]) -> Ending:
+def run(
+    target: Target,
+    settings: Settings,
+    session: Session,
+    say: Callable[[str], None],
+    meanwhile: Callable[[], None] | None = None,
+) -> Ending:
     """Runs the target with recorders in every Python below, and waits for its end.
+
+    Args:
+        target: what to run.
+        settings: how.
+        session: where the recorders below write.
+        say: tells the user a line.
+        meanwhile: short work to do here while the program starts; signals are passed on after it.
 
     Raises:
         TargetError: if there is no such interpreter or command.
@@ -50,6 +63,8 @@ def run(target: Target, settings: Settings, session: Session, say: Callable[[str
     handler = signal.signal(signal.SIGCHLD, _note)
     try:
         pid = _spawn(command, session.environment(), before, divert_stdout=settings.divert_stdout)
+        if meanwhile is not None:
+            meanwhile()
         return _wait(pid, watched, settings.timeout, say)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -8,11 +8,12 @@ from gradtrace.errors import RenderError
 from gradtrace.model import Accumulation, BackwardPass, TensorStats, Trace
 from gradtrace.renderers import explanation_run, wording
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
+from gradtrace.renderers.explanation_formulas import formulas_of_leaves
 from gradtrace.renderers.explanation_leaves import MOST_ROWS, leaf_table, sent_to_leaves, summands
 from gradtrace.renderers.explanation_markdown import Markdown
 from gradtrace.renderers.explanation_maths import maths
 from gradtrace.renderers.explanation_modules import module_table
-from gradtrace.renderers.explanation_terminal import Terminal
+from gradtrace.renderers.explanation_terminal import Terminal, natural_width
 from gradtrace.renderers.explanation_tree import MOST_NODES, tree
 from gradtrace.renderers.explanation_words import words
 from gradtrace.renderers.notes import notes
@@ -66,7 +67,7 @@ def _width(options: Options) -> int:
 def _blocks(trace: Trace, options: Options) -> Iterator[Block]:
     one = _told_pass(trace, options.pass_index)
     if options.quiet:
-        yield from _leaves(trace, one, fold=False)
+        yield from _leaves(trace, one, _width(options), fold=False)
         return
     yield from explanation_run.errors(trace)
     history = ledger(trace)
@@ -107,7 +108,7 @@ def _expression(trace: Trace, one: BackwardPass, options: Options) -> Iterator[B
     if drawn is not None:
         yield drawn
     yield from words(one, trace.leaves, verbose=options.verbose)
-    yield from _leaves(trace, one, fold=not options.verbose)
+    yield from _leaves(trace, one, _width(options), fold=not options.verbose)
     yield from _measured(trace, one, _width(options))
 
 
@@ -124,10 +125,19 @@ def _root_text(source: str, *, is_summed: bool) -> str:
     return text if text.isidentifier() else f"root = {text}"
 
 
-def _leaves(trace: Trace, one: BackwardPass | None, *, fold: bool) -> Iterator[Block]:
-    table = leaf_table(trace, one, fold=fold) if one is not None else None
-    if table is not None:
+def _leaves(trace: Trace, one: BackwardPass | None, width: int, *, fold: bool) -> Iterator[Block]:
+    """The leaf table; formulas that would not fit beside it stand below."""
+    formulas = formulas_of_leaves(trace, one) if one is not None else {}
+    table = leaf_table(trace, one, fold=fold, formulas=formulas) if one is not None else None
+    if table is None or one is None:
+        return
+    if not formulas or natural_width(table) <= width:
         yield table
+        return
+    plain = leaf_table(trace, one, fold=fold)
+    if plain is not None:
+        yield plain
+    yield Table((), tuple((Cell(text),) for text in formulas.values()))
 
 
 def _measured(trace: Trace, one: BackwardPass, width: int) -> Iterator[Block]:
@@ -193,7 +203,7 @@ def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: O
         return
     if one.accumulations:
         yield Heading(f"What pass {one.index} added")
-        yield from _leaves(trace, one, fold=not options.verbose)
+        yield from _leaves(trace, one, _width(options), fold=not options.verbose)
         if len(one.accumulations) > MOST_ROWS and not options.verbose:
             yield from _sums(trace, one)
     yield from _graph(trace, one, options)

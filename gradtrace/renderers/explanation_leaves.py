@@ -16,8 +16,17 @@ _MOST_SUMMANDS = 4
 _LONGEST_SUM = 40
 
 
-def leaf_table(trace: Trace, one: BackwardPass, *, fold: bool = True) -> Table | None:
-    """What the pass did to every leaf that it knew; None when it knew none."""
+def leaf_table(
+    trace: Trace, one: BackwardPass, *, fold: bool = True, formulas: dict[int, str] | None = None
+) -> Table | None:
+    """What the pass did to every leaf that it knew; None when it knew none.
+
+    Args:
+        trace: the run.
+        one: the pass.
+        fold: many leaves are shown by module.
+        formulas: for a last column, what is known of a leaf in closed form.
+    """
     if not one.accumulations:
         return None
     rows = sorted(one.accumulations, key=lambda row: _natural(trace.leaves[row.leaf]))
@@ -33,7 +42,11 @@ def leaf_table(trace: Trace, one: BackwardPass, *, fold: bool = True) -> Table |
         header[4] = "returned"
         kept = [column for column in kept if column not in (3, 5)]
     optional = tuple(kept.index(column) for column in (2, 1) if column in kept)
-    return Table(tuple(header[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in body), optional)
+    titles, cells = tuple(header[i] for i in kept), [tuple(row[i] for i in kept) for row in body]
+    if formulas:
+        titles = (*titles, "closed form")
+        cells = [(*row, Cell(formulas.get(one.leaf, ""))) for row, one in zip(cells, rows, strict=True)]
+    return Table(titles, tuple(cells), optional)
 
 
 def _natural(leaf: Leaf) -> tuple[tuple[str | int, ...], int]:

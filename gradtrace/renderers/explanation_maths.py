@@ -128,6 +128,9 @@ def _print(tree: ast.expr, source: str, spaced: bool) -> tuple[str, int]:
         return f"{_bracketed(left, binding)}{sign}{_bracketed(right, tight)}", binding
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
         return f"−{_bracketed(_print(tree.operand, source, spaced), 3)}", 3
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and len(tree.args) == 1 and not tree.keywords:
+        argument, _ = _print(tree.args[0], source, spaced)
+        return f"{tree.func.id}({argument})", _ATOM
     return ast.get_source_segment(source, tree) or ast.unparse(tree), _ATOM
 
 

@@ -97,6 +97,15 @@ class Terminal:
         return (_INDENT + (" " * _GAP).join(parts)).rstrip()
 
 
+def natural_width(table: Table) -> int:
+    """How many columns a table takes when nothing of it is cut."""
+    rows = [table.header, *(tuple(cell.text for cell in row) for row in table.rows)]
+    widths = [
+        max(cell_len(shown(row[i])) for row in rows if i < len(row)) for i in range(max(map(len, rows), default=0))
+    ]
+    return len(_INDENT) + sum(widths) + _GAP * (sum(width > 0 for width in widths) - 1)
+
+
 def shown(text: str) -> str:
     """One line of printable characters, in which a word that no person would read to its end is cut."""
     return _ENDLESS.sub(lambda match: f"{match[0][:_LONGEST_WORD]}…", visible(text))

@@ -44,9 +44,9 @@ def test_product() -> None:
   │  └─ w  leaf, again              adds 1      = 2 × w (0.5)
   └─ y  leaf                        adds 0.25   = 1 × w·w (0.25)
 
-  leaf  value  .grad before  this pass adds  .grad after
-  w     0.5    None          2 = 1 + 1       2
-  y     2      None          0.25            0.25
+  leaf  value  .grad before  this pass adds  .grad after  closed form
+  w     0.5    None          2 = 1 + 1       2            ∂root/∂w = 2·w·y
+  y     2      None          0.25            0.25         ∂root/∂y = w²
 
   Run backward() again without zeroing:  w.grad 2 → 4     y.grad 0.25 → 0.5   (measured)
   After zero_grad():                     w.grad None → 2  y.grad None → 0.25  (measured)
@@ -58,9 +58,9 @@ def test_quiet() -> None:
     """The leaf table alone, when asked for."""
     assert render(builders.product_trace(), Options(quiet=True)) == (
         """\
-  leaf  value  .grad before  this pass adds  .grad after
-  w     0.5    None          2 = 1 + 1       2
-  y     2      None          0.25            0.25
+  leaf  value  .grad before  this pass adds  .grad after  closed form
+  w     0.5    None          2 = 1 + 1       2            ∂root/∂w = 2·w·y
+  y     2      None          0.25            0.25         ∂root/∂y = w²
 """
     )
 
