@@ -19,6 +19,11 @@ _LEVELS = click.Choice(["structure", "default", "full"])
 
 _COLORS = click.Choice(["auto", "always", "never"])
 
+_FIRST_PASSES = "1-3"
+
+_MOST_REPEATED = 100
+"""Of the passes of a repeated expression, so many are recorded in full unless --passes says otherwise."""
+
 _OPTIONS = (
     click.argument("words", nargs=-1, metavar="TARGET [NAME=VALUE]... [-- ARGUMENT...]"),
     click.option("-m", "module", metavar="MODULE", help="Run a module, as python -m does."),
@@ -26,7 +31,9 @@ _OPTIONS = (
     click.option("--device", metavar="DEVICE", help="Make tensors on: cpu, cuda, cuda:1, mps."),
     click.option("--seed", type=int, metavar="N", help="Seed torch's random numbers."),
     click.option("--dtype", type=_DTYPES, metavar="DTYPE", help="Default floating point type: float32, float64."),
-    click.option("--passes", default="1-3", metavar="N-M", help="Record in full: 1-3 (default), 100, 5-, all, last."),
+    click.option(
+        "--passes", default=_FIRST_PASSES, metavar="N-M", help="Record in full: 1-3 (default), 100, 5-, all, last."
+    ),
     click.option("--stop-after", type=click.IntRange(1), metavar="N", help="End the program after N passes."),
     click.option("--timeout", type=_SECONDS, metavar="S", help="End the program after S seconds."),
     click.option("--root", "roots", multiple=True, metavar="NAME", help="Draw this if backward never runs."),
@@ -34,6 +41,8 @@ _OPTIONS = (
         "--level", type=_LEVELS, default="default", metavar="LEVEL", help="Measure: structure, default, full."
     ),
     click.option("--grad-output", metavar="EXPR", help="For expressions: start with this gradient, not 1."),
+    click.option("--repeat", type=click.IntRange(1), metavar="N", help="For expressions: N passes, zeroed in between."),
+    click.option("--no-zero", is_flag=True, help="For expressions: never call zero_grad()."),
     click.option("--python", metavar="PATH", help="Run with another interpreter."),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing of our own on stderr."),
     click.option("-v", "--verbose", is_flag=True, help="Say more."),
@@ -60,6 +69,12 @@ class Request:
         """The same, with the program's stdout going to stderr."""
         return replace(self, settings=replace(self.settings, divert_stdout=True))
 
+    def with_facts(self) -> "Request":
+        """The same, with the recorder watching for what a diagnosis needs; a recording has what it has."""
+        if self.target.kind is TargetKind.RECORDING:
+            return self
+        return replace(self, settings=replace(self.settings, facts=True))
+
 
 def takes_target(command: Callable[..., int]) -> Callable[..., int]:
     """Gives a command the shared options; it is called with a `Request` in their place."""
@@ -78,7 +93,7 @@ def takes_target(command: Callable[..., int]) -> Callable[..., int]:
 
 _NAMES = (
     *("words", "module", "code", "device", "seed", "dtype", "passes", "stop_after", "timeout", "roots"),
-    *("level", "grad_output", "python", "quiet", "verbose", "color"),
+    *("level", "grad_output", "repeat", "no_zero", "python", "quiet", "verbose", "color"),
 )
 
 
@@ -89,6 +104,8 @@ def _request(
     module: str | None,
     code: str | None,
     grad_output: str | None,
+    repeat: int | None,
+    no_zero: bool,
     passes: str,
     quiet: bool,
     verbose: bool,
@@ -96,11 +113,24 @@ def _request(
     **settings: Any,
 ) -> Request:
     target = parse_target(words, module=module, code=code, program_argv=program_argv, grad_output=grad_output)
+    if repeat is not None or no_zero:
+        target = _repeated(target, repeat, zero=not no_zero)
+        if repeat is not None and passes == _FIRST_PASSES:
+            passes = f"1-{min(repeat, _MOST_REPEATED)}"
     endless = target.kind is not TargetKind.EXPRESSION  # these end after their passes
     asked = Settings(passes=parse_passes(passes), announce=not quiet and endless, **settings)
     if target.kind is TargetKind.RECORDING:
         _refuse_settings(target, asked)
     return Request(target, asked, quiet=quiet, verbose=verbose, color=color)
+
+
+def _repeated(target: Target, repeat: int | None, *, zero: bool) -> Target:
+    if target.expression is None:
+        option = "--no-zero" if repeat is None else "--repeat"
+        raise UsageError(
+            f"{option} is for expressions; {target.text} is a {target.kind.value}, which runs backward as often as it does"
+        )
+    return replace(target, expression=replace(target.expression, repeat=repeat, zero=zero))
 
 
 def _refuse_settings(target: Target, asked: Settings) -> None:

@@ -26,11 +26,21 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """What is evaluated in the child: statements whose last one gives the root, and the names they use."""
+    """What is evaluated in the child: statements whose last one gives the root, and the names they use.
+
+    Attributes:
+        source: the statements.
+        bindings: the names that were defined for them.
+        grad_output: the expression of the gradient to start with; 1 when None.
+        repeat: how many passes run, each after a zero_grad(); None: one, one more without zeroing, one after zeroing.
+        zero: whether zero_grad() is called at all.
+    """
 
     source: str
     bindings: tuple[Binding, ...] = ()
     grad_output: str | None = None
+    repeat: int | None = None
+    zero: bool = True
 
 
 def parse_expression(source: str, words: Sequence[str], grad_output: str | None = None) -> Expression:

@@ -54,11 +54,14 @@ class Session:
             "expression": expression.source if expression else None,
             "value_limit": VALUE_LIMIT,
             "level": settings.level,
+            "facts": settings.facts,
         }
         if expression:
             config["expression_spec"] = {
                 "bindings": [[item.name, item.source, item.is_leaf] for item in expression.bindings],
                 "grad_output": expression.grad_output,
+                "repeat": expression.repeat,
+                "zero": expression.zero,
             }
         (self.directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
 

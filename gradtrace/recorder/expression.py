@@ -1,7 +1,8 @@
 """The program that an expression target runs: three measured passes over what the user typed.
 
 Run by path in the child process. Pass 1 is forward and backward; pass 2 the same again without zeroing, pass 3 after a
-real `zero_grad()`: what is told about accumulation has happened. Values are made once and the random state is put back
+real `zero_grad()`: what is told about accumulation has happened. `--repeat N` asks for N passes, each of them after a
+`zero_grad()`; `--no-zero` leaves every `zero_grad()` out. Values are made once and the random state is put back
 before each forward, so that the passes differ in nothing else. What the user typed is compiled under the name
 `<expression>`, which is how the recorder tells it from this file.
 """
@@ -42,8 +43,6 @@ except Exception as problem:  # a broken installation has many faces
     _refuse(f"{sys.executable} cannot import torch and the recorder: {type(problem).__name__}: {problem}")
 
 FILE_NAME = "<expression>"
-
-PASSES = 3
 
 _FROM_TORCH = (
     *("tensor", "zeros", "ones", "full", "eye", "arange", "linspace", "rand", "randn", "randint", "randperm"),
@@ -95,13 +94,20 @@ def main() -> int:
     leaves = _define(spec["bindings"], names)
     program = _Program(config["expression"], names, leaves)
     gradient = spec["grad_output"]
-    for number in range(1, PASSES + 1):
-        if number == PASSES:
+    for number, is_zeroed in enumerate(_zeroed(spec.get("repeat"), zero=spec.get("zero", True)), start=1):
+        if is_zeroed:
             _Holder(program.leaves).zero_grad()
         root = _differentiable(program.forward(), spec["bindings"])
         if not _backward(number, root, gradient, names):
             return 1
     return 0
+
+
+def _zeroed(repeat: int | None, *, zero: bool) -> list[bool]:
+    """For each pass to come whether `zero_grad()` runs before it: unless asked otherwise, before the last of three."""
+    if repeat is None:
+        return [False, False, zero]
+    return [zero and number > 0 for number in range(repeat)]
 
 
 class _Program:
@@ -110,6 +116,7 @@ class _Program:
     def __init__(self, source: str, names: dict[str, Any], leaves: list[torch.Tensor]) -> None:
         self.leaves = leaves
         self._names = names
+        self._given = dict(names)
         self._states: dict[int, list[torch.Tensor]] = {}  # statements that ran for good: the random state after each
         statements = ast.parse(_registered(source, FILE_NAME)).body
         last = statements[-1]
@@ -123,6 +130,7 @@ class _Program:
 
     def forward(self) -> Any:
         """Runs the statements and returns the value of the last one."""
+        self._names.update(self._given)  # a statement may have given one of these names to a result
         _set_random_state(self._initial)
         for number, (statement, code) in enumerate(self._statements):
             if number in self._states:
@@ -131,6 +139,8 @@ class _Program:
             _run(code, self._names)
             if self._defines_leaves(statement):
                 self._states[number] = _random_state()
+                for name in _bound(statement):
+                    self._given.pop(name, None)
         return _run(self._value, self._names)
 
     def _defines_leaves(self, statement: ast.stmt) -> bool:
@@ -305,6 +315,13 @@ def _target(statement: ast.stmt) -> ast.expr:
     for node in ast.walk(read):
         ast.copy_location(node, target)
     return read
+
+
+def _bound(statement: ast.stmt) -> list[str]:
+    """The names that a statement gives a value to."""
+    stored = (node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    own = getattr(statement, "name", None)
+    return [*stored, *([own] if isinstance(own, str) else [])]
 
 
 def _registered(source: str, file_name: str) -> str:

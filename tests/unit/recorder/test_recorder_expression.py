@@ -16,9 +16,9 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     monkeypatch.setenv("GRADTRACE_SESSION", str(tmp_path))
 
-    def run(source, *words, grad_output=None, status=0):
+    def run(source, *words, grad_output=None, status=0, **options):
         bindings = [_binding(word) for word in words]
-        spec = {"bindings": bindings, "grad_output": grad_output}
+        spec = {"bindings": bindings, "grad_output": grad_output, **options}
         (tmp_path / "config.json").write_text(json.dumps({"expression": source, "expression_spec": spec}))
         assert expression.main() == status
         return vars(sys.modules["__main__"])
@@ -185,3 +185,24 @@ def test_nothing_in_scope_hides_a_builtin():
     scope = expression._scope()
 
     assert not {name for name in scope if not name.startswith("__")} & set(dir(builtins))
+
+
+@pytest.mark.parametrize(
+    ("options", "gradient"),
+    [
+        ({"repeat": 4, "zero": True}, 2.0),
+        ({"repeat": 4, "zero": False}, 8.0),
+        ({"repeat": 1, "zero": True}, 2.0),
+        ({"repeat": None, "zero": False}, 6.0),
+    ],
+)
+def test_repeated(run, options, gradient):
+    """So many passes run, zeroed in between or never; alone, no zeroing lets the three passes add up."""
+    assert run("w*w*y", "w=0.5", "y=2.0", **options)["w"].grad.item() == gradient
+
+
+def test_a_name_may_be_used_again(run):
+    """A statement that gives a constant's name to a result finds the constant again in the next pass."""
+    names = run("x = w*x; x*x", "w=1.0", "x:=3.0")
+
+    assert names["w"].grad.item() == 18.0
