@@ -1,5 +1,9 @@
 // A layered layout of one level, linear in its members and lines; gradtrace/renderers/layout.py describes the algorithm.
 
+import { connect, type Cell } from "./cell";
+import { alignPorts, place, SIDE_GAP } from "./layout_columns";
+import { order } from "./layout_order";
+
 export interface Vertex {
   width: number;
   height: number;
@@ -27,35 +31,13 @@ export interface Layout {
   routes: number[][];
 }
 
-const SIDE_GAP = 22;
 const BEND_WIDTH = 8;
-const BEND_GAP = 12;
 const LONGEST_BENT = 40;
 const BENDS_PER_VERTEX = 12;
 const LANE_GAP = 9;
 const LANES = 12;
 const SPREAD = 15;
 const SPINE_WEIGHT = 12;
-const PORT_WEIGHT = 40;
-
-/** A vertex or a bend of a long line. */
-interface Cell {
-  width: number;
-  height: number;
-  layer: number;
-  centre: number;
-  vertex: number;
-  above: Link[];
-  below: Link[];
-}
-
-/** To another cell; `here` and `there` are distances from the centres. */
-interface Link {
-  cell: Cell;
-  here: number;
-  there: number;
-  weight: number;
-}
 
 /** Vertices must stand in an order in which every segment leads onwards. */
 export function layOut(vertices: Vertex[], segments: Segment[], layerGap: number): Layout {
@@ -132,122 +114,6 @@ function bend(cells: Cell[], rows: Cell[][], segments: Segment[], isSpine: boole
     connect(previous, lower, here, toAt - lower.width / 2, previous.vertex < 0 ? 2 : isSpine[i] ? SPINE_WEIGHT : 1);
     return chain;
   });
-}
-
-function connect(upper: Cell, lower: Cell, here: number, there: number, weight: number): void {
-  upper.below.push({ cell: lower, here, there, weight });
-  lower.above.push({ cell: upper, here: there, there: here, weight });
-}
-
-/** Orders each layer by where its neighbours stand; keeps the order with the fewest crossings. */
-function order(rows: Cell[][]): void {
-  const spread = (row: Cell[]) => row.forEach((cell, i) => (cell.centre = i));
-  rows.forEach(spread);
-  let best = rows.map((row) => [...row]);
-  let fewest = crossings(rows);
-  for (let sweep = 0; sweep < 8 && fewest > 0; sweep++) {
-    const isDown = sweep % 2 === 0;
-    const sequence = isDown ? rows : [...rows].reverse();
-    for (const row of sequence) {
-      const wish = new Map(row.map((cell) => [cell, barycentre(cell, isDown ? cell.above : cell.below)]));
-      row.sort((a, b) => wish.get(a)! - wish.get(b)!);
-      spread(row);
-    }
-    const n = crossings(rows);
-    if (n < fewest) {
-      fewest = n;
-      best = rows.map((row) => [...row]);
-    }
-  }
-  best.forEach((row, i) => {
-    rows[i].splice(0, row.length, ...row);
-    spread(row);
-  });
-}
-
-function barycentre(cell: Cell, links: Link[]): number {
-  if (!links.length) return cell.centre;
-  let sum = 0;
-  for (const link of links) sum += link.cell.centre + link.there / (link.cell.width + 1);
-  return sum / links.length;
-}
-
-function crossings(rows: Cell[][]): number {
-  let n = 0;
-  for (const row of rows) {
-    const ends: [number, number][] = [];
-    for (const cell of row) {
-      for (const link of cell.below) {
-        ends.push([cell.centre + link.here / (cell.width + 1), link.cell.centre + link.there / (link.cell.width + 1)]);
-      }
-    }
-    ends.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-    n += inversions(ends.map((end) => end[1]));
-  }
-  return n;
-}
-
-function inversions(values: number[]): number {
-  if (values.length < 2) return 0;
-  const middle = values.length >> 1;
-  const [left, right] = [values.slice(0, middle), values.slice(middle)];
-  let n = inversions(left) + inversions(right);
-  for (let i = 0, j = 0, k = 0; k < values.length; k++) {
-    if (j >= right.length || (i < left.length && left[i] <= right[j])) values[k] = left[i++];
-    else {
-      n += left.length - i;
-      values[k] = right[j++];
-    }
-  }
-  return n;
-}
-
-/** What enters a box shall leave it below the same place, so that boxes stand below each other. */
-function alignPorts(vertices: Vertex[], segments: Segment[], isSpine: boolean[], cells: Cell[]): void {
-  const enters = segments.find((segment, i) => isSpine[i] && vertices[segment.from].pin < 0);
-  const leaves = segments.find((segment) => vertices[segment.to].pin > 0);
-  if (enters && leaves) connect(cells[enters.from], cells[leaves.to], 0, 0, PORT_WEIGHT);
-}
-
-/** Columns: each cell wants to stand at the mean of its neighbours, and a layer comes as near to its wishes as it can. */
-function place(rows: Cell[][]): void {
-  for (const row of rows) settle(row, row.map(() => 0), row.map(() => 1));
-  const both = (cell: Cell) => [...cell.above, ...cell.below];
-  const sides: ((cell: Cell) => Link[])[] = [
-    (cell) => cell.above, (cell) => cell.below, (cell) => cell.above, (cell) => cell.below, both, both, both, both, both, both,
-  ];
-  sides.forEach((side, sweep) => {
-    const sequence = sweep % 2 === 0 ? rows : [...rows].reverse();
-    for (const row of sequence) {
-      const weights = row.map((cell) => side(cell).reduce((sum, link) => sum + link.weight, 0));
-      const wishes = row.map((cell, i) =>
-        weights[i] ? side(cell).reduce((sum, link) => sum + link.weight * (link.cell.centre + link.there - link.here), 0) / weights[i] : cell.centre,
-      );
-      settle(row, wishes, weights.map((weight) => weight || 0.01));
-    }
-  });
-}
-
-/** Least squares under "no overlap", exactly, by pooling adjacent violators. */
-function settle(row: Cell[], wishes: number[], weights: number[]): void {
-  const offsets: number[] = [];
-  let offset = 0;
-  row.forEach((cell, i) => {
-    if (i) offset += (row[i - 1].width + cell.width) / 2 + (cell.vertex < 0 && row[i - 1].vertex < 0 ? BEND_GAP : SIDE_GAP);
-    offsets.push(offset);
-  });
-  const pools: { mean: number; weight: number; n: number }[] = [];
-  row.forEach((_, i) => {
-    let pool = { mean: wishes[i] - offsets[i], weight: weights[i], n: 1 };
-    while (pools.length && pools[pools.length - 1].mean > pool.mean) {
-      const before = pools.pop()!;
-      const weight = before.weight + pool.weight;
-      pool = { mean: (before.mean * before.weight + pool.mean * pool.weight) / weight, weight, n: before.n + pool.n };
-    }
-    pools.push(pool);
-  });
-  let i = 0;
-  for (const pool of pools) for (let k = 0; k < pool.n; k++, i++) row[i].centre = pool.mean + offsets[i];
 }
 
 function assembled(vertices: Vertex[], segments: Segment[], cells: Cell[], rows: Cell[][], bends: (Cell[] | null)[], layerGap: number): Layout {

@@ -1,10 +1,13 @@
 // The canvas: zoom, pan, choosing with the pointer and with keys.
 
 import { byId, el } from "./dom";
-import { Painter, type Camera } from "./paint";
-import { brief, count } from "./numbers";
+import { Painter } from "./paint";
+import { itemLines, spoken, wireLines } from "./tips";
+import { along, first, sideways } from "./walk";
 import type { App } from "./app";
-import type { Item, Scene, Wire } from "./scene";
+import type { Camera } from "./look";
+import type { Item, Scene } from "./scene";
+import type { Wire } from "./wire";
 
 const MOST_ZOOM = 4;
 const START_ZOOM = 1.5;
@@ -265,7 +268,7 @@ export class Picture {
     if (item.kind === "box") this.app.select({ kind: "box", ref: item.ref });
     else if (item.kind === "leaf") this.app.select({ kind: "leaf", ref: graph!.nodes.leaf[item.ref] });
     else if (item.kind === "node") this.app.select({ kind: "node", ref: item.ref });
-    announce(this.spoken(item));
+    announce(spoken(this.app, item));
   }
 
   /** Opens or closes a box without moving it under the pointer. */
@@ -287,7 +290,7 @@ export class Picture {
     if (target !== this.hovered) {
       this.hovered = target;
       this.invalidate();
-      const lines = target ? ("line" in target ? this.wireLines(target) : this.itemLines(target)) : [];
+      const lines = target ? ("line" in target ? wireLines(this.app, target) : itemLines(this.app, target)) : [];
       this.tip.replaceChildren(...lines.map((line, i) => el(i ? "div" : "strong", {}, line)));
       this.tip.hidden = !lines.length;
       this.canvas.style.cursor = target && !("line" in target) ? "pointer" : "grab";
@@ -298,47 +301,15 @@ export class Picture {
     this.tip.style.transform = `translate(${Math.max(0, left)}px, ${Math.max(0, top)}px)`;
   }
 
-  private itemLines(item: Item): string[] {
-    const { trace, graph } = this.app;
-    if (item.kind === "box") {
-      const path = trace.text(graph!.boxes.path[item.ref]) ?? "";
-      return [item.title, item.name, item.detail, path.includes("#") ? "" : path].filter(Boolean);
-    }
-    if (item.kind === "root" || item.kind === "in" || item.kind === "out") return [];
-    const place = trace.place(graph!.nodes.place[item.ref]);
-    const received = trace.measured(graph!.received(item.ref));
-    return [
-      graph!.title(item.ref), graph!.spec(item.ref), place ? `${place.file.split(/[\\/]/).pop()}:${place.line}` : "",
-      received ? `gradient ${brief(received)}` : "no gradient",
-    ].filter(Boolean).map((line) => line.slice(0, 200));
-  }
-
-  private wireLines(wire: Wire): string[] {
-    const { trace, graph } = this.app;
-    const { edges } = wire.line;
-    if (edges.length !== 1) return edges.length ? [count(edges.length, "edge"), `${count(wire.nSent, "gradient")} sent`] : ["backward starts here"];
-    const edge = edges[0];
-    const input = trace.text(graph!.edges.input[edge]);
-    const sent = trace.measured(graph!.edges.sent[edge]);
-    return [
-      `${graph!.title(graph!.edges.source[edge])} → ${graph!.title(graph!.edges.target[edge])}`.slice(0, 200),
-      input ? `for its input ${input}` : `slot ${graph!.edges.slot[edge]}`, sent ? `sends ${brief(sent)}` : "sends nothing",
-    ];
-  }
-
-  private spoken(item: Item): string {
-    const words = item.kind === "box" ? `${item.isOpen ? "open" : "closed"} module, ${item.detail}` : item.kind === "leaf" ? "leaf" : "node";
-    return [item.title, item.name, words, ...this.itemLines(item).slice(-1)].filter(Boolean).join(", ");
-  }
-
   private key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey || !this.scene) return;
+    const { scene } = this;
     const item = this.selectedItem();
     const actions: Record<string, () => void> = {
-      ArrowUp: () => this.step(item, (wire) => wire.to, (wire) => wire.from, -1),
-      ArrowDown: () => this.step(item, (wire) => wire.from, (wire) => wire.to, 1),
-      ArrowLeft: () => this.sideways(item, -1),
-      ArrowRight: () => this.sideways(item, 1),
+      ArrowUp: () => this.walk(item && along(scene, item, (wire) => wire.to, (wire) => wire.from, -1), item),
+      ArrowDown: () => this.walk(item && along(scene, item, (wire) => wire.from, (wire) => wire.to, 1), item),
+      ArrowLeft: () => this.walk(item && sideways(scene, item, -1), item),
+      ArrowRight: () => this.walk(item && sideways(scene, item, 1), item),
       Enter: () => (item?.kind === "box" ? this.toggle(item) : byId("panel").focus()),
       Backspace: () => this.closeAround(item),
       "+": () => this.zoomBy(1.3), "=": () => this.zoomBy(1.3), "-": () => this.zoomBy(1 / 1.3), 0: () => this.fit(),
@@ -359,41 +330,8 @@ export class Picture {
     this.invalidate();
   }
 
-  private isStop(item: Item): boolean {
-    return item.kind === "node" || item.kind === "leaf" || item.kind === "box";
-  }
-
-  /** Along the edges: up to what a node was made from, down to what uses it; the strongest gradient first. */
-  private step(item: Item | null, near: (wire: Wire) => Item, far: (wire: Wire) => Item, direction: 1 | -1): void {
-    if (!item) return this.chooseFirst();
-    const along = this.scene!.wires.filter((wire) => near(wire) === item && this.isStop(far(wire)));
-    along.sort((a, b) => (b.norm || 0) - (a.norm || 0));
-    const next = along[0] ? far(along[0]) : this.nearest(item, (other) => (other.y - item.y) * direction > 1, 0.6, 1);
-    if (next) this.choose(next);
-  }
-
-  private sideways(item: Item | null, direction: 1 | -1): void {
-    if (!item) return this.chooseFirst();
-    const next = this.nearest(item, (other) => (centre(other)[0] - centre(item)[0]) * direction > 1, 1, 6);
-    if (next) this.choose(next);
-  }
-
-  private nearest(item: Item, fits: (other: Item) => boolean, acrossX: number, acrossY: number): Item | null {
-    const [x, y] = centre(item);
-    let best: Item | null = null;
-    let least = Infinity;
-    for (const other of this.scene!.items) {
-      if (other === item || !this.isStop(other) || !fits(other)) continue;
-      const [ox, oy] = centre(other);
-      const distance = Math.abs(ox - x) * acrossX + Math.abs(oy - y) * acrossY;
-      if (distance < least) [best, least] = [other, distance];
-    }
-    return best;
-  }
-
-  private chooseFirst(): void {
-    const root = this.app.pass?.roots[0]?.node ?? -1;
-    const item = (root >= 0 && this.scene!.itemOf(root)) || this.scene!.items.find((other) => this.isStop(other));
+  private walk(next: Item | null, from: Item | null): void {
+    const item = from ? next : first(this.scene!);
     if (item) this.choose(item);
   }
 
@@ -403,10 +341,6 @@ export class Picture {
     const around = box > 0 ? this.scene!.itemOfBox(box) : null;
     if (around?.isOpen) this.toggle(around);
   }
-}
-
-function centre(item: Item): [number, number] {
-  return [item.x + item.width / 2, item.y + (item.isOpen ? 14 : item.height / 2)];
 }
 
 /** Tells people who do not see the picture. */

@@ -2,9 +2,10 @@
 
 import { layOut, type Layout, type Segment, type Vertex } from "./layout";
 import { levelOf, type Level, type Line, type Member } from "./level";
-import { cut, widthOf } from "./measure";
+import { widthOf } from "./measure";
+import { Sizes, type Size } from "./sizes";
+import { distanceTo, wireOf, type Wire } from "./wire";
 import type { PassGraph } from "./graph";
-import { brief, count, number } from "./numbers";
 import type { Pass, Trace } from "./trace";
 
 /** Something visible, in the coordinates of the whole picture. */
@@ -20,26 +21,6 @@ export interface Item extends Member {
   detail: string;
 }
 
-export interface Wire {
-  line: Line;
-  from: Item;
-  to: Item;
-  /** A start, then two controls and an end for each piece; from producer down to consumer. */
-  points: number[];
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-  /** Largest norm sent along it; NaN when none was measured. */
-  norm: number;
-  /** Number of edges along which something was sent. */
-  nSent: number;
-  isBad: boolean;
-  /** First and last step at which something is sent; -1 when never. */
-  first: number;
-  last: number;
-  label: string;
-}
 
 interface Laid {
   level: Level;
@@ -47,14 +28,6 @@ interface Laid {
   sizes: Size[];
   width: number;
   height: number;
-}
-
-interface Size {
-  width: number;
-  height: number;
-  title: string;
-  name: string;
-  detail: string;
 }
 
 const PADDING = 14;
@@ -70,6 +43,7 @@ export class Scene {
   width = 0;
   height = 0;
   readonly graph: PassGraph;
+  private readonly sizes: Sizes;
   readonly open = new Set<number>([0]);
   private readonly levels = new Map<number, Level>();
   private readonly laid = new Map<number, Laid>();
@@ -77,6 +51,7 @@ export class Scene {
 
   constructor(readonly trace: Trace, readonly pass: Pass, graph: PassGraph, openPaths: ReadonlySet<string> | null) {
     this.graph = graph;
+    this.sizes = new Sizes(trace, pass, graph);
     if (openPaths) this.reopen(openPaths);
     else this.openWhatFits();
     this.arrange();
@@ -207,7 +182,7 @@ export class Scene {
     if (known) return known;
     const level = this.level(box);
     const inner = level.members.map((member) => (member.kind === "box" && this.open.has(member.ref) ? this.lay(member.ref) : null));
-    const sizes = level.members.map((member, i) => this.size(member, inner[i]));
+    const sizes = level.members.map((member, i) => this.sizes.size(member, inner[i]));
     const vertices: Vertex[] = level.members.map(({ kind }, i) => ({
       width: sizes[i].width, height: sizes[i].height, pin: kind === "in" ? -1 : kind === "out" ? 1 : 0,
     }));
@@ -218,7 +193,7 @@ export class Scene {
     }));
     const layout = layOut(vertices, segments, LINE_GAP);
     const isWhole = box === 0;
-    const title = isWhole ? 0 : widthOf(this.boxTitle(box), "title") + 34;
+    const title = isWhole ? 0 : widthOf(this.sizes.boxTitle(box), "title") + 34;
     const width = Math.max(layout.width, title) + 2 * PADDING;
     const shift = (width - layout.width) / 2;
     for (let i = 0; i < layout.x.length; i++) layout.x[i] += shift;
@@ -241,67 +216,6 @@ export class Scene {
     return laid;
   }
 
-  boxTitle(box: number): string {
-    return cut(this.graph.boxTitle(box), 48);
-  }
-
-  private size(member: Member, inner: Laid | null): Size {
-    const none = { title: "", name: "", detail: "" };
-    if (member.kind === "in" || member.kind === "out") return { width: 6, height: 0, ...none };
-    if (inner) return { width: inner.width, height: inner.height, ...none, title: this.boxTitle(member.ref), name: this.boxType(member.ref) };
-    if (member.kind === "root") {
-      const root = this.pass.roots[member.ref];
-      const title = `starts with ${cut(brief(this.trace.measured(root.gradient)), 24)}`;
-      return { width: widthOf(title, "plain") + 16, height: 20, ...none, title };
-    }
-    if (member.kind === "box") return this.boxSize(member.ref);
-    return member.kind === "leaf" ? this.leafSize(member.ref) : this.nodeSize(member.ref);
-  }
-
-  private nodeSize(node: number): Size {
-    const title = cut(this.graph.op(node), 32);
-    const name = cut(this.graph.name(node) ?? "", 32);
-    const detail = cut(this.graph.spec(node), 36);
-    const received = this.trace.measured(this.graph.received(node));
-    const gradient = received ? `gradient ${brief(received)}` : "";
-    const width = Math.max(
-      widthOf(title, "title") + (name ? 6 + widthOf(name, "name") : 0), widthOf(detail, "plain"), widthOf(gradient, "strong"), 44,
-    );
-    return { width: Math.ceil(width) + 20, height: 56, title, name, detail };
-  }
-
-  private leafSize(node: number): Size {
-    const leaf = this.trace.leaves[this.graph.nodes.leaf[node]];
-    const row = this.pass.byLeaf.get(leaf.id);
-    const title = cut(this.leafName(node), 36);
-    const detail = cut(leaf.spec, 36);
-    const states = row ? [row.before, row.after].map((stats) => `.grad ${brief(this.trace.measured(stats))}`) : [".grad None"];
-    const added = row && row.before >= 0 && row.added >= 0 ? ` (+${brief(this.trace.measured(row.added), "g", 16)})` : "";
-    const width = Math.max(widthOf(title, "title"), widthOf(detail, "plain"), ...states.map((state) => widthOf(state + added, "strong")), 60);
-    return { width: Math.ceil(width) + 20, height: 56, title, name: "", detail };
-  }
-
-  /** The leaf's name without the module in which it is drawn. */
-  private leafName(node: number): string {
-    const { name } = this.trace.leaves[this.graph.nodes.leaf[node]];
-    const row = this.graph.receives.starts[node];
-    if (row === this.graph.receives.starts[node + 1]) return name;
-    const module = this.trace.text(this.graph.nodes.module[this.graph.edges.source[this.graph.receives.rows[row]]]);
-    return module && name.startsWith(`${module}.`) ? name.slice(module.length + 1) : name;
-  }
-
-  private boxType(box: number): string {
-    return cut(this.trace.text(this.graph.boxes.type[box]) ?? "", 32);
-  }
-
-  private boxSize(box: number): Size {
-    const title = this.boxTitle(box);
-    const name = this.boxType(box);
-    const detail = count(this.graph.boxes.end[box] - this.graph.boxes.start[box], "op");
-    const width = widthOf(title, "title") + (name ? 8 + widthOf(name, "plain") : 0);
-    return { width: Math.ceil(Math.max(width, widthOf(detail, "plain") + 30, 90)) + 40, height: 46, title, name, detail };
-  }
-
   private arrange(): void {
     this.items = [];
     this.wires = [];
@@ -322,42 +236,8 @@ export class Scene {
       const key = `${item.kind} ${item.ref}`;
       if (!this.byKey.has(key)) this.byKey.set(key, item);
     }
-    laid.level.lines.forEach((line, i) => this.wires.push(this.wire(line, items, laid.layout.routes[i], x, y)));
+    laid.level.lines.forEach((line, i) => this.wires.push(wireOf(this.trace, this.pass, this.graph, line, items, laid.layout.routes[i], x, y)));
     for (const item of items) if (item.isOpen) this.unfold(this.lay(item.ref), item.x, item.y, depth + 1);
-  }
-
-  private wire(line: Line, items: Item[], route: number[], x: number, y: number): Wire {
-    const points = route.map((value, i) => value + (i % 2 ? y : x));
-    let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-    for (let i = 0; i < points.length; i += 2) {
-      left = Math.min(left, points[i]);
-      right = Math.max(right, points[i]);
-      top = Math.min(top, points[i + 1]);
-      bottom = Math.max(bottom, points[i + 1]);
-    }
-    const { edges, nodes } = this.graph;
-    const root = items[line.to].kind === "root" ? this.pass.roots[items[line.to].ref] : null;
-    const sent = root ? [root.gradient] : line.edges.map((edge) => edges.sent[edge]);
-    let [norm, first, last, nSent, isBad] = [NaN, -1, -1, 0, false];
-    sent.forEach((stats, i) => {
-      if (stats < 0) return;
-      nSent++;
-      isBad ||= this.trace.isBad(stats);
-      const size = this.trace.norms[stats];
-      if (!(norm >= size)) norm = size;
-      const step = root ? -1 : nodes.order[edges.source[line.edges[i]]];
-      if (first < 0 || step < first) first = step;
-      last = Math.max(last, step);
-    });
-    const isFirst = items[line.to].kind !== "out" && !items[line.to].isOpen;
-    const label = root || !isFirst || sent.length !== 1 || nSent !== 1 ? "" : this.label(sent[0]);
-    return { line, from: items[line.from], to: items[line.to], points, left, top, right, bottom, norm, nSent, isBad, first, last, label };
-  }
-
-  private label(stats: number): string {
-    const measured = this.trace.measured(stats)!;
-    if (measured.value !== null && measured.numel <= 3) return brief(measured, "g", 18);
-    return measured.norm === null ? "" : `|${number(measured.norm, 2)}|`;
   }
 }
 
@@ -368,25 +248,4 @@ function portAt(inner: Laid | null, kind: "in" | "out", line: Line): number | nu
   const fits = (ref: number) => members.findIndex((member) => member.kind === kind && member.ref === ref);
   const found = fits(line.producer) >= 0 ? fits(line.producer) : fits(-1);
   return found < 0 ? null : inner.layout.x[found] + inner.sizes[found].width / 2;
-}
-
-function distanceTo(points: number[], x: number, y: number): number {
-  let best = Infinity;
-  for (let i = 2; i < points.length; i += 6) {
-    for (let k = 0; k <= 16; k++) {
-      const [px, py] = pointOn(points, i, k / 16);
-      best = Math.min(best, Math.hypot(px - x, py - y));
-    }
-  }
-  return best;
-}
-
-/** The point at fraction `t` of the piece whose first control is at index `i`. */
-export function pointOn(points: number[], i: number, t: number): [number, number] {
-  const s = 1 - t;
-  const [a, b, c, d] = [s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t];
-  return [
-    a * points[i - 2] + b * points[i] + c * points[i + 2] + d * points[i + 4],
-    a * points[i - 1] + b * points[i + 1] + c * points[i + 3] + d * points[i + 5],
-  ];
 }

@@ -1,0 +1,80 @@
+// The texts of everything that is drawn, and the room that they need.
+
+import { cut, widthOf } from "./measure";
+import { brief, count } from "./numbers";
+import type { PassGraph } from "./graph";
+import type { Member } from "./level";
+import type { Pass, Trace } from "./trace";
+
+export interface Size {
+  width: number;
+  height: number;
+  title: string;
+  name: string;
+  detail: string;
+}
+
+export class Sizes {
+  constructor(private readonly trace: Trace, private readonly pass: Pass, private readonly graph: PassGraph) {}
+
+  boxTitle(box: number): string {
+    return cut(this.graph.boxTitle(box), 48);
+  }
+
+  size(member: Member, inner: { width: number; height: number } | null): Size {
+    const none = { title: "", name: "", detail: "" };
+    if (member.kind === "in" || member.kind === "out") return { width: 6, height: 0, ...none };
+    if (inner) return { width: inner.width, height: inner.height, ...none, title: this.boxTitle(member.ref), name: this.boxType(member.ref) };
+    if (member.kind === "root") {
+      const root = this.pass.roots[member.ref];
+      const title = `starts with ${cut(brief(this.trace.measured(root.gradient)), 24)}`;
+      return { width: widthOf(title, "plain") + 16, height: 20, ...none, title };
+    }
+    if (member.kind === "box") return this.boxSize(member.ref);
+    return member.kind === "leaf" ? this.leafSize(member.ref) : this.nodeSize(member.ref);
+  }
+
+  private nodeSize(node: number): Size {
+    const title = cut(this.graph.op(node), 32);
+    const name = cut(this.graph.name(node) ?? "", 32);
+    const detail = cut(this.graph.spec(node), 36);
+    const received = this.trace.measured(this.graph.received(node));
+    const gradient = received ? `gradient ${brief(received)}` : "";
+    const width = Math.max(
+      widthOf(title, "title") + (name ? 6 + widthOf(name, "name") : 0), widthOf(detail, "plain"), widthOf(gradient, "strong"), 44,
+    );
+    return { width: Math.ceil(width) + 20, height: 56, title, name, detail };
+  }
+
+  private leafSize(node: number): Size {
+    const leaf = this.trace.leaves[this.graph.nodes.leaf[node]];
+    const row = this.pass.byLeaf.get(leaf.id);
+    const title = cut(this.leafName(node), 36);
+    const detail = cut(leaf.spec, 36);
+    const states = row ? [row.before, row.after].map((stats) => `.grad ${brief(this.trace.measured(stats))}`) : [".grad None"];
+    const added = row && row.before >= 0 && row.added >= 0 ? ` (+${brief(this.trace.measured(row.added), "g", 16)})` : "";
+    const width = Math.max(widthOf(title, "title"), widthOf(detail, "plain"), ...states.map((state) => widthOf(state + added, "strong")), 60);
+    return { width: Math.ceil(width) + 20, height: 56, title, name: "", detail };
+  }
+
+  /** The leaf's name without the module in which it is drawn. */
+  private leafName(node: number): string {
+    const { name } = this.trace.leaves[this.graph.nodes.leaf[node]];
+    const row = this.graph.receives.starts[node];
+    if (row === this.graph.receives.starts[node + 1]) return name;
+    const module = this.trace.text(this.graph.nodes.module[this.graph.edges.source[this.graph.receives.rows[row]]]);
+    return module && name.startsWith(`${module}.`) ? name.slice(module.length + 1) : name;
+  }
+
+  private boxType(box: number): string {
+    return cut(this.trace.text(this.graph.boxes.type[box]) ?? "", 32);
+  }
+
+  private boxSize(box: number): Size {
+    const title = this.boxTitle(box);
+    const name = this.boxType(box);
+    const detail = count(this.graph.boxes.end[box] - this.graph.boxes.start[box], "op");
+    const width = widthOf(title, "title") + (name ? 8 + widthOf(name, "plain") : 0);
+    return { width: Math.ceil(Math.max(width, widthOf(detail, "plain") + 30, 90)) + 40, height: 46, title, name, detail };
+  }
+}
