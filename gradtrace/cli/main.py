@@ -17,6 +17,7 @@ from gradtrace.errors import GradtraceError
 COMMANDS = {
     "explain": "gradtrace.cli.explain",
     "render": "gradtrace.cli.render",
+    "check": "gradtrace.cli.check",
     "record": "gradtrace.cli.record",
     "formula": "gradtrace.cli.formula",
     "doctor": "gradtrace.cli.doctor",

@@ -13,7 +13,7 @@ class Rule:
     """One diagnosis.
 
     Attributes:
-        name: reads as "allow ‹name›": `zero-grad-forgotten`.
+        name: reads as "allow NAME": `zero-grad-forgotten`.
         severity: of its findings unless they say otherwise: `error`, `warning`, `info`.
         summary: one line for lists.
         check: yields the findings in a trace; pure, over the model alone.

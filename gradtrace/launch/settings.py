@@ -22,6 +22,7 @@ class Settings:
         timeout: seconds after which the program is ended.
         announce: the recorder may say on stderr that the asked-for passes are in.
         divert_stdout: the program's stdout goes to stderr, because ours carries a document.
+        facts: watch also for what a diagnosis needs: where values leave the graph, who switches `requires_grad`.
     """
 
     passes: Passes = ((1, 3),)
@@ -35,3 +36,4 @@ class Settings:
     timeout: float | None = None
     announce: bool = True
     divert_stdout: bool = False
+    facts: bool = False

@@ -56,6 +56,8 @@ FORMATS = (
     Format("html", (".html", ".htm"), "page"),
     Format("json", (".json",), "json_document"),
     Format("text", (), "explanation", is_machine_format=False),
+    Format("full", (".txt",), "findings_full", is_machine_format=False),
+    Format("concise", (), "findings_concise"),
     Format("markdown", (".md",), "explanation", {"markdown": True}, is_machine_format=False),
 )
 
@@ -64,6 +66,9 @@ PICTURES = ("tree", "dot", "svg", "png", "pdf", "mermaid", "html", "json")
 
 STORIES = ("text", "markdown", "json")
 """What `explain` writes."""
+
+DIAGNOSES = ("full", "concise", "json")
+"""What `check` writes."""
 
 
 def find(name: str, among: tuple[str, ...]) -> Format:

@@ -1,0 +1,22 @@
+"""Findings, one a line: for a quick look, and for tools that read lines."""
+
+from dataclasses import dataclass
+
+from gradtrace.model import Finding, Trace
+from gradtrace.renderers.escape import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """There is nothing to choose."""
+
+
+def render(trace: Trace, options: Options) -> str:  # noqa: ARG001  every format takes its options
+    """`file:line:column: severity[rule]: message`, a line for each finding."""
+    return "".join(f"{_line(finding)}\n" for finding in trace.findings)
+
+
+def _line(finding: Finding) -> str:
+    place = finding.location
+    where = f"{one_line(place.file)}:{place.line}:{place.column}: " if place else ""
+    return f"{where}{finding.severity}[{finding.rule}]: {one_line(finding.message)}"
