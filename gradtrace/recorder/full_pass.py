@@ -12,6 +12,7 @@ import functools
 import gc
 import threading
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from gradtrace.recorder.session import Recorder
     from gradtrace.recorder.watch import LedgerPass
 
+_UNKNOWN = (0, -1)
 _OBSERVER = "gradtrace"
 """Our key in a tensor's dictionary of hooks, whose own keys are numbers."""
 
@@ -40,9 +42,9 @@ one."""
 
 
 def _mark(tensor: torch.Tensor) -> Mark:
-    if tensor.layout is not torch.strided or not is_readable(tensor):
-        return (0, -1)
-    return (tensor.data_ptr(), tensor._version)
+    if is_readable(tensor) and tensor.layout is torch.strided:
+        return (tensor.data_ptr(), tensor._version)
+    return _UNKNOWN
 
 
 def root_edge(root: Any) -> tuple[Any, int] | None:
@@ -79,7 +81,8 @@ class FullPass:
         self._received = array("l")
         self._arrived = array("l")
         self._sent = array("l")
-        self._fan_in: dict[int, int] = {}
+        self._edge_keys: list[int] = []
+        self._is_alone: list[bool] = []
         self._arriving: dict[int, tuple[int, Mark]] = {}
         self._observed: dict[int, int] = {}
         self._before: dict[int, int | None] = {}
@@ -112,13 +115,10 @@ class FullPass:
             if recorder.cuts is not None:
                 recorder.cuts.graph_walked(self._sequence, self.index)
             self._positions = describer.positions
-            for target, output in zip(walk.targets, walk.outputs, strict=True):
-                key = target << 20 | output
-                self._fan_in[key] = self._fan_in.get(key, 0) + 1
-            for edge in edges:
-                if edge is not None:
-                    key = walk.ids[edge[0]] << 20 | edge[1]
-                    self._fan_in[key] = self._fan_in.get(key, 0) + 1
+            self._edge_keys = [target << 20 | output for target, output in zip(walk.targets, walk.outputs, strict=True)]
+            fan_in = Counter(self._edge_keys)
+            fan_in.update(walk.ids[edge[0]] << 20 | edge[1] for edge in edges if edge is not None)
+            self._is_alone = [fan_in[key] == 1 for key in self._edge_keys]
             self._find_captures(walk)
             if call.accumulates or self._captures:
                 self._measure_before()
@@ -220,7 +220,7 @@ class FullPass:
         key = number << 20 | output
         mark = _mark(gradient)
         arriving = self._arriving.pop(key, None)
-        if self._fan_in.get(key) == 1 and arriving is not None:
+        if arriving is not None:
             if arriving[1] == mark and mark[0]:
                 return arriving[0], mark
             self._arrived.extend((number, output, arriving[0]))
@@ -241,9 +241,14 @@ class FullPass:
                         known.append((gradient, stats, mark))
                 if sent.__class__ is not tuple:
                     sent = (sent,)
+                walk = self._walk
+                first, slots = walk.first_edge[number], walk.slots
+                last = walk.first_edge[number + 1]
                 for slot, gradient in enumerate(sent):
                     if gradient is not None:
-                        edge = self._walk.edge(number, slot)
+                        edge = first + slot
+                        if edge >= last or slots[edge] != slot:
+                            edge = walk.edge(number, slot)
                         if edge >= 0:
                             self._send(edge, gradient, known)
                 if self.call.create_graph:
@@ -258,22 +263,22 @@ class FullPass:
             if tensor is gradient:
                 stats, mark = number, tensor_mark
                 break
-        if stats < 0:
+        if mark is None:
             mark = _mark(gradient)
             stats = self._same_data(gradient, mark, known)
-        if stats < 0:
-            stats = self._measurements.add(gradient)
+            if stats < 0:
+                stats = self._measurements.add(gradient)
         self._sent.extend((edge, stats))
-        walk = self._walk
-        key = walk.targets[edge] << 20 | walk.outputs[edge]
-        if self._fan_in.get(key) == 1:
-            self._arriving[key] = (stats, mark or (0, -1))
+        if self._is_alone[edge]:
+            self._arriving[self._edge_keys[edge]] = (stats, mark)
 
     def _same_data(self, gradient: torch.Tensor, mark: Mark, known: list[tuple[torch.Tensor, int, Mark]]) -> int:
         """Statistics for the same elements in another shape: what a view sends on needs no second measurement."""
         for tensor, number, tensor_mark in known:
+            if mark != tensor_mark or not mark[0]:
+                continue
             numel = self._measurements.numels[number]
-            if mark == tensor_mark and mark[0] and numel > self._measurements.value_limit and numel == gradient.numel():
+            if numel > self._measurements.value_limit and numel == gradient.numel():
                 if gradient.dtype is not tensor.dtype or not _is_dense(gradient) or not _is_dense(tensor):
                     continue
                 if gradient.shape == tensor.shape:

@@ -40,6 +40,8 @@ _NOT_JSON = re.compile(r"-?inf|nan")
 _UNKNOWN = ",null,null,null,null,null,null,null,null]"
 _BEFORE_VALUE = ",null,null,null,null,null,null,null,"
 _MAX_HEADS = 100_000
+_PLAIN = torch_facts.PLAIN_TYPES
+_functorch_is_active = torch_facts.functorch_is_active
 
 _heads: dict[tuple[torch.Size, torch.dtype], tuple[str, int]] = {}
 
@@ -58,7 +60,7 @@ def head(shape: torch.Size, dtype: torch.dtype) -> tuple[str, int]:
 
 def is_readable(tensor: torch.Tensor) -> bool:
     """Whether its elements can be read without surprising anybody."""
-    return type(tensor) in torch_facts.PLAIN_TYPES and not tensor.is_meta and not torch_facts.functorch_is_active()
+    return type(tensor) in _PLAIN and not tensor.is_meta and not _functorch_is_active()
 
 
 def values(tensor: torch.Tensor) -> str:
@@ -127,7 +129,7 @@ class Measurements:
 
     def _measure(self, number: int, tensor: torch.Tensor, numel: int) -> str | None:
         """The rest of a row; None when it still lies on a device."""
-        on_cpu = tensor.device.type == "cpu"
+        on_cpu = tensor.is_cpu
         if numel <= self.value_limit:
             if on_cpu:
                 return f"{_BEFORE_VALUE}{values(tensor)}]"
@@ -146,7 +148,10 @@ class Measurements:
 
     def _statistics(self, stored: torch.Tensor, norm: float, numel: int) -> str:
         n_nan = n_inf = 0
-        if not math.isfinite(norm):
+        if math.isfinite(norm):
+            if self.level != "full":
+                return f",{norm!r},null,null,null,0,0,null,null]"
+        else:
             n_nan, n_inf = int(torch.isnan(stored).sum()), int(torch.isinf(stored).sum())
             if not n_nan and not n_inf:  # the squares overflowed, the elements did not
                 wide = torch.complex128 if stored.is_complex() else torch.float64
@@ -182,7 +187,10 @@ class Measurements:
 
 
 def _norm(tensor: torch.Tensor) -> torch.Tensor:
-    if tensor.dtype in _HALF:
+    dtype = tensor.dtype
+    if dtype is torch.float32 or dtype is torch.float64:
+        return torch_facts.vector_norm(tensor)  # type: ignore[no-any-return]
+    if dtype in _HALF:
         return torch_facts.vector_norm(tensor, dtype=torch.float32)  # type: ignore[no-any-return]
     if not (tensor.is_floating_point() or tensor.is_complex()):
         return torch_facts.vector_norm(tensor.to(torch.float64))  # type: ignore[no-any-return]
