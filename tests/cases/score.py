@@ -83,7 +83,7 @@ def judge(program: Path, expected: dict[str, Any] | None) -> Verdict:
 def cases(words: list[str]) -> list[tuple[Path, dict[str, Any] | None]]:
     """All programs with what is expected of them, or those whose path holds one of the words."""
     entries = json.loads((FOLDER / "index.json").read_text("utf-8"))
-    index = {entry["file"]: entry for entry in entries if "rule" in entry}
+    index = {entry["file"]: entry for entry in entries if entry["rule"]}
     programs = [path for kind in ("bugs", "fixed", "correct") for path in sorted((FOLDER / kind).glob("*.py"))]
     wanted = [
         path for path in programs if not words or any(word in f"{path.parent.name}/{path.name}" for word in words)
