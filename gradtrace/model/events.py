@@ -15,8 +15,9 @@ class Event:
         order: position among the events of the run, from 0.
         kind: `backward` (a pass ran), `zero_grad` (Optimizer.zero_grad or Module.zero_grad), `grad_cleared` (`.grad`
             set to None or to zeros by the program itself), `grad_modified` (clipped, scaled, assigned: anything else
-            that changed `.grad`), `step` (Optimizer.step), `requires_grad` (switched on or off by the program; `call`
-            says which: `requires_grad_(False)`).
+            that changed `.grad`), `step` (Optimizer.step), and, when facts for a diagnosis were asked for,
+            `requires_grad` (switched by the program; `call` says which way: `requires_grad = False`) and `grad_read`
+            (the program read `.grad` and it was None; `call` is `leaf` or `non-leaf`).
         pass_index: the pass that it is (`backward`) or the last pass before it (0: before the first).
         leaves: ids of the leaves concerned.
         set_to_none: for `zero_grad` and `grad_cleared`: True to None, False to zeros, None when neither applies.

@@ -95,8 +95,9 @@ class Holder:
 class ModuleFact:
     """Something about a model that its parameters do not tell.
 
-    `kind` is `unregistered_modules` (modules in a plain list or dict attribute: not in `parameters()`) or `plain_tensor`
-    (a tensor attribute that requires grad and is no Parameter). `leaves` are the tensors concerned, where they are known.
+    `kind` is `unregistered_modules` (modules in a plain list or dict attribute: not in `parameters()`) or
+    `plain_tensor` (a tensor attribute that requires grad and is no Parameter). `leaves` are the tensors concerned,
+    where they are known.
     """
 
     kind: str

@@ -93,7 +93,7 @@ class CutWatch:
                 return
         elif name in ("__set__", "__delete__"):
             return
-        tensors = _tensors(args, kwargs)
+        tensors = tensors_among(args, kwargs)
         if nodes[0] != nodes[1]:
             self._reenter(tensors, args, kwargs, frame, nodes)
             if isinstance(result, torch.Tensor) and result.requires_grad:
@@ -268,7 +268,7 @@ class CutWatch:
             self._recorder.journal.write(cut.record)
 
 
-def _tensors(args: Any, kwargs: Any) -> list[torch.Tensor]:
+def tensors_among(args: Any, kwargs: Any) -> list[torch.Tensor]:
     """The tensors among the arguments, one level into lists."""
     found: list[torch.Tensor] = []
     for one in (*args, *kwargs.values()):

@@ -27,12 +27,11 @@ from gradtrace.recorder.sites import ModuleTable, Place, is_internal, local, run
 if TYPE_CHECKING:
     import types
 
-    from gradtrace.recorder.cuts import CutWatch
-    from gradtrace.recorder.grad_watch import GradWatch
+    from gradtrace.recorder.session import Recorder
 
 _MAX_INTERVALS = 2_000_000
 _MAX_VALUES = 200_000
-_MAX_KEPT = 20_000
+_MAX_KEPT = 50_000
 _MAX_RESULTS = 8
 
 _sequence_number = torch_facts.sequence_number
@@ -61,6 +60,10 @@ class ForwardTable:
         self.ends = array("q")
         self.origin_numbers = array("l")
         self.origins: list[Origin] = []
+        self._pass_starts = array("q")
+        self._pass_indices = array("l")
+        self.freed: dict[int, int] = {}
+        """By sequence number: the pass that ran a node and freed what it had saved."""
         self._by_key: dict[tuple[int, int, int, int], int] = {}
         self._calls: dict[tuple[int, int], tuple[Callable[[Any, Any, Any], Any], types.CodeType]] = {}
         self.value_limit = value_limit
@@ -84,6 +87,16 @@ class ForwardTable:
         """The position of the interval that holds this sequence number, or -1."""
         position = bisect_right(self.starts, number) - 1
         return position if position >= 0 and number < self.ends[position] else -1
+
+    def begin_pass(self, index: int) -> None:
+        """Nodes made from now on are made after this pass has begun."""
+        self._pass_starts.append(_sequence_number())
+        self._pass_indices.append(index)
+
+    def made_after(self, number: int) -> int:
+        """The last pass that had begun when the node with this sequence number was made; 0 before the first."""
+        position = bisect_right(self._pass_starts, number) - 1
+        return self._pass_indices[position] if position >= 0 else 0
 
     def origin_number(self, origin: Origin, key: tuple[int, int, int, int]) -> int:
         """Intern an origin."""
@@ -154,7 +167,8 @@ class ForwardTable:
 
     def after_pass(self) -> None:
         """Keep what is known of single tensors within bounds; a retained graph may be walked again."""
-        for known in (self.values, self.hooked):
+        tables: tuple[dict[Any, Any], ...] = (self.values, self.hooked, self.freed)
+        for known in tables:
             if len(known) > _MAX_KEPT:
                 for key in list(known)[: len(known) - _MAX_KEPT // 2]:
                     del known[key]
@@ -165,12 +179,13 @@ class ForwardTable:
 class ForwardMode(TorchFunctionMode):
     """The mode of one thread. A call that is not recorded passes through as it is."""
 
-    def __init__(self, table: ForwardTable, modules: ModuleTable, grads: GradWatch, cuts: CutWatch | None) -> None:
+    def __init__(self, table: ForwardTable, recorder: Recorder) -> None:
         super().__init__()
-        self.cuts = cuts
+        self.cuts = recorder.cuts
+        self.numbers = recorder.numbers
         self.table = table
-        self.modules = modules
-        self.grads = grads
+        self.modules = recorder.modules
+        self.grads = recorder.grads
         self.is_active = True
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -199,6 +214,8 @@ class ForwardMode(TorchFunctionMode):
             grads.saw(kind, func, args, result, frame, after != before)
             if self.cuts is not None:
                 self.cuts.saw(func, args, kwargs or {}, result, frame, (before, after))
+            if self.numbers is not None:
+                self.numbers.saw(func.__name__, args, kwargs or {}, result, frame)
         except Exception as error:
             self.grads.failed(error)
         return result

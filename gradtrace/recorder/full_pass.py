@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.forward import Origin
+from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.measure import Measurements, is_readable
 from gradtrace.recorder.names import Scope
 from gradtrace.recorder.stream import encode, plain_text
@@ -86,6 +88,7 @@ class FullPass:
         self._arriving: dict[int, tuple[int, Mark]] = {}
         self._observed: dict[int, int] = {}
         self._before: dict[int, int | None] = {}
+        self._before_mark: dict[int, Mark | None] = {}
         self._contribution: dict[int, tuple[int, Mark]] = {}
         self._after: dict[int, int] = {}
         self._handles: list[Any] = []
@@ -93,7 +96,11 @@ class FullPass:
         self._leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
         self._captures: list[tuple[int | None, int, torch.Tensor | None]] = []
         self._root_leaves: list[Any] = []
-        self._begin(frame)
+        try:
+            self._begin(frame)
+        except BaseException:
+            self.abandon()
+            raise
 
     # Before the engine runs.
 
@@ -102,6 +109,8 @@ class FullPass:
         with torch_facts.DisableTorchFunction(), torch.no_grad(), without_collector():
             scope = Scope(frame)
             recorder.learn(scope)
+            if recorder.config.facts:
+                write_holders(recorder, self._table, frame)
             edges = [root_edge(root) for root in call.roots]
             self._walk = walk = Walk([edge[0] for edge in edges if edge is not None])
             describer = Describer(recorder, self._table, scope)
@@ -173,8 +182,11 @@ class FullPass:
 
     def _measure_before(self) -> None:
         for number, (_, tensor) in self._leaves.items():
-            grad = tensor.grad
-            self._before[number] = None if grad is None else self._measurements.add(grad)
+            self._measure_leaf_before(number, tensor.grad)
+
+    def _measure_leaf_before(self, number: int, grad: torch.Tensor | None) -> None:
+        self._before[number] = None if grad is None else self._measurements.add(grad)
+        self._before_mark[number] = None if grad is None else _mark(grad)
 
     def _hook(self, walk: Walk) -> None:
         handles = self._handles
@@ -297,22 +309,50 @@ class FullPass:
             table.add(self._sequence_mark, now, table.origin_numbers[position])
         self._sequence_mark = now
 
+    def _attribute_rest(self) -> None:
+        """What was made last, to add to a `.grad`, comes from the call itself."""
+        table, place = self._table, self.call.place
+        now = torch_facts.sequence_number()
+        if table is None or place is None or now <= self._sequence_mark or threading.get_ident() != self._thread:
+            return
+        origin = Origin(place, -1, is_direct=True)
+        number = table.origin_number(origin, (id(place.code), place.instruction, -1, True))
+        table.add(self._sequence_mark, now, number)
+
     def _arrives_at_leaf(self, number: int, gradients: Any) -> None:
         try:
             with torch_facts.DisableTorchFunction(), torch.no_grad():
+                if not self._is_innermost():
+                    return
                 self._order.append(number)
                 gradient = gradients[0]
                 if gradient is not None:
+                    grad = self._leaves[number][1].grad
+                    if self.call.accumulates and self._before_mark[number] != (None if grad is None else _mark(grad)):
+                        self._measure_leaf_before(number, grad)  # a pass inside this one, or a hook, came first
                     stats, mark = self._receive(number, 0, gradient)
                     self._received.extend((number, 0, stats))
                     self._contribution[number] = (stats, mark)
         except Exception as error:
             self._recorder.fail(error)
 
+    def _is_innermost(self) -> bool:
+        """Whether what runs on this thread is this pass: passes inside it, and on other threads, share its leaves."""
+        running = self._recorder.running(threading.get_ident())
+        return running is None or running == self.index
+
+    def suspend(self) -> None:
+        """Another pass begins inside this one: what it adds to leaves that are done is not what this one added."""
+        with torch_facts.DisableTorchFunction(), torch.no_grad():
+            for number in self._contribution:
+                grad = self._leaves[number][1].grad
+                if self.call.accumulates and number not in self._after and grad is not None:
+                    self._after[number] = self._measurements.add(grad)
+
     def _accumulated(self, number: int, tensor: torch.Tensor) -> None:
         """A leaf's `.grad` has been added to, and no hook of the user's has seen it yet."""
         with self._recorder.guard(), torch_facts.DisableTorchFunction(), torch.no_grad():
-            if tensor.grad is not None:
+            if tensor.grad is not None and self._is_innermost():
                 self._after[number] = self._measurements.add(tensor.grad)
 
     # After the engine has run.
@@ -323,6 +363,8 @@ class FullPass:
         with torch_facts.DisableTorchFunction(), torch.no_grad(), without_collector():
             if error is None and self._captures:
                 self._take_captures(result)
+            if self.call.create_graph:
+                self._attribute_rest()
             rows = self._accumulations()
             self._measurements.settle()
         index = self.index
@@ -338,7 +380,27 @@ class FullPass:
             }
         )
         self._journal.write_pass({"t": "accumulations", "index": index, "rows": rows})
-        self._recorder.end_pass(index, error, None if error is None else self._failed_node())
+        node = None if error is None else self._failed_node()
+        self._recorder.end_pass(index, error, node, self._conflict(error, node))
+
+        self._note_freed()
+
+    def _note_freed(self) -> None:
+        """Remember which nodes can not be run again."""
+        if self._table is not None and self._recorder.config.facts and not self.call.retain_graph:
+            for number in self._order:
+                sequence = self._sequence[number]
+                if sequence != torch_facts.NO_SEQUENCE:
+                    self._table.freed[sequence] = self.index
+
+    def _conflict(self, error: BaseException | None, number: int | None) -> dict[str, Any] | None:
+        """Who wrote to the saved tensor that torch complains of."""
+        writes = self._recorder.writes
+        if error is None or number is None or writes is None:
+            return None
+        edges = [edge for root in self.call.roots if (edge := root_edge(root)) is not None]
+        node = next((one for one, known in Walk([edge[0] for edge in edges]).ids.items() if known == number), None)
+        return None if node is None else writes.conflict(error, node, number)
 
     def _take_captures(self, result: Any) -> None:
         received = set(zip(self._received[::3], self._received[1::3], strict=True))

@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     from gradtrace.recorder.leaves import LeafState
     from gradtrace.recorder.session import Recorder
 
-PASSIVE, NOTHING, _IN_PLACE, _IN_PLACE_LIST, _GRAD_SET, _GRAD_DELETE, _RETAIN, _HOOKS, _SWITCH = range(9)
+(
+    PASSIVE,
+    NOTHING,
+    _IN_PLACE,
+    _IN_PLACE_LIST,
+    _GRAD_SET,
+    _GRAD_DELETE,
+    _GRAD_GET,
+    _RETAIN,
+    _HOOKS,
+    _SWITCH,
+    _FUSED,
+) = range(11)
 """`PASSIVE` is reading an attribute: it makes no node and changes nothing. A step of an optimizer reads thousands."""
 
 _PASSIVE_ATTRIBUTES = frozenset(
@@ -41,8 +53,8 @@ def _kind(func: Any) -> int:
         attribute = getattr(getattr(func, "__self__", None), "__name__", "")
         if attribute == "requires_grad" and name == "__set__":
             return _SWITCH
-        if attribute == "grad" and name != "__get__":
-            return _GRAD_SET if name == "__set__" else _GRAD_DELETE
+        if attribute == "grad":
+            return _GRAD_GET if name == "__get__" else _GRAD_SET if name == "__set__" else _GRAD_DELETE
         if attribute == "_backward_hooks":
             return _HOOKS
         return PASSIVE if name == "__get__" and attribute in _PASSIVE_ATTRIBUTES else NOTHING
@@ -52,6 +64,8 @@ def _kind(func: Any) -> int:
         return _RETAIN
     if name.startswith(("_foreach_", "_amp_foreach_")) and name.endswith("_"):
         return _IN_PLACE_LIST
+    if name.startswith("_fused_"):
+        return _FUSED
     if (name.endswith("_") and not name.endswith("__")) or name in _IN_PLACE_DUNDERS:
         return _IN_PLACE
     return NOTHING
@@ -66,14 +80,16 @@ class GradWatch:
         """What is known of functions; filled by `kind_of`."""
         self.n_calls = 0
         self.n_without_grad = 0
-        self._handlers: dict[int, Callable[[Any, Any, types.FrameType], None]] = {
-            _IN_PLACE: lambda func, args, frame: self._wrote(args[:1], func, frame),
-            _IN_PLACE_LIST: lambda func, args, frame: self._wrote(args[0], func, frame),
-            _GRAD_SET: lambda _, args, frame: self._assigned(args[0], args[1], frame),
-            _GRAD_DELETE: lambda _, args, frame: self._assigned(args[0], None, frame),
-            _RETAIN: lambda _, args, frame: self._retained(args[0]),  # noqa: ARG005
-            _HOOKS: lambda _, args, frame: self._hooked(args[0], frame),
-            _SWITCH: lambda _, args, frame: self._switched(args[0], frame),
+        self._handlers: dict[int, Callable[[Any, Any, Any, types.FrameType], None]] = {
+            _IN_PLACE: lambda func, args, _, frame: self._wrote(args[:1], func, frame),
+            _IN_PLACE_LIST: lambda func, args, _, frame: self._wrote(args[0], func, frame),
+            _FUSED: lambda func, args, _, frame: self._wrote(args[0], func, frame),
+            _GRAD_SET: lambda _, args, __, frame: self._assigned(args[0], args[1], frame),
+            _GRAD_DELETE: lambda _, args, __, frame: self._assigned(args[0], None, frame),
+            _GRAD_GET: lambda _, args, result, frame: self._read(args[0], result, frame),
+            _RETAIN: lambda _, args, __, ___: self._retained(args[0]),
+            _HOOKS: lambda _, args, __, frame: self._hooked(args[0], frame),
+            _SWITCH: lambda _, args, __, frame: self._switched(args[0], frame),
         }
 
     def failed(self, error: Exception) -> None:
@@ -82,7 +98,10 @@ class GradWatch:
 
     def kind_of(self, func: Any) -> int:
         """What calls of this function can mean for the ledger."""
-        kind = self.kinds[func] = _kind(func)
+        kind = _kind(func)
+        if kind == _GRAD_GET and not self._recorder.config.facts:
+            kind = PASSIVE
+        self.kinds[func] = kind
         return kind
 
     def saw(self, kind: int, func: Any, args: Any, result: Any, frame: types.FrameType, made_nodes: bool) -> None:
@@ -92,7 +111,7 @@ class GradWatch:
             if not made_nodes and self.n_calls < _MAX_COUNTED:
                 self._count_untracked(args, result, frame)
             return
-        self._handlers[kind](func, args, frame)
+        self._handlers[kind](func, args, result, frame)
 
     def _count_untracked(self, args: Any, result: Any, frame: types.FrameType) -> None:
         if not isinstance(result, torch.Tensor) or torch.is_grad_enabled() or not result.is_floating_point():
@@ -103,6 +122,9 @@ class GradWatch:
                 self._recorder.first_without_grad = user_place(frame, "")
 
     def _wrote(self, targets: Any, func: Any, frame: types.FrameType) -> None:
+        writes = self._recorder.writes
+        if writes is not None:
+            writes.saw(targets, _torch_call(frame) or func.__name__, frame)
         by_grad = self._recorder.leaves.by_grad
         if not by_grad or self._recorder.events.muted:
             return
@@ -137,6 +159,14 @@ class GradWatch:
         call = _torch_call(frame) or name
         place = user_place(frame, call)
         self._recorder.events.add(kind, [state.id for state in states], place, call=call, set_to_none=set_to_none)
+
+    def _read(self, tensor: torch.Tensor, grad: torch.Tensor | None, frame: types.FrameType) -> None:
+        """The program itself looked at a `.grad` that is None: it expected something."""
+        if grad is not None or not self._recorder.config.facts or is_internal(frame.f_code):
+            return
+        state = self._recorder.leaves.find(tensor) if tensor.is_leaf else None
+        call = "leaf" if tensor.is_leaf else "non-leaf"
+        self._recorder.events.add("grad_read", [] if state is None else [state.id], user_place(frame, call), call=call)
 
     def _switched(self, tensor: torch.Tensor, frame: types.FrameType) -> None:
         """`requires_grad` was set: who did it, is what explains a leaf without a gradient."""

@@ -42,6 +42,7 @@ _BEFORE_VALUE = ",null,null,null,null,null,null,null,"
 _MAX_HEADS = 100_000
 _PLAIN = torch_facts.PLAIN_TYPES
 _functorch_is_active = torch_facts.functorch_is_active
+_is_functorch_wrapped = torch_facts.is_functorch_wrapped
 
 _heads: dict[tuple[torch.Size, torch.dtype], tuple[str, int]] = {}
 
@@ -60,7 +61,9 @@ def head(shape: torch.Size, dtype: torch.dtype) -> tuple[str, int]:
 
 def is_readable(tensor: torch.Tensor) -> bool:
     """Whether its elements can be read without surprising anybody."""
-    return type(tensor) in _PLAIN and not tensor.is_meta and not _functorch_is_active()
+    if type(tensor) not in _PLAIN or tensor.is_meta or _functorch_is_active():
+        return False
+    return not _is_functorch_wrapped(tensor)  # what `torch.func.vjp` returns lives on after it
 
 
 def values(tensor: torch.Tensor) -> str:
@@ -122,6 +125,10 @@ class Measurements:
             waiting.append(len(self.rows) - 1)
             self._pending_of[len(self.rows) - 1] = waiting
         return len(self.rows) - 1
+
+    def decoded(self, number: int) -> Any:
+        """A row as lists, for a record that is written rarely."""
+        return json.loads(self.rows[number])
 
     def row(self, number: int | None) -> str:
         """A row by its number; null for none."""

@@ -118,10 +118,9 @@ class Names:
                 break
         return None
 
-    def parameters(self) -> list[torch.Tensor]:
-        """The parameters of all models, whether they take part in a graph or not."""
-        models = [module for root in self._roots.values() if (module := root.reference()) is not None]
-        return [parameter for module in models for parameter in module.parameters()]
+    def models(self) -> list[torch.nn.Module]:
+        """The models that are alive."""
+        return [module for root in self._roots.values() if (module := root.reference()) is not None]
 
     def _qualified(self, root: _Root, path: str) -> str:
         if not (self._is_ambiguous and root.n_parameters and root.name):

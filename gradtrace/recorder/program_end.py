@@ -11,6 +11,7 @@ import torch
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.sites import Place, is_internal
 from gradtrace.recorder.stream import plain_text
 
@@ -78,11 +79,15 @@ def write(recorder: Recorder) -> None:
     if isinstance(error, BaseException):
         _write_error(recorder, error)
     main = sys.modules.get("__main__")
-    if not recorder.journal.last_pass_index and isinstance(main, types.ModuleType):
-        _write_undriven(recorder, vars(main))
+    if isinstance(main, types.ModuleType):
+        if not recorder.journal.last_pass_index:
+            _write_undriven(recorder, vars(main))
+        if recorder.config.facts:
+            write_holders(recorder, recorder.table(), _FrameLike(vars(main)))  # type: ignore[arg-type]
     _write_observations(recorder)
-    if recorder.cuts is not None:
-        recorder.cuts.write()
+    for watch in (recorder.cuts, recorder.numbers):
+        if watch is not None:
+            watch.write()
 
 
 def _write_error(recorder: Recorder, error: BaseException) -> None:

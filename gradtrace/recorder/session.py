@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
 import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -28,9 +29,12 @@ from gradtrace.recorder.events import Events
 from gradtrace.recorder.forward import ForwardMode, ForwardTable, custom_function_watch, python_override_check
 from gradtrace.recorder.full_pass import FullPass
 from gradtrace.recorder.grad_watch import GradWatch
+from gradtrace.recorder.invisible import skipped_by_warnings
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.names import Names, Scope
+from gradtrace.recorder.numbers import NumberWatch
 from gradtrace.recorder.optimizers import (
     Optimizers,
     user_place,
@@ -42,10 +46,25 @@ from gradtrace.recorder.optimizers import (
 from gradtrace.recorder.sites import ModuleTable, Place
 from gradtrace.recorder.stream import plain_text
 from gradtrace.recorder.watch import LedgerPass, Watch
+from gradtrace.recorder.writes import Writes
 
 Ticket = FullPass | LedgerPass | None
 
 _current: Recorder | None = None
+
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def unseen(method: _F) -> _F:
+    """Keep what a method of ours asks of torch from being recorded as if the program had asked it."""
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with torch_facts.DisableTorchFunction():
+            return method(*args, **kwargs)
+
+    return cast("_F", skipped_by_warnings(call))
 
 
 class Recorder:
@@ -60,6 +79,8 @@ class Recorder:
         self._undo: list[Callable[[], None]] = []
         self._undo_forward: list[Callable[[], None]] = []
         self._stacks: dict[int, list[int]] = {}
+        self._full_passes: dict[int, FullPass] = {}
+        """Full passes that run, by index: another pass may begin inside them."""
         self._threads: dict[int, int] = {}
         self._n_passes = 0
         self._n_outer = 0
@@ -78,6 +99,9 @@ class Recorder:
         self.optimizers = Optimizers(self)
         self.grads = GradWatch(self)
         self.cuts = CutWatch(self) if self.config.facts else None
+        self.numbers = NumberWatch(self) if self.config.facts else None
+        self.writes = Writes(self) if self.config.facts else None
+        self.models = ModelWatch(self) if self.config.facts else None
         self.watch = Watch(self)
 
     # Installing and undoing.
@@ -155,9 +179,7 @@ class Recorder:
         thread = threading.get_ident()
         mode = self._modes.get(thread)
         if mode is None:
-            mode = self._modes[thread] = ForwardMode(
-                ForwardTable(self.config.value_limit), self.modules, self.grads, self.cuts
-            )
+            mode = self._modes[thread] = ForwardMode(ForwardTable(self.config.value_limit), self)
         if not any(one is mode for one in _stack()):
             torch_facts.push_mode(mode)
 
@@ -255,6 +277,7 @@ class Recorder:
             self.journal.last_pass_index = 0
             self.watch = Watch(self)
 
+    @unseen
     def _at_exit(self) -> None:
         if self.is_on:
             with self.guard():
@@ -278,10 +301,10 @@ class Recorder:
         called = [module for reference in self.modules.roots.values() if (module := reference()) is not None]
         self.names.learn(scope, called)
         self.leaves.name_unnamed(scope)
-        if self.config.facts:
-            for parameter in self.names.parameters():
-                self.leaves.get(parameter, scope)
+        if self.models is not None:
+            self.models.learn(scope)
 
+    @unseen
     def zeroed(self, owner: Any, frame: types.FrameType, *, set_to_none: bool, of_optimizer: bool) -> None:
         """`zero_grad` has run."""
         call = f"{type(owner).__name__}.zero_grad" if of_optimizer else "Module.zero_grad"
@@ -302,6 +325,7 @@ class Recorder:
         if not self.events.is_counting:
             self.leaves.remember_grads()
 
+    @unseen
     def stepped(self, optimizer: torch.optim.Optimizer, frame: types.FrameType) -> None:
         """`step` has run."""
         call = f"{type(optimizer).__name__}.step"
@@ -318,6 +342,12 @@ class Recorder:
 
     # Passes.
 
+    def running(self, thread: int) -> int | None:
+        """The pass that runs on a thread, by its index: the innermost one."""
+        stack = self._stacks.get(thread)
+        return stack[-1] if stack else None
+
+    @unseen
     def before_pass(self, frame: types.FrameType, roots: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ticket:
         """A pass is about to begin."""
         if not self.is_on:
@@ -334,6 +364,9 @@ class Recorder:
             call = describe_call(frame, roots, args, kwargs, parent=parent, thread=number)
             self.events.flush()
             stack.append(index)
+            table = self.table()
+            if table is not None and parent is None:
+                table.begin_pass(index)
             if parent is None and self._turn_needed(self._n_outer):
                 self._turn_on()
             if self.events.is_counting:
@@ -345,7 +378,11 @@ class Recorder:
             self.journal.last_pass_index = index
             self.events._held["pass_index"] = index  # type: ignore[index]
             self.events.flush()
-            return FullPass(self, call, index, frame)
+            outer = self._full_passes.get(parent) if parent is not None else None
+            if outer is not None:
+                outer.suspend()
+            ticket = self._full_passes[index] = FullPass(self, call, index, frame)
+            return ticket
         except Exception as error:
             self.fail(error)
             return None
@@ -358,12 +395,14 @@ class Recorder:
         self.events.is_counting = False
         self._forward_on()
 
+    @unseen
     def after_pass(self, ticket: Ticket, result: Any, error: BaseException | None) -> None:
         """A pass is over."""
         if ticket is None:
             return
         try:
             self._stacks[threading.get_ident()].pop()
+            self._full_passes.pop(ticket.index, None)
             if isinstance(ticket, FullPass):
                 if not self.is_on:
                     ticket.abandon()
@@ -413,10 +452,13 @@ class Recorder:
         if error is None and threading.current_thread() is threading.main_thread():
             raise SystemExit(0)
 
-    def end_pass(self, index: int, error: BaseException | None, node: int | None) -> None:
+    def end_pass(
+        self, index: int, error: BaseException | None, node: int | None, conflict: dict[str, Any] | None
+    ) -> None:
         """Write the last line of a full pass."""
         described = None if error is None else [type(error).__name__, plain_text(str(error))[:4000]]
-        self.journal.write_pass({"t": "pass_end", "index": index, "error": described, "error_node": node})
+        record = {"t": "pass_end", "index": index, "error": described, "error_node": node, "conflict": conflict}
+        self.journal.write_pass(record)
         self.journal.end_pass()
 
     def draw(self, roots: list[torch.Tensor], frame: types.FrameType | None) -> None:

@@ -46,6 +46,7 @@ SAVED_TENSORS_SHOW_DATA = hasattr(_C._autograd.SavedTensor, "data")
 """Whether what a node saved can be seen without unpacking it (torch 2.13 can, 2.9 cannot)."""
 
 functorch_is_active = _C._are_functorch_transforms_active
+is_functorch_wrapped = _C._functorch.is_functorch_wrapped_tensor
 
 HAS_TORCH_FUNCTION = {
     "has_torch_function": _C._has_torch_function,

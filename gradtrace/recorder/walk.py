@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.measure import head, is_readable, values
+from gradtrace.recorder.measure import Measurements, head, is_readable, values
 from gradtrace.recorder.names import Scope, assigned_names
 from gradtrace.recorder.slot_names import slot_inputs
 from gradtrace.recorder.stream import encode, plain_text, quote
@@ -216,8 +216,16 @@ class Describer:
         arguments = _arguments(node, facts) if facts.arguments else "[]"
         return (
             f"[{number},{facts.head},{_text(name)},{where.encoded},null,{outputs},{self._saved(node, facts)},"
-            f"{'true' if facts.is_custom else 'false'},{_text_or_number(backward)},{arguments}]"
+            f"{'true' if facts.is_custom else 'false'},{_text_or_number(backward)},{arguments}"
+            f"{self._history(sequence)}]"
         )
+
+    def _history(self, sequence: int) -> str:
+        """After which pass a node was made, and by which it was freed."""
+        if self._table is None or not self._recorder.config.facts:
+            return ""
+        freed = self._table.freed.get(sequence)
+        return f",{self._table.made_after(sequence)},{_text_or_number(freed)}"
 
     def _find(self, sequence: int) -> tuple[ForwardTable | None, int]:
         """The interval in which a node was made, on this thread or, failing that, on another."""
@@ -318,11 +326,7 @@ class Describer:
             return
         shared, leaf, value = False, None, "null"
         if is_readable(tensor):
-            if tensor.layout is torch.strided:
-                pointer = tensor.data_ptr()
-                shared = pointer in self._storages
-                if pointer:
-                    self._storages.add(pointer)
+            shared = self._is_shared(tensor)
             if tensor.is_leaf and tensor.requires_grad:
                 state = self._recorder.leaves.find(tensor)
                 leaf = state.id if state is not None else None
@@ -331,7 +335,23 @@ class Describer:
         spec, numel = head(tensor.shape, tensor.dtype)
         spec = spec[1 : spec.rindex(",")]
         rest = f"{'true' if shared else 'false'},{_text_or_number(leaf)},false,{value}"
+        if self._recorder.config.facts and value == "null":
+            rest += self._statistics(tensor)
         rows.append(f'["{name}",{spec},{numel * tensor.element_size()},"{tensor.device}",{rest}]')
+
+    def _is_shared(self, tensor: torch.Tensor) -> bool:
+        """Whether its memory was met before, at a leaf or at another node."""
+        pointer = tensor.data_ptr() if tensor.layout is torch.strided else 0
+        known = pointer in self._storages
+        if pointer:
+            self._storages.add(pointer)
+        return known
+
+    def _statistics(self, tensor: torch.Tensor) -> str:
+        if not tensor.is_floating_point() or tensor.device.type != "cpu":
+            return ""
+        measured = Measurements(self._value_limit, "full")
+        return f",{measured.row(measured.add(tensor))}"
 
     def _backward_place(self, node: Node) -> int | None:
         function = getattr(node, "_forward_cls", None)

@@ -163,6 +163,9 @@ class _TraceBuilder:
             tuple(one for process in processes for one in process.passes),
             tuple(event for process in processes for event in process.events),
             cuts=tuple(cut for process in processes for cut in process.cuts),
+            non_finite=tuple(one for process in processes for one in process.non_finite),
+            holders=tuple(one for process in processes for one in process.holders),
+            module_facts=tuple(one for process in processes for one in process.module_facts),
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool) -> Run:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from gradtrace.model import (
     Accumulation,
     BackwardPass,
+    Conflict,
     Edge,
     Graph,
     Location,
@@ -15,11 +16,13 @@ from gradtrace.model import (
     Root,
     SavedTensor,
     TensorStats,
+    Write,
 )
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.measured import stats, value
 from gradtrace.recording.records import (
     AccumulationRow,
+    ConflictRow,
     EdgeRow,
     FlowRecord,
     NodeRow,
@@ -88,7 +91,7 @@ class PassBuilder:
         graph = None
         if begin.recorded == "full":
             graph = _GraphBuilder(known, measured, self.nodes, self.edges).build(self.flow)
-        error = _error(end) if end is not None or graph is None else _INCOMPLETE
+        error = _error(known, end) if end is not None or graph is None else _INCOMPLETE
         n_nodes = len(graph.nodes) if graph else 0
         if graph and error and error.node is not None and not 0 <= error.node < n_nodes:
             raise Damage(f"the error of pass {begin.index} names node {error.node} of {n_nodes}")
@@ -179,6 +182,8 @@ class _GraphBuilder:
             row.is_custom,
             self._known.location(row.backward_location),
             tuple(row.arguments),
+            row.made_after,
+            row.freed_by,
         )
 
     def _with(
@@ -218,6 +223,7 @@ class _GraphBuilder:
             None if row.leaf is None else self._known.leaf(row.leaf),
             row.packed,
             value(row.value),
+            stats(row.stats),
         )
 
     def _edge(self, row: EdgeRow, sent: int | None) -> Edge:
@@ -252,7 +258,14 @@ def _root(row: RootRow, n_nodes: int) -> Root:
     return Root(row.node if n_nodes else None, row.name, stats(row.value), row.output, stats(row.gradient))
 
 
-def _error(end: PassEndRecord | None) -> PassError | None:
+def _error(known: Definitions, end: PassEndRecord | None) -> PassError | None:
     if end is None or end.error is None:
         return None
-    return PassError(*end.error, end.error_node)
+    return PassError(*end.error, end.error_node, None if end.conflict is None else _conflict(known, end.conflict))
+
+
+def _conflict(known: Definitions, row: ConflictRow) -> Conflict:
+    writes = tuple(Write(write.call, known.location(write.location), write.version) for write in row.writes)
+    return Conflict(
+        row.name, tuple(row.shape), row.dtype, row.saved_by, row.saved_name, row.expected, row.found, writes
+    )

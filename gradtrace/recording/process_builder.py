@@ -3,9 +3,21 @@
 from dataclasses import dataclass, replace
 from functools import singledispatchmethod
 
-from gradtrace.model import BackwardPass, Cut, Event, Leaf, Location, Observation, OptimizerInfo, ProgramError
+from gradtrace.model import (
+    BackwardPass,
+    Cut,
+    Event,
+    Holder,
+    Leaf,
+    Location,
+    ModuleFact,
+    NonFinite,
+    Observation,
+    OptimizerInfo,
+    ProgramError,
+)
 from gradtrace.recording.damage import Damage
-from gradtrace.recording.measured import value
+from gradtrace.recording.measured import stats, value
 from gradtrace.recording.pass_builder import Definitions, PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
@@ -14,9 +26,12 @@ from gradtrace.recording.records import (
     ErrorRecord,
     EventRecord,
     FlowRecord,
+    HolderRecord,
     LeafRecord,
     LocationRecord,
+    ModuleFactRecord,
     NodesRecord,
+    NonFiniteRecord,
     NoteRecord,
     ObservationRecord,
     OptimizerRecord,
@@ -62,6 +77,9 @@ class ProcessBuilder:
         self._first_index: int | None = None
         self._events: list[Event] = []
         self._cuts: dict[int, Cut] = {}
+        self._non_finite: dict[int, NonFinite] = {}
+        self._holders: list[Holder] = []
+        self.module_facts: list[ModuleFact] = []
         self._known = Definitions(self._locations, self._leaf_ids)
 
     @property
@@ -115,6 +133,16 @@ class ProcessBuilder:
     def cuts(self) -> tuple[Cut, ...]:
         """Where values left the graph, with pass indices over the run."""
         return tuple(replace(cut, passes=tuple(map(self._numbered, cut.passes))) for cut in self._cuts.values())
+
+    @property
+    def non_finite(self) -> tuple[NonFinite, ...]:
+        """Forward results that broke, with pass indices over the run."""
+        return tuple(replace(one, before_pass=self._numbered(one.before_pass)) for one in self._non_finite.values())
+
+    @property
+    def holders(self) -> tuple[Holder, ...]:
+        """Variables that keep old graphs alive, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._holders)
 
     @property
     def offsets(self) -> Offsets:
@@ -270,6 +298,48 @@ class ProcessBuilder:
             tuple(record.passes),
             record.module,
             self.process,
+        )
+
+    @take.register
+    def _(self, record: NonFiniteRecord) -> None:
+        output = stats(record.output)
+        if output is None:
+            raise Damage("a result that is not finite has no statistics")
+        self._non_finite[record.id] = NonFinite(
+            record.call,
+            self._known.location(record.location),
+            output,
+            tuple(one for one in map(stats, record.inputs) if one is not None),
+            record.name,
+            record.module,
+            record.before_pass,
+            record.count,
+            record.is_tracked,
+            self.process,
+        )
+
+    @take.register
+    def _(self, record: HolderRecord) -> None:
+        self._holders.append(
+            Holder(
+                record.name,
+                record.kind,
+                self._known.location(record.location),
+                record.n_tensors,
+                record.n_nodes,
+                record.n_passes,
+                record.pass_index,
+                self.process,
+            )
+        )
+
+    @take.register
+    def _(self, record: ModuleFactRecord) -> None:
+        leaves = tuple(map(self._known.leaf, record.leaves))
+        self.module_facts.append(
+            ModuleFact(
+                record.kind, record.module, record.module_type, record.attribute, record.count, leaves, self.process
+            )
         )
 
     @take.register

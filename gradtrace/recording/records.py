@@ -161,6 +161,7 @@ class SavedRow(msgspec.Struct, frozen=True, array_like=True):
     leaf: int | None = None
     packed: bool = False
     value: Any = None
+    stats: "StatsRow | None" = None
 
 
 class NodeRow(msgspec.Struct, frozen=True, array_like=True):
@@ -180,6 +181,8 @@ class NodeRow(msgspec.Struct, frozen=True, array_like=True):
     is_custom: bool = False
     backward_location: int | None = None
     arguments: list[tuple[str, str]] = []
+    made_after: int | None = None
+    freed_by: int | None = None
 
 
 class NodesRecord(Record, frozen=True, tag="nodes"):
@@ -244,12 +247,34 @@ class AccumulationsRecord(Record, frozen=True, tag="accumulations"):
     rows: list[AccumulationRow]
 
 
+class WriteRow(msgspec.Struct, frozen=True, array_like=True):
+    """`Write`, field by field."""
+
+    call: str
+    location: int | None
+    version: int
+
+
+class ConflictRow(msgspec.Struct, frozen=True):
+    """`Conflict`."""
+
+    name: str | None
+    shape: list[int]
+    dtype: str
+    saved_by: int | None
+    saved_name: str
+    expected: int
+    found: int
+    writes: list[WriteRow] = []
+
+
 class PassEndRecord(Record, frozen=True, tag="pass_end"):
     """The pass is over. A full pass without one was cut short. `error` is (type, message)."""
 
     index: int
     error: tuple[str, str] | None = None
     error_node: int | None = None
+    conflict: "ConflictRow | None" = None
 
 
 class EventRecord(Record, frozen=True, tag="event"):
@@ -288,6 +313,44 @@ class CutRecord(Record, frozen=True, tag="cut"):
     reentry: int | None = None
     passes: list[int] = []
     module: str | None = None
+
+
+class NonFiniteRecord(Record, frozen=True, tag="non_finite"):
+    """`NonFinite`; a later line with the same id replaces an earlier one."""
+
+    id: int
+    call: str
+    location: int | None
+    output: StatsRow
+    inputs: list[StatsRow] = []
+    name: str | None = None
+    module: str | None = None
+    before_pass: int = 0
+    count: int = 1
+    is_tracked: bool = True
+
+
+class HolderRecord(Record, frozen=True, tag="holder"):
+    """`Holder`."""
+
+    name: str
+    kind: str
+    location: int | None
+    n_tensors: int
+    n_nodes: int
+    n_passes: int
+    pass_index: int
+
+
+class ModuleFactRecord(Record, frozen=True, tag="module_fact"):
+    """`ModuleFact`."""
+
+    kind: str
+    module: str | None
+    module_type: str
+    attribute: str
+    count: int
+    leaves: list[int] = []
 
 
 class ErrorRecord(Record, frozen=True, tag="error"):
@@ -339,6 +402,9 @@ AnyRecord = (
     | EventRecord
     | ObservationRecord
     | CutRecord
+    | NonFiniteRecord
+    | HolderRecord
+    | ModuleFactRecord
     | ErrorRecord
     | NoteRecord
     | StatusRecord

@@ -1,0 +1,115 @@
+"""Which variables keep graphs of earlier steps alive.
+
+From the variables that can be seen from a call, through containers and the program's own objects, within bounds.
+"""
+
+from __future__ import annotations
+
+import types
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gradtrace.recorder import torch_facts
+from gradtrace.recorder.sites import is_internal, locals_of
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.forward import ForwardTable
+    from gradtrace.recorder.session import Recorder
+
+_MAX_NODES = 5_000
+_MAX_OBJECTS = 20_000
+_MAX_DEPTH = 5
+_MIN_PASSES = 3
+_OPAQUE = (type, types.ModuleType, types.FunctionType, types.MethodType, torch.optim.Optimizer, str, bytes, int, float)
+
+
+def write_holders(recorder: Recorder, table: ForwardTable | None, frame: types.FrameType | None) -> None:
+    """Write a line for each variable from which nodes of several passes can be reached."""
+    if table is None:
+        return
+    groups: dict[str, list[tuple[str, Any]]] = {}
+    for path, tensor in _results(frame):
+        groups.setdefault(path.partition("[")[0], []).append((path, tensor.grad_fn))
+    for base, members in groups.items():
+        n_nodes, passes, newest = _reach([node for _, node in members], table)
+        if len(passes) < _MIN_PASSES:
+            continue
+        position = table.find(newest)
+        place = table.origins[table.origin_numbers[position]].place if position >= 0 else None
+        recorder.journal.write(
+            {
+                "t": "holder",
+                "name": base,
+                "kind": _kind(members[0][0]),
+                "location": recorder.journal.place(place),
+                "n_tensors": len(members),
+                "n_nodes": n_nodes,
+                "n_passes": len(passes),
+                "pass_index": recorder.journal.last_pass_index,
+            }
+        )
+
+
+def _kind(path: str) -> str:
+    _, bracket, rest = path.partition("[")
+    if not bracket:
+        return "attribute" if "." in path else "tensor"
+    return "dict" if rest[:1] in "'\"" else "list"
+
+
+def _results(frame: types.FrameType | None) -> Iterator[tuple[str, torch.Tensor]]:
+    """Results with a graph that can be reached, each once, with the path that leads there."""
+    queue: deque[tuple[str, Any, int]] = deque()
+    seen_globals: set[int] = set()
+    while frame is not None:
+        if not is_internal(frame.f_code):
+            spaces = [] if frame.f_locals is frame.f_globals else [locals_of(frame)]
+            if id(frame.f_globals) not in seen_globals:
+                seen_globals.add(id(frame.f_globals))
+                spaces.append(dict(frame.f_globals))
+            queue.extend((name, value, 0) for space in spaces for name, value in space.items() if name[:2] != "__")
+        frame = frame.f_back
+    seen: set[int] = set()
+    while queue and len(seen) < _MAX_OBJECTS:
+        path, value, depth = queue.popleft()
+        if isinstance(value, _OPAQUE) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, torch.Tensor):
+            plain = type(value) in torch_facts.PLAIN_TYPES and value.requires_grad and not value.is_leaf
+            if plain and not (value._is_view() and value._version):
+                yield path, value
+        elif depth < _MAX_DEPTH:
+            queue.extend((path + step, part, depth + 1) for step, part in _parts(value))
+
+
+def _parts(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, list | tuple | deque | set):
+        return [(f"[{position}]", part) for position, part in enumerate(list(value))]
+    if isinstance(value, dict):
+        return [(f"[{key!r}]", part) for key, part in list(value.items()) if isinstance(key, str | int)]
+    if type(value).__module__.partition(".")[0] in ("torch", "numpy", "builtins") and not isinstance(
+        value, torch.nn.Module
+    ):
+        return []
+    attributes = getattr(value, "__dict__", None)
+    return [("." + key, part) for key, part in list(attributes.items())] if isinstance(attributes, dict) else []
+
+
+def _reach(nodes: list[Any], table: ForwardTable) -> tuple[int, set[int], int]:
+    """Nodes below these, the steps in which they were made, and the number of the newest of these themselves."""
+    seen: set[Any] = set()
+    passes: set[int] = set()
+    stack = list(nodes)
+    while stack and len(seen) < _MAX_NODES:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if getattr(node, "variable", None) is None:
+            passes.add(table.made_after(node._sequence_nr()))
+        stack.extend(child for child, _ in node.next_functions if child is not None)
+    return len(seen), passes, max(node._sequence_nr() for node in nodes)

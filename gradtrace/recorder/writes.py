@@ -1,0 +1,103 @@
+"""The log of in-place writes: who overwrote a tensor after a node had saved it.
+
+torch counts the writes to a tensor's data in its version. By the address of the storage, the log keeps the latest
+writes with the version that each left behind; when a pass fails because a saved tensor has changed, it names them
+all.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gradtrace.recorder import torch_facts
+from gradtrace.recorder.measure import is_readable
+from gradtrace.recorder.optimizers import user_place
+from gradtrace.recorder.sites import Place
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.session import Recorder
+
+_MAX_STORAGES = 20_000
+_MAX_WRITES = 64
+_CHANGED = re.compile(
+    r"modified by an inplace operation: \[(?P<type>[\w.]+)(?: \[(?P<shape>[\d, ]*)\])?\].*?"
+    r"is at version (?P<found>\d+); expected version (?P<expected>\d+)",
+    re.DOTALL,
+)
+
+
+class Writes:
+    """The latest writes to each storage."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._by_storage: dict[int, list[tuple[int, Place | None, str]]] = {}
+
+    def saw(self, targets: Any, call: str, frame: types.FrameType) -> None:
+        """Note an in-place write to these tensors."""
+        place: Place | None = None
+        for target in targets:
+            if not isinstance(target, torch.Tensor) or target.layout is not torch.strided or not is_readable(target):
+                continue
+            place = place or user_place(frame, call)
+            if len(self._by_storage) > _MAX_STORAGES:
+                self._by_storage.clear()
+            written = self._by_storage.setdefault(target.untyped_storage().data_ptr(), [])
+            written.append((target._version, place, call))
+            if len(written) > _MAX_WRITES:
+                del written[0]
+
+    def conflict(self, error: BaseException, node: Any, number: int) -> dict[str, Any] | None:
+        """What torch's complaint about an in-place write is about, when it is one."""
+        said = _CHANGED.search(str(error))
+        if said is None:
+            return None
+        shape = [int(extent) for extent in (said["shape"] or "").replace(" ", "").split(",") if extent]
+        expected, found = int(said["expected"]), int(said["found"])
+        name, saved_name, writes = None, "", []
+        for kept_name, tensor in _saved_tensors(node):
+            if list(tensor.shape) == shape and tensor._version == found:
+                saved_name = kept_name
+                pointer = tensor.untyped_storage().data_ptr()
+                name = self._name(pointer)
+                writes = [
+                    [call, self._recorder.journal.place(place), version]
+                    for version, place, call in self._by_storage.get(pointer, [])
+                    if expected < version <= found
+                ]
+                break
+        return {
+            "name": name,
+            "shape": shape,
+            "dtype": said["type"].rpartition(".")[2],
+            "saved_by": number,
+            "saved_name": saved_name,
+            "expected": expected,
+            "found": found,
+            "writes": writes,
+        }
+
+    def _name(self, pointer: int) -> str | None:
+        for state in list(self._recorder.leaves.states.values()):
+            tensor = state.reference()
+            if tensor is not None and is_readable(tensor) and tensor.untyped_storage().data_ptr() == pointer:
+                return state.name
+        return None
+
+
+def _saved_tensors(node: Any) -> list[tuple[str, torch.Tensor]]:
+    found: list[tuple[str, torch.Tensor]] = []
+    if not torch_facts.SAVED_TENSORS_SHOW_DATA:
+        return found
+    for attribute in dir(node):
+        if attribute.startswith("_raw_saved_"):
+            kept = getattr(node, attribute)
+            for one in kept if isinstance(kept, tuple) else (kept,):
+                tensor = getattr(one, "data", None)
+                if isinstance(tensor, torch.Tensor) and tensor.layout is torch.strided:
+                    found.append((attribute.removeprefix("_raw_saved_"), tensor))
+    return found
