@@ -29,6 +29,7 @@ function passFacts(d: Details): HTMLElement {
   const { trace, pass, graph } = d.app;
   const roots = pass!.roots.map((root) => el("p", {}, "root ", root.node >= 0 && graph ? d.linkTo(root.node) : root.name ?? "", ` = ${brief(trace.measured(root.value), "x")}`, root.gradient >= 0 ? `, starts with ${brief(trace.measured(root.gradient))}` : ""));
   const what = pass!.call === "none" ? "A graph that was never run backward." : `${pass!.call}()${pass!.retain ? ", retain_graph" : ""}${pass!.create ? ", create_graph" : ""}`;
+  const where = [pass!.parent === null ? "" : `inside pass ${pass!.parent}`, pass!.thread ? `thread ${pass!.thread}` : "", trace.run.processes > 1 ? `process ${pass!.process}` : ""].filter(Boolean).join(", ");
   const size = graph ? `${count(graph.nNodes, "node")}, ${count(graph.nEdges, "edge")}` : `recorded in the ledger only${pass!.count > 1 ? `; stands for ${pass!.count.toLocaleString("en-US")} passes alike` : ""}`;
-  return el("div", {}, el("p", {}, what), roots, el("p", { class: "quiet" }, size), source(trace.place(pass!.place)));
+  return el("div", {}, el("p", {}, what), roots, el("p", { class: "quiet" }, size, where ? `; ${where}` : ""), source(trace.place(pass!.place)));
 }

@@ -17,7 +17,7 @@ async function start(): Promise<void> {
   data.remove();
   const app = new App(trace);
   const title = trace.run.expression ?? trace.run.target;
-  byId("title").textContent = title;
+  byId("title").textContent = trace.run.expression ?? title.split(/[\\/]/).pop() ?? title;
   byId("title").title = title.slice(0, 300);
   const picture = new Picture(app);
   const transport = new Transport(app, picture);

@@ -1,7 +1,7 @@
 // Paints nodes and leaves as they are at a moment.
 
 import { rounded, type Brush } from "./brush";
-import { FONTS } from "./measure";
+import { FONTS, widthOf } from "./measure";
 import { brief, number } from "./numbers";
 import type { Look } from "./look";
 import type { BoxStyle } from "./palette";
@@ -39,8 +39,27 @@ export class NodePainter {
     this.context.globalAlpha = 1;
     if (progress === "active" && moment.time < graph.nSteps) this.glow(item, look);
     if (zoom > 0.3) this.words(item, progress, isDone ? received : -1, style, look, zoom);
-    if (item.kind === "node") this.pin(item, look, (node) => node === item.ref);
-    else this.pin(item, look, (node) => node === item.ref);
+    if (zoom > 0.45) this.tags(item, look);
+    this.pin(item, look, (node) => node === item.ref);
+  }
+
+  /** Says on the border that hooks are there, or that the gradient is kept. */
+  private tags(item: Item, look: Look): void {
+    const { graph } = look.moment;
+    const words = new Set<string>();
+    for (const row of graph!.rows(graph!.outputsOf, item.ref)) {
+      if (graph!.outputs.hooks[row]) words.add("hook");
+      if (graph!.outputs.flags[row] & 1) words.add("retains grad");
+    }
+    let x = item.x + 6;
+    for (const word of words) {
+      const width = widthOf(word, "small") + 8;
+      this.context.fillStyle = look.theme.badge;
+      rounded(this.context, x, item.y - 7, width, 13, 3);
+      this.context.fill();
+      this.brush.text(word, "small", look.theme.badge_ink, x + width / 2, item.y - 0.5);
+      x += width + 4;
+    }
   }
 
   private style(item: Item, progress: Progress, isBad: boolean, look: Look): BoxStyle {
@@ -48,7 +67,8 @@ export class NodePainter {
     const { pass, graph } = look.moment;
     if (pass.error && pass.error.node === item.ref) return boxes.failed;
     if (isBad) return boxes["non-finite"];
-    if (item.kind === "leaf") return progress === "idle" && pass.call !== "none" ? { ...boxes.leaf, dashed: true, fill: boxes.idle.fill } : boxes.leaf;
+    const isTaken = item.kind === "leaf" && pass.byLeaf.get(graph!.nodes.leaf[item.ref])?.effect === "not stored";
+    if (item.kind === "leaf") return progress === "idle" && pass.call !== "none" && !isTaken ? { ...boxes.leaf, dashed: true, fill: boxes.idle.fill } : boxes.leaf;
     if (progress === "idle" && pass.call !== "none") return boxes.idle;
     if (pass.roots.some((root) => root.node === item.ref)) return boxes.root;
     return graph!.nodes.flags[item.ref] & 1 ? boxes.custom : boxes.op;
@@ -103,14 +123,23 @@ export class NodePainter {
     this.brush.text(third.text, "strong", isBad ? look.theme.non_finite : third.isMuted ? look.theme.muted : ink, centre, item.y + 45);
   }
 
+  /** Whether autograd.grad has got the leaf's gradient: then the engine does not run the leaf itself. */
+  private isReturned(item: Item, look: Look): boolean {
+    const progress = this.progress(item.ref, look);
+    return progress === "done" || (progress === "idle" && look.moment.time >= look.moment.graph!.nSteps);
+  }
+
   private gradText(item: Item, look: Look): { text: string; isBad: boolean; isMuted: boolean } {
     const { trace } = this.scene;
     const leaf = look.moment.graph!.nodes.leaf[item.ref];
     const state = look.timeline.leaf(leaf, look.moment);
+    const row = look.moment.pass.byLeaf.get(leaf);
+    if (row?.effect === "not stored" && this.isReturned(item, look)) {
+      return { text: `returned ${brief(trace.measured(row.added))}`, isBad: trace.isBad(row.added), isMuted: false };
+    }
     if (state.kind === "zeros") return { text: ".grad 0", isBad: false, isMuted: true };
     if (state.kind === "changed") return { text: ".grad changed", isBad: false, isMuted: false };
     if (state.stats === null) return { text: "", isBad: false, isMuted: true };
-    const row = look.moment.pass.byLeaf.get(leaf);
     if (state.isStepped && state.stats >= 0) return { text: `.grad ${brief(trace.measured(state.stats))} ⇢ step`, isBad: trace.isBad(state.stats), isMuted: false };
     const added = state.isAdded && row && row.before >= 0 ? ` (+${brief(trace.measured(row.added), "g", 16)})` : "";
     const waits = this.arrived(item.ref, look);

@@ -51,7 +51,7 @@ export class Sizes {
     const row = this.pass.byLeaf.get(leaf.id);
     const title = cut(this.leafName(node), 36);
     const detail = cut(leaf.spec, 36);
-    const states = row ? [row.before, row.after].map((stats) => `.grad ${brief(this.trace.measured(stats))}`) : [".grad None"];
+    const states = row?.effect === "not stored" ? [`returned ${brief(this.trace.measured(row.added))}`] : row ? [row.before, row.after].map((stats) => `.grad ${brief(this.trace.measured(stats))}`) : [".grad None"];
     const added = row && row.before >= 0 && row.added >= 0 ? ` (+${brief(this.trace.measured(row.added), "g", 16)})` : "";
     const width = Math.max(widthOf(title, "title"), widthOf(detail, "plain"), ...states.map((state) => widthOf(state + added, "strong")), 60);
     return { width: Math.ceil(width) + 20, height: 56, title, name: "", detail };

@@ -20,6 +20,7 @@ export class Transport {
   private readonly slider = byId<HTMLInputElement>("time");
   private readonly play = byId<HTMLButtonElement>("play");
   private last = 0;
+  private clock = 0;
 
   constructor(private readonly app: App, private readonly picture: Picture) {
     this.slider.addEventListener("input", () => {
@@ -63,6 +64,7 @@ export class Transport {
     if (!app.pass || !app.timeline.end(app.pass)) return;
     if (app.time >= app.timeline.end(app.pass) || app.time === app.timeline.steps(app.pass)) app.setTime(0);
     app.isPlaying = true;
+    this.clock = app.time;
     this.showPlaying();
     this.last = performance.now();
     requestAnimationFrame((now) => this.tick(now));
@@ -81,14 +83,16 @@ export class Transport {
     const steps = app.timeline.steps(app.pass);
     const speed = Number(byId<HTMLSelectElement>("speed").value);
     const pace = (app.time < steps ? Math.max(PACE, steps / LONGEST) : PACE) * speed;
-    const next = app.time + (Math.min(200, Math.max(0, now - this.last)) / 1000) * pace;
+    const next = this.clock + (Math.min(200, Math.max(0, now - this.last)) / 1000) * pace;
     this.last = now;
     const end = app.timeline.end(app.pass);
-    app.setTime(next);
+    this.clock = next;
+    app.setTime(matchMedia("(prefers-reduced-motion: reduce)").matches ? Math.floor(next) : next);
     if (next >= end) {
       const following = app.trace.passes[app.pass.position + 1];
-      if (following?.graph()) app.showPass(following.position, 0);
-      else return this.pause();
+      if (!following?.graph()) return this.pause();
+      this.clock = 0;
+      app.showPass(following.position, 0);
     }
     this.picture.follow();
     requestAnimationFrame((later) => this.tick(later));
@@ -105,6 +109,7 @@ export class Transport {
     const { passes } = app.trace;
     const at = app.pass?.position ?? 0;
     const from = passes.length > PASSES_SHOWN ? Math.max(0, at - PASSES_SHOWN / 2) : 0;
+    const isParallel = app.trace.run.processes > 1;
     const shown = passes.slice(from, from + PASSES_SHOWN);
     const bar = byId("passes");
     const children: Node[] = [];
@@ -116,7 +121,7 @@ export class Transport {
       children.push(el("button", {
         type: "button", "aria-current": isNow ? "true" : null, class: pass.graph() || pass.recorded === "full" ? "" : "ledger",
         "aria-label": `pass ${pass.index}`, title: `${pass.call}${pass.error ? ` failed: ${pass.error.type}` : ""}`, click: () => app.showPass(pass.position),
-      }, pass.error ? `${text} ✕` : text), ...this.events(app.timeline.events(pass), pass.position));
+      }, `${text}${isParallel ? ` · process ${pass.process}` : ""}${pass.error ? " ✕" : ""}`), ...this.events(app.timeline.events(pass), pass.position));
     }
     const rest = passes.length - from - shown.length;
     if (rest > 0) children.push(el("button", { type: "button", click: () => app.showPass(from + PASSES_SHOWN) }, `${rest} more …`));
