@@ -1,7 +1,8 @@
 """How many of the cases `gradtrace check` solves.
 
-    python tests/cases/score.py             all programs, two at a time
+    python tests/cases/score.py             all programs, in forks of one process (see `forked_runs`)
     python tests/cases/score.py 31 softmax  only those whose path holds one of the words
+    python tests/cases/score.py --launch    as a user would: the command, with a fresh Python for each
     python tests/cases/score.py --json      the counts as JSON
 
 `bugs/` are programs with one mistake: solved when a finding of severity error or warning has the expected rule, and its
@@ -16,12 +17,23 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from gradtrace.diagnosis.diagnose import diagnose
+from gradtrace.model import Finding
+from gradtrace.recording import load
+
 FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))
+
+import forked_runs
+
 PATIENCE = 120
 
 
@@ -35,8 +47,8 @@ class Verdict:
     said: tuple[str, ...]
 
 
-def findings(program: Path) -> list[dict[str, Any]]:
-    """The findings that count, as the trace document has them; fails when there is no document."""
+def launched(program: Path) -> tuple[list[Finding], list[str]]:
+    """The findings that the command prints and the notes of the run."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, "-m", "gradtrace", "check", "--format", "json", "--quiet", str(program)],
@@ -46,38 +58,43 @@ def findings(program: Path) -> list[dict[str, Any]]:
             timeout=PATIENCE,
             check=False,
         )
-    try:
-        document = json.loads(done.stdout)
-    except ValueError:
-        raise RuntimeError(done.stderr.strip()[-300:] or f"status {done.returncode}") from None
-    for note in document["run"]["notes"]:
-        if note.startswith("the rule "):
-            print(f"{program.name}: {note}", file=sys.stderr)
-    return [finding for finding in document["findings"] if finding["severity"] != "info"]
+    if not done.stdout.startswith("{"):
+        return [], [f"no answer: {done.stderr.strip()[-300:] or f'status {done.returncode}'}"]
+    document = json.loads(done.stdout)
+    return msgspec.convert(document["findings"], list[Finding]), document["run"]["notes"]
 
 
-def places(finding: dict[str, Any]) -> set[tuple[str, int]]:
+def forked(programs: list[Path], recordings: Path | None) -> Iterator[tuple[list[Finding], list[str]]]:
+    """The same, without the launcher; what lies in `recordings` does not run again."""
+    kept = {} if recordings is None else {one: recordings / f"{one.parent.name}-{one.stem}.gtrace" for one in programs}
+    missing = [program for program in programs if program not in kept or not kept[program].exists()]
+    fresh = forked_runs.record(missing, [kept[program] for program in missing] if kept else None)
+    for program in programs:
+        diagnosed = diagnose(next(fresh) if program in missing else load(kept[program]))
+        yield list(diagnosed.findings), list(diagnosed.run.notes)
+
+
+def places(finding: Finding) -> set[tuple[str, int]]:
     """The file and line of a finding and of everything related to it."""
-    all_ = [finding["location"], *(related["location"] for related in finding["related"])]
-    return {(Path(place["file"]).name, place["line"]) for place in all_ if place}
+    all_ = [finding.location, *(related.location for related in finding.related)]
+    return {(Path(place.file).name, place.line) for place in all_ if place}
 
 
-def judge(program: Path, expected: dict[str, Any] | None) -> Verdict:
-    """Runs one program; `expected` is its entry in the index, None when nothing may be said."""
-    try:
-        found = findings(program)
-    except (RuntimeError, subprocess.TimeoutExpired) as error:
-        return Verdict(program.parent.name, program.name, is_solved=False, said=(f"no answer: {error}",))
+def judge(program: Path, expected: dict[str, Any] | None, found: list[Finding], notes: list[str]) -> Verdict:
+    """What the findings of one program are worth; `expected` is its entry in the index, None for silence."""
+    found = [one for one in found if one.severity != "info"]
+    broken = [note for note in notes if note.startswith(("the rule ", "no answer", "the recorder failed"))]
     said = tuple(
-        f"{one['rule']} at {', '.join(f'{name}:{line}' for name, line in sorted(places(one)))}: {one['message']}"
+        f"{one.rule} at {', '.join(f'{name}:{line}' for name, line in sorted(places(one)))}: {one.message}"
         for one in found
     )
+    said += tuple(broken)
     if expected is None:
-        return Verdict(program.parent.name, program.name, not found, said)
+        return Verdict(program.parent.name, program.name, not found and not broken, said)
     lines = {(program.name, line) for line in (expected["line"], *expected["also"])}
-    hits = [one for one in found if one["rule"] == expected["rule"] and places(one) & lines]
+    is_solved = any(one.rule == expected["rule"] and places(one) & lines for one in found)
     wanted = f"expected {expected['rule']} at {sorted(line for _, line in lines)}"
-    return Verdict(program.parent.name, program.name, bool(hits), said if hits else (*said, wanted))
+    return Verdict(program.parent.name, program.name, is_solved, said if is_solved else (*said, wanted))
 
 
 def cases(words: list[str]) -> list[tuple[Path, dict[str, Any] | None]]:
@@ -95,10 +112,15 @@ def main() -> int:
     """Runs the cases and prints the score; 0 when everything asked for is solved."""
     parser = argparse.ArgumentParser(description="How many of the cases `gradtrace check` solves.")
     parser.add_argument("words", nargs="*", help="only programs whose path holds one of these")
+    parser.add_argument("--launch", action="store_true", help="run the command for each, as a user would")
+    parser.add_argument("--recordings", type=Path, help="keep recordings in this folder, and use those that lie there")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     options = parser.parse_args()
+    asked = cases(options.words)
+    programs = [program for program, _ in asked]
     with ThreadPoolExecutor(2) as pool:
-        verdicts = list(pool.map(lambda case: judge(*case), cases(options.words)))
+        results = pool.map(launched, programs) if options.launch else forked(programs, options.recordings)
+        verdicts = [judge(*case, *result) for case, result in zip(asked, results, strict=True)]
     counts = {
         kind: (sum(one.is_solved for one in of_kind), len(of_kind))
         for kind in ("bugs", "fixed", "correct")
