@@ -359,7 +359,7 @@ class Describer:
         code = getattr(backward, "__code__", None)
         if not isinstance(code, types.CodeType) or code.co_filename.startswith(torch_facts.TORCH_DIRECTORY):
             return None
-        return self._journal.function(code)
+        return self._journal.result(code)
 
 
 def _custom_inputs(node: Node) -> tuple[str, ...] | None:
