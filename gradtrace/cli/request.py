@@ -118,6 +118,8 @@ def _request(
         if repeat is not None and passes == _FIRST_PASSES:
             passes = f"1-{min(repeat, _MOST_REPEATED)}"
     endless = target.kind is not TargetKind.EXPRESSION  # these end after their passes
+    if not endless and settings["level"] == "default":
+        settings["level"] = "full"  # an expression is small, and its story tells which elements got exactly 0
     asked = Settings(passes=parse_passes(passes), announce=not quiet and endless, **settings)
     if target.kind is TargetKind.RECORDING:
         _refuse_settings(target, asked)
@@ -127,9 +129,7 @@ def _request(
 def _repeated(target: Target, repeat: int | None, *, zero: bool) -> Target:
     if target.expression is None:
         option = "--no-zero" if repeat is None else "--repeat"
-        raise UsageError(
-            f"{option} is for expressions; {target.text} is a {target.kind.value}, which runs backward as often as it does"
-        )
+        raise UsageError(f"{option} is for expressions; {target.text} is a {target.kind.value}")
     return replace(target, expression=replace(target.expression, repeat=repeat, zero=zero))
 
 

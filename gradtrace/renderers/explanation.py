@@ -174,7 +174,8 @@ def _widest(rows: list[tuple[bool, list[str]]], longest: int, width: int) -> tup
         max((n for n in range(1, longest + 1) if _fits(rows, labels, n, width)), default=1)
         for labels in _AGAIN_OR_CLEARED
     ]
-    return (_AGAIN_OR_CLEARED[0], fits[0]) if fits[0] >= fits[1] else (_AGAIN_OR_CLEARED[1], fits[1])
+    is_long = fits[0] >= fits[1] and _fits(rows, _AGAIN_OR_CLEARED[0], fits[0], width)
+    return _AGAIN_OR_CLEARED[not is_long], fits[not is_long]
 
 
 def _fits(rows: list[tuple[bool, list[str]]], labels: tuple[str, str], n: int, width: int) -> bool:

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A piece of text on one line; `style` says what it is: `title`, `name`, `gradient`, `muted`, `alarm` or ``."""
+    """A piece of text on one line; `style` says what it is: `title`, `name`, `gradient`, `muted`, `alarm` or ``.
+
+    `guide` stands before it when it gets lines of its own below its row.
+    """
 
     text: str
     style: str = ""
+    guide: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,14 @@ class Table:
         header: the titles of the columns; empty for a table without a header.
         rows: as many cells each as there are columns.
         optional: columns that may be left out where the line is too narrow, the least important first.
+        below: the column whose cells get lines of their own below their rows where the line is too narrow.
         is_drawing: the cells hold a drawing (a tree) that must keep its columns, also in Markdown.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     optional: tuple[int, ...] = ()
+    below: int | None = None
     is_drawing: bool = False
 
 

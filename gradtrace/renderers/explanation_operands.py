@@ -11,6 +11,15 @@ from gradtrace.renderers.explanation_maths import maths, operands, span
 _LONGEST = 24
 """A longer text for an operand would hide the step that it belongs to."""
 
+_POSITIONS = {
+    "where": ("condition", "self", "other"),
+    "gather": ("self", "dim", "index"),
+    "clamp": ("self", "min", "max"),
+    "index_select": ("self", "dim", "index"),
+    "masked_fill": ("self", "mask", "value"),
+}
+"""Arguments of calls, by torch's names, in their order."""
+
 _GENERIC = {"self": "the input", "other": "the other operand", "result": "the result"}
 
 
@@ -39,7 +48,7 @@ class Operands:
 
     def text(self, name: str) -> str:
         """What a person calls an input, as maths: `y`, `w·w`, `(a + b)`."""
-        text = self._text(name) or self._constant(name)
+        text = self._text(name) or self._constant(name) or self.positional.get(name, "")
         if not text or len(text) > _LONGEST:
             return _GENERIC.get(name, name)
         return f"({text})" if " " in text and not text.endswith(")") else text
@@ -48,6 +57,14 @@ class Operands:
         """Like `text`, but None where the program has no name for it."""
         text = self.text(name)
         return None if text in {name, _GENERIC.get(name)} else text
+
+    @property
+    def positional(self) -> dict[str, str]:
+        """What the program wrote for the arguments of a call, where their order is known: `{"index": "i"}`."""
+        op = self.node.op.removesuffix("_")
+        names = _POSITIONS.get(op, ())
+        sources = operands(span(self.node.location), op) if names else ()
+        return {name: maths(source) for name, source in zip(names, sources, strict=False)}
 
     def _text(self, name: str) -> str:
         if name == "result":

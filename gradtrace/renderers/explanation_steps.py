@@ -87,19 +87,19 @@ def step(operands: Operands, edge: Edge) -> str:
     if op in _SPREAD or op in _SAME_ELEMENTS:
         return _rearranged(op, received, arrays[0], arrays[1])
     if op in _MATRIX_STEPS and name in _MATRIX_STEPS[op]:
-        return _matrix_step(operands, name, received, arrays[0], arrays[1])
+        return _matrix_step(operands, edge, arrays[0], arrays[1])
     factor = _power(operands) if (op, name) == ("pow", "self") else FACTORS.get((op, name))
-    return _elementwise(operands, factor, received, arrays[0], arrays[1]) if factor else ""
+    return _elementwise(operands, factor, edge, arrays[0], arrays[1]) if factor else ""
 
 
-def _elementwise(operands: Operands, factor: Factor, received: TensorStats, arrived: Array, sent: Array) -> str:
+def _elementwise(operands: Operands, factor: Factor, edge: Edge, arrived: Array, sent: Array) -> str:
     known = [operands.value(name) for name in factor.needs]
     if any(value is None for value in known):
         return ""
     times = _applied(factor.compute, [value for value in known if value is not None])
     product = arrived.times(times) if times is not None else None
-    alpha = _alpha(operands)
-    if product is None or times is None or alpha is None:
+    alpha, received = _alpha(operands), operands.node.received
+    if received is None or product is None or times is None or alpha is None:
         return ""
     brought = product.summed_to(sent.shape)
     if brought is None or not brought.is_close(sent):
@@ -111,8 +111,33 @@ def _elementwise(operands: Operands, factor: Factor, received: TensorStats, arri
     shown = operands.value(factor.show) if factor.show else times
     number = wording.elements(shown.nested) if shown is not None and factor.needs else ""
     said = f" ({number})" if number and number not in words and len(number) <= _INLINE else ""
-    summed = ", summed over the broadcast dimensions" if product.shape != sent.shape else ""
-    return f"= {_gradient(received)}{f' {words}' if words else ', passed on'}{said}{summed}"
+    sums = f", {summed(operands, edge)}" if product.shape != sent.shape else ""
+    return f"= {_gradient(received)}{f' {words}' if words else ', passed on'}{said}{sums}"
+
+
+def summed(operands: Operands, edge: Edge) -> str:
+    """Why a gradient is smaller than the one it came from: `summed over dimension 0, because b was broadcast`."""
+    received, sent = operands.node.received, edge.sent
+    if received is None or sent is None:
+        return ""
+    extra = len(received.shape) - len(sent.shape)
+    spread = [
+        dim for dim, size in enumerate(received.shape) if dim < extra or (sent.shape[dim - extra] == 1 and size != 1)
+    ]
+    name = operands.known_text(edge.input or "")
+    if not spread:
+        over = "the broadcast dimensions"
+    elif len(spread) == len(received.shape):
+        over = "all elements"
+    elif operands.node.op in _WITH_BATCH and spread == [0]:
+        over = "the batch"
+    else:
+        over = f"{'dimension' if len(spread) == 1 else 'dimensions'} {wording.listing([str(dim) for dim in spread])}"
+    return f"summed over {over}{f', because {name} was broadcast' if name else ', along which it was broadcast'}"
+
+
+_WITH_BATCH = frozenset({"addmm", "linear"})
+"""Ops whose rows are the examples of a batch."""
 
 
 def _applied(compute: Callable[..., float], values: list[Array]) -> Array | None:
@@ -170,11 +195,12 @@ _MATRIX_STEPS: dict[str, dict[str, tuple[str, str]]] = {
 """For a product of matrices: on which side of the gradient the other one stands, transposed."""
 
 
-def _matrix_step(operands: Operands, name: str, received: TensorStats, arrived: Array, sent: Array) -> str:
-    side, other = _MATRIX_STEPS[operands.node.op][name]
-    if side == "sum":
+def _matrix_step(operands: Operands, edge: Edge, arrived: Array, sent: Array) -> str:
+    side, other = _MATRIX_STEPS[operands.node.op][edge.input or ""]
+    received = operands.node.received
+    if side == "sum" and received is not None:
         brought = arrived.summed_to(sent.shape)
-        words = f"= {_gradient(received)}, summed over the batch"
+        words = f"= {_gradient(received)}, {summed(operands, edge)}"
     else:
         matrix = operands.value(other)
         if matrix is None:

@@ -13,6 +13,12 @@ _GAP = 2
 _LEAST_WIDTH = 8
 """No column is cut shorter than this."""
 
+_NARROW = 20
+"""Lines of running text are never made shorter than this, however deep they stand."""
+
+_MOST_LINES = 4
+"""No cell is longer than so many lines."""
+
 _CODES = {"title": "1", "name": "36", "gradient": "33", "muted": "2", "alarm": "1;31", "label": "1;35"}
 
 _ASCII = str.maketrans(
@@ -63,14 +69,14 @@ class Terminal:
     def _paragraph(self, block: Paragraph) -> list[str]:
         label = f"{self._fitted(self._plain(block.label), self.width // 3)}: " if block.label else ""
         room = self.width - len(_INDENT) - len(label)
-        first, *rest = _wrapped(self._plain(block.text), max(room, 20))
+        first, *rest = _wrapped(self._plain(block.text), max(room, _NARROW))
         lines = [f"{_INDENT}{self._painted(label, 'alarm' if block.style == 'alarm' else 'label')}{first}"]
         return lines + [f"{_INDENT}{' ' * len(label)}{line}" for line in rest]
 
     def _table(self, table: Table) -> list[str]:
         header = tuple(Cell(title, "muted") for title in table.header)
         rows = [
-            tuple(Cell(self._plain(cell.text)[: self.width + 1], cell.style) for cell in row)
+            tuple(Cell(self._plain(cell.text)[: self.width * _MOST_LINES], cell.style, cell.guide) for cell in row)
             for row in (header, *table.rows)
             if row
         ]
@@ -78,12 +84,31 @@ class Terminal:
             i for i in range(max(map(len, rows), default=0)) if any(i < len(row) and row[i].text for row in rows)
         ]
         widths = {i: max(cell_len(row[i].text) for row in rows if i < len(row)) for i in columns}
-        for column in table.optional:
+        below = None
+        # What can go below its row goes there before more than the least important column is left out.
+        for number, column in enumerate(table.optional):
+            if number and table.below is not None and below is None and self._total(widths) > self.width:
+                below = table.below
+                widths.pop(below, None)
             if self._total(widths) > self.width:
                 widths.pop(column, None)
         while self._total(widths) > self.width and max(widths.values()) > _LEAST_WIDTH:
             widths[max(widths, key=lambda column: widths[column])] -= 1
-        return [self._row(row, widths) for row in rows]
+        lines = []
+        for row in rows:
+            lines.append(self._row(row, widths))
+            if below is not None and below < len(row) and row[below].text:
+                lines += self._below(row[below])
+        return lines
+
+    def _below(self, cell: Cell) -> list[str]:
+        """A cell on lines of its own."""
+        guide = self._plain(cell.guide)
+        text = _wrapped(cell.text, max(self.width - len(_INDENT) - cell_len(guide) - _GAP, _NARROW))
+        return [
+            f"{_INDENT}{guide}{'' if number == 0 else ' ' * _GAP}{self._painted(line, cell.style)}"
+            for number, line in enumerate(text)
+        ]
 
     def _total(self, widths: dict[int, int]) -> int:
         return len(_INDENT) + sum(widths.values()) + _GAP * (len(widths) - 1)

@@ -1,7 +1,7 @@
 """The graph of a small pass as a tree: the root on top, under each op its operands, with what every edge brings."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from gradtrace.analysis.topology import Adjacency
@@ -12,6 +12,7 @@ from gradtrace.renderers.explanation_leaves import summands
 from gradtrace.renderers.explanation_maths import short, span
 from gradtrace.renderers.explanation_operands import Operands
 from gradtrace.renderers.explanation_steps import step
+from gradtrace.renderers.explanation_untaken import untaken
 from gradtrace.renderers.explanation_words import rule
 
 MOST_NODES = 40
@@ -45,7 +46,7 @@ def tree(one: BackwardPass, leaves: tuple[Leaf, ...], *, limit: int | None = Non
     hidden = 0 if is_small else writer.n_flat_lines() - len(rows)
     if hidden:
         rows.append((Cell(f"… {wording.count(hidden, 'more line')}: --verbose shows all", "muted"),))
-    return Table((), tuple(rows), optional=(4, 1), is_drawing=True)
+    return Table((), tuple(rows), optional=(4, 1), below=3, is_drawing=True)
 
 
 class _Writer:
@@ -81,12 +82,11 @@ class _Writer:
         while stack:
             visit = stack.pop()
             is_again = visit.node in self._shown
-            yield self._row(visit.node, visit.edge, "".join(visit.guides), is_again=is_again)
-            self._shown.add(visit.node)
-            if is_again:
-                continue
-            edges = self._edges(visit.node)
+            edges = [] if is_again else self._edges(visit.node)
             inherited = tuple("   " if guide in {"└─ ", "   "} else "│  " for guide in visit.guides)
+            below = "".join((*inherited, "│    " if edges else "     "))
+            yield self._row(visit.node, visit.edge, "".join(visit.guides), below, is_again=is_again)
+            self._shown.add(visit.node)
             for edge in reversed(edges):
                 guide = "└─ " if edge is edges[-1] else "├─ "
                 stack.append(_Visit(edge.target, edge, (*inherited, guide)))
@@ -100,11 +100,13 @@ class _Writer:
         for node in nodes:
             arriving = [self._graph.edges[position] for position in self._adjacency.arriving_at(node.id)]
             only = arriving[0] if len(arriving) == 1 else None
-            yield self._row(node.id, only, "", is_again=False)
             # What goes to an op along its only edge is told on that op's own line.
             edges = [edge for edge in self._edges(node.id) if not self._has_own_line(edge.target)]
+            yield self._row(node.id, only, "", "│    " if edges else "     ", is_again=False)
             for edge in edges:
-                yield self._row(edge.target, edge, "└→ " if edge is edges[-1] else "├→ ", is_again=True)
+                is_last = edge is edges[-1]
+                guide, below = ("└→ ", "        ") if is_last else ("├→ ", "│       ")
+                yield self._row(edge.target, edge, guide, below, is_again=True)
 
     def n_flat_lines(self) -> int:
         """How many lines `flat` writes."""
@@ -121,7 +123,7 @@ class _Writer:
     def _edges(self, node: int) -> list[Edge]:
         return [self._graph.edges[position] for position in self._adjacency.sent_by(node)]
 
-    def _row(self, node_id: int, edge: Edge | None, guides: str, *, is_again: bool) -> Row:
+    def _row(self, node_id: int, edge: Edge | None, guides: str, below: str, *, is_again: bool) -> Row:
         node = self._graph.nodes[node_id]
         error = self._pass.error
         failed = error is not None and error.node == node_id
@@ -134,7 +136,7 @@ class _Writer:
             _gradient_cell(self._gradient(node, edge, is_again=is_again), edge.sent if edge else node.received),
             Cell(f"failed here: {error.type}", "alarm")
             if failed and error
-            else self._step(node, edge, is_again=is_again),
+            else replace(self._step(node, edge, is_again=is_again), guide=below),
             Cell("" if is_again else wording.location(node.location), "muted") if self._has_places else Cell(""),
         )
 
@@ -169,8 +171,11 @@ class _Writer:
         source = self._graph.nodes[edge.source]
         operands = Operands(self._graph, self._leaves, source, tuple(self._edges(source.id)))
         text = step(operands, edge)
+        missing = untaken(source, edge)
         if not text:
-            return Cell(rule(operands, edge), "muted")
+            text = rule(operands, edge)
+            return Cell(text + missing if text else missing.removeprefix("; "), "muted")
+        text += missing
         is_part = node.leaf is None and not is_again and len(self._adjacency.arriving_at(node.id)) > 1
         return Cell(f"{wording.gradient(edge.sent)} {text}" if is_part else text)
 

@@ -9,12 +9,15 @@ from gradtrace.formulas.lookup import describe
 from gradtrace.model import BackwardPass, Edge, Leaf, Node, TensorStats
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_blocks import Block, Heading, Paragraph
+from gradtrace.renderers.explanation_losses import WORDS as LOSS_WORDS
+from gradtrace.renderers.explanation_losses import softmax_minus_one_hot
 from gradtrace.renderers.explanation_operands import Operands
-from gradtrace.renderers.explanation_steps import step
+from gradtrace.renderers.explanation_steps import step, summed
 
+_HEADING = "What these ops do to a gradient"
 _MOST_OPS = 8
 _MOST_NODES = 400
-_LONGEST_RULE = 60
+_LONGEST_RULE = 140
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _BROADCASTING = frozenset(
@@ -28,17 +31,25 @@ _FACTORS = frozenset({"mat1", "mat2", "batch1", "batch2", "mat", "vec"})
 
 def rule(operands: Operands, edge: Edge) -> str:
     """The formula of what an edge sends, in the reader's names: `= gradient · y · (1 - y)`; empty without one."""
+    loss = softmax_minus_one_hot(operands.graph, operands.node)
+    if loss:
+        return loss
     formula = describe(operands.node)
     to = next((one for one in formula.gradients if one.input.rstrip("*") == edge.input), None)
     if to is None or formula.source != "catalogue":
         return ""
-    known = {"result", *(other.input or "" for other in operands.edges), *(saved.name for saved in operands.node.saved)}
+    known = {
+        "result",
+        *operands.positional,
+        *(other.input or "" for other in operands.edges),
+        *(saved.name for saved in operands.node.saved),
+    }
     scale = "|".join(name for name, value in operands.node.arguments if name in {"alpha", "beta"} and value == "1")
     maths = re.sub(rf"\b({scale}) · ", "", to.maths) if scale else to.maths
     text = _NAME.sub(lambda match: _named(operands, match[0], known), maths).replace("ᵀᵀ", "")
     if len(text) > _LONGEST_RULE:
         return ""
-    return f"= {text}{_shapes(operands.node, edge)}"
+    return f"= {text}{_shapes(operands, edge)}"
 
 
 def _named(operands: Operands, name: str, known: set[str]) -> str:
@@ -47,15 +58,16 @@ def _named(operands: Operands, name: str, known: set[str]) -> str:
     return (operands.known_text(name) if name in known else None) or name
 
 
-def _shapes(node: Node, edge: Edge) -> str:
+def _shapes(operands: Operands, edge: Edge) -> str:
     """How the shape changed on the way, if it did."""
-    received, sent = node.received, edge.sent
+    node, received, sent = operands.node, operands.node.received, edge.sent
     if received is None or sent is None or received.shape == sent.shape or len(node.outputs) > 1:
         return ""
     is_broadcast = node.op.removesuffix("_") in _BROADCASTING and edge.input not in _FACTORS
+    change = f"   {_spec(received)} → {_spec(sent)}"
     if is_broadcast and math.prod(sent.shape) < math.prod(received.shape):
-        return f", summed to {_spec(sent)}"
-    return f"   {_spec(received)} → {_spec(sent)}"
+        return f"{change}: {summed(operands, edge)}"
+    return change
 
 
 def _spec(stats: TensorStats) -> str:
@@ -75,9 +87,15 @@ def words(one: BackwardPass, leaves: tuple[Leaf, ...], *, verbose: bool = False)
         operands = Operands(one.graph, leaves, node, edges)
         if node.leaf is None and (verbose or any(edge.sent is not None and not step(operands, edge) for edge in edges)):
             told.setdefault(node.op, describe(node))
+    if any(softmax_minus_one_hot(one.graph, node) for node in one.graph.nodes):
+        for op in ("log_softmax", "nll_loss"):
+            told.pop(op, None)
+        yield Heading(_HEADING)
+        yield Paragraph(LOSS_WORDS, "cross_entropy", "word")
+    elif told:
+        yield Heading(_HEADING)
     if not told:
         return
-    yield Heading("What these ops do to a gradient")
     for op, formula in list(told.items())[: None if verbose else _MOST_OPS]:
         yield Paragraph(formula.backward, op, "word")
     if len(told) > _MOST_OPS and not verbose:

@@ -37,7 +37,10 @@ def test_product_is_told_step_by_step() -> None:
 
 def test_broadcast_is_told() -> None:
     """A leaf that was broadcast gets a sum, and the story says so."""
-    assert "bias leaf adds [3, 3, 3, 3] = gradient, passed on, summed over the broadcast" in told("shapes")
+    assert (
+        "bias leaf adds [3, 3, 3, 3] = gradient, passed on, summed over dimension 0, because bias was broadcast"
+        in told("shapes")
+    )
 
 
 def test_conflict_is_told() -> None:

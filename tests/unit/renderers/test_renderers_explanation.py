@@ -157,8 +157,11 @@ def test_large_tensors_are_told_by_rule_and_in_words() -> None:
     h = tape.linear(x, weight, bias, location=at(1, "y = fc(x)", "fc(x)"), arguments=scales)
     story = builders.Story(tape, builders.run(), kind="tensor")
     story.backward(tape, tape.sum(h))
-    text = render(story.trace(), Options(width=140))
-    assert re.search(r"fc\.bias  leaf .*= gradient, summed to f32\[6\]\n", text)
+    text = render(story.trace(), Options(width=220))
+    assert re.search(
+        r"fc\.bias  leaf .*= gradient +f32\[4,6\] → f32\[6\]: summed over the batch, because fc\.bias was broadcast",
+        text,
+    )
     assert re.search(r"x  leaf .*= gradient · fc\.weight   f32\[4,6\] → f32\[4,5\]\n", text)
     assert re.search(r"t +\S.*= xᵀ · gradient   f32\[4,6\] → f32\[5,6\] +train", text)
     sentences = " ".join(f"{op}: {describe(Node(0, node_type, op)).backward}" for op, node_type in TYPES)

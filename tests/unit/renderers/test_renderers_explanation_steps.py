@@ -9,11 +9,13 @@ import pytest
 from builders import Tape, scalar, tensor
 from tape import Ref, Value
 
-from gradtrace.model import Edge, Graph, Leaf, Location, TensorStats
+from gradtrace.model import Edge, Graph, Leaf, Location, Node, NodeOutput, SavedTensor, TensorStats
 from gradtrace.renderers.explanation_arrays import Array, broadcast
+from gradtrace.renderers.explanation_losses import softmax_minus_one_hot
 from gradtrace.renderers.explanation_maths import maths, operands, short, span
 from gradtrace.renderers.explanation_operands import Operands
 from gradtrace.renderers.explanation_steps import step
+from gradtrace.renderers.explanation_untaken import untaken
 
 
 def _steps(tape: Tape, root: Ref) -> list[str]:
@@ -122,7 +124,7 @@ def test_broadcast_is_summed() -> None:
     assert _steps(tape, tape.sum(made[0])) == [
         "= 1, to each of 3 elements",
         "= [1, 1, 1] × b (2)",
-        "= [1, 1, 1] × x ([1, 2, 3]), summed over the broadcast dimensions",
+        "= [1, 1, 1] × x ([1, 2, 3]), summed over all elements, because b was broadcast",
     ]
 
 
@@ -143,7 +145,7 @@ def test_matrices() -> None:
     texts = [step(_of(graph, trace.leaves, edge), edge) for edge in graph.edges]
     assert texts == [
         "= 1, to each of 6 elements",
-        "= gradient, summed over the batch",
+        "= gradient, summed over the batch, because b was broadcast",
         "= mat1ᵀ @ gradient",
         "= [[9, 9], [12, 12]]ᵀ",
     ]
@@ -237,3 +239,55 @@ def test_span_and_short() -> None:
     assert short("x.gather(1, i).squeeze(1)") == "….squeeze(1)"
     assert short("x.squeeze(1)") == "x.squeeze(1)"
     assert short("torch.nn.functional.softmax(x, 1)") == "torch.nn.functional.softmax(x, 1)"
+
+
+@pytest.mark.parametrize(
+    ("op", "arrived", "sent", "expected"),
+    [
+        ("gather", [1.0, 1.0], [1.0, 0.0, 1.0], "; 1 of 3 elements get exactly 0: never taken"),
+        ("clamp_", [1.0, 1.0, 1.0], [0.0, 1.0, 0.0], "; 2 of 3 elements get exactly 0: outside the limits"),
+        ("relu", [1.0, 0.0, 1.0], [0.0, 0.0, 1.0], "; 2 of 3 elements get exactly 0"),
+        ("relu", [1.0, 1.0], [1.0, 1.0], ""),
+        ("mul", [1.0, 1.0], [1.0, 0.0], ""),
+    ],
+)
+def test_elements_without_a_gradient_are_counted(
+    op: str, arrived: list[float], sent: list[float], expected: str
+) -> None:
+    """Where an op chooses, the elements that get nothing are counted; why is said only when it is certain."""
+    received, brought = builders.stats(tensor(arrived)), builders.stats(tensor(sent))
+    node = Node(0, "", op, outputs=(NodeOutput(0, (len(arrived),), "float32", received=received),))
+    assert untaken(node, Edge(0, 1, 0, sent=brought)) == expected
+
+
+def _cross_entropy(**changes: object) -> Graph:
+    """A loss of four rows, and the log_softmax below it."""
+    one = builders.stats(scalar(1))
+    saved = (
+        SavedTensor("target", (4,), "int64", 32, value=[0, 1, 2, 3]),
+        SavedTensor("total_weight", (), "float32", 4, value=changes.get("total", 4.0)),
+        *([SavedTensor("weight", (5,), "float32", 20)] if changes.get("weight") else []),
+    )
+    source = "F.cross_entropy(scores, t)"
+    loss = Node(
+        0, "", "nll_loss", outputs=(NodeOutput(0, (), "float32", received=one),), saved=saved,
+        arguments=(("ignore_index", "-100"), ("reduction", str(changes.get("reduction", "1")))),
+        location=builders.at(1, source),
+    )  # fmt: skip
+    return Graph((loss, Node(1, "", "log_softmax", outputs=(NodeOutput(0, (4, 5), "float32"),))), (Edge(0, 1, 0),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "= (softmax − one-hot of t) ÷ 4"),
+        ({"reduction": "2"}, "= (softmax − one-hot of t)"),
+        ({"weight": True}, ""),
+        ({"total": 3.0}, ""),
+        ({"reduction": "0"}, ""),
+    ],
+)
+def test_softmax_minus_one_hot(changes: dict[str, object], expected: str) -> None:
+    """A plain cross-entropy is told as one step; weights and rows that were left out make it another one."""
+    graph = _cross_entropy(**changes)
+    assert softmax_minus_one_hot(graph, graph.nodes[1]) == expected
