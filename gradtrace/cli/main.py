@@ -19,6 +19,7 @@ COMMANDS = {
     "render": "gradtrace.cli.render",
     "check": "gradtrace.cli.check",
     "record": "gradtrace.cli.record",
+    "why": "gradtrace.cli.why",
     "formula": "gradtrace.cli.formula",
     "doctor": "gradtrace.cli.doctor",
 }
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _run(own: list[str], program: list[str] | None) -> int:  # noqa: PLR0911  one ending, one status
+def _run(own: list[str], program: list[str] | None) -> int:
     try:
         with gradtrace.make_context("gradtrace", own, obj=program) as context:
             outcome: Any = gradtrace.invoke(context)

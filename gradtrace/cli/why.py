@@ -1,0 +1,69 @@
+"""`gradtrace why`."""
+
+import click
+
+from gradtrace.cli.output import Output
+from gradtrace.cli.request import Request, takes_target
+from gradtrace.cli.traced import traced
+from gradtrace.errors import RenderError, UsageError
+
+_FORMATS = click.Choice(["text", "markdown", "json"])
+
+
+def _after_a_target(context: click.Context, _: click.Parameter, name: str) -> str:
+    """Click gives NAME the only word there is; then it was meant as the TARGET."""
+    given = context.params
+    if not (given.get("words") or given.get("module") or given.get("code")):
+        raise UsageError(f"of which tensor? say: {context.command_path} {name} NAME")
+    return name
+
+
+@click.command("why", short_help="One tensor: how its gradient arises, or where it is cut off.")
+@click.option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
+@click.option("-f", "--format", "format_name", type=_FORMATS, metavar="FORMAT", help="text, markdown or json.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
+@takes_target
+@click.argument("name", metavar="NAME", callback=_after_a_target)
+def command(request: Request, *, name: str, output: str | None, format_name: str | None, ascii_only: bool) -> int:
+    """Say why a tensor has the gradient that it has, or where exactly it was lost.
+
+    NAME is a variable (x), a parameter (fc1.weight, 'encoder.*'), or a place in the source (train.py:18).
+
+    \b
+      gradtrace why train.py encoder.0.weight
+      gradtrace why 'w*w*y' w=0.5 y=2.0 w
+    """  # noqa: D301  click wants a real backspace
+    from gradtrace.renderers import reason
+
+    place = Output.open(output, request.color)
+    format_name = format_name or _by_suffix(place)
+    if format_name == "json" and place.path is None:
+        request = request.with_stdout_diverted()  # what the program prints would break the document
+    console = place.console
+    options = reason.Options(
+        format=format_name,
+        color=console.color,
+        width=console.width,
+        verbose=request.verbose,
+        ascii_only=ascii_only or not console.unicode,
+    )
+    with traced(request.with_facts(), place.path) as ended:
+        if ended.nothing:
+            if ended.status == 0:
+                raise RenderError(f"nothing to explain: {ended.nothing}")
+            request.say(f"nothing to explain: {ended.nothing}")
+            return ended.status
+        from gradtrace.analysis.reasons import why
+        from gradtrace.recording import load
+
+        content = reason.render(why(load(ended.recording), name), options)
+        try:
+            place.write(content)
+        except BrokenPipeError:
+            return ended.status
+        return ended.status
+
+
+def _by_suffix(place: Output) -> str:
+    suffix = place.path.suffix if place.path is not None else ""
+    return {".md": "markdown", ".json": "json"}.get(suffix, "text")

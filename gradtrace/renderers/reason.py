@@ -1,0 +1,196 @@
+"""Answers why a tensor has the gradient that it has, or where it was lost: text, Markdown or JSON."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from gradtrace.analysis.reasons import Answer, Reason, Subject
+from gradtrace.model import Cut, Location
+from gradtrace.model.excerpt import excerpt
+from gradtrace.renderers import reason_json, reason_ways, reason_words, wording
+from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
+from gradtrace.renderers.explanation_markdown import Markdown
+from gradtrace.renderers.explanation_terminal import Terminal
+
+_WIDTH = 100
+_NARROWEST = 40
+_TOLD = 3
+"""So many tensors with a gradient are told in full; more are a table."""
+_ROWS = 20
+_CUTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an answer is written; `format` is `text`, `markdown` or `json`, `verbose` leaves nothing out."""
+
+    format: str = "text"
+    color: bool = False
+    width: int | None = None
+    verbose: bool = False
+    ascii_only: bool = False
+
+
+def render(answer: Answer, options: Options) -> str:
+    """The answer as text that ends in a line break."""
+    if options.format == "json":
+        return reason_json.render(answer)
+    blocks = tuple(_blocks(answer, options))
+    if options.format == "markdown":
+        return Markdown().write(blocks)
+    width = max(options.width or _WIDTH, _NARROWEST)
+    return Terminal(width, options.color, options.ascii_only).write(blocks)
+
+
+def _blocks(answer: Answer, options: Options) -> Iterator[Block]:
+    flowing = [one for one in answer.subjects if one.reason is Reason.GRADIENT]
+    others = [one for one in answer.subjects if one.reason is not Reason.GRADIENT]
+    is_table = len(flowing) > _TOLD and not options.verbose
+    told = [*others, *([] if is_table else flowing)]
+    shown = told if options.verbose else told[:_ROWS]
+    for one in shown:
+        if len(answer.subjects) > 1:
+            yield Heading(reason_words.who(one))
+        yield from _subject(one, options)
+    if len(shown) < len(told):
+        yield Paragraph(f"… and {len(told) - len(shown):,} more; --verbose tells them all", "note")
+    if is_table:
+        yield from _table(flowing)
+
+
+def _subject(one: Subject, options: Options) -> Iterator[Block]:
+    yield Paragraph(reason_words.headline(one))
+    if one.place is not None and not (one.reason is Reason.GRADIENT and one.ways is not None):
+        yield from _excerpt(one.place)
+    yield from _evidence(one, options)
+    help_ = reason_words.advice(one)
+    if help_:
+        yield Paragraph(help_, "help")
+
+
+def _evidence(one: Subject, options: Options) -> Iterator[Block]:
+    yield from _message(one)
+    yield from _group(one, options)
+    if one.reason in (Reason.CUT, Reason.CONSTANT):
+        yield from _cuts(one, options)
+    elif one.reason is Reason.NOT_RETAINED and one.gradient is not None:
+        start = "begins there with" if reason_words.is_root(one) else "sent through it:"
+        index = one.backward.index if one.backward is not None else 1
+        yield Paragraph(f"The gradient that pass {index} {start} {wording.gradient(one.gradient)}.")
+    elif one.reason is Reason.ZERO:
+        yield from _last_nonzero(one, options)
+    elif one.reason is Reason.CLEARED and one.events[-1].location is not None:
+        yield Paragraph(f"step(){wording.at(one.events[-1].location)} finds nothing:")
+        yield from _excerpt(one.events[-1].location)
+    if one.reason in (Reason.GRADIENT, Reason.RETAINED, Reason.NOT_RETAINED, Reason.NOT_STORED):
+        yield from reason_ways.told(one, verbose=options.verbose)
+    yield from _other_passes(one)
+    if one.reason is Reason.GRADIENT and one.cuts:
+        yield Paragraph(f"Another way from it is cut off: {reason_words.cut_off(one.cuts[0])}.", "note")
+
+
+def _message(one: Subject) -> Iterator[Block]:
+    if one.reason not in (Reason.FAILED, Reason.NO_BACKWARD):
+        return
+    error = one.backward.error if one.backward is not None else None
+    if error is not None:
+        yield Paragraph(f"{error.type}: {error.message}", "error", "alarm")
+    elif one.error is not None:
+        yield Paragraph(f"{one.error.type}: {one.error.message}", "error", "alarm")
+    frames = one.error.frames if one.error is not None else ()
+    if frames and frames[-1] != one.place:
+        yield Paragraph(f"The program was{wording.at(frames[-1])}:")
+        yield from _excerpt(frames[-1])
+
+
+def _group(one: Subject, options: Options) -> Iterator[Block]:
+    if len(one.same) > 1:
+        names = wording.listing((one.name, *one.same), 10_000 if options.verbose else 12)
+        yield Paragraph(f"The same goes for all of: {names}.")
+
+
+def _cuts(one: Subject, options: Options) -> Iterator[Block]:
+    first = one.cuts[0]
+    times = f" ({wording.count(first.count, 'time')})" if first.count > 1 else ""
+    if first.reentry is not None and not _is_same_line(first.reentry, first.location):
+        yield Paragraph(f"The result came back as a constant{wording.at(first.reentry)}{times}:")
+        yield from _excerpt(first.reentry)
+    elif times:
+        yield Paragraph(f"That happened {wording.count(first.count, 'time')}.")
+    if one.reason is Reason.CONSTANT and one.sources:
+        names = wording.listing([leaf.name for leaf in one.sources])
+        yield Paragraph(f"It was computed from {names}, which get nothing this way.")
+    graph = one.backward.graph if one.backward is not None else None
+    if graph is not None and len(one.reentry) > 1:
+        yield Paragraph("From there the graph goes on to the root:")
+        yield reason_ways.steps(graph, one.reentry, verbose=options.verbose)
+    others = _further(one.cuts[1:], options)
+    if others:
+        yield Paragraph(f"It is cut off elsewhere too: {'; '.join(others)}.")
+
+
+def _further(cuts: tuple[Cut, ...], options: Options) -> list[str]:
+    shown = cuts if options.verbose else cuts[:_CUTS]
+    texts = list(dict.fromkeys(reason_words.cut_off(cut) for cut in shown))
+    if len(shown) < len(cuts):
+        texts.append(f"and {len(cuts) - len(shown)} more")
+    return texts
+
+
+def _is_same_line(a: Location, b: Location | None) -> bool:
+    return b is not None and (a.file, a.line) == (b.file, b.line)
+
+
+def _last_nonzero(one: Subject, options: Options) -> Iterator[Block]:
+    graph = one.backward.graph if one.backward is not None else None
+    if graph is None or one.culprit is None:
+        return
+    node = graph.nodes[one.culprit]
+    yield Paragraph(f"{wording.gradient(node.received)} arrived there, and 0 went on to its {one.operand or 'input'}.")
+    if len(one.reentry) > 1:
+        yield Paragraph("The way from the root to there:")
+        yield reason_ways.steps(graph, one.reentry, verbose=options.verbose)
+
+
+def _other_passes(one: Subject) -> Iterator[Block]:
+    if len(one.passes) > 1 and one.reason is Reason.GRADIENT:
+        yield Paragraph(f"Passes {wording.ranges(one.passes)} add to it.")
+    if one.missed and one.reason is Reason.GRADIENT:
+        verb = "Pass" if len(one.missed) == 1 else "Passes"
+        yield Paragraph(f"{verb} {wording.ranges(one.missed)} did not reach it.")
+
+
+def _excerpt(place: Location) -> Iterator[Block]:
+    """The source line with carets, without its indentation."""
+    first = place.text.split("\n", 1)[0]
+    if not first.strip():
+        return
+    shift = len(first) - len(first.lstrip())
+    flush = replace(
+        place,
+        text=first[shift:],
+        column=max(1, place.column - shift),
+        end_column=max(1, place.end_column - shift) if place.end_line <= place.line else len(first) + 1,
+        end_line=place.line,
+    )
+    source, carets = excerpt(flush).split("\n")
+    label = wording.location(place)
+    indent = " " * (len(label) + 2)
+    yield Table(
+        (),
+        ((Cell(f"{label}  {source.strip()}"),), (Cell(f"{indent}{carets[4:]}", "alarm"),)),
+        is_drawing=True,
+    )
+
+
+def _table(flowing: list[Subject]) -> Iterator[Block]:
+    yield Paragraph(f"{wording.count(len(flowing), 'tensor')} with a gradient:")
+    rows = tuple(
+        (
+            Cell(one.name, "name"),
+            Cell(wording.gradient(one.gradient), "gradient"),
+            Cell(f"pass {one.backward.index}" if one.backward is not None else ""),
+            Cell("owned by no optimizer" if one.orphaned_by is not None else "", "alarm"),
+        )
+        for one in flowing
+    )
+    yield Table(("name", "gradient", "from", ""), rows)

@@ -1,0 +1,114 @@
+"""The ways of a gradient as tables: where they part, what each brings, and the steps of the largest one."""
+
+from collections.abc import Iterator, Sequence
+
+from gradtrace.analysis.paths import Way
+from gradtrace.analysis.reasons import Subject
+from gradtrace.model import Graph, Node
+from gradtrace.renderers import wording
+from gradtrace.renderers.explanation_blocks import Block, Cell, Paragraph, Table
+from gradtrace.renderers.explanation_maths import span
+from gradtrace.renderers.reason_words import step
+
+_WAYS = 6
+_STEPS = 12
+_HUGE = 10**30
+
+
+def told(one: Subject, *, verbose: bool) -> Iterator[Block]:
+    """Path by path, the largest first; the rest counted."""
+    backward, ways = one.backward, one.ways
+    if backward is None or backward.graph is None or ways is None:
+        return
+    graph = backward.graph
+    if len(ways.ways) > 1:
+        yield Paragraph(_introduction(one, graph))
+        limit = None if verbose else _WAYS
+        rows = [
+            (
+                Cell(wording.gradient(way.sent), "gradient"),
+                Cell(f"through {step(graph.nodes[way.route[-1]])}{_operand(graph, way)}"),
+                Cell(span(graph.nodes[way.route[-1]].location), "muted"),
+                Cell(f"{paths(way.n_paths)}" if way.n_paths > 1 else ""),
+            )
+            for way in ways.ways[:limit]
+        ]
+        rest = ways.ways[len(rows) :]
+        if rest:
+            n_paths = sum(way.n_paths for way in rest)
+            more = f"… and {len(rest):,} more, none larger than {wording.gradient(rest[0].sent)}"
+            rows.append((Cell(""), Cell(more, "muted"), Cell(""), Cell(paths(n_paths), "muted")))
+        yield Table((), tuple(rows), optional=(2,))
+    route = (*(ways.ways[0].route if ways.ways else ()), ways.meeting, *ways.trunk)
+    path = list(dict.fromkeys((*route, ways.target)))
+    if len(path) > 1:
+        which = "The largest, step by step" if len(ways.ways) > 1 else "Step by step"
+        yield Paragraph(f"{which}, with the gradient that arrives at each:")
+        yield steps(graph, path, verbose=verbose)
+
+
+def _introduction(one: Subject, graph: Graph) -> str:
+    ways = one.ways
+    assert ways is not None  # noqa: S101  the caller has looked
+    meeting = graph.nodes[ways.meeting]
+    total = meeting.received if ways.meeting != ways.target else one.gradient
+    where = "" if ways.meeting == ways.target else f" in {meeting.name or step(meeting)}"
+    count = f"{paths(ways.n_paths)} from the root, in " if ways.n_paths > len(ways.ways) else ""
+    return (
+        f"It comes by {count}{wording.count(len(ways.ways), 'way')}, which add up to {wording.gradient(total)}{where}:"
+    )
+
+
+def _operand(graph: Graph, way: Way) -> str:
+    name = graph.edges[way.edge].input
+    return f", as its {name}" if name else ""
+
+
+def steps(graph: Graph, path: Sequence[int], *, verbose: bool) -> Table:
+    """One line for each source line on the way; the middle of a long one is left out."""
+    groups: list[list[Node]] = []
+    for node in (graph.nodes[id_] for id_ in path):
+        if (
+            len(path) > _STEPS
+            and groups
+            and node.leaf is None
+            and _place(groups[-1][0]) == _place(node)
+            and node.location is not None
+        ):
+            groups[-1].append(node)
+        else:
+            groups.append([node])
+    rows = [_row(group) for group in groups]
+    if len(rows) > _STEPS and not verbose:
+        half = _STEPS // 2
+        left_out = sum(len(group) for group in groups[half:-half])
+        gap = (Cell("…", "muted"), Cell(wording.count(left_out, "more step"), "muted"), Cell(""), Cell(""))
+        rows = [*rows[:half], gap, *rows[-half:]]
+    return Table((), tuple(rows), optional=(3,))
+
+
+def _row(group: list[Node]) -> tuple[Cell, ...]:
+    first = group[0]
+    ops = list(dict.fromkeys(node.op for node in group))
+    name = first.name or ""
+    what = name if first.leaf is not None else wording.listing(ops, 4)
+    place = wording.location(first.location)
+    source = "leaf" if first.leaf is not None else span(first.location) if len(group) == 1 else _line(first)
+    label = f"{name} = {source}" if name and first.leaf is None and not source.startswith(name) else source
+    received = next((node.received for node in group if node.received is not None), None)
+    return Cell(wording.gradient(received), "gradient"), Cell(what, "name"), Cell(place), Cell(label, "muted")
+
+
+def _line(node: Node) -> str:
+    return node.location.text.strip().split("\n", 1)[0] if node.location is not None else ""
+
+
+def _place(node: Node) -> tuple[str, int] | None:
+    return (node.location.file, node.location.line) if node.location is not None else None
+
+
+def paths(n: int) -> str:
+    """How many paths, exactly, as long as a person can read it: `1,024 paths`."""
+    if n < _HUGE:
+        return wording.count(n, "path")
+    return f"about 10^{int(n.bit_length() * 0.30103)} paths"

@@ -1,0 +1,359 @@
+"""The sentences of an answer: what happened to a gradient, and what to do about it."""
+
+import ast
+from collections.abc import Callable
+
+from gradtrace.analysis.reasons import Reason, Subject
+from gradtrace.model import Cut, Node
+from gradtrace.renderers import wording
+from gradtrace.renderers.explanation_maths import span
+
+_NAMED = 3
+"""So many tensors are called by their names; more are counted."""
+
+_LONGEST = 60
+
+
+def headline(one: Subject) -> str:
+    """The answer in one sentence."""
+    return _HEADLINES[one.reason](one)
+
+
+def advice(one: Subject) -> str:
+    """What a person can do about it; empty when nothing needs to be done."""
+    return _ADVICE[one.reason](one)
+
+
+def who(one: Subject) -> str:
+    """Whom the answer is about: `w`, `w and b`, `encoder.0.weight and 5 more`."""
+    names = [_short(name) for name in (one.name, *one.same)]
+    return wording.listing(names, _NAMED)
+
+
+def cut_off(cut: Cut) -> str:
+    """What a cut did, as a clause: `detach() at train.py:18 cut code off`."""
+    at = wording.at(cut.location)
+    what = _short(cut.source) if cut.source else "the result"
+    call = _short(cut.call) or cut.kind
+    clause = {
+        "detach": f"{call}(){at} cut {what} off",
+        "data": f".data{at} took the bare value of {what}",
+        "item": f"item(){at} made a Python number of {what}",
+        "tolist": f"tolist(){at} made a list of Python numbers of {what}",
+        "numpy": f"numpy(){at} made an array of {what}",
+        "number": f"{_number(call)}{at} made a Python number of {what}",
+        "new_tensor": f"torch.tensor(){at} copied the numbers of {what} into a new tensor",
+        "parameter": f"nn.Parameter(){at} made a new leaf of {what}",
+        "no_grad": f"{call}(){at} ran while gradients were off",
+        "inference_mode": f"{call}(){at} ran in inference mode",
+        "not_differentiable": f"{call}(){at} gives integers or booleans, which have no gradient",
+    }
+    return clause.get(cut.kind, f"{call}{at} cut {what} off")
+
+
+def step(node: Node) -> str:
+    """What an op is called: `mul at train.py:7`."""
+    return f"{_op(node)}{wording.at(node.location)}"
+
+
+def _op(node: Node) -> str:
+    return _short(node.call.rpartition(".")[2] if node.is_custom and node.call else node.op)
+
+
+def _number(call: str) -> str:
+    return f"{call.strip('_')}()"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _has(one: Subject) -> str:
+    return "have" if one.same else "has"
+
+
+def _them(one: Subject) -> str:
+    return "them" if one.same else "it"
+
+
+def _pass(one: Subject) -> str:
+    backward = one.backward
+    return f"pass {backward.index}{wording.at(backward.location)}" if backward is not None else "the pass"
+
+
+def _node(one: Subject) -> Node | None:
+    if one.culprit is None or one.backward is None or one.backward.graph is None:
+        return None
+    return one.backward.graph.nodes[one.culprit]
+
+
+def _none(one: Subject) -> str:
+    return f"{who(one)} {_has(one)} no .grad because"
+
+
+def _gradient(one: Subject) -> str:
+    sum_ = ""
+    if one.before is not None:
+        sum_ = f", which was {wording.gradient(one.before)} before and {wording.gradient(one.after)} after"
+    return f"{who(one)} has a gradient: {_pass(one)} added {wording.gradient(one.gradient)} to its .grad{sum_}."
+
+
+def _retained(one: Subject) -> str:
+    return f"{who(one)} has a .grad, {wording.gradient(one.gradient)}: it is not a leaf, and retain_grad() kept it."
+
+
+def is_root(one: Subject) -> bool:
+    """Whether the pass begins there."""
+    return one.backward is not None and any(root.node == one.node for root in one.backward.roots)
+
+
+def _not_retained(one: Subject) -> str:
+    made = ""
+    if one.backward is not None and one.backward.graph is not None and one.node is not None:
+        made = f": {step(one.backward.graph.nodes[one.node])} made it"
+    return f"{_none(one)} it is not a leaf{made}, and .grad is kept for leaves alone."
+
+
+def _constant(one: Subject) -> str:
+    return f"{who(one)} gets no gradient because {cut_off(one.cuts[0])}: it is a constant."
+
+
+def _frozen(one: Subject) -> str:
+    verb = "do" if one.same else "does"
+    text = f"{_none(one)} {'they' if one.same else 'it'} {verb} not require grad"
+    if one.events:
+        call = one.events[-1].call or "requires_grad = False"
+        return f"{text}: {_short(call)}{wording.at(one.events[-1].location)} switched it off."
+    made = f" where {'they were' if one.same else 'it was'} made{wording.at(one.place)}" if one.place else ""
+    return f"{text}: requires_grad is False{made}."
+
+
+def _cut(one: Subject) -> str:
+    return f"{_none(one)} {cut_off(one.cuts[0])}."
+
+
+def _switched_on(one: Subject) -> str:
+    call = (one.events[-1].call if one.events else "") or "requires_grad = True"
+    return (
+        f"{_none(one)} nothing that reached a root was computed from {_them(one)} after "
+        f"{_short(call)}{wording.at(one.place)}."
+    )
+
+
+def _zero(one: Subject) -> str:
+    node = _node(one)
+    subject = f"The gradient of {who(one)} is exactly zero because"
+    if one.kind != "value":
+        subject = f"{who(one)} {_has(one)} a .grad of exact zeros because"
+    if node is None:
+        return f"{subject} that is what {_pass(one)} added."
+    mask = zero_factor(one)
+    if mask is not None:
+        return f"{subject} {mask} is zero in the product{wording.at(node.location)}."
+    return f"{subject} {step(node)} let nothing through."
+
+
+def zero_factor(one: Subject) -> str | None:
+    """The other factor of a product at which a gradient became zero: `keep`."""
+    node = _node(one)
+    if node is None or node.op not in ("mul", "__mul__") or one.slot is None:
+        return None
+    try:
+        tree = ast.parse(span(node.location).strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        tree = None
+    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult):
+        return _short(ast.unparse(tree.left if one.slot == 1 else tree.right))
+    return "the other factor"
+
+
+def _hook(one: Subject) -> str:
+    return f"{who(one)} {_has(one)} a gradient of exact zeros because a hook{wording.at(one.place)} returned zeros."
+
+
+def _zero_root(one: Subject) -> str:
+    return f"{who(one)} {_has(one)} a gradient of exact zeros because {_pass(one)} itself began with zeros."
+
+
+def _not_sent(one: Subject) -> str:
+    node = _node(one)
+    if node is None:
+        return f"{_none(one)} no gradient was sent to {_them(one)} in {_pass(one)}."
+    if node.is_custom:
+        name = _short(node.type.removesuffix("Backward"))
+        return (
+            f"{_none(one)} the backward of {name}{wording.at(node.backward_location)} returned None for {_them(one)}."
+        )
+    operand = f" (its {_short(one.operand)})" if one.operand else ""
+    return f"{_none(one)} {step(node)} sends no gradient to that input{operand}."
+
+
+def _not_asked(one: Subject) -> str:
+    return f"{_none(one)} {_pass(one)} was asked for the gradients of other tensors only."
+
+
+def _not_stored(one: Subject) -> str:
+    return (
+        f"{_none(one)} autograd.grad{wording.at(one.place)} returned the gradient, "
+        f"{wording.gradient(one.gradient)}, and stored nothing."
+    )
+
+
+def _cleared(one: Subject) -> str:
+    clearing = one.events[0]
+    call = _short(clearing.call) or "zero_grad()"
+    return (
+        f"{who(one)} got {wording.gradient(one.gradient)} from {_pass(one)}, and "
+        f"{call}{wording.at(clearing.location)} cleared it before step() could read it."
+    )
+
+
+def _assigned(one: Subject) -> str:
+    return f"No backward pass added to the .grad of {who(one)}: the program itself set it{wording.at(one.place)}."
+
+
+def _failed(one: Subject) -> str:
+    if one.backward is not None and one.backward.error is not None:
+        node = _node(one)
+        where = f" in {step(node)}" if node is not None else ""
+        return f"{_none(one)} {_pass(one)} ended with a {_short(one.backward.error.type)}{where}."
+    kind = _short(one.error.type) if one.error is not None else "error"
+    return f"{who(one)} {_has(one)} no gradient because the program ended with a {kind}{wording.at(one.place)}."
+
+
+def _no_backward(one: Subject) -> str:
+    if one.error is not None:
+        return (
+            f"{_none(one)} no backward pass ran: the program ended with a {_short(one.error.type)} before"
+            f"{wording.at(one.error.frames[-1]) if one.error.frames else ''}."
+        )
+    return f"{_none(one)} no backward pass ran in this program."
+
+
+def _unused(one: Subject) -> str:
+    node = _node(one)
+    module = _short(node.module) if node is not None and node.module else "its module"
+    return f"{_none(one)} {module} ran{wording.at(one.place)} and did not use {_them(one)}."
+
+
+def _outside(one: Subject) -> str:
+    return f"{_none(one)} nothing that is computed from {_them(one)} reached {_root(one)}."
+
+
+def _root(one: Subject) -> str:
+    names = [root.name for root in one.backward.roots if root.name] if one.backward is not None else []
+    return _short(names[0]) if names else "the root of a backward pass"
+
+
+_HEADLINES: dict[Reason, Callable[[Subject], str]] = {
+    Reason.GRADIENT: _gradient,
+    Reason.RETAINED: _retained,
+    Reason.NOT_RETAINED: _not_retained,
+    Reason.CONSTANT: _constant,
+    Reason.FROZEN: _frozen,
+    Reason.SWITCHED_ON: _switched_on,
+    Reason.CUT: _cut,
+    Reason.ZERO: _zero,
+    Reason.HOOK: _hook,
+    Reason.ZERO_ROOT: _zero_root,
+    Reason.NOT_SENT: _not_sent,
+    Reason.NOT_ASKED: _not_asked,
+    Reason.NOT_STORED: _not_stored,
+    Reason.CLEARED: _cleared,
+    Reason.ASSIGNED: _assigned,
+    Reason.FAILED: _failed,
+    Reason.NO_BACKWARD: _no_backward,
+    Reason.UNUSED: _unused,
+    Reason.OUTSIDE: _outside,
+}
+
+_MEANT = "If that is meant, nothing needs to change."
+
+_REMEDIES = {
+    "detach": "Remove it, or detach only a copy that is used for something else, such as logging.",
+    "data": "Use the tensor itself; for a change without gradient, torch.no_grad() is safer than .data.",
+    "item": "Compute with the tensor; call item() only for what is printed or logged.",
+    "tolist": "Put tensors together with torch.stack() or torch.cat(), never by way of Python numbers.",
+    "numpy": "Use the torch function of the same name: numpy computes outside the graph.",
+    "number": "Compute with the tensor, and with torch's functions instead of Python's and math's.",
+    "new_tensor": "Put tensors together with torch.stack() or torch.cat(), and use them as they are.",
+    "parameter": "Use the result as it is; nn.Parameter() is for values that nothing is computed from.",
+    "no_grad": (
+        "Run it with gradients on: outside of torch.no_grad(); and draw from a distribution by rsample(), which has a "
+        "gradient, instead of sample()."
+    ),
+    "inference_mode": "Run it outside of torch.inference_mode().",
+    "not_differentiable": (
+        "Replace it by something smooth while training (sigmoid, softmax, a loss on the scores), or pass the gradient "
+        "on with a straight-through estimator."
+    ),
+}
+
+
+def _about_cut(one: Subject) -> str:
+    return f"{_REMEDIES.get(one.cuts[0].kind, '')} {_MEANT}".strip()
+
+
+def _keep(one: Subject) -> str:
+    if is_root(one):
+        return ""
+    unnamed = [leaf for leaf in one.sources if leaf.name.startswith("leaf ")]
+    if len(one.sources) == 1 and unnamed:
+        return (
+            "If it was meant to be the leaf: make it in its final form (dtype, device, scale) first, and call "
+            f"requires_grad_() last. Else {_short(one.name)}.retain_grad() before backward() keeps its gradient."
+        )
+    leaves = f", or read the .grad of {wording.listing([_short(x.name) for x in one.sources], _NAMED)}"
+    return (
+        f"Call {_short(one.name)}.retain_grad() before backward(), or ask torch.autograd.grad(loss, {_short(one.name)})"
+        f"{leaves if one.sources and not unnamed else ''}."
+    )
+
+
+def _thaw(one: Subject) -> str:
+    if one.kind == "buffer":
+        return "Buffers are not trained. If this one should be, make it an nn.Parameter."
+    return f"If it should be trained: requires_grad_(True), before the forward pass. {_MEANT}"
+
+
+def _adopt(one: Subject) -> str:
+    if one.orphaned_by is None:
+        return ""
+    made = wording.at(one.orphaned_by.location)
+    return (
+        f"No optimizer owns it, so step() never changes it: pass it to {_short(one.orphaned_by.type)}{made}, "
+        "after the model has its final form."
+    )
+
+
+def _nothing(one: Subject) -> str:
+    del one
+    return ""
+
+
+_ADVICE: dict[Reason, Callable[[Subject], str]] = {
+    Reason.GRADIENT: _adopt,
+    Reason.RETAINED: _nothing,
+    Reason.NOT_RETAINED: _keep,
+    Reason.CONSTANT: _about_cut,
+    Reason.FROZEN: _thaw,
+    Reason.SWITCHED_ON: lambda _: "Call requires_grad_() before the forward pass: the graph is made while it runs.",
+    Reason.CUT: _about_cut,
+    Reason.ZERO: lambda _: (
+        "Where a function is flat (round, sign, a saturated clamp, relu of negatives, a mask of zeros) its gradient is "
+        "zero: keep the values out of the flat part, or replace the function while training."
+    ),
+    Reason.HOOK: lambda _: "Let the hook return the gradient, or None to leave it as it is.",
+    Reason.ZERO_ROOT: lambda _: "Look at the gradient that is given to backward(), or at the factor before the loss.",
+    Reason.NOT_SENT: lambda _: "Return a gradient for every input that requires one, in the order of forward().",
+    Reason.NOT_ASKED: lambda _: "Add it to the inputs of the call, or leave the inputs out.",
+    Reason.NOT_STORED: lambda _: "Call backward() to fill .grad, or assign what autograd.grad returned.",
+    Reason.CLEARED: lambda _: "The order is zero_grad(), backward(), step().",
+    Reason.ASSIGNED: _nothing,
+    Reason.FAILED: _nothing,
+    Reason.NO_BACKWARD: lambda one: "" if one.error is not None else "Call loss.backward(), with its parentheses.",
+    Reason.UNUSED: lambda _: "Use it in forward(), or take it out of the module.",
+    Reason.OUTSIDE: lambda _: (
+        "Either its module never ran, or what it computed was not used: look where its output should enter the loss."
+    ),
+}
