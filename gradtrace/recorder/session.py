@@ -378,14 +378,17 @@ class Recorder:
             self.journal.last_pass_index = index
             self.events._held["pass_index"] = index  # type: ignore[index]
             self.events.flush()
-            outer = self._full_passes.get(parent) if parent is not None else None
-            if outer is not None:
-                outer.suspend()
-            ticket = self._full_passes[index] = FullPass(self, call, index, frame)
-            return ticket
+            return self._begin_full(call, index, frame)
         except Exception as error:
             self.fail(error)
             return None
+
+    def _begin_full(self, call: Call, index: int, frame: types.FrameType) -> FullPass:
+        outer = self._full_passes.get(call.parent or 0)
+        if outer is not None:
+            outer.suspend()
+        self._full_passes[index] = FullPass(self, call, index, frame)
+        return self._full_passes[index]
 
     def _turn_needed(self, outer: int) -> bool:
         return self.events.is_counting and self.config.wants(outer) and not self._keeps_latest
