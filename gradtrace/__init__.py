@@ -3,4 +3,18 @@
 Importing this package imports nothing heavy: the public verbs are loaded when they are first used.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradtrace.api import Recording, explain, load, record, render
+
 __version__ = "0.1.0"
+
+__all__ = ["Recording", "__version__", "explain", "load", "record", "render"]
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_") or name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("gradtrace.api"), name)
