@@ -15,22 +15,34 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
+from gradtrace.errors import RenderError
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import lookup
 from gradtrace.model import Trace
 from gradtrace.renderers.page_data import packed
 from gradtrace.renderers.page_text import inert
+from gradtrace.renderers.wording import count
 
 _PLACEHOLDER = re.compile("@(policy|title|style|data|script)@")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The page has no options: everything can be chosen in it."""
+    """With which pass the page opens; None: one that failed, else the first. Everything else can be chosen in it."""
+
+    pass_index: int | None = None
 
 
-def render(trace: Trace, options: Options) -> str:  # noqa: ARG001 - every renderer takes options
-    """The page as HTML; the same bytes for the same trace."""
+def render(trace: Trace, options: Options) -> str:
+    """The page as HTML; the same bytes for the same trace.
+
+    Raises:
+        RenderError: if there is no pass of the asked-for index.
+    """
+    start = options.pass_index
+    if start is not None and not any(one.index <= start < one.index + one.count for one in trace.passes):
+        n_passes = sum(one.count for one in trace.passes)
+        raise RenderError(f"there is no pass {start}: the run had {count(n_passes, 'pass')}")
     style, script = _asset("page.css"), _asset("page.js")
     parts = {
         "policy": "; ".join(
@@ -45,7 +57,7 @@ def render(trace: Trace, options: Options) -> str:  # noqa: ARG001 - every rende
         ),
         "title": escape(f"{inert(trace.run.target)[:200]} - gradtrace"),
         "style": style,
-        "data": base64.b64encode(packed(trace, _formulas(trace))).decode("ascii"),
+        "data": base64.b64encode(packed(trace, _formulas(trace), start)).decode("ascii"),
         "script": script,
     }
     # In one go, so that nothing which was put in is ever searched for placeholders.

@@ -26,9 +26,15 @@ _IS_CUSTOM, _IS_RETAINED = 1, 2
 _IS_SHARED, _IS_PACKED = 1, 2
 
 
-def packed(trace: Trace, formulas: dict[str, Formula]) -> bytes:
-    """Everything the page shows, compressed; `formulas` are those known of the types of node."""
-    return _Writer(formulas).pack(trace)
+def packed(trace: Trace, formulas: dict[str, Formula], start: int | None = None) -> bytes:
+    """Everything the page shows, compressed.
+
+    Args:
+        trace: the run.
+        formulas: those known of the types of node.
+        start: index of the pass with which the page opens.
+    """
+    return _Writer(formulas).pack(trace, start)
 
 
 class _Writer:
@@ -45,8 +51,9 @@ class _Writer:
         self._specs: dict[tuple[Any, ...], int] = {}
         self._formulas = formulas
 
-    def pack(self, trace: Trace) -> bytes:
+    def pack(self, trace: Trace, start: int | None) -> bytes:
         header: dict[str, Any] = {
+            "start": start,
             "run": self._run(trace),
             "leaves": [self._leaf(leaf) for leaf in trace.leaves],
             "optimizers": [

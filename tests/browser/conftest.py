@@ -65,9 +65,7 @@ class Browser:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    selenium = pytest.importorskip(
-        "selenium.webdriver", reason="selenium is not installed: pip install -e '.[test]'"
-    )
+    selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install -e '.[test]'")
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or chromedriver is None:
         pytest.skip("chromium and chromedriver are not installed: apt-get install chromium chromium-driver")
@@ -85,9 +83,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Browser]]:
     """Open a trace; afterwards the page must have logged no error and loaded nothing."""
 
-    def opened(trace: Trace, fragment: str = "") -> Browser:
+    def opened(trace: Trace, fragment: str = "", pass_index: int | None = None) -> Browser:
         path = tmp_path / "run.html"
-        path.write_text(render(trace, Options()), encoding="utf-8")
+        path.write_text(render(trace, Options(pass_index=pass_index)), encoding="utf-8")
         browser.open(path, fragment)
         return browser
 

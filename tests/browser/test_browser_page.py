@@ -24,6 +24,14 @@ def test_page_opens_with_the_run(show: Show) -> None:
     assert page.run("return document.getElementById('nothing').hidden")
 
 
+def test_page_opens_with_the_pass_that_was_asked_for(show: Show) -> None:
+    """`render --pass 2`; the address still leads elsewhere."""
+    page = show(builders.product_trace(), pass_index=2)
+    assert page.text("[aria-current]") == "pass 2"
+    page = show(builders.product_trace(), "#pass=3", pass_index=2)
+    assert page.text("[aria-current]") == "pass 3"
+
+
 def test_picture_is_drawn(show: Show) -> None:
     """The canvas holds more than its background, in the leaf's colour too."""
     page = show(builders.product_trace())

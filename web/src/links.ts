@@ -24,7 +24,7 @@ export class Links {
   follow(): void {
     const { app } = this;
     const wanted = new URLSearchParams(location.hash.slice(1));
-    const index = Number(wanted.get("pass") ?? NaN);
+    const index = Number(wanted.get("pass") ?? (app.pass ? NaN : app.trace.start ?? NaN));
     const found = app.trace.passes.find((pass) => index >= pass.index && index < pass.index + pass.count);
     const target = found ?? app.pass ?? app.trace.passes.find((pass) => pass.error && pass.recorded === "full") ?? app.trace.passes.find((pass) => pass.recorded === "full") ?? app.trace.passes[0];
     const time = wanted.get("time");

@@ -7,6 +7,7 @@ import type { Theme } from "./palette";
 type Table<Names extends string> = Record<Names, Reference>;
 
 interface Header {
+  start: number | null;
   run: Run;
   leaves: { name: number; kind: number; spec: number; requiresGrad: boolean; optimizers: number[]; value: number; place: number; process: number }[];
   optimizers: [id: number, type: number, name: number, place: number, count: number][];
@@ -84,6 +85,8 @@ export interface Pass {
 
 export class Trace {
   readonly run: Run;
+  /** Index of the pass that was asked for. */
+  readonly start: number | null;
   readonly leaves: Leaf[];
   readonly optimizers: { id: number; type: string; name: string | null; place: number; count: number }[];
   readonly passes: Pass[];
@@ -105,6 +108,7 @@ export class Trace {
     const header = (this.header = container.header);
     const text = (i: number) => header.texts[i];
     const maybe = (i: number) => (i < 0 ? null : header.texts[i]);
+    this.start = header.start;
     this.run = header.run;
     this.themes = header.themes;
     this.leaves = header.leaves.map((leaf, id) => ({

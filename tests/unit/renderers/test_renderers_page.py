@@ -20,6 +20,7 @@ import builders
 import pytest
 
 from gradtrace.analysis.topology import forward_order
+from gradtrace.errors import RenderError
 from gradtrace.model import Graph, Trace
 from gradtrace.renderers.page import Options, render
 from gradtrace.renderers.page_columns import Columns
@@ -115,6 +116,12 @@ def test_equal_traces_give_equal_bytes(name: str) -> None:
     """Nothing in the page depends on time, addresses or which objects are shared."""
     trace = TRACES[name]()
     assert page(trace) == page(copy.deepcopy(trace))
+
+
+def test_an_unknown_pass_is_an_error() -> None:
+    """It says how many there were."""
+    with pytest.raises(RenderError, match=r"^there is no pass 7: the run had 3 passes$"):
+        render(builders.product_trace(), Options(pass_index=7))
 
 
 def test_page_loads_nothing() -> None:
