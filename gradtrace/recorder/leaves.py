@@ -138,10 +138,11 @@ class Leaves:
     def remember_grads(self) -> None:
         """Note where every `.grad` lies now, to recognize it when it is written to."""
         self.by_grad.clear()
-        for state in list(self.states.values()):
-            tensor = state.reference()
-            if tensor is not None:
-                self.remember(state, tensor.grad)
+        with torch_facts.DisableTorchFunction():
+            for state in list(self.states.values()):
+                tensor = state.reference()
+                if tensor is not None:
+                    self.remember(state, tensor.grad)
 
     def remember(self, state: LeafState, grad: torch.Tensor | None) -> None:
         """Note one leaf's `.grad`."""

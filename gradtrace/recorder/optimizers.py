@@ -135,7 +135,11 @@ def watch_zero_grad(original: Callable[..., None], recorder: Recorder, *, of_opt
         if torch_facts.is_compiling():
             return original(self, *args, **kwargs)
         events = recorder.events
+        mode = recorder.mode_here()
         events.muted += 1
+        was_active = mode is not None and mode.is_active
+        if mode is not None:
+            mode.is_active = False  # what is read and cleared inside is one event, and there may be thousands
         try:
             original(self, *args, **kwargs)
         except BaseException as error:
@@ -143,8 +147,10 @@ def watch_zero_grad(original: Callable[..., None], recorder: Recorder, *, of_opt
             raise
         finally:
             events.muted -= 1
+            if mode is not None:
+                mode.is_active = was_active
         if not events.muted:
-            with recorder.guard():
+            with recorder.guard(), torch_facts.DisableTorchFunction():
                 set_to_none = bool(args[0] if args else kwargs.get("set_to_none", True))
                 recorder.zeroed(self, sys._getframe(1), set_to_none=set_to_none, of_optimizer=of_optimizer)
         return None
@@ -157,7 +163,7 @@ def watch_steps(recorder: Recorder) -> Any:
 
     def after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001
         if not torch_facts.is_compiling():
-            with recorder.guard():
+            with recorder.guard(), torch_facts.DisableTorchFunction():
                 recorder.stepped(optimizer, sys._getframe(1))
 
     return register_optimizer_step_post_hook(skipped_by_warnings(after_step))

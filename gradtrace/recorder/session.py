@@ -158,7 +158,7 @@ class Recorder:
         self._patch(
             torch._functorch.utils,
             "unwrap_dead_wrappers",
-            lambda original: custom_function_watch(original, self._mode_here),
+            lambda original: custom_function_watch(original, self.mode_here),
             self._undo_forward,
         )
         self._enter_mode()
@@ -196,7 +196,8 @@ class Recorder:
     def _only_ours(self) -> bool:
         return torch_facts.stack_length() == 1 and threading.get_ident() in self._modes
 
-    def _mode_here(self) -> ForwardMode | None:
+    def mode_here(self) -> ForwardMode | None:
+        """The mode of this thread."""
         return self._modes.get(threading.get_ident())
 
     def _watch_thread(self, original: Callable[..., None]) -> Callable[..., None]:
@@ -267,7 +268,7 @@ class Recorder:
         if not self.is_on:
             return
         with self.guard():
-            mode = self._mode_here()
+            mode = self.mode_here()
             self._modes = {} if mode is None else {threading.get_ident(): mode}
             self.journal.begin_stream()
             self.events = Events(self.journal)
@@ -289,7 +290,7 @@ class Recorder:
 
     def table(self) -> ForwardTable | None:
         """The table of this thread."""
-        mode = self._mode_here()
+        mode = self.mode_here()
         return None if mode is None else mode.table
 
     def tables(self) -> list[ForwardTable]:

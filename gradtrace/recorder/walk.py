@@ -274,7 +274,7 @@ class Describer:
         single = len(metadata) == 1
         for index, one in enumerate(metadata):
             try:
-                row = _place_head(index, torch.Size(one.shape), one.dtype, one.device)
+                row = _place_head(index, tuple(one.shape), one.dtype, one.device)
             except (
                 RuntimeError,
                 TypeError,
@@ -293,10 +293,11 @@ class Describer:
             return f",null,{_text(name)}]"
         value = table.values.get(key)
         hooked = table.hooked.get(key)
+        retained = key in table.retained
+        if hooked is None and not retained:
+            return "]" if value is None and name is None else f",{value or 'null'},{_text(name)}]"
         hooks = [] if hooked is None else [self._journal.place(place) for place in hooked[1]]
-        if value is None and name is None and key not in table.retained and not hooks:
-            return "]"
-        return f",{value or 'null'},{_text(name)},{'true' if key in table.retained else 'false'},{encode(hooks)}]"
+        return f",{value or 'null'},{_text(name)},{'true' if retained else 'false'},{encode(hooks)}]"
 
     def _saved(self, node: Node, facts: _TypeFacts) -> str:
         rows: list[str] = []
@@ -327,17 +328,15 @@ class Describer:
         shared, leaf, value = False, None, "null"
         if is_readable(tensor):
             shared = self._is_shared(tensor)
-            if tensor.is_leaf and tensor.requires_grad:
+            if tensor.requires_grad and tensor.is_leaf:
                 state = self._recorder.leaves.find(tensor)
                 leaf = state.id if state is not None else None
-            if tensor.numel() <= self._value_limit and tensor.device.type == "cpu":
+            if tensor.numel() <= self._value_limit and tensor.is_cpu:
                 value = values(tensor)
-        spec, numel = head(tensor.shape, tensor.dtype)
-        spec = spec[1 : spec.rindex(",")]
         rest = f"{'true' if shared else 'false'},{_text_or_number(leaf)},false,{value}"
         if self._recorder.config.facts and value == "null":
             rest += self._statistics(tensor)
-        rows.append(f'["{name}",{spec},{numel * tensor.element_size()},"{tensor.device}",{rest}]')
+        rows.append(f"{_saved_head(name, tensor.shape, tensor.dtype, tensor.device)},{rest}]")
 
     def _is_shared(self, tensor: torch.Tensor) -> bool:
         """Whether its memory was met before, at a leaf or at another node."""
@@ -380,10 +379,17 @@ def _encoded_inputs(node_type: str, n_slots: int) -> tuple[str, ...] | None:
 
 
 @lru_cache(maxsize=65536)
-def _place_head(index: int, shape: torch.Size, dtype: torch.dtype, device: torch.device) -> str:
+def _place_head(index: int, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> str:
     """The beginning of an output's row: index, shape, dtype, device."""
-    spec = head(shape, dtype)[0]
+    spec = head(torch.Size(shape), dtype)[0]
     return f'[{index},{spec[1 : spec.rindex(",")]},"{device}"'
+
+
+@lru_cache(maxsize=65536)
+def _saved_head(name: str, shape: torch.Size, dtype: torch.dtype, device: torch.device) -> str:
+    """The beginning of a saved tensor's row: name, shape, dtype, bytes, device."""
+    spec, numel = head(shape, dtype)
+    return f'["{name}",{spec[1 : spec.rindex(",")]},{numel * dtype.itemsize},"{device}"'
 
 
 def _arguments(node: Node, facts: _TypeFacts) -> str:
@@ -405,6 +411,7 @@ def _signed(value: Any) -> Any:
     return value - 2**64 if isinstance(value, int) and value >= 2**63 else value
 
 
+@lru_cache(maxsize=4096)
 def _text(text: str | None) -> str:
     return "null" if text is None else quote(plain_text(text))
 
