@@ -1,22 +1,107 @@
-"""Findings, one a line: for a quick look, and for tools that read lines."""
+"""Findings for people: a headline, the source lines that matter, notes and the fix, as compilers write them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from rich.cells import cell_len
 
 from gradtrace.model import Finding, Trace
 from gradtrace.renderers.escape import one_line
+from gradtrace.renderers.snippet import Line, Mark, Piece, gutter_width, snippet, wrapped, written
+from gradtrace.renderers.wording import count, listing, ranges
+
+_WIDTH = 80
+_NARROWEST, _WIDEST = 40, 120
+_MOST_NAMES = 4
+_LONGEST = 2_000
+"""Characters of one text that are shown."""
+
+_COUNTED = {"error": "error", "warning": "warning", "info": "note"}
+
+_CODES = {
+    "error": "1;31",
+    "warning": "1;33",
+    "info": "1;36",
+    "headline": "1",
+    "gutter": "1;34",
+    "secondary": "34",
+    "help": "1;32",
+    "note": "1",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """There is nothing to choose."""
+    """How they are written; `width` is None in pipes and files."""
+
+    width: int | None = None
+    color: bool = False
+    ascii_only: bool = False
 
 
-def render(trace: Trace, options: Options) -> str:  # noqa: ARG001  every format takes its options
-    """`file:line:column: severity[rule]: message`, a line for each finding."""
-    return "".join(f"{_line(finding)}\n" for finding in trace.findings)
+def render(trace: Trace, options: Options) -> str:
+    """All findings in order, and a last line that counts them."""
+    width = min(max(options.width or _WIDTH, _NARROWEST), _WIDEST)
+    lines: list[str] = []
+    for finding in trace.findings:
+        codes = {**_CODES, "primary": _CODES.get(finding.severity, "1")} if options.color else {}
+        lines += [*written(_finding(finding, trace, width), codes), ""]
+    lines += [line for sentence in _summary(trace) for line in wrapped(sentence, width)]
+    text = "".join(f"{line}\n" for line in lines)
+    return _ascii(text) if options.ascii_only else text
 
 
-def _line(finding: Finding) -> str:
-    place = finding.location
-    where = f"{one_line(place.file)}:{place.line}:{place.column}: " if place else ""
-    return f"{where}{finding.severity}[{finding.rule}]: {one_line(finding.message)}"
+def _finding(finding: Finding, trace: Trace, width: int) -> Iterator[Line]:
+    title = f"{finding.severity}[{one_line(finding.rule)}]"
+    first, *rest = wrapped(f"{title}: {one_line(finding.message, _LONGEST)}", width)
+    yield (Piece(title, "primary"), Piece(first[len(title) :], "headline"))
+    yield from ((Piece(f"  {line}", "headline"),) for line in rest)
+    marks = _marks(finding)
+    gutter = gutter_width(marks)
+    if marks:
+        yield from snippet(marks, width)
+        yield (Piece(" " * gutter + " |", "gutter"),)
+    for note in _notes(finding, trace):
+        yield from _remark("note", note, gutter, width)
+    if finding.help:
+        yield from _remark("help", finding.help, gutter, width)
+
+
+def _marks(finding: Finding) -> list[Mark]:
+    marks = [Mark(finding.location, is_primary=True)] if finding.location else []
+    return marks + [Mark(related.location, related.message[:_LONGEST]) for related in finding.related]
+
+
+def _notes(finding: Finding, trace: Trace) -> Iterator[str]:
+    if len(finding.leaves) > 1:
+        names = [trace.leaves[leaf].name for leaf in finding.leaves if leaf < len(trace.leaves)]
+        yield f"this concerns {listing(names, _MOST_NAMES)}"
+    if len(finding.passes) > 1:
+        yield f"in passes {ranges(finding.passes)}"
+
+
+def _remark(kind: str, text: str, gutter: int, width: int) -> Iterator[Line]:
+    lead = f"{' ' * gutter} = "
+    indent = len(lead) + len(kind) + 2
+    paragraphs = [one_line(line, _LONGEST) for line in text.splitlines() if line.strip()]
+    first, *rest = [line for paragraph in paragraphs for line in wrapped(paragraph, width - indent)] or [""]
+    yield (Piece(lead, "gutter"), Piece(f"{kind}: ", kind), Piece(first))
+    yield from ((Piece(" " * indent), Piece(line)) for line in rest)
+
+
+def _summary(trace: Trace) -> Iterator[str]:
+    numbers = {severity: sum(finding.severity == severity for finding in trace.findings) for severity in _COUNTED}
+    counts = [count(number, _COUNTED[severity]) for severity, number in numbers.items() if number]
+    n_passes = sum(one.count for one in trace.passes)
+    if counts:
+        yield f"Found {', '.join(counts)}."
+        yield f"To read more about one: gradtrace rule {one_line(trace.findings[0].rule)}"
+    elif n_passes:
+        yield f"Found nothing wrong in {count(n_passes, 'pass')}."
+    else:
+        yield "Found nothing wrong; no backward pass ran."
+
+
+def _ascii(text: str) -> str:
+    """ASCII alone; each column of another character is one `?`, so that carets stay in place."""
+    return "".join(char if char.isascii() else "?" * max(1, cell_len(char)) for char in text)
