@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gradtrace.analysis.paths import is_zero, ways
 from gradtrace.analysis.reasons_answer import HAS_GRADIENT, Answer, Reason, Subject
-from gradtrace.analysis.reasons_leaf import leaf_subject, lost
+from gradtrace.analysis.reasons_leaf import leaf_subject, lost, nearest_place
 from gradtrace.analysis.reasons_names import Value, meant_by
 from gradtrace.analysis.topology import reachable
 from gradtrace.model import Cut, Leaf, Location, Trace
@@ -60,7 +60,7 @@ def _value_subject(trace: Trace, value: Value) -> Subject:
     if received is not None and is_zero(received):
         return lost(replace(subject, reason=Reason.ZERO), one, node.id)
     if received is None and one.error is not None:
-        culprit = one.error.node
+        culprit = nearest_place(value.graph, one.error.node) if one.error.node is not None else None
         place = value.graph.nodes[culprit].location if culprit is not None else None
         return replace(subject, reason=Reason.FAILED, culprit=culprit, place=place or one.location)
     return subject

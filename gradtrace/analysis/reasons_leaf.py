@@ -21,6 +21,9 @@ from gradtrace.model import (
     Trace,
 )
 
+_GRAPHLESS = ("does not require grad", "doesn't require grad", "Inference tensor")
+"""What torch says of a tensor that should have a graph and has none."""
+
 READING = frozenset({"item", "tolist", "numpy", "number"})
 """Kinds of cut by which a program usually only looks at a value: a reason only if the number came back into a graph."""
 
@@ -219,13 +222,32 @@ def _in_graph(case: _Case) -> Subject | None:
 
 def _failed_in(case: _Case, one: BackwardPass, node: int | None) -> Subject:
     culprit = one.error.node if one.error is not None else None
+    if one.graph is not None and culprit is not None:
+        culprit = nearest_place(one.graph, culprit)
     place = one.graph.nodes[culprit].location if one.graph is not None and culprit is not None else None
     return case.subject(Reason.FAILED, node=node, backward=one, culprit=culprit, place=place or one.location)
 
 
+def nearest_place(graph: Graph, node: int) -> int:
+    """The node, or the first one towards the root whose place in the source is known."""
+    adjacency = Adjacency(graph)
+    wanted, seen = [node], {node}
+    for each in wanted:  # grows while it is walked
+        if graph.nodes[each].location is not None:
+            return each
+        for position in adjacency.arriving_at(each):
+            source = graph.edges[position].source
+            if source not in seen:
+                seen.add(source)
+                wanted.append(source)
+    return node
+
+
 def _cut(case: _Case) -> Subject | None:
-    """A value computed from it left the graph, and came back as a constant (or nothing else is known)."""
-    found = [cut for cut in case.cuts if cut.kind not in READING or cut.reentry is not None or cut.passes]
+    """A value computed from it left the graph, and came back as a constant; or the root itself had lost its graph."""
+    found = [cut for cut in case.cuts if cut.reentry is not None or cut.passes]
+    if not found and _has_no_graph(case):
+        found = [cut for cut in case.cuts if cut.kind not in READING]
     if not found:
         return None
     first = found[0]
@@ -237,7 +259,33 @@ def _cut(case: _Case) -> Subject | None:
         cuts=tuple(found),
         backward=one,
         reentry=_back_in(one, first) if one is not None else (),
+        events=_forced(case, one) if one is not None else (),
     )
+
+
+def _has_no_graph(case: _Case) -> bool:
+    """The program ended because a tensor had no graph, or its passes begin at leaves that were made of results."""
+    error = case.trace.run.error
+    if error is not None and any(words in error.message for words in _GRAPHLESS):
+        return True
+    return bool(case.passes) and all(_forced(case, one) for one in case.passes if one.graph is not None)
+
+
+def _forced(case: _Case, one: BackwardPass) -> tuple[Event, ...]:
+    """How the roots of a pass were made to require grad, when they are all leaves: such a pass goes nowhere."""
+    graph = one.graph
+    if (
+        graph is None
+        or not one.roots
+        or any(root.node is None or graph.nodes[root.node].leaf is None for root in one.roots)
+    ):
+        return ()
+    leaves = {graph.nodes[root.node].leaf for root in one.roots if root.node is not None}
+    return tuple(
+        event
+        for event in case.trace.events
+        if event.kind == "requires_grad" and "False" not in event.call and leaves & set(event.leaves)
+    )[:1]
 
 
 def _back_in(one: BackwardPass, cut: Cut) -> tuple[int, ...]:
@@ -292,9 +340,33 @@ def _outside(case: _Case) -> Subject:
             if module and node.leaf is None and node.module == module:
                 return case.subject(Reason.UNUSED, backward=one, place=node.location, culprit=node.id)
     one_pass = full[0] if full else case.passes[0]
-    return case.subject(
-        Reason.OUTSIDE, backward=one_pass, place=case.leaf.location or one_pass.location, cuts=case.cuts
-    )
+    sibling = _sibling(one_pass, module)
+    place = case.leaf.location or one_pass.location
+    if sibling is not None and one_pass.graph is not None:
+        place = one_pass.graph.nodes[sibling].location
+    cuts = (*_of_unknown_origin(case, one_pass), *case.cuts)
+    if cuts:
+        place, sibling = cuts[0].location, None
+    return case.subject(Reason.OUTSIDE, backward=one_pass, place=place, cuts=cuts, culprit=sibling)
+
+
+def _of_unknown_origin(case: _Case, one: BackwardPass) -> list[Cut]:
+    """Constants of the pass's graph that were cut off from something of which nobody knows what it is."""
+    unnamed = {leaf.id for leaf in case.trace.leaves if leaf.name == f"leaf {leaf.id}"}
+    return [cut for cut in case.trace.cuts if one.index in cut.passes and set(cut.leaves) <= unnamed]
+
+
+def _sibling(one: BackwardPass, module: str) -> int | None:
+    """The last op of a module that stands beside this one, in the same parent: there its own should have stood."""
+    parent, dot, _ = module.rpartition(".")
+    if one.graph is None or not module:
+        return None
+    beside = [
+        node.id
+        for node in one.graph.nodes
+        if node.leaf is None and node.location is not None and node.module and node.module.startswith(parent + dot)
+    ]
+    return min(beside, default=None)
 
 
 def _node_of(one: BackwardPass, leaf: Leaf) -> int | None:
@@ -308,9 +380,9 @@ _REASONS: tuple[Callable[[_Case], Subject | None], ...] = (
     _zero,
     _frozen,
     _in_graph,
-    _cut,
     _switched_on,
     _assigned,
+    _cut,
     _no_pass,
     _all_failed,
     _outside,

@@ -14,6 +14,7 @@ from gradtrace.model import BackwardPass, Cut, Graph, Leaf, Location, Node, Trac
 
 _SUGGESTIONS = 4
 _SHOWN = 12
+_LIBRARIES = ("/lib/python", "site-packages", "\\Lib\\")
 _PLACE = re.compile(r"(?P<file>.*[^:]):(?P<line>\d+)$", re.DOTALL)
 
 
@@ -162,7 +163,9 @@ def _is_file(own: str, asked: str) -> bool:
 
 
 def _frames(trace: Trace) -> tuple[Location, ...]:
-    return trace.run.error.frames if trace.run.error is not None else ()
+    """Where the program ended, without the frames of libraries."""
+    frames = trace.run.error.frames if trace.run.error is not None else ()
+    return tuple(frame for frame in frames if not any(part in frame.file for part in _LIBRARIES))
 
 
 def _error_at(trace: Trace, name: str) -> Location | None:

@@ -123,6 +123,14 @@ def _cuts(one: Subject, options: Options) -> Iterator[Block]:
     if graph is not None and len(one.reentry) > 1:
         yield Paragraph("From there the graph goes on to the root:")
         yield reason_ways.steps(graph, one.reentry, verbose=options.verbose)
+    if one.reason is Reason.CUT and one.events:
+        event = one.events[0]
+        yield Paragraph(
+            f"{event.call or 'requires_grad'}{wording.at(event.location)} made a new leaf of the root, "
+            "so backward() runs, and ends where it begins:"
+        )
+        if event.location is not None:
+            yield from _excerpt(event.location)
     others = _further(one.cuts[1:], options)
     if others:
         yield Paragraph(f"It is cut off elsewhere too: {'; '.join(others)}.")

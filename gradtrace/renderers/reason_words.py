@@ -237,7 +237,13 @@ def _unused(one: Subject) -> str:
 
 
 def _outside(one: Subject) -> str:
-    return f"{_none(one)} nothing that is computed from {_them(one)} reached {_root(one)}."
+    text = f"{_none(one)} nothing that is computed from {_them(one)} reached {_root(one)}"
+    node = _node(one)
+    if one.cuts:
+        return f"{text}: {cut_off(one.cuts[0])}."
+    if node is not None and node.module:
+        return f"{text}; {_short(node.module)}{wording.at(node.location)} did."
+    return f"{text}."
 
 
 def _root(one: Subject) -> str:
