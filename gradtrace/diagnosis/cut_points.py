@@ -1,0 +1,194 @@
+"""Which of the places where values leave the graph cost a leaf its gradient, and which rule names each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradtrace.diagnosis.ownership import called, is_named, lost, reached
+from gradtrace.model import BackwardPass, Cut, Finding, Leaf, RelatedLocation, Trace
+
+NO_GRAPH = "does not require grad and does not have a grad_fn"
+"""What torch says when backward starts at a result without a graph."""
+
+_RULES = {
+    "detach": "detach-midgraph",
+    "data": "data-midgraph",
+    "item": "item-in-loss",
+    "number": "item-in-loss",
+    "tolist": "python-roundtrip",
+    "numpy": "python-roundtrip",
+    "new_tensor": "tensor-ctor-rewrap",
+    "parameter": "parameter-rewrap",
+    "no_grad": "no-grad-forward",
+    "inference_mode": "no-grad-forward",
+}
+_PICKS = frozenset({"argmax", "argmin", "argsort", "topk", "sort", "max", "min", "multinomial"})
+_VALUES = frozenset({"item", "number"})
+"""Looks at a value: nearly always to print it."""
+_SAMPLES = re.compile(r"\.sample(_n)?\(")
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Leaves that get no gradient because of a cut, and the pass that failed for want of a graph, if one did."""
+
+    rule: str
+    cut: Cut
+    leaves: tuple[Leaf, ...]
+    backward: BackwardPass | None = None
+
+
+def losses(trace: Trace) -> tuple[Loss, ...]:
+    """Every cut that cost some leaf its gradient."""
+    dead = rootless(trace)
+    if dead is not None:
+        cut = _cut_of_root(trace, dead)
+        if cut is None:
+            return ()
+        return (Loss(_rule(trace, cut, is_root=True), cut, tuple(trace.leaves[leaf] for leaf in cut.leaves), dead),)
+    if all(is_forced(one) for one in trace.passes if one.call != "none"):
+        return ()
+    found = [
+        Loss(_rule(trace, cut, is_root=False), cut, leaves) for cut, leaves in _by_cut(trace, lost(trace)).values()
+    ]
+    return tuple(loss for loss in (*found, *_unowned(trace)) if loss.leaves)
+
+
+def _unowned(trace: Trace) -> Iterator[Loss]:
+    """Parameters that a custom Function uses behind autograd's back, in a program without an optimizer."""
+    if trace.optimizers:
+        return
+    known = reached(trace)
+    for cut in trace.cuts:
+        leaves = tuple(
+            trace.leaves[leaf]
+            for leaf in cut.leaves
+            if leaf not in known and trace.leaves[leaf].kind == "parameter" and trace.leaves[leaf].requires_grad
+        )
+        if cut.passes and leaves and cut.kind == "no_grad" and _is_inside_function(trace, cut):
+            yield Loss(_rule(trace, cut, is_root=False), cut, leaves)
+
+
+def _by_cut(trace: Trace, leaves: tuple[Leaf, ...]) -> dict[int, tuple[Cut, tuple[Leaf, ...]]]:
+    """The cuts that explain the leaves, each with those that it explains."""
+    found: dict[int, tuple[Cut, tuple[Leaf, ...]]] = {}
+    for leaf in leaves:
+        cuts = [cut for cut in trace.cuts if _concerns(trace, cut, leaf)]
+        chosen = [cut for cut in cuts if cut.passes] or [
+            cut for cut in cuts if cut.kind in {"tolist", "numpy", "new_tensor"} and cut.count > 1
+        ]
+        for cut in chosen:
+            held = found.get(cut.id, (cut, ()))[1]
+            found[cut.id] = (cut, (*held, leaf))
+    return found
+
+
+def _concerns(trace: Trace, cut: Cut, leaf: Leaf) -> bool:
+    """A cut lies above the leaf; one inside torch's distributions knows only a tensor in between."""
+    if leaf.id in cut.leaves:
+        return True
+    return (
+        is_sample(cut)
+        and bool(cut.leaves)
+        and all(not is_named(trace.leaves[one]) and trace.leaves[one].kind == "tensor" for one in cut.leaves)
+    )
+
+
+def is_sample(cut: Cut) -> bool:
+    """A draw from a distribution of torch, by `sample()`."""
+    return cut.kind == "no_grad" and cut.location is not None and bool(_SAMPLES.search(cut.location.text))
+
+
+def rootless(trace: Trace) -> BackwardPass | None:
+    """The pass that failed because its root has no graph."""
+    return next((one for one in trace.passes if one.error is not None and NO_GRAPH in one.error.message), None)
+
+
+def is_forced(backward: BackwardPass) -> bool:
+    """A pass whose roots are leaves themselves: nothing is above them."""
+    graph = backward.graph
+    return (
+        backward.error is None
+        and graph is not None
+        and bool(backward.roots)
+        and all(root.node is not None and graph.nodes[root.node].leaf is not None for root in backward.roots)
+    )
+
+
+def _cut_of_root(trace: Trace, backward: BackwardPass) -> Cut | None:
+    """The cut below which the root of a failed pass lies: by its name, else the last that is no look at a value."""
+    cuts = [cut for cut in trace.cuts if not cut.passes and cut.process == backward.process]
+    names = {root.name for root in backward.roots if root.name}
+    named = [cut for cut in cuts if cut.name in names and cut.kind not in _VALUES]
+    real = [cut for cut in cuts if cut.kind not in _VALUES]
+    return next(iter(reversed(named or real or cuts)), None)
+
+
+def _rule(trace: Trace, cut: Cut, *, is_root: bool) -> str:
+    if cut.kind == "not_differentiable":
+        return "argmax-in-loss" if is_root or cut.call in _PICKS else "hard-threshold-cut"
+    if is_sample(cut):
+        return "sample-not-rsample"
+    if cut.kind == "no_grad" and _is_inside_function(trace, cut):
+        return "custom-fn-bypasses-parameter"
+    if cut.kind in {"no_grad", "inference_mode"} and is_root and _made_graph_before(trace, cut):
+        return "grad-mode-left-off"
+    return _RULES.get(cut.kind, "detach-midgraph")
+
+
+def _is_inside_function(trace: Trace, cut: Cut) -> bool:
+    """The cut happened in the `forward` of a user's `autograd.Function`, where gradients are always off."""
+    if cut.location is None:
+        return False
+    function = cut.location.function
+    return any(
+        node.is_custom and function.endswith(f"{node.type.removesuffix('Backward')}.forward")
+        for backward in trace.passes
+        if backward.graph is not None
+        for node in backward.graph.nodes
+    )
+
+
+def _made_graph_before(trace: Trace, cut: Cut) -> bool:
+    """Whether the line of the cut made nodes of a graph in an earlier pass."""
+    place = cut.location
+    return place is not None and any(
+        node.location is not None and (node.location.file, node.location.line) == (place.file, place.line)
+        for backward in trace.passes
+        if backward.graph is not None and backward.error is None
+        for node in backward.graph.nodes
+    )
+
+
+def finding(loss: Loss, severity: str, message: str, advice: str) -> Finding:
+    """The finding for a cut: it points at the cut, at where the value came back, and at the pass that failed."""
+    related = []
+    if loss.cut.reentry is not None:
+        related.append(RelatedLocation(loss.cut.reentry, "the value comes back here, as a constant"))
+    if loss.backward is not None and loss.backward.location is not None:
+        related.append(RelatedLocation(loss.backward.location, "backward finds no graph here"))
+    passes = loss.cut.passes or ((loss.backward.index,) if loss.backward is not None else ())
+    return Finding(
+        loss.rule,
+        "error" if loss.backward is not None else severity,
+        message,
+        loss.cut.location,
+        tuple(related),
+        advice,
+        tuple(leaf.id for leaf in loss.leaves),
+        passes,
+    )
+
+
+def complaint(loss: Loss) -> str:
+    """Who gets no gradient: the leaves, or the root that has no graph at all."""
+    if loss.backward is not None:
+        return f"{next((root.name for root in loss.backward.roots if root.name), 'the loss')} has no graph"
+    return f"no gradient reaches {called(loss.leaves)}"
+
+
+def value(loss: Loss, default: str = "the value") -> str:
+    """What the value that was cut off is called."""
+    return loss.cut.source or loss.cut.name or default

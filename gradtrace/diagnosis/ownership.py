@@ -1,0 +1,125 @@
+"""Who owns which leaves, and which of them gradients reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from gradtrace.model import BackwardPass, Leaf, Trace
+
+STORED = frozenset({"created", "accumulated"})
+"""Effects of a pass that left something in `.grad`."""
+
+_MAX_NAMES = 2
+
+
+def owners(trace: Trace) -> dict[int, frozenset[int]]:
+    """By leaf: the optimizers that hold it, as far as they told or were seen to touch it."""
+    found = {leaf.id: set(leaf.optimizers) for leaf in trace.leaves}
+    for event in trace.events:
+        if event.optimizer is not None:
+            for leaf in event.leaves:
+                found[leaf].add(event.optimizer)
+    return {leaf: frozenset(ids) for leaf, ids in found.items() if ids}
+
+
+def received(trace: Trace) -> dict[int, list[BackwardPass]]:
+    """By leaf: the passes that stored a gradient in it."""
+    found: dict[int, list[BackwardPass]] = {}
+    for backward in trace.passes:
+        for one in backward.accumulations:
+            if one.effect in STORED:
+                found.setdefault(one.leaf, []).append(backward)
+    return found
+
+
+def reached(trace: Trace) -> frozenset[int]:
+    """The leaves that were part of the graph of any pass."""
+    found = {one.leaf for backward in trace.passes for one in backward.accumulations}
+    for backward in trace.passes:
+        if backward.graph is not None:
+            found.update(node.leaf for node in backward.graph.nodes if node.leaf is not None)
+    return frozenset(found)
+
+
+def lost(trace: Trace) -> tuple[Leaf, ...]:
+    """Leaves that an optimizer is to train (or whose `.grad` the program reads) and that no pass ever gave anything.
+
+    A program whose backward failed tells nothing: what it did not reach may have been next.
+    """
+    if not any(backward.call != "none" for backward in trace.passes) or any(one.error for one in trace.passes):
+        return ()
+    wanted = set(owners(trace)) | {leaf for event in trace.events if event.kind == "grad_read" for leaf in event.leaves}
+    given = {
+        one.leaf for backward in trace.passes for one in backward.accumulations if one.contribution is not None
+    } | set(received(trace))
+    return tuple(leaf for leaf in trace.leaves if leaf.id in wanted and leaf.requires_grad and leaf.id not in given)
+
+
+def orphans(trace: Trace) -> tuple[Leaf, ...]:
+    """Parameters that get gradients while others are trained, and that no optimizer holds or program touches.
+
+    A program that optimizes nothing but tensors of its own (an image, an attack) means to leave its model alone, and so
+    does one that clears, changes or reads these gradients itself.
+    """
+    owned = owners(trace)
+    trained = {leaf for event in trace.events if event.kind == "step" for leaf in event.leaves}
+    if not any(trace.leaves[leaf].kind == "parameter" for leaf in trained):
+        trained = set(owned)
+    if not any(trace.leaves[leaf].kind == "parameter" for leaf in trained):
+        return ()
+    touched = {
+        leaf
+        for event in trace.events
+        if event.kind in {"grad_cleared", "grad_modified", "grad_read"}
+        for leaf in event.leaves
+    }
+    beside = {
+        leaf
+        for leaf, passes in received(trace).items()
+        if any(
+            event.kind == "step" and event.pass_index >= passes[0].index and event.process == passes[0].process
+            for event in trace.events
+        )
+    }
+    return tuple(leaf for leaf in trace.leaves if leaf.id in beside and leaf.id not in owned and leaf.id not in touched)
+
+
+def is_named(leaf: Leaf) -> bool:
+    """Whether a person would know the leaf by its name."""
+    return leaf.name != f"leaf {leaf.id}" and not leaf.name.startswith("leaf ")
+
+
+def called(leaves: Iterable[Leaf]) -> str:
+    """`encoder.0.weight and 3 other leaves`: what a group of leaves is called in a sentence."""
+    names = list(dict.fromkeys(leaf.name for leaf in leaves if is_named(leaf)))
+    group = list(leaves)
+    if not names:
+        return f"{len(group)} unnamed parameters" if len(group) > 1 else "an unnamed parameter"
+    if len(group) > _MAX_NAMES:
+        prefix = _prefix(names) if len(names) == len(group) else ""
+        return f"{prefix}.* ({len(group)} parameters)" if prefix else f"{names[0]} and {len(group) - 1} others"
+    return " and ".join(names)
+
+
+def _prefix(names: list[str]) -> str:
+    """The module path that all names share."""
+    common: list[str] = []
+    for parts in zip(*(name.split(".")[:-1] for name in names), strict=False):
+        if len(set(parts)) > 1:
+            break
+        common.append(parts[0])
+    return ".".join(common)
+
+
+def consumers(backward: BackwardPass, leaf: int) -> Iterator[int]:
+    """The nodes of a pass that take in a leaf, not counting the transposition of a weight."""
+    graph = backward.graph
+    if graph is None:
+        return
+    targets = {node.id for node in graph.nodes if node.leaf == leaf}
+    for _ in range(2):
+        sources = [edge.source for edge in graph.edges if edge.target in targets]
+        if all(graph.nodes[source].type != "TBackward0" for source in sources):
+            break
+        targets = set(sources)
+    yield from dict.fromkeys(sources)

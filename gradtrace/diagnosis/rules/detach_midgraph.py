@@ -1,0 +1,88 @@
+"""A detached value stands between parameters and the loss.
+
+## What it does
+
+Looks for `.detach()` on the only path from trained parameters to the loss.
+
+## Why is this bad?
+
+What lies above the call never learns: its `.grad` stays None, and no error is raised.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+encoder, decoder = nn.Linear(4, 2), nn.Linear(2, 4)
+opt = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+x = torch.randn(8, 4)
+for _ in range(3):
+    opt.zero_grad()
+    code = encoder(x)
+    code = code.detach()
+    loss = (decoder(code) - x).pow(2).mean()
+    loss.backward()
+    opt.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+encoder, decoder = nn.Linear(4, 2), nn.Linear(2, 4)
+opt = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+x = torch.randn(8, 4)
+for _ in range(3):
+    opt.zero_grad()
+    code = encoder(x)
+    logged = code.detach()
+    loss = (decoder(code) - x).pow(2).mean()
+    loss.backward()
+    opt.step()
+```
+
+## How it is detected
+
+Every place is recorded where a value that requires grad goes in and one that does not comes out, with the leaves
+above it. Such a place is reported when its result comes back into the graph of a pass while leaves above it, held by
+an optimizer, get nothing from any pass; or when backward fails because nothing else is left.
+
+## Known problems
+
+A leaf that gets a gradient along another path counts as served: a cut that removes one of several paths is taken as
+meant. A leaf that no optimizer holds is not expected to be trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.cut_points import complaint, finding, losses, value
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.model import Finding, Trace
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield a finding for every such place."""
+    for loss in losses(trace):
+        if loss.rule == "detach-midgraph":
+            yield finding(
+                loss,
+                "warning",
+                f"{complaint(loss)}: {value(loss)} is detached on the way to the loss",
+                "Remove `.detach()`, or detach only the copy that is logged or stored.",
+            )
+
+
+RULE = Rule(
+    name="detach-midgraph",
+    severity="warning",
+    summary="A detached value stands between parameters and the loss.",
+    check=check,
+    page=__doc__ or "",
+)

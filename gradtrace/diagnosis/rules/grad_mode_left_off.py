@@ -1,0 +1,77 @@
+"""Gradients were switched off and never on again.
+
+## What it does
+
+Looks for a training step that worked before and now runs with gradients off.
+
+## Why is this bad?
+
+`torch.set_grad_enabled(False)` as a plain call stays in force for the rest of the program: the next backward fails.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 1)
+for epoch in range(2):
+    loss = model(torch.randn(8, 4)).pow(2).mean()
+    loss.backward()
+    torch.set_grad_enabled(False)
+    model(torch.randn(8, 4))
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 1)
+for epoch in range(2):
+    loss = model(torch.randn(8, 4)).pow(2).mean()
+    loss.backward()
+    with torch.no_grad():
+        model(torch.randn(8, 4))
+```
+
+## How it is detected
+
+Backward fails for want of a graph, and the line at which gradients are off made nodes of an earlier pass.
+
+## Known problems
+
+It points at the first line that runs without gradients, not at the call that switched them off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.cut_points import finding, losses
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.model import Finding, Trace
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield a finding for every such place."""
+    for loss in losses(trace):
+        if loss.rule == "grad-mode-left-off":
+            yield finding(
+                loss,
+                "warning",
+                "gradients are off here although the same line built a graph before",
+                "Use `with torch.no_grad():` or `with torch.set_grad_enabled(False):`, which restore the mode.",
+            )
+
+
+RULE = Rule(
+    name="grad-mode-left-off",
+    severity="warning",
+    summary="Gradients were switched off and never on again.",
+    check=check,
+    page=__doc__ or "",
+)
