@@ -53,7 +53,7 @@ function steps(d: Details, before: number, added: number, after: number, effect:
   const { trace } = d.app;
   const cell = (title: string, stats: number) => {
     const measured = trace.measured(stats);
-    return el("div", { class: trace.isBad(stats) ? "bad" : "" }, el("small", {}, title), brief(measured));
+    return el("div", { class: trace.isBad(stats) ? "bad" : "" }, el("small", {}, title), brief(measured, "g", 60));
   };
   return el("div", {}, el("div", { class: "steps" }, cell("before", before), cell("this pass adds", added), cell("after", after)), el("p", { class: "quiet" }, effect));
 }

@@ -38,7 +38,9 @@ export class Painter {
     for (const item of items) if (item.isOpen && zoom > 0.6) this.title(item, look);
     if (zoom > 0.45) for (const wire of wires) this.wires.label(wire, look, zoom);
     if (zoom <= 0.6) this.farTitles(items.filter((item) => item.isOpen), look, zoom);
-    for (const item of items) if (item === look.selected || item === look.hovered) this.ring(item, look, item === look.selected);
+    // A leaf that is drawn at each use is chosen everywhere.
+    const isSelected = (item: Item) => item === look.selected || (item.kind === "leaf" && look.selected?.kind === "leaf" && item.ref === look.selected.ref);
+    for (const item of items) if (isSelected(item) || item === look.hovered) this.ring(item, look, isSelected(item));
   }
 
   private openBox(item: Item, look: Look, zoom: number): void {

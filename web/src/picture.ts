@@ -126,7 +126,10 @@ export class Picture {
     const ratio = devicePixelRatio || 1;
     this.canvas.width = Math.round(this.width * ratio);
     this.canvas.height = Math.round(this.height * ratio);
-    if (isFirst) this.fit();
+    if (isFirst) {
+      this.fit();
+      this.centreOnSelection();
+    }
     this.paint();
   }
 

@@ -89,8 +89,8 @@ export class Search {
       }
       return found;
     };
-    for (let node = 0; node < graph.nNodes && hits.length < 4000; node++) {
-      if (graph.isLeaf(node)) continue;
+    for (const node of graph.inOrder) {
+      if (hits.length >= 4000) break;
       const candidates = [rankOf(graph.nodes.name[node]), rankOf(graph.nodes.op[node]) + 0.5, rankOf(graph.nodes.type[node]) + 0.6].map((found) => (found < 0 || found === -0.5 || found === -0.4 ? Infinity : found));
       const [placed, where] = placeRank(graph.nodes.place[node]);
       const best = Math.min(...candidates, placed < 0 ? Infinity : placed);

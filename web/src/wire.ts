@@ -57,7 +57,8 @@ export function wireOf(trace: Trace, pass: Pass, graph: PassGraph, line: Line, i
 
 function labelOf(trace: Trace, stats: number): string {
   const measured = trace.measured(stats)!;
-  if (measured.value !== null && measured.numel <= 3) return brief(measured, "g", 18);
+  const whole = measured.value !== null && measured.numel <= 3 ? brief(measured, "g", 18) : "|";
+  if (!whole.startsWith("|")) return whole;
   return measured.norm === null ? "" : `|${number(measured.norm, 2)}|`;
 }
 
