@@ -6,10 +6,32 @@ until something else follows, so that it can grow; it is written before a pass b
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.sites import Place
+
+
+class CountedEvent(NamedTuple):
+    """An event between passes that are only counted; `place` is the id of a location."""
+
+    kind: str
+    place: int | None
+    set_to_none: bool | None
+    optimizer: int | None
+    call: str
+    leaves: tuple[int, ...]
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of its line."""
+        return {
+            "kind": self.kind,
+            "leaves": self.leaves,
+            "location": self.place,
+            "set_to_none": self.set_to_none,
+            "optimizer": self.optimizer,
+            "call": self.call,
+        }
 
 
 class Events:
@@ -22,7 +44,7 @@ class Events:
         """Above 0 while a wrapper writes the event itself (zero_grad and what it does inside)."""
         self.is_counting = False
         """Passes are only counted now: events are part of the pattern, not lines of their own."""
-        self.pattern: list[tuple[Any, ...]] = []
+        self.pattern: list[CountedEvent] = []
 
     def add(
         self,
@@ -65,9 +87,13 @@ class Events:
         self, kind: str, place: Place | None, *, call: str, set_to_none: bool | None, optimizer: int | None
     ) -> None:
         """Note an event of a pass that is only counted."""
-        key = (kind, self._journal.place(place), set_to_none, optimizer, call)
-        if not self.pattern or self.pattern[-1] != key:
-            self.pattern.append(key)
+        event = CountedEvent(kind, self._journal.place(place), set_to_none, optimizer, call, ())
+        if not self.pattern or self.pattern[-1] != event:
+            self.pattern.append(event)
+
+    def note_unseen(self, kind: str, leaves: list[int], *, set_to_none: bool | None) -> None:
+        """Note what the state of the leaves tells although nobody saw it happen."""
+        self.pattern.append(CountedEvent(kind, None, set_to_none, None, "", tuple(leaves)))
 
     def flush(self) -> None:
         """Write the event that is held back."""

@@ -12,18 +12,23 @@ import math
 import time
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.events import CountedEvent as _Event
 
 if TYPE_CHECKING:
     from gradtrace.recorder.engine import Call
+    from gradtrace.recorder.leaves import LeafState
     from gradtrace.recorder.session import Recorder
 
-_SETTLED = 3
-"""A pattern that has held for so many passes is the program's habit; a change of it is news."""
+_SETTLED = 16
+"""After so many counted passes the program has settled: a pattern that never occurred is news then."""
+_MAX_KNOWN = 1_000
+_MAX_CHANGES = 400
+"""So often is a change of pattern written down; a longer run is then counted without distinguishing."""
 _MAX_TRIPS = 3
 _MAX_ALIVE = 8
 _SAMPLE = 4096
@@ -33,16 +38,27 @@ _SHARE = 0.005
 _CREATED, _ACCUMULATED, _UNCHANGED = "created", "accumulated", "unchanged"
 
 
+class _Pattern(NamedTuple):
+    name: str
+    place: int | None
+    retain_graph: bool
+    create_graph: bool
+    thread: int
+    error: str | None
+    events: tuple[_Event, ...]
+    effects: tuple[tuple[int, str], ...]
+
+
 class LedgerPass:
     """A pass that is only looked at: what each leaf had before."""
 
     __slots__ = ("before", "call", "index", "leaves", "started")
 
-    def __init__(self, call: Call, index: int, leaves: list[tuple[int, torch.Tensor]]) -> None:
+    def __init__(self, call: Call, index: int, leaves: list[tuple[LeafState, torch.Tensor]]) -> None:
         self.call = call
         self.index = index
         self.leaves = leaves
-        self.before = [None if tensor.grad is None else tensor.grad._version for _, tensor in leaves]
+        self.before = [None if (grad := tensor.grad) is None else grad._version for _, tensor in leaves]
         self.started = time.perf_counter()
 
 
@@ -51,11 +67,14 @@ class Watch:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._pattern: tuple[Any, ...] | None = None
+        self._pattern: _Pattern | None = None
         self._first = 0
         self._pending = 0
         self._written = 0
-        self._held_for = 0
+        self._known: set[_Pattern] = set()
+        self._n_counted = 0
+        self._n_changes = 0
+        self._events: dict[_Event, int] = {}
         self._trips: dict[str, int] = {}
         self._roots: deque[weakref.ref[Any]] = deque(maxlen=_MAX_ALIVE)
         self._device_flag: torch.Tensor | None = None
@@ -63,30 +82,50 @@ class Watch:
 
     def begin(self, call: Call, index: int) -> LedgerPass:
         """Before the engine runs."""
-        leaves = []
-        for state in list(self._recorder.leaves.states.values()):
-            tensor = state.reference()
-            if tensor is not None:
-                leaves.append((state.id, tensor))
-        return LedgerPass(call, index, leaves)
+        states = list(self._recorder.leaves.states.values())
+        leaves = [(state, tensor) for state in states if (tensor := state.reference()) is not None]
+        begun = LedgerPass(call, index, leaves)
+        if not any(kind == "zero_grad" for kind, *_ in self._recorder.events.pattern):
+            self._note_changes(begun)
+        return begun
+
+    def _note_changes(self, begun: LedgerPass) -> None:
+        """What the program did to `.grad` by itself since the last pass, told from the state alone."""
+        gone, changed = [], []
+        for (state, _), version in zip(begun.leaves, begun.before, strict=True):
+            if not state.has_grad:
+                continue
+            if version is None:
+                gone.append(state.id)
+            elif version != state.version:
+                changed.append(state.id)
+        if gone:
+            self._recorder.events.note_unseen("grad_cleared", gone, set_to_none=True)
+        if changed:
+            grads = [tensor.grad for state, tensor in begun.leaves if state.id in changed and tensor.grad is not None]
+            with torch_facts.DisableTorchFunction(), torch.no_grad():
+                is_zero = not bool(min(grads, key=torch.Tensor.numel).any())
+            kind = "grad_cleared" if is_zero else "grad_modified"
+            self._recorder.events.note_unseen(kind, changed, set_to_none=False if is_zero else None)
 
     def finish(self, done: LedgerPass, error: BaseException | None) -> str | None:
         """After the engine has run; returns why a closer look is due, or None."""
         spent = time.perf_counter() - done.started
         effects = []
-        for (number, tensor), before in zip(done.leaves, done.before, strict=True):
+        for (state, tensor), before in zip(done.leaves, done.before, strict=True):
             grad = tensor.grad
+            state.has_grad = grad is not None
             if grad is None:
                 continue
+            state.version = grad._version
             if before is None:
-                effects.append((number, _CREATED))
-            elif grad._version != before:
-                effects.append((number, _ACCUMULATED))
+                effects.append((state.id, _CREATED))
+            elif state.version != before:
+                effects.append((state.id, _ACCUMULATED))
         call = done.call
-        place = self._recorder.journal.place(call.place)
-        pattern = (
+        pattern = _Pattern(
             call.name,
-            place,
+            self._recorder.journal.place(call.place),
             call.retain_graph,
             call.create_graph,
             call.thread,
@@ -95,60 +134,65 @@ class Watch:
             tuple(effects),
         )
         self._recorder.events.pattern.clear()
-        changed = self._count(pattern, done.index)
+        is_news = self._count(pattern, done.index)
         reason = (
             self._non_finite(done, spent)
-            or ("the pattern of the passes changed" if changed else None)
+            or ("the pattern of the passes changed" if is_news else None)
             or self._old_graphs(call)
         )
         if error is not None:
             return None
         return self._trip(reason)
 
-    def _count(self, pattern: tuple[Any, ...], index: int) -> bool:
-        """Count a pass; True when it broke a habit."""
-        if pattern == self._pattern:
-            self._pending += 1
-            self._held_for += 1
-            if self._pending >= max(1, self._written):
-                self.flush()
-            return False
-        broke = self._held_for >= _SETTLED and self._pattern is not None
-        self.flush()
-        self._pattern, self._first, self._pending, self._held_for, self._written = pattern, index, 1, 1, 0
-        self.flush()
-        return broke
+    def _count(self, pattern: _Pattern, index: int) -> bool:
+        """Count a pass; True when nothing like it has been seen although the program had settled."""
+        is_news = pattern not in self._known and self._n_counted >= _SETTLED
+        if len(self._known) < _MAX_KNOWN:
+            self._known.add(pattern)
+        self._n_counted += 1
+        if self._pattern is None or (pattern != self._pattern and self._n_changes < _MAX_CHANGES):
+            self.flush()
+            self._n_changes += 1
+            self._pattern, self._first, self._written = pattern, index, 0
+        elif self._n_changes >= _MAX_CHANGES and self._pattern.effects:
+            self.flush()  # from here on passes are counted together, whatever their pattern
+            self._pattern = self._pattern._replace(events=(), effects=())
+            self._first, self._written = index, 0
+        for event in pattern.events:
+            self._events[event] = self._events.get(event, 0) + 1
+        self._pending += 1
+        if self._pending >= max(1, self._written):
+            self.flush()
+        return is_news
 
     def flush(self) -> None:
         """Write down the passes that have only been counted."""
         if self._pattern is None or not self._pending:
             return
-        name, place, retain, create, thread, error, events, effects = self._pattern
+        one = self._pattern
         count, index = self._pending, self._first + self._written
         write = self._recorder.journal.write
-        for kind, location, set_to_none, optimizer, call in events:
-            event = {
-                "kind": kind,
-                "location": location,
-                "set_to_none": set_to_none,
-                "optimizer": optimizer,
-                "call": call,
+        for event, times in self._events.items():
+            write({"t": "event", "pass_index": index - 1, "count": times, **event.fields()})
+        write(
+            {
+                "t": "event",
+                "kind": "backward",
+                "pass_index": index,
+                "location": one.place,
+                "call": one.name,
+                "count": count,
             }
-            write({"t": "event", "pass_index": index - 1, "leaves": [], "count": count, **event})
-        write({"t": "event", "kind": "backward", "pass_index": index, "location": place, "call": name, "count": count})
-        flags = {
-            "retain_graph": retain,
-            "create_graph": create,
-            "recorded": "ledger",
-            "location": place,
-            "thread": thread,
-        }
-        write({"t": "pass", "index": index, "call": name, "roots": [], "count": count, **flags})
-        rows = [[number, None, None, None, effect] for number, effect in effects]
+        )
+        flags = {"retain_graph": one.retain_graph, "create_graph": one.create_graph, "recorded": "ledger"}
+        where = {"location": one.place, "thread": one.thread}
+        write({"t": "pass", "index": index, "call": one.name, "roots": [], "count": count, **flags, **where})
+        rows = [[number, None, None, None, effect] for number, effect in one.effects]
         write({"t": "accumulations", "index": index, "rows": rows})
-        write({"t": "pass_end", "index": index, "error": None if error is None else [error, ""]})
+        write({"t": "pass_end", "index": index, "error": None if one.error is None else [one.error, ""]})
         self._written += count
         self._pending = 0
+        self._events.clear()
 
     def pause(self) -> None:
         """Passes are recorded in full for a while: write what was counted, and count afresh afterwards."""
@@ -158,18 +202,10 @@ class Watch:
 
     def flush_events(self) -> None:
         """Write the events that followed the last pass, as themselves."""
-        events = self._recorder.events
         index = self._recorder.journal.last_pass_index
-        for kind, location, set_to_none, optimizer, call in events.pattern:
-            event = {
-                "kind": kind,
-                "location": location,
-                "set_to_none": set_to_none,
-                "optimizer": optimizer,
-                "call": call,
-            }
-            self._recorder.journal.write({"t": "event", "pass_index": index, "leaves": [], **event})
-        events.pattern.clear()
+        for event in self._recorder.events.pattern:
+            self._recorder.journal.write({"t": "event", "pass_index": index, **event.fields()})
+        self._recorder.events.pattern.clear()
 
     def _non_finite(self, done: LedgerPass, spent: float) -> str | None:
         with torch_facts.DisableTorchFunction(), torch.no_grad():
@@ -193,7 +229,7 @@ class Watch:
         for _ in range(n_leaves):
             if time.perf_counter() > until:
                 return None
-            _, tensor = done.leaves[self._cursor % n_leaves]
+            tensor = done.leaves[self._cursor % n_leaves][1]
             self._cursor += 1
             grad = tensor.grad
             if grad is not None and type(grad) in torch_facts.PLAIN_TYPES and grad.layout is torch.strided:
