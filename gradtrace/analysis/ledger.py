@@ -202,6 +202,8 @@ class _Tally:
     n_seen: int = 0
     is_cleared: bool = False
     """Something has cleared `.grad` since the last pass that added to it."""
+    n_cleared: int = 0
+    """How many times in a row it did: before each of so many passes that follow and are counted as one."""
 
 
 def _verdict(history: History, outermost: dict[int, int]) -> Verdict:
@@ -236,6 +238,7 @@ def _count_event(tally: _Tally, event: Event) -> None:
     if event.kind in CLEARING:
         tally.clearers[actor] = None
         tally.is_cleared = True
+        tally.n_cleared = event.count
     elif event.kind == "step":
         tally.steppers[actor] = None
         tally.n_steps += event.count
@@ -264,7 +267,7 @@ def _count_pass(tally: _Tally, entry: Contribution, outermost: dict[int, int]) -
     if is_cleared:
         tally.cleared_before.append(index)
     if is_first or is_cleared:
-        repeats = backward.count if found_empty else 1
+        repeats = backward.count if found_empty or tally.n_cleared >= backward.count else 1
         tally.windows.append(_Window(index, backward.count // repeats, repeats))
     elif is_new:
         tally.windows[-1].size += backward.count

@@ -98,6 +98,13 @@ class ForwardTable:
         position = bisect_right(self._pass_starts, number) - 1
         return self._pass_indices[position] if position >= 0 else 0
 
+    def is_last_of_call(self, position: int) -> bool:
+        """Whether the next nodes come from another place of the user's: these are then what the call returned."""
+        if position + 1 >= len(self.starts):
+            return True
+        here, there = (self.origins[self.origin_numbers[position + step]].place for step in (0, 1))
+        return here is None or there is None or here[:2] != there[:2]
+
     def origin_number(self, origin: Origin, key: tuple[int, int, int, int]) -> int:
         """Intern an origin."""
         number = self._by_key.get(key)

@@ -207,8 +207,7 @@ class Describer:
             origin_number = table.origin_numbers[position]
             where = self._where(table, origin_number)
             if where.place is not None and sequence == table.ends[position] - 1:
-                nothing_after = position + 1 == len(table.starts) or table.origin_numbers[position + 1] != origin_number
-                names = where.names if where.is_direct or nothing_after else ()
+                names = where.names if where.is_direct or table.is_last_of_call(position) else ()
         by_output = self._scope.results.get(node)
         outputs = self._outputs(node, sequence, table, names, by_output or {})
         name = (by_output.get(0) if by_output else None) or (names[0] if len(names) == 1 else None)
