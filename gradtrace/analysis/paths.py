@@ -123,6 +123,26 @@ def is_zero(stats: TensorStats | None) -> bool:
     return stats.zero == stats.numel if stats.zero is not None else stats.norm == 0
 
 
+def cancelled_at(one: BackwardPass, target: int) -> int | None:
+    """The nearest node on the way to a target at which gradients arrived that add up to exactly zero."""
+    graph = one.graph
+    if graph is None:
+        return None
+    adjacency = Adjacency(graph)
+    wanted, seen = [target], {target}
+    for node in wanted:  # grows while it is walked
+        arriving = [graph.edges[position] for position in adjacency.arriving_at(node)]
+        for output in graph.nodes[node].outputs:
+            brought = [edge.sent for edge in arriving if edge.output == output.index and edge.sent is not None]
+            if is_zero(output.received) and sum(not is_zero(sent) for sent in brought) > 1:
+                return node
+        for source in (edge.source for edge in arriving):
+            if source not in seen:
+                seen.add(source)
+                wanted.append(source)
+    return None
+
+
 def zeroed_by(one: BackwardPass, target: int) -> tuple[Edge, ...]:
     """The edges on the way to a target at which a gradient that was not zero became zero, or was not sent at all.
 

@@ -30,6 +30,8 @@ class Reason(StrEnum):
     """The gradient became exactly zero at an op."""
     HOOK = "hook"
     """A hook returned zeros."""
+    CANCELLED = "cancelled"
+    """Several gradients arrived, and their sum is zero."""
     ZERO_ROOT = "zero root"
     """The pass itself began with zeros."""
     NOT_SENT = "not sent"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gradtrace.analysis.ledger import CLEARING, STORED
-from gradtrace.analysis.paths import is_zero, route, ways, zeroed_by
+from gradtrace.analysis.paths import cancelled_at, is_zero, route, ways, zeroed_by
 from gradtrace.analysis.reasons_answer import Reason, Subject
 from gradtrace.analysis.topology import Adjacency
 from gradtrace.model import (
@@ -116,11 +116,14 @@ def _cleared_unread(case: _Case, stored: list[tuple[BackwardPass, Accumulation]]
     steps = [event for event in own if event.kind == "step"]
     if not steps:
         return ()
+    acting = [event for event in own if event.kind in CLEARING or event.kind == "step"]
     found: dict[object, Event] = {}
     for one, _ in stored:
-        after = [event for event in own if event.pass_index >= one.index and event.kind != "backward"]
-        first = next((event for event in after if event.kind in CLEARING or event.kind == "step"), None)
-        if first is None or first.kind == "step":
+        first, second = [*(event for event in acting if event.pass_index >= one.index), None, None][:2]
+        # A closure clears and runs backward inside of step(): then more passes follow before step() is over.
+        if first is None or second is None or first.kind == "step" or second.kind != "step":
+            return ()
+        if second.pass_index != first.pass_index:
             return ()
         found.setdefault((first.call, first.location), first)
     return (*found.values(), steps[0])
@@ -159,8 +162,16 @@ def lost(subject: Subject, one: BackwardPass, node: int) -> Subject:
     if hooked is not None:
         culprit, place = hooked
         return replace(subject, reason=Reason.HOOK, culprit=culprit, place=place)
+    meeting = cancelled_at(one, node)
+    if meeting is not None:
+        place = one.graph.nodes[meeting].location or one.location
+        return replace(
+            subject, reason=Reason.CANCELLED, culprit=meeting, place=place, ways=ways(one, meeting), operand=None
+        )
     if not edges:
-        return replace(subject, reason=Reason.ZERO_ROOT, place=one.location)
+        began = [root.gradient for root in one.roots]
+        reason = Reason.ZERO_ROOT if began and all(map(is_zero, began)) else Reason.ZERO
+        return replace(subject, reason=reason, place=one.location)
     first = edges[0]
     culprit_node = one.graph.nodes[first.source]
     return replace(

@@ -93,6 +93,8 @@ def _named(trace: Trace, name: str, fits: Callable[[str, str], bool]) -> Meant:
     cuts = tuple(cut for cut in trace.cuts if cut.name is not None and fits(cut.name, name))
     if leaves or values:
         cuts = ()
+    if leaves and not any(leaf.name == name for leaf in leaves):
+        values = {}  # a pattern or a module means its parameters
     return Meant(leaves, tuple(values.values()), cuts)
 
 

@@ -17,6 +17,10 @@ _TOLD = 3
 """So many tensors with a gradient are told in full; more are a table."""
 _ROWS = 20
 _CUTS = 4
+_BY_WAYS = frozenset(
+    {Reason.GRADIENT, Reason.RETAINED, Reason.NOT_RETAINED, Reason.NOT_STORED, Reason.CANCELLED, Reason.CLEARED}
+)
+"""Something came: the answer says by which ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +77,17 @@ def _evidence(one: Subject, options: Options) -> Iterator[Block]:
     if one.reason in (Reason.CUT, Reason.CONSTANT):
         yield from _cuts(one, options)
     elif one.reason is Reason.NOT_RETAINED and one.gradient is not None:
-        start = "begins there with" if reason_words.is_root(one) else "sent through it:"
-        index = one.backward.index if one.backward is not None else 1
-        yield Paragraph(f"The gradient that pass {index} {start} {wording.gradient(one.gradient)}.")
+        index, gradient = one.backward.index if one.backward is not None else 1, wording.gradient(one.gradient)
+        if reason_words.is_root(one):
+            yield Paragraph(f"Pass {index} begins there, with gradient {gradient}.")
+        else:
+            yield Paragraph(f"The gradient that went through it in pass {index}: {gradient}.")
     elif one.reason is Reason.ZERO:
         yield from _last_nonzero(one, options)
     elif one.reason is Reason.CLEARED and one.events[-1].location is not None:
         yield Paragraph(f"step(){wording.at(one.events[-1].location)} finds nothing:")
         yield from _excerpt(one.events[-1].location)
-    if one.reason in (Reason.GRADIENT, Reason.RETAINED, Reason.NOT_RETAINED, Reason.NOT_STORED):
+    if one.reason in _BY_WAYS:
         yield from reason_ways.told(one, verbose=options.verbose)
     yield from _other_passes(one)
     if one.reason is Reason.GRADIENT and one.cuts:

@@ -171,6 +171,16 @@ def _hook(one: Subject) -> str:
     return f"{who(one)} {_has(one)} a gradient of exact zeros because a hook{wording.at(one.place)} returned zeros."
 
 
+def _cancelled(one: Subject) -> str:
+    n = len(one.ways.ways) if one.ways is not None else 0
+    node = _node(one)
+    where = f" at {step(node)}" if node is not None and node.leaf is None else ""
+    return (
+        f"{who(one)} {_has(one)} a gradient of exact zeros because "
+        f"the {wording.count(n, 'gradient')} that arrived{where} cancel out."
+    )
+
+
 def _zero_root(one: Subject) -> str:
     return f"{who(one)} {_has(one)} a gradient of exact zeros because {_pass(one)} itself began with zeros."
 
@@ -261,6 +271,7 @@ _HEADLINES: dict[Reason, Callable[[Subject], str]] = {
     Reason.CUT: _cut,
     Reason.ZERO: _zero,
     Reason.HOOK: _hook,
+    Reason.CANCELLED: _cancelled,
     Reason.ZERO_ROOT: _zero_root,
     Reason.NOT_SENT: _not_sent,
     Reason.NOT_ASKED: _not_asked,
@@ -350,6 +361,7 @@ _ADVICE: dict[Reason, Callable[[Subject], str]] = {
         "zero: keep the values out of the flat part, or replace the function while training."
     ),
     Reason.HOOK: lambda _: "Let the hook return the gradient, or None to leave it as it is.",
+    Reason.CANCELLED: _nothing,
     Reason.ZERO_ROOT: lambda _: "Look at the gradient that is given to backward(), or at the factor before the loss.",
     Reason.NOT_SENT: lambda _: "Return a gradient for every input that requires one, in the order of forward().",
     Reason.NOT_ASKED: lambda _: "Add it to the inputs of the call, or leave the inputs out.",
