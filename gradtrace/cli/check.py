@@ -1,18 +1,27 @@
 """`gradtrace check`."""
 
-from dataclasses import replace
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from gradtrace.cli.output import Output
+from gradtrace.cli.output import Output, absolute
 from gradtrace.cli.request import Request, takes_target
-from gradtrace.cli.traced import traced
-from gradtrace.errors import RenderError
+from gradtrace.cli.traced import Traced, traced
+from gradtrace.errors import RenderError, UsageError
 from gradtrace.launch import TargetKind
 
 if TYPE_CHECKING:
+    from collections import Counter
+
+    from gradtrace.diagnosis.baseline import Fingerprint
+    from gradtrace.diagnosis.selection import Selection
+    from gradtrace.diagnosis.settings import CheckSettings
+    from gradtrace.model import Trace
     from gradtrace.renderers.registry import Format
 
 FOUND = 1
@@ -20,38 +29,111 @@ FOUND = 1
 
 _PASSES = ((1, 20),)
 
+_SEVERITIES = click.Choice(["error", "warning", "info"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the command line and the project's settings add up to."""
+
+    selection: Selection
+    baseline: Path | None
+    known: Counter[Fingerprint] | None
+    writes_baseline: bool
+    exit_zero: bool
+
 
 @click.command("check", short_help="Diagnose: what is wrong with the gradients, where, and the fix.")
 @click.option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
-@click.option("-f", "--format", "format_name", metavar="FORMAT", help="full, concise or json.")
+@click.option("-f", "--format", "format_name", metavar="FORMAT", help="full, concise, json, sarif, github or junit.")
+@click.option("--select", multiple=True, metavar="RULE", help="Run only these rules (repeat, or with commas).")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Do not run these rules.")
+@click.option("--severity", type=_SEVERITIES, metavar="LEVEL", help="Show from here on: error, warning, info.")
+@click.option("--baseline", metavar="FILE", help="Leave out the findings in this file.")
+@click.option("--write-baseline", is_flag=True, help="Save what is found as the baseline.")
+@click.option("--exit-zero", is_flag=True, help="Status 0 also when something is found.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
 @takes_target
-def command(request: Request, *, output: str | None, format_name: str | None) -> int:
+def command(
+    request: Request,
+    *,
+    output: str | None,
+    format_name: str | None,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    severity: str | None,
+    baseline: str | None,
+    write_baseline: bool,
+    exit_zero: bool,
+    ascii_only: bool,
+) -> int:
     """Run a program and say what is wrong with its gradients: the cause, the line, the fix.
+
+    The status is 1 when something was found, or that of the program if it failed itself. A comment
+    "# gradtrace: ignore[RULE]" silences a rule on its line; [tool.gradtrace] in pyproject.toml has the keys select,
+    ignore, severity, baseline and exit-zero.
 
     \b
       gradtrace check train.py
       gradtrace check -f concise train.py -- --epochs 2
     """  # noqa: D301  click wants a real backspace
+    from gradtrace.diagnosis.settings import find_settings
+
     place = Output.open(output, request.color)
     shown_as = _format(format_name, place)
     if shown_as.is_machine_format and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
+    here = absolute(".")
+    settings = find_settings(_folder(request, here))
+    chosen = absolute(baseline) if baseline is not None else settings.baseline
+    wish = _Wish(
+        selection=_selection(settings, select, ignore, severity or ("info" if request.verbose else None)),
+        baseline=chosen,
+        known=None if write_baseline else _known(chosen),
+        writes_baseline=write_baseline,
+        exit_zero=exit_zero or settings.exit_zero,
+    )
+    if write_baseline and chosen is None:
+        raise UsageError("--write-baseline writes the file that --baseline names: give both")
     with traced(_in_depth(request), place.path) as ended:
         if ended.nothing:
             if ended.status == 0:
                 raise RenderError(f"nothing to check: {ended.nothing}")
             request.say(f"nothing to check: {ended.nothing}")
             return ended.status
-        from gradtrace.diagnosis.diagnose import diagnose
-        from gradtrace.recording import load
-
-        trace = diagnose(load(ended.recording))
-        if not request.verbose:
-            trace = replace(trace, findings=tuple(one for one in trace.findings if one.severity != "info"))
-        own = {"graphs": False} if shown_as.name == "json" else {}
-        place.write(shown_as.render(trace, **own))
+        trace = _examined(ended, wish, request)
+        place.write(_rendered(trace, shown_as, place, here, ascii_only=ascii_only))
         counts = any(finding.severity != "info" for finding in trace.findings)
-        return ended.status or (FOUND if counts else 0)
+        return ended.status or (FOUND if counts and not wish.exit_zero else 0)
+
+
+def _selection(
+    settings: CheckSettings, select: tuple[str, ...], ignore: tuple[str, ...], severity: str | None
+) -> Selection:
+    """What the command line says, else the settings; what is ignored adds up. Names are looked up before the run."""
+    from gradtrace.diagnosis.selection import Selection, names_in
+
+    selection = Selection(
+        select=names_in(" ".join(select)) or settings.select,
+        ignore=(*names_in(" ".join(ignore)), *settings.ignore),
+        severity=severity or settings.severity or "warning",
+    )
+    selection.rules()
+    return selection
+
+
+def _known(path: Path | None) -> Counter[Fingerprint] | None:
+    from gradtrace.diagnosis.baseline import read
+
+    return None if path is None else read(path)
+
+
+def _folder(request: Request, here: Path) -> Path:
+    """Where the settings are looked for: beside the target, else here."""
+    if request.target.kind in (TargetKind.SCRIPT, TargetKind.DIRECTORY, TargetKind.RECORDING):
+        path = absolute(str(request.target.path))
+        return path if path.is_dir() else path.parent
+    return here
 
 
 def _in_depth(request: Request) -> Request:
@@ -67,7 +149,42 @@ def _in_depth(request: Request) -> Request:
     return replace(request, settings=settings)
 
 
-def _format(name: str | None, place: Output) -> "Format":
+def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
+    """The trace with its findings; a baseline that was to be written is."""
+    from gradtrace.diagnosis import baseline
+    from gradtrace.diagnosis.examine import examine
+    from gradtrace.recording import load
+
+    folder = wish.baseline.parent if wish.baseline else None
+    loaded = load(ended.recording)
+    trace = examine(loaded, wish.selection, wish.known, folder)
+    for note in trace.run.notes[len(loaded.run.notes) :]:
+        request.say(note)
+    if wish.writes_baseline and wish.baseline is not None:
+        counted = [finding for finding in trace.findings if finding.severity != "info"]
+        baseline.write(wish.baseline, counted)
+        request.say(f"{len(counted)} findings are known from now on: {wish.baseline}")
+        return replace(trace, findings=())
+    return trace
+
+
+def _rendered(trace: Trace, shown_as: Format, place: Output, here: Path, *, ascii_only: bool) -> str | bytes:
+    from gradtrace.diagnosis.examine import seen_from
+    from gradtrace.diagnosis.registry import RULES
+
+    offered = {
+        "graphs": False,
+        "rules": RULES,
+        "color": place.console.color,
+        "width": place.console.width,
+        "ascii_only": ascii_only or not place.console.unicode,
+    }
+    if shown_as.name != "json":  # there all places are absolute
+        trace = replace(trace, findings=tuple(seen_from(finding, here) for finding in trace.findings))
+    return shown_as.render(trace, **{name: value for name, value in offered.items() if name in shown_as.options})
+
+
+def _format(name: str | None, place: Output) -> Format:
     from gradtrace.renderers import registry
 
     if name is None and place.path is not None and place.path.suffix:

@@ -21,6 +21,7 @@ COMMANDS = {
     "record": "gradtrace.cli.record",
     "why": "gradtrace.cli.why",
     "formula": "gradtrace.cli.formula",
+    "rule": "gradtrace.cli.rule",
     "doctor": "gradtrace.cli.doctor",
 }
 """Name to module, in the order of the help."""

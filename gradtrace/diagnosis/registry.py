@@ -13,6 +13,7 @@ from gradtrace.diagnosis.rules import (
     python_roundtrip,
     sample_not_rsample,
     tensor_ctor_rewrap,
+    unused_ignore,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -27,5 +28,6 @@ RULES: tuple[Rule, ...] = (
     python_roundtrip.RULE,
     sample_not_rsample.RULE,
     tensor_ctor_rewrap.RULE,
+    unused_ignore.RULE,
 )
 """In order of their names."""

@@ -58,6 +58,9 @@ FORMATS = (
     Format("text", (), "explanation", is_machine_format=False),
     Format("full", (".txt",), "findings_full", is_machine_format=False),
     Format("concise", (), "findings_concise"),
+    Format("sarif", (".sarif",), "findings_sarif"),
+    Format("github", (), "findings_github"),
+    Format("junit", (".xml",), "findings_junit"),
     Format("markdown", (".md",), "explanation", {"markdown": True}, is_machine_format=False),
 )
 
@@ -67,7 +70,7 @@ PICTURES = ("tree", "dot", "svg", "png", "pdf", "mermaid", "html", "json")
 STORIES = ("text", "markdown", "json")
 """What `explain` writes."""
 
-DIAGNOSES = ("full", "concise", "json")
+DIAGNOSES = ("full", "concise", "json", "sarif", "github", "junit")
 """What `check` writes."""
 
 

@@ -1,0 +1,62 @@
+"""Which rules are heard, and which findings are worth showing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from gradtrace.diagnosis.diagnose import SEVERITIES
+from gradtrace.diagnosis.registry import RULES
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.errors import UsageError
+from gradtrace.model import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a person asked to hear.
+
+    Attributes:
+        select: names of the only rules to run; empty for all.
+        ignore: names of rules not to run.
+        severity: the least severe findings that are shown.
+    """
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    severity: str = "warning"
+
+    def rules(self, among: Sequence[Rule] = RULES) -> tuple[Rule, ...]:
+        """The rules to run.
+
+        Raises:
+            UsageError: if a name is no rule's, with those that are close to it.
+        """
+        for name in (*self.select, *self.ignore):
+            rule_named(name, among)
+        return tuple(
+            rule for rule in among if (not self.select or rule.name in self.select) and rule.name not in self.ignore
+        )
+
+    def shown(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Those that are severe enough."""
+        wanted = SEVERITIES[: SEVERITIES.index(self.severity) + 1]
+        return tuple(finding for finding in findings if finding.severity in wanted)
+
+
+def rule_named(name: str, among: Sequence[Rule] = RULES) -> Rule:
+    """The rule of this name.
+
+    Raises:
+        UsageError: if there is none, with those that are close to it.
+    """
+    for rule in among:
+        if rule.name == name:
+            return rule
+    close = get_close_matches(name.replace("_", "-").lower(), [rule.name for rule in among], n=3, cutoff=0.5)
+    meant = f"; did you mean {' or '.join(close)}?" if close else "."
+    raise UsageError(f"there is no rule {name!r}{meant} All of them: gradtrace rule --list")
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The names in a list with commas or spaces between them."""
+    return tuple(dict.fromkeys(text.replace(",", " ").split()))

@@ -1,0 +1,58 @@
+"""Findings as workflow commands: GitHub shows each beside its line in a pull request."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradtrace.model import Finding, Trace
+from gradtrace.renderers.escape import one_line, visible
+
+_COMMANDS = {"error": "error", "warning": "warning"}
+_LONGEST = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """There is nothing to choose."""
+
+
+def render(trace: Trace, options: Options) -> str:  # noqa: ARG001  every format takes its options
+    """`::error file=train.py,line=19,…::message`, a line for each finding."""
+    return "".join(f"{_command(finding)}\n" for finding in trace.findings)
+
+
+def _command(finding: Finding) -> str:
+    properties = ",".join(f"{name}={_property(value)}" for name, value in _properties(finding))
+    return f"::{_COMMANDS.get(finding.severity, 'notice')} {properties}::{_data(_text(finding))}"
+
+
+def _properties(finding: Finding) -> Iterator[tuple[str, str]]:
+    yield "title", f"gradtrace: {finding.rule}"
+    place = finding.location
+    if place is None:
+        return
+    yield "file", visible(place.file)
+    yield "line", str(place.line)
+    if place.end_line in (0, place.line):  # columns mean something on one line only
+        yield "col", str(place.column)
+        if place.end_column > place.column:
+            yield "endColumn", str(place.end_column)
+    else:
+        yield "endLine", str(place.end_line)
+
+
+def _text(finding: Finding) -> str:
+    lines = [one_line(finding.message, _LONGEST)]
+    lines += [
+        f"{visible(one.location.file)}:{one.location.line}: {one_line(one.message, _LONGEST)}"
+        for one in finding.related
+    ]
+    lines += [f"help: {one_line(finding.help, _LONGEST)}"] if finding.help else []
+    return "\n".join(lines)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

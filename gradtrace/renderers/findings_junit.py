@@ -1,0 +1,56 @@
+"""Findings as JUnit XML, which every CI server shows: one test case for each finding, a failed one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from gradtrace.model import Finding, Trace
+from gradtrace.renderers.escape import markup, one_line, visible
+
+_LONGEST = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """There is nothing to choose."""
+
+
+def render(trace: Trace, options: Options) -> str:  # noqa: ARG001  every format takes its options
+    """One suite; when nothing was found it holds one test case, which passed."""
+    findings = trace.findings
+    n_failed = sum(finding.severity != "info" for finding in findings)
+    counts = f'tests="{max(1, len(findings))}" failures="{n_failed}" errors="0"'
+    cases = [line for finding in findings for line in _case(finding)]
+    if not cases:
+        cases = [f'    <testcase classname="gradtrace" name="{markup(one_line(trace.run.target, _LONGEST))}"/>']
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<testsuites name="gradtrace" {counts}>',
+        f'  <testsuite name="gradtrace check" {counts}>',
+        *cases,
+        "  </testsuite>",
+        "</testsuites>",
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _case(finding: Finding) -> Iterator[str]:
+    place = finding.location
+    where = f"{visible(place.file)}:{place.line}:{place.column}" if place else ""
+    owner = PurePath(place.file).stem if place else "gradtrace"
+    name = f"{finding.rule} at {where}" if where else finding.rule
+    opening = f'    <testcase classname="{markup(owner)}" name="{markup(name)}"'
+    if finding.severity == "info":
+        yield f"{opening}/>"
+        return
+    message = markup(one_line(finding.message, _LONGEST))
+    yield f"{opening}>"
+    yield f'      <failure type="{markup(finding.severity)}" message="{message}">{_text(finding, where)}</failure>'
+    yield "    </testcase>"
+
+
+def _text(finding: Finding, where: str) -> str:
+    lines = [f"{where}: {finding.message}" if where else finding.message]
+    lines += [f"{one.location.file}:{one.location.line}: {one.message}" for one in finding.related]
+    lines += [f"help: {finding.help}"] if finding.help else []
+    return "\n".join(markup(one_line(line, _LONGEST)) for line in lines)
