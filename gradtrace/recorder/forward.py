@@ -197,7 +197,7 @@ class ForwardMode(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Make the call and note the nodes that it made."""
-        if not self.is_active or _is_compiling():
+        if _is_compiling() or not self.is_active:  # in this order: torch.compile guards on what it sees asked here
             return func(*args, **(kwargs or {}))
         table = self.table
         grads = self.grads
