@@ -2,10 +2,17 @@
 
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.rules import (
+    accum_leftover,
+    accum_not_divided,
     argmax_in_loss,
+    autograd_grad_not_stored,
+    backward_not_called,
+    clip_after_step,
+    clip_before_unscale,
     custom_fn_bypasses_parameter,
     data_midgraph,
     detach_midgraph,
+    fake_not_detached,
     grad_mode_left_off,
     hard_threshold_cut,
     no_grad_forward,
@@ -14,13 +21,23 @@ from gradtrace.diagnosis.rules import (
     sample_not_rsample,
     tensor_ctor_rewrap,
     unused_ignore,
+    wrong_optimizer_zeroed,
+    zero_grad_between,
+    zero_grad_forgotten,
 )
 
 RULES: tuple[Rule, ...] = (
+    accum_leftover.RULE,
+    accum_not_divided.RULE,
     argmax_in_loss.RULE,
+    autograd_grad_not_stored.RULE,
+    backward_not_called.RULE,
+    clip_after_step.RULE,
+    clip_before_unscale.RULE,
     custom_fn_bypasses_parameter.RULE,
     data_midgraph.RULE,
     detach_midgraph.RULE,
+    fake_not_detached.RULE,
     grad_mode_left_off.RULE,
     hard_threshold_cut.RULE,
     no_grad_forward.RULE,
@@ -29,5 +46,8 @@ RULES: tuple[Rule, ...] = (
     sample_not_rsample.RULE,
     tensor_ctor_rewrap.RULE,
     unused_ignore.RULE,
+    wrong_optimizer_zeroed.RULE,
+    zero_grad_between.RULE,
+    zero_grad_forgotten.RULE,
 )
 """In order of their names."""

@@ -47,7 +47,7 @@ def observed(trace: Trace) -> tuple[Event, ...]:
     """The events that are known in full: up to the last pass that was recorded in full."""
     if is_whole(trace):
         return trace.events
-    last = max((one.index for one in trace.passes if one.recorded == "full"), default=0)
+    last = _last_full(trace)
     return tuple(
         event
         for event in trace.events
@@ -57,7 +57,14 @@ def observed(trace: Trace) -> tuple[Event, ...]:
 
 def is_whole(trace: Trace) -> bool:
     """Whether every pass of the run was recorded in full."""
-    return all(one.recorded == "full" for one in trace.passes)
+    last = _last_full(trace)
+    return all(one.recorded == "full" for one in trace.passes) and not any(
+        event.kind == "backward" and (event.pass_index > last or event.count > 1) for event in trace.events
+    )
+
+
+def _last_full(trace: Trace) -> int:
+    return max((one.index for one in trace.passes if one.recorded == "full"), default=0)
 
 
 def cycles(trace: Trace) -> Iterator[tuple[Cycle, ...]]:
@@ -119,3 +126,21 @@ def same_place(one: Location | None, other: Location | None) -> bool:
 def optimizer_name(optimizer: OptimizerInfo) -> str:
     """What a person calls it."""
     return optimizer.name or f"the {optimizer.type} optimizer"
+
+
+def is_zeroed_elsewhere(trace: Trace, history: tuple[Cycle, ...], leaves: frozenset[int]) -> bool:
+    """Whether another optimizer's gradients are cleared at two places in each cycle, as if one were for these."""
+    for other in cycles(trace):
+        if other[0].optimizer.id == history[0].optimizer.id:
+            continue
+        places = [
+            {
+                (event.location.file, event.location.line)
+                for event in cycle.events
+                if event.kind == "zero_grad" and event.location is not None and leaves.isdisjoint(event.leaves)
+            }
+            for cycle, _ in stepped(other)
+        ]
+        if len(places) > 1 and all(len(one) > 1 for one in places):
+            return True
+    return False

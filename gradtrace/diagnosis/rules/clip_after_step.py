@@ -1,0 +1,102 @@
+"""Gradients are clipped after step() has used them.
+
+## What it does
+
+Looks for `clip_grad_norm_` and the like between `step()` and the next backward, and never before `step()`.
+
+## Why is this bad?
+
+The update used the gradients as they were: clipping has no effect.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(3, 1)
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+x, y = torch.randn(16, 3), torch.randn(16, 1)
+for step in range(4):
+    opt.zero_grad()
+    loss = nn.functional.mse_loss(model(x), y)
+    loss.backward()
+    opt.step()
+    nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(3, 1)
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+x, y = torch.randn(16, 3), torch.randn(16, 1)
+for step in range(4):
+    opt.zero_grad()
+    loss = nn.functional.mse_loss(model(x), y)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+    opt.step()
+```
+
+## How it is detected
+
+The ledger of every leaf is cut into cycles, from one step() of its optimizer to the next; each cycle lists the passes
+that added to `.grad` and what cleared or changed it. It fires when every clipping comes after a step and before the
+next pass.
+
+## Known problems
+
+None known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.diagnosis.timeline import cycles, stepped
+from gradtrace.model import Event, Finding, RelatedLocation, Trace
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield a finding for each optimizer whose gradients are clipped too late."""
+    for history in cycles(trace):
+        late: list[Event] = []
+        in_time = False
+        for number, cycle in enumerate(history):
+            added = False
+            for event in cycle.events:
+                if event.kind == "backward":
+                    added = True
+                elif event.kind == "grad_modified" and "clip" in event.call:
+                    if added:
+                        in_time = True
+                    elif number:
+                        late.append(event)
+        if not late or in_time:
+            continue
+        step = stepped(history)[0][1]
+        yield Finding(
+            "clip-after-step",
+            "warning",
+            f"{late[0].call}() clips gradients that step() has already used",
+            late[0].location,
+            () if step.location is None else (RelatedLocation(step.location, "step() used them unclipped"),),
+            "Clip between `backward()` and `step()`.",
+            late[0].leaves,
+        )
+
+
+RULE = Rule(
+    name="clip-after-step",
+    severity="warning",
+    summary="Gradients are clipped after step() has used them.",
+    check=check,
+    page=__doc__ or "",
+)

@@ -1,0 +1,103 @@
+"""Gradients pile up over steps because nothing clears them.
+
+## What it does
+
+Looks for parameters to which every backward adds although step() has already used what is there, and whose `.grad`
+nothing clears in between.
+
+## Why is this bad?
+
+PyTorch adds to `.grad`. Without clearing, each step uses the sum of all gradients so far: the loss oscillates or
+diverges, and nothing is raised.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(3, 1)
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+x, y = torch.randn(16, 3), torch.randn(16, 1)
+for step in range(4):
+    loss = nn.functional.mse_loss(model(x), y)
+    loss.backward()
+    opt.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(3, 1)
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+x, y = torch.randn(16, 3), torch.randn(16, 1)
+for step in range(4):
+    opt.zero_grad()
+    loss = nn.functional.mse_loss(model(x), y)
+    loss.backward()
+    opt.step()
+```
+
+## How it is detected
+
+The ledger of every leaf is cut into cycles, from one step() of its optimizer to the next; each cycle lists the passes
+that added to `.grad` and what cleared or changed it. It fires when a leaf that step() used gets more added and is
+used again, and is cleared in no cycle.
+
+## Known problems
+
+Programs that update weights by hand, without an optimizer, are not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.ownership import called
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.diagnosis.timeline import Cycle, cycles, is_zeroed_elsewhere, never_cleared, stepped
+from gradtrace.model import Finding, RelatedLocation, Trace
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield a finding for each optimizer whose leaves are never cleared."""
+    for history in cycles(trace):
+        leaves = never_cleared(history)
+        if leaves and not is_zeroed_elsewhere(trace, history, leaves):
+            yield _finding(trace, history, leaves)
+
+
+def _finding(trace: Trace, history: tuple[Cycle, ...], leaves: frozenset[int]) -> Finding:
+    added = [event for cycle in history for event in cycle.additions() if leaves.intersection(event.leaves)]
+    steps = stepped(history)
+    again = added[1] if len(added) > 1 else added[0]
+    related: tuple[RelatedLocation, ...] = ()
+    step = steps[0][1]
+    if step.location is not None:
+        related = (RelatedLocation(step.location, f"{step.call or 'step'}() uses the sum of all passes so far"),)
+    name = history[0].optimizer.name or "optimizer"
+    where = "inside the closure, before backward" if history[0].optimizer.type == "LBFGS" else "before each backward"
+    return Finding(
+        "zero-grad-forgotten",
+        "error",
+        f"gradients of {called(trace.leaves[one] for one in sorted(leaves))} are never cleared between steps",
+        again.location,
+        related,
+        f"Call `{name}.zero_grad()` {where}: PyTorch adds to `.grad`.",
+        tuple(sorted(leaves)),
+        tuple(event.pass_index for event in added[1:]),
+    )
+
+
+RULE = Rule(
+    name="zero-grad-forgotten",
+    severity="error",
+    summary="Gradients pile up over steps because nothing clears them.",
+    check=check,
+    page=__doc__ or "",
+)
