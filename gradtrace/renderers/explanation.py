@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.ledger import CLEARING, STORED, Ledger, ledger
 from gradtrace.errors import RenderError
-from gradtrace.model import Accumulation, BackwardPass, TensorStats, Trace
+from gradtrace.model import Accumulation, BackwardPass, Trace
 from gradtrace.renderers import explanation_run, wording
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.renderers.explanation_formulas import formulas_of_leaves
-from gradtrace.renderers.explanation_leaves import MOST_ROWS, leaf_table, sent_to_leaves, summands
+from gradtrace.renderers.explanation_leaves import leaf_table
+from gradtrace.renderers.explanation_ledger import ledger_table
 from gradtrace.renderers.explanation_markdown import Markdown
 from gradtrace.renderers.explanation_maths import maths
 from gradtrace.renderers.explanation_modules import module_table
+from gradtrace.renderers.explanation_paths import sums
 from gradtrace.renderers.explanation_terminal import Terminal, natural_width
 from gradtrace.renderers.explanation_tree import MOST_NODES, tree
 from gradtrace.renderers.explanation_words import words
@@ -20,8 +22,6 @@ from gradtrace.renderers.notes import notes
 
 _LINES = 60
 """Of the tree, unless more is asked for."""
-
-_SUMS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,9 @@ class Options:
     markdown: bool = False
     ascii_only: bool = False
 
+
+_USUAL = 3
+"""Passes of an expression, unless --repeat asks for more: one, one more without zeroing, one after zeroing."""
 
 _WIDTH = 100
 _NARROWEST = 40
@@ -74,7 +77,7 @@ def _blocks(trace: Trace, options: Options) -> Iterator[Block]:
     if not history.n_passes:
         yield from explanation_run.without_backward(trace)
     if trace.run.expression is not None and one is not None:
-        yield from _expression(trace, one, options)
+        yield from _expression(trace, history, one, options)
     else:
         yield from _program(trace, history, one, options)
     yield from (Paragraph(text, "note") for text in notes(trace, history, one, verbose=options.verbose))
@@ -97,7 +100,7 @@ def _told_pass(trace: Trace, index: int | None) -> BackwardPass | None:
     return found
 
 
-def _expression(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]:
+def _expression(trace: Trace, history: Ledger, one: BackwardPass, options: Options) -> Iterator[Block]:
     """The story of an expression, in the shape of the introduction."""
     for root in one.roots:
         is_summed = root.node is not None and one.graph is not None and one.graph.nodes[root.node].location is None
@@ -109,7 +112,11 @@ def _expression(trace: Trace, one: BackwardPass, options: Options) -> Iterator[B
         yield drawn
     yield from words(one, trace.leaves, verbose=options.verbose)
     yield from _leaves(trace, one, _width(options), fold=not options.verbose)
-    yield from _measured(trace, one, _width(options))
+    yield from sums(trace, one)
+    if history.n_passes <= _USUAL:
+        yield from _measured(trace, one, _width(options))
+    else:
+        yield from ledger_table(trace, history, _width(options), verbose=options.verbose)
 
 
 def _root_text(source: str, *, is_summed: bool) -> str:
@@ -200,39 +207,14 @@ def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: O
     if history.groups and history.n_passes:
         yield Heading("What happened to .grad")
         yield from explanation_run.what_happened(trace, history)
+        yield from ledger_table(trace, history, _width(options), verbose=options.verbose)
     if one is None:
         return
     if one.accumulations:
         yield Heading(f"What pass {one.index} added")
         yield from _leaves(trace, one, _width(options), fold=not options.verbose)
-        if len(one.accumulations) > MOST_ROWS and not options.verbose:
-            yield from _sums(trace, one)
+        yield from sums(trace, one)
     yield from _graph(trace, one, options)
-
-
-def _sums(trace: Trace, one: BackwardPass) -> Iterator[Block]:
-    """Leaves that are reached on several ways, when the table was folded and does not tell."""
-    several = {leaf: parts for leaf, parts in sent_to_leaves(one).items() if len(parts) > 1}
-    contributions = {row.leaf: row.contribution for row in one.accumulations if row.contribution is not None}
-    told = [leaf for leaf in several if leaf in contributions]
-    if not told:
-        return
-    rows = [
-        (
-            Cell(trace.leaves[leaf].name, "name"),
-            Cell(f"used {len(several[leaf])} times"),
-            Cell(_sum(several[leaf], contributions[leaf]), "gradient"),
-        )
-        for leaf in told[:_SUMS]
-    ]
-    if len(told) > _SUMS:
-        rows.append((Cell(f"… and {len(told) - _SUMS} more", "muted"), Cell(""), Cell("")))
-    yield Paragraph("Used at several places, and so a sum:")
-    yield Table((), tuple(rows))
-
-
-def _sum(parts: list[TensorStats], total: TensorStats) -> str:
-    return f"{wording.gradient(total)}{summands(parts, total)}"
 
 
 def _graph(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]:

@@ -92,7 +92,7 @@ def summands(parts: list[TensorStats], total: TensorStats) -> str:
 
     Nothing is said where the parts do not add up to the total, because a hook changed it.
     """
-    if len(parts) < 2 or not _adds_up(parts, total):  # noqa: PLR2004
+    if len(parts) < 2 or not adds_up(parts, total):  # noqa: PLR2004
         return ""
     texts = [wording.gradient(part) for part in parts]
     text = f" = {' + '.join(texts)}".replace("+ -", "− ")
@@ -101,7 +101,8 @@ def summands(parts: list[TensorStats], total: TensorStats) -> str:
     return f" (sum of {len(parts)})"
 
 
-def _adds_up(parts: list[TensorStats], total: TensorStats) -> bool:
+def adds_up(parts: list[TensorStats], total: TensorStats) -> bool:
+    """Whether a gradient is the sum of others, as far as their elements were recorded."""
     if total.value is None or any(part.value is None for part in parts):
         return True  # too large to have been recorded element by element
     expected, sums = Array.read(total.value), Array.read(parts[0].value)

@@ -8,6 +8,9 @@ from gradtrace.renderers import verdicts, wording
 from gradtrace.renderers.explanation_blocks import Block, Cell, Paragraph, Table
 from gradtrace.renderers.explanation_maths import span
 
+_CUT_OFF = "incomplete"
+"""Type of the error of a pass during which the recording ends."""
+
 _MOST_CALLS = 6
 _MOST_VALUES = 3
 _MOST_SPANS = 4
@@ -21,6 +24,13 @@ def errors(trace: Trace) -> Iterator[Block]:
         yield Paragraph(f"{error.type}{where} ended the program: {error.message}", "error", "alarm")
     for one in trace.passes:
         if one.error is None:
+            continue
+        if one.error.type == _CUT_OFF:
+            yield Paragraph(
+                f"pass {one.index} did not come to its end: {one.error.message}; what is known of it is shown.",
+                "error",
+                "alarm",
+            )
             continue
         said = "" if error is not None and one.error.message == error.message else f": {one.error.message}"
         yield Paragraph(f"pass {one.index} raised {one.error.type}{_node(one)}{said}", "error", "alarm")

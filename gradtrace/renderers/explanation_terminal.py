@@ -11,7 +11,9 @@ from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragra
 _INDENT = "  "
 _GAP = 2
 _LEAST_WIDTH = 8
-"""No column is cut shorter than this."""
+"""No column is cut shorter than this, on lines of a comfortable width."""
+
+_COMFORTABLE = 60
 
 _NARROW = 20
 """Lines of running text are never made shorter than this, however deep they stand."""
@@ -86,13 +88,17 @@ class Terminal:
         widths = {i: max(cell_len(row[i].text) for row in rows if i < len(row)) for i in columns}
         below = None
         # What can go below its row goes there before more than the least important column is left out.
-        for number, column in enumerate(table.optional):
-            if number and table.below is not None and below is None and self._total(widths) > self.width:
+        steps: list[int | None] = [*table.optional[:1], None, *table.optional[1:]]
+        for column in steps:
+            if self._total(widths) <= self.width:
+                break
+            if column is None and table.below in widths:
                 below = table.below
-                widths.pop(below, None)
-            if self._total(widths) > self.width:
-                widths.pop(column, None)
-        while self._total(widths) > self.width and max(widths.values()) > _LEAST_WIDTH:
+            leaving = table.below if column is None else column
+            if leaving is not None:
+                widths.pop(leaving, None)
+        least = _LEAST_WIDTH if self.width >= _COMFORTABLE else _LEAST_WIDTH // 2
+        while self._total(widths) > self.width and max(widths.values()) > least:
             widths[max(widths, key=lambda column: widths[column])] -= 1
         lines = []
         for row in rows:
@@ -103,7 +109,7 @@ class Terminal:
 
     def _below(self, cell: Cell) -> list[str]:
         """A cell on lines of its own."""
-        guide = self._plain(cell.guide)
+        guide = self._plain(cell.guide)[: max(self.width - len(_INDENT) - _GAP - _NARROW, 0)]
         text = _wrapped(cell.text, max(self.width - len(_INDENT) - cell_len(guide) - _GAP, _NARROW))
         return [
             f"{_INDENT}{guide}{'' if number == 0 else ' ' * _GAP}{self._painted(line, cell.style)}"
@@ -146,7 +152,7 @@ def _belongs_to(before: Block | None, block: Block) -> bool:
         return True
     if not isinstance(before, Paragraph) or not isinstance(block, Paragraph):
         return False
-    return before.label == block.label or before.style == block.style == "word"
+    return before.label == block.label or before.style == block.style in {"word", "sum"}
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import describe
-from gradtrace.model import BackwardPass, Edge, Leaf, Node, TensorStats
+from gradtrace.model import BackwardPass, Edge, Graph, Leaf, TensorStats
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_blocks import Block, Heading, Paragraph
 from gradtrace.renderers.explanation_losses import WORDS as LOSS_WORDS
@@ -14,7 +14,6 @@ from gradtrace.renderers.explanation_losses import softmax_minus_one_hot
 from gradtrace.renderers.explanation_operands import Operands
 from gradtrace.renderers.explanation_steps import step, summed
 
-_HEADING = "What these ops do to a gradient"
 _MOST_OPS = 8
 _MOST_NODES = 400
 _LONGEST_RULE = 140
@@ -78,25 +77,28 @@ def words(one: BackwardPass, leaves: tuple[Leaf, ...], *, verbose: bool = False)
     """A sentence for each op of a small graph whose step was not told by numbers (or for all of them)."""
     if one.graph is None or one.call == "none" or (len(one.graph.nodes) > _MOST_NODES and not verbose):
         return
-    by_source: dict[int, list[Edge]] = {}
-    for edge in one.graph.edges:
-        by_source.setdefault(edge.source, []).append(edge)
-    told: dict[str, Formula] = {}
-    for node in one.graph.nodes:
-        edges = tuple(by_source.get(node.id, ()))
-        operands = Operands(one.graph, leaves, node, edges)
-        if node.leaf is None and (verbose or any(edge.sent is not None and not step(operands, edge) for edge in edges)):
-            told.setdefault(node.op, describe(node))
-    if any(softmax_minus_one_hot(one.graph, node) for node in one.graph.nodes):
-        for op in ("log_softmax", "nll_loss"):
-            told.pop(op, None)
-        yield Heading(_HEADING)
+    told = _told(one.graph, leaves, verbose=verbose)
+    has_loss = any(softmax_minus_one_hot(one.graph, node) for node in one.graph.nodes)
+    if told or has_loss:
+        yield Heading("What these ops do to a gradient")
+    if has_loss:
+        told = {op: formula for op, formula in told.items() if op not in {"log_softmax", "nll_loss"}}
         yield Paragraph(LOSS_WORDS, "cross_entropy", "word")
-    elif told:
-        yield Heading(_HEADING)
-    if not told:
-        return
     for op, formula in list(told.items())[: None if verbose else _MOST_OPS]:
         yield Paragraph(formula.backward, op, "word")
     if len(told) > _MOST_OPS and not verbose:
         yield Paragraph(f"… and {wording.count(len(told) - _MOST_OPS, 'more op')}: --verbose shows all", style="word")
+
+
+def _told(graph: Graph, leaves: tuple[Leaf, ...], *, verbose: bool) -> dict[str, Formula]:
+    """The formula of each op of which some step was not told by numbers, by its name."""
+    by_source: dict[int, list[Edge]] = {}
+    for edge in graph.edges:
+        by_source.setdefault(edge.source, []).append(edge)
+    told: dict[str, Formula] = {}
+    for node in graph.nodes:
+        edges = tuple(by_source.get(node.id, ()))
+        operands = Operands(graph, leaves, node, edges)
+        if node.leaf is None and (verbose or any(edge.sent is not None and not step(operands, edge) for edge in edges)):
+            told.setdefault(node.op, describe(node))
+    return told

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from gradtrace.analysis.ledger import Ledger, Pattern
-from gradtrace.model import BackwardPass, Node, Trace
+from gradtrace.analysis.ledger import CLEARING, Ledger, Pattern
+from gradtrace.model import BackwardPass, Node, TensorStats, Trace
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_maths import span
 
@@ -18,7 +18,8 @@ def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bo
         for write in _OF_A_PASS:
             found += write(trace, one)
     found += _nothing_requires_grad(trace)
-    found += _never_zeroed(ledger)
+    found += _accumulation(ledger)
+    found += _none_or_zeros(trace)
     if verbose:
         found += _always(trace)
     return tuple(found)
@@ -149,26 +150,61 @@ def _nothing_requires_grad(trace: Trace) -> Iterator[str]:
             return
 
 
-def _never_zeroed(ledger: Ledger) -> Iterator[str]:
-    """Accumulation that a step reads again and again."""
+def _accumulation(ledger: Ledger) -> Iterator[str]:
+    """Passes that add up before a step reads them: meant, or forgotten."""
+    windows = {
+        one.window
+        for one in ledger.verdicts
+        if one.pattern is Pattern.ACCUMULATES and one.n_steps and one.steps_each == one.window
+    }
+    for window in sorted(windows):
+        yield (
+            f"each step() read the sum of {window} passes: accumulation that looks meant "
+            f"(for their mean, divide each loss by {window})."
+        )
     if any(one.pattern is Pattern.NEVER_ZEROED and one.n_steps > 1 for one in ledger.verdicts):
         yield (
-            "backward() adds to .grad, it does not replace it: step() reads the sum of all passes so far. "
-            "Unless that is meant, call optimizer.zero_grad() before each backward()."
+            "backward() adds to .grad, it does not replace it: step() reads the sum of all passes so far. This looks "
+            "forgotten: unless it is meant, call optimizer.zero_grad() before each backward()."
         )
+
+
+def _none_or_zeros(trace: Trace) -> Iterator[str]:
+    """What a leaf that got nothing keeps after zeroing, and what the next step makes of it."""
+    steps = any(event.kind == "step" for event in trace.events)
+    cleared = {event.set_to_none for event in trace.events if event.kind in CLEARING}
+    missing = [
+        row
+        for one in trace.passes
+        for row in one.accumulations
+        if row.effect == "unchanged" and one.call != "none" and one.recorded == "full"
+    ]
+    if not steps:
+        return
+    if False in cleared:
+        names = wording.listing(
+            list(dict.fromkeys(trace.leaves[row.leaf].name for row in missing if _is_zeros(row.before)))
+        )
+        who = f"{names} got nothing and kept zeros" if names else "a leaf that gets nothing then keeps zeros"
+        yield (
+            f".grad was set to zeros, not to None: {who}, which step() still reads, so that momentum and weight decay "
+            "move it; None would be skipped."
+        )
+    if True in cleared:
+        names = wording.listing(list(dict.fromkeys(trace.leaves[row.leaf].name for row in missing if not row.before)))
+        if names:
+            yield f"{names} got nothing since zero_grad() and kept None, which step() skips."
+
+
+def _is_zeros(stats: TensorStats | None) -> bool:
+    return stats is not None and stats.norm == 0
 
 
 def _always(trace: Trace) -> Iterator[str]:
     """The rules of the game, for who asks for more."""
     yield "backward() adds to .grad; it never replaces what is there."
-    clears = [event.set_to_none for event in trace.events if event.kind == "zero_grad"]
-    if any(to_none is True for to_none in clears):
+    if any(event.set_to_none is True for event in trace.events if event.kind == "zero_grad"):
         yield (
             "zero_grad() set .grad to None (its default): the next pass creates it anew, and a leaf that gets nothing "
             "keeps None, which step() skips."
-        )
-    if any(to_none is False for to_none in clears):
-        yield (
-            "zero_grad(set_to_none=False) filled .grad with zeros: a leaf that gets nothing keeps zeros, which step() "
-            "still reads (momentum and weight decay then move it)."
         )

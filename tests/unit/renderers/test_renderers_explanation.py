@@ -48,6 +48,8 @@ def test_product() -> None:
   w     0.5    None          2 = 1 + 1       2            ∂root/∂w = 2·w·y
   y     2      None          0.25            0.25         ∂root/∂y = w²
 
+  w: 2 = 1 via w * w (left factor) + 1 via w * w (right factor)
+
   Run backward() again without zeroing:  w.grad 2 → 4     y.grad 0.25 → 0.5   (measured)
   After zero_grad():                     w.grad None → 2  y.grad None → 0.25  (measured)
 """
@@ -101,7 +103,9 @@ What happened to .grad
   16 parameters of SGD (train.py:20): zeroed before each of 3 passes by SGD.zero_grad at train.py:29, read by step() at
   train.py:32 after each pass.
 
-What pass 1 added
+  norm of .grad     pass 1                  pass 2                  pass 3
+  before the pass   zero_grad → None        zero_grad → None        zero_grad → None
+  net.embed.weight  None + 0.218 → 0.218    None + 0.218 → 0.218    None + 0.218 → 0.218
 """
     )
     assert "How the gradient got there, in pass 1\n" in text
@@ -142,9 +146,8 @@ def test_zeros_instead_of_none() -> None:
     """What `set_to_none=False` means is told when it was used."""
     said = _said(builders.accumulate_trace(to_none=False), verbose=True)
     assert (
-        "zero_grad(set_to_none=False) filled .grad with zeros: a leaf that gets nothing keeps zeros, which "
-        "step() still "
-        "reads (momentum and weight decay then move it)."
+        ".grad was set to zeros, not to None: a leaf that gets nothing then keeps zeros, which step() still reads, so "
+        "that momentum and weight decay move it; None would be skipped."
     ) in said
 
 
@@ -217,8 +220,8 @@ def test_never_zeroed() -> None:
     said = _said(replace(trace, events=kept, passes=passes))
     assert "accumulates over passes 1-3 and is never zeroed, read by step() at train.py:32 after each pass." in said
     assert (
-        "backward() adds to .grad, it does not replace it: step() reads the sum of all passes so far. Unless that is "
-        "meant, call optimizer.zero_grad() before each backward()."
+        "backward() adds to .grad, it does not replace it: step() reads the sum of all passes so far. This looks "
+        "forgotten: unless it is meant, call optimizer.zero_grad() before each backward()."
     ) in said
 
 
@@ -476,8 +479,22 @@ def test_shared_parameter_in_a_folded_table() -> None:
     story = builders.Story(tape, builders.run())
     story.backward(tape, root)
     text = render(story.trace(), Options())
-    assert "  Used at several places, and so a sum:\n" in text
-    assert "net.shared.weight  used 2 times  34 = 32 + 2\n" in text
+    assert re.search(r"net\.shared\.weight: 34 = 32 via mul .*\+ 2 via add ", " ".join(text.split()))
+
+
+def test_ways_into_a_leaf_are_counted() -> None:
+    """From one place many gradients are told together, and paths that part before a leaf by where they meet."""
+    tape = Tape()
+    w = tape.leaf("w", scalar(2))
+    total = w
+    for _ in range(5):
+        total = tape.add(total, w)
+    x = tape.mul(total, total, name="x")
+    story = builders.Story(tape, builders.run())
+    story.backward(tape, tape.mul(x, x))
+    said = " ".join(render(story.trace(), Options()).split())
+    assert "w, by way of x" not in said
+    assert "(24 paths in all)" in said
 
 
 def test_missing_pass() -> None:

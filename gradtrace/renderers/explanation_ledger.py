@@ -1,0 +1,230 @@
+"""The ledger of a run as a table: for each pass what was in `.grad`, what came, what was there then, who touched it.
+
+Numbers stand only where they were measured: of a pass of which only the ledger is known it says no more than that it
+added.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gradtrace.analysis.ledger import CLEARING, History, Ledger
+from gradtrace.model import Accumulation, BackwardPass, Event, TensorStats, Trace
+from gradtrace.renderers import wording
+from gradtrace.renderers.explanation_blocks import Block, Cell, Table
+from gradtrace.renderers.explanation_terminal import natural_width
+
+_MOST_LEAVES = 3
+"""So many leaves get a column each; more are told by module."""
+
+_FIRST_ROWS = 4
+_MOST_ROWS = 6
+_MOST_MODULES = 12
+_MOST_COLUMNS = 3
+
+
+Row = tuple[Cell, ...]
+
+
+@dataclass(slots=True)
+class _Moment:
+    """A pass and what stands around it: events before it that clear, events after it that read or change."""
+
+    one: BackwardPass
+    before: list[Event] = field(default_factory=list)
+    after: list[Event] = field(default_factory=list)
+
+
+def ledger_table(trace: Trace, ledger: Ledger, width: int, *, verbose: bool = False) -> Iterator[Block]:
+    """A row for each pass where leaves are few, else a row for each module; nothing for a single pass."""
+    stored = [history for history in ledger.histories if any(True for _ in history.contributions)]
+    moments = _moments(trace, stored)
+    if len(moments) < 2 and all(moment.one.count == 1 for moment in moments):  # noqa: PLR2004
+        return
+    if len(stored) <= _MOST_LEAVES:
+        table = _by_pass(stored, moments, verbose=verbose)
+        yield table if natural_width(table) <= width else _by_leaf(stored, moments, verbose=verbose)
+    elif stored:
+        yield from _by_module(stored, moments, width)
+
+
+def _moments(trace: Trace, histories: list[History]) -> list[_Moment]:
+    """The passes that stored something, in order, each with its events."""
+    concerned = {history.leaf.id for history in histories}
+    passes = [
+        one
+        for one in trace.passes
+        if one.call != "none" and any(row.leaf in concerned and row.effect != "not stored" for row in one.accumulations)
+    ]
+    moments = [_Moment(one) for one in passes]
+    for event in trace.events:
+        earlier = [moment for moment in moments if moment.one.index <= event.pass_index]
+        later = [moment for moment in moments if moment.one.index > event.pass_index]
+        if event.kind in CLEARING and later:
+            later[0].before.append(event)
+        elif event.kind in {*CLEARING, "step", "grad_modified"} and earlier:
+            earlier[-1].after.append(event)
+    return moments
+
+
+def _by_pass(histories: list[History], moments: list[_Moment], *, verbose: bool) -> Table:
+    header = ("pass", "before it", *(f"{history.leaf.name}.grad" for history in histories), "then")
+    rows = [_row(histories, moment) for moment in moments]
+    return Table(header, _shortened(rows, moments, verbose=verbose))
+
+
+def _shortened(rows: list[Row], moments: list[_Moment], *, verbose: bool) -> tuple[Row, ...]:
+    """The first rows and the last."""
+    if len(rows) <= _MOST_ROWS or verbose:
+        return tuple(rows)
+    hidden = sum(moment.one.count for moment in moments[_FIRST_ROWS:-1])
+    return (*rows[:_FIRST_ROWS], (Cell(f"… {hidden:,} more", "muted"),), rows[-1])
+
+
+def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool) -> Table:
+    """The same for wide gradients: a row for each pass of each leaf."""
+    rows: list[Row] = []
+    for history in histories:
+        own: list[Row] = []
+        for moment in moments:
+            row = next((one for one in moment.one.accumulations if one.leaf == history.leaf.id), None)
+            if row is None or row.effect == "not stored":
+                continue
+            events = [f"after {_cleared(moment.before)}" if moment.before else "", _then(moment.after)]
+            said = ", then ".join(text for text in events if text)
+            own.append((Cell(_index(moment.one), "muted"), *_columns(row, moment.one), Cell(said, "muted", _GUIDE)))
+        shown = _shortened(own, moments, verbose=verbose)
+        rows += [(Cell(history.leaf.name if number == 0 else "", "name"), *row) for number, row in enumerate(shown)]
+    return Table(("leaf", "pass", ".grad before", "adds", ".grad after", ""), tuple(rows), below=5)
+
+
+_GUIDE = " " * 6
+
+
+def _columns(row: Accumulation, one: BackwardPass) -> tuple[Cell, Cell, Cell]:
+    if row.contribution is None or one.count > 1:
+        return (Cell(""), _change(row, one), Cell(""))
+    before, added, after = (wording.gradient(stats) for stats in (row.before, row.contribution, row.after))
+    return (Cell(before), Cell(added, "gradient"), Cell(after))
+
+
+def _row(histories: list[History], moment: _Moment) -> Row:
+    rows = {row.leaf: row for row in moment.one.accumulations}
+    cells = [_change(rows.get(history.leaf.id), moment.one) for history in histories]
+    return (Cell(_index(moment.one), "muted"), Cell(_cleared(moment.before)), *cells, Cell(_then(moment.after)))
+
+
+def _index(one: BackwardPass) -> str:
+    return f"{one.index}" if one.count == 1 else f"{one.index}-{one.index + one.count - 1}"
+
+
+def _change(row: Accumulation | None, one: BackwardPass) -> Cell:
+    """`None + 2 → 2`; of a pass of which only the ledger is known no more than that it added."""
+    if row is None or row.effect == "not stored":
+        return Cell("")
+    if row.contribution is None:
+        if row.effect == "unchanged" and one.recorded == "full":
+            return Cell("nothing came", "muted")
+        return Cell({"created": "created", "accumulated": "added to"}.get(row.effect, ""), "muted")
+    before, added, after = (_short(stats) for stats in (row.before, row.contribution, row.after))
+    bar = "|g| " if _is_norm(row.contribution) else ""
+    if one.count > 1:  # these stand for several passes, whose numbers differ
+        return Cell("each created" if row.effect == "created" else "each added to", "muted")
+    return Cell(f"{bar}{before} + {added} → {after}".replace("+ -", "− "), "gradient")
+
+
+def _short(stats: TensorStats | None) -> str:
+    return wording.gradient(stats).replace("|g| = ", "")
+
+
+def _is_norm(stats: TensorStats | None) -> bool:
+    return "|g|" in wording.gradient(stats)
+
+
+def _cleared(events: list[Event]) -> str:
+    """`zero_grad → None`: who emptied `.grad`, and what was left there."""
+    texts = []
+    for event in events:
+        left = {True: " → None", False: " → zeros", None: ""}[event.set_to_none]
+        call = event.call.rsplit(".", 1)[-1] if event.kind == "zero_grad" else event.call
+        is_plain = event.kind != "zero_grad" and "= None" in event.call
+        texts.append(f"{call or 'cleared'}{'' if is_plain else left}")
+    return ", ".join(dict.fromkeys(texts))
+
+
+def _then(events: list[Event]) -> str:
+    texts = []
+    for event in events:
+        call = event.call or ("step" if event.kind == "step" else "changed")
+        texts.append(call if event.kind != "step" else f"{call} reads it")
+    return ", ".join(dict.fromkeys(texts))
+
+
+def _by_module(histories: list[History], moments: list[_Moment], width: int) -> Iterator[Block]:
+    """Norms over all leaves of a module, in the first passes whose numbers are known: as many as fit."""
+    known = [moment for moment in moments if moment.one.recorded == "full"][:_MOST_COLUMNS]
+    modules = _modules(histories)
+    while len(known) > 1:
+        for has_added in (True, False):
+            table = _norms(modules, known, has_added=has_added)
+            if natural_width(table) <= width:
+                yield table
+                return
+        known.pop()
+
+
+def _norms(modules: dict[str, list[int]], known: list[_Moment], *, has_added: bool) -> Table:
+    shown = dict(list(modules.items())[:_MOST_MODULES])
+    header = ("norm of .grad", *(f"pass {moment.one.index}" for moment in known))
+    rows: list[Row] = [
+        (Cell(name, "name"), *(_joint(leaves, moment.one, has_added=has_added) for moment in known))
+        for name, leaves in shown.items()
+    ]
+    if len(modules) > len(shown):
+        rows.append((Cell(f"… and {len(modules) - len(shown):,} more", "muted"),))
+    around = [(_cleared(moment.before), _then(moment.after)) for moment in known]
+    if any(before for before, _ in around):
+        rows.insert(0, (Cell("before the pass", "muted"), *(Cell(before, "muted") for before, _ in around)))
+    if any(after for _, after in around):
+        rows.append((Cell("after the pass", "muted"), *(Cell(after, "muted") for _, after in around)))
+    return Table(header, tuple(rows))
+
+
+def _modules(histories: list[History]) -> dict[str, list[int]]:
+    """Leaves by module, as deep as the table stays short."""
+    depth, found = 0, _at_depth(histories, 1)
+    while depth < _MOST_MODULES:
+        deeper = _at_depth(histories, depth + 1)
+        if len(deeper) > _MOST_MODULES:
+            break
+        depth, found = depth + 1, deeper
+    return found
+
+
+def _at_depth(histories: list[History], depth: int) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for history in histories:
+        path = history.leaf.name.split(".")
+        name = ".".join(path[: min(depth, max(1, len(path)))])
+        found.setdefault(name, []).append(history.leaf.id)
+    return found
+
+
+def _joint(leaves: list[int], one: BackwardPass, *, has_added: bool) -> Cell:
+    """`0.12 + 0.12 → 0.24`: norms, which do not add up as the gradients do."""
+    rows = [row for row in one.accumulations if row.leaf in leaves]
+    came = [row for row in rows if row.contribution is not None]
+    if not came:
+        return Cell("nothing came", "muted")
+    before, added, after = (_norm([getattr(row, name) for row in rows]) for name in ("before", "contribution", "after"))
+    if not added:
+        return Cell("")
+    return Cell(f"{before} + {added} → {after}" if has_added else f"{before} → {after}", "gradient")
+
+
+def _norm(many: list[TensorStats | None]) -> str:
+    found = [stats for stats in many if stats is not None]
+    if not found:
+        return "None"
+    norms = [stats.norm for stats in found if stats.norm is not None]
+    return wording.number(math.hypot(*norms), 3) if len(norms) == len(found) else ""

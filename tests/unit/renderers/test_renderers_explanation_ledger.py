@@ -1,0 +1,111 @@
+"""The ledger in words and as a table: what each pass found in `.grad`, added, and left, and who touched it."""
+
+from dataclasses import replace
+
+import builders
+from builders import at
+
+from gradtrace.analysis.ledger import ledger
+from gradtrace.model import BackwardPass, PassError, Trace
+from gradtrace.renderers.explanation import Options, render
+from gradtrace.renderers.explanation_blocks import Table
+from gradtrace.renderers.explanation_ledger import ledger_table
+
+
+def _rows(trace: Trace, width: int = 200, **options: bool) -> list[tuple[str, ...]]:
+    """The cells of the table, header first."""
+    (table,) = ledger_table(trace, ledger(trace), width, **options)
+    assert isinstance(table, Table)
+    return [table.header, *(tuple(cell.text for cell in row) for row in table.rows)]
+
+
+def test_a_row_for_each_pass() -> None:
+    """Before, added and after stand in each leaf's column, zeroing before the pass that follows it."""
+    assert _rows(builders.product_trace()) == [
+        ("pass", "before it", "w.grad", "y.grad", "then"),
+        ("1", "", "None + 2 → 2", "None + 0.25 → 0.25", ""),
+        ("2", "", "2 + 2 → 4", "0.25 + 0.25 → 0.5", ""),
+        ("3", "zero_grad → None", "None + 2 → 2", "None + 0.25 → 0.25", ""),
+    ]
+
+
+def test_step_and_zeroing_after_the_last_pass() -> None:
+    """What reads or clears `.grad` after a pass stands behind it."""
+    *_, last = _rows(builders.accumulate_trace())
+    assert last[0] == "4"
+    assert last[-1] == "SGD.step reads it, SGD.zero_grad"
+
+
+def test_wide_gradients_get_a_row_for_each_leaf() -> None:
+    """Where the columns do not fit, the table is turned."""
+    rows = _rows(builders.accumulate_trace(), width=60)
+    assert rows[0] == ("leaf", "pass", ".grad before", "adds", ".grad after", "")
+    assert rows[1][:5] == ("w", "1", "None", "[1, -1]", "[1, -1]")
+
+
+def test_many_leaves_are_told_by_module() -> None:
+    """Norms over the leaves of a module, a column for each pass."""
+    header, before, first, *_ = _rows(builders.module_net_trace())
+    assert header == ("norm of .grad", "pass 1", "pass 2", "pass 3")
+    assert before == ("before the pass", *["zero_grad → None"] * 3)
+    assert all(cell.startswith("None + ") for cell in first[1:])
+
+
+def test_a_counted_pass_does_not_look_measured() -> None:
+    """Of a pass of which only the ledger is known there are no numbers."""
+    trace = builders.product_trace()
+    rows = tuple(replace(row, before=None, contribution=None, after=None) for row in trace.passes[1].accumulations)
+    counted = BackwardPass(4, "Tensor.backward", None, (), False, False, "ledger", accumulations=rows, count=20)
+    *_, last = _rows(replace(trace, passes=(*trace.passes, counted)))
+    assert last == ("4-23", "", "added to", "added to", "")
+
+
+def test_long_runs_are_shortened() -> None:
+    """The first passes and the last one stand for all; --verbose lists them."""
+    trace = builders.product_trace()
+    later = tuple(replace(trace.passes[1], index=number) for number in range(4, 12))
+    long = replace(trace, passes=(*trace.passes, *later))
+    assert [row[0] for row in _rows(long)] == ["pass", "1", "2", "3", "4", "… 6 more", "11"]
+    assert len(_rows(long, verbose=True)) == 12
+
+
+def test_a_single_pass_needs_no_table() -> None:
+    """One pass is told by the leaf table."""
+    trace = builders.linear_trace()
+    assert list(ledger_table(trace, ledger(trace), 80)) == []
+
+
+def test_accumulation_that_is_meant() -> None:
+    """Several passes before each step are told apart from forgotten zeroing."""
+    said = " ".join(render(builders.accumulate_trace(), Options()).split())
+    assert "each step() read the sum of 4 passes: accumulation that looks meant" in said
+    assert "forgotten" not in said
+
+
+def test_a_leaf_that_got_nothing_keeps_zeros_or_none() -> None:
+    """The note names it, and says what the step makes of it."""
+    trace = builders.accumulate_trace(to_none=False)
+    zeros = builders.stats(builders.scalar(0))
+    rows = tuple(
+        replace(row, before=zeros, contribution=None, after=zeros, effect="unchanged") if row.leaf == 1 else row
+        for row in trace.passes[3].accumulations
+    )
+    trace = replace(trace, passes=(*trace.passes[:3], replace(trace.passes[3], accumulations=rows)))
+    said = " ".join(render(trace, Options()).split())
+    assert "b got nothing and kept zeros, which step() still reads" in said
+
+
+def test_a_pass_that_did_not_end() -> None:
+    """A recording that ends in the middle of a pass says so in a sentence."""
+    trace = builders.product_trace()
+    error = PassError("incomplete", "the recording ends in the middle of this pass")
+    broken = replace(trace, passes=(*trace.passes[:2], replace(trace.passes[2], error=error)))
+    said = " ".join(render(broken, Options()).split())
+    assert "error: pass 3 did not come to its end: the recording ends in the middle of this pass;" in said
+
+
+def test_places_do_not_matter() -> None:
+    """A zero_grad without a pass after it, and events without a pass before, are no trouble."""
+    trace = builders.product_trace()
+    events = tuple(replace(event, location=at(1, "x")) for event in trace.events)
+    assert _rows(replace(trace, events=events)) == _rows(trace)
