@@ -1,0 +1,64 @@
+"""What a step costs: ratios to the plain step, for every workload and variant."""
+
+from statistics import median
+from typing import Any
+
+from children import ask
+from table import table
+
+_ROWS = {
+    "unrecorded": "gradtrace, a pass after those asked for",
+    "structure": "gradtrace, structure only",
+    "default": "gradtrace, default",
+    "full": "gradtrace, all statistics",
+    "anomaly": "anomaly mode",
+    "torchviz": "torchviz (the graph, no values)",
+    "torchlens": "torchlens (forward only)",
+}
+_LONG, _AIM_LONG, _AIM_SHORT = 0.010, 1.25, 3.0
+
+_TEXT = """## A step
+
+Each cell: ratio of the medians to the plain step (median ratio of neighbouring pairs). *Structure only* measures no
+tensor (`--level structure`), *default* takes norms, and all values of tensors up to 16 elements, *all statistics* is
+`--level full`. A recorded step writes its graph, places, names, edge gradients and ledger to the file. Steps are in the
+state that lasts: what is done once for a program is not in them.
+"""
+
+
+def steps(works: list[str]) -> str:
+    """The section."""
+    plain: dict[str, list[float]] = {}
+    titles: dict[str, str] = {}
+    cells: dict[tuple[str, str], tuple[float, str]] = {}
+    for work in works:
+        for variant in _ROWS:
+            answer = ask("step_pairs.py", work, variant, timeout=400)
+            if isinstance(answer, str):
+                cells[work, variant] = (float("nan"), answer)
+                continue
+            titles[work] = answer["title"]
+            plain.setdefault(work, []).extend(row[0] for row in answer["rows"])
+            cells[work, variant] = _ratio(answer["rows"])
+    head = ["", *(titles.get(work, work) for work in works)]
+    rows = [["plain step", *(f"{median(plain[work]) * 1e3:.3g} ms" for work in works)]]
+    rows += [[text, *(cells[work, variant][1] for work in works)] for variant, text in _ROWS.items()]
+    return "\n".join([_TEXT, table(head, rows), _verdicts(works, titles, plain, cells)])
+
+
+def _ratio(rows: list[list[float]]) -> tuple[float, str]:
+    of_medians = median(row[2] for row in rows) / median(row[0] for row in rows)
+    of_pairs = median(row[2] / row[0] for row in rows)
+    return of_medians, f"{of_medians:.2f} ({of_pairs:.2f})"
+
+
+def _verdicts(works: list[str], titles: dict[str, str], plain: dict[str, list[float]], cells: dict[Any, Any]) -> str:
+    lines = []
+    for work in works:
+        tiny = work in ("chain", "mlp")
+        aim = _AIM_SHORT if tiny or median(plain[work]) < _LONG else _AIM_LONG
+        for variant, limit in (("unrecorded", 1.02), ("default", aim)):
+            ratio = cells[work, variant][0]
+            verdict = "met" if ratio <= limit + 0.005 else "missed"
+            lines.append(f"- {titles.get(work, work)}, {_ROWS[variant]}: {ratio:.2f}, aim {limit:g}: **{verdict}**")
+    return "\n".join(lines) + "\n"
