@@ -9,6 +9,9 @@ from gradtrace.model import BackwardPass, Leaf, Trace
 STORED = frozenset({"created", "accumulated"})
 """Effects of a pass that left something in `.grad`."""
 
+ASSIGNED = "Tensor.grad ="
+"""How the call of an event begins that gave a leaf another `.grad`."""
+
 _MAX_NAMES = 2
 
 
@@ -52,6 +55,7 @@ def lost(trace: Trace) -> tuple[Leaf, ...]:
     given = {
         one.leaf for backward in trace.passes for one in backward.accumulations if one.contribution is not None
     } | set(received(trace))
+    given.update(leaf for event in trace.events if event.kind in {"step", "grad_modified"} for leaf in event.leaves)
     return tuple(leaf for leaf in trace.leaves if leaf.id in wanted and leaf.requires_grad and leaf.id not in given)
 
 
@@ -59,9 +63,11 @@ def orphans(trace: Trace) -> tuple[Leaf, ...]:
     """Parameters that get gradients while others are trained, and that no optimizer holds or program touches.
 
     A program that optimizes nothing but tensors of its own (an image, an attack) means to leave its model alone, and so
-    does one that clears, changes or reads these gradients itself.
+    does one that clears, changes or reads these gradients itself, or that assigns `.grad` by hand.
     """
     owned = owners(trace)
+    if any(event.kind == "grad_modified" and event.call.startswith(ASSIGNED) for event in trace.events):
+        return ()
     trained = {leaf for event in trace.events if event.kind == "step" for leaf in event.leaves}
     if not any(trace.leaves[leaf].kind == "parameter" for leaf in trained):
         trained = set(owned)

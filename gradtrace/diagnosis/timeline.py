@@ -64,7 +64,10 @@ def is_whole(trace: Trace) -> bool:
 
 
 def _last_full(trace: Trace) -> int:
-    return max((one.index for one in trace.passes if one.recorded == "full"), default=0)
+    """The last pass before which every pass was recorded in full; a later one may be, because something changed."""
+    partial = min((one.index for one in trace.passes if one.recorded != "full"), default=None)
+    full = (one.index for one in trace.passes if one.recorded == "full" and (partial is None or one.index < partial))
+    return max(full, default=0)
 
 
 def cycles(trace: Trace) -> Iterator[tuple[Cycle, ...]]:
