@@ -91,7 +91,8 @@ def _row(group: list[Node]) -> tuple[Cell, ...]:
     first = group[0]
     ops = list(dict.fromkeys(node.op for node in group))
     name = first.name or ""
-    what = name if first.leaf is not None else wording.listing(ops, 4)
+    times = f" ×{len(group)}" if len(group) > len(ops) == 1 else ""
+    what = name if first.leaf is not None else wording.listing(ops, 4) + times
     place = wording.location(first.location)
     source = "leaf" if first.leaf is not None else span(first.location) if len(group) == 1 else _line(first)
     label = f"{name} = {source}" if name and first.leaf is None and not source.startswith(name) else source
