@@ -44,8 +44,10 @@ one."""
 
 
 def _mark(tensor: torch.Tensor) -> Mark:
-    if is_readable(tensor) and tensor.layout is torch.strided:
-        return (tensor.data_ptr(), tensor._version)
+    if is_readable(tensor):
+        pointer = torch_facts.pointer(tensor)
+        if pointer:
+            return (pointer, tensor._version)
     return _UNKNOWN
 
 

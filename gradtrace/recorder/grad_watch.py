@@ -132,7 +132,7 @@ class GradWatch:
         for target in targets:
             if type(target) not in torch_facts.PLAIN_TYPES or target.layout is not torch.strided:
                 continue
-            state = by_grad.get(target.data_ptr())
+            state = by_grad.get(torch_facts.pointer(target))
             if state is not None and state not in touched:
                 touched.append(state)
         if not touched:

@@ -150,9 +150,6 @@ class Leaves:
             state.has_grad, state.version, state.grad_pointer = False, -1, 0
             return
         state.has_grad, state.version = True, grad._version
-        try:
-            state.grad_pointer = grad.data_ptr() if grad.layout is torch.strided else 0
-        except RuntimeError:  # a tensor without storage
-            state.grad_pointer = 0
+        state.grad_pointer = torch_facts.pointer(grad)
         if state.grad_pointer:
             self.by_grad[state.grad_pointer] = state

@@ -56,6 +56,24 @@ HAS_TORCH_FUNCTION = {
 """The checks by which torch's Python functions decide whether to hand a call to a mode."""
 
 
+def pointer(tensor: torch.Tensor) -> int:
+    """The address of a tensor's data; 0 where it has none (sparse, an efficient zero tensor, a wrapper)."""
+    if tensor.layout is not torch.strided:
+        return 0
+    try:
+        return tensor.data_ptr()
+    except RuntimeError:
+        return 0
+
+
+def storage_pointer(tensor: torch.Tensor) -> int:
+    """The address of the memory that a tensor is a view of; 0 where it has none."""
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except (RuntimeError, NotImplementedError):
+        return 0
+
+
 def short_dtype(dtype: Any) -> str:
     """`float32` for `torch.float32`."""
     return str(dtype).removeprefix("torch.")

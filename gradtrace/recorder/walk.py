@@ -184,7 +184,7 @@ class Describer:
         """Know all leaves before the first node says what it saved of them."""
         self.leaves[number] = (self._recorder.leaves.get(variable, self._scope), variable)
         if variable.layout is torch.strided and is_readable(variable):
-            self._storages.add(variable.data_ptr())
+            self._storages.add(torch_facts.pointer(variable))
 
     def _leaf_row(self, number: int, facts: _TypeFacts) -> str:
         state, variable = self.leaves[number]
@@ -339,7 +339,7 @@ class Describer:
 
     def _is_shared(self, tensor: torch.Tensor) -> bool:
         """Whether its memory was met before, at a leaf or at another node."""
-        pointer = tensor.data_ptr() if tensor.layout is torch.strided else 0
+        pointer = torch_facts.pointer(tensor)
         known = pointer in self._storages
         if pointer:
             self._storages.add(pointer)

@@ -46,7 +46,7 @@ class Writes:
             place = place or user_place(frame, call)
             if len(self._by_storage) > _MAX_STORAGES:
                 self._by_storage.clear()
-            written = self._by_storage.setdefault(target.untyped_storage().data_ptr(), [])
+            written = self._by_storage.setdefault(torch_facts.storage_pointer(target), [])
             written.append((target._version, place, call))
             if len(written) > _MAX_WRITES:
                 del written[0]
@@ -62,7 +62,7 @@ class Writes:
         for kept_name, tensor in _saved_tensors(node):
             if list(tensor.shape) == shape and tensor._version == found:
                 saved_name = kept_name
-                pointer = tensor.untyped_storage().data_ptr()
+                pointer = torch_facts.storage_pointer(tensor)
                 name = self._name(pointer)
                 writes = [
                     [call, self._recorder.journal.place(place), version]
@@ -84,7 +84,7 @@ class Writes:
     def _name(self, pointer: int) -> str | None:
         for state in list(self._recorder.leaves.states.values()):
             tensor = state.reference()
-            if tensor is not None and is_readable(tensor) and tensor.untyped_storage().data_ptr() == pointer:
+            if tensor is not None and is_readable(tensor) and torch_facts.storage_pointer(tensor) == pointer:
                 return state.name
         return None
 
