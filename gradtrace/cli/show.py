@@ -22,7 +22,7 @@ def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, An
     Raises:
         GradtraceError: if an option does not fit the format, or anything fails.
     """
-    options = _fitting(drawn_as, asked, output.console)
+    given = _given(drawn_as, asked)
     with traced(request, output.path) as ended:
         if ended.nothing:
             if ended.status == 0:
@@ -31,6 +31,7 @@ def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, An
             return ended.status
         from gradtrace.recording import load
 
+        options = {**_seen(drawn_as, output.console), **given}
         content = drawn_as.render(load(ended.recording), **options)
         try:
             output.write(content)
@@ -39,12 +40,17 @@ def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, An
         return ended.status
 
 
-def _fitting(drawn_as: Format, asked: dict[str, Any], console: Console) -> dict[str, Any]:
+def _given(drawn_as: Format, asked: dict[str, Any]) -> dict[str, Any]:
+    """The options that the user gave; looked at before the run, which need not wait for a renderer that has none."""
     given = {name: value for name, value in asked.items() if value is not None}
     for name in given:
         if name not in drawn_as.options:
             option = {"pass_index": "--pass", "fold": "--no-fold", "ascii_only": "--ascii"}.get(name, f"--{name}")
             raise UsageError(f"{option.replace('_', '-')} means nothing to the format {drawn_as.name}")
+    return given
+
+
+def _seen(drawn_as: Format, console: Console) -> dict[str, Any]:
+    """The options that follow from where the result goes."""
     seen = {"color": console.color, "width": console.width, "ascii_only": None if console.unicode else True}
-    own = {name: value for name, value in seen.items() if value is not None and name in drawn_as.options}
-    return {**own, **given}
+    return {name: value for name, value in seen.items() if value is not None and name in drawn_as.options}

@@ -28,15 +28,15 @@ class Traced:
     nothing: str | None = None
 
 
-def record(request: Request, session: Session, recording: Path) -> Traced:
-    """Runs the target and writes its recording.
+def record(request: Request, session: Session, recording: Path, meanwhile: Callable[[], None] | None = None) -> Traced:
+    """Runs the target and writes its recording; `meanwhile` is done here while the program starts.
 
     Raises:
         TargetError: if the run could not begin, in the child's words.
     """
     if request.verbose:
         request.say(f"running {request.target.text} with {request.settings.python or sys.executable}")
-    ending = run(request.target, request.settings, session, request.say, _meanwhile(request.target))
+    ending = run(request.target, request.settings, session, request.say, meanwhile)
     if request.verbose:
         request.say(f"it ended with status {ending.status}; now its streams are put together")
     if session.refusal is not None:
@@ -83,7 +83,7 @@ def traced(request: Request, output: Path | None = None) -> Iterator[Traced]:
         yield Traced(request.target.path, status=0)
         return
     with Session() as session:
-        ended = record(request, session, session.directory / "run.gtrace")
+        ended = record(request, session, session.directory / "run.gtrace", _meanwhile(request.target))
         try:
             yield ended
         except (RenderError, RecordingError, OSError) as error:
