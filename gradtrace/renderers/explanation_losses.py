@@ -27,7 +27,7 @@ def softmax_minus_one_hot(graph: Graph, node: Node) -> str:
         return ""
     gradient = wording.gradient(loss.received) if loss.received is not None else ""
     times = "" if gradient == "1" else f"{gradient} · "
-    return f"= {times}(softmax − one-hot of {_target(loss)})" + (f" ÷ {n}" if reduction == _MEAN else "")
+    return f"= {times}(softmax − one-hot of {_target(loss)})" + (f" ÷ {n}" if reduction == _MEAN and n > 1 else "")
 
 
 def _n_rows(loss: Node) -> int | None:

@@ -85,7 +85,12 @@ class Terminal:
         columns = [
             i for i in range(max(map(len, rows), default=0)) if any(i < len(row) and row[i].text for row in rows)
         ]
-        widths = {i: max(cell_len(row[i].text) for row in rows if i < len(row)) for i in columns}
+        # A cell that stands alone in its row may run over all columns.
+        widths = {
+            i: max((cell_len(row[i].text) for row in rows if i < len(row) and len(row) > 1), default=0) for i in columns
+        }
+        if max(map(len, rows), default=0) == 1:
+            widths = {0: max(cell_len(row[0].text) for row in rows)}
         below = None
         # What can go below its row goes there before more than the least important column is left out.
         steps: list[int | None] = [*table.optional[:1], None, *table.optional[1:]]
@@ -120,6 +125,8 @@ class Terminal:
         return len(_INDENT) + sum(widths.values()) + _GAP * (len(widths) - 1)
 
     def _row(self, row: tuple[Cell, ...], widths: dict[int, int]) -> str:
+        if len(row) == 1:
+            return f"{_INDENT}{self._painted(self._fitted(row[0].text, self.width - len(_INDENT)), row[0].style)}"
         parts = []
         for column, width in widths.items():
             cell = row[column] if column < len(row) else Cell("")
@@ -131,6 +138,7 @@ class Terminal:
 def natural_width(table: Table) -> int:
     """How many columns a table takes when nothing of it is cut."""
     rows = [table.header, *(tuple(cell.text for cell in row) for row in table.rows)]
+    rows = [row for row in rows if len(row) > 1] or rows
     widths = [
         max(cell_len(shown(row[i])) for row in rows if i < len(row)) for i in range(max(map(len, rows), default=0))
     ]

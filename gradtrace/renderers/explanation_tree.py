@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from gradtrace.analysis.repeats import find_runs
 from gradtrace.analysis.topology import Adjacency
 from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
 from gradtrace.renderers import wording
@@ -17,6 +18,8 @@ from gradtrace.renderers.explanation_words import rule
 
 MOST_NODES = 40
 _MOST_LEVELS = 9
+_FEWEST_TIMES = 3
+"""Fewer repetitions than this are written out."""
 
 Row = tuple[Cell, ...]
 
@@ -42,11 +45,21 @@ def tree(one: BackwardPass, leaves: tuple[Leaf, ...], *, limit: int | None = Non
         return None
     writer = _Writer(one, one.graph, leaves)
     is_small = writer.is_small()
-    rows = list(islice(writer.nested() if is_small else writer.flat(), limit))
-    hidden = 0 if is_small else writer.n_flat_lines() - len(rows)
+    fold = limit is not None
+    rows = list(islice(writer.nested() if is_small else writer.flat(fold=fold), limit))
+    hidden = 0 if is_small else writer.n_flat_lines(fold=fold) - len(rows)
     if hidden:
         rows.append((Cell(f"… {wording.count(hidden, 'more line')}: --verbose shows all", "muted"),))
     return Table((), tuple(rows), optional=(4, 1), below=3, is_drawing=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Ops that follow one another: `count` times the like of `body`, of which `last` is the last."""
+
+    body: tuple[int, ...]
+    count: int
+    last: tuple[int, ...]
 
 
 class _Writer:
@@ -91,27 +104,72 @@ class _Writer:
                 guide = "└─ " if edge is edges[-1] else "├─ "
                 stack.append(_Visit(edge.target, edge, (*inherited, guide)))
 
-    def flat(self) -> Iterator[Row]:
-        """Every op in the order in which the engine ran them, and under it where its gradients went."""
+    def flat(self, *, fold: bool) -> Iterator[Row]:
+        """Every op in the order in which the engine ran them, and under it where its gradients went.
+
+        What repeats is told once, if asked for: the lines of the first time, under how often it was.
+        """
+        for stretch in self.stretches(fold=fold):
+            if stretch.count > 1:
+                yield (Cell(self._times(stretch), "title"),)
+            for node in stretch.body:
+                yield from self._lines(node, "   " if stretch.count > 1 else "")
+
+    def stretches(self, *, fold: bool) -> list["_Stretch"]:
+        """The ops in the engine's order, neighbouring repetitions put together."""
         nodes = sorted(
             (node for node in self._graph.nodes if node.leaf is None),
             key=lambda node: (node.order is None, node.order or 0, node.id),
         )
-        for node in nodes:
-            arriving = [self._graph.edges[position] for position in self._adjacency.arriving_at(node.id)]
-            only = arriving[0] if len(arriving) == 1 else None
-            # What goes to an op along its only edge is told on that op's own line.
-            edges = [edge for edge in self._edges(node.id) if not self._has_own_line(edge.target)]
-            yield self._row(node.id, only, "", "│    " if edges else "     ", is_again=False)
-            for edge in edges:
-                is_last = edge is edges[-1]
-                guide, below = ("└→ ", "        ") if is_last else ("├→ ", "│       ")
-                yield self._row(edge.target, edge, guide, below, is_again=True)
+        ids = [node.id for node in nodes]
+        if not fold or len(ids) <= MOST_NODES:
+            return [_Stretch(tuple(ids), 1, ())]
+        known: dict[object, int] = {}
+        symbols = [known.setdefault(self._looks(node), len(known)) for node in nodes]
+        found, end = [], 0
+        for run in find_runs(symbols):
+            if run.count < _FEWEST_TIMES:
+                continue
+            found.append(_Stretch(tuple(ids[end : run.start]), 1, ()))
+            last = tuple(ids[run.end - run.period : run.end])
+            found.append(_Stretch(tuple(ids[run.start : run.start + run.period]), run.count, last))
+            end = run.end
+        found.append(_Stretch(tuple(ids[end:]), 1, ()))
+        return [stretch for stretch in found if stretch.body]
 
-    def n_flat_lines(self) -> int:
+    def _looks(self, node: Node) -> tuple[object, ...]:
+        """What makes two ops repetitions of one another: the same place in the program, the same inputs."""
+        inputs = tuple((edge.input, self._graph.nodes[edge.target].leaf) for edge in self._edges(node.id))
+        return (node.op, node.location, node.name, node.module, inputs)
+
+    def _times(self, stretch: "_Stretch") -> str:
+        """`99,999 times, the gradient going from 1 to 2.718`."""
+        first, last = (self._graph.nodes[nodes[0]].received for nodes in (stretch.body, stretch.last))
+        change = ""
+        if first is not None and last is not None:
+            change = f", the gradient going from {wording.gradient(first)} to {wording.gradient(last)}"
+        return f"{stretch.count:,} times{change}; the first time:"
+
+    def _lines(self, node: int, inside: str) -> Iterator[Row]:
+        arriving = [self._graph.edges[position] for position in self._adjacency.arriving_at(node)]
+        only = arriving[0] if len(arriving) == 1 else None
+        # What goes to an op along its only edge is told on that op's own line.
+        edges = [edge for edge in self._edges(node) if not self._has_own_line(edge.target)]
+        yield self._row(node, only, inside, f"{inside}{'│    ' if edges else '     '}", is_again=False)
+        for edge in edges:
+            is_last = edge is edges[-1]
+            guide, below = ("└→ ", "        ") if is_last else ("├→ ", "│       ")
+            yield self._row(edge.target, edge, inside + guide, inside + below, is_again=True)
+
+    def n_flat_lines(self, *, fold: bool) -> int:
         """How many lines `flat` writes."""
-        n_ops = sum(node.leaf is None for node in self._graph.nodes)
-        return n_ops + sum(not self._has_own_line(edge.target) for edge in self._graph.edges)
+        return sum(
+            (stretch.count > 1) + sum(1 + self._n_shown(node) for node in stretch.body)
+            for stretch in self.stretches(fold=fold)
+        )
+
+    def _n_shown(self, node: int) -> int:
+        return sum(not self._has_own_line(edge.target) for edge in self._edges(node))
 
     def _has_own_line(self, node: int) -> bool:
         return self._graph.nodes[node].leaf is None and len(self._adjacency.arriving_at(node)) == 1
@@ -145,10 +203,12 @@ class _Writer:
             again = ", again" if is_again and node.id in self._shown else ""
             return f"{self._leaves[node.leaf].name}  leaf{again}"
         source = short(span(node.location))
-        if edge is not None and self._graph.nodes[edge.source].location == node.location:
+        above = self._graph.nodes[edge.source] if edge is not None else None
+        if above is not None and above.location == node.location and (above.op, above.name) != (node.op, node.name):
             source = ""  # one call of the program made several ops
-        name = f"{node.name} = " if node.name and node.name != source else ""
-        text = f"{node.op}   {name}{source}" if source or name else node.op
+        name = node.name if node.name and node.name != source else ""
+        said = " = ".join(text for text in (name, source) if text)
+        text = f"{node.op}   {said}" if said else node.op
         return f"{text}  (*)" if is_again and node.id in self._shown else text
 
     def _gradient(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:

@@ -196,9 +196,27 @@ def test_custom_function_has_words() -> None:
 
 def test_a_long_graph_is_cut() -> None:
     """A graph without modules is told line by line up to a limit, and the rest is counted."""
-    text = render(builders.trace_of(builders.chain(500)), Options())
+    tape = Tape()
+    value = tape.leaf("x", scalar(1))
+    for line in range(500):
+        value = tape.unary(
+            "NegBackward0", "neg", value, lambda x: -x, lambda _: -1.0, location=at(line, "x = -x", "-x")
+        )
+    story = builders.Story(tape, builders.run())
+    story.backward(tape, value)
+    text = render(story.trace(), Options())
     assert "… 441 more lines: --verbose shows all\n" in text
     assert len(text.splitlines()) < 100
+
+
+def test_repetitions_are_told_once() -> None:
+    """A line of the program that ran 498 times is told with the first of them; --verbose lists all."""
+    trace = builders.trace_of(builders.chain(500))
+    assert re.search(
+        r"\n  4\d\d times, the gradient going from -?1 to -?1; the first time:\n     neg ", render(trace, Options())
+    )
+    assert len(render(trace, Options()).splitlines()) < 30
+    assert len(render(trace, Options(verbose=True)).splitlines()) > 500
 
 
 def test_accumulation() -> None:
