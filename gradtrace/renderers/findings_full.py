@@ -73,8 +73,8 @@ def _marks(finding: Finding) -> list[Mark]:
 
 
 def _notes(finding: Finding, trace: Trace) -> Iterator[str]:
-    if len(finding.leaves) > 1:
-        names = [trace.leaves[leaf].name for leaf in finding.leaves if leaf < len(trace.leaves)]
+    names = [trace.leaves[leaf].name for leaf in finding.leaves if leaf < len(trace.leaves)]
+    if any(name not in finding.message for name in names):
         yield f"this concerns {listing(names, _MOST_NAMES)}"
     if len(finding.passes) > 1:
         yield f"in passes {ranges(finding.passes)}"
