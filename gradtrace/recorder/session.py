@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 import types
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -50,6 +51,8 @@ from gradtrace.recorder.writes import Writes
 
 Ticket = FullPass | LedgerPass | None
 
+_MAX_ENDED = 16
+
 _current: Recorder | None = None
 
 
@@ -76,6 +79,8 @@ class Recorder:
         self.first_without_grad: Place | None = None
         self.saw_saved_hooks = False
         self._modes: dict[int, ForwardMode] = {}
+        self._ended_tables: deque[ForwardTable] = deque(maxlen=_MAX_ENDED)
+        """Of threads that have ended: their graphs may be run elsewhere."""
         self._undo: list[Callable[[], None]] = []
         self._undo_forward: list[Callable[[], None]] = []
         self._stacks: dict[int, list[int]] = {}
@@ -162,18 +167,23 @@ class Recorder:
             self._undo_forward,
         )
         self._enter_mode()
-        for mode in self._modes.values():
+        for mode in list(self._modes.values()):
             mode.is_active = True
 
     def _forward_off(self) -> None:
         """Stop watching the forward computation. What torch.compile has seen stays: its guards would fail."""
-        for mode in self._modes.values():
+        for mode in list(self._modes.values()):
             mode.is_active = False
-        if torch_facts.dynamo_has_compiled():
+        if torch_facts.dynamo_has_compiled() or self._is_inside_mode():
             return
         while self._undo_forward:
             self._undo_forward.pop()()
         self._leave_mode()
+
+    def _is_inside_mode(self) -> bool:
+        """Whether this thread's mode is at work, and so off the stack: torch will put it back when it is done."""
+        mode = self.mode_here()
+        return mode is not None and bool(self._undo_forward) and not any(one is mode for one in _stack())
 
     def _enter_mode(self) -> None:
         thread = threading.get_ident()
@@ -210,9 +220,10 @@ class Recorder:
             try:
                 original(thread)
             finally:
-                mode = recorder._modes.get(threading.get_ident())
+                mode = recorder._modes.pop(threading.get_ident(), None)  # the next thread may get the same number
                 if mode is not None:
                     mode.is_active = False
+                    recorder._ended_tables.append(mode.table)
 
         return _bootstrap_inner
 
@@ -226,17 +237,18 @@ class Recorder:
     def stop(self) -> None:
         """Undo everything."""
         if not self.is_on:
+            self._forward_off()
             return
         self.is_on = False
-        try:
+        with contextlib.ExitStack() as undoing:  # a full disk, for one, is no reason to leave anything installed
+            undoing.callback(self.journal.close)
+            undoing.callback(atexit.unregister, self._at_exit)
+            for undo in self._undo:
+                undoing.callback(undo)
+            undoing.callback(self._forward_off)
+            self._undo.clear()
             self.events.flush()
             self.watch.pause()
-        finally:  # a full disk, for one, is no reason to leave anything installed
-            self._forward_off()
-            while self._undo:
-                self._undo.pop()()
-            atexit.unregister(self._at_exit)
-            self.journal.close()
 
     @contextlib.contextmanager
     def guard(self) -> Iterator[None]:
@@ -260,6 +272,8 @@ class Recorder:
             self.stop()
         with contextlib.suppress(Exception):
             self.journal.note(text)
+        with contextlib.suppress(Exception):
+            self.journal.close()
         with contextlib.suppress(Exception):
             say(text)
 
@@ -295,7 +309,7 @@ class Recorder:
 
     def tables(self) -> list[ForwardTable]:
         """The tables of all threads."""
-        return [mode.table for mode in self._modes.values()]
+        return [*(mode.table for mode in list(self._modes.values())), *self._ended_tables]
 
     def learn(self, scope: Scope) -> None:
         """Take in the models that can be seen now."""
