@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
 from gradtrace import recorder
 from gradtrace.model import Trace
 from gradtrace.recorder.config import Config
@@ -45,3 +48,25 @@ def recorded(directory: Path, **options: Any) -> Iterator[Session]:
         yield Session(session)
     finally:
         recorder.stop()
+
+
+def train(steps: int = 2) -> tuple[nn.Module, list[Any]]:
+    """A program with most of what the recorder watches; returns the model and its final numbers."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.2), nn.ReLU(), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    net[0].weight.register_hook(lambda gradient: gradient * 2)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        hidden = net[0](torch.randn(5, 3))
+        hidden.register_hook(lambda gradient: gradient.clamp(max=0.1))
+        hidden.retain_grad()
+        net[1:](hidden).pow(2).mean().backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+    return net, [parameter.tolist() for parameter in net.parameters()]
+
+
+def hooks_of(net: nn.Module) -> list[list[Any]]:
+    """The keys of the hooks on each parameter."""
+    return [list(parameter._backward_hooks or ()) for parameter in net.parameters()]

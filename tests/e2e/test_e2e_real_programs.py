@@ -1,4 +1,4 @@
-"""Programs as people write them, run unmodified: every gradient true, every name the program's, every node with a line."""
+"""Programs as people write them, run unmodified: true gradients, the program's names, a line for every node."""
 
 import json
 import subprocess
@@ -12,13 +12,14 @@ from gradtrace.recording import load
 
 PROGRAMS = Path(__file__).parent.parent / "programs"
 
-GRADTRACE = [
-    sys.executable,
-    "-c",
-    "import sys, gradtrace.launch.session as session; from gradtrace.cli.main import main\n"
-    "session.VALUE_LIMIT = 600  # so that sums can be checked element by element\n"
-    "sys.exit(main())",
-]
+COMMAND = """
+import sys, gradtrace.launch.session as session
+from gradtrace.cli.main import main
+session.VALUE_LIMIT = 600  # so that sums can be checked element by element
+sys.exit(main())
+"""
+
+GRADTRACE = [sys.executable, "-c", COMMAND]
 
 N_NODES = {
     "transformers_models": 1000,
@@ -83,5 +84,6 @@ def test_a_program_killed_in_its_fifth_step_leaves_the_steps_before(tmp_path):
     assert trace.run.complete is False
     assert len([one for one in trace.passes if any(item.after for item in one.accumulations)]) in (4, 5)
     assert assert_identities(trace) > 0
-    shown = subprocess.run([*GRADTRACE, "render", str(target), "-f", "json"], capture_output=True, text=True, check=True)
+    words = [*GRADTRACE, "render", str(target), "-f", "json"]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True)
     assert len(json.loads(shown.stdout)["passes"]) in (4, 5)
