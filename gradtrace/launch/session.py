@@ -52,7 +52,7 @@ class Session:
             "announce": settings.announce,
             "roots": settings.roots,
             "expression": expression.source if expression else None,
-            "value_limit": VALUE_LIMIT,
+            "value_limit": 0 if settings.level == "structure" else VALUE_LIMIT,
             "level": settings.level,
             "facts": settings.facts,
         }
