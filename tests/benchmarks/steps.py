@@ -33,7 +33,7 @@ def steps(works: list[str]) -> str:
     cells: dict[tuple[str, str], tuple[float, str]] = {}
     for work in works:
         for variant in _ROWS:
-            answer = ask("step_pairs.py", work, variant, timeout=400)
+            answer = ask("step_pairs.py", work, variant, timeout=150)
             if isinstance(answer, str):
                 cells[work, variant] = (float("nan"), answer)
                 continue

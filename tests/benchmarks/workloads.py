@@ -94,7 +94,7 @@ def gpt2() -> Workload:
     model = GPT2LMHeadModel(GPT2Config(use_cache=False))
     ids = torch.randint(0, 50257, (1, 64))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-    return _trained("GPT-2 small", model, (ids,), lambda: model(input_ids=ids, labels=ids).loss, optimizer, 5)
+    return _trained("GPT-2 small", model, (ids,), lambda: model(input_ids=ids, labels=ids).loss, optimizer, 3)
 
 
 WORKLOADS = {"chain": chain, "mlp": mlp, "resnet": resnet, "gpt2": gpt2}
