@@ -1,0 +1,127 @@
+"""From which earlier round of a program the parts of a graph come."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from gradtrace.diagnosis.errors import Failure, failure, notes, of_pass
+from gradtrace.diagnosis.timeline import same_place
+from gradtrace.model import BackwardPass, Edge, Finding, Graph, Location, Node, Trace
+
+PATTERN = "backward through the graph a second time"
+"""What torch says."""
+
+Place = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Revisit:
+    """A pass that ran into a part of the graph which an earlier pass had freed.
+
+    `carried` is the value that leads from the new part to the freed one; `freed_by` the pass that freed it.
+    """
+
+    rule: str
+    failure: Failure
+    carried: Node
+    freed_by: BackwardPass | None
+
+
+def revisit(trace: Trace) -> Revisit | None:
+    """The pass that ended the program so."""
+    found = failure(trace, PATTERN)
+    if found is None or found.backward is None or found.graph is None:
+        return None
+    node = found.node
+    if node is None:
+        return None
+    freed = node.freed_by
+    former = next((one for one in trace.passes if one.index == freed), None)
+    carried = _carried(found.graph, node)
+    return Revisit(_rule(found, found.graph, carried, node, former), found, carried, former)
+
+
+def _carried(graph: Graph, node: Node) -> Node:
+    """Where the new part of the graph meets the old one, on the way to the node: the value that was carried over."""
+    edges = crossings(graph, _epoch(node) + 1)
+    reached = [edge.target for edge in edges]
+    for target in reached:
+        if node.id in below(graph, target):
+            return graph.nodes[target]
+    return graph.nodes[reached[0]] if reached else node
+
+
+def _epoch(node: Node) -> int:
+    return node.made_after or 0
+
+
+def crossings(graph: Graph, epoch: int) -> list[Edge]:
+    """Edges from nodes made after that many passes had begun, or more, to older ones; leaves have no age."""
+    nodes = graph.nodes
+    return [
+        edge
+        for edge in graph.edges
+        if nodes[edge.target].made_after is not None
+        and _epoch(nodes[edge.target]) < epoch <= _epoch(nodes[edge.source])
+    ]
+
+
+def below(graph: Graph, start: int) -> frozenset[int]:
+    """The nodes that a gradient from this one reaches, itself included."""
+    targets: dict[int, list[int]] = defaultdict(list)
+    for edge in graph.edges:
+        targets[edge.source].append(edge.target)
+    seen = {start}
+    stack = [start]
+    while stack:
+        for target in targets[stack.pop()]:
+            if target not in seen:
+                seen.add(target)
+                stack.append(target)
+    return frozenset(seen)
+
+
+def _rule(found: Failure, graph: Graph, carried: Node, node: Node, former: BackwardPass | None) -> str:
+    is_loop = former is not None and same_place(former.location, found.place)
+    newest = max((_epoch(one) for one in graph.nodes), default=0)
+    old = _epoch(node)
+    if newest == old:
+        return "graph-built-once" if is_loop else "backward-twice-shared-graph"
+    again = [one for one in graph.nodes if _epoch(one) > old and _same_origin(one, carried)]
+    if again:
+        is_list = any(one.type == carried.type and old_free(graph, one, old) for one in again)
+        return "stale-list-second-backward" if is_list else "hidden-not-detached"
+    return "graph-built-once" if is_loop else "backward-twice-shared-graph"
+
+
+def _same_origin(one: Node, other: Node) -> bool:
+    return same_place(one.location, other.location)
+
+
+def old_free(graph: Graph, node: Node, epoch: int) -> bool:
+    """Whether nothing as old as that lies below a node: it was made anew, not from what was carried over."""
+    return all(graph.nodes[one].made_after is None or _epoch(graph.nodes[one]) > epoch for one in below(graph, node.id))
+
+
+def finding(one: Revisit, message: str, advice: str) -> Finding:
+    """The finding: it points at what was carried over, and at both passes."""
+    former = one.freed_by.location if one.freed_by is not None else None
+    index = one.freed_by.index if one.freed_by is not None else 0
+    is_same = same_place(former, one.failure.place)
+    related = notes(
+        (one.carried.location, ""),
+        (former, f"pass {index} ran through it here and freed it" + (", and the next pass fails" if is_same else "")),
+        (one.failure.place, "this pass needs it again"),
+    )
+    place: Location | None = one.carried.location or one.failure.place
+    return Finding(
+        one.rule,
+        "error",
+        message,
+        place,
+        tuple(note for note in related if note.location != place),
+        advice,
+        (),
+        of_pass(one.failure.backward),
+    )

@@ -1,0 +1,72 @@
+"""A model that keeps a computed tensor is deep-copied.
+
+## What it does
+
+Looks for `copy.deepcopy` of an object that holds a tensor with a graph, such as `self.state = h`.
+
+## Why is this bad?
+
+torch refuses: a copy of the tensor would need a copy of its graph.
+
+## Example
+
+```python
+import copy
+
+import torch
+from torch import nn
+
+model = nn.Linear(2, 2)
+model.last = model(torch.randn(1, 2))
+best = copy.deepcopy(model)
+```
+
+## Use instead
+
+```python
+import copy
+
+import torch
+from torch import nn
+
+model = nn.Linear(2, 2)
+model.last = model(torch.randn(1, 2)).detach()
+best = copy.deepcopy(model)
+```
+
+## How it is detected
+
+The exception that ended the program is recorded with the user's line; its text is torch's own.
+
+## Known problems
+
+An exception that the program catches is taken as expected and is not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.errors import failing
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.model import Finding, Trace
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield the findings of this rule."""
+    yield from failing(
+        trace,
+        "deepcopy-nonleaf",
+        "support the deepcopy protocol",
+        "A tensor with a graph, kept by what is copied here, cannot be deep-copied",
+        "Keep `.detach()` of the tensor (`self.state = h.detach()`), or copy `model.state_dict()`.",
+    )
+
+
+RULE = Rule(
+    name="deepcopy-nonleaf",
+    severity="error",
+    summary="A model that keeps a computed tensor is deep-copied.",
+    check=check,
+    page=__doc__ or "",
+)

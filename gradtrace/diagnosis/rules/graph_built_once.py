@@ -1,0 +1,83 @@
+"""A part of the graph is computed once and used in every iteration.
+
+## What it does
+
+Looks for differentiable values that are computed outside of the loop in which backward runs.
+
+## Why is this bad?
+
+The first backward frees that part, and the second one stops. It would also be stale: computed from the parameters as
+they were before the first step.
+
+## Example
+
+```python
+import torch
+
+torch.manual_seed(0)
+raw = torch.zeros(1, requires_grad=True)
+scale = torch.nn.functional.softplus(raw)
+opt = torch.optim.SGD([raw], lr=0.1)
+for _ in range(2):
+    opt.zero_grad()
+    loss = (torch.randn(5) / scale).pow(2).mean()
+    loss.backward()
+    opt.step()
+```
+
+## Use instead
+
+```python
+import torch
+
+torch.manual_seed(0)
+raw = torch.zeros(1, requires_grad=True)
+opt = torch.optim.SGD([raw], lr=0.1)
+for _ in range(2):
+    opt.zero_grad()
+    scale = torch.nn.functional.softplus(raw)
+    loss = (torch.randn(5) / scale).pow(2).mean()
+    loss.backward()
+    opt.step()
+```
+
+## How it is detected
+
+Every node is stamped with the number of passes that had begun when it was made, and with the pass that freed it. When
+backward meets a freed node, the edge that leads from the new part of the graph to the old one is what was carried
+over. Here the line of the old value makes nothing in the new part, while backward runs at the same line again.
+
+## Known problems
+
+Passes that were not recorded in full leave no stamps: record more of them with `--passes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.errors import node_name
+from gradtrace.diagnosis.lineage import finding, revisit
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.model import Finding, Trace
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield the findings of this rule."""
+    found = revisit(trace)
+    if found is not None and found.rule == "graph-built-once":
+        name = node_name(found.carried)
+        yield finding(
+            found,
+            f"{name} is computed once, but every iteration runs backward through it",
+            "Move this computation into the loop, so that every iteration has its own graph.",
+        )
+
+
+RULE = Rule(
+    name="graph-built-once",
+    severity="error",
+    summary="A part of the graph is computed once and used in every iteration.",
+    check=check,
+    page=__doc__ or "",
+)
