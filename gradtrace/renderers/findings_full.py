@@ -53,7 +53,7 @@ def render(trace: Trace, options: Options) -> str:
 
 def _finding(finding: Finding, trace: Trace, width: int) -> Iterator[Line]:
     title = f"{finding.severity}[{one_line(finding.rule)}]"
-    first, *rest = wrapped(f"{title}: {one_line(finding.message, _LONGEST)}", width)
+    first, *rest = wrapped(f"{title}: {one_line(finding.message, _LONGEST)}", width - 2)
     yield (Piece(title, "primary"), Piece(first[len(title) :], "headline"))
     yield from ((Piece(f"  {line}", "headline"),) for line in rest)
     marks = _marks(finding)
