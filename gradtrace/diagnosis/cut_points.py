@@ -117,6 +117,16 @@ def is_forced(backward: BackwardPass) -> bool:
     )
 
 
+def root_leaf(backward: BackwardPass) -> int:
+    """The leaf at which a forced pass starts; -1 when there is none."""
+    for root in backward.roots:
+        if backward.graph is not None and root.node is not None:
+            leaf = backward.graph.nodes[root.node].leaf
+            if leaf is not None:
+                return leaf
+    return -1
+
+
 def _cut_of_root(trace: Trace, backward: BackwardPass) -> Cut | None:
     """The cut below which the root of a failed pass lies: by its name, else the last that is no look at a value."""
     cuts = [cut for cut in trace.cuts if not cut.passes and cut.process == backward.process]

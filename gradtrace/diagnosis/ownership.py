@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gradtrace.model import BackwardPass, Leaf, Trace
+from gradtrace.model import BackwardPass, Graph, Leaf, Trace
 
 STORED = frozenset({"created", "accumulated"})
 """Effects of a pass that left something in `.grad`."""
@@ -129,3 +129,28 @@ def consumers(backward: BackwardPass, leaf: int) -> Iterator[int]:
             break
         targets = set(sources)
     yield from dict.fromkeys(sources)
+
+
+def above(graph: Graph, node: int) -> set[int]:
+    """The leaves that gradients reach through a node."""
+    children: dict[int, list[int]] = {}
+    for edge in graph.edges:
+        children.setdefault(edge.source, []).append(edge.target)
+    seen = {node}
+    stack = [node]
+    while stack:
+        for child in children.get(stack.pop(), ()):
+            if child not in seen:
+                seen.add(child)
+                stack.append(child)
+    return {leaf for one in seen if (leaf := graph.nodes[one].leaf) is not None}
+
+
+def zero_leaves(trace: Trace) -> set[int]:
+    """Leaves that got contributions, all of them exact zeros."""
+    norms: dict[int, list[float | None]] = {}
+    for backward in trace.passes:
+        for one in backward.accumulations:
+            if one.contribution is not None:
+                norms.setdefault(one.leaf, []).append(one.contribution.norm)
+    return {leaf for leaf, found in norms.items() if all(norm == 0 for norm in found)}

@@ -1,0 +1,131 @@
+"""Reads of `.grad` that gave None: of what, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradtrace.diagnosis.ownership import is_named, reached
+from gradtrace.model import BackwardPass, Event, Graph, Location, Node, RelatedLocation, Trace
+
+_READ = re.compile(r"([A-Za-z_][\w.\[\]]*?)\.grad\b")
+_ATTRIBUTE_OF_NONE = "'NoneType'"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A read of a `.grad` that was None: the rule that explains it, whose it was, and the line at fault."""
+
+    rule: str
+    name: str | None
+    place: Location | None
+    related: tuple[RelatedLocation, ...] = ()
+
+
+def reads(trace: Trace) -> Iterator[Read]:
+    """Every such read once a line, with its explanation; reads of leaves only where the program died of them."""
+    seen: set[tuple[str, int]] = set()
+    for event in trace.events:
+        place = event.location
+        if event.kind != "grad_read" or place is None or (place.file, place.line) in seen:
+            continue
+        read = _of_result(trace, event) if event.call == "non-leaf" else _of_leaf(trace, event)
+        if read is not None:
+            seen.add((place.file, place.line))
+            yield read
+
+
+def _names(place: Location) -> list[str]:
+    return list(dict.fromkeys(_READ.findall(place.text)))
+
+
+def _died(trace: Trace, place: Location) -> bool:
+    """Whether the program ended at this line because something was None."""
+    error = trace.run.error
+    if error is None or not error.frames or _ATTRIBUTE_OF_NONE not in error.message:
+        return False
+    last = error.frames[-1]
+    return (last.file, last.line) == (place.file, place.line)
+
+
+def _of_result(trace: Trace, event: Event) -> Read | None:
+    """A read of a tensor that is no leaf: of a leaf that lost its name, or of an intermediate result."""
+    place = event.location
+    if place is None:
+        return None
+    names = _names(place)
+    here = (RelatedLocation(place, "its .grad is read here"),)
+    backward = next((one for one in reversed(trace.passes) if one.index <= event.pass_index and one.graph), None)
+    for name in names:
+        node = _made(trace, name, backward)
+        if node is not None and node.location is not None:
+            leaves = [leaf for leaf in trace.leaves if leaf.name == name]
+            text = node.location.text
+            if leaves and len(re.findall(rf"\b{re.escape(name)}\b", text)) > 1:
+                return Read("param-reassigned", name, node.location, here)
+            if backward is not None and backward.graph is not None and _is_of_leaves(trace, backward.graph, node):
+                return Read("leaf-lost-by-cast", name, node.location, here)
+    return Read("nonleaf-grad-read", names[0] if names else None, place)
+
+
+def _made(trace: Trace, name: str, backward: BackwardPass | None) -> Node | None:
+    """The node that made the value of this name, in this pass or any earlier one."""
+    passes = [backward] if backward is not None else list(trace.passes)
+    return next(
+        (
+            node
+            for one in passes
+            if one.graph is not None
+            for node in one.graph.nodes
+            if node.name == name and node.leaf is None
+        ),
+        None,
+    )
+
+
+def _is_of_leaves(trace: Trace, graph: Graph, node: Node) -> bool:
+    """Whether the value is made from nothing but leaves without a name."""
+    targets = [graph.nodes[edge.target] for edge in graph.edges if edge.source == node.id]
+    return bool(targets) and all(
+        target.leaf is not None
+        and not is_named(trace.leaves[target.leaf])
+        and trace.leaves[target.leaf].kind == "tensor"
+        for target in targets
+    )
+
+
+def _of_leaf(trace: Trace, event: Event) -> Read | None:
+    """A read of which the program died: of a leaf that was not used, or whose `.grad` was cleared."""
+    place = event.location
+    if place is None or not _died(trace, place):
+        return None
+    names = [trace.leaves[leaf].name for leaf in event.leaves if is_named(trace.leaves[leaf])] or _names(place)
+    name = names[0] if names else None
+    if ".zero_(" in place.text:
+        clear = next(
+            (
+                one
+                for one in reversed(trace.events[: event.order])
+                if one.set_to_none and set(event.leaves) & set(one.leaves) and one.location is not None
+            ),
+            None,
+        )
+        related = ()
+        if clear is not None and clear.location is not None:
+            related = (RelatedLocation(clear.location, "this set it to None"),)  # type: ignore[assignment]
+        return Read("grad-zero-on-none", name, place, related)
+    if reached(trace).intersection(event.leaves) or not trace.passes:
+        return None
+    switch = next(
+        (
+            one
+            for one in trace.events
+            if one.kind == "requires_grad" and one.call.endswith("True") and set(event.leaves) & set(one.leaves)
+        ),
+        None,
+    )
+    if switch is None or switch.location is None:
+        return Read("input-missing-requires-grad", name, place)
+    here = RelatedLocation(place, "its .grad is None here")
+    return Read("input-missing-requires-grad", name, switch.location, (here,))

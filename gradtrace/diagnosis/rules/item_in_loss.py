@@ -1,0 +1,116 @@
+"""A term of the loss is a Python number and has no gradient.
+
+## What it does
+
+Looks for `.item()` and `float()` of values that parameters have a part in and that are added to the loss.
+
+## Why is this bad?
+
+A number has no history: the term changes the value of the loss and none of its gradients.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(3, 1)
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+x = torch.randn(8, 3)
+for _ in range(3):
+    opt.zero_grad()
+    penalty = model.weight.pow(2).sum().item()
+    loss = model(x).pow(2).mean() + 0.01 * penalty
+    loss.backward()
+    opt.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(3, 1)
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+x = torch.randn(8, 3)
+for _ in range(3):
+    opt.zero_grad()
+    penalty = model.weight.pow(2).sum()
+    loss = model(x).pow(2).mean() + 0.01 * penalty
+    loss.backward()
+    opt.step()
+```
+
+## How it is detected
+
+A scalar of the graph is the sum of one value with a history and a constant, and the line that adds them names the
+number (or makes it itself).
+
+## Known problems
+
+Numbers that are multiplied are taken as weights, and meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.model import BackwardPass, Cut, Finding, Location, RelatedLocation, Trace
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield a finding for each number that is added to a loss, or that costs a leaf its only gradient."""
+    for loss in losses(trace):
+        if loss.rule == "item-in-loss":
+            yield finding(
+                loss,
+                "warning",
+                f"{complaint(loss)}: `{loss.cut.call}` makes a number without history",
+                "Keep the value a tensor: remove `.item()` or `float()`.",
+            )
+    for cut in trace.cuts:
+        if cut.kind in {"item", "number"} and cut.location is not None:
+            place = next((one for backward in trace.passes for one in _added(backward, cut)), None)
+            if place is not None:
+                yield Finding(
+                    "item-in-loss",
+                    "warning",
+                    f"{cut.name or 'a term'} is added to the loss as a number: it has no gradient",
+                    cut.location,
+                    (RelatedLocation(place, "it is added here, as a constant"),),
+                    "Keep the value a tensor: remove `.item()` or `float()`.",
+                    cut.leaves,
+                )
+
+
+def _added(backward: BackwardPass, cut: Cut) -> Iterator[Location]:
+    """Where a scalar of this pass is a value of the graph plus the number."""
+    graph = backward.graph
+    if graph is None or cut.location is None:
+        return
+    sources = Counter(edge.source for edge in graph.edges)
+    for node in graph.nodes:
+        place = node.location
+        if node.type != "AddBackward0" or node.shape != () or sources[node.id] != 1 or place is None:
+            continue
+        if (place.file, place.function) != (cut.location.file, cut.location.function):
+            continue
+        is_here = place.line == cut.location.line
+        if is_here or (cut.name and re.search(rf"\b{re.escape(cut.name)}\b", place.text.partition("=")[2])):
+            yield place
+
+
+RULE = Rule(
+    name="item-in-loss",
+    severity="warning",
+    summary="A term of the loss is a Python number and has no gradient.",
+    check=check,
+    page=__doc__ or "",
+)

@@ -1,0 +1,108 @@
+"""Gradients flow into the target of a loss.
+
+## What it does
+
+Looks for losses whose target, by its name, requires grad and depends on the same parameters as the prediction.
+
+## Why is this bad?
+
+The target is pulled towards the prediction as well: values drift although the loss falls.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+q_net = nn.Linear(3, 2)
+opt = torch.optim.SGD(q_net.parameters(), lr=0.1)
+for _ in range(3):
+    opt.zero_grad()
+    state, following = torch.randn(8, 3), torch.randn(8, 3)
+    q = q_net(state).max(dim=1).values
+    target = 1.0 + 0.9 * q_net(following).max(dim=1).values
+    loss = nn.functional.mse_loss(q, target)
+    loss.backward()
+    opt.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+q_net = nn.Linear(3, 2)
+opt = torch.optim.SGD(q_net.parameters(), lr=0.1)
+for _ in range(3):
+    opt.zero_grad()
+    state, following = torch.randn(8, 3), torch.randn(8, 3)
+    q = q_net(state).max(dim=1).values
+    target = 1.0 + 0.9 * q_net(following).max(dim=1).values.detach()
+    loss = nn.functional.mse_loss(q, target)
+    loss.backward()
+    opt.step()
+```
+
+## How it is detected
+
+The target argument of a loss of torch, or one side of a difference, is called `target` (`td_target`, `teacher`, ...),
+is part of the graph, and shares leaves with the other side.
+
+## Known problems
+
+Targets by other names are not recognized.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.ownership import above
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.model import Finding, RelatedLocation, Trace
+
+_TARGET = re.compile(r"(^|_)(targets?|teacher)(_(q|v|values?))?$")
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield one finding for each line of a loss whose target is trained."""
+    seen: set[tuple[str, int]] = set()
+    for backward in trace.passes:
+        graph = backward.graph
+        for edge in () if graph is None else graph.edges:
+            if graph is None:
+                continue
+            node, target = graph.nodes[edge.source], graph.nodes[edge.target]
+            if target.name is None or not _TARGET.search(target.name) or edge.sent is None:
+                continue
+            if edge.input != "target" and not node.type.startswith("SubBackward"):
+                continue
+            others = [one.target for one in graph.edges if one.source == node.id and one.slot != edge.slot]
+            shared = above(graph, edge.target).intersection(*(above(graph, other) for other in others))
+            place = target.location
+            if not others or not shared or place is None or (place.file, place.line) in seen:
+                continue
+            seen.add((place.file, place.line))
+            yield Finding(
+                "target-not-detached",
+                "warning",
+                f"gradients flow into {target.name}, the target of the loss",
+                place,
+                () if node.location is None else (RelatedLocation(node.location, "the loss compares with it here"),),
+                f"Compute it under `torch.no_grad()`, or use `{target.name}.detach()`.",
+                tuple(sorted(shared)),
+                (backward.index,),
+            )
+
+
+RULE = Rule(
+    name="target-not-detached",
+    severity="warning",
+    summary="Gradients flow into the target of a loss.",
+    check=check,
+    page=__doc__ or "",
+)
