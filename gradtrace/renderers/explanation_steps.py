@@ -21,13 +21,13 @@ class Factor:
         words: the factor, with operands in braces: `× {other}`.
         needs: the operands of which it is computed.
         compute: the factor, element by element.
-        show: whose value stands in brackets behind the words; the factor itself when None.
+        show: whose value stands in brackets behind the words, or how it is computed; the factor itself when None.
     """
 
     words: str
     needs: tuple[str, ...]
     compute: Callable[..., float]
-    show: str | None = None
+    show: str | Callable[..., float] | None = None
 
 
 def _sigmoid_slope(result: float) -> float:
@@ -54,7 +54,9 @@ FACTORS: dict[tuple[str, str], Factor] = {
     ("tanh", "self"): Factor("× (1 − tanh²)", ("result",), lambda result: 1 - result**2),
     ("sigmoid", "self"): Factor("× σ·(1 − σ)", ("result",), _sigmoid_slope),
     ("relu", "self"): Factor("× (1 where {self} > 0, else 0)", ("result",), lambda result: float(result > 0)),
-    ("sqrt", "self"): Factor("÷ 2·{result}", ("result",), lambda result: 1 / (2 * result)),
+    ("sqrt", "self"): Factor(
+        "÷ (2·{result})", ("result",), lambda result: 1 / (2 * result), show=lambda result: 2 * result
+    ),
     ("abs", "self"): Factor("× sign of {self}", ("self",), lambda self: float((self > 0) - (self < 0))),
     ("pow", "exponent"): Factor(
         "× {result}·log({self})", ("result", "self"), lambda result, self: result * math.log(self)
@@ -108,7 +110,10 @@ def _elementwise(operands: Operands, factor: Factor, edge: Edge, arrived: Array,
     if factor.words.endswith("²"):
         texts = {name: text if text.isidentifier() or text[-1:] == ")" else f"({text})" for name, text in texts.items()}
     words = factor.words.format_map(texts)
-    shown = operands.value(factor.show) if factor.show else times
+    shown: Array | None = times
+    if factor.show is not None:
+        values = [value for value in known if value is not None]
+        shown = operands.value(factor.show) if isinstance(factor.show, str) else _applied(factor.show, values)
     number = wording.elements(shown.nested) if shown is not None and factor.needs else ""
     said = f" ({number})" if number and number not in words and len(number) <= _INLINE else ""
     sums = f", {summed(operands, edge)}" if product.shape != sent.shape else ""

@@ -71,7 +71,7 @@ def test_arithmetic(op: str, source: str, gradients: tuple[float, float], texts:
         ("sin", math.sin, math.cos, "= 1 × cos(x) (-0.4161)"),
         ("cos", math.cos, lambda x: -math.sin(x), "= 1 × −sin(x) (-0.9093)"),
         ("exp", math.exp, math.exp, "= 1 × torch.exp(x) (7.389)"),
-        ("sqrt", math.sqrt, lambda x: 0.5 / math.sqrt(x), "= 1 ÷ 2·torch.sqrt(x) (0.3536)"),
+        ("sqrt", math.sqrt, lambda x: 0.5 / math.sqrt(x), "= 1 ÷ (2·torch.sqrt(x)) (2.828)"),
         ("tanh", math.tanh, lambda x: 1 - math.tanh(x) ** 2, "= 1 × (1 − tanh²) (0.07065)"),
         ("abs", abs, lambda _: 1.0, "= 1 × sign of x (1)"),
     ],
