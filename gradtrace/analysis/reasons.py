@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -53,6 +54,7 @@ def _value_subject(trace: Trace, value: Value) -> Subject:
         place=node.location,
         ways=ways(one, node.id, value.output),
         sources=tuple(leaf for leaf in trace.leaves if leaf.id in leaves),
+        read=_read(trace, value.name),
         error=trace.run.error,
     )
     if one.call == "none":
@@ -64,6 +66,19 @@ def _value_subject(trace: Trace, value: Value) -> Subject:
         place = value.graph.nodes[culprit].location if culprit is not None else None
         return replace(subject, reason=Reason.FAILED, culprit=culprit, place=place or one.location)
     return subject
+
+
+def _read(trace: Trace, name: str) -> Location | None:
+    """Where the program read the `.grad` of a result: the source says of which (`net.maps.grad` of `self.maps`)."""
+    last = re.compile(rf"(^|\W){re.escape(name.rpartition('.')[2])}\.grad$")
+    for event in trace.events:
+        place = event.location
+        if event.kind != "grad_read" or event.call == "leaf" or place is None:
+            continue
+        source = place.text.split("\n", 1)[0][place.column - 1 : max(place.end_column - 1, 0)]
+        if last.search(source):
+            return place
+    return None
 
 
 def _constant(trace: Trace, cut: Cut) -> Subject:

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gradtrace.analysis.paths import Ways
-from gradtrace.model import BackwardPass, Cut, Event, Leaf, Location, OptimizerInfo, ProgramError, TensorStats
+from gradtrace.model import (
+    BackwardPass,
+    Cut,
+    Event,
+    Leaf,
+    Location,
+    ModuleFact,
+    OptimizerInfo,
+    ProgramError,
+    TensorStats,
+)
 
 
 class Reason(StrEnum):
@@ -84,6 +94,8 @@ class Subject:
         missed: indices of the passes recorded in full that did not.
         owners: the optimizers that own it.
         orphaned_by: an optimizer that stepped, when none owns this leaf.
+        read: where the program read `.grad` and found None.
+        unregistered: the model's attribute that holds its module without registering it.
         error: what ended the program.
         same: names of further tensors to which the same answer applies.
     """
@@ -111,6 +123,8 @@ class Subject:
     missed: tuple[int, ...] = ()
     owners: tuple[OptimizerInfo, ...] = ()
     orphaned_by: OptimizerInfo | None = None
+    read: Location | None = None
+    unregistered: ModuleFact | None = None
     error: ProgramError | None = None
     same: tuple[str, ...] = ()
 

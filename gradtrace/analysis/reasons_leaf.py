@@ -50,9 +50,12 @@ def leaf_subject(trace: Trace, leaf: Leaf) -> Subject:
     cuts = sorted((cut for cut in trace.cuts if leaf.id in cut.leaves and cut.process == leaf.process), key=_weight)
     case = _Case(trace, leaf, rows, tuple(cuts), passes)
     subject = next(found for reason in _REASONS for found in [reason(case)] if found is not None)
+    facts = (one for one in trace.module_facts if one.kind == "unregistered_modules" and leaf.id in one.leaves)
+    subject = replace(subject, unregistered=next(facts, None))
     if subject.reason in (Reason.GRADIENT, Reason.CLEARED):
         return subject
-    return replace(subject, error=trace.run.error)
+    read = (event.location for event in trace.events if event.kind == "grad_read" and leaf.id in event.leaves)
+    return replace(subject, error=trace.run.error, read=next(read, None))
 
 
 def _weight(cut: Cut) -> tuple[bool, bool, bool, int]:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from gradtrace.analysis.topology import Adjacency
 from gradtrace.errors import UnknownNameError
-from gradtrace.model import BackwardPass, Cut, Graph, Leaf, Location, Node, Trace
+from gradtrace.model import BackwardPass, Cut, Graph, Leaf, Location, ModuleFact, Node, Trace
 
 _SUGGESTIONS = 4
 _SHOWN = 12
@@ -85,7 +85,10 @@ def _is_part(own: str, name: str) -> bool:
 
 
 def _named(trace: Trace, name: str, fits: Callable[[str, str], bool]) -> Meant:
-    leaves = tuple(leaf for leaf in trace.leaves if fits(leaf.name, name))
+    held = {
+        leaf for fact in trace.module_facts if any(fits(own, name) for own in _holders(fact)) for leaf in fact.leaves
+    }
+    leaves = tuple(leaf for leaf in trace.leaves if leaf.id in held or fits(leaf.name, name))
     values: dict[object, Value] = {}
     for value in _values(trace):
         if fits(value.name, name):
@@ -96,6 +99,12 @@ def _named(trace: Trace, name: str, fits: Callable[[str, str], bool]) -> Meant:
     if leaves and not any(leaf.name == name for leaf in leaves):
         values = {}  # a pattern or a module means its parameters
     return Meant(leaves, tuple(values.values()), cuts)
+
+
+def _holders(fact: ModuleFact) -> tuple[str, ...]:
+    """What modules in a plain list may be called: they have no path of their own."""
+    path = f"{fact.module}.{fact.attribute}" if fact.module else fact.attribute
+    return (path, f"self.{fact.attribute}", *(f"{path}.{i}" for i in range(fact.count)))
 
 
 def _identity(value: Value) -> object:
@@ -194,6 +203,7 @@ def _no_such_name(trace: Trace, name: str) -> str:
 def _known_names(trace: Trace) -> Iterator[str]:
     yield from (leaf.name for leaf in trace.leaves)
     yield from (value.name for value in _values(trace))
+    yield from (_holders(fact)[0] for fact in trace.module_facts)
     yield from (cut.name for cut in trace.cuts if cut.name is not None)
 
 

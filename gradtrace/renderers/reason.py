@@ -130,13 +130,9 @@ def _cuts(one: Subject, options: Options) -> Iterator[Block]:
         yield Paragraph("From there the graph goes on to the root:")
         yield reason_ways.steps(graph, one.reentry, verbose=options.verbose)
     if one.reason is Reason.CUT and one.events:
-        event = one.events[0]
-        yield Paragraph(
-            f"{event.call or 'requires_grad'}{wording.at(event.location)} made a new leaf of the root, "
-            "so backward() runs, and ends where it begins:"
-        )
-        if event.location is not None:
-            yield from _excerpt(event.location)
+        yield Paragraph("So backward() runs, and ends where it begins:")
+        if one.events[0].location is not None:
+            yield from _excerpt(one.events[0].location)
     others = _further(one.cuts[1:], options)
     if others:
         yield Paragraph(f"It is cut off elsewhere too: {'; '.join(others)}.")
@@ -208,3 +204,6 @@ def _table(flowing: list[Subject]) -> Iterator[Block]:
         for one in flowing
     )
     yield Table(("name", "gradient", "from", ""), rows)
+    for help_ in dict.fromkeys(reason_words.advice(one) for one in flowing):
+        if help_:
+            yield Paragraph(help_, "help")

@@ -30,27 +30,6 @@ def who(one: Subject) -> str:
     return wording.listing(names, _NAMED)
 
 
-def cut_off(cut: Cut) -> str:
-    """What a cut did, as a clause: `detach() at train.py:18 cut code off`."""
-    at = wording.at(cut.location)
-    what = _short(cut.source) if cut.source else "the result"
-    call = _short(cut.call) or cut.kind
-    clause = {
-        "detach": f"{call}(){at} cut {what} off",
-        "data": f".data{at} took the bare value of {what}",
-        "item": f"item(){at} made a Python number of {what}",
-        "tolist": f"tolist(){at} made a list of Python numbers of {what}",
-        "numpy": f"numpy(){at} made an array of {what}",
-        "number": f"{_number(call)}{at} made a Python number of {what}",
-        "new_tensor": f"torch.tensor(){at} copied the numbers of {what} into a new tensor",
-        "parameter": f"nn.Parameter(){at} made a new leaf of {what}",
-        "no_grad": f"{call}(){at} ran while gradients were off",
-        "inference_mode": f"{call}(){at} ran in inference mode",
-        "not_differentiable": f"{call}(){at} gives integers or booleans, which have no gradient",
-    }
-    return clause.get(cut.kind, f"{call}{at} cut {what} off")
-
-
 def step(node: Node) -> str:
     """What an op is called: `mul at train.py:7`."""
     return f"{_op(node)}{wording.at(node.location)}"
@@ -58,10 +37,6 @@ def step(node: Node) -> str:
 
 def _op(node: Node) -> str:
     return _short(node.call.rpartition(".")[2] if node.is_custom and node.call else node.op)
-
-
-def _number(call: str) -> str:
-    return f"{call.strip('_')}()"
 
 
 def _short(text: str) -> str:
@@ -88,14 +63,26 @@ def _node(one: Subject) -> Node | None:
 
 
 def _none(one: Subject) -> str:
-    return f"{who(one)} {_has(one)} no .grad because"
+    return f"{who(one)} {_has(one)} no .grad{wording.at(one.read)} because"
 
 
 def _gradient(one: Subject) -> str:
     sum_ = ""
     if one.before is not None:
         sum_ = f", which was {wording.gradient(one.before)} before and {wording.gradient(one.after)} after"
-    return f"{who(one)} has a gradient: {_pass(one)} added {wording.gradient(one.gradient)} to its .grad{sum_}."
+    subject = f"{who(one)}{_use(one)}"
+    return f"{subject} has a gradient: {_pass(one)} added {wording.gradient(one.gradient)} to its .grad{sum_}."
+
+
+def _use(one: Subject) -> str:
+    """Where a leaf without a name of its own is used, so that a person knows which one is meant."""
+    graph = one.backward.graph if one.backward is not None else None
+    if one.leaf is None or one.ways is None or graph is None or one.name != f"leaf {one.leaf.id}":
+        return ""
+    ways = one.ways
+    path = (*(ways.ways[0].route if ways.ways else ()), ways.meeting, *ways.trunk)
+    users = [graph.nodes[id_] for id_ in path if id_ != one.node and graph.nodes[id_].location is not None]
+    return f" (used by {step(users[-1])})" if users else ""
 
 
 def _retained(one: Subject) -> str:
@@ -129,7 +116,12 @@ def _frozen(one: Subject) -> str:
 
 
 def _cut(one: Subject) -> str:
-    return f"{_none(one)} {cut_off(one.cuts[0])}."
+    forced = ""
+    if one.events:
+        event = one.events[0]
+        call = _short(event.call) or "requires_grad = True"
+        forced = f"; {call}{wording.at(event.location)} then made a new leaf of what was left"
+    return f"{_none(one)} {cut_off(one.cuts[0])}{forced}."
 
 
 def _switched_on(one: Subject) -> str:
@@ -308,6 +300,12 @@ _REMEDIES = {
 
 
 def _about_cut(one: Subject) -> str:
+    graph = one.backward.graph if one.backward is not None else None
+    if graph is not None and one.reentry and graph.nodes[one.reentry[-1]].is_custom:
+        return (
+            "The forward of a custom Function runs without gradients: give the tensor to apply(), and return its "
+            "gradient from backward()."
+        )
     return f"{_REMEDIES.get(one.cuts[0].kind, '')} {_MEANT}".strip()
 
 
@@ -337,6 +335,13 @@ def _adopt(one: Subject) -> str:
     if one.orphaned_by is None:
         return ""
     made = wording.at(one.orphaned_by.location)
+    fact = one.unregistered
+    if fact is not None:
+        return (
+            f"No optimizer owns it, so step() never changes it: it belongs to a module in {_short(fact.attribute)} of "
+            f"{_short(fact.module or fact.module_type)}, a plain list or dictionary, which parameters() does not look "
+            "into. Make that an nn.ModuleList or nn.ModuleDict."
+        )
     return (
         f"No optimizer owns it, so step() never changes it: pass it to {_short(one.orphaned_by.type)}{made}, "
         "after the model has its final form."

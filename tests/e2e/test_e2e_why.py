@@ -1,6 +1,7 @@
 """`gradtrace why` on programs that lose a gradient names the line at fault; on sound ones it invents nothing."""
 
 import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -11,38 +12,35 @@ import pytest
 PROGRAMS = Path(__file__).parent.parent / "programs" / "why"
 
 CASES = (
-    ("02_leaf_lost_by_cast", "delta", {15}),
-    ("03_optimizer_nonleaf", "canvas", {12, 13}),
-    ("05_detach_midgraph", "encoder", {18}),
-    ("05_detach_midgraph", "code", {18}),
-    ("09_python_roundtrip", "txt_net", {25}),
-    ("100_op_without_derivative", "0.weight", {14}),
-    ("105_ddp_unused_parameter", "aux.weight", {22}),
-    ("11_requires_grad_forced", "clf.weight", {15, 23}),
-    ("14_inference_tensor", "backbone", {16}),
-    ("16_round_zero_grad", "weight", {13}),
-    ("17_hard_threshold_cut", "gate.weight", {18}),
-    ("18_int_requires_grad", "positions", {7}),
-    ("20_stale_optimizer", "2.weight", {15, 17}),
-    ("22_frozen_too_much", "head.weight", {16}),
-    ("25_parameter_rewrap", "generator.weight", {19}),
-    ("27_autograd_grad_not_stored", "0.weight", {23}),
-    ("28_grad_of_recreated_input", "t", {15, 16, 17}),
-    ("29_sample_not_rsample", "mu.weight", {20}),
-    ("30_input_missing_requires_grad", "image", {14}),
-    ("41_backward_not_called", "0.weight", {16, 17}),
-    ("43_grad_shared_between_models", "shared_net.weight", {18}),
-    ("53_graph_built_once", "scale", {10}),
-    ("93_clamp_blocks_grad", "body.weight", {18}),
-    ("99_custom_fn_bypasses_parameter", "1.centers", {16, 28}),
+    ("01_nonleaf_grad_read", "net.maps", (24,)),
+    ("02_leaf_lost_by_cast", "delta", (15,)),
+    ("03_optimizer_nonleaf", "canvas", (12, 13)),
+    ("05_detach_midgraph", "encoder", (18,)),
+    ("05_detach_midgraph", "code", (18,)),
+    ("09_python_roundtrip", "txt_net", (25,)),
+    ("100_op_without_derivative", "0.weight", (14,)),
+    ("105_ddp_unused_parameter", "aux.weight", (22,)),
+    ("11_requires_grad_forced", "clf.weight", (23, 15)),
+    ("14_inference_tensor", "backbone", (16,)),
+    ("16_round_zero_grad", "weight", (13,)),
+    ("17_hard_threshold_cut", "gate.weight", (18,)),
+    ("18_int_requires_grad", "positions", (7,)),
+    ("19_modules_in_list", "hidden", (12, 18)),
+    ("20_stale_optimizer", "2.weight", (17, 15)),
+    ("22_frozen_too_much", "head.weight", (16,)),
+    ("25_parameter_rewrap", "generator.weight", (19,)),
+    ("27_autograd_grad_not_stored", "0.weight", (23,)),
+    ("28_grad_of_recreated_input", "t", (16, 15, 17)),
+    ("29_sample_not_rsample", "mu.weight", (20,)),
+    ("30_input_missing_requires_grad", "image", (14,)),
+    ("41_backward_not_called", "0.weight", (16, 17)),
+    ("43_grad_shared_between_models", "shared_net.weight", (18,)),
+    ("53_graph_built_once", "scale", (10,)),
+    ("93_clamp_blocks_grad", "body.weight", (18,)),
+    ("97_custom_fn_returns_none", "gamma", (18,)),
+    ("99_custom_fn_bypasses_parameter", "1.centers", (28, 16)),
 )
-"""Program, NAME, and the lines of which the answer has to name one: the line at fault, or one that shows it as well."""
-
-UNKNOWN = (
-    pytest.param("01_nonleaf_grad_read", "net.maps", {24}, id="where .grad of a result is read is not recorded"),
-    pytest.param("19_modules_in_list", "hidden", {12, 18}, id="modules in a list of a module have no names"),
-    pytest.param("97_custom_fn_returns_none", "gamma", {18}, id="the return of a custom backward is not recorded"),
-)
+"""Program, NAME, and the lines of which the answer has to name one: first the line at fault, then those that show it."""
 
 SOUND = (
     ("ok_15_gradient_penalty", "0.weight", "gradient"),
@@ -89,11 +87,11 @@ def test_the_answer_names_the_line_at_fault(program, name, lines):
     assert _names_a_line(program, name, lines), _answers(program, name)
 
 
-@pytest.mark.parametrize(("program", "name", "lines"), UNKNOWN)
-@pytest.mark.xfail(strict=False, reason="a fact is missing from recordings")
-def test_the_answer_would_name_the_line_if_it_were_recorded(program, name, lines):
-    """Lines that cannot be known yet."""
-    assert _names_a_line(program, name, lines)
+def test_most_answers_name_the_very_line(record_property):
+    """Not only one that shows the fault as well."""
+    exact = sum(_names_a_line(program, name, lines[:1]) for program, name, lines in CASES)
+    record_property("summary", f"{exact} of {len(CASES)} answers name the line at fault, the others one that shows it")
+    assert exact >= 20
 
 
 @pytest.mark.parametrize(("program", "name", "reason"), SOUND)
