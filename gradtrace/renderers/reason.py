@@ -7,9 +7,11 @@ from gradtrace.analysis.reasons import Answer, Reason, Subject
 from gradtrace.model import Cut, Location
 from gradtrace.model.excerpt import excerpt
 from gradtrace.renderers import reason_json, reason_ways, reason_words, wording
+from gradtrace.renderers.cut_words import cut_off
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.renderers.explanation_markdown import Markdown
 from gradtrace.renderers.explanation_terminal import Terminal
+from gradtrace.renderers.reason_advice import advice
 
 _WIDTH = 100
 _NARROWEST = 40
@@ -66,7 +68,7 @@ def _subject(one: Subject, options: Options) -> Iterator[Block]:
     if one.place is not None and not (one.reason is Reason.GRADIENT and one.ways is not None):
         yield from _excerpt(one.place)
     yield from _evidence(one, options)
-    help_ = reason_words.advice(one)
+    help_ = advice(one)
     if help_:
         yield Paragraph(help_, "help")
 
@@ -91,7 +93,7 @@ def _evidence(one: Subject, options: Options) -> Iterator[Block]:
         yield from reason_ways.told(one, verbose=options.verbose)
     yield from _other_passes(one)
     if one.reason is Reason.GRADIENT and one.cuts:
-        yield Paragraph(f"Another way from it is cut off: {reason_words.cut_off(one.cuts[0])}.", "note")
+        yield Paragraph(f"Another way from it is cut off: {cut_off(one.cuts[0])}.", "note")
 
 
 def _message(one: Subject) -> Iterator[Block]:
@@ -140,7 +142,7 @@ def _cuts(one: Subject, options: Options) -> Iterator[Block]:
 
 def _further(cuts: tuple[Cut, ...], options: Options) -> list[str]:
     shown = cuts if options.verbose else cuts[:_CUTS]
-    texts = list(dict.fromkeys(reason_words.cut_off(cut) for cut in shown))
+    texts = list(dict.fromkeys(cut_off(cut) for cut in shown))
     if len(shown) < len(cuts):
         texts.append(f"and {len(cuts) - len(shown)} more")
     return texts
@@ -204,6 +206,6 @@ def _table(flowing: list[Subject]) -> Iterator[Block]:
         for one in flowing
     )
     yield Table(("name", "gradient", "from", ""), rows)
-    for help_ in dict.fromkeys(reason_words.advice(one) for one in flowing):
+    for help_ in dict.fromkeys(advice(one) for one in flowing):
         if help_:
             yield Paragraph(help_, "help")

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from gradtrace.analysis.reasons import Answer, Subject
-from gradtrace.renderers.reason_words import advice, headline
+from gradtrace.renderers.reason_advice import advice
+from gradtrace.renderers.reason_words import headline
 
 FORMAT_NAME = "gradtrace-answer"
 

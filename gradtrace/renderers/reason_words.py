@@ -1,14 +1,15 @@
-"""The sentences of an answer: what happened to a gradient, and what to do about it."""
+"""The sentences of an answer: what happened to a gradient."""
 
 import ast
 from collections.abc import Callable
 
 from gradtrace.analysis.reasons import Reason, Subject
-from gradtrace.model import Cut, Node
+from gradtrace.model import Node
 from gradtrace.renderers import wording
+from gradtrace.renderers.cut_words import cut_off
 from gradtrace.renderers.explanation_maths import span
 
-_NAMED = 3
+NAMED = 3
 """So many tensors are called by their names; more are counted."""
 
 _LONGEST = 60
@@ -19,15 +20,10 @@ def headline(one: Subject) -> str:
     return _HEADLINES[one.reason](one)
 
 
-def advice(one: Subject) -> str:
-    """What a person can do about it; empty when nothing needs to be done."""
-    return _ADVICE[one.reason](one)
-
-
 def who(one: Subject) -> str:
     """Whom the answer is about: `w`, `w and b`, `encoder.0.weight and 5 more`."""
-    names = [_short(name) for name in (one.name, *one.same)]
-    return wording.listing(names, _NAMED)
+    names = [short(name) for name in (one.name, *one.same)]
+    return wording.listing(names, NAMED)
 
 
 def step(node: Node) -> str:
@@ -36,10 +32,11 @@ def step(node: Node) -> str:
 
 
 def _op(node: Node) -> str:
-    return _short(node.call.rpartition(".")[2] if node.is_custom and node.call else node.op)
+    return short(node.call.rpartition(".")[2] if node.is_custom and node.call else node.op)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A name or a call, without the rest of one that nobody would read."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
@@ -110,7 +107,7 @@ def _frozen(one: Subject) -> str:
     text = f"{_none(one)} {'they' if one.same else 'it'} {verb} not require grad"
     if one.events:
         call = one.events[-1].call or "requires_grad = False"
-        return f"{text}: {_short(call)}{wording.at(one.events[-1].location)} switched it off."
+        return f"{text}: {short(call)}{wording.at(one.events[-1].location)} switched it off."
     made = f" where {'they were' if one.same else 'it was'} made{wording.at(one.place)}" if one.place else ""
     return f"{text}: requires_grad is False{made}."
 
@@ -119,7 +116,7 @@ def _cut(one: Subject) -> str:
     forced = ""
     if one.events:
         event = one.events[0]
-        call = _short(event.call) or "requires_grad = True"
+        call = short(event.call) or "requires_grad = True"
         forced = f"; {call}{wording.at(event.location)} then made a new leaf of what was left"
     return f"{_none(one)} {cut_off(one.cuts[0])}{forced}."
 
@@ -128,7 +125,7 @@ def _switched_on(one: Subject) -> str:
     call = (one.events[-1].call if one.events else "") or "requires_grad = True"
     return (
         f"{_none(one)} nothing that reached a root was computed from {_them(one)} after "
-        f"{_short(call)}{wording.at(one.place)}."
+        f"{short(call)}{wording.at(one.place)}."
     )
 
 
@@ -155,7 +152,7 @@ def zero_factor(one: Subject) -> str | None:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         tree = None
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult):
-        return _short(ast.unparse(tree.left if one.slot == 1 else tree.right))
+        return short(ast.unparse(tree.left if one.slot == 1 else tree.right))
     return "the other factor"
 
 
@@ -182,11 +179,11 @@ def _not_sent(one: Subject) -> str:
     if node is None:
         return f"{_none(one)} no gradient was sent to {_them(one)} in {_pass(one)}."
     if node.is_custom:
-        name = _short(node.type.removesuffix("Backward"))
+        name = short(node.type.removesuffix("Backward"))
         return (
             f"{_none(one)} the backward of {name}{wording.at(node.backward_location)} returned None for {_them(one)}."
         )
-    operand = f" (its {_short(one.operand)})" if one.operand else ""
+    operand = f" (its {short(one.operand)})" if one.operand else ""
     return f"{_none(one)} {step(node)} sends no gradient to that input{operand}."
 
 
@@ -203,7 +200,7 @@ def _not_stored(one: Subject) -> str:
 
 def _cleared(one: Subject) -> str:
     clearing = one.events[0]
-    call = _short(clearing.call) or "zero_grad()"
+    call = short(clearing.call) or "zero_grad()"
     return (
         f"{who(one)} got {wording.gradient(one.gradient)} from {_pass(one)}, and "
         f"{call}{wording.at(clearing.location)} cleared it before step() could read it."
@@ -218,15 +215,15 @@ def _failed(one: Subject) -> str:
     if one.backward is not None and one.backward.error is not None:
         node = _node(one)
         where = f" in {step(node)}" if node is not None else ""
-        return f"{_none(one)} {_pass(one)} ended with a {_short(one.backward.error.type)}{where}."
-    kind = _short(one.error.type) if one.error is not None else "error"
+        return f"{_none(one)} {_pass(one)} ended with a {short(one.backward.error.type)}{where}."
+    kind = short(one.error.type) if one.error is not None else "error"
     return f"{who(one)} {_has(one)} no gradient because the program ended with a {kind}{wording.at(one.place)}."
 
 
 def _no_backward(one: Subject) -> str:
     if one.error is not None:
         return (
-            f"{_none(one)} no backward pass ran: the program ended with a {_short(one.error.type)} before"
+            f"{_none(one)} no backward pass ran: the program ended with a {short(one.error.type)} before"
             f"{wording.at(one.error.frames[-1]) if one.error.frames else ''}."
         )
     return f"{_none(one)} no backward pass ran in this program."
@@ -234,7 +231,7 @@ def _no_backward(one: Subject) -> str:
 
 def _unused(one: Subject) -> str:
     node = _node(one)
-    module = _short(node.module) if node is not None and node.module else "its module"
+    module = short(node.module) if node is not None and node.module else "its module"
     return f"{_none(one)} {module} ran{wording.at(one.place)} and did not use {_them(one)}."
 
 
@@ -244,13 +241,13 @@ def _outside(one: Subject) -> str:
     if one.cuts:
         return f"{text}: {cut_off(one.cuts[0])}."
     if node is not None and node.module:
-        return f"{text}; {_short(node.module)}{wording.at(node.location)} did."
+        return f"{text}; {short(node.module)}{wording.at(node.location)} did."
     return f"{text}."
 
 
 def _root(one: Subject) -> str:
     names = [root.name for root in one.backward.roots if root.name] if one.backward is not None else []
-    return _short(names[0]) if names else "the root of a backward pass"
+    return short(names[0]) if names else "the root of a backward pass"
 
 
 _HEADLINES: dict[Reason, Callable[[Subject], str]] = {
@@ -274,109 +271,4 @@ _HEADLINES: dict[Reason, Callable[[Subject], str]] = {
     Reason.NO_BACKWARD: _no_backward,
     Reason.UNUSED: _unused,
     Reason.OUTSIDE: _outside,
-}
-
-_MEANT = "If that is meant, nothing needs to change."
-
-_REMEDIES = {
-    "detach": "Remove it, or detach only a copy that is used for something else, such as logging.",
-    "data": "Use the tensor itself; for a change without gradient, torch.no_grad() is safer than .data.",
-    "item": "Compute with the tensor; call item() only for what is printed or logged.",
-    "tolist": "Put tensors together with torch.stack() or torch.cat(), never by way of Python numbers.",
-    "numpy": "Use the torch function of the same name: numpy computes outside the graph.",
-    "number": "Compute with the tensor, and with torch's functions instead of Python's and math's.",
-    "new_tensor": "Put tensors together with torch.stack() or torch.cat(), and use them as they are.",
-    "parameter": "Use the result as it is; nn.Parameter() is for values that nothing is computed from.",
-    "no_grad": (
-        "Run it with gradients on: outside of torch.no_grad(); and draw from a distribution by rsample(), which has a "
-        "gradient, instead of sample()."
-    ),
-    "inference_mode": "Run it outside of torch.inference_mode().",
-    "not_differentiable": (
-        "Replace it by something smooth while training (sigmoid, softmax, a loss on the scores), or pass the gradient "
-        "on with a straight-through estimator."
-    ),
-}
-
-
-def _about_cut(one: Subject) -> str:
-    graph = one.backward.graph if one.backward is not None else None
-    if graph is not None and one.reentry and graph.nodes[one.reentry[-1]].is_custom:
-        return (
-            "The forward of a custom Function runs without gradients: give the tensor to apply(), and return its "
-            "gradient from backward()."
-        )
-    return f"{_REMEDIES.get(one.cuts[0].kind, '')} {_MEANT}".strip()
-
-
-def _keep(one: Subject) -> str:
-    if is_root(one):
-        return ""
-    unnamed = [leaf for leaf in one.sources if leaf.name.startswith("leaf ")]
-    if len(one.sources) == 1 and unnamed:
-        return (
-            "If it was meant to be the leaf: make it in its final form (dtype, device, scale) first, and call "
-            f"requires_grad_() last. Else {_short(one.name)}.retain_grad() before backward() keeps its gradient."
-        )
-    leaves = f", or read the .grad of {wording.listing([_short(x.name) for x in one.sources], _NAMED)}"
-    return (
-        f"Call {_short(one.name)}.retain_grad() before backward(), or ask torch.autograd.grad(loss, {_short(one.name)})"
-        f"{leaves if one.sources and not unnamed else ''}."
-    )
-
-
-def _thaw(one: Subject) -> str:
-    if one.kind == "buffer":
-        return "Buffers are not trained. If this one should be, make it an nn.Parameter."
-    return f"If it should be trained: requires_grad_(True), before the forward pass. {_MEANT}"
-
-
-def _adopt(one: Subject) -> str:
-    if one.orphaned_by is None:
-        return ""
-    made = wording.at(one.orphaned_by.location)
-    fact = one.unregistered
-    if fact is not None:
-        return (
-            f"No optimizer owns it, so step() never changes it: it belongs to a module in {_short(fact.attribute)} of "
-            f"{_short(fact.module or fact.module_type)}, a plain list or dictionary, which parameters() does not look "
-            "into. Make that an nn.ModuleList or nn.ModuleDict."
-        )
-    return (
-        f"No optimizer owns it, so step() never changes it: pass it to {_short(one.orphaned_by.type)}{made}, "
-        "after the model has its final form."
-    )
-
-
-def _nothing(one: Subject) -> str:
-    del one
-    return ""
-
-
-_ADVICE: dict[Reason, Callable[[Subject], str]] = {
-    Reason.GRADIENT: _adopt,
-    Reason.RETAINED: _nothing,
-    Reason.NOT_RETAINED: _keep,
-    Reason.CONSTANT: _about_cut,
-    Reason.FROZEN: _thaw,
-    Reason.SWITCHED_ON: lambda _: "Call requires_grad_() before the forward pass: the graph is made while it runs.",
-    Reason.CUT: _about_cut,
-    Reason.ZERO: lambda _: (
-        "Where a function is flat (round, sign, a saturated clamp, relu of negatives, a mask of zeros) its gradient is "
-        "zero: keep the values out of the flat part, or replace the function while training."
-    ),
-    Reason.HOOK: lambda _: "Let the hook return the gradient, or None to leave it as it is.",
-    Reason.CANCELLED: _nothing,
-    Reason.ZERO_ROOT: lambda _: "Look at the gradient that is given to backward(), or at the factor before the loss.",
-    Reason.NOT_SENT: lambda _: "Return a gradient for every input that requires one, in the order of forward().",
-    Reason.NOT_ASKED: lambda _: "Add it to the inputs of the call, or leave the inputs out.",
-    Reason.NOT_STORED: lambda _: "Call backward() to fill .grad, or assign what autograd.grad returned.",
-    Reason.CLEARED: lambda _: "The order is zero_grad(), backward(), step().",
-    Reason.ASSIGNED: _nothing,
-    Reason.FAILED: _nothing,
-    Reason.NO_BACKWARD: lambda one: "" if one.error is not None else "Call loss.backward(), with its parentheses.",
-    Reason.UNUSED: lambda _: "Use it in forward(), or take it out of the module.",
-    Reason.OUTSIDE: lambda _: (
-        "Either its module never ran, or what it computed was not used: look where its output should enter the loss."
-    ),
 }

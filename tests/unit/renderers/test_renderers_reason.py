@@ -101,7 +101,7 @@ def test_the_story_of_a_cut():
         ("no_grad", "linear", "linear() at train.py:18 ran while gradients were off."),
         ("inference_mode", "linear", "linear() at train.py:18 ran in inference mode."),
         ("not_differentiable", "argmax", "argmax() at train.py:18 gives integers or booleans, which have no gradient."),
-        ("something_new", "frobnicate", "frobnicate at train.py:18 cut encoder(x) off."),
+        ("something_new", "frobnicate", "frobnicate() at train.py:18 cut encoder(x) off."),
     ],
 )
 def test_every_kind_of_cut_has_its_words(kind, call, clause):

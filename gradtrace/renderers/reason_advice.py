@@ -1,0 +1,118 @@
+"""What a person can do about a gradient, or about one that is missing."""
+
+from collections.abc import Callable
+
+from gradtrace.analysis.reasons import Reason, Subject
+from gradtrace.renderers import wording
+from gradtrace.renderers.reason_words import NAMED, is_root, short
+
+
+def advice(one: Subject) -> str:
+    """What to do; empty when nothing needs to be done."""
+    return _ADVICE[one.reason](one)
+
+
+_MEANT = "If that is meant, nothing needs to change."
+
+_REMEDIES = {
+    "detach": "Remove it, or detach only a copy that is used for something else, such as logging.",
+    "data": "Use the tensor itself; for a change without gradient, torch.no_grad() is safer than .data.",
+    "item": "Compute with the tensor; call item() only for what is printed or logged.",
+    "tolist": "Put tensors together with torch.stack() or torch.cat(), never by way of Python numbers.",
+    "numpy": "Use the torch function of the same name: numpy computes outside the graph.",
+    "number": "Compute with the tensor, and with torch's functions instead of Python's and math's.",
+    "new_tensor": "Put tensors together with torch.stack() or torch.cat(), and use them as they are.",
+    "parameter": "Use the result as it is; nn.Parameter() is for values that nothing is computed from.",
+    "no_grad": (
+        "Run it with gradients on: outside of torch.no_grad(); and draw from a distribution by rsample(), which has a "
+        "gradient, instead of sample()."
+    ),
+    "inference_mode": "Run it outside of torch.inference_mode().",
+    "not_differentiable": (
+        "Replace it by something smooth while training (sigmoid, softmax, a loss on the scores), or pass the gradient "
+        "on with a straight-through estimator."
+    ),
+}
+
+
+def _about_cut(one: Subject) -> str:
+    graph = one.backward.graph if one.backward is not None else None
+    if graph is not None and one.reentry and graph.nodes[one.reentry[-1]].is_custom:
+        return (
+            "The forward of a custom Function runs without gradients: give the tensor to apply(), and return its "
+            "gradient from backward()."
+        )
+    return f"{_REMEDIES.get(one.cuts[0].kind, '')} {_MEANT}".strip()
+
+
+def _keep(one: Subject) -> str:
+    if is_root(one):
+        return ""
+    unnamed = [leaf for leaf in one.sources if leaf.name.startswith("leaf ")]
+    if len(one.sources) == 1 and unnamed:
+        return (
+            "If it was meant to be the leaf: make it in its final form (dtype, device, scale) first, and call "
+            f"requires_grad_() last. Else {short(one.name)}.retain_grad() before backward() keeps its gradient."
+        )
+    leaves = f", or read the .grad of {wording.listing([short(x.name) for x in one.sources], NAMED)}"
+    return (
+        f"Call {short(one.name)}.retain_grad() before backward(), or ask torch.autograd.grad(loss, {short(one.name)})"
+        f"{leaves if one.sources and not unnamed else ''}."
+    )
+
+
+def _thaw(one: Subject) -> str:
+    if one.kind == "buffer":
+        return "Buffers are not trained. If this one should be, make it an nn.Parameter."
+    return f"If it should be trained: requires_grad_(True), before the forward pass. {_MEANT}"
+
+
+def _adopt(one: Subject) -> str:
+    if one.orphaned_by is None:
+        return ""
+    made = wording.at(one.orphaned_by.location)
+    fact = one.unregistered
+    if fact is not None:
+        return (
+            f"No optimizer owns it, so step() never changes it: it belongs to a module in {short(fact.attribute)} of "
+            f"{short(fact.module or fact.module_type)}, a plain list or dictionary, which parameters() does not look "
+            "into. Make that an nn.ModuleList or nn.ModuleDict."
+        )
+    return (
+        f"No optimizer owns it, so step() never changes it: pass it to {short(one.orphaned_by.type)}{made}, "
+        "after the model has its final form."
+    )
+
+
+def _nothing(one: Subject) -> str:
+    del one
+    return ""
+
+
+_ADVICE: dict[Reason, Callable[[Subject], str]] = {
+    Reason.GRADIENT: _adopt,
+    Reason.RETAINED: _nothing,
+    Reason.NOT_RETAINED: _keep,
+    Reason.CONSTANT: _about_cut,
+    Reason.FROZEN: _thaw,
+    Reason.SWITCHED_ON: lambda _: "Call requires_grad_() before the forward pass: the graph is made while it runs.",
+    Reason.CUT: _about_cut,
+    Reason.ZERO: lambda _: (
+        "Where a function is flat (round, sign, a saturated clamp, relu of negatives, a mask of zeros) its gradient is "
+        "zero: keep the values out of the flat part, or replace the function while training."
+    ),
+    Reason.HOOK: lambda _: "Let the hook return the gradient, or None to leave it as it is.",
+    Reason.CANCELLED: _nothing,
+    Reason.ZERO_ROOT: lambda _: "Look at the gradient that is given to backward(), or at the factor before the loss.",
+    Reason.NOT_SENT: lambda _: "Return a gradient for every input that requires one, in the order of forward().",
+    Reason.NOT_ASKED: lambda _: "Add it to the inputs of the call, or leave the inputs out.",
+    Reason.NOT_STORED: lambda _: "Call backward() to fill .grad, or assign what autograd.grad returned.",
+    Reason.CLEARED: lambda _: "The order is zero_grad(), backward(), step().",
+    Reason.ASSIGNED: _nothing,
+    Reason.FAILED: _nothing,
+    Reason.NO_BACKWARD: lambda one: "" if one.error is not None else "Call loss.backward(), with its parentheses.",
+    Reason.UNUSED: lambda _: "Use it in forward(), or take it out of the module.",
+    Reason.OUTSIDE: lambda _: (
+        "Either its module never ran, or what it computed was not used: look where its output should enter the loss."
+    ),
+}
