@@ -1,0 +1,111 @@
+"""A custom backward returns the wrong number of gradients.
+
+## What it does
+
+Looks for `autograd.Function`s whose `backward` returns more or fewer values than `forward` takes inputs.
+
+## Why is this bad?
+
+Backward stops; the traceback shows the call of `backward()` only, not the function.
+
+## Example
+
+```python
+import torch
+
+
+class Scale(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor = factor
+        return x * factor
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.factor
+
+
+w = torch.randn(3, requires_grad=True)
+Scale.apply(w, 2.0).sum().backward()
+```
+
+## Use instead
+
+```python
+import torch
+
+
+class Scale(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor = factor
+        return x * factor
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.factor, None
+
+
+w = torch.randn(3, requires_grad=True)
+Scale.apply(w, 2.0).sum().backward()
+```
+
+## How it is detected
+
+The exception ended the pass at the node of a custom Function, whose backward was seen to return.
+
+## Known problems
+
+An exception that the program catches is taken as expected and is not reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.errors import failure, notes, of_pass
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.model import Finding, Trace
+
+_PATTERN = (
+    r"function"
+    r" (\w+?)(?:Backward)? returned an incorrect number of gradients"
+    r" \(expected"
+    r" (\d+), got"
+    r" (\d+)\)"
+)
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield the findings of this rule."""
+    found = failure(trace, _PATTERN)
+    said = re.search(_PATTERN, found.message) if found is not None else None
+    if found is None or said is None:
+        return
+    node = found.node
+    place = node.backward_location if node is not None and node.backward_location is not None else found.place
+    function, *numbers = said.groups()
+    told = notes(
+        (node.location if node is not None else None, "the function is applied here"),
+        (found.place, "backward runs from here"),
+    )
+    yield Finding(
+        "custom-fn-wrong-grad-count",
+        "error",
+        f"{function}.backward returns {numbers[1]} gradients, but forward has {numbers[0]} inputs",
+        place,
+        tuple(note for note in told if note.location != place),
+        "Return one value for each input of `forward` after `ctx`, and `None` for those without a gradient.",
+        (),
+        of_pass(found.backward),
+    )
+
+
+RULE = Rule(
+    name="custom-fn-wrong-grad-count",
+    severity="error",
+    summary="A custom backward returns the wrong number of gradients.",
+    check=check,
+    page=__doc__ or "",
+)

@@ -1,0 +1,81 @@
+"""A write through .data hides from autograd's check.
+
+## What it does
+
+Looks for in-place writes through `.data` of a computed tensor (`p.data.clamp_()`, `h.data[mask] = 0`).
+
+## Why is this bad?
+
+The write changes values that operations saved for their backward, and `.data` hides it from the version counter: no
+error is raised, and gradients are wrong.
+
+## Example
+
+```python
+import torch
+
+w = torch.randn(2, 3, requires_grad=True)
+b = torch.zeros(3, requires_grad=True)
+p = torch.softmax(w + b, dim=1)
+p.data.clamp_(min=0.3)
+p.log().sum().backward()
+```
+
+## Use instead
+
+```python
+import torch
+
+w = torch.randn(2, 3, requires_grad=True)
+b = torch.zeros(3, requires_grad=True)
+p = torch.softmax(w + b, dim=1)
+p = p.clamp(min=0.3)
+p.log().sum().backward()
+```
+
+## How it is detected
+
+Every reading of `.data` is recorded with the leaves above the tensor; it is reported when the source line writes in
+place through it and the tensor is computed from several leaves.
+
+## Known problems
+
+A write through `.data` that nothing had saved is harmless and is reported all the same. Writes through NumPy arrays
+are not seen, and a tensor computed from a single leaf is taken for the leaf.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.model import Finding, Trace
+
+_WRITES = re.compile(r"\.data(\[[^\]]*\])?\s*(\.\w+_\(|[-+*/]=)|\.data\[[^\]]*\]\s*=[^=]")
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield the findings of this rule."""
+    for cut in trace.cuts:
+        text = cut.location.text if cut.location is not None else ""
+        if cut.kind == "data" and len(cut.leaves) > 1 and _WRITES.search(text):
+            yield Finding(
+                "data-inplace-silent",
+                "warning",
+                f"A write through `.data` changes {cut.source or 'a computed tensor'} behind autograd's back",
+                cut.location,
+                (),
+                "Compute a new tensor (`p = p.clamp(min=floor)`), or write into `p.detach()`, which autograd checks.",
+                (),
+                tuple(one.index for one in trace.passes if one.recorded == "full")[:1],
+            )
+
+
+RULE = Rule(
+    name="data-inplace-silent",
+    severity="warning",
+    summary="A write through .data hides from autograd's check.",
+    check=check,
+    page=__doc__ or "",
+)
