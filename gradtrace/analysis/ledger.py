@@ -200,6 +200,8 @@ class _Tally:
     n_modified: int = 0
     n_not_stored: int = 0
     n_seen: int = 0
+    n_onto_zeros: int = 0
+    n_onto_gradients: int = 0
     is_cleared: bool = False
     """Something has cleared `.grad` since the last pass that added to it."""
     n_cleared: int = 0
@@ -256,8 +258,7 @@ def _count_pass(tally: _Tally, entry: Contribution, outermost: dict[int, int]) -
         tally.n_not_stored += backward.count
     if accumulation.effect not in STORED:
         return
-    before = accumulation.before
-    found_empty = accumulation.effect == "created" or (before is not None and before.norm == 0)
+    found_empty = accumulation.effect == "created" or _is_onto_zeros(tally, accumulation)
     index = outermost.get(backward.index, backward.index)
     is_new = index not in tally.passes
     tally.passes[index] = None
@@ -271,6 +272,20 @@ def _count_pass(tally: _Tally, entry: Contribution, outermost: dict[int, int]) -
         tally.windows.append(_Window(index, backward.count // repeats, repeats))
     elif is_new:
         tally.windows[-1].size += backward.count
+
+
+def _is_onto_zeros(tally: _Tally, accumulation: Accumulation) -> bool:
+    """Whether the pass added to a `.grad` that was all zeros.
+
+    Passes that were not recorded in full do not tell. They do what the measured ones did: a change of the pattern
+    would have been recorded.
+    """
+    if accumulation.before is None or accumulation.before.norm is None:
+        return tally.n_onto_zeros > 0 and tally.n_onto_gradients == 0
+    is_zeros = accumulation.before.norm == 0
+    tally.n_onto_zeros += is_zeros
+    tally.n_onto_gradients += not is_zeros
+    return is_zeros
 
 
 def _intervals(window: _Window) -> set[int]:

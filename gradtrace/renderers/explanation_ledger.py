@@ -130,7 +130,8 @@ def _change(row: Accumulation | None, one: BackwardPass) -> Cell:
     bar = "|g| " if _is_norm(row.contribution) else ""
     if one.count > 1:  # these stand for several passes, whose numbers differ
         return Cell("each created" if row.effect == "created" else "each added to", "muted")
-    return Cell(f"{bar}{before} + {added} → {after}".replace("+ -", "− "), "gradient")
+    plus = f"− {added[1:]}" if added.startswith("-") and row.before is not None else f"+ {added}"
+    return Cell(f"{bar}{before} {plus} → {after}", "gradient")
 
 
 def _short(stats: TensorStats | None) -> str:

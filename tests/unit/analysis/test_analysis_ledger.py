@@ -178,3 +178,19 @@ def test_product() -> None:
 def test_empty() -> None:
     """A run without passes has an empty ledger."""
     assert ledger(builders.empty_trace()).groups == ()
+
+
+def _counted(script: str, count: int) -> Verdict:
+    """The verdict when the script is followed by passes of which only the ledger is known."""
+    trace = _trace(script)
+    row = Accumulation(0, None, None, None, "accumulated")
+    last = trace.passes[-1]
+    more = BackwardPass(last.index + 1, last.call, None, (), False, False, "ledger", None, None, (row,), count)
+    return ledger(replace(trace, passes=(*trace.passes, more))).verdicts[0]
+
+
+def test_counted_passes_do_what_the_measured_ones_did() -> None:
+    """Zeros that were put there unseen are no accumulation, when the measured passes found zeros as well."""
+    assert _counted("b 0 b 0 b", 20).pattern is Pattern.ZEROED
+    assert _counted("b b b", 20).pattern is Pattern.NEVER_ZEROED
+    assert _counted("b b 0 b", 20).pattern is not Pattern.ZEROED
