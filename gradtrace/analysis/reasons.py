@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from gradtrace.analysis.paths import is_zero, ways
 from gradtrace.analysis.reasons_answer import HAS_GRADIENT, Answer, Reason, Subject
-from gradtrace.analysis.reasons_leaf import leaf_subject, lost, nearest_place
+from gradtrace.analysis.reasons_leaf import leaf_subject
+from gradtrace.analysis.reasons_lost import lost, nearest_place
 from gradtrace.analysis.reasons_names import Value, meant_by
 from gradtrace.analysis.topology import reachable
 from gradtrace.model import Cut, Leaf, Location, Trace

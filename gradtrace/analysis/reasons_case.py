@@ -1,0 +1,52 @@
+"""All that is known of one leaf, before it is known why it has the gradient that it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradtrace.analysis.reasons_answer import Reason, Subject
+from gradtrace.model import Accumulation, BackwardPass, Cut, Event, Leaf, Trace
+
+READING = frozenset({"item", "tolist", "numpy", "number"})
+"""Kinds of cut by which a program usually only looks at a value: a reason only if the number came back into a graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A leaf, with all that is known of it."""
+
+    trace: Trace
+    leaf: Leaf
+    rows: tuple[tuple[BackwardPass, Accumulation], ...]
+    cuts: tuple[Cut, ...]
+    passes: tuple[BackwardPass, ...]
+
+    def subject(self, reason: Reason, **fields: object) -> Subject:
+        """An answer about this leaf."""
+        leaf = self.leaf
+        return Subject(leaf.name, leaf.kind, reason, leaf, **fields)  # type: ignore[arg-type]
+
+
+def case_of(trace: Trace, leaf: Leaf) -> Case:
+    """The leaf with the passes, rows and cuts that concern it."""
+    passes = tuple(one for one in trace.passes if one.process == leaf.process and one.call != "none")
+    rows = tuple((one, row) for one in passes for row in one.accumulations if row.leaf == leaf.id)
+    cuts = sorted((cut for cut in trace.cuts if leaf.id in cut.leaves and cut.process == leaf.process), key=_weight)
+    return Case(trace, leaf, rows, tuple(cuts), passes)
+
+
+def _weight(cut: Cut) -> tuple[bool, bool, bool, int]:
+    """Cuts whose result came back into a recorded graph come first; mere looking last."""
+    return (not cut.passes, cut.reentry is None, cut.kind in READING, cut.id)
+
+
+def node_of(one: BackwardPass, leaf: Leaf) -> int | None:
+    """The leaf's node in the graph of a pass."""
+    if one.graph is None:
+        return None
+    return next((node.id for node in one.graph.nodes if node.leaf == leaf.id), None)
+
+
+def switches(case: Case) -> list[Event]:
+    """Where the program switched its `requires_grad`."""
+    return [event for event in case.trace.events if event.kind == "requires_grad" and case.leaf.id in event.leaves]
