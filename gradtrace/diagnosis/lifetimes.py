@@ -1,0 +1,118 @@
+"""Variables that keep more and more graphs alive, and passes that walk through ever more of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from gradtrace.diagnosis.lineage import crossings
+from gradtrace.model import BackwardPass, Graph, Holder, Node, Trace
+
+_FEWEST = 3
+"""Counts that have to rise one after the other."""
+
+_AVERAGE = re.compile(
+    r"ema|avg|average|mean|decay|momentum|running|shadow|lerp|\b0?\.\d+ *\*|\(1(\.0)? *-", re.IGNORECASE
+)
+"""What the source of a running average looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A variable, the first and the last count of what it keeps, and the rule that names it."""
+
+    rule: str
+    first: Holder
+    last: Holder
+
+    @property
+    def n_passes(self) -> int:
+        """From how many passes the graphs are that it keeps in the end."""
+        return min(self.last.n_passes, self.last.pass_index)
+
+
+def growths(trace: Trace) -> tuple[Growth, ...]:
+    """Every variable that keeps graphs of more passes at each count; where passes walk through these, see `walks`."""
+    if longest_walk(trace) is not None:
+        return ()
+    counts: dict[tuple[int, str, str], list[Holder]] = {}
+    for holder in trace.holders:
+        counts.setdefault((holder.process, holder.name, holder.kind), []).append(holder)
+    found = []
+    for held in counts.values():
+        rising = _rising(held)
+        if rising is not None:
+            found.append(Growth(_rule(rising[0], rising[-1]), rising[0], rising[-1]))
+    return tuple(_without_duplicates(found))
+
+
+def _rising(held: list[Holder]) -> list[Holder] | None:
+    """The longest stretch of counts in which passes are added one by one, if it is long enough."""
+    best: list[Holder] = []
+    stretch: list[Holder] = []
+    for holder in held:
+        if stretch and not (holder.n_passes > stretch[-1].n_passes and holder.n_nodes > stretch[-1].n_nodes):
+            stretch = []
+        stretch.append(holder)
+        if len(stretch) > len(best):
+            best = list(stretch)
+    return best if len(best) >= _FEWEST else None
+
+
+def _rule(first: Holder, last: Holder) -> str:
+    if last.n_tensors > first.n_tensors:
+        return "history-keeps-graph"
+    text = f"{last.name} {_text(last) or _text(first)}"
+    return "ema-tracks-graph" if _AVERAGE.search(text) and "+=" not in text else "loss-sum-keeps-graph"
+
+
+def _text(holder: Holder) -> str:
+    return holder.location.text if holder.location is not None else ""
+
+
+def _without_duplicates(found: list[Growth]) -> list[Growth]:
+    """One finding for each place: a list that is held under two names is one list."""
+    kept: dict[object, Growth] = {}
+    for one in found:
+        place = one.first.location or one.last.location
+        key = (one.rule, place.file, place.line) if place is not None else (one.rule, one.last.name)
+        if key not in kept or len(one.last.name) < len(kept[key].last.name):
+            kept[key] = one
+    return list(kept.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Passes at one line, each through more nodes than the one before; `carried` leads to the old ones."""
+
+    first: BackwardPass
+    last: BackwardPass
+    n_first: int
+    n_last: int
+    carried: Node | None
+
+
+def longest_walk(trace: Trace) -> Walk | None:
+    """Passes with `retain_graph=True` at one line whose graphs grow each time, into what earlier passes kept."""
+    lines: dict[tuple[str, int], list[tuple[BackwardPass, Graph]]] = {}
+    for backward in trace.passes:
+        place, graph = backward.location, backward.graph
+        if backward.retain_graph and not backward.create_graph and graph is not None and place is not None:
+            lines.setdefault((place.file, place.line), []).append((backward, graph))
+    for passes in lines.values():
+        if len(passes) <= _FEWEST:
+            continue
+        sizes = [len(graph.nodes) for _, graph in passes]
+        last, graph = passes[-1]
+        newest = max((node.made_after or 0 for node in graph.nodes), default=0)
+        edges = crossings(graph, newest)
+        if edges and all(one < other for one, other in pairwise(sizes)):
+            return Walk(passes[0][0], last, sizes[0], sizes[-1], _carrier(graph, edges[0].source, edges[0].target))
+    return None
+
+
+def _carrier(graph: Graph, source: int, target: int) -> Node:
+    """What was carried over: the old value that the new part reads, or its reader when the old one has no place."""
+    node = graph.nodes[target]
+    return node if node.location is not None else graph.nodes[source]
