@@ -11,7 +11,6 @@ from gradtrace.recorder import (
     journal,
     leaves,
     names,
-    session,
     stream,
     walk,
     watch,
