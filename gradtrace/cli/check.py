@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
+from gradtrace.cli.depth import in_depth
 from gradtrace.cli.output import Output, absolute
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import Traced, traced
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 FOUND = 1
 """The status when something was found and the program itself ended well."""
-
-_PASSES = ((1, 20),)
 
 _SEVERITIES = click.Choice(["error", "warning", "info"])
 
@@ -95,7 +93,7 @@ def command(
     )
     if write_baseline and chosen is None:
         raise UsageError("--write-baseline writes the file that --baseline names: give both")
-    with traced(_in_depth(request), place.path) as ended:
+    with traced(in_depth(request), place.path) as ended:
         if ended.nothing:
             if ended.status == 0:
                 raise RenderError(f"nothing to check: {ended.nothing}")
@@ -136,19 +134,6 @@ def _folder(request: Request, here: Path) -> Path:
     return here
 
 
-def _in_depth(request: Request) -> Request:
-    """Records what a diagnosis needs, and more passes than a picture does, unless other passes were asked for."""
-    if request.target.kind is TargetKind.RECORDING:
-        return request
-    settings = replace(request.settings, facts=True)
-    source = click.get_current_context().get_parameter_source
-    if source("passes") is not ParameterSource.COMMANDLINE:
-        settings = replace(settings, passes=_PASSES)
-    if source("level") is not ParameterSource.COMMANDLINE:
-        settings = replace(settings, level="full")
-    return replace(request, settings=settings)
-
-
 def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
     """The trace with its findings; a baseline that was to be written is."""
     from gradtrace.diagnosis import baseline
@@ -157,6 +142,8 @@ def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
 
     folder = wish.baseline.parent if wish.baseline else None
     loaded = load(ended.recording)
+    if not loaded.run.facts:
+        request.say("this recording was made without --facts: many rules have nothing to go by")
     trace = examine(loaded, wish.selection, wish.known, folder)
     for note in trace.run.notes[len(loaded.run.notes) :]:
         request.say(note)

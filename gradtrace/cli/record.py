@@ -2,6 +2,7 @@
 
 import click
 
+from gradtrace.cli.depth import in_depth
 from gradtrace.cli.output import absolute, check_writable
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import record
@@ -11,8 +12,9 @@ from gradtrace.launch import Session, TargetKind
 
 @click.command("record", short_help="Run and save a recording for later.")
 @click.option("-o", "--output", metavar="FILE", help="The recording; default: the program's name with .gtrace.")
+@click.option("--facts", is_flag=True, help="Record also what check and why need; explain and render show findings.")
 @takes_target
-def command(request: Request, output: str | None) -> int:
+def command(request: Request, *, output: str | None, facts: bool) -> int:
     """Run a program and save a recording for later.
 
     \b
@@ -24,6 +26,8 @@ def command(request: Request, output: str | None) -> int:
         raise UsageError(f"{target.text} is a recording already: gradtrace explain {target.text} shows it")
     path = absolute(output or f"{target.stem}.gtrace")
     check_writable(path)
+    if facts:
+        request = in_depth(request)
     with Session() as session:
         ended = record(request, session, path)
     if ended.nothing:

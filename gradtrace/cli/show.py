@@ -1,5 +1,8 @@
 """What `explain` and `render` have in common: run, draw in a format, write."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from gradtrace.cli.console import Console
@@ -7,6 +10,7 @@ from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request
 from gradtrace.cli.traced import traced
 from gradtrace.errors import RenderError, UsageError
+from gradtrace.model import Trace
 from gradtrace.renderers.registry import Format
 
 
@@ -32,12 +36,40 @@ def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, An
         from gradtrace.recording import load
 
         options = {**_seen(drawn_as, output.console), **given}
-        content = drawn_as.render(load(ended.recording), **options)
+        trace = _with_findings(load(ended.recording))
+        content = drawn_as.render(trace, **options)
+        if trace.findings and isinstance(content, str) and not drawn_as.is_machine_format:
+            content += _told(trace, drawn_as, options)
         try:
             output.write(content)
         except BrokenPipeError:
             return ended.status
         return ended.status
+
+
+def _with_findings(trace: Trace) -> Trace:
+    """The trace with what is wrong in it, when it was recorded for a diagnosis; else as it is."""
+    if not trace.run.facts:
+        return trace
+    from gradtrace.diagnosis.examine import examine
+    from gradtrace.diagnosis.selection import Selection
+
+    return examine(trace, Selection())
+
+
+def _told(trace: Trace, drawn_as: Format, options: dict[str, Any]) -> str:
+    """The findings below a tree or a story; in Markdown as a block of text."""
+    from gradtrace.diagnosis.examine import seen_from
+    from gradtrace.renderers.findings_full import Options, render
+
+    here = Path.cwd()
+    near = replace(trace, findings=tuple(seen_from(finding, here) for finding in trace.findings))
+    names = Options.__dataclass_fields__
+    text = render(near, Options(**{name: value for name, value in options.items() if name in names}))
+    if drawn_as.name != "markdown":
+        return f"\n{text}"
+    fence = "~" * max(3, 1 + max(map(len, re.findall("~+", text)), default=0))
+    return f"\n{fence}text\n{text}{fence}\n"
 
 
 def _given(drawn_as: Format, asked: dict[str, Any]) -> dict[str, Any]:

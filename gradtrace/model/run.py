@@ -40,6 +40,7 @@ class Run:
         complete: the program ran to its end and its stream was read whole.
         error: the exception that ended it, if one did.
         expression: the source text, when the target was an expression.
+        facts: what only a diagnosis needs was recorded too.
     """
 
     target: str
@@ -56,3 +57,4 @@ class Run:
     n_processes: int = 1
     observations: tuple[Observation, ...] = ()
     notes: tuple[str, ...] = ()
+    facts: bool = False

@@ -127,6 +127,7 @@ class Journal:
             "seed": config.seed,
             "rank": int(rank) if rank.isdecimal() else None,
             "expression": None if config.expression is None else plain_text(config.expression),
+            "facts": config.facts,
         }
 
     def place(self, place: Place | None) -> int | None:

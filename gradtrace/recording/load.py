@@ -186,6 +186,7 @@ class _TraceBuilder:
             len(processes),
             _together(processes),
             tuple(dict.fromkeys([*_sayings(processes), *self._notes(header, error, is_truncated)])),
+            header.facts,
         )
 
     def _notes(self, header: HeaderRecord, error: ProgramError | None, is_truncated: bool) -> list[str]:

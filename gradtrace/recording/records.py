@@ -49,6 +49,7 @@ class HeaderRecord(Record, frozen=True, tag="header"):
     seed: int | None = None
     rank: int | None = None
     expression: str | None = None
+    facts: bool = False
 
 
 class LocationRecord(Record, frozen=True, tag="location"):

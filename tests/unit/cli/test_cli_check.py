@@ -176,3 +176,27 @@ def test_unknown_page(capfd: pytest.CaptureFixture[str]) -> None:
     """With names that are close."""
     assert main(["rule", "zero_grad_forgotten"]) == 2
     assert "did you mean zero-grad-forgotten" in capfd.readouterr().err
+
+
+def test_recording_with_facts_is_checked_and_shown(tmp_path: Path, monkeypatch, capfd) -> None:
+    """`check` reads it without running anything; `explain` and the tree end with the findings."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(FORGETFUL, "utf-8")
+    assert main(["record", "--facts", "-q", "train.py"]) == 0
+    capfd.readouterr()
+    assert main(["check", "-f", "concise", "train.gtrace"]) == 1
+    assert capfd.readouterr().out.startswith("train.py:6:5: error[zero-grad-forgotten]: ")
+    for words in (["explain"], ["render", "-f", "tree"]):
+        assert main([*words, "train.gtrace"]) == 0
+        assert "\n\nerror[zero-grad-forgotten]: " in capfd.readouterr().out
+
+
+def test_recording_without_facts_is_said_to_be_poor(tmp_path: Path, monkeypatch, capfd) -> None:
+    """Rules that need more can find nothing in it; the story is told as ever."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(FORGETFUL, "utf-8")
+    assert main(["record", "-q", "train.py"]) == 0
+    main(["check", "train.gtrace"])
+    assert "this recording was made without --facts" in capfd.readouterr().err
+    assert main(["explain", "train.gtrace"]) == 0
+    assert "error[" not in capfd.readouterr().out

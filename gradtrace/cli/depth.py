@@ -1,0 +1,24 @@
+"""What a diagnosis asks of a run beyond what a picture needs."""
+
+from dataclasses import replace
+
+import click
+from click.core import ParameterSource
+
+from gradtrace.cli.request import Request
+from gradtrace.launch import TargetKind
+
+_PASSES = ((1, 20),)
+
+
+def in_depth(request: Request) -> Request:
+    """Records facts, all statistics and more passes, unless other passes or another level were asked for."""
+    if request.target.kind is TargetKind.RECORDING:
+        return request
+    settings = replace(request.settings, facts=True)
+    source = click.get_current_context().get_parameter_source
+    if source("passes") is not ParameterSource.COMMANDLINE:
+        settings = replace(settings, passes=_PASSES)
+    if source("level") is not ParameterSource.COMMANDLINE:
+        settings = replace(settings, level="full")
+    return replace(request, settings=settings)
