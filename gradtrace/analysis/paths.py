@@ -17,14 +17,14 @@ class Way:
     Attributes:
         edge: position in `Graph.edges`.
         sent: the gradient that it brings; None when that is not known, or nothing came.
+        source: the node that it leaves.
         n_paths: how many different paths from the roots go through it.
-        route: nodes from a root to the edge's source: at each, back along the edge that brought most.
     """
 
     edge: int
     sent: TensorStats | None
+    source: int
     n_paths: int
-    route: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Ways:
         ways: the edges that arrive at the meeting, the largest gradient first; empty where the meeting is a root
             at which nothing but the pass itself begins.
         n_paths: how many different paths there are from the roots to the target, exactly.
+        route: nodes from a root to the source of the largest way: at each, back along the edge that brought most.
     """
 
     target: int
@@ -45,6 +46,7 @@ class Ways:
     trunk: tuple[int, ...]
     ways: tuple[Way, ...]
     n_paths: int
+    route: tuple[int, ...] = ()
 
 
 def ways(one: BackwardPass, target: int, output: int | None = None) -> Ways | None:
@@ -75,15 +77,16 @@ def ways(one: BackwardPass, target: int, output: int | None = None) -> Ways | No
         Way(
             position,
             graph.edges[position].sent,
+            graph.edges[position].source,
             counts[graph.edges[position].source],
-            route(one, graph.edges[position].source, adjacency),
         )
         for position in sorted(arriving, key=lambda position: (-size(graph.edges[position].sent), position))
     ]
     through = [target, *trunk][:-1] if trunk else []
     is_whole = output is None or meeting != target
     n_paths = counts[meeting] if is_whole else sum(way.n_paths for way in found) + (meeting in starts)
-    return Ways(target, meeting, tuple(reversed(through)), tuple(found), n_paths)
+    largest = route(one, found[0].source, adjacency) if found else ()
+    return Ways(target, meeting, tuple(reversed(through)), tuple(found), n_paths, largest)
 
 
 def route(one: BackwardPass, node: int, adjacency: Adjacency | None = None) -> tuple[int, ...]:

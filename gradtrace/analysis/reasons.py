@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from gradtrace.analysis.paths import is_zero, ways
 from gradtrace.analysis.reasons_answer import HAS_GRADIENT, Answer, Reason, Subject
+from gradtrace.analysis.reasons_case import leaf_nodes
 from gradtrace.analysis.reasons_leaf import leaf_subject
 from gradtrace.analysis.reasons_lost import lost, nearest_place
 from gradtrace.analysis.reasons_names import Value, meant_by
@@ -15,6 +16,9 @@ from gradtrace.analysis.topology import reachable
 from gradtrace.model import Cut, Leaf, Location, Trace
 
 __all__ = ["Answer", "Reason", "Subject", "why"]
+
+_TOLD_BY_WAYS = 20
+"""For more leaves at once nobody reads by which ways each got its gradient, and to find out takes time."""
 
 
 def why(trace: Trace, name: str) -> Answer:
@@ -29,7 +33,8 @@ def why(trace: Trace, name: str) -> Answer:
         UnknownNameError: when nothing bears it; the text says which names come close.
     """
     meant = meant_by(trace, name)
-    subjects = [leaf_subject(trace, leaf) for leaf in meant.leaves]
+    nodes, has_ways = leaf_nodes(trace), len(meant.leaves) <= _TOLD_BY_WAYS
+    subjects = [leaf_subject(trace, leaf, nodes, has_ways=has_ways) for leaf in meant.leaves]
     subjects += [_value_subject(trace, value) for value in meant.values]
     subjects += [_constant(trace, cut) for cut in meant.cuts]
     if meant.error is not None:

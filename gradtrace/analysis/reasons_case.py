@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.analysis.paths import Ways, ways
 from gradtrace.analysis.reasons_answer import Reason, Subject
 from gradtrace.model import Accumulation, BackwardPass, Cut, Event, Leaf, Trace
+
+LeafNodes = dict[int, dict[int, int]]
 
 READING = frozenset({"item", "tolist", "numpy", "number"})
 """Kinds of cut by which a program usually only looks at a value: a reason only if the number came back into a graph."""
@@ -20,6 +23,17 @@ class Case:
     rows: tuple[tuple[BackwardPass, Accumulation], ...]
     cuts: tuple[Cut, ...]
     passes: tuple[BackwardPass, ...]
+    nodes: LeafNodes
+    has_ways: bool = True
+
+    def node(self, one: BackwardPass) -> int | None:
+        """Its node in the graph of a pass."""
+        return self.nodes.get(one.index, {}).get(self.leaf.id)
+
+    def ways(self, one: BackwardPass) -> Ways | None:
+        """How the gradient came to it in a pass, when that is asked for."""
+        node = self.node(one)
+        return ways(one, node) if node is not None and self.has_ways else None
 
     def subject(self, reason: Reason, **fields: object) -> Subject:
         """An answer about this leaf."""
@@ -27,24 +41,26 @@ class Case:
         return Subject(leaf.name, leaf.kind, reason, leaf, **fields)  # type: ignore[arg-type]
 
 
-def case_of(trace: Trace, leaf: Leaf) -> Case:
+def leaf_nodes(trace: Trace) -> LeafNodes:
+    """By index of a pass and id of a leaf, the leaf's node in that pass's graph."""
+    return {
+        one.index: {node.leaf: node.id for node in one.graph.nodes if node.leaf is not None}
+        for one in trace.passes
+        if one.graph is not None
+    }
+
+
+def case_of(trace: Trace, leaf: Leaf, nodes: LeafNodes, *, has_ways: bool) -> Case:
     """The leaf with the passes, rows and cuts that concern it."""
     passes = tuple(one for one in trace.passes if one.process == leaf.process and one.call != "none")
     rows = tuple((one, row) for one in passes for row in one.accumulations if row.leaf == leaf.id)
     cuts = sorted((cut for cut in trace.cuts if leaf.id in cut.leaves and cut.process == leaf.process), key=_weight)
-    return Case(trace, leaf, rows, tuple(cuts), passes)
+    return Case(trace, leaf, rows, tuple(cuts), passes, nodes, has_ways)
 
 
 def _weight(cut: Cut) -> tuple[bool, bool, bool, int]:
     """Cuts whose result came back into a recorded graph come first; mere looking last."""
     return (not cut.passes, cut.reentry is None, cut.kind in READING, cut.id)
-
-
-def node_of(one: BackwardPass, leaf: Leaf) -> int | None:
-    """The leaf's node in the graph of a pass."""
-    if one.graph is None:
-        return None
-    return next((node.id for node in one.graph.nodes if node.leaf == leaf.id), None)
 
 
 def switches(case: Case) -> list[Event]:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gradtrace.analysis.ledger import CLEARING, STORED
-from gradtrace.analysis.paths import is_zero, ways
+from gradtrace.analysis.paths import is_zero
 from gradtrace.analysis.reasons_answer import Reason, Subject
-from gradtrace.analysis.reasons_case import Case, case_of, node_of, switches
+from gradtrace.analysis.reasons_case import Case, LeafNodes, case_of, switches
 from gradtrace.analysis.reasons_cut import cut_reason
 from gradtrace.analysis.reasons_lost import lost, nearest_place
 from gradtrace.model import (
@@ -22,9 +22,9 @@ from gradtrace.model import (
 )
 
 
-def leaf_subject(trace: Trace, leaf: Leaf) -> Subject:
+def leaf_subject(trace: Trace, leaf: Leaf, nodes: LeafNodes, *, has_ways: bool = True) -> Subject:
     """The answer for one leaf: the first reason that applies."""
-    case = case_of(trace, leaf)
+    case = case_of(trace, leaf, nodes, has_ways=has_ways)
     subject = next(found for reason in _REASONS for found in [reason(case)] if found is not None)
     facts = (one for one in trace.module_facts if one.kind == "unregistered_modules" and leaf.id in one.leaves)
     subject = replace(subject, unregistered=next(facts, None))
@@ -41,7 +41,7 @@ def _arrived(case: Case) -> Subject | None:
     if not stored:
         return _returned(case, found)
     one, row = min(stored, key=lambda pair: pair[0].recorded != "full")
-    node = node_of(one, case.leaf)
+    node = case.node(one)
     added = tuple(each.index for each, _ in stored)
     clearing = _cleared_unread(case, stored)
     owners = tuple(owner for owner in case.trace.optimizers if owner.id in case.leaf.optimizers)
@@ -54,7 +54,7 @@ def _arrived(case: Case) -> Subject | None:
         after=row.after,
         place=clearing[0].location if clearing else one.location,
         events=clearing,
-        ways=ways(one, node) if node is not None else None,
+        ways=case.ways(one),
         passes=added,
         missed=tuple(each.index for each in case.passes if each.recorded == "full" and each.index not in added),
         cuts=tuple(cut for cut in case.cuts if cut.passes),
@@ -67,14 +67,14 @@ def _returned(case: Case, found: list[tuple[BackwardPass, Accumulation]]) -> Sub
     if not found:
         return None
     one, row = found[0]
-    node = node_of(one, case.leaf)
+    node = case.node(one)
     return case.subject(
         Reason.NOT_STORED,
         node=node,
         backward=one,
         gradient=row.contribution,
         place=one.location,
-        ways=ways(one, node) if node is not None else None,
+        ways=case.ways(one),
         passes=tuple(each.index for each, _ in found),
     )
 
@@ -115,7 +115,7 @@ def _zero(case: Case) -> Subject | None:
     if not found:
         return None
     one, row = min(found, key=lambda pair: pair[0].recorded != "full")
-    node = node_of(one, case.leaf)
+    node = case.node(one)
     common = {
         "node": node,
         "backward": one,
@@ -140,7 +140,7 @@ def _frozen(case: Case) -> Subject | None:
 def _in_graph(case: Case) -> Subject | None:
     """Part of a graph, and nothing came."""
     for one in case.passes:
-        node = node_of(one, case.leaf)
+        node = case.node(one)
         if node is None or one.graph is None:
             continue
         if one.error is not None:

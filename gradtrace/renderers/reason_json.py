@@ -60,9 +60,11 @@ def _ways(one: Subject) -> dict[str, Any] | None:
     return {
         "paths": _count(ways.n_paths),
         "meeting": ways.meeting,
+        "route": ways.route,
         "trunk": ways.trunk,
         "ways": [
-            {"edge": way.edge, "sent": way.sent, "paths": _count(way.n_paths), "route": way.route} for way in ways.ways
+            {"edge": way.edge, "source": way.source, "sent": way.sent, "paths": _count(way.n_paths)}
+            for way in ways.ways
         ],
     }
 

@@ -27,8 +27,8 @@ def told(one: Subject, *, verbose: bool) -> Iterator[Block]:
         rows = [
             (
                 Cell(wording.gradient(way.sent), "gradient"),
-                Cell(f"through {step(graph.nodes[way.route[-1]])}{_operand(graph, way)}"),
-                Cell(span(graph.nodes[way.route[-1]].location), "muted"),
+                Cell(f"through {step(graph.nodes[way.source])}{_operand(graph, way)}"),
+                Cell(span(graph.nodes[way.source].location), "muted"),
                 Cell(f"{paths(way.n_paths)}" if way.n_paths > 1 else ""),
             )
             for way in ways.ways[:limit]
@@ -39,7 +39,7 @@ def told(one: Subject, *, verbose: bool) -> Iterator[Block]:
             more = f"… and {len(rest):,} more, none larger than {wording.gradient(rest[0].sent)}"
             rows.append((Cell(""), Cell(more, "muted"), Cell(""), Cell(paths(n_paths), "muted")))
         yield Table((), tuple(rows), optional=(2,))
-    route = (*(ways.ways[0].route if ways.ways else ()), ways.meeting, *ways.trunk)
+    route = (*ways.route, ways.meeting, *ways.trunk)
     path = list(dict.fromkeys((*route, ways.target)))
     if len(path) > 1:
         which = "The largest, step by step" if len(ways.ways) > 1 else "Step by step"
@@ -82,9 +82,9 @@ def steps(graph: Graph, path: Sequence[int], *, verbose: bool) -> Table:
     if len(rows) > _STEPS and not verbose:
         half = _STEPS // 2
         left_out = sum(len(group) for group in groups[half:-half])
-        gap = (Cell("…", "muted"), Cell(wording.count(left_out, "more step"), "muted"), Cell(""), Cell(""))
+        gap = (Cell("…", "muted"), Cell(wording.count(left_out, "more step"), "muted"), *[Cell("")] * 3)
         rows = [*rows[:half], gap, *rows[-half:]]
-    return Table((), tuple(rows), optional=(3,))
+    return Table((), tuple(rows), optional=(4, 2))
 
 
 def _row(group: list[Node]) -> tuple[Cell, ...]:
@@ -97,7 +97,9 @@ def _row(group: list[Node]) -> tuple[Cell, ...]:
     source = "leaf" if first.leaf is not None else span(first.location) if len(group) == 1 else _line(first)
     label = f"{name} = {source}" if name and first.leaf is None and not source.startswith(name) else source
     received = next((node.received for node in group if node.received is not None), None)
-    return Cell(wording.gradient(received), "gradient"), Cell(what, "name"), Cell(place), Cell(label, "muted")
+    module = (first.module or "") if first.leaf is None else ""
+    cells = ((wording.gradient(received), "gradient"), (what, "name"), (module, ""), (place, ""), (label, "muted"))
+    return tuple(Cell(text, style) for text, style in cells)
 
 
 def _line(node: Node) -> str:

@@ -77,7 +77,7 @@ def _use(one: Subject) -> str:
     if one.leaf is None or one.ways is None or graph is None or one.name != f"leaf {one.leaf.id}":
         return ""
     ways = one.ways
-    path = (*(ways.ways[0].route if ways.ways else ()), ways.meeting, *ways.trunk)
+    path = (*ways.route, ways.meeting, *ways.trunk)
     users = [graph.nodes[id_] for id_ in path if id_ != one.node and graph.nodes[id_].location is not None]
     return f" (used by {step(users[-1])})" if users else ""
 
