@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtrace.diagnosis.ownership import called, is_named, lost, reached
-from gradtrace.model import BackwardPass, Cut, Finding, Leaf, RelatedLocation, Trace
+from gradtrace.model import BackwardPass, Cut, Finding, Leaf, Location, RelatedLocation, Trace
 
 NO_GRAPH = "does not require grad and does not have a grad_fn"
 """What torch says when backward starts at a result without a graph."""
@@ -23,10 +24,13 @@ _RULES = {
     "parameter": "parameter-rewrap",
     "no_grad": "no-grad-forward",
     "inference_mode": "no-grad-forward",
+    "gradient": "penalty-without-create-graph",
 }
 _PICKS = frozenset({"argmax", "argmin", "argsort", "topk", "sort", "max", "min", "multinomial"})
-_VALUES = frozenset({"item", "number"})
-"""Looks at a value: nearly always to print it."""
+_VALUES = frozenset({"item", "number", "gradient"})
+"""Values that are nearly always made to be looked at."""
+_CONSTRUCTOR = re.compile(r"\b(torch\.tensor|(torch\.)?(Float|Double)?Tensor)\(")
+_ASSIGNS = re.compile(r"\b([A-Za-z_]\w*)\s*[+-]?=[^=]")
 _SAMPLES = re.compile(r"\.sample(_n)?\(")
 
 
@@ -75,7 +79,7 @@ def _by_cut(trace: Trace, leaves: tuple[Leaf, ...]) -> dict[int, tuple[Cut, tupl
     """The cuts that explain the leaves, each with those that it explains."""
     found: dict[int, tuple[Cut, tuple[Leaf, ...]]] = {}
     for leaf in leaves:
-        cuts = [cut for cut in trace.cuts if _concerns(trace, cut, leaf)]
+        cuts = [cut for cut in trace.cuts if cut.kind != "gradient" and _concerns(trace, cut, leaf)]
         chosen = [cut for cut in cuts if cut.passes] or [
             cut for cut in cuts if cut.kind in {"tolist", "numpy", "new_tensor"} and cut.count > 1
         ]
@@ -133,10 +137,14 @@ def _cut_of_root(trace: Trace, backward: BackwardPass) -> Cut | None:
     names = {root.name for root in backward.roots if root.name}
     named = [cut for cut in cuts if cut.name in names and cut.kind not in _VALUES]
     real = [cut for cut in cuts if cut.kind not in _VALUES]
-    return next(iter(reversed(named or real or cuts)), None)
+    rewrapped = [cut for cut in cuts if _rule(trace, cut, is_root=True) == "tensor-ctor-rewrap"]
+    gradients = [cut for cut in cuts if cut.kind == "gradient"]
+    return next(iter(reversed(named or real or rewrapped or gradients or cuts)), None)
 
 
 def _rule(trace: Trace, cut: Cut, *, is_root: bool) -> str:
+    if cut.kind == "number" and cut.location is not None and _CONSTRUCTOR.search(cut.location.text):
+        return "tensor-ctor-rewrap"
     if cut.kind == "not_differentiable":
         return "argmax-in-loss" if is_root or cut.call in _PICKS else "hard-threshold-cut"
     if is_sample(cut):
@@ -190,6 +198,29 @@ def finding(loss: Loss, severity: str, message: str, advice: str) -> Finding:
         tuple(leaf.id for leaf in loss.leaves),
         passes,
     )
+
+
+def added(backward: BackwardPass, cut: Cut) -> Iterator[Location]:
+    """Where a scalar in the graph of this pass is a value with a history plus what came out of the cut.
+
+    Such a line comes back from the cut itself, or it names what the line of the cut assigned.
+    """
+    graph = backward.graph
+    place = cut.location
+    if graph is None or place is None:
+        return
+    names = {cut.name} if cut.name else set(_ASSIGNS.findall(place.text))
+    sources = Counter(edge.source for edge in graph.edges)
+    for node in graph.nodes:
+        line = node.location
+        if node.type != "AddBackward0" or node.shape != () or sources[node.id] != 1 or line is None:
+            continue
+        is_here = (line.file, line.line) == (place.file, place.line) or line == cut.reentry
+        if is_here or (
+            (line.file, line.function) == (place.file, place.function)
+            and any(re.search(rf"\b{re.escape(name)}\b", line.text.partition("=")[2]) for name in names)
+        ):
+            yield line
 
 
 def complaint(loss: Loss) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradtrace.diagnosis.ownership import consumers, is_named, orphans, owners, reached, received
+from gradtrace.diagnosis.ownership import called, consumers, is_named, orphans, owners, reached, received
 from gradtrace.model import Leaf, Location, OptimizerInfo, RelatedLocation, Trace
 
 
@@ -17,6 +17,12 @@ class OrphanGroup:
     leaves: tuple[Leaf, ...]
     place: Location | None
     related: tuple[RelatedLocation, ...] = ()
+    name: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What a person calls them."""
+        return self.name or called(self.leaves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,8 @@ def orphan_groups(trace: Trace) -> Iterator[OrphanGroup]:
     left = tuple(leaf for leaf in left if leaf not in temporary and len(received(trace)[leaf.id]) > 1)
     plain = tuple(leaf for leaf in left if leaf.id in _facts(trace, "plain_tensor"))
     if plain:
-        yield OrphanGroup("plain-tensor-not-parameter", plain, plain[0].location or uses[plain[0].id].place)
+        name = next(f"self.{fact.attribute}" for fact in trace.module_facts if plain[0].id in fact.leaves)
+        yield OrphanGroup("plain-tensor-not-parameter", plain, plain[0].location or uses[plain[0].id].place, (), name)
     left = tuple(leaf for leaf in left if leaf not in plain and leaf.kind == "parameter")
     listed = _facts(trace, "unregistered_modules")
     stray = tuple(leaf for leaf in left if leaf.id in listed or (not is_named(leaf) and uses[leaf.id].is_stray))

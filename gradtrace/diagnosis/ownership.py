@@ -97,8 +97,8 @@ def is_named(leaf: Leaf) -> bool:
 
 def called(leaves: Iterable[Leaf]) -> str:
     """`encoder.0.weight and 3 other leaves`: what a group of leaves is called in a sentence."""
-    names = list(dict.fromkeys(leaf.name for leaf in leaves if is_named(leaf)))
     group = list(leaves)
+    names = list(dict.fromkeys(leaf.name for leaf in group if is_named(leaf)))
     if not names:
         return f"{len(group)} unnamed parameters" if len(group) > 1 else "an unnamed parameter"
     if len(group) > _MAX_NAMES:

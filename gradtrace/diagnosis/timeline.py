@@ -144,6 +144,6 @@ def is_zeroed_elsewhere(trace: Trace, history: tuple[Cycle, ...], leaves: frozen
             }
             for cycle, _ in stepped(other)
         ]
-        if len(places) > 1 and all(len(one) > 1 for one in places):
+        if len(places) > 1 and all(len(one) > 1 for one in places[1:]):
             return True
     return False

@@ -88,7 +88,7 @@ def check(trace: Trace) -> Iterator[Finding]:
                 yield Finding(
                     "grad-shared-between-models",
                     "error",
-                    f"{called(trace.leaves[one] for one in event.leaves)} shares its .grad, which is then set to zero",
+                    f"zeroing another .grad empties that of {called(trace.leaves[one] for one in event.leaves)} too",
                     place,
                     () if later.location is None else (RelatedLocation(later.location, "this empties both"),),
                     "Copy it: `q.grad = p.grad.clone()`.",

@@ -56,13 +56,11 @@ Numbers that are multiplied are taken as weights, and meant.
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.cut_points import added, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import BackwardPass, Cut, Finding, Location, RelatedLocation, Trace
+from gradtrace.model import Finding, RelatedLocation, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -77,7 +75,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             )
     for cut in trace.cuts:
         if cut.kind in {"item", "number"} and cut.location is not None:
-            place = next((one for backward in trace.passes for one in _added(backward, cut)), None)
+            place = next((one for backward in trace.passes for one in added(backward, cut)), None)
             if place is not None:
                 yield Finding(
                     "item-in-loss",
@@ -88,23 +86,6 @@ def check(trace: Trace) -> Iterator[Finding]:
                     "Keep the value a tensor: remove `.item()` or `float()`.",
                     cut.leaves,
                 )
-
-
-def _added(backward: BackwardPass, cut: Cut) -> Iterator[Location]:
-    """Where a scalar of this pass is a value of the graph plus the number."""
-    graph = backward.graph
-    if graph is None or cut.location is None:
-        return
-    sources = Counter(edge.source for edge in graph.edges)
-    for node in graph.nodes:
-        place = node.location
-        if node.type != "AddBackward0" or node.shape != () or sources[node.id] != 1 or place is None:
-            continue
-        if (place.file, place.function) != (cut.location.file, cut.location.function):
-            continue
-        is_here = place.line == cut.location.line
-        if is_here or (cut.name and re.search(rf"\b{re.escape(cut.name)}\b", place.text.partition("=")[2])):
-            yield place
 
 
 RULE = Rule(

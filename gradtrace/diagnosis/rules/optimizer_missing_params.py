@@ -58,7 +58,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.orphans import orphan_groups
-from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Trace
 
@@ -70,7 +69,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             yield Finding(
                 "optimizer-missing-params",
                 "warning",
-                f"no optimizer holds {called(group.leaves)}, which gets gradients",
+                f"gradients reach {group.subject}, which no optimizer holds",
                 group.place,
                 group.related,
                 "Pass these parameters to the optimizer too, or freeze them with `requires_grad_(False)`.",

@@ -84,7 +84,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.orphans import orphan_groups
-from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Trace
 
@@ -96,7 +95,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             yield Finding(
                 "plain-tensor-not-parameter",
                 "error",
-                f"{called(group.leaves)} gets gradients and is never trained: it is no nn.Parameter",
+                f"no optimizer finds {group.subject}: a plain tensor is no nn.Parameter",
                 group.place,
                 group.related,
                 "Wrap it: `self.name = nn.Parameter(...)`, so that `parameters()` lists it.",

@@ -77,7 +77,7 @@ def check(trace: Trace) -> Iterator[Finding]:
                 yield Finding(
                     "round-zero-grad",
                     "warning",
-                    f"{called(trace.leaves[one] for one in sorted(leaves))} gets only zeros: "
+                    f"only zeros reach {called(trace.leaves[one] for one in sorted(leaves))}: "
                     f"`{node.op}` has derivative zero",
                     place,
                     help="Use a straight-through estimator: `x + (x.round() - x).detach()`.",

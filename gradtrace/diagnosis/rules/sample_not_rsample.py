@@ -52,16 +52,17 @@ an optimizer, get nothing from any pass; or when backward fails because nothing 
 
 ## Known problems
 
-A distribution whose parameters get a gradient along another path (a KL term, log_prob) is not reported.
+A program that uses `log_prob` or `entropy` anywhere in a loss is not reported.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.cut_points import complaint, finding, is_sample, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Cut, Finding, RelatedLocation, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -74,6 +75,35 @@ def check(trace: Trace) -> Iterator[Finding]:
                 f"{complaint(loss)}: `.sample()` draws a constant",
                 "Use `.rsample()`, which keeps the graph, or a surrogate loss with `.log_prob(sample)`.",
             )
+
+    lost = {loss.cut.id for loss in losses(trace)}
+    for cut in trace.cuts:
+        if cut.id not in lost and cut.reentry is not None and _is_path(trace, cut):
+            yield Finding(
+                "sample-not-rsample",
+                "warning",
+                f"{cut.name or 'the sample'} is a constant: no gradient flows through `.sample()`",
+                cut.location,
+                (RelatedLocation(cut.reentry, "the sample comes back here, as a constant"),),
+                "Use `.rsample()`, which keeps the graph, or a surrogate loss with `.log_prob(sample)`.",
+                passes=cut.passes,
+            )
+
+
+def _is_path(trace: Trace, cut: Cut) -> bool:
+    """Whether a loss depends on a continuous sample in no other way than through its value."""
+    if not is_sample(cut) or cut.call in _DISCRETE or not cut.passes:
+        return False
+    return not any(
+        node.location is not None and _SCORES.search(node.location.text)
+        for backward in trace.passes
+        if backward.graph is not None
+        for node in backward.graph.nodes
+    )
+
+
+_DISCRETE = frozenset({"multinomial", "bernoulli", "poisson", "binomial", "gather", "one_hot"})
+_SCORES = re.compile(r"log_prob|entropy")
 
 
 RULE = Rule(

@@ -59,7 +59,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.orphans import orphan_groups
-from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Trace
 
@@ -71,7 +70,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             yield Finding(
                 "stale-optimizer",
                 "error",
-                f"{called(group.leaves)} is never trained: the optimizer was made for other parameters",
+                f"the optimizer was made for other parameters: it never trains {group.subject}",
                 group.place,
                 group.related,
                 "Make the optimizer after the model is complete, or call `optimizer.add_param_group`.",

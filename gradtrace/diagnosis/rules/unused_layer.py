@@ -93,7 +93,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for the parameters that no loss depends on."""
     if len(trace.passes) < 2 or trace.run.error is not None or any(one.error for one in trace.passes):  # noqa: PLR2004
         return
-    if not any(is_named(trace.leaves[leaf]) for leaf in received(trace)):
+    if not any(is_named(trace.leaves[leaf]) and leaf in owners(trace) for leaf in received(trace)):
         return
     known = reached(trace)
     cut_off = {leaf for cut in trace.cuts for leaf in cut.leaves if cut.passes or cut.kind in _CARRIES}
