@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -31,13 +31,20 @@ class Assembly:
     """Writes down items and groups for chosen parts: each part once, for all its repetitions together."""
 
     def __init__(
-        self, tree: BlockTree, parts: dict[Block, tuple[Part, ...]], *, depth: int, has_open_loops: bool
+        self,
+        tree: BlockTree,
+        parts: dict[Block, tuple[Part, ...]],
+        *,
+        depth: int,
+        has_open_loops: bool,
+        opened: Collection[Block] = (),
     ) -> None:
         self._tree = tree
         self._nodes = tree.graph.nodes
         self._parts = parts
         self._depth = depth
         self._has_open_loops = has_open_loops
+        self._opened = opened
         self.items: list[Item] = []
         self.groups: list[Group] = []
         self._show(parts[tree.root], _Where([(tree.root, 0)], None))
@@ -67,7 +74,7 @@ class Assembly:
     def _show_blocks(self, blocks: list[Block], where: _Where, prefix: str) -> None:
         first = blocks[0]
         label = prefix + _span(first.name, blocks[where.n_own - 1].name)
-        if first.level > self._depth:
+        if first.level > self._depth and first not in self._opened:
             self._add("module", [node for block in blocks for node in all_nodes(block)], where, label, first)
             return
         repeated = self._only_repeat(first)

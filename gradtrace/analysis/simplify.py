@@ -8,10 +8,12 @@ the edges between them (`assembly`).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gradtrace.analysis.assembly import Assembly
 from gradtrace.analysis.blocks import Block, BlockTree, block_tree
+from gradtrace.analysis.branches import branches
 from gradtrace.analysis.parts import Part, folded_parts, plain_parts
 from gradtrace.analysis.stretches import fitting_stretches
 from gradtrace.analysis.structure import Structure
@@ -31,7 +33,14 @@ _NAMED = 3
 """A note names so many repetitions."""
 
 
-def simplify(graph: Graph, *, depth: int | None = None, fold: bool = True, max_items: int = MAX_ITEMS) -> View:
+def simplify(
+    graph: Graph,
+    *,
+    depth: int | None = None,
+    fold: bool = True,
+    max_items: int = MAX_ITEMS,
+    expand: Collection[str] = (),
+) -> View:
     """Choose what of a graph is shown.
 
     Args:
@@ -40,16 +49,22 @@ def simplify(graph: Graph, *, depth: int | None = None, fold: bool = True, max_i
         fold: fold repetitions and runs of views, and fold further until at most `max_items` are left. Without it every
             node is shown, but for the modules that `depth` closes.
         max_items: see `fold`.
+        expand: modules that are open with all inside them, whatever `depth` and `max_items` say, and that are drawn
+            apart from others like them.
+
+    Raises:
+        RenderError: there is no module that `expand` names.
     """
     tree = block_tree(graph)
-    parts = _Parts(tree, fold=fold and len(graph.nodes) > SMALL)
+    open_branches = branches(tree, expand)
+    parts = _Parts(tree, Structure(tree, open_branches.apart) if fold and len(graph.nodes) > SMALL else None)
     deepest = max(block.level for block in tree.blocks)
     wanted = deepest if depth is None else max(0, min(depth, deepest))
     plan = _fitting(tree, parts, wanted, max_items) if fold else Plan(wanted)
     if plan.most_parts is not None:
-        for block in [block for block in parts if block.level <= plan.depth]:
+        for block in [block for block in parts if block.level <= plan.depth and block not in open_branches.opened]:
             parts[block] = fitting_stretches(tree, block, parts[block], plan.most_parts)
-    assembly = Assembly(tree, parts, depth=plan.depth, has_open_loops=plan.has_open_loops)
+    assembly = Assembly(tree, parts, depth=plan.depth, has_open_loops=plan.has_open_loops, opened=open_branches.opened)
     items, groups = tuple(assembly.items), tuple(assembly.groups)
     edges, carried = assembly.edges()
     return View(graph, items, edges, groups, _notes(items, groups, plan, wanted), carried)
@@ -73,10 +88,10 @@ class Plan:
 class _Parts(dict[Block, tuple[Part, ...]]):
     """The parts of every block, found when first asked for: of equal blocks only one is ever looked into."""
 
-    def __init__(self, tree: BlockTree, *, fold: bool) -> None:
+    def __init__(self, tree: BlockTree, structure: Structure | None) -> None:
         super().__init__()
         self._tree = tree
-        self._structure = Structure(tree) if fold else None
+        self._structure = structure
 
     def __missing__(self, block: Block) -> tuple[Part, ...]:
         uses = _first_uses(self._tree, block)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from typing import NamedTuple
 
 from gradtrace.analysis.blocks import Block, BlockTree
@@ -26,11 +26,13 @@ class Structure:
 
     Equal nodes have the same op, source span, shapes and slots; equal blocks hold equal children in the same order,
     connected in the same way. How they are connected to what lies outside is not part of it. A node whose gradient
-    is not finite never equals one whose gradient is: that difference is what people look for.
+    is not finite never equals one whose gradient is: that difference is what people look for. Blocks in `apart` equal
+    no others.
     """
 
-    def __init__(self, tree: BlockTree) -> None:
+    def __init__(self, tree: BlockTree, apart: Collection[Block] = ()) -> None:
         self.tree = tree
+        self._apart = apart
         self._known: dict[Hashable, int] = {}
         self._nodes = [self._symbol(self._node_key(node)) for node in tree.graph.nodes]
         self._blocks: dict[int, int] = {}
@@ -74,6 +76,8 @@ class Structure:
         return node.type, node.op, node.location, outputs, slots, node.order is None, is_finite(node)
 
     def _block_key(self, block: Block) -> Hashable:
+        if block in self._apart:
+            return "apart", block.start, block.level
         name = ".".join("#" if part.isdigit() else part for part in block.name.split("."))
         shared = tuple(self._nodes[leaf] for leaf in block.shared)
         return name, block.module_type, tuple(self.symbols(block)), tuple(self.level_edges(block)), shared

@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradtrace.errors import RenderError
 from gradtrace.model import Trace
 from gradtrace.renderers import escape
 from gradtrace.renderers.palette import LIGHT, BoxStyle
-from gradtrace.renderers.scene import Arrow, Box, Choice, Scene, compose
+from gradtrace.renderers.scene import Arrow, Box, Choice, Labels, Scene, compose
 
 EDGE_LIMIT = 500
 """Mermaid draws an error picture instead of a flowchart with more edges than this …"""
@@ -27,11 +27,21 @@ class Options:
         pass_index: which pass; by default the first one with a graph.
         depth: modules below this depth are closed.
         fold: whether anything is folded beyond what `depth` closes.
+        focus: only what leads to the leaf, module or value of this name.
+        expand: modules that are open whatever else is folded.
+        values: whether ops tell their values; None: where there is room.
+        shapes: whether they tell their shapes.
+        source: whether they tell where they stand in the source.
     """
 
     pass_index: int | None = None
     depth: int | None = None
     fold: bool = True
+    focus: str | None = None
+    expand: tuple[str, ...] = ()
+    values: bool | None = None
+    shapes: bool | None = None
+    source: bool | None = None
 
 
 def render(trace: Trace, options: Options = Options()) -> str:
@@ -56,14 +66,22 @@ def render(trace: Trace, options: Options = Options()) -> str:
 
 def _choices(options: Options) -> Iterator[Choice]:
     """Ever more folded views: fewer items, then modules closed one level after the other."""
+    wanted = Choice(
+        options.pass_index,
+        options.depth,
+        options.fold,
+        focus=options.focus,
+        expand=options.expand,
+        labels=Labels(options.values, options.shapes, options.source),
+    )
     if not options.fold:
-        yield Choice(options.pass_index, options.depth, fold=False)
+        yield wanted
         return
     for target in _TARGETS:
-        yield Choice(options.pass_index, options.depth, max_items=target)
+        yield replace(wanted, max_items=target)
     deepest = 3 if options.depth is None else options.depth - 1
     for depth in range(min(3, deepest), -1, -1):
-        yield Choice(options.pass_index, depth, max_items=_TARGETS[-1])
+        yield replace(wanted, depth=depth, max_items=_TARGETS[-1])
 
 
 def draw(scene: Scene) -> str:

@@ -12,7 +12,7 @@ from gradtrace.errors import RenderError
 from gradtrace.model import Trace
 from gradtrace.renderers import dot, svg
 from gradtrace.renderers.escape import visible
-from gradtrace.renderers.scene import Choice, Scene, compose
+from gradtrace.renderers.scene import Choice, Labels, Scene, compose
 
 ENGINES = ("auto", "dot", "builtin")
 DOT_LIMIT = 2000
@@ -41,6 +41,11 @@ class Options:
         fold: whether anything is folded at all.
         engine: `dot` (Graphviz), `builtin`, or `auto`: `dot` where it is there and the graph is small enough.
         theme: `light` or `dark`.
+        focus: only what leads to the leaf, module or value of this name.
+        expand: modules that are open whatever else is folded.
+        values: whether ops tell their values; None: where there is room.
+        shapes: whether they tell their shapes.
+        source: whether they tell where they stand in the source.
     """
 
     format: str = "svg"
@@ -49,6 +54,11 @@ class Options:
     fold: bool = True
     engine: str = "auto"
     theme: str = "light"
+    focus: str | None = None
+    expand: tuple[str, ...] = ()
+    values: bool | None = None
+    shapes: bool | None = None
+    source: bool | None = None
 
 
 def render(trace: Trace, options: Options = Options()) -> str | bytes:
@@ -59,7 +69,7 @@ def render(trace: Trace, options: Options = Options()) -> str | bytes:
     """
     theme = dot.theme_named(options.theme)
     engine = _engine(options)
-    scene = compose(trace, Choice(options.pass_index, options.depth, options.fold))
+    scene = compose(trace, _choice(options))
     if engine == "auto":
         engine = "dot" if shutil.which("dot") and len(scene.boxes) <= DOT_LIMIT else "builtin"
     if engine == "dot":
@@ -72,6 +82,17 @@ def render(trace: Trace, options: Options = Options()) -> str | bytes:
     if options.format == "pdf":
         raise RenderError(_no_pdf(scene))
     return _rasterise(drawn)
+
+
+def _choice(options: Options) -> Choice:
+    return Choice(
+        options.pass_index,
+        options.depth,
+        options.fold,
+        focus=options.focus,
+        expand=options.expand,
+        labels=Labels(options.values, options.shapes, options.source),
+    )
 
 
 def _engine(options: Options) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from gradtrace.analysis.focus import focused
 from gradtrace.analysis.simplify import simplify
 from gradtrace.model import BackwardPass, Graph, Root, Trace
 from gradtrace.renderers import explanation_run, explanation_tree, wording
 from gradtrace.renderers.escape import one_line, visible
 from gradtrace.renderers.explanation_blocks import Block, Heading, Paragraph, Table
 from gradtrace.renderers.explanation_terminal import Terminal
-from gradtrace.renderers.scene.selection import drawn_pass
+from gradtrace.renderers.scene import drawn_pass, narrowed
+from gradtrace.renderers.tree_cuts import cut_blocks
 from gradtrace.renderers.tree_leaves import leaf_blocks
 from gradtrace.renderers.tree_rows import rows
 
@@ -37,6 +37,10 @@ class Options:
         depth: modules below this level are closed; None for as deep as is reasonable.
         fold: show repetitions once, and fold what would be too long.
         focus: only what leads to the leaf, module or value of this name.
+        expand: modules that are open whatever else is folded.
+        values: whether there is a column of values; None: where there is room.
+        shapes: whether there is one of shapes.
+        source: whether there is one of places in the source.
         max_lines: at most so many lines, the last of which says how many are missing.
         color: with escape codes.
         width: columns; 100 when None.
@@ -47,6 +51,10 @@ class Options:
     depth: int | None = None
     fold: bool = True
     focus: str | None = None
+    expand: tuple[str, ...] = ()
+    values: bool | None = None
+    shapes: bool | None = None
+    source: bool | None = None
     max_lines: int | None = None
     color: bool = False
     width: int | None = None
@@ -60,10 +68,11 @@ def render(trace: Trace, options: Options) -> str:
         RenderError: when there is nothing to draw, or not the pass or the name that was asked for.
     """
     one = drawn_pass(trace, options.pass_index)
+    note = ""
     if options.focus is not None:
-        one = focused(one, trace.leaves, options.focus)
+        one, note = narrowed(trace, one, options.focus)
     width = max(options.width or _WIDTH, _NARROWEST)
-    blocks = tuple(_blocks(trace, one, options, width))
+    blocks = tuple(_blocks(trace, one, options, width, note))
     terminal = Terminal(width, options.color, options.ascii_only)
     if options.max_lines is None:
         return terminal.write(blocks)
@@ -90,27 +99,35 @@ def _shortened(blocks: tuple[Block, ...], most: int) -> tuple[tuple[Block, ...],
     return tuple(short), n_cut
 
 
-def _blocks(trace: Trace, one: BackwardPass, options: Options, width: int) -> Iterator[Block]:
+def _blocks(trace: Trace, one: BackwardPass, options: Options, width: int, note: str) -> Iterator[Block]:
     yield Heading(_title(trace, one))
     yield from explanation_run.errors(trace)
     yield from _drawing(trace, one, options)
+    if note:
+        yield Paragraph(note, "folded")
+    yield from cut_blocks(trace, one)
     nodes = one.graph.nodes if one.graph is not None and options.focus is not None else ()
     yield from leaf_blocks(trace, one, width, frozenset(node.leaf for node in nodes if node.leaf is not None))
 
 
 def _drawing(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]:
     graph = one.graph or Graph((), ())
-    nested = explanation_tree.tree(one, trace.leaves) if _is_expression(graph) else None
+    nested = explanation_tree.tree(one, trace.leaves) if _is_expression(graph) and _has_all_columns(options) else None
     if nested is not None:
         yield nested
         return
-    view = simplify(graph, depth=options.depth, fold=options.fold)
-    yield rows(view, one, trace.leaves)
+    view = simplify(graph, depth=options.depth, fold=options.fold, expand=options.expand)
+    yield rows(view, one, trace.leaves, values=options.values, shapes=options.shapes, source=options.source)
     yield from (Paragraph(note, "folded") for note in view.notes)
 
 
 def _is_expression(graph: Graph) -> bool:
     return len(graph.nodes) <= _MOST_NESTED and all(node.module is None for node in graph.nodes)
+
+
+def _has_all_columns(options: Options) -> bool:
+    """A nested expression always has the same columns: whoever chooses them gets the lines of the program."""
+    return options.values is options.shapes is options.source is None and not options.expand
 
 
 def _title(trace: Trace, one: BackwardPass) -> str:

@@ -20,16 +20,33 @@ _LONGEST_OPERANDS = 36
 _BRANCH, _LAST, _PASSING, _NOTHING = "├─ ", "└─ ", "│  ", "   "
 
 _TITLES = ("", "from", "shape", "value", "gradient", "where")
-_OPTIONAL = (3, 1, 2, 5)
+_FROM, _SHAPE, _VALUE, _SOURCE = 1, 2, 3, 5
+_OPTIONAL = (_VALUE, _FROM, _SHAPE, _SOURCE)
 
 Row = tuple[Cell, ...]
 
 
-def rows(view: View, one: BackwardPass, leaves: tuple[Leaf, ...]) -> Table:
-    """The lines of a view: op and name, where its operands come from, shape, value, gradient, place in the source."""
+def rows(
+    view: View,
+    one: BackwardPass,
+    leaves: tuple[Leaf, ...],
+    *,
+    values: bool | None = None,
+    shapes: bool | None = None,
+    source: bool | None = None,
+) -> Table:
+    """The lines of a view: op and name, where its operands come from, shape, value, gradient, place in the source.
+
+    Columns that are not wanted are empty; those that are wanted are not left out where the line is too narrow.
+    """
+    wanted = {_VALUE: values, _SHAPE: shapes, _SOURCE: source}
+    hidden = [column for column, is_wanted in wanted.items() if is_wanted is False]
     lines = tuple(_Writer(view, one, leaves).lines())
+    if hidden:
+        lines = tuple(tuple(Cell("") if i in hidden else cell for i, cell in enumerate(line)) for line in lines)
     titles = tuple(title if any(line[i].text for line in lines) else "" for i, title in enumerate(_TITLES))
-    return Table(titles, lines, _OPTIONAL, is_drawing=True)
+    optional = tuple(column for column in _OPTIONAL if not wanted.get(column))
+    return Table(titles, lines, optional, is_drawing=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from gradtrace.model import Finding, Location, Node, NodeOutput, PassError, Root, TensorStats
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import one_line, visible
-from gradtrace.renderers.scene.model import Row, Span
+from gradtrace.renderers.scene.model import NO_WISHES, Labels, Row, Span
 
 _MOST_OUTPUTS = 4
 _TEXT = 48
@@ -38,27 +38,29 @@ def style_of(nodes: Sequence[Node], *, is_root: bool, is_failed: bool, has_run: 
 
 
 def node_rows(
-    node: Node, *, detail: int, root: Root | None, error: PassError | None, findings: Sequence[Finding]
+    node: Node,
+    *,
+    detail: int,
+    root: Root | None,
+    error: PassError | None,
+    findings: Sequence[Finding],
+    labels: Labels = NO_WISHES,
 ) -> tuple[Row, ...]:
     """The text of one op.
 
     `detail` is 2 (everything), 1 (no values) or 0 (names only); -1 leaves out all numbers, because they differ between
-    repetitions.
+    repetitions. What `labels` asks for or forbids goes before that.
     """
     rows: list[Row] = [_title(node)]
-    if detail and len(node.outputs) <= 1:
-        place = _place(node.location)
-        rows.append(
-            tuple(
-                Span(visible(text, 30), "muted")
-                for text in (_spec(node.outputs[0]) if node.outputs else "", place)
-                if text
-            )
-        )
+    if len(node.outputs) <= 1:
+        has_shape, has_place = (bool(detail) if asked is None else asked for asked in (labels.shapes, labels.source))
+        known = (_spec(node.outputs[0]) if node.outputs and has_shape else "", has_place and _place(node.location))
+        rows.append(tuple(Span(visible(text, 30), "muted") for text in known if text))
     if len(node.outputs) > 1 and detail >= 0:
         rows += _outputs(node)
     elif detail >= 0:
-        rows += _numbers(node, detail, root)
+        has_value = detail >= 2 if labels.values is None else labels.values  # noqa: PLR2004
+        rows += _numbers(node, root, has_value=has_value, has_gradient=detail >= 1)
     if root is not None:
         rows.append((Span("backward starts here" + _start(root), "strong"),))
     rows += [
@@ -96,13 +98,13 @@ def _place(location: Location | None) -> str:
     return location.text[location.column - 1 : location.end_column - 1] if is_one_line else wording.location(location)
 
 
-def _numbers(node: Node, detail: int, root: Root | None) -> list[Row]:
+def _numbers(node: Node, root: Root | None, *, has_value: bool, has_gradient: bool) -> list[Row]:
     rows: list[Row] = []
-    if detail >= 2 and node.value is not None:  # noqa: PLR2004
+    if has_value and node.value is not None:
         rows.append(_measured("value", wording.value(node.value), bad=is_bad(node.value)))
     if root is not None and root.gradient == node.received:
         return rows
-    if detail >= 1 and node.received is not None:
+    if has_gradient and node.received is not None:
         rows.append(_measured("grad", wording.gradient(node.received), bad=is_bad(node.received)))
     elif is_bad_node(node):
         rows.append((Span("NaN or Inf", "alarm"),))

@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from gradtrace.analysis.ledger import History, ledger
+from gradtrace.analysis.focus import focused
 from gradtrace.analysis.simplify import simplify
 from gradtrace.analysis.view import Item, View, ViewEdge, leaf_uses
-from gradtrace.model import BackwardPass, Edge, Graph, TensorStats, Trace
+from gradtrace.model import BackwardPass, Graph, Trace
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import one_line, visible
 from gradtrace.renderers.palette import LIGHT, scale_of
@@ -15,16 +15,15 @@ from gradtrace.renderers.scene.arrows import arrow
 from gradtrace.renderers.scene.boxes import (
     findings_at,
     findings_for,
-    is_bad,
     node_rows,
     node_tooltip,
-    statistics,
     style_of,
 )
-from gradtrace.renderers.scene.folded import contribution_rows, folded_rows, repeated_rows, times
-from gradtrace.renderers.scene.leaf_boxes import leaf_rows, leaf_steps, short_story
-from gradtrace.renderers.scene.model import Arrow, Box, Cluster, Row, Scene, Span, Step
+from gradtrace.renderers.scene.cut_boxes import cut_box, cuts_in, unreached
+from gradtrace.renderers.scene.folded import folded_rows, repeated_rows, times
+from gradtrace.renderers.scene.model import NO_WISHES, Arrow, Box, Cluster, Labels, Row, Scene, Span
 from gradtrace.renderers.scene.selection import drawn_pass
+from gradtrace.renderers.scene.tales import Tales
 
 _MANY_USES = 3
 """A leaf with more uses than this is drawn anew, as a chip, at each: a hub with many edges tangles every layout."""
@@ -38,12 +37,25 @@ _LABELLED = 120
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which pass is drawn, and how far it is folded."""
+    """Which pass is drawn, how far it is folded, and what its labels carry.
+
+    Attributes:
+        pass_index: which pass; by default the first one with a graph.
+        depth: modules below this depth are closed.
+        fold: whether anything is folded beyond what `depth` closes.
+        max_items: items that are left at most.
+        focus: only what leads to the leaf, module or value of this name.
+        expand: modules that are open whatever else is folded.
+        labels: what ops say of themselves.
+    """
 
     pass_index: int | None = None
     depth: int | None = None
     fold: bool = True
     max_items: int = 1500
+    focus: str | None = None
+    expand: tuple[str, ...] = ()
+    labels: Labels = NO_WISHES
 
 
 def compose(trace: Trace, choice: Choice) -> Scene:
@@ -53,14 +65,30 @@ def compose(trace: Trace, choice: Choice) -> Scene:
         RenderError: the trace has no such pass, or nothing to draw.
     """
     backward = drawn_pass(trace, choice.pass_index)
+    notes = unreached(trace, backward)
+    if choice.focus is not None:
+        backward, note = narrowed(trace, backward, choice.focus)
+        notes = (note,)
     graph = backward.graph or Graph((), ())
-    view = simplify(graph, depth=choice.depth, fold=choice.fold, max_items=choice.max_items)
-    return compose_view(trace, backward, view)
+    view = simplify(graph, depth=choice.depth, fold=choice.fold, max_items=choice.max_items, expand=choice.expand)
+    return compose_view(trace, backward, replace(view, notes=(*notes, *view.notes)), choice.labels)
 
 
-def compose_view(trace: Trace, backward: BackwardPass, view: View) -> Scene:
+def narrowed(trace: Trace, backward: BackwardPass, focus: str) -> tuple[BackwardPass, str]:
+    """The pass with only what leads to a name, and a note that says how much is left out.
+
+    Raises:
+        RenderError: nothing in the pass bears the name.
+    """
+    part = focused(backward, trace.leaves, focus)
+    n_shown, n_all = (len(one.graph.nodes) if one.graph is not None else 0 for one in (part, backward))
+    size = f"{n_shown:,} of {wording.count(n_all, 'node')}"
+    return part, f"only what leads to {visible(focus, 60)} is drawn: {size} (--focus)"
+
+
+def compose_view(trace: Trace, backward: BackwardPass, view: View, labels: Labels = NO_WISHES) -> Scene:
     """The scene of a view of one pass."""
-    return _Stage(trace, backward, view).scene()
+    return _Stage(trace, backward, view, labels).scene()
 
 
 @dataclass(slots=True)
@@ -70,12 +98,15 @@ class _Stage:
     trace: Trace
     backward: BackwardPass
     view: View
+    labels: Labels
     boxes: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
     box_of: dict[int, int] = field(default_factory=dict)
     """The box of each item."""
     chip_of: dict[tuple[int, int], int] = field(default_factory=dict)
     """The chip of each leaf item at each item that uses it."""
+    cuts: list[tuple[int, int]] = field(default_factory=list)
+    """Items that took in a value without its history, and the box that says so."""
 
     def scene(self) -> Scene:
         graph = self.view.graph
@@ -108,12 +139,16 @@ class _Stage:
         for leaf in sorted(chipped):
             for user in dict.fromkeys(edge.source for edge in uses[leaf]):
                 leaves_at[user].append(leaf)
-        tales = _Tales(self.trace, self.backward, view)
+        tales = Tales(self.trace, self.backward, view)
+        cuts = cuts_in(self.trace, self.backward, view)
         roots = {root.node: root for root in self.backward.roots if root.node is not None}
         error = self.backward.error
         found = findings_at(self.trace.findings)
         detail = 2 if len(view.items) <= _FULL else 1 if len(view.items) <= _BRIEF else 0
         for item in view.items:
+            self.cuts += [
+                (item.id, self._add(cut_box(cut, self.trace.leaves, item.group))) for cut in cuts.get(item.id, ())
+            ]
             for leaf in leaves_at[item.id]:
                 self.chip_of[(leaf, item.id)] = self._add(_chip(view.items[leaf], item.group))
             if item.kind == "leaf":
@@ -133,14 +168,21 @@ class _Stage:
                 members, is_root=is_run and root is not None, is_failed=failure is not None, has_run=is_run
             )
             told = detail if len(members) == 1 else -1
-            rows = node_rows(node, detail=told, root=root if is_run else None, error=failure, findings=here)
+            rows = node_rows(
+                node,
+                detail=told,
+                root=root if is_run else None,
+                error=failure,
+                findings=here,
+                labels=self.labels,
+            )
             rows = ((*rows[0], *times(item.count)), *rows[1:], *(repeated_rows(members) if len(members) > 1 else ()))
             tooltip = node_tooltip(node, here)
             if failure is not None:
                 tooltip += f"\n{one_line(failure.message, 1000)}"
             self.box_of[item.id] = self._add(Box(style, rows, tooltip, item.group))
 
-    def _folded(self, item: Item, tales: "_Tales") -> Box:
+    def _folded(self, item: Item, tales: Tales) -> Box:
         members = [self.view.graph.nodes[node] for node in item.nodes]
         rows = folded_rows(item, members, [tales.contribution(node.leaf) for node in members if node.leaf is not None])
         style = (
@@ -166,6 +208,8 @@ class _Stage:
             ends = (self.box_of[edge.source], self.box_of[edge.target] if chip is None else chip)
             many = [edges[number] for number in numbers]
             self.arrows.append(arrow(view.graph, ends, many, is_measured=is_measured, is_labelled=is_labelled))
+        for user, box in self.cuts:
+            self.arrows.append(Arrow(self.box_of[user], box, "none", tooltip="no gradient goes on here"))
         for edge in view.carried:
             if edge.source != edge.target:
                 ends = (self.box_of[edge.source], self.box_of[edge.target])
@@ -228,46 +272,3 @@ def _bundles(view: View, edge: ViewEdge) -> list[tuple[ViewEdge, tuple[int, ...]
     if single and 1 < len(edge.edges) <= _PARALLEL:
         return [(edge, (number,)) for number in edge.edges]
     return [(edge, edge.edges)]
-
-
-class _Tales:
-    """Boxes of leaves: with their whole ledger where there are few, in one line where there are many."""
-
-    def __init__(self, trace: Trace, backward: BackwardPass, view: View) -> None:
-        self._trace = trace
-        self._backward = backward
-        self._nodes = view.graph.nodes
-        self._histories: tuple[History, ...] = ledger(trace).histories
-        self._by_leaf = {one.leaf: one.contribution for one in backward.accumulations}
-        self._incoming: defaultdict[int, list[Edge]] = defaultdict(list)
-        for edge in view.graph.edges:
-            if self._nodes[edge.target].leaf is not None:
-                self._incoming[edge.target].append(edge)
-        n = sum(item.kind == "leaf" for item in view.items)
-        self._limit = 6 if n <= 8 else 3 if n <= 30 else 0  # noqa: PLR2004 - passes told in a box
-
-    def contribution(self, leaf: int) -> TensorStats | None:
-        """What the drawn pass added to a leaf."""
-        return self._by_leaf.get(leaf)
-
-    def box(self, item: Item, cluster: int | None, *, is_chipped: bool) -> Box:
-        """The box of one leaf, or of the same leaf in every repetition."""
-        node = self._nodes[item.nodes[0]]
-        leaf = self._trace.leaves[node.leaf or 0]
-        contributions = [self.contribution(self._nodes[one].leaf or 0) for one in item.nodes]
-        rows = leaf_rows(leaf, n_uses=len(self._incoming[node.id]) if is_chipped else 0)
-        steps: tuple[Step, ...] = ()
-        if len(item.nodes) > 1:
-            rows = ((Span(visible(item.label, 40), "title"), *times(item.count)), rows[1][:1])
-            rows += tuple(contribution_rows(contributions)) if self._backward.call != "none" else ()
-        elif self._limit:
-            steps = leaf_steps(self._histories[leaf.id], self._backward.index, self._incoming[node.id], self._limit)
-        elif self._backward.call != "none":
-            rows = (*rows, short_story(self._histories[leaf.id], self._backward.index))
-        style = "non-finite leaf" if any(map(is_bad, contributions)) else "leaf"
-        tooltip = [f"{leaf.name}: {leaf.kind} {wording.spec(leaf.shape, leaf.dtype, leaf.device)}"]
-        if leaf.location is not None:
-            tooltip += [wording.location(leaf.location), leaf.location.text]
-        if contributions[0] is not None:
-            tooltip.append(f"this pass adds {statistics(contributions[0])}")
-        return Box(style, rows, "\n".join(one_line(line, 160) for line in tooltip if line), cluster, steps)

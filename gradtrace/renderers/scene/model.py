@@ -18,6 +18,18 @@ Row = tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Labels:
+    """What the labels of ops carry; None for as much as there is room for."""
+
+    values: bool | None = None
+    shapes: bool | None = None
+    source: bool | None = None
+
+
+NO_WISHES = Labels()
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One line of a leaf's ledger.
 
