@@ -214,7 +214,9 @@ def _assigned(one: Subject) -> str:
 def _failed(one: Subject) -> str:
     if one.backward is not None and one.backward.error is not None:
         node = _node(one)
-        where = f" in {step(node)}" if node is not None else ""
+        # An op without a place in the source is told by the nearest one that has one.
+        at = "in" if one.culprit == one.backward.error.node else "on the way from"
+        where = f" {at} {step(node)}" if node is not None else ""
         return f"{_none(one)} {_pass(one)} ended with a {short(one.backward.error.type)}{where}."
     kind = short(one.error.type) if one.error is not None else "error"
     return f"{who(one)} {_has(one)} no gradient because the program ended with a {kind}{wording.at(one.place)}."
