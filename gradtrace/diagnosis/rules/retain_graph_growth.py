@@ -70,9 +70,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             "warning",
             f"{name} is carried over: each backward walks on through earlier iterations",
             place,
-            notes(
-                (walk.first.location, f"{walk.n_first} nodes grow to {walk.n_last}: retain_graph=True keeps them all")
-            ),
+            notes((walk.first.location, f"from {walk.n_first} nodes to {walk.n_last}: retain_graph=True keeps all")),
             "Detach what is carried over (`center = center.detach()`) and drop `retain_graph=True`.",
             (),
             (walk.first.index, walk.last.index),

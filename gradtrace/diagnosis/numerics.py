@@ -1,0 +1,237 @@
+"""Where the first NaN or infinity of a run comes from, forwards or backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from gradtrace.diagnosis.errors import notes
+from gradtrace.diagnosis.shapes import consumers, full, is_type, targets, through_views
+from gradtrace.diagnosis.timeline import same_place
+from gradtrace.model import BackwardPass, Finding, Graph, Location, Node, NonFinite, RelatedLocation, Trace
+
+_LOGS = frozenset({"log", "log2", "log10", "log1p", "xlogy", "log_", "logit", "special_xlogy", "binary_cross_entropy"})
+_EXPS = frozenset({"exp", "exp2", "expm1", "exp_", "sinh", "cosh"})
+_POWERS = frozenset({"pow", "wrapped", "__pow__", "__rpow__", "float_power", "sqrt", "rsqrt"})
+_DIVISIONS = frozenset({"div", "true_divide", "__truediv__", "__rtruediv__", "reciprocal", "divide"})
+_SPREADS = frozenset({"std", "var", "std_mean", "var_mean"})
+_MEANS = frozenset({"mean", "cross_entropy", "cross_entropy_loss", "nll_loss", "nanmean", "mse_loss", "l1_loss"})
+_ARCS = frozenset({"acos", "asin", "atanh", "acosh", "arccos", "arcsin", "arctanh"})
+_SOFTMAXES = frozenset({"softmax", "log_softmax", "logsumexp"})
+_SELECTIONS = ("WhereBackward", "MaskedFillBackward")
+_BREAKERS = (
+    ("SqrtBackward", "sqrt-at-zero"),
+    ("RsqrtBackward", "sqrt-at-zero"),
+    ("HypotBackward", "sqrt-at-zero"),
+    ("AcosBackward", "acos-at-boundary"),
+    ("AsinBackward", "acos-at-boundary"),
+    ("AtanhBackward", "acos-at-boundary"),
+    ("AcoshBackward", "acos-at-boundary"),
+    ("LinalgSvd", "svd-repeated-values"),
+    ("LinalgEig", "svd-repeated-values"),
+    ("SvdBackward", "svd-repeated-values"),
+    ("ExpBackward", "exp-overflow"),
+    ("Exp2Backward", "exp-overflow"),
+    ("Expm1Backward", "exp-overflow"),
+    ("LogBackward", "log-of-softmax-underflow"),
+    ("Log2Backward", "log-of-softmax-underflow"),
+    ("Log10Backward", "log-of-softmax-underflow"),
+    ("Log1PBackward", "log-of-softmax-underflow"),
+    ("XlogyBackward", "log-of-softmax-underflow"),
+    ("DivBackward", "divide-by-zero-norm"),
+    ("ReciprocalBackward", "divide-by-zero-norm"),
+    ("PowBackward", "fractional-power-negative"),
+)
+"""Operations whose derivative is not finite everywhere."""
+
+_FAR = 8
+"""How many nodes may stand between a selection and the operation whose result it drops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """The cause: its rule, its line, and what else is to be told."""
+
+    rule: str
+    place: Location | None
+    call: str
+    backward: BackwardPass
+    related: tuple[RelatedLocation, ...] = ()
+
+
+def trap(trace: Trace) -> Trap | None:
+    """The cause of the first pass that ends in values which are not finite; what comes later is its consequence.
+
+    A GradScaler looks for its factor by overflows, and skips the steps: then gradients alone tell nothing.
+    """
+    is_scaled = any(event.kind in {"scale", "unscale"} for event in trace.events)
+    for backward, graph in full(trace):
+        if is_scaled and not _is_bad_root(backward):
+            continue
+        if backward.error is None and _is_poisoned(backward):
+            found = _cause(trace, backward, graph)
+            if found is None:
+                return None
+            effect = "the loss is not finite" if _is_bad_root(backward) else "gradients are not finite"
+            told = notes((backward.location, f"{effect} in pass {backward.index}"))
+            return replace(found, related=(*found.related, *(one for one in told if one.location != found.place)))
+    return None
+
+
+def findings(trace: Trace, rule: str, message: str, advice: str) -> Iterator[Finding]:
+    """The finding of a rule, if the trap is its own; `{call}` in the message is the function."""
+    found = trap(trace)
+    if found is not None and found.rule == rule:
+        text = message.replace("{call}", found.call)
+        yield Finding(rule, "error", text, found.place, found.related, advice, (), (found.backward.index,))
+
+
+def _is_bad_root(backward: BackwardPass) -> bool:
+    return any(root.value is not None and root.value.is_finite is False for root in backward.roots)
+
+
+def _is_poisoned(backward: BackwardPass) -> bool:
+    return _is_bad_root(backward) or any(
+        one.contribution is not None and one.contribution.is_finite is False for one in backward.accumulations
+    )
+
+
+def _cause(trace: Trace, backward: BackwardPass, graph: Graph) -> Trap | None:
+    culprit = first_breaker(graph)
+    is_late = culprit is not None and any(
+        saved.stats is not None and saved.stats.nan for saved in culprit.saved if not is_type(culprit, *_SELECTIONS)
+    )
+    if not _is_bad_root(backward) and culprit is not None and not is_late:
+        return _of_node(graph, culprit, backward)
+    return (
+        _of_forward(trace, backward, graph)
+        or _of_empty(graph, backward)
+        or (_of_node(graph, culprit, backward) if culprit is not None else None)
+    )
+
+
+def first_breaker(graph: Graph) -> Node | None:
+    """The first node, as the engine ran them, that got finite gradients and sent others."""
+    broken = {edge.source for edge in graph.edges if edge.sent is not None and edge.sent.is_finite is False}
+    ran = [
+        graph.nodes[one]
+        for one in broken
+        if graph.nodes[one].order is not None
+        and all(output.received is None or output.received.is_finite for output in graph.nodes[one].outputs)
+    ]
+    return min(ran, key=lambda node: node.order or 0, default=None)
+
+
+def _of_node(graph: Graph, node: Node, backward: BackwardPass) -> Trap | None:
+    """What kind of operation breaks a finite gradient."""
+    selection = _selected_by(graph, node)
+    if selection is not None and node.received is not None and node.received.zero:
+        told = notes((selection.location, "this drops the result forwards, but not the gradient of 0 · inf"))
+        return Trap("where-untaken-branch", node.location, node.op, backward, told)
+    kinds = (("PowBackward", "sqrt-at-zero"),) if _is_root(node) else ()
+    rule = next((rule for kind, rule in (*kinds, *_BREAKERS) if is_type(node, kind)), None)
+    return Trap(rule, node.location, node.op, backward) if rule is not None else None
+
+
+def _is_root(node: Node) -> bool:
+    """A power below one: its derivative is infinite at zero."""
+    try:
+        return 0 < float(dict(node.arguments).get("exponent", "1")) < 1
+    except ValueError:
+        return False
+
+
+def _selected_by(graph: Graph, node: Node) -> Node | None:
+    """The `where` or `masked_fill` shortly above a node, through elementwise operations."""
+    above = consumers(graph)
+    stack, seen = [(node, 0)], {node.id}
+    while stack:
+        one, depth = stack.pop()
+        for user in above.get(one.id, []):
+            if is_type(user, *_SELECTIONS):
+                return user
+            if user.id not in seen and depth < _FAR and user.shape == node.shape:
+                seen.add(user.id)
+                stack.append((user, depth + 1))
+    return None
+
+
+def _of_forward(trace: Trace, backward: BackwardPass, graph: Graph) -> Trap | None:
+    """The first known trap among the results that came out not finite before the pass."""
+    seen = [
+        one
+        for one in trace.non_finite
+        if one.before_pass <= backward.index and one.process == backward.process and one.is_tracked
+    ]
+    masked = next((one for one in seen if _is_masked(one)), None)
+    if masked is not None:
+        source = next((one for one in seen if one.output.inf and one is not masked), None)
+        told = notes((source.location if source else None, f"`{source.call if source else ''}` gives an infinity here"))
+        other = tuple(one for one in told if one.location != masked.location)
+        return Trap("mask-multiplies-inf", masked.location, masked.call, backward, other)
+    for one in seen:
+        rule = _of_result(one)
+        if rule is not None:
+            return Trap(rule, one.location, one.call, backward, _producer(graph, one))
+    return None
+
+
+def _is_masked(one: NonFinite) -> bool:
+    """A product of zeros and infinities."""
+    return (
+        one.call in {"mul", "__mul__", "__rmul__", "mul_", "wrapped"}
+        and bool(one.output.nan)
+        and any(stats.inf for stats in one.inputs)
+        and any(stats.zero for stats in one.inputs)
+    )
+
+
+def _of_result(one: NonFinite) -> str | None:
+    low = [stats.min for stats in one.inputs if stats.min is not None]
+    is_broken = bool(one.output.nan)
+    is_infinite = any(stats.nan or stats.inf for stats in one.inputs)
+    divisor = one.inputs[-1] if one.inputs else None
+    table = (
+        (one.call in _LOGS and any(value <= 0 for value in low), "log-of-softmax-underflow"),
+        (one.call in _EXPS and bool(one.output.inf), "exp-overflow"),
+        (one.call in _POWERS and is_broken and any(value < 0 for value in low), "fractional-power-negative"),
+        (one.call in _DIVISIONS and divisor is not None and bool(divisor.zero), "divide-by-zero-norm"),
+        (one.call in _SPREADS and is_broken, "std-single-sample"),
+        (
+            one.call in _MEANS and is_broken and not any(stats.nan or stats.inf for stats in one.inputs),
+            "mean-of-empty-selection",
+        ),
+        (one.call in _ARCS, "acos-at-boundary"),
+        (is_broken and (one.call in _SOFTMAXES or "attention" in one.call), "fully-masked-softmax"),
+    )
+    return next((rule for holds, rule in table if holds), None)
+
+
+def _producer(graph: Graph, one: NonFinite) -> tuple[RelatedLocation, ...]:
+    """The softmax or sigmoid whose result went in."""
+    for node in graph.nodes:
+        if same_place(node.location, one.location) and is_type(node, "LogBackward"):
+            below = targets(graph, node)
+            source = through_views(graph, below[0]) if below else None
+            if source is not None and is_type(source, "SoftmaxBackward", "SigmoidBackward"):
+                return notes((source.location, f"`{source.op}` rounds to 0 here"))
+    return ()
+
+
+def _of_empty(graph: Graph, backward: BackwardPass) -> Trap | None:
+    """A mean over nothing: no elements, or all of them ignored."""
+    for node in graph.nodes:
+        if node.value is None or not node.value.nan:
+            continue
+        below = targets(graph, node)
+        is_empty = any(one.shape is not None and 0 in one.shape for one in below)
+        if is_type(node, "MeanBackward") and is_empty:
+            return Trap("mean-of-empty-selection", node.location, node.op, backward)
+        inputs = [saved.stats for saved in node.saved if saved.stats is not None and saved.name == "self"]
+        if is_type(node, "NllLoss") and inputs and all(stats.is_finite for stats in inputs):
+            return Trap("mean-of-empty-selection", node.location, "the loss", backward)
+        if is_type(node, "StdBackward", "VarBackward") and all(
+            one.value is None or one.value.is_finite for one in below
+        ):
+            return Trap("std-single-sample", node.location, node.op, backward)
+    return None
