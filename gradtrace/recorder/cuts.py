@@ -84,14 +84,8 @@ class CutWatch:
         self, func: Any, args: Any, kwargs: Any, result: Any, frame: types.FrameType, nodes: tuple[int, int]
     ) -> None:
         """Look at one call; `nodes` are the sequence numbers which its nodes got: first, and one past the last."""
-        name = func.__name__
-        if name in _NO_DATA:
-            return
-        if name == "__get__":
-            name = getattr(getattr(func, "__self__", None), "__name__", "")
-            if name != "data":
-                return
-        elif name in ("__set__", "__delete__"):
+        name = _called(func)
+        if name is None:
             return
         tensors = tensors_among(args, kwargs)
         if nodes[0] != nodes[1]:
@@ -99,6 +93,15 @@ class CutWatch:
             if isinstance(result, torch.Tensor) and result.requires_grad:
                 return
         cut_off = [one for one in tensors if one.requires_grad]
+        if cut_off and isinstance(result, tuple) and nodes[0] != nodes[1]:
+            indices = tuple(
+                one
+                for one in result
+                if isinstance(one, torch.Tensor) and not (one.is_floating_point() or one.is_complex())
+            )
+            if indices:
+                self._add("not_differentiable", name, cut_off, indices, frame)
+            return
         if cut_off and not _requires_grad(result):
             kind = self._kind(name, result)
             if kind is not None:
@@ -247,6 +250,12 @@ class CutWatch:
                 for number in self._reentries.get(sequence, ()):
                     self._by_id[number].passes[index] = None
 
+    def gradients_returned(self, result: Any, roots: Any, frame: types.FrameType) -> None:
+        """What `autograd.grad` gives back: constants, unless it was told to create a graph."""
+        found = tuple(one for one in result or () if isinstance(one, torch.Tensor)) if isinstance(result, tuple) else ()
+        if found and not _requires_grad(found):
+            self._add("gradient", "grad", list(roots), found, frame)
+
     def parameter_made(self, data: Any, parameter: torch.Tensor, frame: types.FrameType) -> None:
         """`nn.Parameter(data)` of a result: a new leaf that knows nothing of where its value came from."""
         if isinstance(data, torch.Tensor) and data.grad_fn is not None:
@@ -277,6 +286,14 @@ def tensors_among(args: Any, kwargs: Any) -> list[torch.Tensor]:
         elif isinstance(one, tuple | list):
             found.extend(x for x in one[:_MAX_LISTED] if isinstance(x, torch.Tensor))
     return found
+
+
+def _called(func: Any) -> str | None:
+    """The name of a function that can take a value out of a graph; None for one that cannot."""
+    name: str = func.__name__
+    if name == "__get__":
+        return "data" if getattr(getattr(func, "__self__", None), "__name__", "") == "data" else None
+    return None if name in _NO_DATA or name in ("__set__", "__delete__") else name
 
 
 def _requires_grad(result: Any) -> bool:

@@ -107,6 +107,9 @@ def watch_engine(original: Callable[..., Any], recorder: Recorder) -> Callable[.
             hide(error)
             raise
         recorder.after_pass(ticket, result, None)
+        if recorder.cuts is not None:
+            with recorder.guard():
+                recorder.cuts.gradients_returned(result, t_outputs, sys._getframe(1))
         return result
 
     return skipped_by_warnings(_engine_run_backward)
