@@ -23,7 +23,7 @@ def _after_a_target(context: click.Context, _: click.Parameter, name: str) -> st
 @click.option("-f", "--format", "format_name", type=_FORMATS, metavar="FORMAT", help="text, markdown or json.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
 @takes_target
-@click.argument("name", metavar="NAME", callback=_after_a_target)
+@click.argument("name", metavar="NAME [-- ARGUMENT...]", callback=_after_a_target)
 def command(request: Request, *, name: str, output: str | None, format_name: str | None, ascii_only: bool) -> int:
     """Say why a tensor has the gradient that it has, or where exactly it was lost.
 
@@ -62,6 +62,10 @@ def command(request: Request, *, name: str, output: str | None, format_name: str
         except BrokenPipeError:
             return ended.status
         return ended.status
+
+
+# NAME stands between the TARGET and the program's own words.
+next(one for one in command.params if one.name == "words").metavar = "TARGET [NAME=VALUE]..."
 
 
 def _by_suffix(place: Output) -> str:
