@@ -197,10 +197,7 @@ def _of_result(one: NonFinite) -> str | None:
         (one.call in _POWERS and is_broken and any(value < 0 for value in low), "fractional-power-negative"),
         (one.call in _DIVISIONS and divisor is not None and bool(divisor.zero), "divide-by-zero-norm"),
         (one.call in _SPREADS and is_broken, "std-single-sample"),
-        (
-            one.call in _MEANS and is_broken and not any(stats.nan or stats.inf for stats in one.inputs),
-            "mean-of-empty-selection",
-        ),
+        (one.call in _MEANS and is_broken and not is_infinite, "mean-of-empty-selection"),
         (one.call in _ARCS, "acos-at-boundary"),
         (is_broken and (one.call in _SOFTMAXES or "attention" in one.call), "fully-masked-softmax"),
     )

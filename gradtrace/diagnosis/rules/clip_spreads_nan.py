@@ -1,0 +1,91 @@
+"""Clipping spreads one NaN to every gradient.
+
+## What it does
+
+Looks for `clip_grad_norm_` after a pass in which some gradients are finite and others are not.
+
+## Why is this bad?
+
+The total norm is NaN or infinite, and every gradient is multiplied with it: one bad parameter becomes all of them.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+a, b = nn.Parameter(torch.ones(2)), nn.Parameter(torch.zeros(2))
+opt = torch.optim.SGD([a, b], lr=0.1)
+opt.zero_grad()
+loss = a.sum() + (b * b).sum().sqrt()
+loss.backward()
+nn.utils.clip_grad_norm_([a, b], 1.0)
+opt.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+a, b = nn.Parameter(torch.ones(2)), nn.Parameter(torch.zeros(2))
+opt = torch.optim.SGD([a, b], lr=0.1)
+opt.zero_grad()
+loss = a.sum() + torch.linalg.vector_norm(b)
+loss.backward()
+nn.utils.clip_grad_norm_([a, b], 1.0)
+opt.step()
+```
+
+## How it is detected
+
+The event of clipping follows a pass whose contributions are partly finite and partly not.
+
+## Known problems
+
+`error_if_nonfinite=True` raises an error of its own before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.errors import notes, of_pass
+from gradtrace.diagnosis.ownership import called
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.model import Finding, Trace
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield the findings of this rule."""
+    for event in trace.events:
+        if event.kind != "grad_modified" or "clip" not in event.call:
+            continue
+        backward = next((one for one in trace.passes if one.index == event.pass_index), None)
+        given = [one for one in backward.accumulations if one.contribution is not None] if backward else []
+        bad = [one for one in given if one.contribution is not None and one.contribution.is_finite is False]
+        if bad and len(bad) < len(given):
+            names = called(trace.leaves[one.leaf] for one in bad)
+            yield Finding(
+                "clip-spreads-nan",
+                "warning",
+                f"The gradient of {names} is not finite, and clipping makes all the others so",
+                event.location,
+                notes((backward.location if backward else None, "this pass gives the gradient that is not finite")),
+                "Find what makes it so, and pass `error_if_nonfinite=True` to `clip_grad_norm_`.",
+                tuple(one.leaf for one in bad),
+                of_pass(backward),
+            )
+            return
+
+
+RULE = Rule(
+    name="clip-spreads-nan",
+    severity="warning",
+    summary="Clipping spreads one NaN to every gradient.",
+    check=check,
+    page=__doc__ or "",
+)

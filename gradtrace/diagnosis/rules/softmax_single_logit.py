@@ -1,0 +1,107 @@
+"""A softmax over a single value is constant.
+
+## What it does
+
+Looks for softmax over a dimension of size 1 on the way to the loss.
+
+## Why is this bad?
+
+It is 1 whatever goes in, so that no gradient comes back.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 1)
+
+
+def forward(x):
+    return torch.softmax(model(x), dim=1)
+
+
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+x, y = torch.rand(8, 4), torch.rand(8, 1)
+for _ in range(4):
+    opt.zero_grad()
+    loss = (forward(x) - y).pow(2).mean()
+    loss.backward()
+    opt.step()
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 1)
+
+
+def forward(x):
+    return torch.sigmoid(model(x))
+
+
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+x, y = torch.rand(8, 4), torch.rand(8, 1)
+for _ in range(4):
+    opt.zero_grad()
+    loss = (forward(x) - y).pow(2).mean()
+    loss.backward()
+    opt.step()
+```
+
+## How it is detected
+
+In every recorded pass, all nodes of the same place get a gradient other than zero and send nothing but zeros, and
+leaves below get zeros alone. Here the node is a softmax over a dimension of size 1, and no product of matrices stands
+between it and the loss.
+
+## Known problems
+
+Attention over a single key is not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.blocked import blocked
+from gradtrace.diagnosis.errors import of_pass
+from gradtrace.diagnosis.ownership import called
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.diagnosis.shapes import dimension, ends_in_loss
+from gradtrace.model import Finding, Graph, Node, Trace
+
+_TYPES = ("SoftmaxBackward", "LogSoftmaxBackward")
+
+
+def _is_constant(graph: Graph, node: Node) -> bool:
+    return dimension(node) == 1 and ends_in_loss(graph, node)
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield the findings of this rule."""
+    for one in blocked(trace, _TYPES, fewest=1, is_meant=_is_constant):
+        yield Finding(
+            "softmax-single-logit",
+            "warning",
+            f"A softmax over one value is always 1: {called(one.leaves)} get no gradient",
+            one.node.location,
+            (),
+            "Use `sigmoid` for a single output, or give the last layer two outputs.",
+            tuple(leaf.id for leaf in one.leaves),
+            of_pass(one.backward),
+        )
+
+
+RULE = Rule(
+    name="softmax-single-logit",
+    severity="warning",
+    summary="A softmax over a single value is constant.",
+    check=check,
+    page=__doc__ or "",
+)
