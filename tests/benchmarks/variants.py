@@ -21,10 +21,11 @@ def plain(work: Workload, _session: Path) -> Iterator[Step]:
     yield work.step
 
 
-def _recorded(level: str) -> Variant:
+def _recorded(level: str, *, facts: bool = False) -> Variant:
     @contextlib.contextmanager
     def variant(work: Workload, session: Path) -> Iterator[Step]:
-        recorder.start(Config(session, passes=None, level=level, value_limit=0 if level == "structure" else 16))
+        limit = 0 if level == "structure" else 16
+        recorder.start(Config(session, passes=None, level=level, value_limit=limit, facts=facts))
         try:
             yield work.step
         finally:
@@ -84,6 +85,7 @@ VARIANTS: dict[str, Variant] = {
     "structure": _recorded("structure"),
     "default": _recorded("default"),
     "full": _recorded("full"),
+    "check": _recorded("full", facts=True),
     "anomaly": anomaly,
     "torchviz": torchviz,
     "torchlens": torchlens,

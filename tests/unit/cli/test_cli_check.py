@@ -156,6 +156,14 @@ def test_page_of_a_rule(capfd: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in out
 
 
+def test_example_of_a_rule(capfd: pytest.CaptureFixture[str]) -> None:
+    """The program alone, to be run."""
+    assert main(["rule", "unused-ignore", "--example"]) == 0
+    out = capfd.readouterr().out
+    assert out.startswith("import torch\n")
+    compile(out, "example", "exec")
+
+
 def test_list_of_rules(capfd: pytest.CaptureFixture[str]) -> None:
     """One line each in a pipe."""
     from gradtrace.diagnosis.registry import RULES
