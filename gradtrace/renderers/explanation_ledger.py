@@ -93,6 +93,8 @@ def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool)
             events = [f"after {_cleared(moment.before)}" if moment.before else "", _then(moment.after)]
             said = ", then ".join(text for text in events if text)
             own.append((Cell(_index(moment.one), "muted"), *_columns(row, moment.one), Cell(said, "muted", _GUIDE)))
+        if len({row[-1].text for row in own[1:-1]}) == 1 and own[0][-1].text == own[1][-1].text:
+            own = [(*row[:-1], Cell("")) for row in own]  # each pass alike: the verdict has told it
         shown = _shortened(own, moments, verbose=verbose)
         rows += [(Cell(history.leaf.name if number == 0 else "", "name"), *row) for number, row in enumerate(shown)]
     return Table(("leaf", "pass", ".grad before", "adds", ".grad after", ""), tuple(rows), below=5)

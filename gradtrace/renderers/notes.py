@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from gradtrace.analysis.ledger import CLEARING, Ledger, Pattern
-from gradtrace.model import BackwardPass, Node, TensorStats, Trace
+from gradtrace.analysis.ledger import CLEARING, STORED, History, Ledger, Pattern
+from gradtrace.model import BackwardPass, Event, Node, Trace
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_maths import span
 
@@ -19,7 +19,7 @@ def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bo
             found += write(trace, one)
     found += _nothing_requires_grad(trace)
     found += _accumulation(ledger)
-    found += _none_or_zeros(trace)
+    found += _none_or_zeros(trace, ledger)
     if verbose:
         found += _always(trace)
     return tuple(found)
@@ -169,35 +169,40 @@ def _accumulation(ledger: Ledger) -> Iterator[str]:
         )
 
 
-def _none_or_zeros(trace: Trace) -> Iterator[str]:
+def _none_or_zeros(trace: Trace, ledger: Ledger) -> Iterator[str]:
     """What a leaf that got nothing keeps after zeroing, and what the next step makes of it."""
-    steps = any(event.kind == "step" for event in trace.events)
-    cleared = {event.set_to_none for event in trace.events if event.kind in CLEARING}
-    missing = [
-        row
-        for one in trace.passes
-        for row in one.accumulations
-        if row.effect == "unchanged" and one.call != "none" and one.recorded == "full"
-    ]
-    if not steps:
+    if not any(event.kind == "step" for event in trace.events):
         return
-    if False in cleared:
-        names = wording.listing(
-            list(dict.fromkeys(trace.leaves[row.leaf].name for row in missing if _is_zeros(row.before)))
-        )
-        who = f"{names} got nothing and kept zeros" if names else "a leaf that gets nothing then keeps zeros"
+    kept: dict[bool, dict[str, None]] = {True: {}, False: {}}
+    for history in ledger.histories:
+        for to_none in _left_without(trace, history):
+            kept[to_none][history.leaf.name] = None
+    if kept[False] or any(event.set_to_none is False for event in trace.events if event.kind in CLEARING):
+        names = wording.listing(list(kept[False]))
+        who = f"{names} got nothing in a pass and kept zeros" if names else "a leaf that gets nothing then keeps zeros"
         yield (
             f".grad was set to zeros, not to None: {who}, which step() still reads, so that momentum and weight decay "
             "move it; None would be skipped."
         )
-    if True in cleared:
-        names = wording.listing(list(dict.fromkeys(trace.leaves[row.leaf].name for row in missing if not row.before)))
-        if names:
-            yield f"{names} got nothing since zero_grad() and kept None, which step() skips."
+    if kept[True]:
+        names = wording.listing(list(kept[True]))
+        yield f"{names} got nothing in a pass after .grad was set to None, and step() skips a leaf whose .grad is None."
 
 
-def _is_zeros(stats: TensorStats | None) -> bool:
-    return stats is not None and stats.norm == 0
+def _left_without(trace: Trace, history: History) -> Iterator[bool]:
+    """For each full pass that gave a zeroed leaf of an optimizer nothing, whether it had been set to None."""
+    if not history.leaf.optimizers:
+        return
+    stored = {entry.backward.index for entry in history.contributions if entry.accumulation.effect in STORED}
+    clears = [entry for entry in history.entries if isinstance(entry, Event) and entry.kind in CLEARING]
+    for one in trace.passes:
+        before = [event for event in clears if event.pass_index < one.index and event.set_to_none is not None]
+        is_told = one.recorded == "full" and one.call != "none" and one.index not in stored
+        if is_told and before and any(index < one.index for index in stored):
+            # What came since the last zeroing is still there.
+            last = before[-1]
+            if not any(last.pass_index < index < one.index for index in stored):
+                yield bool(last.set_to_none)
 
 
 def _always(trace: Trace) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import builders
+import pytest
 from builders import at
 
 from gradtrace.analysis.ledger import ledger
@@ -82,17 +83,21 @@ def test_accumulation_that_is_meant() -> None:
     assert "forgotten" not in said
 
 
-def test_a_leaf_that_got_nothing_keeps_zeros_or_none() -> None:
+@pytest.mark.parametrize(
+    ("to_none", "expected"),
+    [
+        (False, "b got nothing in a pass and kept zeros, which step() still reads"),
+        (True, "b got nothing in a pass after .grad was set to None, and step() skips a leaf whose .grad is None"),
+    ],
+)
+def test_a_leaf_that_got_nothing_keeps_zeros_or_none(to_none: bool, expected: str) -> None:
     """The note names it, and says what the step makes of it."""
-    trace = builders.accumulate_trace(to_none=False)
-    zeros = builders.stats(builders.scalar(0))
-    rows = tuple(
-        replace(row, before=zeros, contribution=None, after=zeros, effect="unchanged") if row.leaf == 1 else row
-        for row in trace.passes[3].accumulations
-    )
-    trace = replace(trace, passes=(*trace.passes[:3], replace(trace.passes[3], accumulations=rows)))
-    said = " ".join(render(trace, Options()).split())
-    assert "b got nothing and kept zeros, which step() still reads" in said
+    trace = builders.accumulate_trace(to_none=to_none)
+    events = tuple(replace(event, pass_index=3) if event.kind == "zero_grad" else event for event in trace.events)
+    last = replace(trace.passes[3], accumulations=tuple(row for row in trace.passes[3].accumulations if row.leaf != 1))
+    said = " ".join(render(replace(trace, events=events, passes=(*trace.passes[:3], last)), Options()).split())
+    assert expected in said
+    assert "w got nothing" not in said
 
 
 def test_a_pass_that_did_not_end() -> None:
