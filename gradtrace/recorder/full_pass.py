@@ -23,6 +23,7 @@ from gradtrace.recorder.forward import Origin
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.measure import Measurements, is_readable
 from gradtrace.recorder.names import Scope
+from gradtrace.recorder.stack_room import make_room
 from gradtrace.recorder.stream import encode, plain_text
 from gradtrace.recorder.walk import Describer, Walk
 
@@ -115,6 +116,7 @@ class FullPass:
                 write_holders(recorder, self._table, frame)
             edges = [root_edge(root) for root in call.roots]
             self._walk = walk = Walk([edge[0] for edge in edges if edge is not None])
+            make_room(len(walk.ids))
             describer = Describer(recorder, self._table, scope)
             self._write_pass(walk, edges, scope)
             describer.write(self.index, walk)
