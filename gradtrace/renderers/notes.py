@@ -66,8 +66,9 @@ def _made_by(node: Node) -> str:
 
 def _constants(trace: Trace, one: BackwardPass) -> Iterator[str]:
     """Values of an expression that were defined without a gradient."""
-    del one
     names = [word.split(":=")[0].strip() for word in trace.run.argv if ":=" in word.split("=")[0] + "="]
+    computed = {node.name for node in one.graph.nodes if node.leaf is None} if one.graph is not None else set()
+    names = [name for name in names if name not in computed]  # a statement may give the name to a result
     if trace.run.expression is None or not names:
         return
     does, it = ("does", "it") if len(names) == 1 else ("do", "them")
