@@ -16,8 +16,9 @@ class Event:
         kind: `backward` (a pass ran), `zero_grad` (Optimizer.zero_grad or Module.zero_grad), `grad_cleared` (`.grad`
             set to None or to zeros by the program itself), `grad_modified` (clipped, scaled, assigned: anything else
             that changed `.grad`), `step` (Optimizer.step), and, when facts for a diagnosis were asked for,
-            `requires_grad` (switched by the program; `call` says which way: `requires_grad = False`) and `grad_read`
-            (the program read `.grad` and it was None; `call` is `leaf` or `non-leaf`).
+            `requires_grad` (switched by the program; `call` says which way: `requires_grad = False`), `grad_read`
+            (the program read `.grad` and it was None; `call` is `leaf` or `non-leaf`) and `grad_alias` (it read a
+            `.grad` for which a variable already stands, since nothing was copied; `call` is its name).
         pass_index: the pass that it is (`backward`) or the last pass before it (0: before the first).
         leaves: ids of the leaves concerned.
         set_to_none: for `zero_grad` and `grad_cleared`: True to None, False to zeros, None when neither applies.

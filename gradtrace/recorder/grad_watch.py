@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.names import assigned_names
 from gradtrace.recorder.optimizers import user_place
-from gradtrace.recorder.sites import is_internal
+from gradtrace.recorder.sites import is_internal, locals_of
 
 if TYPE_CHECKING:
     from gradtrace.recorder.leaves import LeafState
@@ -161,12 +162,26 @@ class GradWatch:
         self._recorder.events.add(kind, [state.id for state in states], place, call=call, set_to_none=set_to_none)
 
     def _read(self, tensor: torch.Tensor, grad: torch.Tensor | None, frame: types.FrameType) -> None:
-        """The program itself looked at a `.grad` that is None: it expected something."""
-        if grad is not None or not self._recorder.config.facts or is_internal(frame.f_code):
+        """The program itself looked at a `.grad`: it is None, or another variable stands for it already."""
+        if not self._recorder.config.facts or is_internal(frame.f_code):
+            return
+        if grad is not None:
+            self._named_twice(tensor, grad, frame)
             return
         state = self._recorder.leaves.find(tensor) if tensor.is_leaf else None
         call = "leaf" if tensor.is_leaf else "non-leaf"
         self._recorder.events.add("grad_read", [] if state is None else [state.id], user_place(frame, call), call=call)
+
+    def _named_twice(self, tensor: torch.Tensor, grad: torch.Tensor, frame: types.FrameType) -> None:
+        """A variable from an earlier read, or a list, holds the tensor that is read now: no copy was made."""
+        holder = holder_of(grad, frame)
+        state = None if holder is None else self._recorder.leaves.find(tensor)
+        place = None if state is None else user_place(frame, "grad")
+        if holder is None or state is None or place is None:
+            return
+        number = self._recorder.journal.place(place)
+        if number is None or holder not in assigned_names(self._recorder.journal.location(number)):
+            self._recorder.events.add("grad_alias", [state.id], place, call=holder)
 
     def _switched(self, tensor: torch.Tensor, frame: types.FrameType) -> None:
         """`requires_grad` was set: who did it, is what explains a leaf without a gradient."""
@@ -209,3 +224,18 @@ def _torch_call(frame: types.FrameType) -> str:
 
 def _in_optimizer(frame: types.FrameType) -> bool:
     return "optim" in frame.f_code.co_filename
+
+
+def holder_of(grad: torch.Tensor, frame: types.FrameType) -> str | None:
+    """The name of a variable of the frame, or of its caller in the same file, that is the tensor or lists it."""
+    scopes = [locals_of(frame)]
+    if frame.f_back is not None and frame.f_back.f_code.co_filename == frame.f_code.co_filename:
+        scopes.append(locals_of(frame.f_back))
+    for scope in scopes:
+        for name, value in scope.items():
+            if value is grad or (type(value) in (list, tuple) and any(one is grad for one in value[:_MAX_LISTED])):
+                return name
+    return None
+
+
+_MAX_LISTED = 100
