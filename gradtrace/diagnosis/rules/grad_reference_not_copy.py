@@ -1,0 +1,109 @@
+"""A variable holds `.grad` itself, not a copy, and changes with it.
+
+## What it does
+
+Looks for two variables that were given `.grad` at different times and are one tensor.
+
+## Why is this bad?
+
+`g = p.grad` copies nothing: clearing in place and the next backward change `g` as well. Comparing the two compares a
+gradient with itself.
+
+## Example
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+trunk = nn.Linear(3, 1)
+x = torch.randn(8, 3)
+trunk(x).pow(2).mean().backward()
+grad_a = trunk.weight.grad
+trunk.weight.grad.zero_()
+(trunk(x) - 1).pow(2).mean().backward()
+grad_b = trunk.weight.grad
+print(grad_a, grad_b)
+```
+
+## Use instead
+
+```python
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+trunk = nn.Linear(3, 1)
+x = torch.randn(8, 3)
+trunk(x).pow(2).mean().backward()
+grad_a = trunk.weight.grad.clone()
+trunk.weight.grad.zero_()
+(trunk(x) - 1).pow(2).mean().backward()
+grad_b = trunk.weight.grad
+print(grad_a, grad_b)
+```
+
+## How it is detected
+
+`.grad` is read into a variable while another one, from before an in-place change, still holds the same tensor.
+
+## Known problems
+
+Two references of which only one is used later look the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gradtrace.diagnosis.ownership import called
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.diagnosis.timeline import CLEARING, pass_of
+from gradtrace.model import Accumulation, Event, Finding, RelatedLocation, Trace
+
+_TAKES = re.compile(r"=\s*(\[\s*)?[\w.\[\]]+\.grad\b\s*(for\b.*)?(#.*)?$")
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield one finding for each line that takes a second reference."""
+    seen: set[tuple[str, int]] = set()
+    for number, event in enumerate(trace.events):
+        place = event.location
+        if event.kind != "grad_alias" or place is None or not _TAKES.search(place.text.rstrip()):
+            continue
+        change = next((one for one in reversed(trace.events[:number]) if _changes(trace, one, event.leaves[0])), None)
+        if change is None or change.location is None or (place.file, place.line) in seen:
+            continue
+        seen.add((place.file, place.line))
+        yield Finding(
+            "grad-reference-not-copy",
+            "warning",
+            f"{event.call} is no copy: it changes with {called(trace.leaves[one] for one in event.leaves)}.grad",
+            change.location,
+            (RelatedLocation(place, f"this is the same tensor as {event.call}"),),
+            f"Copy it where {event.call} is set: `.grad.clone()`.",
+            event.leaves,
+        )
+
+
+def _changes(trace: Trace, event: Event, leaf: int) -> bool:
+    """Whether the event changed the leaf's `.grad` in place."""
+    if event.kind == "backward":
+        backward = pass_of(trace, event)
+        found = () if backward is None else backward.accumulations
+        return any(one.leaf == leaf and one.effect == "accumulated" and not _was_zero(one) for one in found)
+    return leaf in event.leaves and event.kind in CLEARING and event.set_to_none is False
+
+
+def _was_zero(one: Accumulation) -> bool:
+    return one.before is not None and one.before.norm == 0
+
+
+RULE = Rule(
+    name="grad-reference-not-copy",
+    severity="warning",
+    summary="A variable holds `.grad` itself, not a copy, and changes with it.",
+    check=check,
+    page=__doc__ or "",
+)
