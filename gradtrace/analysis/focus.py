@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from gradtrace.analysis.topology import Adjacency, reachable, reaching
 from gradtrace.errors import RenderError
-from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node
+from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, Trace
 
 _SUGGESTIONS = 4
 
@@ -47,6 +47,31 @@ def focused(one: BackwardPass, leaves: Sequence[Leaf], name: str) -> BackwardPas
     if error is not None and error.node is not None:
         error = replace(error, node=numbers.get(error.node))
     return replace(one, graph=_part(graph, numbers), roots=roots, error=error)
+
+
+def focused_trace(trace: Trace, name: str) -> Trace:
+    """The trace with every graph narrowed to what leads to a name, and with what happened to the leaves in these.
+
+    Raises:
+        RenderError: when nothing in any pass bears the name.
+    """
+    passes: list[BackwardPass] = []
+    problem: RenderError | None = None
+    n_found = 0
+    for one in trace.passes:
+        try:
+            part = focused(one, trace.leaves, name)
+        except RenderError as error:
+            problem = problem or error
+            part = replace(one, graph=Graph((), ()), roots=())
+        if part.graph is not None:
+            n_found += bool(part.graph.nodes)
+            there = {node.leaf for node in part.graph.nodes}
+            part = replace(part, accumulations=tuple(row for row in part.accumulations if row.leaf in there))
+        passes.append(part)
+    if problem is not None and not n_found:
+        raise problem
+    return replace(trace, passes=tuple(passes))
 
 
 def _names(node: Node, leaves: Sequence[Leaf]) -> Iterable[str]:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradtrace.cli.console import Console, file_console, look_at
+from gradtrace.cli.pager import page
 from gradtrace.errors import RenderError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A file, or stdout when `path` is None."""
+    """A file, or stdout when `path` is None; `has_pager` shows long text on a terminal in the user's pager."""
 
     path: Path | None
     console: Console
+    has_pager: bool = False
 
     @classmethod
     def open(cls, name: str | None, color: str) -> "Output":
@@ -42,6 +44,8 @@ class Output:
                 self.path.write_bytes(
                     content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
                 )
+            elif self.has_pager and self.console.is_terminal and isinstance(content, str) and page(content):
+                return
             elif sys.stdout is not None:
                 data = (
                     content if isinstance(content, bytes) else content.encode(sys.stdout.encoding, "backslashreplace")

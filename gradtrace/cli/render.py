@@ -1,11 +1,21 @@
 """`gradtrace render`."""
 
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.show import show
 from gradtrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from gradtrace.renderers.registry import Format
 
 _THEMES = click.Choice(["light", "dark"])
 
@@ -21,10 +31,16 @@ _ENGINES = click.Choice(["auto", "dot", "builtin"])
 @click.option("--depth", type=click.IntRange(0), metavar="N", help="Fold modules below this depth.")
 @click.option("--no-fold", is_flag=True, help="Draw every node, however many.")
 @click.option("--max-lines", type=click.IntRange(1), metavar="N", help="For the tree: stop after N lines.")
-@click.option("--focus", metavar="NAME", help="Draw only what leads to this name.")
+@click.option("--focus", metavar="NAME", help="Draw only what leads to this leaf, module or value.")
+@click.option("--expand", multiple=True, metavar="MODULE", help="Open this module, whatever else is folded.")
+@click.option("--values/--no-values", default=None, help="Labels carry forward values, or not.")
+@click.option("--shapes/--no-shapes", default=None, help="Labels carry shapes, or not.")
+@click.option("--source/--no-source", default=None, help="Labels carry source lines, or not.")
 @click.option("--engine", type=_ENGINES, metavar="ENGINE", help="For pictures: auto, dot or builtin.")
 @click.option("--theme", type=_THEMES, metavar="THEME", help="For pictures and DOT: light or dark.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="For the tree: no characters beyond ASCII.")
+@click.option("--no-pager", is_flag=True, help="Never show a long tree in the pager.")
+@click.option("--open", "opens", is_flag=True, help="Open what was drawn, by default a page, in the browser.")
 @takes_target
 def command(
     request: Request,
@@ -36,9 +52,15 @@ def command(
     no_fold: bool,
     max_lines: int | None,
     focus: str | None,
+    expand: tuple[str, ...],
+    values: bool | None,
+    shapes: bool | None,
+    source: bool | None,
     engine: str | None,
     theme: str | None,
     ascii_only: bool,
+    no_pager: bool,
+    opens: bool,
 ) -> int:
     """Draw a program's backward graph with its gradients.
 
@@ -47,16 +69,14 @@ def command(
     \b
       gradtrace render train.py -o net.svg
       gradtrace render train.py | dot -Tsvg > net.svg
+      gradtrace render train.py --open
     """  # noqa: D301  click wants a real backspace
-    from gradtrace.renderers import registry
-
-    place = Output.open(output, request.color)
-    if format_name is not None:
-        drawn_as = registry.find(format_name, registry.PICTURES)
-    elif place.path is not None:
-        drawn_as = registry.for_file(place.path, registry.PICTURES)
-    else:
-        drawn_as = registry.find("tree" if place.console.is_terminal else "dot", registry.PICTURES)
+    if opens and output is None:
+        output = str(_new_file(request, format_name or "html"))
+    place = replace(Output.open(output, request.color), has_pager=not no_pager)
+    if opens and place.path is None:
+        raise UsageError("--open opens a file, and -o - writes none: name one, or leave out -o")
+    drawn_as = _format(format_name, place)
     if drawn_as.is_binary and place.path is None and place.console.is_terminal:
         raise UsageError(f"{drawn_as.name} is binary, and stdout is a terminal: give a file with -o")
     if place.path is None and not place.console.is_terminal:
@@ -67,8 +87,41 @@ def command(
         "fold": False if no_fold else None,
         "max_lines": max_lines,
         "focus": focus,
+        "expand": expand or None,
+        "values": values,
+        "shapes": shapes,
+        "source": source,
         "engine": engine,
         "theme": theme,
         "ascii_only": ascii_only or None,
     }
-    return show(request, drawn_as, place, asked)
+    status = show(request, drawn_as, place, asked)
+    if opens and place.path is not None and place.path.exists():
+        _open(place.path, request)
+    return status
+
+
+def _format(name: str | None, place: Output) -> Format:
+    from gradtrace.renderers import registry
+
+    if name is not None:
+        return registry.find(name, registry.PICTURES)
+    if place.path is not None:
+        return registry.for_file(place.path, registry.PICTURES)
+    return registry.find("tree" if place.console.is_terminal else "dot", registry.PICTURES)
+
+
+def _new_file(request: Request, format_name: str) -> Path:
+    """A file in a folder of its own that stays: the browser reads it after we have ended."""
+    from gradtrace.renderers import registry
+
+    suffix = registry.find(format_name, registry.PICTURES).suffixes[0]
+    return Path(tempfile.mkdtemp(prefix="gradtrace-")) / f"{request.target.stem}{suffix}"
+
+
+def _open(path: Path, request: Request) -> None:
+    import webbrowser
+
+    request.say(f"{path} opens in the browser")
+    if not webbrowser.open(path.as_uri()):
+        request.say(f"no browser was found: open {path} yourself")

@@ -72,12 +72,15 @@ def _told(trace: Trace, drawn_as: Format, options: dict[str, Any]) -> str:
     return f"\n{fence}text\n{text}{fence}\n"
 
 
+_SPELLED = {"pass_index": "--pass", "fold": "--no-fold", "ascii_only": "--ascii"}
+
+
 def _given(drawn_as: Format, asked: dict[str, Any]) -> dict[str, Any]:
     """The options that the user gave; looked at before the run, which need not wait for a renderer that has none."""
     given = {name: value for name, value in asked.items() if value is not None}
     for name in given:
         if name not in drawn_as.options:
-            option = {"pass_index": "--pass", "fold": "--no-fold", "ascii_only": "--ascii"}.get(name, f"--{name}")
+            option = _SPELLED.get(name, f"--{name}")
             raise UsageError(f"{option.replace('_', '-')} means nothing to the format {drawn_as.name}")
     return given
 

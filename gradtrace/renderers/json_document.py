@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from gradtrace.analysis.focus import focused_trace
 from gradtrace.model import (
     Accumulation,
     BackwardPass,
@@ -48,14 +49,24 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the document holds; a part that is left out is null (graphs) or empty (findings)."""
+    """What the document holds; a part that is left out is null (graphs) or empty (findings).
+
+    With `focus` the graphs hold only what leads to the leaf, module or value of this name.
+    """
 
     findings: bool = True
     graphs: bool = True
+    focus: str | None = None
 
 
 def render(trace: Trace, options: Options) -> str:
-    """The trace as JSON text with a newline at its end, ASCII only."""
+    """The trace as JSON text with a newline at its end, ASCII only.
+
+    Raises:
+        RenderError: nothing bears the name in focus.
+    """
+    if options.focus is not None:
+        trace = focused_trace(trace, options.focus)
     document: dict[str, Iterable[str]] = {
         "format": (_one_line(FORMAT_NAME),),
         "version": (_one_line(FORMAT_VERSION),),

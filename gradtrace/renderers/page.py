@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
+from gradtrace.analysis.focus import focused_trace
 from gradtrace.errors import RenderError
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import lookup
@@ -28,17 +29,25 @@ _PLACEHOLDER = re.compile("@(policy|title|style|data|script)@")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """With which pass the page opens; None: one that failed, else the first. Everything else can be chosen in it."""
+    """What the page holds; everything else can be chosen in it.
+
+    Attributes:
+        pass_index: with which pass it opens; None: one that failed, else the first.
+        focus: only what leads to the leaf, module or value of this name.
+    """
 
     pass_index: int | None = None
+    focus: str | None = None
 
 
 def render(trace: Trace, options: Options) -> str:
     """The page as HTML; the same bytes for the same trace.
 
     Raises:
-        RenderError: if there is no pass of the asked-for index.
+        RenderError: if there is no pass of the asked-for index, or nothing of the name in focus.
     """
+    if options.focus is not None:
+        trace = focused_trace(trace, options.focus)
     start = options.pass_index
     if start is not None and not any(one.index <= start < one.index + one.count for one in trace.passes):
         n_passes = sum(one.count for one in trace.passes)
