@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gradtrace.diagnosis.lineage import below
-from gradtrace.diagnosis.shapes import consumers, full, is_type, numel
+from gradtrace.diagnosis.shapes import consumers, full, is_type, numel, outgoing
 from gradtrace.model import BackwardPass, Graph, Leaf, Node, SavedTensor, TensorStats, Trace
 
 _PRODUCTS = ("MmBackward", "AddmmBackward", "BmmBackward", "MvBackward", "AddmvBackward", "BaddbmmBackward")
@@ -134,7 +134,7 @@ def _flat(value: object) -> Iterator[object]:
 
 def _sends_zero(graph: Graph, node: Node) -> bool:
     received = node.received
-    sent = [edge.sent for edge in graph.edges if edge.source == node.id and edge.sent is not None]
+    sent = [edge.sent for edge in outgoing(graph, node) if edge.sent is not None]
     return bool(received is not None and received.norm) and any(stats.norm == 0 for stats in sent)
 
 
@@ -210,10 +210,11 @@ def _vanished(
 ) -> tuple[BackwardPass, Node, Leaf, Leaf, float] | None:
     depth = _depths(graph)
     uses = consumers(graph)
+    leaves = {node.leaf: node for node in graph.nodes if node.leaf is not None}
     sizes: dict[int, tuple[int, float]] = {}
     for one in backward.accumulations:
         stats = one.contribution
-        node = next((node for node in graph.nodes if node.leaf == one.leaf), None)
+        node = leaves.get(one.leaf)
         if stats is None or stats.norm is None or not stats.numel or node is None or len(uses.get(node.id, [])) != 1:
             continue
         if node.id in depth and len(stats.shape) > 1:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from gradtrace.diagnosis.errors import Failure, failure, notes, of_pass
+from gradtrace.diagnosis.shapes import targets
 from gradtrace.diagnosis.timeline import same_place
 from gradtrace.model import BackwardPass, Edge, Finding, Graph, Location, Node, Trace
 
 PATTERN = "backward through the graph a second time"
 """What torch says."""
-
-Place = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +67,13 @@ def crossings(graph: Graph, epoch: int) -> list[Edge]:
 
 def below(graph: Graph, start: int) -> frozenset[int]:
     """The nodes that a gradient from this one reaches, itself included."""
-    targets: dict[int, list[int]] = defaultdict(list)
-    for edge in graph.edges:
-        targets[edge.source].append(edge.target)
     seen = {start}
     stack = [start]
     while stack:
-        for target in targets[stack.pop()]:
-            if target not in seen:
-                seen.add(target)
-                stack.append(target)
+        for target in targets(graph, graph.nodes[stack.pop()]):
+            if target.id not in seen:
+                seen.add(target.id)
+                stack.append(target.id)
     return frozenset(seen)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import takewhile
 
-from gradtrace.model import BackwardPass, Graph, Node, Trace
+from gradtrace.model import BackwardPass, Edge, Graph, Node, Trace
 
 _VIEWS = (
     "ViewBackward",
@@ -54,9 +56,22 @@ def full(trace: Trace) -> Iterator[tuple[BackwardPass, Graph]]:
             yield backward, backward.graph
 
 
+def outgoing(graph: Graph, node: Node) -> list[Edge]:
+    """The edges that leave a node; edges stand in order of their sources."""
+    edges = graph.edges
+    first = bisect_left(edges, node.id, key=_source)
+    return list(
+        takewhile(lambda edge: edge.source == node.id, (edges[position] for position in range(first, len(edges))))
+    )
+
+
+def _source(edge: Edge) -> int:
+    return edge.source
+
+
 def targets(graph: Graph, node: Node) -> list[Node]:
     """The nodes that a node sends to."""
-    return [graph.nodes[edge.target] for edge in graph.edges if edge.source == node.id]
+    return [graph.nodes[edge.target] for edge in outgoing(graph, node)]
 
 
 def through_views(graph: Graph, node: Node) -> Node:
@@ -155,15 +170,18 @@ def squared(trace: Trace) -> Iterator[tuple[BackwardPass, Node]]:
 
 
 def _is_squared(graph: Graph, node: Node) -> bool:
-    below = targets(graph, node)
     if is_type(node, "MseLoss", "L1Loss", "SmoothL1Loss", "HuberLoss"):
+        below = targets(graph, node)
         saved = [_fits(one.shape) for one in node.saved if one.name in {"self", "target"}]
         return any(is_type(one, "ExpandBackward") for one in below) and any(saved)
-    if not is_type(node, "SubBackward", "RsubBackward") or not _fits(node.shape) or len(below) != 1:
+    if not is_type(node, "SubBackward", "RsubBackward") or not _fits(node.shape):
+        return False
+    below = targets(graph, node)
+    if len(below) != 1:
         return False
     shape = node.shape or ()
     source = below[0].shape or tuple(
-        size for edge in graph.edges if edge.source == node.id and edge.sent is not None for size in edge.sent.shape
+        size for edge in outgoing(graph, node) if edge.sent is not None for size in edge.sent.shape
     )
     if is_type(below[0], "UnsqueezeBackward", "ExpandBackward"):
         return False
