@@ -15,7 +15,7 @@ class Cut:
         kind: `detach`, `data`, `item`, `tolist`, `numpy`, `number` (float(), int(), bool() of a tensor), `new_tensor`
             (torch.tensor or torch.Tensor of tensors), `parameter` (nn.Parameter of a result), `no_grad`,
             `inference_mode`, `not_differentiable` (a comparison, argmax, a cast to integers: the result cannot
-            require grad).
+            require grad), `gradient` (what torch.autograd.grad returned without `create_graph`).
         call: the function that was called: `detach`, `argmax`, `item`.
         source: what a person would call the value that was cut off, else None.
         name: the name to which the result was assigned, else None.

@@ -233,7 +233,7 @@ def holder_of(grad: torch.Tensor, frame: types.FrameType) -> str | None:
         scopes.append(locals_of(frame.f_back))
     for scope in scopes:
         for name, value in scope.items():
-            if value is grad or (type(value) in (list, tuple) and any(one is grad for one in value[:_MAX_LISTED])):
+            if value is grad or (isinstance(value, list | tuple) and any(one is grad for one in value[:_MAX_LISTED])):
                 return name
     return None
 
