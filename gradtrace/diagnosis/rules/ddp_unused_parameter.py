@@ -95,7 +95,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield Finding(
         "ddp-unused-parameter",
         "error",
-        f"DistributedDataParallel waits for gradients of {names}, which the loss does not use",
+        f"DDP waits for gradients of {names}, which the loss does not use",
         found.place,
         notes((last.location if last is not None else None, "this backward did not reach them")),
         "Use them in forward, remove them, or pass `find_unused_parameters=True` to DistributedDataParallel.",

@@ -74,7 +74,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             yield finding(
                 loss,
                 "warning",
-                f"{complaint(loss)}: `nn.Parameter(...)` makes a new leaf of the result",
+                f"{complaint(loss)}: `nn.Parameter(...)` makes it a new leaf",
                 "Use the expression itself; `nn.Parameter` is for values that are trained directly, and made once.",
             )
 
