@@ -5,6 +5,7 @@ Nothing else in the recorder touches a private attribute of torch without a reas
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from pathlib import Path
@@ -89,6 +90,12 @@ def op_name(node_type: str, *, is_custom: bool) -> str:
         return "leaf"
     stem = _BACKWARD.sub("", node_type) or node_type
     return stem if is_custom else _CAMEL.sub("_", stem).lower()
+
+
+@functools.cache
+def has_own_node(call: str) -> bool:
+    """Whether a function of this name makes a node of its own name: `exp` makes `ExpBackward0`, `reshape` makes others."""
+    return hasattr(_C._functions, f"{call.title().replace('_', '')}Backward0")
 
 
 def dynamo_has_compiled() -> bool:

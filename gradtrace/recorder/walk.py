@@ -32,6 +32,7 @@ _MAX_LENGTH = 8
 
 class _TypeFacts(NamedTuple):
     name: str
+    op: str
     head: str
     """Type and op, encoded."""
     is_leaf: bool
@@ -63,9 +64,11 @@ def _facts_of(node: Node) -> _TypeFacts:
     attributes = dir(kind)
     raw = {entry.removeprefix("_raw_saved_") for entry in attributes if entry.startswith("_raw_saved_")}
     plain = {entry.removeprefix("_saved_") for entry in attributes if entry.startswith("_saved_")} - raw
+    op = torch_facts.op_name(name, is_custom=is_custom)
     facts = _TypeFacts(
         name=name,
-        head=f"{quote(plain_text(name))},{quote(plain_text(torch_facts.op_name(name, is_custom=is_custom)))}",
+        op=op,
+        head=f"{quote(plain_text(name))},{quote(plain_text(op))}",
         is_leaf=name == "AccumulateGrad",
         is_custom=is_custom,
         saved=() if is_custom else tuple((entry, "_raw_saved_" + entry, "_saved_" + entry) for entry in sorted(raw)),
@@ -129,6 +132,18 @@ class Walk:
         return -1
 
 
+_OTHER_OP, _POSSIBLE, _SAME_OP = range(3)
+
+
+def _fit(table: ForwardTable, position: int, op: str) -> int:
+    """How well a call goes with a node of this op that it is said to have made."""
+    origin = table.origins[table.origin_numbers[position]]
+    call = "" if origin.place is None else origin.place.call.strip("_").removeprefix("r")
+    if call == op.removeprefix("r"):
+        return _SAME_OP
+    return _OTHER_OP if origin.is_direct and torch_facts.has_own_node(call) else _POSSIBLE
+
+
 class Describer:
     """Writes the nodes and edges of one walk."""
 
@@ -137,6 +152,7 @@ class Describer:
         self._journal = recorder.journal
         self._table = table
         self._scope = scope
+        self._tables = [one for one in (table, *(one for one in recorder.tables() if one is not table)) if one]
         self._places: dict[tuple[int, int], _Where] = {}
         self._value_limit = recorder.config.value_limit
         self._storages: set[int] = set()
@@ -199,7 +215,7 @@ class Describer:
     def _row(self, node: Node, number: int, facts: _TypeFacts) -> str:
         sequence = node._sequence_nr()
         self.sequence.append(sequence)
-        table, position = self._find(sequence)
+        table, position = self._find(sequence, facts.op)
         self.positions.append(position if table is self._table else -1)
         where = _NOWHERE
         names: tuple[str, ...] = ()
@@ -226,19 +242,20 @@ class Describer:
         freed = self._table.freed.get(sequence)
         return f",{self._table.made_after(sequence)},{_text_or_number(freed)}"
 
-    def _find(self, sequence: int) -> tuple[ForwardTable | None, int]:
-        """The interval in which a node was made, on this thread or, failing that, on another."""
+    def _find(self, sequence: int, op: str) -> tuple[ForwardTable | None, int]:
+        """The interval in which a node was made, on this thread or on another.
+
+        Each thread counts for itself, so that several may know the number. Then the one is taken whose call bears the
+        op's name; this thread's own if none does, unless its call is of another op; else none: no line is better than
+        a wrong one.
+        """
         table = self._table
-        if table is None:
-            return None, -1
-        position = table.find(sequence)
-        if position >= 0:
-            return table, position
-        for other in self._recorder.tables():
-            position = other.find(sequence)
-            if position >= 0:
-                return other, position
-        return table, -1
+        found = [(one, position) for one in self._tables if (position := one.find(sequence)) >= 0]
+        if len(found) <= 1:
+            return found[0] if found else (table, -1)
+        fits = [_fit(one, position, op) for one, position in found]
+        best = max(fits)
+        return found[fits.index(best)] if best > _OTHER_OP else (table, -1)
 
     def _where(self, table: ForwardTable, origin_number: int) -> _Where:
         key = (id(table), origin_number)
