@@ -10,6 +10,9 @@ import terminal_blocks
 COMMANDS: Final = {
     "product.svg": "gradtrace render -q examples/product.py --engine builtin -o product.svg",
     "two_layer_net.svg": "gradtrace render -q examples/two_layer_net.py --engine builtin -o two_layer_net.svg",
+    "transformer.svg": (
+        "gradtrace render -q examples/transformer.py --depth 1 --no-fold --engine builtin -o transformer.svg"
+    ),
 }
 """File name to command; the built-in engine draws the same everywhere, whatever version of `dot` is installed."""
 

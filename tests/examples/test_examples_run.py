@@ -17,6 +17,7 @@ LAST_LINES = {
     "sgd_loop": "learned weight [1.50, -2.00, 0.50] (made with 1.50, -2.00, 0.50), bias 0.30",
     "shapes": "rows.grad [[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0]]",
     "tensors": "later.grad          tensor([ 8., 10., 12.])",
+    "transformer": "72 parameters with a gradient",
     "two_layer_net": "third pass, after zero_grad",
 }
 
