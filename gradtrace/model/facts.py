@@ -73,8 +73,10 @@ class Holder:
 
     Attributes:
         name: `total`, `history`, `self.losses`.
-        kind: `tensor`, `list`, `dict`, `attribute`.
-        location: where the newest tensor that it holds was made.
+        kind: `tensor`, `list`, `dict`, `attribute`; `own_output` for an attribute of a custom function's
+            context (`ctx.y`) that is the function's own output.
+        location: where the newest tensor that it holds was made, or where it was stored, when that is seen (for a list,
+            a dict and `own_output`).
         n_tensors: how many tensors with a graph it holds.
         n_nodes: how many nodes these keep alive (counted up to a limit).
         n_passes: from how many passes these nodes come.

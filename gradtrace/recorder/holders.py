@@ -14,6 +14,7 @@ import torch
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.sites import is_internal, locals_of
+from gradtrace.recorder.stores import stored_at
 
 if TYPE_CHECKING:
     from gradtrace.recorder.forward import ForwardTable
@@ -39,6 +40,8 @@ def write_holders(recorder: Recorder, table: ForwardTable | None, frame: types.F
             continue
         position = table.find(newest)
         place = table.origins[table.origin_numbers[position]].place if position >= 0 else None
+        if _kind(members[0][0]) in {"list", "dict"}:
+            place = stored_at(frame, base.partition(".")[0]) or place
         recorder.journal.write(
             {
                 "t": "holder",

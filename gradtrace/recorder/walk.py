@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.kept_outputs import KeptOutputs
 from gradtrace.recorder.measure import Measurements, head, is_readable, values
 from gradtrace.recorder.names import Scope, assigned_names
 from gradtrace.recorder.slot_names import slot_inputs
@@ -156,6 +157,7 @@ class Describer:
         self._places: dict[tuple[int, int], _Where] = {}
         self._value_limit = recorder.config.value_limit
         self._storages: set[int] = set()
+        self._kept = KeptOutputs(recorder.journal) if recorder.config.facts else None
         self.leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
         """By node id: the leaf of each AccumulateGrad."""
         self.sequence = array("Q")
@@ -228,6 +230,8 @@ class Describer:
         outputs = self._outputs(node, sequence, table, names, by_output or {})
         name = (by_output.get(0) if by_output else None) or (names[0] if len(names) == 1 else None)
         backward = self._backward_place(node) if facts.is_custom else None
+        if facts.is_custom and self._kept is not None:
+            self._kept.look(node)
         arguments = _arguments(node, facts) if facts.arguments else "[]"
         return (
             f"[{number},{facts.head},{_text(name)},{where.encoded},null,{outputs},{self._saved(node, facts)},"
