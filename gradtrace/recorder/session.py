@@ -215,7 +215,9 @@ class Recorder:
 
         def _bootstrap_inner(thread: threading.Thread) -> None:
             with recorder.guard():
-                if recorder.is_on and recorder._undo_forward:
+                # A mode that is on the stack when its thread ends is freed without the interpreter's lock, and a daemon
+                # may end while the interpreter does: that aborts the process. So daemons go without a mode.
+                if recorder.is_on and recorder._undo_forward and not thread.daemon:
                     recorder._enter_mode()
             try:
                 original(thread)
@@ -223,6 +225,7 @@ class Recorder:
                 mode = recorder._modes.pop(threading.get_ident(), None)  # the next thread may get the same number
                 if mode is not None:
                     mode.is_active = False
+                    recorder._leave_mode()
                     recorder._ended_tables.append(mode.table)
 
         return _bootstrap_inner
@@ -299,6 +302,7 @@ class Recorder:
                 program_end.write(self)
             with self.guard():
                 self.stop()
+        self._leave_mode()  # also where `stop` leaves it, for what torch.compile has seen
 
     # What the watchers ask for.
 

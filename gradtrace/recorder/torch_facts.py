@@ -94,7 +94,7 @@ def op_name(node_type: str, *, is_custom: bool) -> str:
 
 @functools.cache
 def has_own_node(call: str) -> bool:
-    """Whether a function of this name makes a node of its own name: `exp` makes `ExpBackward0`, `reshape` makes others."""
+    """Whether a function makes a node of its own name: `exp` makes `ExpBackward0`, `reshape` makes others."""
     return hasattr(_C._functions, f"{call.title().replace('_', '')}Backward0")
 
 
