@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--python", metavar="PATH", help="The interpreter whose torch runs the example.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="When to use colours.")
-def command(  # noqa: PLR0917  click passes them by name
+def command(
     name: str | None,
     wants_list: bool,
     output: str | None,
