@@ -105,7 +105,7 @@ def zero_weights(trace: Trace) -> Iterator[Blocked]:
     for backward, graph in full(trace):
         n_passes += 1
         for node in graph.nodes:
-            if is_type(node, *_PRODUCTS) and any(_is_zero(saved) for saved in node.saved) and _sends_zero(graph, node):
+            if is_type(node, *_PRODUCTS) and _has_zero_weight(node) and _sends_zero(graph, node):
                 found.setdefault(_place(node), []).append((node, backward, graph))
     for nodes in found.values():
         node, backward, graph = nodes[0]
@@ -116,6 +116,11 @@ def zero_weights(trace: Trace) -> Iterator[Blocked]:
 
 _FEWEST = 3
 """A weight that starts at zero on purpose has moved by then."""
+
+
+def _has_zero_weight(node: Node) -> bool:
+    """The second factor of a product is zero: what it multiplies gets no gradient."""
+    return any(saved.name in {"mat2", "batch2", "vec"} and _is_zero(saved) for saved in node.saved)
 
 
 def _is_zero(saved: SavedTensor) -> bool:
@@ -134,7 +139,8 @@ def _flat(value: object) -> Iterator[object]:
 
 def _sends_zero(graph: Graph, node: Node) -> bool:
     received = node.received
-    sent = [edge.sent for edge in outgoing(graph, node) if edge.sent is not None]
+    first = {"mat1", "self", "batch1"} if not is_type(node, "Addmm", "Baddbmm") else {"mat1", "batch1"}
+    sent = [edge.sent for edge in outgoing(graph, node) if edge.input in first and edge.sent is not None]
     return bool(received is not None and received.norm) and any(stats.norm == 0 for stats in sent)
 
 

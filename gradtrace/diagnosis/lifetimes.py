@@ -12,10 +12,16 @@ from gradtrace.model import BackwardPass, Graph, Holder, Node, Trace
 _FEWEST = 3
 """Counts that have to rise one after the other."""
 
-_AVERAGE = re.compile(
-    r"ema|avg|average|mean|decay|momentum|running|shadow|lerp|\b0?\.\d+ *\*|\(1(\.0)? *-", re.IGNORECASE
+_FACTOR = re.compile(
+    r"decay|momentum|alpha|beta|lerp|\b0?\.\d+ *\*|\* *0?\.\d+|\(?1(\.0)? *- *\w+\)? *\*", re.IGNORECASE
 )
 """What the source of a running average looks like."""
+
+_AVERAGE = re.compile(r"ema|avg|average|shadow|momentum|teacher|running", re.IGNORECASE)
+"""What running averages are called."""
+
+_SUM = re.compile(r"\+=|\b([\w.]+) *= *(\1 *\+|.*\+ *\1 *$)")
+"""What the source of a running total looks like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +69,9 @@ def _rising(held: list[Holder]) -> list[Holder] | None:
 def _rule(first: Holder, last: Holder) -> str:
     if last.n_tensors > first.n_tensors:
         return "history-keeps-graph"
-    text = f"{last.name} {_text(last) or _text(first)}"
-    return "ema-tracks-graph" if _AVERAGE.search(text) and "+=" not in text else "loss-sum-keeps-graph"
+    text = _text(last) or _text(first)
+    is_average = _FACTOR.search(text) or (_AVERAGE.search(last.name) and not _SUM.search(text))
+    return "ema-tracks-graph" if is_average else "loss-sum-keeps-graph"
 
 
 def _text(holder: Holder) -> str:

@@ -82,7 +82,10 @@ def _rule(found: Failure, graph: Graph, carried: Node, node: Node, former: Backw
     newest = max((_epoch(one) for one in graph.nodes), default=0)
     old = _epoch(node)
     if newest == old:
-        return "graph-built-once" if is_loop else "backward-twice-shared-graph"
+        is_same_loss = found.backward is not None and any(
+            root.node is not None and graph.nodes[root.node].freed_by is not None for root in found.backward.roots
+        )
+        return "graph-built-once" if is_loop and is_same_loss else "backward-twice-shared-graph"
     again = [one for one in graph.nodes if _epoch(one) > old and _same_origin(one, carried)]
     if again:
         is_list = any(one.type == carried.type and old_free(graph, one, old) for one in again)

@@ -16,7 +16,7 @@ _ACTIVATIONS = re.compile(
     r"(relu6?|elu|selu|celu|silu|mish|gelu|hardswish|hardtanh|hardsigmoid|dropout\w*|threshold)_?$"
 )
 _SHORTCUT = re.compile(r"shortcut|residual|identity|skip", re.IGNORECASE)
-_STATE = re.compile(r"\bself\.[\w.]+(\[[^\]]*\])?\s*([-+*/]?=[^=]|\.\w+_\()")
+_STATE = re.compile(r"^\s*\w+(\.(?!data\b|grad\b)\w+)+(\[.*?\])?\s*([-+*/]?=[^=]|\.\w+_\()")
 _WRITE_SHOWN = re.compile(r"\w_\(|[-+*/@]=|\]\s*=[^=]|out=")
 
 
@@ -63,7 +63,8 @@ def _rule(trace: Trace, one: Overwrite, backward: BackwardPass) -> str:
         return "inplace-activation-residual"
     if one.is_output:
         return "inplace-saved-output"
-    if write is not None and _STATE.search(text) and "which is output" not in one.failure.message:
+    is_method = write is not None and write.location is not None and "." in write.location.function
+    if is_method and _STATE.search(text) and "which is output" not in one.failure.message:
         return "inplace-codebook-update"
     if write is not None and write.call == "__setitem__" and "which is output" in one.failure.message:
         return "recurrence-in-buffer"
