@@ -43,7 +43,7 @@ def ask(script: str, *arguments: str, timeout: float) -> Any:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"more than {timeout:.0f} s"
+        return "unfinished"
     lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
     if done.returncode == 0 and lines:
         return json.loads(lines[-1])

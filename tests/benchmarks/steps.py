@@ -18,12 +18,14 @@ _ROWS = {
 }
 _LONG, _AIM_LONG, _AIM_SHORT = 0.010, 1.25, 3.0
 
+_PATIENCE = 200.0
 _TEXT = """## A step
 
 Each cell: ratio of the medians to the plain step (median ratio of neighbouring pairs). *Structure only* measures no
 tensor (`--level structure`), *default* takes norms, and all values of tensors up to 16 elements, *all statistics* is
 `--level full`. A recorded step writes its graph, places, names, edge gradients and ledger to the file. Steps are in the
-state that lasts: what is done once for a program is not in them.
+state that lasts: what is done once for a program is not in them. `unfinished` stands where a dozen steps or so took
+more than 200 s; a name of an error, where the tool failed.
 """
 
 
@@ -34,7 +36,7 @@ def steps(works: list[str]) -> str:
     cells: dict[tuple[str, str], tuple[float, str]] = {}
     for work in works:
         for variant in _ROWS:
-            answer = ask("step_pairs.py", work, variant, timeout=150)
+            answer = ask("step_pairs.py", work, variant, timeout=_PATIENCE)
             if isinstance(answer, str):
                 cells[work, variant] = (float("nan"), answer)
                 continue
@@ -42,7 +44,7 @@ def steps(works: list[str]) -> str:
             plain.setdefault(work, []).extend(row[0] for row in answer["rows"])
             cells[work, variant] = _ratio(answer["rows"])
     head = ["", *(titles.get(work, work) for work in works)]
-    rows = [["plain step", *(f"{median(plain[work]) * 1e3:.3g} ms" for work in works)]]
+    rows = [["plain step", *(f"{median(plain[work]) * 1e3:.4g} ms" for work in works)]]
     rows += [[text, *(cells[work, variant][1] for work in works)] for variant, text in _ROWS.items()]
     return "\n".join([_TEXT, table(head, rows), _verdicts(works, titles, plain, cells)])
 
