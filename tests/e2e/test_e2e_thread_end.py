@@ -47,7 +47,7 @@ def test_a_program_with_threads_ends_as_it_does_alone(attempt: int, tmp_path: Pa
 
 def test_a_node_made_in_another_thread_keeps_its_own_line(tmp_path: Path):
     """Each thread counts its nodes for itself; two nodes with one number are told apart by their ops."""
-    script = tmp_path / "numbers.py"
+    script = tmp_path / "two_threads.py"
     script.write_text(
         "import threading\n"
         "import torch\n"
