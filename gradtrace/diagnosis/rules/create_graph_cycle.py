@@ -66,7 +66,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             yield Finding(
                 "create-graph-cycle",
                 "warning",
-                "backward(create_graph=True) keeps every graph alive: `.grad` holds it, and it holds the parameter",
+                "backward(create_graph=True) keeps every graph alive, because `.grad` holds it",
                 passes[0].location,
                 (),
                 "Use `torch.autograd.grad(loss, params, create_graph=True)`, or set `.grad = None` after use.",

@@ -62,7 +62,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     if found is not None and found.rule == "inplace-activation-residual":
         yield finding(
             found,
-            f"An in-place activation here overwrites {found.name}, which backward still needs",
+            f"An in-place activation overwrites {found.name}, which backward still needs",
             "Use `inplace=False` (or `x = x + shortcut`): the saved memory is not worth the tensor.",
         )
 

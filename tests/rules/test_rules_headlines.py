@@ -1,0 +1,95 @@
+"""What rules say of the examples on their pages, word for word."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import forked_runs
+import pytest
+
+from gradtrace.diagnosis.diagnose import diagnose
+from gradtrace.diagnosis.registry import RULES
+
+HEADLINES = {
+    "acos-at-boundary": "`acos` at the end of its range has an infinite gradient",
+    "backward-twice-shared-graph": "h is shared with an earlier backward pass, which has freed it",
+    "checkpoint-recompute-differs": "This checkpointed computation differs when it is run again for backward",
+    "clamp-blocks-grad": "`clamp` is saturated everywhere: bias and weight get no gradient",
+    "clip-spreads-nan": "The gradient of b is not finite, and clipping makes all the others so",
+    "create-graph-cycle": "backward(create_graph=True) keeps every graph alive, because `.grad` holds it",
+    "ctx-attribute-keeps-output": "ctx.y is the function's own output: the context keeps its graph alive",
+    "custom-fn-wrong-grad-count": "Scale.backward returns 1 gradients, but forward has 2 inputs",
+    "custom-fn-wrong-shape": "Linear.backward returns [3, 4] as gradient 1, whose input is [4, 3]",
+    "data-inplace-silent": "A write through `.data` changes p behind autograd's back",
+    "ddp-unused-parameter": "DDP waits for gradients of spare.weight and spare.bias, which the loss does not use",
+    "dead-relu": "This ReLU is off for every input: bias and weight get no gradient",
+    "deepcopy-nonleaf": "A tensor with a graph, kept by what is copied here, cannot be deep-copied",
+    "divide-by-zero-norm": "This divides by zero, which gives NaN or an infinity",
+    "double-sigmoid": "The sigmoid of this loss is applied to the result of another sigmoid",
+    "double-softmax": "The softmax of this loss is applied to the result of another softmax",
+    "ema-tracks-graph": "ema is averaged with gradients on: it keeps the graphs of 6 passes alive",
+    "exp-overflow": "`exp` overflows to infinity",
+    "exploding-recurrence": "The gradient grows by 4e+08 over 12 repetitions of `mm`",
+    "fractional-power-negative": "A fractional power of a negative number is NaN",
+    "full-hook-with-inplace": "An in-place operation follows a module with a full backward hook",
+    "fully-masked-softmax": "`softmax` of a row of nothing but -inf is NaN",
+    "graph-built-once": "scale is computed once, but every iteration runs backward through it",
+    "half-precision-underflow": "The gradient of `to_copy` is too small for float16 and becomes zero",
+    "hidden-not-detached": "h is carried over from an iteration whose graph is already freed",
+    "history-keeps-graph": "losses keeps 5 tensors with the graphs of 5 passes alive",
+    "inference-tensor": "A tensor computed under inference_mode is used where gradients are recorded",
+    "inplace-activation-residual": "An in-place activation overwrites the output of tanh, which backward still needs",
+    "inplace-codebook-update": "This line updates a tensor in place, between its use in forward and backward",
+    "inplace-saved-input": "This line overwrites a tensor, which an earlier operation saved for backward",
+    "inplace-saved-output": "This line overwrites the output of sigmoid, which backward still needs",
+    "int-requires-grad": "A tensor of integers cannot require grad",
+    "leaf-inplace": "A leaf that requires grad is changed in place, with gradients on",
+    "leaf-view-inplace": "A part of a leaf that requires grad is changed in place, with gradients on",
+    "log-of-softmax-underflow": "`log` of 0 gives an infinity",
+    "loss-broadcast": "Shapes (6, 1) and (6,) broadcast to (6, 6): all pairs are compared",
+    "loss-sum-keeps-graph": "total keeps the graphs of 6 passes alive, 32 nodes",
+    "mask-multiplies-inf": "Zeros multiply infinities here, which gives NaN",
+    "mean-of-empty-selection": "The mean of nothing is NaN: the selection is empty",
+    "nonscalar-backward": "backward() needs a single number, but loss has shape (3,)",
+    "normalize-zero-vector": "`normalize` of a vector near zero makes its gradient a million times larger or more",
+    "op-without-derivative": "`floor_divide` has no derivative, but a loss is computed from it",
+    "recurrence-in-buffer": "This assignment overwrites a buffer whose earlier elements backward still needs",
+    "retain-graph-growth": "center is carried over: each backward walks on through earlier iterations",
+    "retain-graph-stale-weights": "step() changes weight_hh, which the retained graph of an earlier iteration needs",
+    "softmax-single-logit": "A softmax over one value is always 1: bias and weight get no gradient",
+    "sqrt-at-zero": "`sqrt` of 0 makes the gradient NaN: its derivative there is infinite",
+    "stale-list-second-backward": "saved[1] of an earlier iteration is still in the loss, and its graph is freed",
+    "std-single-sample": "`std` of a single sample is NaN: it divides by n - 1 = 0",
+    "step-before-backward": "step() changes critic.weight before the backward pass that needs it",
+    "svd-repeated-values": "`linalg_svd` of a matrix with repeated values has no finite gradient",
+    "unbind-view-inplace": "A row handed out by iteration or a split is changed in place",
+    "vanishing-sigmoid": "The gradient of 0.weight is 1e-13 of that of 28.weight: `sigmoid` after `sigmoid`",
+    "where-untaken-branch": "`log` breaks the gradient in elements that a later selection drops",
+    "zero-init-symmetry": "A weight here is zero in every pass: 0.bias and 2 others get no gradient through it",
+}
+NARROW = 100
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """By rule: its messages about the first program of its page."""
+    folder = tmp_path_factory.mktemp("headlines")
+    programs: dict[str, Path] = {}
+    for rule in RULES:
+        if rule.name in HEADLINES:
+            programs[rule.name] = folder / f"{rule.name.replace('-', '_')}.py"
+            shown = re.findall(r"^```python\n(.*?)^```$", rule.page, re.MULTILINE | re.DOTALL)
+            programs[rule.name].write_text(shown[0], "utf-8")
+    traces = forked_runs.record(list(programs.values()))
+    return {
+        name: [found.message for found in diagnose(trace).findings if found.rule == name]
+        for name, trace in zip(programs, traces, strict=True)
+    }
+
+
+@pytest.mark.parametrize("name", HEADLINES)
+def test_a_rule_says_it_in_these_words(name: str, said: dict[str, list[str]]) -> None:
+    """One finding for one cause, and its headline stands alone on a narrow screen."""
+    assert said[name] == [HEADLINES[name]]
+    assert len(HEADLINES[name]) < NARROW
