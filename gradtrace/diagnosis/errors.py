@@ -78,4 +78,10 @@ def node_name(node: Node | None, default: str = "A tensor") -> str:
     if node is None:
         return default
     name = node.name or next((output.name for output in node.outputs if output.name), None)
-    return name or f"The result of {node.op}"
+    return name or f"The result of {called_as(node)}"
+
+
+def called_as(node: Node) -> str:
+    """The function that a person called to make it (`linear`), else the operation (`addmm`)."""
+    is_known = node.call is not None and node.call.isidentifier() and node.call not in {"wrapped", "forward", "apply"}
+    return node.call if is_known and node.call is not None else node.op

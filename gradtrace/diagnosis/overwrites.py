@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gradtrace.diagnosis.errors import Failure, failure, notes, of_pass
+from gradtrace.diagnosis.errors import Failure, called_as, failure, notes, of_pass
 from gradtrace.diagnosis.timeline import same_place
 from gradtrace.model import BackwardPass, Conflict, Finding, Node, Trace, Write
 
@@ -17,6 +17,9 @@ _ACTIVATIONS = re.compile(
 )
 _SHORTCUT = re.compile(r"shortcut|residual|identity|skip", re.IGNORECASE)
 _STATE = re.compile(r"^\s*\w+(\.(?!data\b|grad\b)\w+)+(\[.*?\])?\s*([-+*/]?=[^=]|\.\w+_\()")
+_WRITTEN = re.compile(r"\s*([A-Za-z_][\w.]*?)(\[.*?\])?(\s*[-+*/@]?=[^=]|\.\w+_\()")
+"""The name of what a source line writes to."""
+
 _WRITE_SHOWN = re.compile(r"\w_\(|[-+*/@]=|\]\s*=[^=]|out=")
 
 
@@ -33,7 +36,12 @@ class Overwrite:
     @property
     def name(self) -> str:
         """What the tensor is called."""
-        return self.conflict.name or ("the output of " + self.node.op if self.is_output and self.node else "a tensor")
+        if self.conflict.name:
+            return self.conflict.name
+        if self.is_output and self.node:
+            return f"the output of {called_as(self.node)}"
+        written = _WRITTEN.match(self.write.location.text) if self.write and self.write.location else None
+        return written.group(1) if written else "a tensor"
 
     @property
     def is_output(self) -> bool:
@@ -100,7 +108,7 @@ def finding(one: Overwrite, message: str, advice: str) -> Finding:
     """The finding: it points at the write, and tells who had saved the tensor and which pass needed it."""
     place = one.write.location if one.write is not None else one.failure.place
     saver = one.node.location if one.node is not None else None
-    op = one.node.op if one.node is not None else "an operation"
+    op = called_as(one.node) if one.node is not None else "an operation"
     versions = f"version {one.conflict.expected} is needed, the tensor is at version {one.conflict.found}"
     told = notes(
         (saver, f"`{op}` saved {_saved(one)} here for its backward"),
