@@ -20,14 +20,20 @@ def test_every_format_has_its_module_and_its_options(drawn_as):
     assert options(**drawn_as.preset) == options(**drawn_as.preset)
 
 
-def test_names_and_suffixes_belong_to_one_format_each():
-    """So that the order of the table does not matter."""
+def test_every_format_belongs_to_a_command():
+    """A name stands once in the table, and some command writes it."""
     names = [item.name for item in registry.FORMATS]
-    suffixes = [suffix for item in registry.FORMATS for suffix in item.suffixes]
 
     assert len(set(names)) == len(names)
+    assert {*registry.PICTURES, *registry.STORIES, *registry.DIAGNOSES} == set(names)
+
+
+@pytest.mark.parametrize("command", [registry.PICTURES, registry.STORIES, registry.DIAGNOSES])
+def test_within_a_command_a_suffix_names_one_format(command: tuple[str, ...]):
+    """So that the order of the table does not matter; `.txt` is the tree of one command and the report of another."""
+    suffixes = [suffix for item in registry.FORMATS if item.name in command for suffix in item.suffixes]
+
     assert len(set(suffixes)) == len(suffixes)
-    assert {*registry.PICTURES, *registry.STORIES} == set(names)
 
 
 def test_the_suffix_names_the_format():
