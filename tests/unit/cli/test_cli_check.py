@@ -164,10 +164,12 @@ def test_example_of_a_rule(capfd: pytest.CaptureFixture[str]) -> None:
     compile(out, "example", "exec")
 
 
-def test_list_of_rules(capfd: pytest.CaptureFixture[str]) -> None:
-    """One line each in a pipe."""
+def test_list_of_rules(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line each in a pipe of which no width is known."""
     from gradtrace.diagnosis.registry import RULES
 
+    monkeypatch.delenv("COLUMNS", raising=False)
+    capfd.readouterr()
     assert main(["rule", "--list"]) == 0
     lines = capfd.readouterr().out.splitlines()
     assert [re.split(r" {2,}", line)[0] for line in lines] == [rule.name for rule in RULES]
