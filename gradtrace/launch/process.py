@@ -20,6 +20,9 @@ TIMED_OUT = 124
 GRACE = 5.0
 """Seconds between the interrupt and the kill of a program that ran too long."""
 
+_LOOK = 1.0
+"""Seconds after which the child is looked at unasked: another thread of this process may have taken its SIGCHLD."""
+
 _EXPRESSION_RUNNER = Path(__file__).parent.parent / "recorder" / "expression.py"
 
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -135,5 +138,7 @@ def _next_signal(watched: set[int]) -> tuple[int, bool]:
             return number, os.tcgetpgrp(0) == os.getpgrp()
         except OSError:
             return number, False
-    info = signal.sigwaitinfo(watched)
+    info = signal.sigtimedwait(watched, _LOOK)
+    if info is None:
+        return signal.SIGCHLD, False
     return info.si_signo, info.si_code > 0

@@ -2,6 +2,8 @@
 
 import signal
 import sys
+import threading
+import time
 
 import pytest
 
@@ -67,6 +69,27 @@ def test_a_program_that_runs_too_long_is_interrupted(capfd):
 
     assert (ending, streams.out) == (Ending(0, timed_out=True), "cleaned\n")
     assert said == ["the program ran longer than 1 s (--timeout): interrupting it"]
+
+
+def test_the_end_is_seen_when_another_thread_takes_the_signal(capfd, monkeypatch):
+    """In a process with threads the news that the program ended may go to any of them."""
+    next_signal = process._next_signal
+
+    def late(watched):
+        time.sleep(0.3)  # meanwhile the program ends, and only the other thread is there to be told
+        return next_signal(watched)
+
+    monkeypatch.setattr(process, "_next_signal", late)
+    idle = threading.Event()
+    other = threading.Thread(target=idle.wait)
+    other.start()
+    try:
+        ending, _, _ = _run("pass", capfd)
+    finally:
+        idle.set()
+        other.join()
+
+    assert ending == Ending(0)
 
 
 def test_a_program_that_does_not_stop_is_killed(capfd, monkeypatch):
