@@ -13,6 +13,7 @@ from tape import Ref, Tape, Value, filled, scalar, stats, tensor
 from gradtrace.model import (
     Accumulation,
     BackwardPass,
+    Cut,
     Event,
     Graph,
     Leaf,
@@ -479,3 +480,15 @@ def saved_bytes(graph: Graph) -> int:
     """Memory that the graph holds for its backward, shared storage counted once."""
     kept: list[SavedTensor] = [saved for node in graph.nodes for saved in node.saved]
     return sum(saved.bytes for saved in kept if not saved.shared)
+
+
+def cut_trace() -> Trace:
+    """`h = enc(x)` was detached on its way into `F.linear(h.detach(), W, b)`, so `enc.weight` gets nothing."""
+    trace = linear_trace()
+    graph = trace.passes[0].graph
+    assert graph is not None
+    reentry = next(node.location for node in graph.nodes if node.name == "h")
+    lost = Leaf(len(trace.leaves), "enc.weight", "parameter", (2, 2), "float32")
+    place = at(3, "z = enc(x).detach()", "enc(x).detach()")
+    cut = Cut(0, "detach", "detach", place, "z", None, (lost.id,), 1, reentry, (1,))
+    return replace(trace, leaves=(*trace.leaves, lost), cuts=(cut,))

@@ -95,6 +95,8 @@ def command(
         "theme": theme,
         "ascii_only": ascii_only or None,
     }
+    if request.settings.level != "structure":
+        request = request.with_facts()  # cuts are drawn where values left the graph, findings where they belong
     status = show(request, drawn_as, place, asked)
     if opens and place.path is not None and place.path.exists():
         _open(place.path, request)

@@ -7,6 +7,7 @@ added.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from gradtrace.analysis.ledger import CLEARING, History, Ledger
 from gradtrace.model import Accumulation, BackwardPass, Event, TensorStats, Trace
@@ -69,33 +70,49 @@ def _moments(trace: Trace, histories: list[History]) -> list[_Moment]:
 
 def _by_pass(histories: list[History], moments: list[_Moment], *, verbose: bool) -> Table:
     header = ("pass", "before it", *(f"{history.leaf.name}.grad" for history in histories), "then")
-    rows = [_row(histories, moment) for moment in moments]
-    return Table(header, _shortened(rows, moments, verbose=verbose))
+    rows = [(moment, _row(histories, moment)) for moment in moments]
+    return Table(header, _shortened(rows, verbose=verbose))
 
 
-def _shortened(rows: list[Row], moments: list[_Moment], *, verbose: bool) -> tuple[Row, ...]:
-    """The first rows and the last."""
-    if len(rows) <= _MOST_ROWS or verbose:
-        return tuple(rows)
-    hidden = sum(moment.one.count for moment in moments[_FIRST_ROWS:-1])
-    return (*rows[:_FIRST_ROWS], (Cell(f"… {hidden:,} more", "muted"),), rows[-1])
+def _shortened(rows: list[tuple[_Moment, Row]], *, verbose: bool) -> tuple[Row, ...]:
+    """A row for each pass, one for neighbours of which nothing was measured and the same is told; of many the ends."""
+    alike = [
+        list(together)
+        for _, together in groupby(
+            enumerate(rows), lambda row: (row[1][1] if _is_counted(row[1][0]) else row[0], _is_counted(row[1][0]))
+        )
+    ]
+    told: list[tuple[int, Row]] = []
+    for together in alike:
+        passes = [moment.one for _, (moment, _) in together]
+        index = _range(passes[0].index, passes[-1].index + passes[-1].count - 1)
+        told.append((sum(one.count for one in passes), (Cell(index, "muted"), *together[0][1][1])))
+    if len(told) <= _MOST_ROWS or verbose:
+        return tuple(row for _, row in told)
+    hidden = sum(count for count, _ in told[_FIRST_ROWS:-1])
+    return (*(row for _, row in told[:_FIRST_ROWS]), (Cell(f"… {hidden:,} more", "muted"),), told[-1][1])
+
+
+def _is_counted(moment: _Moment) -> bool:
+    """Whether nothing that the pass added was measured."""
+    return all(row.contribution is None for row in moment.one.accumulations) and moment.one.recorded != "full"
 
 
 def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool) -> Table:
     """The same for wide gradients: a row for each pass of each leaf."""
     rows: list[Row] = []
     for history in histories:
-        own: list[Row] = []
+        own: list[tuple[_Moment, Row]] = []
         for moment in moments:
             row = next((one for one in moment.one.accumulations if one.leaf == history.leaf.id), None)
             if row is None or row.effect == "not stored":
                 continue
             events = [f"after {_cleared(moment.before)}" if moment.before else "", _then(moment.after)]
             said = ", then ".join(text for text in events if text)
-            own.append((Cell(_index(moment.one), "muted"), *_columns(row, moment.one), Cell(said, "muted", _GUIDE)))
-        if len({row[-1].text for row in own[1:-1]}) == 1 and own[0][-1].text == own[1][-1].text:
-            own = [(*row[:-1], Cell("")) for row in own]  # each pass alike: the verdict has told it
-        shown = _shortened(own, moments, verbose=verbose)
+            own.append((moment, (*_columns(row, moment.one), Cell(said, "muted", _GUIDE))))
+        if len({row[-1].text for _, row in own[1:-1]}) == 1 and own[0][1][-1].text == own[1][1][-1].text:
+            own = [(moment, (*row[:-1], Cell(""))) for moment, row in own]  # each pass alike: the verdict has told it
+        shown = _shortened(own, verbose=verbose)
         rows += [(Cell(history.leaf.name if number == 0 else "", "name"), *row) for number, row in enumerate(shown)]
     return Table(("leaf", "pass", ".grad before", "adds", ".grad after", ""), tuple(rows), below=5)
 
@@ -113,11 +130,11 @@ def _columns(row: Accumulation, one: BackwardPass) -> tuple[Cell, Cell, Cell]:
 def _row(histories: list[History], moment: _Moment) -> Row:
     rows = {row.leaf: row for row in moment.one.accumulations}
     cells = [_change(rows.get(history.leaf.id), moment.one) for history in histories]
-    return (Cell(_index(moment.one), "muted"), Cell(_cleared(moment.before)), *cells, Cell(_then(moment.after)))
+    return (Cell(_cleared(moment.before)), *cells, Cell(_then(moment.after)))
 
 
-def _index(one: BackwardPass) -> str:
-    return f"{one.index}" if one.count == 1 else f"{one.index}-{one.index + one.count - 1}"
+def _range(first: int, last: int) -> str:
+    return f"{first}" if first == last else f"{first}-{last}"
 
 
 def _change(row: Accumulation | None, one: BackwardPass) -> Cell:

@@ -98,13 +98,15 @@ def _indices(passes: list[BackwardPass]) -> str:
 
 def _roots(passes: list[BackwardPass]) -> str:
     """`loss = 0.5 → 0.4 → 0.3`, as far as the roots' values were seen."""
-    roots = [root for one in passes for root in one.roots if root.value is not None]
+    seen = [one for one in passes if any(root.value is not None for root in one.roots)]
+    roots = [root for one in seen for root in one.roots if root.value is not None]
     if not roots or any(len(one.roots) > 1 for one in passes):
         return ""
     values = [wording.value(root.value) for root in roots]
     if len(values) > _MOST_VALUES:
         values = [values[0], "…", values[-1]]
-    return f"{roots[0].name or 'root'} = {' → '.join(values)}"
+    which = "" if len(seen) == sum(one.count for one in passes) else f" in {_indices(seen)}"
+    return f"{roots[0].name or 'root'} = {' → '.join(values)}{which}"
 
 
 def what_happened(trace: Trace, ledger: Ledger) -> Iterator[Block]:

@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from gradtrace.analysis.cut_places import cut_places
 from gradtrace.analysis.topology import Adjacency, forward_order
 from gradtrace.formulas.formula import Formula
 from gradtrace.model import BackwardPass, Event, Finding, Graph, Leaf, Location, NestedValue, Node, TensorStats, Trace
+from gradtrace.renderers import cut_words
 from gradtrace.renderers.page_columns import Columns, Reference
 from gradtrace.renderers.page_groups import Box, boxes
 from gradtrace.renderers.page_text import Texts, inert
@@ -21,6 +23,14 @@ from gradtrace.renderers.palette import THEMES
 from gradtrace.renderers.wording import spec
 
 Table = dict[str, Reference]
+
+_LONGEST_VALUE = 1_000
+"""Recordings hold the elements of short tensors only; this is beyond what they ever hold."""
+
+_MOST_ELEMENTS = 300_000
+"""With more elements of tensors than this in a run only scalars are written out, so that the page opens at once."""
+
+_SCALARS_ONLY = "The run is large: of tensors with more than one element this page holds statistics, not the elements."
 
 _IS_CUSTOM, _IS_RETAINED = 1, 2
 _IS_SHARED, _IS_PACKED = 1, 2
@@ -34,13 +44,14 @@ def packed(trace: Trace, formulas: dict[str, Formula], start: int | None = None)
         formulas: those known of the types of node.
         start: index of the pass with which the page opens.
     """
-    return _Writer(formulas).pack(trace, start)
+    return _Writer(formulas, _LONGEST_VALUE if _n_elements(trace) <= _MOST_ELEMENTS else 1).pack(trace, start)
 
 
 class _Writer:
     """The tables that all passes share, filled as the passes are written."""
 
-    def __init__(self, formulas: dict[str, Formula]) -> None:
+    def __init__(self, formulas: dict[str, Formula], most_elements: int) -> None:
+        self._most_elements = most_elements
         self._columns = Columns()
         self._texts = Texts()
         self._places: dict[Location, int] = {}
@@ -60,7 +71,7 @@ class _Writer:
                 [item.id, self._text(item.type), self._text(item.name), self._place(item.location), item.n_params]
                 for item in trace.optimizers
             ],
-            "passes": [self._pass(item) for item in trace.passes],
+            "passes": [self._pass(trace, item) for item in trace.passes],
             "events": [self._event(event) for event in trace.events],
             "findings": [self._finding(finding) for finding in trace.findings],
         }
@@ -105,13 +116,18 @@ class _Writer:
         number = self._known_stats.get(id(stats))
         if number is not None:
             return number
-        value = None if stats.value is None else _value_text(stats.value)
         key = (
             self._spec(stats.shape, stats.dtype), stats.numel, stats.norm, stats.min, stats.max, stats.mean,
-            stats.nan, stats.inf, stats.zero, self._text(value),
+            stats.nan, stats.inf, stats.zero, self._value(stats.value, stats.shape),
         )  # fmt: skip
         number = self._known_stats[id(stats)] = self._stats.setdefault(key, len(self._stats))
         return number
+
+    def _value(self, value: NestedValue, shape: tuple[int, ...] | None) -> int:
+        """The elements of a tensor, unless they are too many for this page."""
+        if value is None or math.prod(shape or ()) > self._most_elements:
+            return -1
+        return self._text(_value_text(value))
 
     def _texts_of(self, texts: Iterable[str | None]) -> Reference:
         return self._columns.integers(self._texts.numbers(texts))
@@ -159,9 +175,10 @@ class _Writer:
             "seed": run.seed,
             "status": run.status,
             "complete": run.complete,
+            "facts": run.facts,
             "expression": None if run.expression is None else inert(run.expression),
             "processes": run.n_processes,
-            "notes": [inert(note) for note in run.notes],
+            "notes": [inert(note) for note in (*run.notes, *([_SCALARS_ONLY] if self._most_elements == 1 else []))],
             "observations": [[inert(seen.kind), seen.count, inert(seen.text)] for seen in run.observations],
             "error": None
             if error is None
@@ -175,7 +192,7 @@ class _Writer:
             "spec": self._spec(leaf.shape, leaf.dtype, leaf.device),
             "requiresGrad": leaf.requires_grad,
             "optimizers": list(leaf.optimizers),
-            "value": self._text(None if leaf.value is None else _value_text(leaf.value)),
+            "value": self._value(leaf.value, leaf.shape),
             "place": self._place(leaf.location),
             "process": leaf.process,
         }
@@ -203,7 +220,7 @@ class _Writer:
             "passes": list(finding.passes),
         }
 
-    def _pass(self, item: BackwardPass) -> dict[str, Any]:
+    def _pass(self, trace: Trace, item: BackwardPass) -> dict[str, Any]:
         error = item.error
         return {
             "index": item.index,
@@ -236,6 +253,18 @@ class _Writer:
                 "effect": self._texts_of([row.effect for row in item.accumulations]),
             },
             "graph": None if item.graph is None else self._graph(item.graph),
+            "cuts": [
+                [
+                    node,
+                    self._text(cut_words.call(cut)),
+                    self._text(cut.source),
+                    self._text(cut_words.cut_off(cut)),
+                    self._place(cut.location),
+                    list(cut.leaves),
+                ]
+                for node, cuts in cut_places(trace, item).items()
+                for cut in cuts
+            ],
         }
 
     def _graph(self, graph: Graph) -> dict[str, Table]:
@@ -300,9 +329,7 @@ class _Writer:
             "bytes": self._integers([row.bytes for _, row in rows]),
             "flags": self._integers([_IS_SHARED * row.shared | _IS_PACKED * row.packed for _, row in rows]),
             "leaf": self._integers([-1 if row.leaf is None else row.leaf for _, row in rows]),
-            "value": self._integers(
-                [self._text(None if row.value is None else _value_text(row.value)) for _, row in rows]
-            ),
+            "value": self._integers([self._value(row.value, row.shape) for _, row in rows]),
         }
 
     def _arguments(self, nodes: tuple[Node, ...]) -> Table:
@@ -327,9 +354,29 @@ class _Writer:
         }
 
 
+def _n_elements(trace: Trace) -> int:
+    """How many numbers the measurements of a run hold as elements of tensors, each object counted once."""
+    seen: dict[int, TensorStats] = {}
+    for item in trace.passes:
+        for edge in item.graph.edges if item.graph is not None else ():
+            if edge.sent is not None:
+                seen[id(edge.sent)] = edge.sent
+        for node in item.graph.nodes if item.graph is not None else ():
+            for output in node.outputs:
+                for stats in (output.received, output.arrived, output.value):
+                    if stats is not None:
+                        seen[id(stats)] = stats
+    measured = sum(stats.numel for stats in seen.values() if stats.value is not None)
+    return measured + sum(math.prod(leaf.shape) for leaf in trace.leaves if leaf.value is not None)
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _value_text(value: NestedValue) -> str:
     """The elements as JSON, with text for what JSON has no number for."""
-    return json.dumps(_strict(value), separators=(",", ":"))
+    text = _encode(value)
+    return _encode(_strict(value)) if "N" in text or "I" in text else text
 
 
 def _strict(value: NestedValue) -> NestedValue:

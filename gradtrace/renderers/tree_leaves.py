@@ -42,11 +42,9 @@ def leaf_blocks(trace: Trace, drawn: BackwardPass, width: int, only: frozenset[i
     yield Table(header, tuple(row[: len(header)] for row in rows), (1,))
     if hidden:
         yield Paragraph(f"… {wording.count(hidden, 'more row')}: explain --verbose lists all leaves")
-    n_passes = sum(one.count for one in trace.passes if one.call != "none")
-    if n_passes > sum(one.count for one in passes):
-        first, last = passes[0].index, passes[-1].index + passes[-1].count - 1
-        shown = f"{first}-{last}" if last > first else f"{first}"
-        yield Paragraph(f"The run has {wording.count(n_passes, 'pass')}; shown: {shown}. --pass N shows another.")
+    note = _rest(trace, passes)
+    if note:
+        yield Paragraph(note)
     for group in ledger(trace).groups:
         if only.isdisjoint(leaf.id for leaf in group.leaves) and only:
             continue
@@ -60,15 +58,34 @@ def _n_fitting(rows: list[tuple[Cell, ...]], width: int) -> int:
     return max(1, sum(total <= width for total in totals) - 1)
 
 
+def _rest(trace: Trace, shown: list[BackwardPass]) -> str:
+    """A note on the passes that are not in the table; "" when all are."""
+    n_passes = sum(one.count for one in trace.passes if one.call != "none")
+    if n_passes == len(shown):
+        return ""
+    numbers = ", ".join(str(one.index) for one in shown)
+    if shown[-1].index - shown[0].index == len(shown) - 1 and len(shown) > 1:
+        numbers = f"{shown[0].index}-{shown[-1].index}"
+    n_measured = sum(map(_is_measured, trace.passes))
+    how = "--pass N shows another" if n_measured > len(shown) else "--passes says which are measured"
+    return f"The run has {wording.count(n_passes, 'pass')}; shown: {numbers}. {how}."
+
+
+def _is_measured(one: BackwardPass) -> bool:
+    """Whether it is known what the pass added; of most passes after those asked for, only that it did."""
+    rows = one.accumulations
+    return one.count == 1 and any(row.contribution is not None or row.effect == "unchanged" for row in rows)
+
+
 def _shown_passes(trace: Trace, drawn: BackwardPass) -> list[BackwardPass]:
-    """The drawn pass and those after it."""
-    known = [one for one in trace.passes if one.accumulations]
+    """The drawn pass and those after it, as far as they were measured."""
+    known = [one for one in trace.passes if _is_measured(one)]
     start = next((place for place, one in enumerate(known) if one.index >= drawn.index), 0)
     return known[start : start + _MOST_PASSES]
 
 
 def _title(one: BackwardPass) -> str:
-    return f"pass {one.index}" if one.count == 1 else f"passes {one.index}-{one.index + one.count - 1}"
+    return f"pass {one.index}"
 
 
 def _rows(trace: Trace, passes: list[BackwardPass], only: frozenset[int]) -> list[tuple[Cell, ...]]:

@@ -240,6 +240,48 @@ def test_a_pass_of_the_ledger_alone_has_its_leaves(show: Show) -> None:
     assert "this pass adds" in page.text("#panel")
 
 
+def test_a_pass_that_was_only_counted_shows_no_numbers(show: Show) -> None:
+    """What was not measured is not called None."""
+    trace = builders.product_trace()
+    rows = tuple(
+        replace(row, before=None, contribution=None, after=None, effect="created")
+        for row in trace.passes[2].accumulations
+    )
+    last = replace(trace.passes[2], graph=None, recorded="ledger", count=5, accumulations=rows)
+    page = show(replace(trace, passes=(*trace.passes[:2], last)), "#pass=5&leaf=0")
+    assert "its numbers were not measured" in page.text("#panel")
+    assert "5 more passes added to it: counted, not measured" in page.text("#panel")
+    page.click("#tab-leaves")
+    assert "None" not in page.text("#panel")
+    page.click("#show-tables")
+    assert "not measured" in page.text("#tables table")
+
+
+def test_a_cut_says_where_the_value_left(show: Show) -> None:
+    """It can be chosen, found in the tables, and leads to the leaves that get nothing and to what took it in."""
+    page = show(builders.cut_trace(), "#cut=0")
+    assert page.text("#panel h2") == "cut detach() z"
+    assert "detach() at" in page.text("#panel")
+    assert "enc.weight" in page.text("#panel")
+    page.keys("ArrowDown")
+    assert page.text("#panel h2").endswith(" h")
+    page.click("#show-tables")
+    assert "Cuts in pass 1" in page.text("#tables")
+    page.run("location.hash = '#cut=1'")
+    assert page.errors() == []
+
+
+def test_without_facts_the_findings_say_that_nothing_was_looked_for(show: Show) -> None:
+    """An empty list would be taken for a clean bill."""
+    trace = builders.product_trace()
+    page = show(trace)
+    page.click("#tab-findings")
+    assert "nothing was looked for" in page.text("#panel")
+    page = show(replace(trace, run=replace(trace.run, facts=True)))
+    page.click("#tab-findings")
+    assert "Nothing was found" in page.text("#panel")
+
+
 def test_hostile_text_does_nothing_and_can_be_read(show: Show) -> None:
     """No dialog, no element from the data, no hidden character; names readable in panel, tables and search."""
     trace = builders.hostile_trace()

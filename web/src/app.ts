@@ -6,7 +6,7 @@ import { Scale } from "./palette";
 import type { PassGraph } from "./graph";
 import type { Finding, Pass, Trace } from "./trace";
 
-export type Selection = { kind: "node" | "leaf" | "box"; ref: number } | null;
+export type Selection = { kind: "node" | "leaf" | "box" | "cut"; ref: number } | null;
 export type Change = "pass" | "time" | "selection" | "scene" | "theme";
 
 export class App {
@@ -72,7 +72,8 @@ export class App {
 
   select(selection: Selection): void {
     this.selection = selection;
-    if (selection && this.scene && selection.kind !== "leaf") this.scene.reveal(selection.kind, selection.ref);
+    if (selection && this.scene && (selection.kind === "node" || selection.kind === "box")) this.scene.reveal(selection.kind, selection.ref);
+    if (selection?.kind === "cut" && this.scene) this.scene.reveal("node", this.pass!.cuts[selection.ref].node);
     if (selection?.kind === "leaf" && this.scene) {
       for (const node of this.graph!.nodesOfLeaf.get(selection.ref) ?? []) this.scene.reveal("node", node);
     }
@@ -84,8 +85,14 @@ export class App {
     this.tell("scene");
   }
 
+  /** How many there are of what can be chosen. */
+  count(kind: NonNullable<Selection>["kind"]): number {
+    const { trace, graph, pass } = this;
+    return { node: graph?.nNodes ?? 0, leaf: trace.leaves.length, box: graph?.nBoxes ?? 0, cut: graph ? pass!.cuts.length : 0 }[kind];
+  }
+
   private exists(selection: NonNullable<Selection>): boolean {
-    return this.graph !== null && selection.ref < (selection.kind === "box" ? this.graph.nBoxes : this.graph.nNodes);
+    return selection.ref < this.count(selection.kind);
   }
 
   private *sentNorms(): Generator<number> {

@@ -26,7 +26,7 @@ function height(stats: Stats | null): number | null {
 function pointsOf(trace: Trace, leaf: number): Point[] {
   return trace.passes.flatMap((pass) => {
     const row = pass.byLeaf.get(leaf);
-    if (!row) return [];
+    if (!row?.isMeasured) return [];
     const [before, added, after] = [row.before, row.added, row.after].map((stats) => trace.measured(stats));
     return {
       pass, before: height(before), after: height(after), isBad: trace.isBad(row.after) || trace.isBad(row.before),

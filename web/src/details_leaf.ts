@@ -20,9 +20,9 @@ export function leafDetails(d: Details, id: number): Content[] {
     el("h2", {}, leaf.name),
     el("p", { class: "quiet" }, `${leaf.kind} · ${leaf.spec}${leaf.requiresGrad ? "" : " · requires_grad is false"}`),
     ...trace.findings.filter((finding) => finding.leaves.includes(id)).map((finding) => d.finding(finding)),
-    pass ? section(`.grad in pass ${pass.index}`, mine ? steps(d, mine.before, mine.added, mine.after, mine.effect) : el("p", { class: "quiet" }, "This pass does not know the leaf.")) : null,
+    pass ? section(`.grad in pass ${pass.index}`, mine && !mine.isMeasured ? el("p", { class: "quiet" }, `${mine.effect}; this pass stands in the ledger only, its numbers were not measured`) : mine ? steps(d, mine.before, mine.added, mine.after, mine.effect) : el("p", { class: "quiet" }, "This pass does not know the leaf.")) : null,
     mine && sent.length > 1 ? el("p", { class: "sum" }, sumText(d, sent, mine.added)) : null,
-    section(".grad over the passes", ledgerChart(trace, timeline, id, pass)),
+    section(".grad over the passes", ledgerChart(trace, timeline, id, pass), counted(d, id)),
     uses.length ? section(uses.length > 1 ? `Used ${uses.length} times` : "Used by", ...uses.slice(0, ROWS_SHOWN).map((edge) =>
       row(d.linkTo(graph!.edges.source[edge]), tensor(trace.measured(graph!.edges.sent[edge])), useText(d, edge))), more(uses.length)) : null,
     facts("Facts", [
@@ -32,6 +32,13 @@ export function leafDetails(d: Details, id: number): Content[] {
     section("Made at", source(trace.place(leaf.place))),
     events.length ? section("What happened to it", ...events.slice(0, ROWS_SHOWN).map((event) => row(eventText(event), d.placeOf(event.place), event.pass ? `after pass ${event.pass}` : "before the first pass")), more(events.length)) : null,
   ];
+}
+
+/** The passes of which only the ledger is known. */
+function counted(d: Details, id: number): HTMLElement | null {
+  let n = 0;
+  for (const pass of d.app.trace.passes) if (pass.byLeaf.get(id)?.isMeasured === false) n += pass.count;
+  return n ? el("p", { class: "quiet" }, `${count(n, "more pass", "more passes")} added to it: counted, not measured`) : null;
 }
 
 function useText(d: Details, edge: number): string {

@@ -2,9 +2,9 @@
 
 import type { PassGraph } from "./graph";
 
-export type Kind = "node" | "box" | "leaf" | "root" | "in" | "out";
+export type Kind = "node" | "box" | "leaf" | "root" | "in" | "out" | "cut";
 
-/** `ref` is a node for `node`, `leaf`, `in` and `out` (then the producer whose tensor crosses the border), a box, or a root's number. */
+/** `ref` is a node for `node`, `leaf`, `in` and `out` (then the producer whose tensor crosses the border), a box, or the number of a root or a cut. */
 export interface Member {
   kind: Kind;
   ref: number;
@@ -14,7 +14,7 @@ export interface Member {
 export interface Line {
   from: number;
   to: number;
-  /** The edges that it stands for; a root's line has none. */
+  /** The edges that it stands for; the line of a root or a cut has none. */
   edges: number[];
   /** Node whose output crosses, and by which port it enters or leaves a box; -1 for a bundle of several. */
   producer: number;
@@ -38,8 +38,8 @@ const LINES_DRAWN_SINGLY = 4;
 /** More tensors than this through one border are drawn as one. */
 const PORTS_DRAWN_SINGLY = 12;
 
-export function levelOf(graph: PassGraph, box: number, roots: { node: number }[]): Level {
-  return new LevelBuilder(graph, box).build(roots);
+export function levelOf(graph: PassGraph, box: number, pass: { roots: { node: number }[]; cuts: { node: number }[] }): Level {
+  return new LevelBuilder(graph, box).build(pass.roots, pass.cuts);
 }
 
 class LevelBuilder {
@@ -77,7 +77,7 @@ class LevelBuilder {
     [this.nIn, this.nOut] = this.countPorts();
   }
 
-  build(roots: { node: number }[]): Level {
+  build(roots: { node: number }[], cuts: { node: number }[]): Level {
     const { graph } = this;
     const { source, target } = graph.edges;
     for (let position = this.start; position < this.end; position++) {
@@ -104,6 +104,13 @@ class LevelBuilder {
       if (member < 0 || this.members[member].kind !== "node") return;
       this.members.push({ kind: "root", ref: number });
       this.lines.push(this.line(member, this.members.length - 1, [], root.node));
+    });
+    cuts.forEach((cut, number) => {
+      const member = this.memberOf(cut.node);
+      if (member < 0 || this.members[member].kind !== "node") return;
+      this.members.push({ kind: "cut", ref: number });
+      // It has no slot of its own: it comes in at the right of the operands that have one.
+      this.lines.push({ ...this.line(this.members.length - 1, member, [], -1), slot: 5, slots: 6 });
     });
     return { members: this.members, lines: bundled(this.lines) };
   }

@@ -3,7 +3,7 @@
 import type { App } from "./app";
 import type { Tables } from "./tables";
 
-const SELECTIONS = ["node", "leaf", "box"] as const;
+const SELECTIONS = ["node", "leaf", "box", "cut"] as const;
 
 export class Links {
   private own = "";
@@ -33,8 +33,7 @@ export class Links {
       const text = wanted.get(kind);
       if (text === null) continue;
       const ref = kind === "leaf" && !/^\d+$/.test(text) ? app.trace.leaves.findIndex((leaf) => leaf.name === text) : Number(text);
-      const limit = kind === "leaf" ? app.trace.leaves.length : kind === "node" ? app.graph?.nNodes ?? 0 : app.graph?.nBoxes ?? 0;
-      if (!Number.isInteger(ref) || ref < 0 || ref >= limit) continue;
+      if (!Number.isInteger(ref) || ref < 0 || ref >= app.count(kind)) continue;
       const leaf = kind === "node" ? app.graph!.nodes.leaf[ref] : -1;
       app.select(leaf >= 0 ? { kind: "leaf", ref: leaf } : { kind, ref });
     }

@@ -105,6 +105,7 @@ export class Painter {
     if (item.kind === "in" || item.kind === "out") return;
     if (item.kind === "root") this.start(item, look, zoom);
     else if (item.kind === "box") this.closedBox(item, look, zoom);
+    else if (item.kind === "cut") this.nodes.cut(item, look, zoom);
     else this.nodes.node(item, look, zoom);
   }
 

@@ -3,6 +3,7 @@
 import { rounded, type Brush } from "./brush";
 import { FONTS, widthOf } from "./measure";
 import { brief, number } from "./numbers";
+import { CUT_OFF } from "./sizes";
 import type { Look } from "./look";
 import type { BoxStyle } from "./palette";
 import type { Item, Scene } from "./scene";
@@ -41,6 +42,30 @@ export class NodePainter {
     if (zoom > 0.3) this.words(item, progress, isDone ? received : -1, style, look, zoom);
     if (zoom > 0.45) this.tags(item, look);
     this.pin(item, look, (node) => node === item.ref);
+  }
+
+  /** A value that left the graph: grey, dashed, and no gradient comes to it. */
+  cut(item: Item, look: Look, zoom: number): void {
+    const { boxes, muted } = look.theme;
+    const style = boxes.cut;
+    this.brush.shape(item.x, item.y, item.width, item.height, style, zoom);
+    if (zoom > 0.3) this.heading(item, style.ink);
+    if (zoom <= 0.45) return;
+    const centre = item.x + item.width / 2;
+    this.brush.text(item.detail, "plain", muted, centre, item.y + 30);
+    this.brush.text(CUT_OFF, "strong", style.ink, centre, item.y + 45);
+  }
+
+  private heading(item: Item, ink: string): void {
+    const { context } = this;
+    context.font = FONTS.title;
+    const space = item.name ? 6 : 0;
+    const titleWidth = context.measureText(item.title).width;
+    context.font = FONTS.name;
+    const whole = titleWidth + (item.name ? context.measureText(item.name).width : 0) + space;
+    const left = item.x + (item.width - whole) / 2;
+    this.brush.text(item.title, "title", ink, left, item.y + 15, "left");
+    if (item.name) this.brush.text(item.name, "name", ink, left + titleWidth + space, item.y + 15, "left");
   }
 
   /** Says on the border that hooks are there, or that the gradient is kept. */
@@ -106,16 +131,9 @@ export class NodePainter {
   }
 
   private words(item: Item, progress: Progress, received: number, style: BoxStyle, look: Look, zoom: number): void {
-    const { context } = this;
     const centre = item.x + item.width / 2;
     const ink = style.ink;
-    context.font = FONTS.title;
-    const space = item.name ? 6 : 0;
-    const titleWidth = context.measureText(item.title).width;
-    context.font = FONTS.name;
-    const whole = titleWidth + (item.name ? context.measureText(item.name).width : 0) + space;
-    this.brush.text(item.title, "title", ink, centre - whole / 2, item.y + 15, "left");
-    if (item.name) this.brush.text(item.name, "name", ink, centre - whole / 2 + titleWidth + space, item.y + 15, "left");
+    this.heading(item, ink);
     if (zoom <= 0.45) return;
     this.brush.text(item.detail, "plain", style === look.theme.boxes.failed ? ink : look.theme.muted, centre, item.y + 30);
     const third = item.kind === "leaf" ? this.gradText(item, look) : this.receivedText(item, progress, received, look);

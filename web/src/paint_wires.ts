@@ -11,7 +11,8 @@ export class WirePainter {
     const { context } = this;
     const { theme, moment } = look;
     const { points } = wire;
-    const hasArrow = zoom > 0.3 && wire.from.kind !== "in" && !wire.from.isOpen;
+    const isCut = wire.from.kind === "cut";
+    const hasArrow = zoom > 0.3 && wire.from.kind !== "in" && !wire.from.isOpen && !isCut;
     const isSent = wire.nSent > 0 && moment.time > wire.first;
     const isArriving = wire.nSent > 0 && moment.time > wire.first && moment.time < wire.last + 1;
     const isHot = look.hovered === wire || (look.selected !== null && (wire.from === look.selected || wire.to === look.selected));
@@ -32,6 +33,7 @@ export class WirePainter {
     context.globalAlpha = 1;
     context.setLineDash([]);
     if (isArriving) this.moving(wire, look);
+    if (isCut && zoom > 0.3) this.cross(points[0], points[1] + 12, theme.muted);
     if (hasArrow) this.arrow(points[0], points[1], isSent && !isArriving ? width : 1, isSent && !isArriving ? this.stroke(wire, look)[0] : theme.no_gradient);
   }
 
@@ -66,6 +68,19 @@ export class WirePainter {
     context.beginPath();
     context.arc(x, y, width + 3, 0, 2 * Math.PI);
     context.fill();
+  }
+
+  /** Where a gradient would go on, and does not. */
+  private cross(x: number, y: number, colour: string): void {
+    const { context } = this;
+    context.strokeStyle = colour;
+    context.lineWidth = 1.8;
+    context.beginPath();
+    context.moveTo(x - 4.5, y - 4.5);
+    context.lineTo(x + 4.5, y + 4.5);
+    context.moveTo(x + 4.5, y - 4.5);
+    context.lineTo(x - 4.5, y + 4.5);
+    context.stroke();
   }
 
   private arrow(x: number, y: number, width: number, colour: string): void {

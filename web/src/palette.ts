@@ -6,7 +6,7 @@ export interface BoxStyle {
 
 export interface Theme {
   name: string; paper: string; ink: string; muted: string;
-  boxes: Record<"op" | "leaf" | "root" | "custom" | "folded" | "idle" | "non-finite" | "failed", BoxStyle>;
+  boxes: Record<"op" | "leaf" | "root" | "custom" | "folded" | "idle" | "non-finite" | "failed" | "cut", BoxStyle>;
   ramp: string[]; no_gradient: string; non_finite: string; badge: string; badge_ink: string;
   cluster_fill: string; cluster_border: string; rule: string; drawn: string;
 }

@@ -3,6 +3,7 @@
 import { byId, el } from "./dom";
 import { Details } from "./details";
 import { boxDetails } from "./details_box";
+import { cutDetails } from "./details_cut";
 import { leafDetails } from "./details_leaf";
 import { nodeDetails } from "./details_node";
 import { runDetails } from "./details_run";
@@ -64,7 +65,8 @@ export class Panel {
     if (!selection) return [el("p", { class: "quiet" }, "Choose a node, a leaf or a module in the picture, or search for one. Here stand its source line, shapes, what arrived and what it sent.")];
     if (selection.kind === "leaf") return leafDetails(this.details, selection.ref);
     if (!this.app.graph) return [el("p", { class: "quiet" }, "This pass was recorded in the ledger only: it has no graph.")];
-    return selection.kind === "box" ? boxDetails(this.details, selection.ref) : nodeDetails(this.details, selection.ref);
+    const told = { box: boxDetails, node: nodeDetails, cut: cutDetails }[selection.kind];
+    return told(this.details, selection.ref);
   }
 
   private leaves(): Content[] {
@@ -90,8 +92,9 @@ export class Panel {
   }
 
   private findings(): Content[] {
-    const { findings } = this.app.trace;
-    if (!findings.length) return [el("p", { class: "quiet" }, "No findings in this recording.")];
+    const { findings, run } = this.app.trace;
+    if (!findings.length && !run.facts) return [el("p", { class: "quiet" }, "This recording holds no facts for a diagnosis: nothing was looked for. gradtrace record --facts makes one that does.")];
+    if (!findings.length) return [el("p", { class: "quiet" }, "Nothing was found: no rule of gradtrace check has anything to say about this run.")];
     return findings.map((finding) => this.details.finding(finding, true));
   }
 }

@@ -164,6 +164,7 @@ export class Picture {
     const { selection, graph } = this.app;
     if (!selection || !this.scene || !graph) return null;
     if (selection.kind === "box") return this.scene.itemOfBox(selection.ref);
+    if (selection.kind === "cut") return this.scene.itemOfCut(selection.ref);
     const node = selection.kind === "node" ? selection.ref : graph.nodesOfLeaf.get(selection.ref)?.[0];
     return node === undefined ? null : this.scene.itemOf(node);
   }
@@ -270,7 +271,7 @@ export class Picture {
     const { graph } = this.app;
     if (item.kind === "box") this.app.select({ kind: "box", ref: item.ref });
     else if (item.kind === "leaf") this.app.select({ kind: "leaf", ref: graph!.nodes.leaf[item.ref] });
-    else if (item.kind === "node") this.app.select({ kind: "node", ref: item.ref });
+    else if (item.kind === "node" || item.kind === "cut") this.app.select({ kind: item.kind, ref: item.ref });
     announce(spoken(this.app, item));
   }
 
@@ -340,7 +341,8 @@ export class Picture {
 
   private closeAround(item: Item | null): void {
     if (!item || !this.app.graph) return;
-    const box = item.kind === "box" ? (item.isOpen ? item.ref : this.app.graph.boxes.parent[item.ref]) : this.app.graph.home(item.ref);
+    const node = item.kind === "cut" ? this.app.pass!.cuts[item.ref].node : item.ref;
+    const box = item.kind === "box" ? (item.isOpen ? item.ref : this.app.graph.boxes.parent[item.ref]) : this.app.graph.home(node);
     const around = box > 0 ? this.scene!.itemOfBox(box) : null;
     if (around?.isOpen) this.toggle(around);
   }

@@ -113,6 +113,10 @@ export class Scene {
     return box === undefined ? null : this.itemOfBox(box);
   }
 
+  itemOfCut(cut: number): Item | null {
+    return this.byKey.get(`cut ${cut}`) ?? this.itemOf(this.pass.cuts[cut].node);
+  }
+
   itemOfBox(box: number): Item | null {
     return this.byKey.get(`box ${box}`) ?? null;
   }
@@ -169,7 +173,7 @@ export class Scene {
 
   private level(box: number): Level {
     let level = this.levels.get(box);
-    if (!level) this.levels.set(box, (level = levelOf(this.graph, box, this.pass.roots)));
+    if (!level) this.levels.set(box, (level = levelOf(this.graph, box, this.pass)));
     return level;
   }
 

@@ -2,9 +2,13 @@
 
 import { cut, widthOf } from "./measure";
 import { brief, count } from "./numbers";
+import { placeText } from "./source";
 import type { PassGraph } from "./graph";
 import type { Member } from "./level";
 import type { Pass, Trace } from "./trace";
+
+/** What a cut says in its last line. */
+export const CUT_OFF = "no gradient goes on here";
 
 export interface Size {
   width: number;
@@ -31,6 +35,7 @@ export class Sizes {
       return { width: widthOf(title, "plain") + 16, height: 20, ...none, title };
     }
     if (member.kind === "box") return this.boxSize(member.ref);
+    if (member.kind === "cut") return this.cutSize(member.ref);
     return member.kind === "leaf" ? this.leafSize(member.ref) : this.nodeSize(member.ref);
   }
 
@@ -57,6 +62,16 @@ export class Sizes {
     return { width: Math.ceil(width) + 20, height: 56, title, name: "", detail };
   }
 
+  private cutSize(number: number): Size {
+    const one = this.pass.cuts[number];
+    const title = `cut ${cut(one.call, 32)}`;
+    const name = cut(one.source ?? "", 32);
+    const place = this.trace.place(one.place);
+    const detail = place ? cut(placeText(place), 40) : "";
+    const width = Math.max(widthOf(title, "title") + (name ? 6 + widthOf(name, "name") : 0), widthOf(detail, "plain"), widthOf(CUT_OFF, "strong"));
+    return { width: Math.ceil(width) + 20, height: 56, title, name, detail };
+  }
+
   /** The leaf's name without the module in which it is drawn. */
   private leafName(node: number): string {
     const { name } = this.trace.leaves[this.graph.nodes.leaf[node]];
@@ -73,7 +88,9 @@ export class Sizes {
   private boxSize(box: number): Size {
     const title = this.boxTitle(box);
     const name = this.boxType(box);
-    const detail = count(this.graph.boxes.end[box] - this.graph.boxes.start[box], "op");
+    const [start, end] = [this.graph.boxes.start[box], this.graph.boxes.end[box]];
+    const cuts = this.pass.cuts.filter((one) => start <= this.graph.nodes.position[one.node] && this.graph.nodes.position[one.node] < end).length;
+    const detail = `${count(end - start, "op")}${cuts ? `, ${count(cuts, "cut")}` : ""}`;
     const width = widthOf(title, "title") + (name ? 8 + widthOf(name, "plain") : 0);
     return { width: Math.ceil(Math.max(width, widthOf(detail, "plain") + 30, 90)) + 40, height: 46, title, name, detail };
   }

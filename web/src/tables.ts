@@ -37,7 +37,7 @@ export class Tables {
         paged(`Leaves in pass ${pass.index}`, "What the pass did to .grad of each leaf", ["Leaf", "Shape", ".grad before", "This pass adds", ".grad after", "Effect"], pass.accumulations.length, (i) => {
           const row = pass.accumulations[i];
           const leaf = trace.leaves[row.leaf];
-          const text = (stats: number) => brief(trace.measured(stats), "g", 60);
+          const text = (stats: number) => (row.isMeasured ? brief(trace.measured(stats), "g", 60) : "not measured");
           return [this.link(leaf.name, () => this.app.select({ kind: "leaf", ref: leaf.id })), leaf.spec, text(row.before), text(row.added), text(row.after), row.effect];
         }),
       );
@@ -45,6 +45,13 @@ export class Tables {
     if (graph && pass) {
       const rows = graph.inOrder;
       parts.push(paged(`Nodes of pass ${pass.index}`, "In the order of the forward pass; the step is the order of the backward pass", ["Node", "Module", "Source", "Shape", "Step", "Gradient that arrived", "Sent"], rows.length, (i) => this.nodeRow(rows[i])));
+    }
+    if (pass && graph) {
+      parts.push(paged(`Cuts in pass ${pass.index}`, "Where values left the graph and came back as constants", ["Cut", "What happened", "Taken in by", "No gradient this way to"], pass.cuts.length, (i) => {
+        const one = pass.cuts[i];
+        const names = one.leaves.slice(0, 12).map((leaf) => trace.leaves[leaf].name.slice(0, 120));
+        return [this.link(`${one.call}${one.source ? ` of ${one.source}` : ""}`, () => this.app.select({ kind: "cut", ref: i })), one.told, graph.title(one.node), names.join(", ") + (one.leaves.length > 12 ? ", …" : "")];
+      }));
     }
     parts.push(paged("Events", "What happened between and around the passes", ["When", "What", "Where", "Leaves"], trace.events.length, (i) => {
       const event = trace.events[i];

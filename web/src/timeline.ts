@@ -51,7 +51,7 @@ export class Timeline {
     const steps = graph?.nSteps ?? 0;
     const step = accumulatedAt(graph, leaf);
     const isAdded = row !== undefined && row.added >= 0 && row.effect !== "not stored" && (step >= 0 ? time > step : time >= steps);
-    const base = row ? { stats: isAdded ? row.after : row.before, kind: "grad" as const } : this.carried(leaf, pass);
+    const base = row && !row.isMeasured ? { stats: null, kind: "unknown" as const } : row ? { stats: isAdded ? row.after : row.before, kind: "grad" as const } : this.carried(leaf, pass);
     return this.changed({ ...base, isAdded, isStepped: false }, leaf, this.events(pass).slice(0, Math.max(0, Math.floor(time - steps))));
   }
 
@@ -71,6 +71,7 @@ export class Timeline {
       const earlier = this.trace.passes[position];
       const row = earlier.byLeaf.get(leaf);
       if (!row) continue;
+      if (!row.isMeasured) break;
       const events = this.trace.passes.slice(position, pass.position).flatMap((other) => this.events(other));
       const { stats, kind } = this.changed({ stats: row.after, kind: "grad", isAdded: false, isStepped: false }, leaf, events);
       return { stats, kind };

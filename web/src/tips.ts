@@ -1,6 +1,7 @@
 // What is said of the thing under the pointer, and aloud of the one that was chosen.
 
 import { brief, count } from "./numbers";
+import { CUT_OFF } from "./sizes";
 import type { App } from "./app";
 import type { Item } from "./scene";
 import type { Wire } from "./wire";
@@ -11,6 +12,7 @@ export function itemLines(app: App, item: Item): string[] {
     const path = trace.text(graph!.boxes.path[item.ref]) ?? "";
     return [item.title, item.name, item.detail, path.includes("#") ? "" : path].filter(Boolean);
   }
+  if (item.kind === "cut") return [item.title, item.name, app.pass!.cuts[item.ref].told, CUT_OFF].filter(Boolean).map((line) => line.slice(0, 200));
   if (item.kind === "root" || item.kind === "in" || item.kind === "out") return [];
   const place = trace.place(graph!.nodes.place[item.ref]);
   const received = trace.measured(graph!.received(item.ref));
@@ -23,6 +25,7 @@ export function itemLines(app: App, item: Item): string[] {
 export function wireLines(app: App, wire: Wire): string[] {
   const { trace, graph } = app;
   const { edges } = wire.line;
+  if (wire.from.kind === "cut") return [CUT_OFF];
   if (edges.length !== 1) return edges.length ? [count(edges.length, "edge"), `${count(wire.nSent, "gradient")} sent`] : ["backward starts here"];
   const edge = edges[0];
   const input = trace.text(graph!.edges.input[edge]);
@@ -34,6 +37,6 @@ export function wireLines(app: App, wire: Wire): string[] {
 }
 
 export function spoken(app: App, item: Item): string {
-  const words = item.kind === "box" ? `${item.isOpen ? "open" : "closed"} module, ${item.detail}` : item.kind === "leaf" ? "leaf" : "node";
+  const words = item.kind === "box" ? `${item.isOpen ? "open" : "closed"} module, ${item.detail}` : item.kind;
   return [item.title, item.name, words, ...itemLines(app, item).slice(-1)].filter(Boolean).join(", ");
 }

@@ -31,11 +31,12 @@ interface PassTable {
   parent: number | null; thread: number; process: number;
   accumulations: Table<"leaf" | "before" | "added" | "after" | "effect">;
   graph: GraphTables | null;
+  cuts: [node: number, call: number, source: number, told: number, place: number, leaves: number[]][];
 }
 
 export interface Run {
   target: string; argv: string[]; python: string; torch: string; gradtrace: string; device: string;
-  seed: number | null; status: number | null; complete: boolean; expression: string | null; processes: number;
+  seed: number | null; status: number | null; complete: boolean; facts: boolean; expression: string | null; processes: number;
   notes: string[]; observations: [kind: string, count: number, text: string][];
   error: [type: string, message: string, places: number[]] | null;
 }
@@ -55,6 +56,13 @@ export interface Finding {
 
 export interface Accumulation {
   leaf: number; before: number; added: number; after: number; effect: string;
+  /** Whether the numbers are known; of a pass in the ledger alone often only the effect is. */
+  isMeasured: boolean;
+}
+
+/** A value that left the graph and came back as a constant: `call` made it of `source`, `node` took it in. */
+export interface Cut {
+  node: number; call: string; source: string | null; told: string; place: number; leaves: number[];
 }
 
 export interface Place {
@@ -80,6 +88,7 @@ export interface Pass {
   parent: number | null; thread: number; process: number;
   accumulations: Accumulation[];
   byLeaf: Map<number, Accumulation>;
+  cuts: Cut[];
   graph(): PassGraph | null;
 }
 
@@ -177,13 +186,17 @@ export class Trace {
     const text = (i: number) => this.header.texts[i];
     const rows = Object.entries(table.accumulations).map(([name, reference]) => [name, container.integers(reference)] as const);
     const columns = Object.fromEntries(rows) as Record<keyof PassTable["accumulations"], Integers>;
-    const accumulations = Array.from(columns.leaf, (leaf, i) => ({
-      leaf, before: columns.before[i], added: columns.added[i], after: columns.after[i], effect: text(columns.effect[i]),
-    }));
+    const isWhole = text(table.recorded) === "full";
+    const accumulations = Array.from(columns.leaf, (leaf, i) => {
+      const effect = text(columns.effect[i]);
+      const isMeasured = isWhole || columns.added[i] >= 0 || effect === "unchanged";
+      return { leaf, before: columns.before[i], added: columns.added[i], after: columns.after[i], effect, isMeasured };
+    });
     let graph: PassGraph | null | undefined;
     return {
       ...table, position, accumulations,
       byLeaf: new Map(accumulations.map((row) => [row.leaf, row])),
+      cuts: table.cuts.map(([node, call, source, told, place, leaves]) => ({ node, call: text(call), source: this.text(source), told: text(told), place, leaves })),
       call: text(table.call), recorded: text(table.recorded),
       roots: table.roots.map(([node, name, value, gradient]) => ({ node, name: this.text(name), value, gradient })),
       error: table.error && { type: text(table.error[0]), message: text(table.error[1]), node: table.error[2] },

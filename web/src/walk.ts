@@ -35,7 +35,7 @@ function nearest(scene: Scene, item: Item, fits: (other: Item) => boolean, acros
 }
 
 function isStop(item: Item): boolean {
-  return item.kind === "node" || item.kind === "leaf" || item.kind === "box";
+  return ["node", "leaf", "box", "cut"].includes(item.kind);
 }
 
 function centre(item: Item): [number, number] {

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from gradtrace.analysis.view import View
-from gradtrace.model import BackwardPass, Cut, Leaf, Location, Trace
+from gradtrace.analysis.cut_places import cut_places
+from gradtrace.analysis.view import View, item_of_node
+from gradtrace.model import BackwardPass, Cut, Leaf, Trace
 from gradtrace.renderers import cut_words, wording
 from gradtrace.renderers.escape import visible
 from gradtrace.renderers.scene.model import Box, Row, Span
@@ -13,30 +14,12 @@ _MOST_NAMES = 3
 
 def cuts_in(trace: Trace, backward: BackwardPass, view: View) -> dict[int, list[Cut]]:
     """The cuts whose values came back into the graph of a pass, by the item that took them in."""
-    places = [cut for cut in trace.cuts if backward.index in cut.passes and cut.process == backward.process]
-    by_line: dict[tuple[str, int], list[Cut]] = {}
-    for cut in places:
-        if cut.reentry is not None:
-            by_line.setdefault((cut.reentry.file, cut.reentry.line), []).append(cut)
-    last: dict[int, tuple[Cut, int]] = {}
-    for item in view.items if by_line else ():
-        for place in _places(view, item.nodes[: len(item.nodes) // item.copies]):
-            for cut in by_line.get((place.file, place.line), ()):
-                if _is_at(place, cut.reentry):
-                    last[cut.id] = (cut, item.id)  # what a call computes last is what it was called for
+    places = cut_places(trace, backward)
+    items = item_of_node(view) if places else []
     found: dict[int, list[Cut]] = {}
-    for cut, item_id in last.values():
-        found.setdefault(item_id, []).append(cut)
+    for node, cuts in places.items():
+        found.setdefault(items[node], []).extend(cuts)
     return found
-
-
-def _places(view: View, nodes: Sequence[int]) -> list[Location]:
-    places = (view.graph.nodes[node].location for node in nodes)
-    return [place for place in places if place is not None]
-
-
-def _is_at(place: Location, reentry: Location | None) -> bool:
-    return reentry is not None and place.column == reentry.column
 
 
 def cut_box(cut: Cut, leaves: Sequence[Leaf], cluster: int | None) -> Box:

@@ -1,31 +1,16 @@
 """Cuts in pictures, and what the options of `render` choose."""
 
-from dataclasses import replace
-
 import builders
 import pytest
 
 from gradtrace.errors import RenderError
-from gradtrace.model import Cut, Leaf, Trace
 from gradtrace.renderers import dot, mermaid, pictures, tree
 from gradtrace.renderers.scene import Choice, Labels, compose
 
 
-def cut_trace() -> Trace:
-    """`h = enc(x)` was detached on its way into `F.linear(h.detach(), W, b)`, so `enc.weight` gets nothing."""
-    trace = builders.linear_trace()
-    graph = trace.passes[0].graph
-    assert graph is not None
-    reentry = next(node.location for node in graph.nodes if node.name == "h")
-    lost = Leaf(len(trace.leaves), "enc.weight", "parameter", (2, 2), "float32")
-    place = builders.at(3, "z = enc(x).detach()", "enc(x).detach()")
-    cut = Cut(0, "detach", "detach", place, "z", None, (lost.id,), 1, reentry, (1,))
-    return replace(trace, leaves=(*trace.leaves, lost), cuts=(cut,))
-
-
 def test_a_cut_is_a_greyed_box_at_what_took_the_value_in() -> None:
     """It says what was written, where, and whose gradient ends; no gradient goes to it."""
-    scene = compose(cut_trace(), Choice())
+    scene = compose(builders.cut_trace(), Choice())
 
     number, box = next((i, box) for i, box in enumerate(scene.boxes) if box.style == "cut")
     text = " ".join(span.text for row in box.rows for span in row)
@@ -39,19 +24,19 @@ def test_a_cut_is_a_greyed_box_at_what_took_the_value_in() -> None:
 
 def test_leaves_outside_of_the_graph_are_named() -> None:
     """A reader does not look in vain for a parameter that gets nothing."""
-    assert any("enc.weight" in note for note in compose(cut_trace(), Choice()).notes)
+    assert any("enc.weight" in note for note in compose(builders.cut_trace(), Choice()).notes)
 
 
 @pytest.mark.parametrize("draw", [dot, mermaid, pictures])
 def test_every_picture_draws_cuts(draw: object) -> None:
     """DOT, Mermaid and SVG say that a value left the graph."""
     options = {"engine": "builtin"} if draw is pictures else {}
-    assert "detach" in draw.render(cut_trace(), draw.Options(**options))
+    assert "detach" in draw.render(builders.cut_trace(), draw.Options(**options))
 
 
 def test_the_tree_says_what_was_cut() -> None:
     """One sentence names the place and the leaves."""
-    text = tree.render(cut_trace(), tree.Options(width=200))
+    text = tree.render(builders.cut_trace(), tree.Options(width=200))
     assert "detach() at" in text
     assert "no gradient this way to enc.weight" in text
 

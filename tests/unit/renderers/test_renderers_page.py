@@ -22,6 +22,7 @@ import pytest
 from gradtrace.analysis.topology import forward_order
 from gradtrace.errors import RenderError
 from gradtrace.model import Graph, Trace
+from gradtrace.renderers import page_data
 from gradtrace.renderers.page import Options, render
 from gradtrace.renderers.page_columns import Columns
 from gradtrace.renderers.page_groups import MAX_CHILDREN, Box, boxes
@@ -293,3 +294,30 @@ def test_a_long_loop_is_cut_along_its_iterations() -> None:
     single = [box for box in found if re.fullmatch("iteration [0-9,]+", box.label)]
     assert len(single) >= 999
     assert {box.end - box.start for box in single} == {3}
+
+
+def test_a_cut_stands_at_the_node_that_took_the_value_in() -> None:
+    """With what was called, where, and whose gradient ends there."""
+    data = Data(page(builders.cut_trace()))
+    ((node, call, _, told, place, leaves),) = data.header["passes"][0]["cuts"]
+    texts = data.header["texts"]
+    names = data.texts(data.header["passes"][0]["graph"]["nodes"]["name"])
+    assert names[node] == "h"
+    assert texts[call] == "detach()"
+    assert "cut z off" in texts[told]
+    assert data.column(data.header["places"]["line"])[place] == 3
+    assert [texts[data.header["leaves"][leaf]["name"]] for leaf in leaves] == ["enc.weight"]
+
+
+def test_a_large_run_keeps_the_elements_of_scalars_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says so."""
+    trace = builders.accumulate_trace()
+    whole = Data(page(trace))
+    monkeypatch.setattr(page_data, "_MOST_ELEMENTS", 3)
+    short = Data(page(trace))
+    numels = short.column(short.header["stats"]["numel"])
+    values = short.texts(short.header["stats"]["value"])
+    assert {numel > 1 for numel, value in zip(numels, values, strict=True) if value is None} == {True}
+    assert None not in whole.texts(whole.header["stats"]["value"])
+    assert "statistics, not the elements" in short.header["run"]["notes"][-1]
+    assert short.header["run"]["notes"][:-1] == whole.header["run"]["notes"]
