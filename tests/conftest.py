@@ -1,9 +1,19 @@
 """Makes the modules that tests share (`builders`, `tape`) importable from every test file."""
 
+import signal
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# A job in the background, or under nohup, begins with these ignored, and the programs that the tests run would too.
+for _number, _usual in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 
 def pytest_terminal_summary(terminalreporter):
