@@ -1,8 +1,16 @@
 """`python -m gradtrace` and the console script."""
 
+import gc
 import sys
 
-from gradtrace.cli.main import main
+from gradtrace.cli.main import main as run
+
+
+def main() -> int:
+    """Runs the command line of this process."""
+    gc.disable()  # looking for garbage among the objects of a large recording takes as long as drawing it
+    return run()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,14 +11,22 @@ from gradtrace.renderers.scene.folded import norm_range
 from gradtrace.renderers.scene.model import Arrow, Row, Span
 
 
-def arrow(graph: Graph, ends: tuple[int, int], edges: Sequence[Edge], *, is_measured: bool, is_labelled: bool) -> Arrow:
-    """One arrow for one or more edges of the graph between two boxes."""
+def arrow(
+    graph: Graph,
+    ends: tuple[int, int],
+    edges: Sequence[Edge],
+    *,
+    is_measured: bool,
+    is_labelled: bool,
+    is_told: bool = True,
+) -> Arrow:
+    """One arrow for one or more edges of the graph between two boxes; `is_told` gives it a tooltip."""
     sent = [edge.sent for edge in edges]
     state = _state(sent, is_measured=is_measured)
     norms = [norm for stats in sent if (norm := norm_of(stats)) is not None]
     norm = max(norms, default=None)
     label = _label(graph, edges, state) if is_labelled else ()
-    return Arrow(*ends, state, norm, label, _tooltip(graph, edges, is_measured=is_measured))
+    return Arrow(*ends, state, norm, label, _tooltip(graph, edges, is_measured=is_measured) if is_told else "")
 
 
 def norm_of(stats: TensorStats | None) -> float | None:

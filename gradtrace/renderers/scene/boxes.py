@@ -1,6 +1,6 @@
 """Boxes of single ops: what each is called, its value, and the gradient that arrives."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gradtrace.model import Finding, Location, Node, NodeOutput, PassError, Root, TensorStats
 from gradtrace.renderers import wording
@@ -130,26 +130,32 @@ def _outputs(node: Node) -> list[Row]:
     return rows
 
 
-def node_tooltip(node: Node, findings: Sequence[Finding]) -> str:
-    """All that is known of a node, for pictures that can show it on hovering."""
+def node_tooltip(node: Node, findings: Sequence[Finding], *, is_told: bool = True) -> str:
+    """All that is known of a node, for pictures that can show it on hovering; of very many no numbers."""
     lines = [f"{node.type} (node {node.id})" + (f", {node.name}" if node.name else "")]
     if node.module:
         lines.append(f"in {node.module}" + (f" ({node.module_type})" if node.module_type else ""))
     if node.location is not None:
         lines += [wording.location(node.location), node.location.text]
-    for output in node.outputs:
-        head = f"output {output.index}: " if len(node.outputs) > 1 else ""
-        lines.append(f"{head}{_spec(output)}")
-        if output.value is not None:
-            lines.append(f"{head}value {statistics(output.value)}")
-        if output.received is not None:
-            lines.append(f"{head}gradient {statistics(output.received)}")
-    for saved in node.saved:
-        spec = wording.spec(saved.shape, saved.dtype, saved.device) or "held by a hook"
-        lines.append(f"saves {saved.name}: {spec}, {saved.bytes:,} bytes")
-    lines += [f"{name} = {text}" for name, text in node.arguments]
+    if is_told:
+        lines += _tensors(node)
     lines += [f"{finding.severity}: {finding.message}" for finding in findings]
     return "\n".join(one_line(line, 160) for line in lines if line)
+
+
+def _tensors(node: Node) -> Iterator[str]:
+    """What is known of the tensors that a node made and kept, and of its arguments."""
+    for output in node.outputs:
+        head = f"output {output.index}: " if len(node.outputs) > 1 else ""
+        yield f"{head}{_spec(output)}"
+        if output.value is not None:
+            yield f"{head}value {statistics(output.value)}"
+        if output.received is not None:
+            yield f"{head}gradient {statistics(output.received)}"
+    for saved in node.saved:
+        spec = wording.spec(saved.shape, saved.dtype, saved.device) or "held by a hook"
+        yield f"saves {saved.name}: {spec}, {saved.bytes:,} bytes"
+    yield from (f"{name} = {text}" for name, text in node.arguments)
 
 
 def statistics(stats: TensorStats) -> str:

@@ -31,6 +31,8 @@ _PARALLEL = 4
 """Edges between the same two boxes up to this number are drawn one by one."""
 _FULL, _BRIEF = 45, 220
 """Up to this many items boxes tell everything; up to the second, no values."""
+_TOLD = 10_000
+"""With more items than this tooltips hold no numbers: they would be most of a file of a hundred megabytes."""
 _LABELLED = 120
 """With more arrows than this, their gradients are only in width, colour and tooltip."""
 
@@ -139,12 +141,13 @@ class _Stage:
         for leaf in sorted(chipped):
             for user in dict.fromkeys(edge.source for edge in uses[leaf]):
                 leaves_at[user].append(leaf)
-        tales = Tales(self.trace, self.backward, view)
+        tales = Tales(self.trace, self.backward, view, _TOLD)
         cuts = cuts_in(self.trace, self.backward, view)
         roots = {root.node: root for root in self.backward.roots if root.node is not None}
         error = self.backward.error
         found = findings_at(self.trace.findings)
         detail = 2 if len(view.items) <= _FULL else 1 if len(view.items) <= _BRIEF else 0
+        is_told = len(view.items) <= _TOLD
         for item in view.items:
             self.cuts += [
                 (item.id, self._add(cut_box(cut, self.trace.leaves, item.group))) for cut in cuts.get(item.id, ())
@@ -177,7 +180,7 @@ class _Stage:
                 labels=self.labels,
             )
             rows = ((*rows[0], *times(item.count)), *rows[1:], *(repeated_rows(members) if len(members) > 1 else ()))
-            tooltip = node_tooltip(node, here)
+            tooltip = node_tooltip(node, here, is_told=is_told)
             if failure is not None:
                 tooltip += f"\n{one_line(failure.message, 1000)}"
             self.box_of[item.id] = self._add(Box(style, rows, tooltip, item.group))
@@ -203,11 +206,14 @@ class _Stage:
         bundles = [bundle for edge in view.edges for bundle in _bundles(view, edge)]
         bundles.sort(key=lambda bundle: bundle[1][0])  # by source, then slot: operands in their order
         is_labelled = len(bundles) <= _LABELLED
+        is_told = len(view.items) <= _TOLD
         for edge, numbers in bundles:
             chip = self.chip_of.get((edge.target, edge.source))
             ends = (self.box_of[edge.source], self.box_of[edge.target] if chip is None else chip)
             many = [edges[number] for number in numbers]
-            self.arrows.append(arrow(view.graph, ends, many, is_measured=is_measured, is_labelled=is_labelled))
+            self.arrows.append(
+                arrow(view.graph, ends, many, is_measured=is_measured, is_labelled=is_labelled, is_told=is_told)
+            )
         for user, box in self.cuts:
             self.arrows.append(Arrow(self.box_of[user], box, "none", tooltip="no gradient goes on here"))
         for edge in view.carried:

@@ -16,7 +16,7 @@ from gradtrace.renderers.scene.model import Box, Span, Step
 class Tales:
     """Boxes of leaves: with their whole ledger where there are few, in one line where there are many."""
 
-    def __init__(self, trace: Trace, backward: BackwardPass, view: View) -> None:
+    def __init__(self, trace: Trace, backward: BackwardPass, view: View, most_told: int) -> None:
         self._trace = trace
         self._backward = backward
         self._nodes = view.graph.nodes
@@ -26,6 +26,7 @@ class Tales:
         for edge in view.graph.edges:
             if self._nodes[edge.target].leaf is not None:
                 self._incoming[edge.target].append(edge)
+        self._is_told = len(view.items) <= most_told
         n = sum(item.kind == "leaf" for item in view.items)
         self._limit = 6 if n <= 8 else 3 if n <= 30 else 0  # noqa: PLR2004 - passes told in a box
 
@@ -51,6 +52,6 @@ class Tales:
         tooltip = [f"{leaf.name}: {leaf.kind} {wording.spec(leaf.shape, leaf.dtype, leaf.device)}"]
         if leaf.location is not None:
             tooltip += [wording.location(leaf.location), leaf.location.text]
-        if contributions[0] is not None:
+        if contributions[0] is not None and self._is_told:
             tooltip.append(f"this pass adds {statistics(contributions[0])}")
         return Box(style, rows, "\n".join(one_line(line, 160) for line in tooltip if line), cluster, steps)
