@@ -63,10 +63,11 @@ def find(name: str) -> tuple[Formula, ...]:
         found = lookup(by_type[wanted]) if wanted in by_type else None
         if found is not None:
             return (found,)
-    own = tuple(formula for formula in CATALOGUE if _plain(formula.op) == wanted)
-    alike = tuple(formula for formula in CATALOGUE if wanted in map(_plain, formula.aliases) and formula not in own)
-    if own or alike:
-        return own + alike
+    own = [formula for formula in CATALOGUE if _plain(formula.op) == wanted]
+    alike = [formula for formula in CATALOGUE if wanted in map(_plain, formula.aliases)]
+    seen = [formula for formula in CATALOGUE if any(_is_spelled(name, each) for each in formula.node_types)]
+    if own or alike or seen:
+        return tuple(dict.fromkeys(own + alike + seen))
     from_torch = tuple(_from_torch(entry) for entry in _torch_entries() if _plain(entry.op) == wanted)
     if from_torch:
         return from_torch
@@ -91,6 +92,11 @@ def _plain(name: str) -> str:
     for room in ("linalg_", "special_", "native_"):
         plain = plain.removeprefix(room)
     return plain
+
+
+def _is_spelled(name: str, node_type: str) -> bool:
+    """Whether a name is how graphs call a type of node: `log_sigmoid` for `LogSigmoidBackward0`."""
+    return re.sub(r"Backward\d*$", "", node_type).lower() == name.strip().lower().replace("_", "")
 
 
 @lru_cache(maxsize=1)

@@ -81,7 +81,7 @@ def short_dtype(dtype: Any) -> str:
 
 
 _BACKWARD = re.compile(r"Backward(\d*)(_copy)?$")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def op_name(node_type: str, *, is_custom: bool) -> str:
@@ -89,7 +89,17 @@ def op_name(node_type: str, *, is_custom: bool) -> str:
     if node_type == "AccumulateGrad":
         return "leaf"
     stem = _BACKWARD.sub("", node_type) or node_type
-    return stem if is_custom else _CAMEL.sub("_", stem).lower()
+    if is_custom:
+        return stem
+    return _spelled().get(stem.lower()) or _CAMEL.sub("_", stem).lower()
+
+
+@functools.cache
+def _spelled() -> dict[str, str]:
+    """Torch's own spelling of its functions: `smooth_l1_loss` for `smoothl1loss`, which capitals cannot tell."""
+    modules = [getattr(_C, room) for room in ("_VariableFunctions", "_nn", "_special", "_linalg", "_fft")]
+    names = [name for module in modules for name in dir(module) if not name.startswith("_") and not name.endswith("_")]
+    return {name.replace("_", ""): name for name in sorted(names, key=len)}
 
 
 @functools.cache
