@@ -19,7 +19,7 @@ export function runDetails(d: Details): Content[] {
       ["command", (run.argv[0] === run.target ? run.argv : [run.target, ...run.argv]).join(" ")], ["torch", run.torch], ["python", run.python], ["gradtrace", run.gradtrace], ["device", run.device], ["seed", run.seed === null ? "" : String(run.seed)],
       ["status", run.status === null ? "" : String(run.status)], ["complete", run.complete ? "" : "no: the recording ends early"], ["processes", run.processes > 1 ? String(run.processes) : ""],
       ["passes", trace.passes.reduce((sum, one) => sum + one.count, 0).toLocaleString("en-US")], ["leaves", trace.leaves.length.toLocaleString("en-US")],
-      ...run.observations.map(([kind, n, text]): [string, string] => [kind.replaceAll("_", " "), `${n.toLocaleString("en-US")} ${text}`]),
+      ...run.observations.filter(([, n]) => n).map(([kind, n, text]): [string, string] => [kind.replaceAll("_", " "), `${n.toLocaleString("en-US")} ${text}`]),
     ]),
     trace.optimizers.length ? section("Optimizers", ...trace.optimizers.map((one) => row(one.name ? `${one.name} (${one.type})` : one.type, el("span", { class: "number" }, count(one.count, "tensor")), ""))) : null,
   ];

@@ -37,7 +37,7 @@ export function fillHelp(app: App): void {
   const styles = Object.values(app.theme.boxes);
   help.replaceChildren(
     el("h2", {}, "How to read and move ", el("button", { type: "button", class: "close", click: () => help.close() }, "Close")),
-    el("p", {}, "The forward pass runs down the page, the gradients run up. Every box is an operation of the backward graph; a green one is a leaf, filled as high as its .grad stands. A stacked box is a module that is closed: click its + to open it. The numbers on the lines are what was really sent."),
+    el("p", {}, "The forward pass runs down the page, the gradients run up. Every box is an operation of the backward graph; a green one is a leaf, filled as high as its .grad stands. A stacked box is a module that is closed: click its + to open it. The numbers on the lines are what was really sent: |54| is a 2-norm, a number without bars the element itself."),
     el("h3", {}, "Boxes"),
     el("dl", {}, styles.flatMap((style) => {
       const swatch = el("span", { class: "swatch" });

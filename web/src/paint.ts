@@ -1,9 +1,9 @@
 // Paints what is visible of the picture.
 
 import { Brush, rounded } from "./brush";
-import { FONTS, cut } from "./measure";
+import { FONTS, cut, widthOf } from "./measure";
 import { NodePainter } from "./paint_nodes";
-import { WirePainter } from "./paint_wires";
+import { WirePainter, type Area } from "./paint_wires";
 import type { Camera, Look } from "./look";
 import type { Item, Scene } from "./scene";
 import type { Wire } from "./wire";
@@ -36,7 +36,10 @@ export class Painter {
     for (const wire of wires) this.wires.wire(wire, look, zoom);
     for (const item of items) if (!item.isOpen) this.item(item, look, zoom);
     for (const item of items) if (item.isOpen && zoom > 0.6) this.title(item, look);
-    if (zoom > 0.45) for (const wire of wires) this.wires.label(wire, look, zoom);
+    if (zoom > 0.45) {
+      const titles = items.filter((item) => item.isOpen).map((item) => this.titleArea(item));
+      for (const wire of wires) this.wires.label(wire, look, zoom, titles);
+    }
     if (zoom <= 0.6) this.farTitles(items.filter((item) => item.isOpen), look, zoom);
     // A leaf that is drawn at each use is chosen everywhere.
     const isSelected = (item: Item) => item === look.selected || (item.kind === "leaf" && look.selected?.kind === "leaf" && item.ref === look.selected.ref);
@@ -54,6 +57,10 @@ export class Painter {
     context.strokeStyle = theme.cluster_border;
     context.lineWidth = Math.max(1, 0.7 / zoom);
     context.stroke();
+  }
+
+  private titleArea(item: Item): Area {
+    return { left: item.x, right: item.x + 34 + widthOf(item.title, "strong") + widthOf(item.name, "plain"), top: item.y + 4, bottom: item.y + 25 };
   }
 
   private title(item: Item, look: Look): void {
@@ -147,6 +154,8 @@ export class Painter {
     context.fillStyle = theme.muted;
     context.fillText(item.name, after, item.y + 16.5);
     context.fillText(isRunning ? `${ran} of ${total} ran` : item.detail, item.x + 26, item.y + 31);
+    const isBad = item.range?.startsWith("NaN") ?? false;
+    if (item.range && ran === total) this.brush.text(item.range, "strong", isBad ? theme.non_finite : style.ink, item.x + 26, item.y + 45, "left");
     this.nodes.pin(item, look, (node) => graph.nodes.position[node] >= start && graph.nodes.position[node] < end);
   }
 
@@ -157,6 +166,7 @@ export class Painter {
       if (wire.isBad) return look.theme.non_finite;
       if (!(norm >= wire.norm)) norm = wire.norm;
     }
+    if (norm === 0) return look.theme.no_gradient;
     return Number.isNaN(norm) ? look.theme.boxes.folded.border : look.scale!.colour(norm, look.theme);
   }
 

@@ -1,8 +1,19 @@
 // Paints the lines along which gradients run.
 
-import { FONTS } from "./measure";
+import { FONTS, widthOf } from "./measure";
 import { pointOn, type Wire } from "./wire";
 import type { Look } from "./look";
+
+export interface Area {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
+function isOver(area: Area, a: number, b: number, y: number): boolean {
+  return Math.max(a, b) > area.left && Math.min(a, b) < area.right && y + 7 > area.top && y - 7 < area.bottom;
+}
 
 export class WirePainter {
   constructor(private readonly context: CanvasRenderingContext2D) {}
@@ -95,17 +106,20 @@ export class WirePainter {
     context.fill();
   }
 
-  label(wire: Wire, look: Look, zoom: number): void {
+  /** The gradient beside its line, where no title of a box stands. */
+  label(wire: Wire, look: Look, zoom: number, titles: readonly Area[]): void {
     if (!wire.label || look.moment.time < wire.last + 1) return;
     if (wire.label.startsWith("|") && zoom < 0.75 && look.hovered !== wire) return;
     const { context } = this;
     const pieces = (wire.points.length - 2) / 6;
     const last = wire.points.length - 6;
     const isOdd = wire.line.slots > 1 && wire.line.slot % 2 === 1;
-    const [onLine, y] = pointOn(wire.points, last, pieces > 1 ? 0.55 : isOdd ? 0.45 : 0.58);
     const isLeft = (wire.line.slot + 1) / (wire.line.slots + 1) < 0.5;
-    const beside = this.stroke(wire, look)[1] / 2 + 4;
-    const x = isLeft ? onLine - beside : onLine + beside;
+    const beside = (this.stroke(wire, look)[1] / 2 + 4) * (isLeft ? -1 : 1);
+    const width = widthOf(wire.label, "plain") * (isLeft ? -1 : 1);
+    const places = [pieces > 1 ? 0.55 : isOdd ? 0.45 : 0.58, 0.3, 0.8].map((part) => pointOn(wire.points, last, part));
+    const [onLine, y] = places.find(([at, level]) => !titles.some((title) => isOver(title, at + beside, at + beside + width, level))) ?? places[0];
+    const x = onLine + beside;
     context.font = wire.isBad ? FONTS.strong : FONTS.plain;
     context.textAlign = isLeft ? "right" : "left";
     context.textBaseline = "middle";

@@ -19,6 +19,7 @@ export interface Item extends Member {
   title: string;
   name: string;
   detail: string;
+  range?: string;
 }
 
 

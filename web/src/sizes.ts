@@ -1,7 +1,7 @@
 // The texts of everything that is drawn, and the room that they need.
 
 import { cut, widthOf } from "./measure";
-import { brief, count } from "./numbers";
+import { brief, count, number } from "./numbers";
 import { placeText } from "./source";
 import type { PassGraph } from "./graph";
 import type { Member } from "./level";
@@ -16,9 +16,13 @@ export interface Size {
   title: string;
   name: string;
   detail: string;
+  /** Of a closed box: the range of the gradients of the leaves in it. */
+  range?: string;
 }
 
 export class Sizes {
+  private readonly boxes = new Map<number, Size>();
+
   constructor(private readonly trace: Trace, private readonly pass: Pass, private readonly graph: PassGraph) {}
 
   boxTitle(box: number): string {
@@ -86,12 +90,51 @@ export class Sizes {
   }
 
   private boxSize(box: number): Size {
+    let size = this.boxes.get(box);
+    if (!size) this.boxes.set(box, (size = this.closedSize(box)));
+    return size;
+  }
+
+  private closedSize(box: number): Size {
     const title = this.boxTitle(box);
     const name = this.boxType(box);
     const [start, end] = [this.graph.boxes.start[box], this.graph.boxes.end[box]];
     const cuts = this.pass.cuts.filter((one) => start <= this.graph.nodes.position[one.node] && this.graph.nodes.position[one.node] < end).length;
-    const detail = `${count(end - start, "op")}${cuts ? `, ${count(cuts, "cut")}` : ""}`;
+    const leaves = this.leavesIn(start, end);
+    const detail = [count(end - start, "op"), leaves.size ? count(leaves.size, "leaf", "leaves") : "", cuts ? count(cuts, "cut") : ""].filter(Boolean).join(", ");
+    const range = this.range(leaves);
     const width = widthOf(title, "title") + (name ? 8 + widthOf(name, "plain") : 0);
-    return { width: Math.ceil(Math.max(width, widthOf(detail, "plain") + 30, 90)) + 40, height: 46, title, name, detail };
+    const widest = Math.max(width, widthOf(detail, "plain"), widthOf(range, "strong"), 90);
+    return { width: Math.ceil(widest) + 40, height: range ? 60 : 46, title, name, detail, range };
+  }
+
+  private leavesIn(start: number, end: number): Set<number> {
+    const { graph } = this;
+    const found = new Set<number>();
+    for (let position = start; position < end; position++) {
+      const node = graph.inOrder[position];
+      for (let row = graph.sends.starts[node]; row < graph.sends.starts[node + 1]; row++) {
+        const leaf = graph.nodes.leaf[graph.edges.target[graph.sends.rows[row]]];
+        if (leaf >= 0) found.add(leaf);
+      }
+    }
+    return found;
+  }
+
+  /** What the pass added to leaves, from the smallest norm to the largest. */
+  private range(leaves: Set<number>): string {
+    let [low, high, isBad] = [Infinity, -Infinity, false];
+    for (const leaf of leaves) {
+      const added = this.pass.byLeaf.get(leaf)?.added ?? -1;
+      if (added < 0) continue;
+      const norm = this.trace.norms[added];
+      isBad ||= this.trace.isBad(added);
+      if (norm < low) low = norm;
+      if (norm > high) high = norm;
+    }
+    if (isBad) return "NaN or Inf in its leaves";
+    if (high < low) return "";
+    const [from, to] = [number(low, 3), number(high, 3)];
+    return `leaf grads |g| ${from === to ? from : `${from} … ${to}`}`;
   }
 }

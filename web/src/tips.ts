@@ -10,7 +10,7 @@ export function itemLines(app: App, item: Item): string[] {
   const { trace, graph } = app;
   if (item.kind === "box") {
     const path = trace.text(graph!.boxes.path[item.ref]) ?? "";
-    return [item.title, item.name, item.detail, path.includes("#") ? "" : path].filter(Boolean);
+    return [item.title, item.name, item.detail, item.range ?? "", path.includes("#") ? "" : path].filter(Boolean);
   }
   if (item.kind === "cut") return [item.title, item.name, app.pass!.cuts[item.ref].told, CUT_OFF].filter(Boolean).map((line) => line.slice(0, 200));
   if (item.kind === "root" || item.kind === "in" || item.kind === "out") return [];
