@@ -18,6 +18,7 @@ from pathlib import Path
 
 from chains import chains
 from command_line import command_line
+from page_speed import page_speed
 from render_cost import render_cost
 from start_up import start_up
 from steps import steps
@@ -42,7 +43,9 @@ def main() -> None:
     """Run the asked-for parts and print or write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", type=Path, metavar="FILE")
-    parser.add_argument("--only", action="append", choices=["steps", "chains", "start-up", "command-line", "drawing"])
+    parser.add_argument(
+        "--only", action="append", choices=["steps", "chains", "start-up", "command-line", "drawing", "page"]
+    )
     parser.add_argument("--work", action="append", choices=["chain", "mlp", "resnet", "gpt2"])
     parser.add_argument("--longest", type=int, default=1_000_000, metavar="N", help="longest chain")
     given = parser.parse_args()
@@ -52,6 +55,7 @@ def main() -> None:
         "start-up": start_up,
         "command-line": command_line,
         "drawing": render_cost,
+        "page": page_speed,
     }
     wanted = [part for name, part in parts.items() if not given.only or name in given.only]
     page = "\n".join([_INTRODUCTION, _machine(), "", *(part() for part in wanted)])
