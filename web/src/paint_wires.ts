@@ -114,10 +114,15 @@ export class WirePainter {
     const pieces = (wire.points.length - 2) / 6;
     const last = wire.points.length - 6;
     const isOdd = wire.line.slots > 1 && wire.line.slot % 2 === 1;
-    const isLeft = (wire.line.slot + 1) / (wire.line.slots + 1) < 0.5;
-    const beside = (this.stroke(wire, look)[1] / 2 + 4) * (isLeft ? -1 : 1);
+    const [top, aside] = [wire.points[last - 2], wire.points[last + 4] - wire.points[last - 2]];
+    // A line that goes far to the side has room for its label only at the arrow, on the side that it turns away from.
+    const isSlanted = Math.abs(aside) > 36;
+    const isLeft = isSlanted ? aside > 0 : (wire.line.slot + 1) / (wire.line.slots + 1) < 0.5;
+    const beside = (this.stroke(wire, look)[1] / 2 + (isSlanted ? 7 : 4)) * (isLeft ? -1 : 1);
     const width = widthOf(wire.label, "plain") * (isLeft ? -1 : 1);
-    const places = [pieces > 1 ? 0.55 : isOdd ? 0.45 : 0.58, 0.3, 0.8].map((part) => pointOn(wire.points, last, part));
+    const usual = pieces > 1 ? 0.55 : isOdd ? 0.45 : 0.58;
+    const places = [usual, 0.3, 0.8].map((part) => pointOn(wire.points, last, part));
+    if (isSlanted) places.unshift([top, wire.points[last - 1] + 13]);
     const [onLine, y] = places.find(([at, level]) => !titles.some((title) => isOver(title, at + beside, at + beside + width, level))) ?? places[0];
     const x = onLine + beside;
     context.font = wire.isBad ? FONTS.strong : FONTS.plain;
