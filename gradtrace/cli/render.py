@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradtrace.cli.output import Output
+from gradtrace.cli.output import Output, absolute
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.show import show
 from gradtrace.errors import UsageError
@@ -71,16 +73,6 @@ def command(
       gradtrace render train.py | dot -Tsvg > net.svg
       gradtrace render train.py --open
     """  # noqa: D301  click wants a real backspace
-    if opens and output is None:
-        output = str(_new_file(request, format_name or "html"))
-    place = replace(Output.open(output, request.color), has_pager=not no_pager)
-    if opens and place.path is None:
-        raise UsageError("--open opens a file, and -o - writes none: name one, or leave out -o")
-    drawn_as = _format(format_name, place)
-    if drawn_as.is_binary and place.path is None and place.console.is_terminal:
-        raise UsageError(f"{drawn_as.name} is binary, and stdout is a terminal: give a file with -o")
-    if place.path is None and not place.console.is_terminal:
-        request = request.with_stdout_diverted()  # what the program prints would break the document
     asked = {
         "pass_index": pass_index,
         "depth": depth,
@@ -95,12 +87,26 @@ def command(
         "theme": theme,
         "ascii_only": ascii_only or None,
     }
+    if not opens:
+        return _draw(request, output, format_name, asked, has_pager=not no_pager)
+    if output == "-":
+        raise UsageError("--open opens a file, and -o - writes none: name one, or leave out -o")
+    with _file_to_open(request, output, format_name or "html") as file:
+        return _draw(request, str(file), format_name, asked)
+
+
+def _draw(
+    request: Request, output: str | None, format_name: str | None, asked: dict[str, Any], *, has_pager: bool = False
+) -> int:
+    place = replace(Output.open(output, request.color), has_pager=has_pager)
+    drawn_as = _format(format_name, place)
+    if drawn_as.is_binary and place.path is None and place.console.is_terminal:
+        raise UsageError(f"{drawn_as.name} is binary, and stdout is a terminal: give a file with -o")
+    if place.path is None and not place.console.is_terminal:
+        request = request.with_stdout_diverted()  # what the program prints would break the document
     if request.settings.level != "structure":
         request = request.with_facts()  # cuts are drawn where values left the graph, findings where they belong
-    status = show(request, drawn_as, place, asked)
-    if opens and place.path is not None and place.path.exists():
-        _open(place.path, request)
-    return status
+    return show(request, drawn_as, place, asked)
 
 
 def _format(name: str | None, place: Output) -> Format:
@@ -113,12 +119,31 @@ def _format(name: str | None, place: Output) -> Format:
     return registry.find("tree" if place.console.is_terminal else "dot", registry.PICTURES)
 
 
-def _new_file(request: Request, format_name: str) -> Path:
-    """A file in a folder of its own that stays: the browser reads it after we have ended."""
+@contextmanager
+def _file_to_open(request: Request, output: str | None, format_name: str) -> Iterator[Path]:
+    """The file to draw into, shown in the browser when it was written.
+
+    Without `output` it stands in a folder of its own that stays: the browser reads it after we have ended.
+    """
     from gradtrace.renderers import registry
 
-    suffix = registry.find(format_name, registry.PICTURES).suffixes[0]
-    return Path(tempfile.mkdtemp(prefix="gradtrace-")) / f"{request.target.stem}{suffix}"
+    if output is None:
+        suffix = registry.find(format_name, registry.PICTURES).suffixes[0]
+        file = Path(tempfile.mkdtemp(prefix="gradtrace-")) / f"{request.target.stem}{suffix}"
+    else:
+        file = absolute(output)
+    before = _written_at(file)
+    try:
+        yield file
+        if _written_at(file) != before:
+            _open(file, request)
+    finally:
+        if output is None and not any(file.parent.iterdir()):
+            file.parent.rmdir()
+
+
+def _written_at(file: Path) -> int:
+    return file.stat().st_mtime_ns if file.exists() else -1
 
 
 def _open(path: Path, request: Request) -> None:

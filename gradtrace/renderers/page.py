@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
+from gradtrace.analysis.blocks import block_tree
+from gradtrace.analysis.branches import branches
 from gradtrace.analysis.focus import focused_trace
 from gradtrace.errors import RenderError
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import lookup
-from gradtrace.model import Trace
-from gradtrace.renderers.page_data import packed
+from gradtrace.model import Graph, Trace
+from gradtrace.renderers.page_data import Opening, packed
 from gradtrace.renderers.page_text import inert
 from gradtrace.renderers.wording import count
 
@@ -34,17 +36,22 @@ class Options:
     Attributes:
         pass_index: with which pass it opens; None: one that failed, else the first.
         focus: only what leads to the leaf, module or value of this name.
+        depth: modules are open to this depth when the page opens; None: as far as there is room.
+        expand: modules that are open with all inside them when the page opens.
     """
 
     pass_index: int | None = None
     focus: str | None = None
+    depth: int | None = None
+    expand: tuple[str, ...] = ()
 
 
 def render(trace: Trace, options: Options) -> str:
     """The page as HTML; the same bytes for the same trace.
 
     Raises:
-        RenderError: if there is no pass of the asked-for index, or nothing of the name in focus.
+        RenderError: if there is no pass of the asked-for index, or nothing of the name in focus, or no module that
+            `expand` names.
     """
     if options.focus is not None:
         trace = focused_trace(trace, options.focus)
@@ -52,6 +59,9 @@ def render(trace: Trace, options: Options) -> str:
     if start is not None and not any(one.index <= start < one.index + one.count for one in trace.passes):
         n_passes = sum(one.count for one in trace.passes)
         raise RenderError(f"there is no pass {start}: the run had {count(n_passes, 'pass')}")
+    if options.expand:
+        branches(block_tree(_first_graph(trace, start)), options.expand)
+    opening = Opening(start, options.depth, options.expand, options.focus)
     style, script = _asset("page.css"), _asset("page.js")
     parts = {
         "policy": "; ".join(
@@ -66,11 +76,17 @@ def render(trace: Trace, options: Options) -> str:
         ),
         "title": escape(f"{inert(trace.run.target)[:200]} - gradtrace"),
         "style": style,
-        "data": base64.b64encode(packed(trace, _formulas(trace), start)).decode("ascii"),
+        "data": base64.b64encode(packed(trace, _formulas(trace), opening)).decode("ascii"),
         "script": script,
     }
     # In one go, so that nothing which was put in is ever searched for placeholders.
     return _PLACEHOLDER.sub(lambda match: parts[match[1]], _asset("page.html"))
+
+
+def _first_graph(trace: Trace, start: int | None) -> Graph:
+    """The graph with which the page opens."""
+    graphs = [one.graph for one in trace.passes if one.graph is not None and start in (None, one.index)]
+    return graphs[0] if graphs else Graph((), ())
 
 
 def _formulas(trace: Trace) -> dict[str, Formula]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from gradtrace.analysis.cut_places import cut_places
@@ -36,15 +36,32 @@ _IS_CUSTOM, _IS_RETAINED = 1, 2
 _IS_SHARED, _IS_PACKED = 1, 2
 
 
-def packed(trace: Trace, formulas: dict[str, Formula], start: int | None = None) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the page shows at first.
+
+    Attributes:
+        start: index of the pass; None: the page chooses.
+        depth: to which depth modules are open; None: as far as there is room.
+        expanded: paths of modules that are open with all in them.
+        focus: the name to which the whole trace was narrowed, if it was.
+    """
+
+    start: int | None = None
+    depth: int | None = None
+    expanded: tuple[str, ...] = ()
+    focus: str | None = None
+
+
+def packed(trace: Trace, formulas: dict[str, Formula], opening: Opening) -> bytes:
     """Everything the page shows, compressed.
 
     Args:
         trace: the run.
         formulas: those known of the types of node.
-        start: index of the pass with which the page opens.
+        opening: what it shows at first.
     """
-    return _Writer(formulas, _LONGEST_VALUE if _n_elements(trace) <= _MOST_ELEMENTS else 1).pack(trace, start)
+    return _Writer(formulas, _LONGEST_VALUE if _n_elements(trace) <= _MOST_ELEMENTS else 1).pack(trace, opening)
 
 
 class _Writer:
@@ -62,9 +79,12 @@ class _Writer:
         self._specs: dict[tuple[Any, ...], int] = {}
         self._formulas = formulas
 
-    def pack(self, trace: Trace, start: int | None) -> bytes:
+    def pack(self, trace: Trace, opening: Opening) -> bytes:
         header: dict[str, Any] = {
-            "start": start,
+            "start": opening.start,
+            "depth": opening.depth,
+            "expanded": [inert(path) for path in opening.expanded],
+            "focus": None if opening.focus is None else inert(opening.focus),
             "run": self._run(trace),
             "leaves": [self._leaf(leaf) for leaf in trace.leaves],
             "optimizers": [

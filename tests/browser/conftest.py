@@ -83,9 +83,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Browser]]:
     """Open a trace; afterwards the page must have logged no error and loaded nothing."""
 
-    def opened(trace: Trace, fragment: str = "", pass_index: int | None = None) -> Browser:
+    def opened(trace: Trace, fragment: str = "", **options: Any) -> Browser:
         path = tmp_path / "run.html"
-        path.write_text(render(trace, Options(pass_index=pass_index)), encoding="utf-8")
+        path.write_text(render(trace, Options(**options)), encoding="utf-8")
         browser.open(path, fragment)
         return browser
 

@@ -98,6 +98,31 @@ def test_a_closed_module_opens_and_closes(show: Show) -> None:
     assert page.run("return document.getElementById('status').textContent") == "0 is closed"
 
 
+@pytest.mark.parametrize(
+    ("options", "was_open"),
+    [({"depth": 0}, False), ({"depth": 9}, True), ({"depth": 0, "expand": ("net.layers.5",)}, True)],
+)
+def test_modules_are_open_as_was_asked_for(show: Show, options: dict[str, Any], was_open: bool) -> None:
+    """`--depth` and `--expand` choose what is open at first: one key then closes what was open, or opens it."""
+    page = show(builders.module_net_trace(12), **options)
+    page.run("document.getElementById('search').value = 'net.layers.5.fc0'")
+    page.run("document.getElementById('search').dispatchEvent(new Event('input'))")
+    page.run("document.querySelector('#found li').dispatchEvent(new MouseEvent('mousedown'))")
+    assert page.text("#panel h2") == "fc0"
+    page.keys("Enter")
+    status = page.run("return document.getElementById('status').textContent")
+    assert status == ("fc0 is closed" if was_open else "fc0 is open")
+
+
+def test_a_narrowed_page_says_so(show: Show) -> None:
+    """`--focus` leaves things out: title bar and panel name the leaf that is left."""
+    page = show(builders.module_net_trace(1), focus="net.head.bias")
+    assert "only what leads to net.head.bias" in page.text("#subtitle")
+    assert "Only what leads to net.head.bias is on this page" in page.text("#panel")
+    page.click("#tab-leaves")
+    assert "not on this page" in page.text("#panel")
+
+
 def test_search_finds_names_ops_and_lines(show: Show) -> None:
     """Leaves, modules, ops and source lines are found as one types; Enter goes there."""
     page = show(builders.module_net_trace())

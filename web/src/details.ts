@@ -24,7 +24,7 @@ export class Details {
     const { trace, pass } = this.app;
     const leaf = trace.leaves[id];
     const row = pass?.byLeaf.get(id);
-    const text = row && !row.isMeasured ? `.grad ${row.effect}, not measured` : row ? `.grad ${brief(trace.measured(row.before), "g", 16)} → ${brief(trace.measured(row.after), "g", 16)}` : "not in this pass";
+    const text = row && !row.isMeasured ? `.grad ${row.effect}, not measured` : row ? `.grad ${brief(trace.measured(row.before), "g", 16)} → ${brief(trace.measured(row.after), "g", 16)}` : trace.focus === null ? "not in this pass" : "not on this page";
     return el("button", { type: "button", class: "leafrow", click: () => this.app.select({ kind: "leaf", ref: id }) },
       el("b", {}, leaf.name.slice(0, 120)), sparkline(trace, id), el("small", {}, `${leaf.spec} · ${text}`));
   }

@@ -13,6 +13,7 @@ export function runDetails(d: Details): Content[] {
     el("h2", {}, run.expression ?? run.target),
     run.error ? el("div", { class: "finding error" }, el("p", { class: "rule" }, "the program ended with"), el("b", {}, run.error[0]), el("p", {}, run.error[1]), ...run.error[2].slice(-1).map((place) => source(trace.place(place)))) : null,
     pass?.error ? el("div", { class: "finding error" }, el("p", { class: "rule" }, `pass ${pass.index} failed`), el("b", {}, pass.error.type), el("p", {}, pass.error.message), pass.error.node >= 0 && graph ? el("p", {}, "At ", d.linkTo(pass.error.node)) : null) : null,
+    trace.focus === null ? null : el("p", { class: "words" }, `Only what leads to ${trace.focus} is on this page (--focus).`),
     ...run.notes.map((note) => el("p", { class: "words" }, note)),
     pass ? section(`Pass ${pass.index}`, passFacts(d)) : null,
     facts("Run", [

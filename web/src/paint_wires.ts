@@ -122,11 +122,14 @@ export class WirePainter {
     const width = widthOf(wire.label, "plain") * (isLeft ? -1 : 1);
     const usual = pieces > 1 ? 0.55 : isOdd ? 0.45 : 0.58;
     const places = [usual, 0.3, 0.8].map((part) => pointOn(wire.points, last, part));
+    if (pieces > 1) places.push(pointOn(wire.points, 2, 0.5));
     if (isSlanted) places.unshift([top, wire.points[last - 1] + 13]);
-    const [onLine, y] = places.find(([at, level]) => !titles.some((title) => isOver(title, at + beside, at + beside + width, level))) ?? places[0];
-    const x = onLine + beside;
+    const under = ([at, level]: [number, number]) => titles.find((title) => isOver(title, at + beside, at + beside + width, level));
+    const free = places.find((place) => !under(place));
+    const [onLine, y] = free ?? places[0];
+    const x = free ? onLine + beside : Math.max(onLine + beside, (under(places[0])?.right ?? 0) + 4);
     context.font = wire.isBad ? FONTS.strong : FONTS.plain;
-    context.textAlign = isLeft ? "right" : "left";
+    context.textAlign = isLeft && free ? "right" : "left";
     context.textBaseline = "middle";
     context.lineJoin = "round";
     context.strokeStyle = look.theme.paper;

@@ -54,7 +54,7 @@ export class Scene {
     this.graph = graph;
     this.sizes = new Sizes(trace, pass, graph);
     if (openPaths) this.reopen(openPaths);
-    else this.openWhatFits();
+    else this.openAtFirst();
     this.arrange();
   }
 
@@ -151,6 +151,36 @@ export class Scene {
   private reopen(paths: ReadonlySet<string>): void {
     for (let box = 1; box < this.graph.nBoxes; box++) {
       if (this.open.has(this.graph.boxes.parent[box]) && paths.has(this.boxKey(box))) this.open.add(box);
+    }
+  }
+
+  private openAtFirst(): void {
+    const { depth, expanded } = this.trace;
+    if (depth === null) this.openWhatFits();
+    else this.openWhere((_, level) => level <= depth);
+    if (!expanded.length) return;
+    const { boxes } = this.graph;
+    // Runs of iterations and steps bear the path of the module in which they stand, and a number.
+    const path = (box: number) => (this.trace.text(boxes.path[box]) ?? "").split("#")[0];
+    const named = new Set<number>();
+    for (let box = 1; box < this.graph.nBoxes; box++) {
+      if (expanded.some((name) => `${path(box)}.`.startsWith(`${name}.`))) for (const one of this.graph.around(box)) named.add(one);
+    }
+    this.openWhere((box) => this.open.has(box) || named.has(box));
+  }
+
+  /** Opens boxes from outside in, until there are too many things to see. */
+  private openWhere(isWanted: (box: number, level: number) => boolean): void {
+    const waiting: [box: number, level: number][] = [[0, 0]];
+    let visible = 0;
+    for (const [box, level] of waiting) {
+      if (!isWanted(box, level) || visible > MOST_VISIBLE) continue;
+      this.open.add(box);
+      visible += this.level(box).members.length;
+      for (const inner of this.graph.inner[box]) {
+        const isModule = this.trace.text(this.graph.boxes.kind[inner]) === "module";
+        waiting.push([inner, level + Number(isModule)]);
+      }
     }
   }
 

@@ -8,6 +8,9 @@ type Table<Names extends string> = Record<Names, Reference>;
 
 interface Header {
   start: number | null;
+  depth: number | null;
+  expanded: string[];
+  focus: string | null;
   run: Run;
   leaves: { name: number; kind: number; spec: number; requiresGrad: boolean; optimizers: number[]; value: number; place: number; process: number }[];
   optimizers: [id: number, type: number, name: number, place: number, count: number][];
@@ -96,6 +99,11 @@ export class Trace {
   readonly run: Run;
   /** Index of the pass that was asked for. */
   readonly start: number | null;
+  /** To which depth modules are open at first, null for as far as there is room, and those that are open with all in them. */
+  readonly depth: number | null;
+  readonly expanded: string[];
+  /** The name to which everything here was narrowed. */
+  readonly focus: string | null;
   readonly leaves: Leaf[];
   readonly optimizers: { id: number; type: string; name: string | null; place: number; count: number }[];
   readonly passes: Pass[];
@@ -118,6 +126,9 @@ export class Trace {
     const text = (i: number) => header.texts[i];
     const maybe = (i: number) => (i < 0 ? null : header.texts[i]);
     this.start = header.start;
+    this.depth = header.depth;
+    this.expanded = header.expanded;
+    this.focus = header.focus;
     this.run = header.run;
     this.themes = header.themes;
     this.leaves = header.leaves.map((leaf, id) => ({

@@ -128,7 +128,7 @@ export class Transport {
     bar.replaceChildren(...children);
     bar.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     const n = passes.reduce((sum, pass) => sum + pass.count, 0);
-    byId("subtitle").textContent = [count(n, "pass", "passes"), count(app.trace.leaves.length, "leaf", "leaves"), app.graph ? count(app.graph.nNodes, "node") : "", `torch ${app.trace.run.torch}`, app.trace.run.device].filter(Boolean).join(" · ");
+    byId("subtitle").textContent = [count(n, "pass", "passes"), count(app.trace.leaves.length, "leaf", "leaves"), app.graph ? count(app.graph.nNodes, "node") : "", app.trace.focus === null ? "" : `only what leads to ${app.trace.focus.slice(0, 60)}`, `torch ${app.trace.run.torch}`, app.trace.run.device].filter(Boolean).join(" · ");
     this.slider.max = String(app.pass ? app.timeline.end(app.pass) : 0);
     this.slider.disabled = this.play.disabled = !app.pass || !app.timeline.end(app.pass);
   }

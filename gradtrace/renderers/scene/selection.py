@@ -1,15 +1,19 @@
 """Which pass a picture shows."""
 
+from collections.abc import Iterator
+
 from gradtrace.errors import RenderError
-from gradtrace.model import BackwardPass, Trace
+from gradtrace.model import BackwardPass, PassError, ProgramError, Trace
 from gradtrace.renderers import wording
+from gradtrace.renderers.escape import one_line
 
 _SEEN = {
-    "ops": "{n} tensor operations ran",
-    "ops_without_grad": "{n} of them ran under no_grad although an input required grad",
-    "requires_grad": "{n} tensors that require grad were used",
-    "integer_root": "the result is an integer, which has no gradient",
+    "ops": ("{n} ran", "tensor operation"),
+    "ops_without_grad": ("{n} ran under no_grad although an input required grad", "operation"),
+    "requires_grad": ("{n} that required grad were used", "tensor"),
+    "integer_root": ("the result is an integer, which has no gradient", ""),
 }
+_LONGEST_MESSAGE = 300
 
 
 def drawn_pass(trace: Trace, pass_index: int | None = None) -> BackwardPass:
@@ -39,18 +43,41 @@ def drawn_pass(trace: Trace, pass_index: int | None = None) -> BackwardPass:
 
 
 def _nothing_to_draw(trace: Trace) -> str:
+    return " ".join(["there is no graph to draw:", _why_not(trace), *_found(trace)])
+
+
+def _why_not(trace: Trace) -> str:
     target = trace.run.target
+    failed = next((one for one in trace.passes if one.error is not None), None)
+    if failed is not None and failed.error is not None:
+        return f"pass {failed.index}{wording.at(failed.location)} {_raised(failed.error)}"
     if trace.passes:
         n = sum(one.count for one in trace.passes)
-        seen = f"{target} ran {wording.count(n, 'pass')}, but none was recorded with its graph"
-        return f"there is no graph to draw: {seen}. Run again with --passes 1 to record the first one in full."
+        return (
+            f"{target} ran {wording.count(n, 'pass')}, but none was recorded with its graph. Run again with --passes 1 "
+            "to record the first one in full."
+        )
+    if trace.run.error is not None:
+        return f"{target} ran no backward pass before it {_raised(trace.run.error)}"
     facts = [
-        _SEEN[fact.kind].format(n=f"{fact.count:,}") + wording.at(fact.location)
+        sentence.format(n=wording.count(fact.count, noun)) + wording.at(fact.location)
         for fact in trace.run.observations
         if fact.kind in _SEEN and fact.count
+        for sentence, noun in (_SEEN[fact.kind],)
     ]
     seen = f" Seen: {'; '.join(facts)}." if facts else ""
     return (
-        f"there is no graph to draw: {target} never ran a backward pass, and no tensor with a grad_fn was found.{seen} "
-        "Call backward() on a loss that depends on a tensor with requires_grad=True, or name a tensor with --root NAME."
+        f"{target} never ran a backward pass, and no tensor with a grad_fn was found.{seen} Call backward() on a loss "
+        "that depends on a tensor with requires_grad=True, or name a tensor with --root NAME."
     )
+
+
+def _raised(error: ProgramError | PassError) -> str:
+    return f"raised {error.type}: {one_line(error.message, _LONGEST_MESSAGE).rstrip('.')}."
+
+
+def _found(trace: Trace) -> Iterator[str]:
+    """What a diagnosis says, which may be what the reader needs instead of a picture."""
+    for finding in trace.findings[:1]:
+        where = wording.at(finding.location)
+        yield f"Found{where}: {one_line(finding.message, _LONGEST_MESSAGE)} (gradtrace rule {finding.rule} tells more)"

@@ -321,3 +321,9 @@ def test_a_large_run_keeps_the_elements_of_scalars_only(monkeypatch: pytest.Monk
     assert None not in whole.texts(whole.header["stats"]["value"])
     assert "statistics, not the elements" in short.header["run"]["notes"][-1]
     assert short.header["run"]["notes"][:-1] == whole.header["run"]["notes"]
+
+
+def test_a_module_to_open_must_be_there() -> None:
+    """A slip of the finger is answered before a browser opens."""
+    with pytest.raises(RenderError, match=r"net\.layers\.1"):
+        render(builders.module_net_trace(), Options(expand=("net.layer.1",)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from gradtrace.errors import RenderError
-from gradtrace.model import BackwardPass, Graph, Node, PassError, Trace
+from gradtrace.model import BackwardPass, Finding, Graph, Node, PassError, Trace
 from gradtrace.renderers.tree import Options, render
 
 TRACES = {
@@ -278,3 +278,18 @@ def test_any_text_survives(text: str, has_modules: bool, width: int) -> None:
 def _renamed(node: Node, text: str, has_modules: bool) -> Node:
     module = f"{node.module}.{text}" if has_modules and node.module else None
     return replace(node, name=text, op=text if node.leaf is None else node.op, module=module, module_type=text)
+
+
+def test_without_a_graph_the_error_says_what_happened_instead() -> None:
+    """What the pass raised, where, and what a diagnosis found."""
+    trace = builders.failed_trace()
+    failed = next(one for one in trace.passes if one.error is not None)
+    finding = Finding("frozen-too-much", "error", "every parameter is frozen", failed.location)
+    bare = replace(trace, passes=(replace(failed, graph=None),), findings=(finding,))
+    with pytest.raises(RenderError) as caught:
+        render(bare, Options())
+    message = str(caught.value)
+    assert f"pass {failed.index} at " in message
+    assert "raised RuntimeError: one of the variables needed" in message
+    assert "every parameter is frozen (gradtrace rule frozen-too-much tells more)" in message
+    assert "--passes" not in message
