@@ -64,6 +64,17 @@ def gradient(stats: TensorStats | None, digits: int = 4) -> str:
     return _tensor(stats, "g", digits)
 
 
+def gradients(many: Sequence[TensorStats | None]) -> list[str]:
+    """Gradients of one leaf side by side: where one is too long for its elements, all are told by their norms."""
+    texts = [gradient(stats) for stats in many]
+    if not any(text.startswith("|g|") for text in texts):
+        return texts
+    return [
+        text if stats is None or stats.norm is None or stats.numel <= 1 else _norm(stats, "g", 4)
+        for stats, text in zip(many, texts, strict=True)
+    ]
+
+
 def value(stats: TensorStats | None, digits: int = 4) -> str:
     """A forward value, like `gradient`, with `|x| = 3.2` for a large one."""
     return _tensor(stats, "x", digits)
@@ -78,12 +89,16 @@ def _tensor(stats: TensorStats | None, letter: str, digits: int) -> str:
         text = elements(stats.value, digits)
         if len(text) <= _INLINE_WIDTH:
             return text
-    bad = non_finite(stats)
     if stats.norm is not None:
-        return f"|{letter}| = {number(stats.norm, digits)}" + (f" ({bad})" if bad else "")
+        return _norm(stats, letter, digits)
     if stats.value is not None:
         return elements(stats.value, digits)
-    return bad or spec(stats.shape, stats.dtype)
+    return non_finite(stats) or spec(stats.shape, stats.dtype)
+
+
+def _norm(stats: TensorStats, letter: str, digits: int) -> str:
+    bad = non_finite(stats)
+    return f"|{letter}| = {number(stats.norm or 0.0, digits)}" + (f" ({bad})" if bad else "")
 
 
 def non_finite(stats: TensorStats) -> str:

@@ -1,10 +1,11 @@
 """Boxes of single ops: what each is called, its value, and the gradient that arrives."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from gradtrace.model import Finding, Location, Node, NodeOutput, PassError, Root, TensorStats
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import one_line, visible
+from gradtrace.renderers.scene.finding_pins import badges, told
 from gradtrace.renderers.scene.model import NO_WISHES, Labels, Row, Span
 
 _MOST_OUTPUTS = 4
@@ -43,7 +44,7 @@ def node_rows(
     detail: int,
     root: Root | None,
     error: PassError | None,
-    findings: Sequence[Finding],
+    findings: list[Finding],
     labels: Labels = NO_WISHES,
 ) -> tuple[Row, ...]:
     """The text of one op.
@@ -70,7 +71,7 @@ def node_rows(
     ]
     if error is not None:
         rows += [(Span(visible(f"failed: {error.type}", _TEXT), "alarm"),), (Span(one_line(error.message, _TEXT)),)]
-    rows += [(Span(visible(f"! {finding.rule}", _TEXT), "badge"),) for finding in findings[:3]]
+    rows += badges(findings)
     return tuple(row for row in rows if row)
 
 
@@ -130,7 +131,7 @@ def _outputs(node: Node) -> list[Row]:
     return rows
 
 
-def node_tooltip(node: Node, findings: Sequence[Finding], *, is_told: bool = True) -> str:
+def node_tooltip(node: Node, findings: list[Finding], *, is_told: bool = True) -> str:
     """All that is known of a node, for pictures that can show it on hovering; of very many no numbers."""
     lines = [f"{node.type} (node {node.id})" + (f", {node.name}" if node.name else "")]
     if node.module:
@@ -139,7 +140,7 @@ def node_tooltip(node: Node, findings: Sequence[Finding], *, is_told: bool = Tru
         lines += [wording.location(node.location), node.location.text]
     if is_told:
         lines += _tensors(node)
-    lines += [f"{finding.severity}: {finding.message}" for finding in findings]
+    lines += told(findings)
     return "\n".join(one_line(line, 160) for line in lines if line)
 
 
@@ -166,21 +167,3 @@ def statistics(stats: TensorStats) -> str:
     if stats.value is not None:
         words = [wording.elements(stats.value)] if len(words) > 1 else words
     return ", ".join([*words, bad] if bad else words) or "not measured"
-
-
-def findings_at(findings: Sequence[Finding]) -> Mapping[tuple[str, int], list[Finding]]:
-    """Findings by the source line at which they are."""
-    found: dict[tuple[str, int], list[Finding]] = {}
-    for finding in findings:
-        if finding.location is not None:
-            found.setdefault(_line(finding.location), []).append(finding)
-    return found
-
-
-def _line(location: Location) -> tuple[str, int]:
-    return (location.file, location.line)
-
-
-def findings_for(node: Node, found: Mapping[tuple[str, int], list[Finding]]) -> list[Finding]:
-    """The findings on the source line of a node."""
-    return found.get(_line(node.location), []) if node.location is not None else []

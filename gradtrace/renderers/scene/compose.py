@@ -13,13 +13,12 @@ from gradtrace.renderers.escape import one_line, visible
 from gradtrace.renderers.palette import LIGHT, scale_of
 from gradtrace.renderers.scene.arrows import arrow
 from gradtrace.renderers.scene.boxes import (
-    findings_at,
-    findings_for,
     node_rows,
     node_tooltip,
     style_of,
 )
 from gradtrace.renderers.scene.cut_boxes import cut_box, cuts_in, unreached
+from gradtrace.renderers.scene.finding_pins import FindingPins, finding_notes
 from gradtrace.renderers.scene.folded import folded_rows, repeated_rows, times
 from gradtrace.renderers.scene.model import NO_WISHES, Arrow, Box, Cluster, Labels, Row, Scene, Span
 from gradtrace.renderers.scene.selection import drawn_pass
@@ -67,10 +66,10 @@ def compose(trace: Trace, choice: Choice) -> Scene:
         RenderError: the trace has no such pass, or nothing to draw.
     """
     backward = drawn_pass(trace, choice.pass_index)
-    notes = unreached(trace, backward)
+    notes = (*finding_notes(trace, backward), *unreached(trace, backward))
     if choice.focus is not None:
         backward, note = narrowed(trace, backward, choice.focus)
-        notes = (note,)
+        notes = (note, *finding_notes(trace, backward))
     graph = backward.graph or Graph((), ())
     view = simplify(graph, depth=choice.depth, fold=choice.fold, max_items=choice.max_items, expand=choice.expand)
     return compose_view(trace, backward, replace(view, notes=(*notes, *view.notes)), choice.labels)
@@ -141,11 +140,11 @@ class _Stage:
         for leaf in sorted(chipped):
             for user in dict.fromkeys(edge.source for edge in uses[leaf]):
                 leaves_at[user].append(leaf)
-        tales = Tales(self.trace, self.backward, view, _TOLD)
         cuts = cuts_in(self.trace, self.backward, view)
         roots = {root.node: root for root in self.backward.roots if root.node is not None}
         error = self.backward.error
-        found = findings_at(self.trace.findings)
+        pins = FindingPins(self.trace, self.backward)
+        tales = Tales(self.trace, self.backward, view, pins, _TOLD)
         detail = 2 if len(view.items) <= _FULL else 1 if len(view.items) <= _BRIEF else 0
         is_told = len(view.items) <= _TOLD
         for item in view.items:
@@ -164,7 +163,7 @@ class _Stage:
                 continue
             members = [nodes[number] for number in item.nodes]
             node = members[0]
-            here = findings_for(node, found)
+            here = pins.at(node)
             failure = error if error is not None and error.node in item.nodes else None
             root = next((roots[number] for number in item.nodes if number in roots), None)
             style = style_of(

@@ -1,9 +1,9 @@
 """Boxes of leaves: what each is, and the story of its `.grad` as rows of before, added, after."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gradtrace.analysis.ledger import CLEARING, Contribution, History
-from gradtrace.model import Edge, Event, Leaf
+from gradtrace.model import Accumulation, Edge, Event, Leaf
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import visible
 from gradtrace.renderers.scene.model import Row, Span, Step
@@ -46,6 +46,9 @@ def leaf_steps(history: History, drawn: int, incoming: Sequence[Edge], limit: in
         return ()
     shown = set(places if len(places) <= limit else [*places[: max(1, limit - 1)], places[-1]])
     shown |= {i for i in places if _index(entries[i]) == drawn}
+    told = _told(
+        [entry.accumulation for i, entry in enumerate(entries) if i in shown if isinstance(entry, Contribution)]
+    )
     steps = [HEAD]
     between: list[Event] = []
     skipped = 0
@@ -63,7 +66,7 @@ def leaf_steps(history: History, drawn: int, incoming: Sequence[Edge], limit: in
             skipped = 0
         steps += _between(between)
         between = []
-        steps.append(_pass(entry, drawn, incoming))
+        steps.append(_pass(entry, next(told), drawn, incoming))
     if skipped:
         steps.append(Step("more", (f"… {wording.count(skipped, 'more pass')}",)))
     return (*steps, *_between(between))
@@ -79,19 +82,25 @@ def _index(entry: Contribution | Event) -> int:
     return entry.backward.index if isinstance(entry, Contribution) else 0
 
 
-def _pass(entry: Contribution, drawn: int, incoming: Sequence[Edge]) -> Step:
+def _told(rows: Sequence[Accumulation]) -> Iterator[tuple[str, str, str]]:
+    """Before, added and after of each pass, all in one way."""
+    texts = iter(wording.gradients([stats for row in rows for stats in (row.before, row.contribution, row.after)]))
+    return zip(texts, texts, texts, strict=True)
+
+
+def _pass(entry: Contribution, told: tuple[str, str, str], drawn: int, incoming: Sequence[Edge]) -> Step:
     backward, what = entry.backward, entry.accumulation
     is_drawn = backward.index == drawn
     last = backward.index + backward.count - 1
     numbers = str(backward.index) if backward.count == 1 else f"{backward.index}-{last}"
-    adds = wording.gradient(what.contribution)
+    before, adds, after = told
     if what.contribution is None:
         adds = "nothing"
     elif what.effect == "not stored":
         adds = f"{adds} (returned)"
     elif is_drawn:
         adds = _sum(adds, incoming)
-    cells = (numbers, wording.gradient(what.before), adds, wording.gradient(what.after))
+    cells = (numbers, before, adds, after)
     return Step("drawn" if is_drawn else "pass", tuple(visible(cell, _CELL + 8) for cell in cells))
 
 

@@ -8,6 +8,7 @@ from gradtrace.model import BackwardPass, Edge, TensorStats, Trace
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import one_line, visible
 from gradtrace.renderers.scene.boxes import is_bad, statistics
+from gradtrace.renderers.scene.finding_pins import FindingPins, badges, told
 from gradtrace.renderers.scene.folded import contribution_rows, times
 from gradtrace.renderers.scene.leaf_boxes import leaf_rows, leaf_steps, short_story
 from gradtrace.renderers.scene.model import Box, Span, Step
@@ -16,7 +17,7 @@ from gradtrace.renderers.scene.model import Box, Span, Step
 class Tales:
     """Boxes of leaves: with their whole ledger where there are few, in one line where there are many."""
 
-    def __init__(self, trace: Trace, backward: BackwardPass, view: View, most_told: int) -> None:
+    def __init__(self, trace: Trace, backward: BackwardPass, view: View, pins: FindingPins, most_told: int) -> None:
         self._trace = trace
         self._backward = backward
         self._nodes = view.graph.nodes
@@ -26,6 +27,7 @@ class Tales:
         for edge in view.graph.edges:
             if self._nodes[edge.target].leaf is not None:
                 self._incoming[edge.target].append(edge)
+        self._pins = pins
         self._is_told = len(view.items) <= most_told
         n = sum(item.kind == "leaf" for item in view.items)
         self._limit = 6 if n <= 8 else 3 if n <= 30 else 0  # noqa: PLR2004 - passes told in a box
@@ -48,10 +50,13 @@ class Tales:
             steps = leaf_steps(self._histories[leaf.id], self._backward.index, self._incoming[node.id], self._limit)
         elif self._backward.call != "none":
             rows = (*rows, short_story(self._histories[leaf.id], self._backward.index))
+        findings = self._pins.at(node)
+        rows += badges(findings)
         style = "non-finite leaf" if any(map(is_bad, contributions)) else "leaf"
         tooltip = [f"{leaf.name}: {leaf.kind} {wording.spec(leaf.shape, leaf.dtype, leaf.device)}"]
         if leaf.location is not None:
             tooltip += [wording.location(leaf.location), leaf.location.text]
         if contributions[0] is not None and self._is_told:
             tooltip.append(f"this pass adds {statistics(contributions[0])}")
+        tooltip += told(findings)
         return Box(style, rows, "\n".join(one_line(line, 160) for line in tooltip if line), cluster, steps)
