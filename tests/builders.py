@@ -487,8 +487,10 @@ def cut_trace() -> Trace:
     trace = linear_trace()
     graph = trace.passes[0].graph
     assert graph is not None
-    reentry = next(node.location for node in graph.nodes if node.name == "h")
+    h = next(node for node in graph.nodes if node.name == "h")
     lost = Leaf(len(trace.leaves), "enc.weight", "parameter", (2, 2), "float32")
     place = at(3, "z = enc(x).detach()", "enc(x).detach()")
-    cut = Cut(0, "detach", "detach", place, "z", None, (lost.id,), 1, reentry, (1,))
-    return replace(trace, leaves=(*trace.leaves, lost), cuts=(cut,))
+    cut = Cut(0, "detach", "detach", place, "z", None, (lost.id,), 1, h.location, (1,))
+    nodes = tuple(replace(node, cuts=(0,)) if node is h else node for node in graph.nodes)
+    passes = (replace(trace.passes[0], graph=replace(graph, nodes=nodes)), *trace.passes[1:])
+    return replace(trace, leaves=(*trace.leaves, lost), cuts=(cut,), passes=passes)

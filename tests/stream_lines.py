@@ -7,7 +7,7 @@ import math
 from dataclasses import astuple
 from typing import Any
 
-from gradtrace.model import BackwardPass, Location, NestedValue, Run, TensorStats, Trace
+from gradtrace.model import BackwardPass, Cut, Location, NestedValue, Run, TensorStats, Trace
 
 
 def plain(x: NestedValue) -> Any:
@@ -70,6 +70,7 @@ class _Writer:
         self.locations: dict[Location, int] = {}
         self.leaves = self._local(trace.leaves)
         self.optimizers = self._local(trace.optimizers)
+        self.cuts = self._local(trace.cuts)
         passes = [one.index for one in trace.passes if one.process == process]
         self.first = min(passes, default=1)
 
@@ -96,6 +97,20 @@ class _Writer:
 
     def write(self) -> list[bytes]:
         mine = self.process
+        self.write_definitions()
+        for one in self.trace.passes:
+            if one.process == mine:
+                self.write_pass(one)
+        self.write_events()
+        for cut in self.trace.cuts:
+            if cut.process == mine:
+                self.write_cut(cut)
+        if mine == 0:
+            self.write_run(self.trace.run)
+        return self.lines
+
+    def write_definitions(self) -> None:
+        mine = self.process
         for one in self.trace.optimizers:
             if one.process == mine:
                 location = self.location(one.location)
@@ -117,9 +132,9 @@ class _Writer:
                     value=plain(leaf.value),
                     location=location,
                 )
-        for one in self.trace.passes:
-            if one.process == mine:
-                self.write_pass(one)
+
+    def write_events(self) -> None:
+        mine = self.process
         for event in self.trace.events:
             if event.process == mine:
                 location = self.location(event.location)
@@ -134,9 +149,31 @@ class _Writer:
                     call=event.call,
                     count=event.count,
                 )
-        if mine == 0:
-            self.write_run(self.trace.run)
-        return self.lines
+
+    def write_cut(self, cut: Cut) -> None:
+        location, reentry = self.location(cut.location), self.location(cut.reentry)
+        taken_in = [
+            (self.index(one.index), node.id)
+            for one in self.trace.passes
+            if one.graph is not None and one.process == self.process
+            for node in one.graph.nodes
+            if cut.id in node.cuts
+        ]
+        self.add(
+            "cut",
+            id=self.cuts[cut.id],
+            kind=cut.kind,
+            call=cut.call,
+            location=location,
+            source=cut.source,
+            name=cut.name,
+            leaves=[self.leaves[leaf] for leaf in cut.leaves],
+            count=cut.count,
+            reentry=reentry,
+            passes=[self.index(index) for index in cut.passes],
+            module=cut.module,
+            nodes=taken_in,
+        )
 
     def write_run(self, run: Run) -> None:
         for seen in run.observations:

@@ -80,6 +80,7 @@ class Node:
         is_custom: a user's `torch.autograd.Function`; then `backward_location` is its `backward`.
         made_after: index of the last pass that had begun when the node was made (0: before the first), when facts were
             asked for; a node of an earlier step than its pass has a smaller one than its neighbours.
+        cuts: ids of the cuts (`Trace.cuts`) whose value this node took in, as a constant.
         freed_by: index of an earlier pass that ran this node without `retain_graph` and so freed what it had saved.
         arguments: non-tensor arguments kept by the node (`dim`, `keepdim`), as text.
     """
@@ -101,6 +102,7 @@ class Node:
     arguments: tuple[tuple[str, str], ...] = ()
     made_after: int | None = None
     freed_by: int | None = None
+    cuts: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...] | None:

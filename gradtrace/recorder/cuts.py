@@ -58,7 +58,7 @@ _NO_DATA = frozenset(
 
 
 class _Cut:
-    __slots__ = ("count", "first", "id", "passes", "record", "reentry")
+    __slots__ = ("count", "first", "id", "nodes", "passes", "record", "reentry")
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.record = record
@@ -66,6 +66,8 @@ class _Cut:
         self.count = 1
         self.reentry: Place | None = None
         self.passes: dict[int, None] = {}
+        self.nodes: dict[int, int] = {}
+        """By pass the node that took the value in, where the graph was recorded."""
 
 
 class CutWatch:
@@ -78,6 +80,8 @@ class CutWatch:
         self._tainted: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._numbers: dict[float, int] = {}
         self._reentries: dict[int, list[int]] = {}
+        self._taken_in: dict[int, list[int]] = {}
+        self._first: dict[int, tuple[int, int]] = {}
         """By sequence number of a node: the cuts whose values it took in as constants."""
 
     def saw(
@@ -242,13 +246,24 @@ class CutWatch:
             if len(self._reentries) < _MAX_TAINTED:
                 for sequence in range(*nodes):
                     self._reentries.setdefault(sequence, []).append(number)
+                # What a call makes last is what it was called for: of linear() the product, not the transposed weight.
+                self._taken_in.setdefault(nodes[1] - 1, []).append(number)
 
     def graph_walked(self, sequence_numbers: Any, index: int) -> None:
         """Note which cuts the graph of a pass has taken in."""
         if self._reentries:
-            for sequence in sequence_numbers:
+            for node, sequence in enumerate(sequence_numbers):
                 for number in self._reentries.get(sequence, ()):
                     self._by_id[number].passes[index] = None
+                for number in self._taken_in.get(sequence, ()):
+                    self._taken_first(self._by_id[number], index, node, sequence)
+
+    def _taken_first(self, cut: _Cut, index: int, node: int, sequence: int) -> None:
+        """Of several nodes of a pass that took the value in, keep the one that was made first."""
+        known = self._first.get(cut.id)
+        if known is None or known[0] != index or sequence < known[1]:
+            self._first[cut.id] = (index, sequence)
+            cut.nodes[index] = node
 
     def gradients_returned(self, result: Any, roots: Any, frame: types.FrameType) -> None:
         """What `autograd.grad` gives back: constants, unless it was told to create a graph."""
@@ -273,6 +288,7 @@ class CutWatch:
         for cut in self._cuts.values():
             cut.record["count"] = cut.count
             cut.record["passes"] = list(cut.passes)
+            cut.record["nodes"] = [[index, node] for index, node in cut.nodes.items()]
             cut.record["reentry"] = self._recorder.journal.place(cut.reentry)
             self._recorder.journal.write(cut.record)
 

@@ -122,8 +122,10 @@ class FullPass:
             describer.write(self.index, walk)
             self._leaves = describer.leaves
             owners = recorder.optimizers.owners(scope)
-            for state, tensor in self._leaves.values():
-                recorder.leaves.own(state, owners.get(id(tensor), []))
+            for state in list(recorder.leaves.states.values()):
+                tensor = state.reference()
+                if tensor is not None:
+                    recorder.leaves.own(state, owners.get(id(tensor), []))
             self._sequence = describer.sequence
             if recorder.cuts is not None:
                 recorder.cuts.graph_walked(self._sequence, self.index)

@@ -92,14 +92,15 @@ class Optimizers:
         return owners
 
     def leaves_of(self, optimizer: torch.optim.Optimizer, scope: Scope | None) -> list[int]:
-        """Ids of the leaves in its param groups."""
-        leaves = self._recorder.leaves
-        return [
-            leaves.get(one, scope).id
-            for group in optimizer.param_groups
-            for one in group["params"]
-            if one.requires_grad
+        """Ids of the leaves in its param groups, which are now known to be its own."""
+        leaves, number = self._recorder.leaves, self.number(optimizer, scope)
+        states = [
+            leaves.get(one, scope) for group in optimizer.param_groups for one in group["params"] if one.requires_grad
         ]
+        for state in states:
+            if number not in state.owners:
+                leaves.own(state, [*state.owners, number])
+        return [state.id for state in states]
 
 
 def watch_init(original: Callable[..., None], recorder: Recorder) -> Callable[..., None]:

@@ -7,6 +7,7 @@ from gradtrace.model import (
     BackwardPass,
     Cut,
     Event,
+    Graph,
     Holder,
     Leaf,
     Location,
@@ -77,6 +78,7 @@ class ProcessBuilder:
         self._first_index: int | None = None
         self._events: list[Event] = []
         self._cuts: dict[int, Cut] = {}
+        self._taken_in: dict[int, dict[int, set[int]]] = {}
         self._non_finite: dict[int, NonFinite] = {}
         self._holders: list[Holder] = []
         self.module_facts: list[ModuleFact] = []
@@ -105,11 +107,23 @@ class ProcessBuilder:
         return tuple(
             replace(
                 one,
+                graph=self._with_cuts(one),
                 index=self._numbered(one.index),
                 parent=self._numbered(one.parent) if one.parent is not None and one.parent in numbers else None,
             )
             for one in disjoint
         )
+
+    def _with_cuts(self, one: BackwardPass) -> Graph | None:
+        """The graph of a pass, whose nodes know the cuts whose values they took in."""
+        taken = self._taken_in.get(one.index)
+        if one.graph is None or not taken:
+            return one.graph
+        nodes = list(one.graph.nodes)
+        for node, cuts in taken.items():
+            if node < len(nodes):
+                nodes[node] = replace(nodes[node], cuts=tuple(sorted(cuts)))
+        return replace(one.graph, nodes=tuple(nodes))
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -285,6 +299,8 @@ class ProcessBuilder:
         known = self._cuts.get(record.id)
         if known is None and record.id != len(self._cuts):
             raise Damage(f"cut {record.id} follows {len(self._cuts)} others")
+        for index, node in record.nodes:
+            self._taken_in.setdefault(index, {}).setdefault(node, set()).add(self._offsets.cuts + record.id)
         self._cuts[record.id] = Cut(
             self._offsets.cuts + record.id,
             record.kind,

@@ -301,7 +301,7 @@ class ObservationRecord(Record, frozen=True, tag="observation"):
 
 
 class CutRecord(Record, frozen=True, tag="cut"):
-    """`Cut`; a later line with the same id replaces an earlier one."""
+    """`Cut`; a later line with the same id replaces an earlier one; `nodes`: pass and node that took it in."""
 
     id: int
     kind: str
@@ -314,6 +314,7 @@ class CutRecord(Record, frozen=True, tag="cut"):
     reentry: int | None = None
     passes: list[int] = []
     module: str | None = None
+    nodes: list[tuple[int, int]] = []
 
 
 class NonFiniteRecord(Record, frozen=True, tag="non_finite"):

@@ -265,6 +265,8 @@ def _node(node: Node) -> Json:
     }
     if len(node.outputs) > 1 or any(map(_is_special, node.outputs)):
         row["outputs"] = [_output(output) for output in node.outputs]
+    if node.cuts:
+        row["cuts"] = node.cuts
     return row
 
 

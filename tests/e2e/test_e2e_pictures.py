@@ -52,6 +52,32 @@ def test_a_picture_of_a_program_marks_cuts_and_findings():
     assert "no gradient this way to encoder.weight and encoder.bias" in picture
 
 
+def test_a_cut_stands_at_the_op_that_took_the_value_in():
+    """Not at the last op of the module to which the value was given."""
+    program = DETACHED.replace(
+        "head = nn.Linear(3, 4), nn.Linear(4, 1)",
+        "head = nn.Linear(3, 4), nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1))",
+    )
+    Path("train.py").write_text(program)
+
+    document = json.loads(_render("train.py", "-f", "json").stdout)
+
+    for one in document["passes"]:
+        taken = [(node["module"], node["op"], node["cuts"]) for node in one["graph"]["nodes"] if node.get("cuts")]
+        assert taken == [("head.0", "addmm", [0])]
+
+
+def test_leaves_that_get_nothing_know_their_optimizer():
+    """They are not in any graph, but the optimizer holds them."""
+    Path("train.py").write_text(DETACHED)
+
+    document = json.loads(_render("train.py", "-f", "json").stdout)
+
+    assert {leaf["name"]: leaf["optimizers"] for leaf in document["leaves"]} == {
+        f"{module}.{name}": [0] for module in ("encoder", "head") for name in ("weight", "bias")
+    }
+
+
 def test_structure_alone_is_left_alone():
     """`--level structure` asks for the cheapest run, and gets it."""
     Path("train.py").write_text(DETACHED)

@@ -20,6 +20,8 @@ export class App {
   selection: Selection = null;
   /** Nodes of the pass at which findings point. */
   marked = new Map<number, Finding[]>();
+  /** The same for cuts. */
+  markedCuts = new Map<number, Finding[]>();
   private readonly listeners: ((change: Change) => void)[] = [];
 
   constructor(readonly trace: Trace) {
@@ -57,7 +59,8 @@ export class App {
       this.graph = pass.graph();
       this.scene = this.graph && new Scene(this.trace, pass, this.graph, open);
       this.scale = Scale.of(this.sentNorms());
-      this.marked = this.findMarked();
+      this.marked = this.findMarked((finding) => this.nodesOf(finding));
+      this.markedCuts = this.findMarked((finding) => this.cutsOf(finding));
       this.time = time ?? this.timeline.steps(pass);
       if (selected && selected.kind !== "leaf" && !this.exists(selected)) this.selection = null;
       this.tell("pass");
@@ -101,15 +104,26 @@ export class App {
     for (const root of this.pass!.roots) if (root.gradient >= 0) yield this.trace.norms[root.gradient];
   }
 
-  private findMarked(): Map<number, Finding[]> {
+  private findMarked(pointsAt: (finding: Finding) => number[]): Map<number, Finding[]> {
     const marked = new Map<number, Finding[]>();
     for (const finding of this.trace.findings) {
-      for (const node of this.nodesOf(finding)) marked.set(node, [...(marked.get(node) ?? []), finding]);
+      for (const one of pointsAt(finding)) marked.set(one, [...(marked.get(one) ?? []), finding]);
     }
     return marked;
   }
 
-  /** The nodes at which a finding points: those made by its line, else those of its leaves. */
+  /** The cuts that the line of a finding made. */
+  cutsOf(finding: Finding): number[] {
+    const { graph, pass, trace } = this;
+    if (!graph || (finding.passes.length && !finding.passes.includes(pass!.index))) return [];
+    const place = trace.place(finding.place);
+    return pass!.cuts.flatMap((cut, i) => {
+      const at = trace.place(cut.place);
+      return place && at && at.file === place.file && at.line === place.line ? [i] : [];
+    });
+  }
+
+  /** The nodes at which a finding points: those made by its line, else, if it made no cut either, those of its leaves. */
   nodesOf(finding: Finding): number[] {
     const { graph, pass, trace } = this;
     if (!graph || (finding.passes.length && !finding.passes.includes(pass!.index))) return [];
@@ -121,6 +135,6 @@ export class App {
         if (at && at.file === place.file && at.line >= place.line && at.line <= Math.max(place.line, place.endLine)) found.push(node);
       }
     }
-    return found.length ? found : finding.leaves.flatMap((leaf) => graph.nodesOfLeaf.get(leaf) ?? []);
+    return found.length || this.cutsOf(finding).length ? found : finding.leaves.flatMap((leaf) => graph.nodesOfLeaf.get(leaf) ?? []);
   }
 }

@@ -46,7 +46,9 @@ export class Details {
       if (pass) app.showPass(pass.position);
     }
     const node = app.nodesOf(finding)[0];
-    if (node !== undefined && app.graph) app.select(app.graph.isLeaf(node) ? { kind: "leaf", ref: app.graph.nodes.leaf[node] } : { kind: "node", ref: node });
+    const cut = app.cutsOf(finding)[0];
+    if (cut !== undefined) app.select({ kind: "cut", ref: cut });
+    else if (node !== undefined && app.graph) app.select(app.graph.isLeaf(node) ? { kind: "leaf", ref: app.graph.nodes.leaf[node] } : { kind: "node", ref: node });
     else if (finding.leaves.length) app.select({ kind: "leaf", ref: finding.leaves[0] });
   }
 

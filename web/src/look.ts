@@ -20,5 +20,6 @@ export interface Look {
   hovered: Item | Wire | null;
   /** Nodes that a finding points at. */
   marked: ReadonlySet<number>;
+  markedCuts: ReadonlySet<number>;
   isPlaying: boolean;
 }

@@ -49,6 +49,7 @@ export class NodePainter {
     const { boxes, muted } = look.theme;
     const style = boxes.cut;
     this.brush.shape(item.x, item.y, item.width, item.height, style, zoom);
+    if (look.markedCuts.has(item.ref)) this.badge(item, look);
     if (zoom > 0.3) this.heading(item, style.ink);
     if (zoom <= 0.45) return;
     const centre = item.x + item.width / 2;
@@ -200,18 +201,20 @@ export class NodePainter {
 
   pin(item: Item, look: Look, isHere: (node: number) => boolean): void {
     for (const node of look.marked) {
-      if (!isHere(node)) continue;
-      const { context } = this;
-      const [x, y] = [item.x + item.width - 2, item.y + 2];
-      context.fillStyle = look.theme.badge;
-      context.strokeStyle = look.theme.badge_ink;
-      context.lineWidth = 1;
-      context.beginPath();
-      context.arc(x, y, 8, 0, 2 * Math.PI);
-      context.fill();
-      context.stroke();
-      this.brush.text("!", "strong", look.theme.badge_ink, x, y + 0.5);
-      return;
+      if (isHere(node)) return this.badge(item, look);
     }
+  }
+
+  private badge(item: Item, look: Look): void {
+    const { context } = this;
+    const [x, y] = [item.x + item.width - 2, item.y + 2];
+    context.fillStyle = look.theme.badge;
+    context.strokeStyle = look.theme.badge_ink;
+    context.lineWidth = 1;
+    context.beginPath();
+    context.arc(x, y, 8, 0, 2 * Math.PI);
+    context.fill();
+    context.stroke();
+    this.brush.text("!", "strong", look.theme.badge_ink, x, y + 0.5);
   }
 }

@@ -144,7 +144,7 @@ export class Picture {
     }
     painter.paint(this.width, this.height, ratio, this.camera, {
       theme: app.theme, scale: app.scale, moment: app.moment, timeline: app.timeline, selected: this.selectedItem(), hovered: this.hovered,
-      marked: new Set(app.marked.keys()), isPlaying: app.isPlaying,
+      marked: new Set(app.marked.keys()), markedCuts: new Set(app.markedCuts.keys()), isPlaying: app.isPlaying,
     });
     this.showPath();
   }

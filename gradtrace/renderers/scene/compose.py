@@ -148,9 +148,9 @@ class _Stage:
         detail = 2 if len(view.items) <= _FULL else 1 if len(view.items) <= _BRIEF else 0
         is_told = len(view.items) <= _TOLD
         for item in view.items:
-            self.cuts += [
-                (item.id, self._add(cut_box(cut, self.trace.leaves, item.group))) for cut in cuts.get(item.id, ())
-            ]
+            for cut in cuts.get(item.id, ()):
+                box = cut_box(cut, self.trace.leaves, item.group, pins.on_line(cut.location))
+                self.cuts.append((item.id, self._add(box)))
             for leaf in leaves_at[item.id]:
                 self.chip_of[(leaf, item.id)] = self._add(_chip(view.items[leaf], item.group))
             if item.kind == "leaf":

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from gradtrace.analysis.cut_places import cut_places
 from gradtrace.analysis.view import View, item_of_node
-from gradtrace.model import BackwardPass, Cut, Leaf, Trace
+from gradtrace.model import BackwardPass, Cut, Finding, Leaf, Trace
 from gradtrace.renderers import cut_words, wording
 from gradtrace.renderers.escape import visible
+from gradtrace.renderers.scene.finding_pins import badges, told
 from gradtrace.renderers.scene.model import Box, Row, Span
 
 _MOST_NAMES = 3
@@ -22,7 +23,7 @@ def cuts_in(trace: Trace, backward: BackwardPass, view: View) -> dict[int, list[
     return found
 
 
-def cut_box(cut: Cut, leaves: Sequence[Leaf], cluster: int | None) -> Box:
+def cut_box(cut: Cut, leaves: Sequence[Leaf], cluster: int | None, findings: list[Finding]) -> Box:
     """A greyed box for the value that was cut off, which says why and whose gradient ends there."""
     call = cut_words.call(cut)
     title: Row = (Span("cut", "title"), Span(visible(call, 32), "strong"))
@@ -35,7 +36,13 @@ def cut_box(cut: Cut, leaves: Sequence[Leaf], cluster: int | None) -> Box:
     names = [visible(leaves[leaf].name, 40) for leaf in cut.leaves if leaf < len(leaves)]
     if names:
         rows.append((Span(f"no gradient this way to {wording.listing(names, _MOST_NAMES)}"),))
-    tooltip = [cut_words.cut_off(cut), cut.location.text if cut.location is not None else "", *names[:20]]
+    rows += badges(findings)
+    tooltip = [
+        cut_words.cut_off(cut),
+        cut.location.text if cut.location is not None else "",
+        *names[:20],
+        *told(findings),
+    ]
     return Box("cut", tuple(rows), "\n".join(visible(line.strip(), 160) for line in tooltip if line), cluster)
 
 

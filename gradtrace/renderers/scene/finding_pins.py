@@ -19,12 +19,14 @@ _LONGEST_MESSAGE = 150
 class FindingPins:
     """Which findings stand at which ops and leaves of one pass.
 
-    A finding stands at the ops of its line; where its line made none of them, at its leaves.
+    A finding stands at the ops and cuts of its line; where its line made none of them, at its leaves.
     """
 
     def __init__(self, trace: Trace, backward: BackwardPass) -> None:
         nodes = backward.graph.nodes if backward.graph is not None else ()
-        lines = {_line(node.location) for node in nodes if node.location is not None} if trace.findings else set()
+        places = [node.location for node in nodes] if trace.findings else []
+        places += [cut.location for cut in trace.cuts if backward.index in cut.passes]
+        lines = {_line(place) for place in places if place is not None}
         self._by_line: defaultdict[tuple[str, int], list[Finding]] = defaultdict(list)
         self._by_leaf: defaultdict[int, list[Finding]] = defaultdict(list)
         for finding in trace.findings:
@@ -40,7 +42,11 @@ class FindingPins:
         """Those that stand at an op or a leaf."""
         if node.leaf is not None:
             return self._by_leaf.get(node.leaf, [])
-        return self._by_line.get(_line(node.location), []) if node.location is not None else []
+        return self.on_line(node.location)
+
+    def on_line(self, place: Location | None) -> list[Finding]:
+        """Those that stand at what a line did."""
+        return self._by_line.get(_line(place), []) if place is not None else []
 
 
 def badges(findings: list[Finding]) -> tuple[Row, ...]:
