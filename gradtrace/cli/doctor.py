@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 
@@ -44,7 +45,7 @@ def command(python: str | None) -> int:
         ("graphviz", _graphviz()),
         ("svg", "always (dot when it is there, else the built-in layout)"),
         ("png", _png()),
-        ("pdf", "yes, by dot" if shutil.which("dot") else "no: it needs graphviz"),
+        ("pdf", "yes, by dot" if shutil.which("dot") else "no: it needs graphviz; the port of it draws none"),
         ("terminal", _terminal()),
     ]
     for name, text in rows:
@@ -78,18 +79,25 @@ def _installed() -> str:
 
 
 def _graphviz() -> str:
-    dot = shutil.which("dot")
-    if dot is None:
+    from gradtrace.renderers.graphviz_programs import find
+
+    program = find("svg")
+    if program is None:
         return "no dot: pdf needs it (apt-get install graphviz, brew install graphviz); svg is drawn without"
+    dot = program.path
     try:
         asked = subprocess.run([dot, "-V"], capture_output=True, text=True, timeout=_TIMEOUT, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{dot} does not work: {error}"
-    return f"{asked.stderr.strip().removeprefix('dot - ') or 'unknown version'} ({dot})"
+    said = (asked.stderr or asked.stdout).strip().rpartition(" - ")[2]
+    return f"{said or 'unknown version'} ({dot})"
 
 
 def _png() -> str:
-    ways = ["dot"] if shutil.which("dot") else []
+    from gradtrace.renderers.graphviz_programs import find
+
+    program = find("png")
+    ways = [Path(program.path).stem] if program else []
     ways += ["resvg"] if importlib.util.find_spec("resvg_py") else []
     return f"yes, by {' and '.join(ways)}" if ways else "no: install graphviz, or pip install 'gradtrace[png]'"
 

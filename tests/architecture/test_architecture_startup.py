@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "numpy", "rich", "msgspec", "graphviz", "yaml", "sympy")
+HEAVY = ("torch", "numpy", "rich", "msgspec", "yaml", "sympy")
 
 REPORT = """
 import sys
@@ -29,7 +29,7 @@ def loaded(code: str) -> list[str]:
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["explain", "--help"], ["render", "--help"]])
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
-    """Help and version come without torch, rich, msgspec or graphviz."""
+    """Help and version come without torch, rich or msgspec."""
     assert loaded(REPORT.format(words=words, heavy=HEAVY)) == []
 
 

@@ -3,20 +3,30 @@
 import shutil
 import struct
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import builders
 import pytest
 
 from gradtrace.errors import RenderError
-from gradtrace.renderers import pictures
+from gradtrace.renderers import graphviz_programs, pictures
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 
 
 @pytest.fixture
 def no_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A PATH without Graphviz."""
+    """Neither Graphviz nor its port."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+
+
+@pytest.fixture
+def only_the_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What `pip install 'gradtrace[graphviz]'` brings, in an environment that is not activated."""
+    if shutil.which("graphviz-pure", path=str(Path(sys.executable).parent)) is None:
+        pytest.skip("graphviz-pure is not installed, which has wheels for some systems only")
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
@@ -75,7 +85,7 @@ def test_without_graphviz_pdf_says_what_to_install() -> None:
 @pytest.mark.usefixtures("no_dot")
 def test_asking_for_dot_without_graphviz_says_what_to_install() -> None:
     """`--engine dot` does not fall back in silence."""
-    with pytest.raises(RenderError, match=r"there is no `dot` on PATH.*--engine builtin"):
+    with pytest.raises(RenderError, match=r"there is no `dot` on PATH.*gradtrace\[graphviz\].*--engine builtin"):
         pictures.render(builders.product_trace(), _options(engine="dot"))
 
 
@@ -88,7 +98,7 @@ def test_an_unknown_engine_lists_the_engines() -> None:
 def test_a_hanging_dot_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """When the time is over, dot is killed and the message says what to do."""
     _fake_dot(monkeypatch, tmp_path, "exec sleep 60")
-    monkeypatch.setattr(pictures, "DOT_SECONDS", 0.2)
+    monkeypatch.setattr(graphviz_programs, "SECONDS", 0.2)
 
     with pytest.raises(RenderError, match=r"dot was stopped after 0.2 seconds.*--depth N.*--engine builtin"):
         pictures.render(builders.product_trace())
@@ -135,13 +145,33 @@ def test_pixels_are_capped(engine: str, monkeypatch: pytest.MonkeyPatch) -> None
     """No side is longer and no area larger than the limits, whatever is drawn."""
     if engine == "builtin":
         pytest.importorskip("resvg_py")
-    monkeypatch.setattr(pictures, "LONGEST_SIDE", 500)
-    monkeypatch.setattr(pictures, "LARGEST_AREA", 90_000)
+    monkeypatch.setattr(graphviz_programs, "LONGEST_SIDE", 500)
+    monkeypatch.setattr(graphviz_programs, "LARGEST_AREA", 90_000)
 
     width, height = _size(pictures.render(builders.module_net_trace(), _options(format="png", engine=engine)))
 
     assert max(width, height) <= 500
     assert width * height <= 90_000 * 1.02
+
+
+@pytest.mark.usefixtures("only_the_port")
+def test_without_graphviz_its_port_draws() -> None:
+    """SVG with the fonts of all our pictures, and PNG within the limits."""
+    drawn = pictures.render(builders.product_trace())
+    assert isinstance(drawn, str)
+    root = ET.fromstring(drawn)
+    texts = {"".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"w", "mul", "y"} <= texts
+    assert "graphviz-pure" in drawn
+    assert 'font-family="Helvetica,Arial,' in drawn
+    assert min(_size(pictures.render(builders.product_trace(), _options(format="png")))) > 400
+
+
+@pytest.mark.usefixtures("only_the_port")
+def test_the_port_draws_no_pdf() -> None:
+    """So a PDF still asks for Graphviz."""
+    with pytest.raises(RenderError, match="PDF needs Graphviz"):
+        pictures.render(builders.product_trace(), _options(format="pdf"))
 
 
 @needs_dot

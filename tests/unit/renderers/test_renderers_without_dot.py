@@ -1,5 +1,6 @@
 """A machine without Graphviz: everything is drawn but PDF, which says what to install."""
 
+import sys
 import xml.etree.ElementTree as ET
 
 import builders
@@ -11,8 +12,9 @@ from gradtrace.renderers import registry
 
 @pytest.fixture(autouse=True)
 def nothing_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No program can be found."""
+    """No program can be found, not even beside our own interpreter."""
     monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
 
 
 @pytest.mark.parametrize("name", ["svg", "html", "tree", "mermaid", "json", "dot"])
