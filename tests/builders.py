@@ -15,6 +15,7 @@ from gradtrace.model import (
     BackwardPass,
     Cut,
     Event,
+    Finding,
     Graph,
     Leaf,
     Location,
@@ -473,7 +474,27 @@ def hostile_trace(texts: Sequence[str] = HOSTILE) -> Trace:
     story.zero_grad(place, call=everything)
     story.backward(tape, value, location=place, error=PassError(texts[0], everything, 0))
     story.event(texts[0], None, place, call=everything)
-    return story.trace()
+    return _with_hostile_cuts(story.trace(), texts, place)
+
+
+def _with_hostile_cuts(trace: Trace, texts: Sequence[str], place: Location) -> Trace:
+    """A cut per text, all taken in by the first op."""
+    one = trace.passes[0]
+    assert one.graph is not None
+    cuts = tuple(
+        Cut(i, text, text, place, text, text, (0,), 1, place, (one.index,), text) for i, text in enumerate(texts)
+    )
+    first = replace(one.graph.nodes[0], cuts=tuple(cut.id for cut in cuts))
+    graph = replace(one.graph, nodes=(first, *one.graph.nodes[1:]))
+    return replace(trace, cuts=cuts, passes=(replace(one, graph=graph), *trace.passes[1:]))
+
+
+def hostile_findings(trace: Trace, texts: Sequence[str] = HOSTILE) -> Trace:
+    """The trace with a finding per text, at a line, at a leaf and at nothing."""
+    place = trace.passes[0].location
+    findings = [Finding(text, "error", text, place, help=text, leaves=(0,)) for text in texts]
+    findings += [Finding(text, text, text, None, leaves=(0,), passes=(1, 7)) for text in texts]
+    return replace(trace, findings=tuple(findings))
 
 
 def saved_bytes(graph: Graph) -> int:

@@ -18,7 +18,9 @@ few = settings(max_examples=25, deadline=None)
 @given(st.lists(anything, min_size=1, max_size=3))
 def test_svg_is_well_formed(texts: list[str]) -> None:
     """SVG parses, and can be written as UTF-8."""
-    drawn = pictures.render(builders.hostile_trace(texts), pictures.Options(engine="builtin"))
+    drawn = pictures.render(
+        builders.hostile_findings(builders.hostile_trace(texts), texts), pictures.Options(engine="builtin")
+    )
 
     assert isinstance(drawn, str)
     ET.fromstring(drawn.encode())
@@ -28,7 +30,7 @@ def test_svg_is_well_formed(texts: list[str]) -> None:
 @given(st.lists(anything, min_size=1, max_size=3))
 def test_dot_labels_and_strings_are_closed(texts: list[str]) -> None:
     """Each statement stands on one line, its labels are well-formed and its strings end where they should."""
-    text = dot.render(builders.hostile_trace(texts))
+    text = dot.render(builders.hostile_findings(builders.hostile_trace(texts), texts))
 
     text.encode()
     for line in text.splitlines():
@@ -45,7 +47,7 @@ def _checked(label: str) -> str:
 @given(st.lists(anything, min_size=1, max_size=3))
 def test_mermaid_quotes_are_closed(texts: list[str]) -> None:
     """Every line has its quotes in pairs and no tags but those of our own."""
-    text = mermaid.render(builders.hostile_trace(texts))
+    text = mermaid.render(builders.hostile_findings(builders.hostile_trace(texts), texts))
 
     text.encode()
     for line in text.splitlines():

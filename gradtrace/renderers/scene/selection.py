@@ -73,7 +73,7 @@ def _why_not(trace: Trace) -> str:
 
 
 def _raised(error: ProgramError | PassError) -> str:
-    return f"raised {error.type}: {one_line(error.message, _LONGEST_MESSAGE).rstrip('.')}."
+    return f"raised {one_line(error.type, _LONGEST_MESSAGE)}: {one_line(error.message, _LONGEST_MESSAGE).rstrip('.')}."
 
 
 def _found(trace: Trace) -> Iterator[str]:

@@ -8,11 +8,17 @@ import builders
 import pytest
 
 from gradtrace.errors import RenderError
-from gradtrace.renderers import dot, pictures
+from gradtrace.renderers import dot, graphviz_programs
 
 JOINER = "\u2060"
 """Invisible; it keeps Graphviz from acting on a backslash."""
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+
+
+def _drawn(source: str) -> str:
+    program = graphviz_programs.find("svg")
+    assert program is not None
+    return graphviz_programs.draw(program, source, "svg").decode()
 
 
 def test_nodes_edges_and_clusters() -> None:
@@ -71,7 +77,7 @@ def test_no_link_leads_anywhere() -> None:
 def test_graphviz_shows_hostile_text_as_it_is() -> None:
     """Names that are DOT escapes, entities or markup come out of Graphviz as the very same text."""
     names = (r"\N \l \G", "&amp; &lt;b&gt;", "</TABLE> <b>", 'quo"te', "a|b{c}", "%s")
-    drawn = pictures.run_dot(dot.render(builders.hostile_trace(names)), "svg").decode()
+    drawn = _drawn(dot.render(builders.hostile_trace(names)))
 
     root = ET.fromstring(drawn)
     texts = {
@@ -86,7 +92,7 @@ def test_graphviz_shows_hostile_text_as_it_is() -> None:
 def test_graphviz_shows_hostile_tooltips_as_they_are() -> None:
     """Tooltips are neither escapes nor entities either."""
     names = (r"\N \l \G \\", "&amp;x", '"', "x\\")
-    drawn = pictures.run_dot(dot.render(builders.hostile_trace(names)), "svg").decode()
+    drawn = _drawn(dot.render(builders.hostile_trace(names)))
 
     titles = " ".join(
         value for one in ET.fromstring(drawn).iter() for key, value in one.items() if key.endswith("title")
@@ -106,4 +112,4 @@ def test_graphviz_shows_hostile_tooltips_as_they_are() -> None:
 )  # fmt: skip
 def test_graphviz_reads_every_picture(trace) -> None:
     """Graphviz draws each trace; its output is well-formed."""
-    ET.fromstring(pictures.run_dot(dot.render(trace()), "svg").decode())
+    ET.fromstring(_drawn(dot.render(trace())))
