@@ -192,14 +192,15 @@ def test_shapes() -> None:
 
 
 def test_q_learning() -> None:
-    """The target network gets no gradient: only the online network's parameters are leaves."""
+    """The target network gets no gradient: only the online network's parameters are in the graph."""
     run = traced("q_learning")
-    assert [name.removeprefix("online.") for name in sorted(run.leaf_names)] == [
-        "0.bias",
-        "0.weight",
-        "2.bias",
-        "2.weight",
-    ]
+    names = {leaf["id"]: leaf["name"] for leaf in run.document["leaves"]}
+    parameters = {"0.bias", "0.weight", "2.bias", "2.weight"}
+    assert set(names.values()) == {f"{net}.{name}" for net in ("online", "target") for name in parameters}
+    for one in run.passes:
+        assert {names[row["leaf"]] for row in one["accumulations"]} == {f"online.{name}" for name in parameters}
+    cut_off = [cut for cut in run.document["cuts"] if any(names[leaf].startswith("target.") for leaf in cut["leaves"])]
+    assert {cut["kind"] for cut in cut_off} == {"no_grad"}
     assert total_passes(run) == run.count("step") == run.count("zero_grad") > 100
     assert run.nodes(1, "gather")[0]["name"] in {None, "taken"}
 
