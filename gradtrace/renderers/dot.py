@@ -7,36 +7,20 @@ from gradtrace.errors import RenderError
 from gradtrace.model import Trace
 from gradtrace.renderers.dot_labels import box_label, caption_label, inline_label, legend_label, quoted
 from gradtrace.renderers.palette import FONT, THEMES, BoxStyle, Theme
-from gradtrace.renderers.scene import Arrow, Box, Choice, Cluster, Labels, Scene, compose
+from gradtrace.renderers.scene import Arrow, Box, Cluster, DrawingOptions, Scene, compose
 
 _DASHES = {"zero": "dotted", "none": "dashed", "carried": "dashed", "non-finite": "dashed"}
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to draw.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(DrawingOptions):
+    """What to draw, and how.
 
     Attributes:
-        pass_index: which pass; by default the first one with a graph.
-        depth: modules below this depth are closed.
-        fold: whether anything is folded at all.
         theme: `light` or `dark`.
-        focus: only what leads to the leaf, module or value of this name.
-        expand: modules that are open whatever else is folded.
-        values: whether ops tell their values; None: where there is room.
-        shapes: whether they tell their shapes.
-        source: whether they tell where they stand in the source.
     """
 
-    pass_index: int | None = None
-    depth: int | None = None
-    fold: bool = True
     theme: str = "light"
-    focus: str | None = None
-    expand: tuple[str, ...] = ()
-    values: bool | None = None
-    shapes: bool | None = None
-    source: bool | None = None
 
 
 def render(trace: Trace, options: Options = Options()) -> str:
@@ -45,19 +29,8 @@ def render(trace: Trace, options: Options = Options()) -> str:
     Raises:
         RenderError: there is nothing to draw, or no such pass.
     """
-    scene = compose(trace, _choice(options))
+    scene = compose(trace, options.choice())
     return draw(scene, theme_named(options.theme))
-
-
-def _choice(options: Options) -> Choice:
-    return Choice(
-        options.pass_index,
-        options.depth,
-        options.fold,
-        focus=options.focus,
-        expand=options.expand,
-        labels=Labels(options.values, options.shapes, options.source),
-    )
 
 
 def theme_named(name: str) -> Theme:

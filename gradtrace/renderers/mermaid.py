@@ -8,7 +8,7 @@ from gradtrace.errors import RenderError
 from gradtrace.model import Trace
 from gradtrace.renderers import escape
 from gradtrace.renderers.palette import LIGHT, BoxStyle
-from gradtrace.renderers.scene import Arrow, Box, Choice, Labels, Scene, compose
+from gradtrace.renderers.scene import Arrow, Box, Choice, DrawingOptions, Scene, compose
 
 EDGE_LIMIT = 500
 """Mermaid draws an error picture instead of a flowchart with more edges than this …"""
@@ -19,29 +19,9 @@ _TARGETS = (150, 60, 25)
 _PARTS = {"square": ("[", "]"), "cut": ("{{", "}}"), "stack": ("[[", "]]"), "round": ("(", ")")}
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to draw.
-
-    Attributes:
-        pass_index: which pass; by default the first one with a graph.
-        depth: modules below this depth are closed.
-        fold: whether anything is folded beyond what `depth` closes.
-        focus: only what leads to the leaf, module or value of this name.
-        expand: modules that are open whatever else is folded.
-        values: whether ops tell their values; None: where there is room.
-        shapes: whether they tell their shapes.
-        source: whether they tell where they stand in the source.
-    """
-
-    pass_index: int | None = None
-    depth: int | None = None
-    fold: bool = True
-    focus: str | None = None
-    expand: tuple[str, ...] = ()
-    values: bool | None = None
-    shapes: bool | None = None
-    source: bool | None = None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(DrawingOptions):
+    """What to draw."""
 
 
 def render(trace: Trace, options: Options = Options()) -> str:
@@ -66,14 +46,7 @@ def render(trace: Trace, options: Options = Options()) -> str:
 
 def _choices(options: Options) -> Iterator[Choice]:
     """Ever more folded views: fewer items, then modules closed one level after the other."""
-    wanted = Choice(
-        options.pass_index,
-        options.depth,
-        options.fold,
-        focus=options.focus,
-        expand=options.expand,
-        labels=Labels(options.values, options.shapes, options.source),
-    )
+    wanted = options.choice()
     if not options.fold:
         yield wanted
         return

@@ -9,43 +9,27 @@ from gradtrace.model import Trace
 from gradtrace.renderers import dot, graphviz_programs, svg
 from gradtrace.renderers.escape import visible
 from gradtrace.renderers.graphviz_programs import INSTALL, INSTALL_PORT
-from gradtrace.renderers.scene import Choice, Labels, Scene, compose
+from gradtrace.renderers.scene import DrawingOptions, Scene, compose
 
 ENGINES = ("auto", "dot", "builtin")
 DOT_LIMIT = 2000
 """More boxes than this are not handed to `dot`: its time grows with a power of their number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(DrawingOptions):
     """What to draw, and how.
 
     Attributes:
         format: `svg`, `png` or `pdf`.
-        pass_index: which pass; by default the first one with a graph.
-        depth: modules below this depth are closed.
-        fold: whether anything is folded at all.
         engine: `dot` (Graphviz, or the port that pip installs), `builtin`, or `auto`: `dot` where it is there and the
             graph is small enough.
         theme: `light` or `dark`.
-        focus: only what leads to the leaf, module or value of this name.
-        expand: modules that are open whatever else is folded.
-        values: whether ops tell their values; None: where there is room.
-        shapes: whether they tell their shapes.
-        source: whether they tell where they stand in the source.
     """
 
     format: str = "svg"
-    pass_index: int | None = None
-    depth: int | None = None
-    fold: bool = True
     engine: str = "auto"
     theme: str = "light"
-    focus: str | None = None
-    expand: tuple[str, ...] = ()
-    values: bool | None = None
-    shapes: bool | None = None
-    source: bool | None = None
 
 
 def render(trace: Trace, options: Options = Options()) -> str | bytes:
@@ -56,7 +40,7 @@ def render(trace: Trace, options: Options = Options()) -> str | bytes:
     """
     theme = dot.theme_named(options.theme)
     program = _program(options)
-    scene = compose(trace, _choice(options))
+    scene = compose(trace, options.choice())
     if options.engine == "dot":
         _check_size(scene)
     if program is not None and len(scene.boxes) <= DOT_LIMIT:
@@ -68,17 +52,6 @@ def render(trace: Trace, options: Options = Options()) -> str | bytes:
     if options.format == "pdf":
         raise RenderError(_no_pdf(scene))
     return _rasterise(drawn)
-
-
-def _choice(options: Options) -> Choice:
-    return Choice(
-        options.pass_index,
-        options.depth,
-        options.fold,
-        focus=options.focus,
-        expand=options.expand,
-        labels=Labels(options.values, options.shapes, options.source),
-    )
 
 
 def _program(options: Options) -> graphviz_programs.Program | None:

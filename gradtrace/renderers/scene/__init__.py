@@ -7,7 +7,7 @@ the text of its box in `boxes`, `folded` or `leaf_boxes`, or to `arrows`; to add
 it in `boxes.style_of`.
 """
 
-from gradtrace.renderers.scene.compose import Choice, compose, compose_view, narrowed
+from gradtrace.renderers.scene.compose import Choice, DrawingOptions, compose, compose_view, narrowed
 from gradtrace.renderers.scene.model import Arrow, Box, Cluster, Labels, Row, Scene, Span, Step
 from gradtrace.renderers.scene.selection import drawn_pass
 
@@ -16,6 +16,7 @@ __all__ = [
     "Box",
     "Choice",
     "Cluster",
+    "DrawingOptions",
     "Labels",
     "Row",
     "Scene",

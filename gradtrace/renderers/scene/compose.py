@@ -59,6 +59,36 @@ class Choice:
     labels: Labels = NO_WISHES
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawingOptions:
+    """What every renderer that draws a scene lets its caller choose.
+
+    Attributes:
+        pass_index: which pass; by default the first one with a graph.
+        depth: modules below this depth are closed.
+        fold: whether anything is folded beyond what `depth` closes.
+        focus: only what leads to the leaf, module or value of this name.
+        expand: modules that are open whatever else is folded.
+        values: whether ops tell their values; None: where there is room.
+        shapes: whether they tell their shapes.
+        source: whether they tell where they stand in the source.
+    """
+
+    pass_index: int | None = None
+    depth: int | None = None
+    fold: bool = True
+    focus: str | None = None
+    expand: tuple[str, ...] = ()
+    values: bool | None = None
+    shapes: bool | None = None
+    source: bool | None = None
+
+    def choice(self) -> Choice:
+        """The same for `compose`."""
+        labels = Labels(self.values, self.shapes, self.source)
+        return Choice(self.pass_index, self.depth, self.fold, focus=self.focus, expand=self.expand, labels=labels)
+
+
 def compose(trace: Trace, choice: Choice) -> Scene:
     """The scene of one pass.
 
