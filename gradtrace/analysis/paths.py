@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gradtrace.analysis.topology import Adjacency, path_counts, reachable
+from gradtrace.analysis.topology import Adjacency, path_counts, reachable, towards_roots
 from gradtrace.model import BackwardPass, Edge, Graph, TensorStats
 
 
@@ -132,17 +132,12 @@ def cancelled_at(one: BackwardPass, target: int) -> int | None:
     if graph is None:
         return None
     adjacency = Adjacency(graph)
-    wanted, seen = [target], {target}
-    for node in wanted:  # grows while it is walked
+    for node in towards_roots(graph, target, adjacency):
         arriving = [graph.edges[position] for position in adjacency.arriving_at(node)]
         for output in graph.nodes[node].outputs:
             brought = [edge.sent for edge in arriving if edge.output == output.index and edge.sent is not None]
             if is_zero(output.received) and sum(not is_zero(sent) for sent in brought) > 1:
                 return node
-        for source in (edge.source for edge in arriving):
-            if source not in seen:
-                seen.add(source)
-                wanted.append(source)
     return None
 
 

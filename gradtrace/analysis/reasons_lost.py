@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gradtrace.analysis.paths import cancelled_at, is_zero, route, ways, zeroed_by
 from gradtrace.analysis.reasons_answer import Reason, Subject
-from gradtrace.analysis.topology import Adjacency
+from gradtrace.analysis.topology import towards_roots
 from gradtrace.model import BackwardPass, Graph, Location
 
 
@@ -43,30 +43,13 @@ def lost(subject: Subject, one: BackwardPass, node: int) -> Subject:
 
 def _hooked(graph: Graph, target: int) -> tuple[int, Location | None] | None:
     """The nearest node above the target at which a hook turned a gradient into zeros."""
-    adjacency = Adjacency(graph)
-    wanted, seen = [target], {target}
-    for node in wanted:  # grows while it is walked
+    for node in towards_roots(graph, target):
         for output in graph.nodes[node].outputs:
             if output.arrived is not None and not is_zero(output.arrived) and is_zero(output.received):
                 return node, output.hooks[0] if output.hooks else graph.nodes[node].location
-        for position in adjacency.arriving_at(node):
-            source = graph.edges[position].source
-            if source not in seen:
-                seen.add(source)
-                wanted.append(source)
     return None
 
 
 def nearest_place(graph: Graph, node: int) -> int:
     """The node, or the first one towards the root whose place in the source is known."""
-    adjacency = Adjacency(graph)
-    wanted, seen = [node], {node}
-    for each in wanted:  # grows while it is walked
-        if graph.nodes[each].location is not None:
-            return each
-        for position in adjacency.arriving_at(each):
-            source = graph.edges[position].source
-            if source not in seen:
-                seen.add(source)
-                wanted.append(source)
-    return node
+    return next((each for each in towards_roots(graph, node) if graph.nodes[each].location is not None), node)

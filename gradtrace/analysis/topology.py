@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from gradtrace.model import Graph
@@ -119,6 +119,19 @@ def _with_leaves(graph: Graph, adjacency: Adjacency, order: list[int]) -> list[i
         full.append(node)
     full.extend(node.id for node in graph.nodes if not is_placed[node.id])
     return full
+
+
+def towards_roots(graph: Graph, node: int, adjacency: Adjacency | None = None) -> Iterator[int]:
+    """A node, then those from which a gradient comes to it, the nearest first."""
+    adjacency = adjacency or Adjacency(graph)
+    wanted, seen = [node], {node}
+    for each in wanted:  # grows while it is walked
+        yield each
+        for position in adjacency.arriving_at(each):
+            source = graph.edges[position].source
+            if source not in seen:
+                seen.add(source)
+                wanted.append(source)
 
 
 def reachable(graph: Graph, starts: Iterable[int], adjacency: Adjacency | None = None) -> set[int]:

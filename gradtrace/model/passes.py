@@ -42,6 +42,11 @@ class Accumulation:
     after: TensorStats | None
     effect: str
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether it is known what the pass added; of most passes in the ledger alone only the effect is."""
+        return self.contribution is not None or self.effect == "unchanged"
+
 
 @dataclass(frozen=True, slots=True)
 class PassError:

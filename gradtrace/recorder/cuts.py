@@ -66,6 +66,8 @@ class _Cut:
         self.count = 1
         self.reentry: Place | None = None
         self.passes: dict[int, None] = {}
+        self.first: tuple[int, int] | None = None
+        """Pass and sequence number of the node that took the value in first."""
         self.nodes: dict[int, int] = {}
         """By pass the node that took the value in, where the graph was recorded."""
 
@@ -81,7 +83,6 @@ class CutWatch:
         self._numbers: dict[float, int] = {}
         self._reentries: dict[int, list[int]] = {}
         self._taken_in: dict[int, list[int]] = {}
-        self._first: dict[int, tuple[int, int]] = {}
         """By sequence number of a node: the cuts whose values it took in as constants."""
 
     def saw(
@@ -260,9 +261,8 @@ class CutWatch:
 
     def _taken_first(self, cut: _Cut, index: int, node: int, sequence: int) -> None:
         """Of several nodes of a pass that took the value in, keep the one that was made first."""
-        known = self._first.get(cut.id)
-        if known is None or known[0] != index or sequence < known[1]:
-            self._first[cut.id] = (index, sequence)
+        if cut.first is None or cut.first[0] != index or sequence < cut.first[1]:
+            cut.first = (index, sequence)
             cut.nodes[index] = node
 
     def gradients_returned(self, result: Any, roots: Any, frame: types.FrameType) -> None:

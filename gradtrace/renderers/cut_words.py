@@ -1,9 +1,13 @@
 """The words for a cut: a place where a value left the graph."""
 
-from gradtrace.model import Cut
+from collections.abc import Sequence
+
+from gradtrace.model import Cut, Leaf
 from gradtrace.renderers import wording
+from gradtrace.renderers.escape import visible
 
 _LONGEST = 60
+_MOST_NAMES = 3
 
 
 def call(cut: Cut) -> str:
@@ -43,6 +47,12 @@ def cut_off(cut: Cut) -> str:
         "not_differentiable": f"{written} gives integers or booleans, which have no gradient",
     }
     return clause.get(cut.kind, f"{written} cut {what} off")
+
+
+def lost_to(cut: Cut, leaves: Sequence[Leaf]) -> str:
+    """Who gets nothing because of it: `no gradient this way to fc.weight and fc.bias`; "" when that is not known."""
+    names = [visible(leaves[leaf].name, 40) for leaf in cut.leaves if leaf < len(leaves)]
+    return f"no gradient this way to {wording.listing(names, _MOST_NAMES)}" if names else ""
 
 
 def _short(text: str) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from gradtrace.model import BackwardPass, Trace
 from gradtrace.renderers import wording
-from gradtrace.renderers.cut_words import cut_off
-from gradtrace.renderers.escape import one_line, visible
+from gradtrace.renderers.cut_words import cut_off, lost_to
+from gradtrace.renderers.escape import one_line
 from gradtrace.renderers.explanation_blocks import Block, Paragraph
 
 _MOST = 6
-_NAMED = 3
 _LONGEST = 300
 
 
@@ -19,8 +18,7 @@ def cut_blocks(trace: Trace, one: BackwardPass) -> Iterator[Block]:
     """A paragraph for each cut whose value came back into the graph of the pass."""
     cuts = [cut for cut in trace.cuts if one.index in cut.passes and cut.process == one.process]
     for cut in cuts[:_MOST]:
-        names = [visible(trace.leaves[leaf].name, 40) for leaf in cut.leaves if leaf < len(trace.leaves)]
-        who = f": no gradient this way to {wording.listing(names, _NAMED)}" if names else ""
-        yield Paragraph(f"{one_line(cut_off(cut), _LONGEST)}{who}", "cut")
+        said = (one_line(cut_off(cut), _LONGEST), lost_to(cut, trace.leaves))
+        yield Paragraph(": ".join(filter(None, said)), "cut")
     if len(cuts) > _MOST:
         yield Paragraph(f"and {wording.count(len(cuts) - _MOST, 'more cut')}", "cut")

@@ -72,9 +72,8 @@ def _rest(trace: Trace, shown: list[BackwardPass]) -> str:
 
 
 def _is_measured(one: BackwardPass) -> bool:
-    """Whether it is known what the pass added; of most passes after those asked for, only that it did."""
-    rows = one.accumulations
-    return one.count == 1 and any(row.contribution is not None or row.effect == "unchanged" for row in rows)
+    """Whether it has numbers of its own; rows that stand for several passes have not."""
+    return one.count == 1 and any(row.is_measured for row in one.accumulations)
 
 
 def _shown_passes(trace: Trace, drawn: BackwardPass) -> list[BackwardPass]:

@@ -61,10 +61,9 @@ An exception that the program catches is taken as expected and is not reported.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.errors import failure, notes, of_pass
+from gradtrace.diagnosis.custom_functions import wrong_return
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Trace
 
@@ -77,29 +76,14 @@ _PATTERN = (
 )
 
 
+def _told(function: str, expected: str, returned: str) -> str:
+    return f"{function}.backward returns {returned} gradients, but forward has {expected} inputs"
+
+
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
-    found = failure(trace, _PATTERN)
-    said = re.search(_PATTERN, found.message) if found is not None else None
-    if found is None or said is None:
-        return
-    node = found.node
-    place = node.backward_location if node is not None and node.backward_location is not None else found.place
-    function, *numbers = said.groups()
-    told = notes(
-        (node.location if node is not None else None, "the function is applied here"),
-        (found.place, "backward runs from here"),
-    )
-    yield Finding(
-        "custom-fn-wrong-grad-count",
-        "error",
-        f"{function}.backward returns {numbers[1]} gradients, but forward has {numbers[0]} inputs",
-        place,
-        tuple(note for note in told if note.location != place),
-        "Return one value for each input of `forward` after `ctx`, and `None` for those without a gradient.",
-        (),
-        of_pass(found.backward),
-    )
+    advice = "Return one value for each input of `forward` after `ctx`, and `None` for those without a gradient."
+    yield from wrong_return(trace, "custom-fn-wrong-grad-count", _PATTERN, _told, advice)
 
 
 RULE = Rule(

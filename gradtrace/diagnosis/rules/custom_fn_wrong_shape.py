@@ -63,10 +63,9 @@ An exception that the program catches is taken as expected and is not reported.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.errors import failure, notes, of_pass
+from gradtrace.diagnosis.custom_functions import wrong_return
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Trace
 
@@ -80,29 +79,14 @@ _PATTERN = (
 )
 
 
+def _told(function: str, index: str, returned: str, expected: str) -> str:
+    return f"{function}.backward returns {returned} as gradient {index}, whose input is {expected}"
+
+
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
-    found = failure(trace, _PATTERN)
-    said = re.search(_PATTERN, found.message) if found is not None else None
-    if found is None or said is None:
-        return
-    node = found.node
-    place = node.backward_location if node is not None and node.backward_location is not None else found.place
-    function, *numbers = said.groups()
-    told = notes(
-        (node.location if node is not None else None, "the function is applied here"),
-        (found.place, "backward runs from here"),
-    )
-    yield Finding(
-        "custom-fn-wrong-shape",
-        "error",
-        f"{function}.backward returns {numbers[1]} as gradient {numbers[0]}, whose input is {numbers[2]}",
-        place,
-        tuple(note for note in told if note.location != place),
-        "The gradient of an input has the input's shape: check transposes and sums in `backward`.",
-        (),
-        of_pass(found.backward),
-    )
+    advice = "The gradient of an input has the input's shape: check transposes and sums in `backward`."
+    yield from wrong_return(trace, "custom-fn-wrong-shape", _PATTERN, _told, advice)
 
 
 RULE = Rule(

@@ -33,14 +33,15 @@ def cut_box(cut: Cut, leaves: Sequence[Leaf], cluster: int | None, findings: lis
     place = wording.location(cut.location)
     if place:
         rows.append((Span(visible(place, 40), "muted"),))
-    names = [visible(leaves[leaf].name, 40) for leaf in cut.leaves if leaf < len(leaves)]
-    if names:
-        rows.append((Span(f"no gradient this way to {wording.listing(names, _MOST_NAMES)}"),))
+    lost = cut_words.lost_to(cut, leaves)
+    if lost:
+        rows.append((Span(lost),))
     rows += badges(findings)
+    names = [leaves[leaf].name for leaf in cut.leaves[:20] if leaf < len(leaves)]
     tooltip = [
         cut_words.cut_off(cut),
         cut.location.text if cut.location is not None else "",
-        *names[:20],
+        *names,
         *told(findings),
     ]
     return Box("cut", tuple(rows), "\n".join(visible(line.strip(), 160) for line in tooltip if line), cluster)

@@ -41,7 +41,9 @@ def leaf_steps(history: History, drawn: int, incoming: Sequence[Edge], limit: in
         limit: how many passes may be shown.
     """
     entries = history.entries
-    places = [i for i, entry in enumerate(entries) if isinstance(entry, Contribution) and _is_measured(entry)]
+    places = [
+        i for i, entry in enumerate(entries) if isinstance(entry, Contribution) and entry.accumulation.is_measured
+    ]
     if not places:
         return ()
     shown = set(places if len(places) <= limit else [*places[: max(1, limit - 1)], places[-1]])
@@ -70,12 +72,6 @@ def leaf_steps(history: History, drawn: int, incoming: Sequence[Edge], limit: in
     if skipped:
         steps.append(Step("more", (f"… {wording.count(skipped, 'more pass')}",)))
     return (*steps, *_between(between))
-
-
-def _is_measured(entry: Contribution) -> bool:
-    """Whether it can be told what the pass added; of passes in the ledger alone it may only be known that it did."""
-    what = entry.accumulation
-    return what.contribution is not None or what.effect == "unchanged"
 
 
 def _index(entry: Contribution | Event) -> int:
