@@ -58,13 +58,6 @@ def _forced(case: Case, one: BackwardPass) -> tuple[Event, ...]:
 
 def _back_in(one: BackwardPass, cut: Cut) -> tuple[int, ...]:
     """Nodes from a root to the op at which the result of a cut came back."""
-    if one.graph is None or cut.reentry is None:
-        return ()
-    where = (cut.reentry.file, cut.reentry.line)
-    here = [
-        node.id
-        for node in one.graph.nodes
-        if node.location is not None and node.leaf is None and (node.location.file, node.location.line) == where
-    ]
-    exact = [id_ for id_ in here if one.graph.nodes[id_].location == cut.reentry]
-    return route(one, (exact or here)[-1]) if here else ()
+    nodes = one.graph.nodes if one.graph is not None else ()
+    node = next((node.id for node in nodes if cut.id in node.cuts), None)
+    return () if node is None else route(one, node)

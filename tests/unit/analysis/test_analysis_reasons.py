@@ -130,6 +130,9 @@ def test_a_cut_that_came_back_is_the_reason():
         reentry=at(4, "h = w * w", "w * w"),
         passes=(1,),
     )
+    one = trace.passes[0]
+    nodes = tuple(replace(node, cuts=(cut.id,)) if node.name == "h" else node for node in one.graph.nodes)
+    trace = replace(trace, passes=(replace(one, graph=replace(one.graph, nodes=nodes)),))
     subject = _only(_with_leaf(trace, leaf, cuts=(looked, cut)), "encoder.weight")
 
     assert (subject.reason, subject.place.line, subject.cuts) == (Reason.CUT, 3, (cut,))
