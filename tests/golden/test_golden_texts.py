@@ -9,44 +9,27 @@ import subprocess
 import sys
 from pathlib import Path
 
-import builders
 import pytest
+from golden_files import TRACES, files
 from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from gradtrace.renderers import json_document, page, registry, tree
 
-TRACES = {
-    "product": builders.product_trace,
-    "modules": builders.module_net_trace,
-    "accumulate": builders.accumulate_trace,
-    "failed": builders.failed_trace,
-    "hook": builders.hooked_trace,
-    "non_finite": builders.non_finite_trace,
-}
 FORMATS = ("tree", "dot", "svg", "mermaid", "html", "json")
 HERE = Path(__file__).resolve()
-
-
-def _files(suffix: str) -> type[SingleFileSnapshotExtension]:
-    class Files(SingleFileSnapshotExtension):
-        _write_mode = WriteMode.TEXT
-        file_extension = suffix
-
-    return Files
 
 
 @pytest.mark.parametrize("name", TRACES)
 def test_tree(name: str, snapshot: SnapshotAssertion) -> None:
     """The terminal tree at 100 columns."""
-    assert tree.render(TRACES[name](), tree.Options(width=100)) == snapshot(extension_class=_files("txt"))
+    assert tree.render(TRACES[name](), tree.Options(width=100)) == snapshot(extension_class=files("txt"))
 
 
 @pytest.mark.parametrize("name", TRACES)
 def test_json(name: str, snapshot: SnapshotAssertion) -> None:
     """The trace document."""
     drawn = json_document.render(TRACES[name](), json_document.Options())
-    assert drawn == snapshot(extension_class=_files("json"))
+    assert drawn == snapshot(extension_class=files("json"))
 
 
 @pytest.mark.parametrize("name", TRACES)
@@ -57,7 +40,7 @@ def test_page(name: str, snapshot: SnapshotAssertion) -> None:
     size = int.from_bytes(data[:4], "little")
     header = json.dumps(json.loads(data[4 : 4 + size]), indent=1, sort_keys=True)
     columns = hashlib.sha256(data[4 + size :]).hexdigest()
-    assert f"{header}\ncolumns {columns}\n" == snapshot(extension_class=_files("page"))
+    assert f"{header}\ncolumns {columns}\n" == snapshot(extension_class=files("page"))
 
 
 def _data_length(part: str) -> int:
