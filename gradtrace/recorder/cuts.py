@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import types
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
-from gradtrace.recorder.names import assigned_names
-from gradtrace.recorder.optimizers import user_place
-from gradtrace.recorder.sites import Place, running_module
-
-if TYPE_CHECKING:
-    from gradtrace.recorder.session import Recorder
+from gradtrace.recorder.forward_mode import TorchCall
+from gradtrace.recorder.forward_table import ForwardTable
+from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.looking import is_tensor
+from gradtrace.recorder.names import Names, assigned_names
+from gradtrace.recorder.sites import Place, running_module, user_place
 
 _MAX_CUTS = 2_000
 _MAX_TAINTED = 100_000
@@ -75,8 +77,13 @@ class _Cut:
 class CutWatch:
     """The cuts of a process, one for each place and kind."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(
+        self, journal: Journal, leaves: Leaves, names: Names, find_table: Callable[[], ForwardTable | None]
+    ) -> None:
+        self._journal = journal
+        self._leaves = leaves
+        self._names = names
+        self._find_table = find_table
         self._cuts: dict[tuple[int, int, str], _Cut] = {}
         self._by_id: dict[int, _Cut] = {}
         self._tainted: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
@@ -85,24 +92,22 @@ class CutWatch:
         self._taken_in: dict[int, list[int]] = {}
         """By sequence number of a node: the cuts whose values it took in as constants."""
 
-    def saw(
-        self, func: Any, args: Any, kwargs: Any, result: Any, frame: types.FrameType, nodes: tuple[int, int]
-    ) -> None:
-        """Look at one call; `nodes` are the sequence numbers which its nodes got: first, and one past the last."""
-        name = _called(func)
+    def saw(self, seen: TorchCall) -> None:
+        """Look at one call."""
+        name = _called(seen.func)
         if name is None:
             return
+        args, kwargs, result, frame = seen.args, seen.kwargs, seen.result, seen.frame
+        nodes = (seen.before, seen.after)
         tensors = tensors_among(args, kwargs)
         if nodes[0] != nodes[1]:
             self._reenter(tensors, args, kwargs, frame, nodes)
-            if isinstance(result, torch.Tensor) and result.requires_grad:
+            if is_tensor(result) and result.requires_grad:
                 return
         cut_off = [one for one in tensors if one.requires_grad]
-        if cut_off and isinstance(result, tuple) and nodes[0] != nodes[1]:
+        if cut_off and _is_sequence(result) and nodes[0] != nodes[1]:
             indices = tuple(
-                one
-                for one in result
-                if isinstance(one, torch.Tensor) and not (one.is_floating_point() or one.is_complex())
+                one for one in result if is_tensor(one) and not (one.is_floating_point() or one.is_complex())
             )
             if indices:
                 self._add("not_differentiable", name, cut_off, indices, frame)
@@ -121,17 +126,13 @@ class CutWatch:
             return _BY_NAME[name]
         if name == "data":
             return "data"
-        if not isinstance(result, torch.Tensor | tuple | list):
+        if not is_tensor(result) and not _is_sequence(result):
             return None
         if torch.is_inference_mode_enabled():
             return "inference_mode"
         if not torch.is_grad_enabled():
             return "no_grad"
-        one = (
-            result
-            if isinstance(result, torch.Tensor)
-            else next((x for x in result if isinstance(x, torch.Tensor)), None)
-        )
+        one = result if is_tensor(result) else next((x for x in result if is_tensor(x)), None)
         if one is not None and not (one.is_floating_point() or one.is_complex()):
             return "not_differentiable"
         return None
@@ -147,15 +148,15 @@ class CutWatch:
         elif len(self._cuts) < _MAX_CUTS:
             cut = self._cuts[key] = _Cut(self._describe(kind, call, cut_off, place, frame))
             self._by_id[cut.id] = cut
-            self._recorder.journal.write(cut.record)
+            self._journal.write(cut.record)
         if cut is not None:
             self._taint(result, cut.id)
 
     def _describe(
         self, kind: str, call: str, cut_off: list[torch.Tensor], place: Place, frame: types.FrameType
     ) -> dict[str, Any]:
-        location = self._recorder.journal.place(place)
-        names = assigned_names(self._recorder.journal.location(location)) if location is not None else ()
+        location = self._journal.place(place)
+        names = assigned_names(self._journal.location(location)) if location is not None else ()
         module = running_module(frame)
         return {
             "t": "cut",
@@ -166,23 +167,23 @@ class CutWatch:
             "source": self._name(cut_off[0]),
             "name": names[0] if len(names) == 1 else None,
             "leaves": self._leaves_above(cut_off),
-            "module": None if module is None else self._recorder.names.module_path(module),
+            "module": None if module is None else self._names.module_path(module),
         }
 
     def _name(self, tensor: torch.Tensor) -> str | None:
         """What the value that is cut off is called: its leaf's name, or what its line assigned it to."""
         if tensor.is_leaf:
-            state = self._recorder.leaves.find(tensor)
+            state = self._leaves.find(tensor)
             return state.name if state is not None and state.is_named else None
-        table = self._recorder.table()
+        table = self._find_table()
         node = tensor.grad_fn
         if table is None or node is None:
             return None
         position = table.find(node._sequence_nr())
         if position < 0:
             return None
-        location = self._recorder.journal.place(table.origins[table.origin_numbers[position]].place)
-        names = () if location is None else assigned_names(self._recorder.journal.location(location))
+        location = self._journal.place(table.origins[table.origin_numbers[position]].place)
+        names = () if location is None else assigned_names(self._journal.location(location))
         return names[0] if len(names) == 1 else None
 
     def _leaves_above(self, tensors: list[torch.Tensor]) -> list[int]:
@@ -191,7 +192,7 @@ class CutWatch:
         stack: list[Any] = []
         for tensor in tensors:
             if tensor.grad_fn is None:
-                leaves[self._recorder.leaves.get(tensor, None).id] = None
+                leaves[self._leaves.get(tensor, None).id] = None
             else:
                 stack.append(tensor.grad_fn)
         while stack and len(seen) < _MAX_UPSTREAM:
@@ -200,21 +201,21 @@ class CutWatch:
                 continue
             seen.add(node)
             variable = getattr(node, "variable", None)
-            if isinstance(variable, torch.Tensor):
-                leaves[self._recorder.leaves.get(variable, None).id] = None
+            if is_tensor(variable):
+                leaves[self._leaves.get(variable, None).id] = None
             stack.extend(child for child, _ in node.next_functions if child is not None)
         return list(leaves)
 
     def _taint(self, result: Any, cut: int) -> None:
         """Follow what came out of a cut."""
-        if isinstance(result, torch.Tensor):
+        if is_tensor(result):
             if not result.requires_grad:
                 if len(self._tainted) > _MAX_TAINTED:
                     self._tainted.clear()
                 self._tainted[id(result)] = (weakref.ref(result), cut)
-        elif isinstance(result, float):
+        elif type(result) is float:
             self._follow_number(result, cut)
-        elif isinstance(result, tuple | list):
+        elif _is_sequence(result):
             for one in result[:_MAX_LISTED]:
                 self._taint(one, cut)
 
@@ -267,13 +268,13 @@ class CutWatch:
 
     def gradients_returned(self, result: Any, roots: Any, frame: types.FrameType) -> None:
         """What `autograd.grad` gives back: constants, unless it was told to create a graph."""
-        found = tuple(one for one in result or () if isinstance(one, torch.Tensor)) if isinstance(result, tuple) else ()
+        found = tuple(one for one in result if is_tensor(one)) if type(result) is tuple else ()
         if found and not _requires_grad(found):
             self._add("gradient", "grad", list(roots), found, frame)
 
     def parameter_made(self, data: Any, parameter: torch.Tensor, frame: types.FrameType) -> None:
         """`nn.Parameter(data)` of a result: a new leaf that knows nothing of where its value came from."""
-        if isinstance(data, torch.Tensor) and data.grad_fn is not None:
+        if is_tensor(data) and data.grad_fn is not None:
             self._add("parameter", "Parameter", [data], None, frame)
             cut = self._cuts.get(self._key(frame, "parameter"))
             if cut is not None:
@@ -289,32 +290,36 @@ class CutWatch:
             cut.record["count"] = cut.count
             cut.record["passes"] = list(cut.passes)
             cut.record["nodes"] = [[index, node] for index, node in cut.nodes.items()]
-            cut.record["reentry"] = self._recorder.journal.place(cut.reentry)
-            self._recorder.journal.write(cut.record)
+            cut.record["reentry"] = self._journal.place(cut.reentry)
+            self._journal.write(cut.record)
 
 
 def tensors_among(args: Any, kwargs: Any) -> list[torch.Tensor]:
     """The tensors among the arguments, one level into lists."""
     found: list[torch.Tensor] = []
     for one in (*args, *kwargs.values()):
-        if isinstance(one, torch.Tensor):
+        if is_tensor(one):
             found.append(one)
-        elif isinstance(one, tuple | list):
-            found.extend(x for x in one[:_MAX_LISTED] if isinstance(x, torch.Tensor))
+        elif _is_sequence(one):
+            found.extend(x for x in one[:_MAX_LISTED] if is_tensor(x))
     return found
+
+
+def _is_sequence(value: Any) -> bool:
+    """Whether it is a tuple (also of what torch returns by name) or a list, and no class of the program's."""
+    kind = type(value)
+    return kind in (tuple, list) or (issubclass(kind, tuple) and kind.__module__.startswith("torch."))
 
 
 def _called(func: Any) -> str | None:
     """The name of a function that can take a value out of a graph; None for one that cannot."""
-    name: str = func.__name__
+    name: str = getattr(func, "__name__", "")
     if name == "__get__":
         return "data" if getattr(getattr(func, "__self__", None), "__name__", "") == "data" else None
     return None if name in _NO_DATA or name in ("__set__", "__delete__") else name
 
 
 def _requires_grad(result: Any) -> bool:
-    if isinstance(result, torch.Tensor):
+    if is_tensor(result):
         return result.requires_grad
-    return isinstance(result, tuple | list) and any(
-        isinstance(one, torch.Tensor) and one.requires_grad for one in result
-    )
+    return _is_sequence(result) and any(is_tensor(one) and one.requires_grad for one in result)

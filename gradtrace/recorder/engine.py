@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.invisible import hide, skipped_by_warnings
+from gradtrace.recorder.invisible import disguised, hide
+from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.sites import Place, is_internal
-
-if TYPE_CHECKING:
-    from gradtrace.recorder.session import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Call:
     @property
     def reaches_engine(self) -> bool:
         """Whether torch lets the pass begin: every root must be part of a graph."""
-        return all(not hasattr(root, "requires_grad") or root.requires_grad for root in self.roots)
+        return all(not is_tensor(root) or root.requires_grad for root in self.roots)
 
 
 def _name_and_place(frame: types.FrameType | None) -> tuple[str, Place | None]:
@@ -93,23 +92,41 @@ def describe_call(
     )
 
 
-def watch_engine(original: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
+class PassObserver(Protocol):
+    """Who hears of passes. Neither method raises anything of ours."""
+
+    def before_pass(
+        self, frame: types.FrameType, roots: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_compiled: bool
+    ) -> Any:
+        """A pass begins, perhaps in a compiled region; what this returns is handed to `after_pass`."""
+
+    def after_pass(self, ticket: Any, result: Any, error: BaseException | None, frame: types.FrameType) -> None:
+        """The pass is over; it may raise what the program is to get, such as Ctrl-C while the engine ran."""
+
+
+def watch_engine(original: Callable[..., Any], observer: PassObserver) -> Callable[..., Any]:
     """Wrap the engine's entry."""
+    set_eval_frame = torch_facts.set_eval_frame
 
+    @functools.wraps(original)
     def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if torch_facts.is_compiling():
-            return original(t_outputs, *args, **kwargs)
-        ticket = recorder.before_pass(sys._getframe(1), t_outputs, args, kwargs)
+        # Dynamo skips this frame for the file that it bears; what it calls of ours would be compiled as the program is.
+        eval_frame = set_eval_frame(None)
         try:
-            result = original(t_outputs, *args, **kwargs)
-        except BaseException as error:
-            recorder.after_pass(ticket, None, error)
-            hide(error)
-            raise
-        recorder.after_pass(ticket, result, None)
-        if recorder.cuts is not None:
-            with recorder.guard():
-                recorder.cuts.gradients_returned(result, t_outputs, sys._getframe(1))
-        return result
+            is_compiled = eval_frame is not None and eval_frame is not False
+            ticket = observer.before_pass(sys._getframe(1), t_outputs, args, kwargs, is_compiled=is_compiled)
+            set_eval_frame(eval_frame)
+            try:
+                result = original(t_outputs, *args, **kwargs)
+            except BaseException as error:
+                set_eval_frame(None)
+                observer.after_pass(ticket, None, error, sys._getframe(1))
+                hide(error)
+                raise
+            set_eval_frame(None)
+            observer.after_pass(ticket, result, None, sys._getframe(1))
+            return result
+        finally:
+            set_eval_frame(eval_frame)
 
-    return skipped_by_warnings(_engine_run_backward)
+    return disguised(_engine_run_backward, original)

@@ -6,6 +6,7 @@ until something else follows, so that it can grow; it is written before a pass b
 
 from __future__ import annotations
 
+import threading
 from typing import Any, NamedTuple
 
 from gradtrace.recorder.journal import Journal
@@ -39,12 +40,31 @@ class Events:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._lock = threading.RLock()
         self._held: dict[str, Any] | None = None
-        self.muted = 0
-        """Above 0 while a wrapper writes the event itself (zero_grad and what it does inside)."""
+        self._muted: dict[int, int] = {}
+        """Threads on which a wrapper writes the event itself (zero_grad and what it does inside), and how deep."""
         self.is_counting = False
         """Passes are only counted now: events are part of the pattern, not lines of their own."""
         self.pattern: list[CountedEvent] = []
+
+    def is_muted(self) -> bool:
+        """Whether what this thread does now is told by one event for the whole."""
+        return threading.get_ident() in self._muted
+
+    def mute(self) -> None:
+        """What follows on this thread is told by one event for the whole."""
+        thread = threading.get_ident()
+        self._muted[thread] = self._muted.get(thread, 0) + 1
+
+    def unmute(self) -> None:
+        """The whole is over."""
+        thread = threading.get_ident()
+        depth = self._muted.get(thread, 0) - 1
+        if depth > 0:
+            self._muted[thread] = depth
+        else:
+            self._muted.pop(thread, None)
 
     def add(
         self,
@@ -57,6 +77,19 @@ class Events:
         optimizer: int | None = None,
     ) -> None:
         """Note an event; leaves of an equal one just before it are joined."""
+        with self._lock:
+            self._add(kind, leaves, place, call=call, set_to_none=set_to_none, optimizer=optimizer)
+
+    def _add(
+        self,
+        kind: str,
+        leaves: list[int],
+        place: Place | None,
+        *,
+        call: str,
+        set_to_none: bool | None,
+        optimizer: int | None,
+    ) -> None:
         if self.is_counting:
             self.count(kind, place, call=call, set_to_none=set_to_none, optimizer=optimizer)
             return
@@ -97,6 +130,22 @@ class Events:
 
     def flush(self) -> None:
         """Write the event that is held back."""
-        if self._held is not None:
-            held, self._held = self._held, None
-            self._journal.write(held)
+        with self._lock:
+            if self._held is not None:
+                held, self._held = self._held, None
+                self._journal.write(held)
+
+    def begin_pass(self, index: int, place: Place | None, call: str) -> None:
+        """A pass begins: what came before it is written, and then the pass itself."""
+        with self._lock:
+            self.flush()
+            self._journal.last_pass_index = index
+            self.add("backward", [], place, call=call)
+            self.flush()
+
+    def after_fork(self) -> None:
+        """The stream is a new one."""
+        self._lock = threading.RLock()
+        self._held = None
+        self._muted.clear()
+        self.pattern.clear()

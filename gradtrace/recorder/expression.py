@@ -16,7 +16,6 @@ import json
 import linecache
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, NoReturn
@@ -160,10 +159,7 @@ class _Holder(torch.nn.Module):
 
     def __init__(self, leaves: list[torch.Tensor]) -> None:
         super().__init__()
-        self._leaves = leaves
-
-    def parameters(self, recurse: bool = True) -> Iterator[Any]:  # noqa: ARG002  torch's signature
-        return iter(self._leaves)
+        self.__dict__["_parameters"] = {str(number): leaf for number, leaf in enumerate(leaves)}
 
 
 def _scope() -> dict[str, Any]:

@@ -13,48 +13,34 @@ import gc
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.forward import Origin
+from gradtrace.recorder.context import Context
+from gradtrace.recorder.deep_graphs import keep_from_recursion
+from gradtrace.recorder.engine import Call
+from gradtrace.recorder.forward_table import Origin
 from gradtrace.recorder.holders import write_holders
-from gradtrace.recorder.measure import Measurements, is_readable
+from gradtrace.recorder.leaves import LeafState
+from gradtrace.recorder.looking import is_tensor
+from gradtrace.recorder.marks import Mark, mark
+from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.names import Scope
-from gradtrace.recorder.stack_room import make_room
+from gradtrace.recorder.pass_leaves import PassLeaves
+from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.stream import encode, plain_text
 from gradtrace.recorder.walk import Describer, Walk
 
-if TYPE_CHECKING:
-    import types
-
-    from gradtrace.recorder.engine import Call
-    from gradtrace.recorder.leaves import LeafState
-    from gradtrace.recorder.session import Recorder
-    from gradtrace.recorder.watch import LedgerPass
-
-_UNKNOWN = (0, -1)
 _OBSERVER = "gradtrace"
 """Our key in a tensor's dictionary of hooks, whose own keys are numbers."""
-
-Mark = tuple[int, int]
-"""Address and version of a tensor's data: what tells, while it is alive, whether another tensor is the same unchanged
-one."""
-
-
-def _mark(tensor: torch.Tensor) -> Mark:
-    if is_readable(tensor):
-        pointer = torch_facts.pointer(tensor)
-        if pointer:
-            return (pointer, tensor._version)
-    return _UNKNOWN
 
 
 def root_edge(root: Any) -> tuple[Any, int] | None:
     """The node and output at which a pass starts; None for a tensor without a graph."""
-    if not isinstance(root, torch.Tensor):  # a GradientEdge
+    if not is_tensor(root):  # a GradientEdge
         return root.node, root.output_nr
     if root.grad_fn is not None:
         return root.grad_fn, root.output_nr
@@ -64,24 +50,31 @@ def root_edge(root: Any) -> tuple[Any, int] | None:
 
 
 class FullPass:
-    """A pass from before the engine runs until after."""
+    """A pass from before the engine runs until after.
+
+    Args:
+        frame: the frame from which the program called; it is not kept.
+        is_innermost: tells whether what runs on this thread is this pass, and not one inside it.
+    """
 
     def __init__(
         self,
-        recorder: Recorder,
+        context: Context,
         call: Call,
         index: int,
-        frame: types.FrameType | None,
-        counted: LedgerPass | None = None,
+        frame: Any,
+        is_innermost: Callable[[int], bool],
     ) -> None:
-        self._recorder = recorder
-        self._journal = recorder.journal
+        self._context = context
+        self._journal = context.journal
         self.call = call
         self.index = index
-        self.counted = counted
-        self._table = recorder.table()
+        self.deferred: BaseException | None = None
+        """What arrived from elsewhere while a hook of ours ran; it goes on when the engine has returned."""
+        self._is_innermost = is_innermost
+        self._table = context.table()
         self._thread = threading.get_ident()
-        self._measurements = Measurements(recorder.config.value_limit, recorder.config.level)
+        self._measurements = Measurements(context.config.value_limit, context.config.level)
         self._order = array("l")
         self._received = array("l")
         self._arrived = array("l")
@@ -90,10 +83,6 @@ class FullPass:
         self._is_alone: list[bool] = []
         self._arriving: dict[int, tuple[int, Mark]] = {}
         self._observed: dict[int, int] = {}
-        self._before: dict[int, int | None] = {}
-        self._before_mark: dict[int, Mark | None] = {}
-        self._contribution: dict[int, tuple[int, Mark]] = {}
-        self._after: dict[int, int] = {}
         self._handles: list[Any] = []
         self._observers: list[dict[Any, Any]] = []
         self._leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
@@ -107,36 +96,27 @@ class FullPass:
 
     # Before the engine runs.
 
-    def _begin(self, frame: types.FrameType | None) -> None:
-        recorder, call = self._recorder, self.call
-        with torch_facts.DisableTorchFunction(), torch.no_grad(), without_collector():
+    def _begin(self, frame: Any) -> None:
+        context, call = self._context, self.call
+        with torch.no_grad(), without_collector():
             scope = Scope(frame)
-            recorder.learn(scope)
-            if recorder.config.facts:
-                write_holders(recorder, self._table, frame)
+            context.learn(scope)
+            if context.config.facts:
+                self._guarded("what holds graphs", lambda: write_holders(context.journal, self._table, frame))
             edges = [root_edge(root) for root in call.roots]
             self._walk = walk = Walk([edge[0] for edge in edges if edge is not None])
-            make_room(len(walk.ids))
-            describer = Describer(recorder, self._table, scope)
+            keep_from_recursion(walk)
+            describer = Describer(context, self._table, scope)
             self._write_pass(walk, edges, scope)
             describer.write(self.index, walk)
-            self._leaves = describer.leaves
-            owners = recorder.optimizers.owners(scope)
-            for state in list(recorder.leaves.states.values()):
-                tensor = state.reference()
-                if tensor is not None:
-                    recorder.leaves.own(state, owners.get(id(tensor), []))
-            self._sequence = describer.sequence
-            if recorder.cuts is not None:
-                recorder.cuts.graph_walked(self._sequence, self.index)
-            self._positions = describer.positions
-            self._edge_keys = [target << 20 | output for target, output in zip(walk.targets, walk.outputs, strict=True)]
-            fan_in = Counter(self._edge_keys)
-            fan_in.update(walk.ids[edge[0]] << 20 | edge[1] for edge in edges if edge is not None)
-            self._is_alone = [fan_in[key] == 1 for key in self._edge_keys]
+            self._sequence, self._positions = describer.sequence, describer.positions
+            self._meet_leaves(describer.leaves, scope)
+            if context.cuts is not None:
+                context.cuts.graph_walked(self._sequence, self.index)
+            self._prepare_edges(walk, edges)
             self._find_captures(walk)
             if call.accumulates or self._captures:
-                self._measure_before()
+                self._ledger.measure_before()
             if not call.is_drawn_only:
                 self._hook(walk)
             # A leaf holds its node weakly: that of a leaf which is itself a root would die, and our hooks with it.
@@ -144,12 +124,39 @@ class FullPass:
             walk.ids.clear()  # the wrappers: nothing of the graph is held while it runs
         self._sequence_mark = torch_facts.sequence_number()
 
+    def _guarded(self, what: str, look: Callable[[], None]) -> None:
+        try:
+            look()
+        except BaseException as error:
+            if self._context.failures.is_foreign(error):
+                raise
+            self._context.failures.unknown(what, error)
+
+    def _meet_leaves(self, leaves: dict[int, tuple[LeafState, torch.Tensor]], scope: Scope) -> None:
+        registry = self._context.leaves
+        self._leaves = leaves
+        if not self.call.is_drawn_only:
+            for state, _ in leaves.values():
+                registry.meet(state, self._thread)
+        owners = self._context.optimizers.owners(scope)
+        for state in registry.states.copy().values():
+            tensor = state.reference()
+            if tensor is not None:
+                registry.own(state, owners.get(id(tensor), []))
+        self._ledger = PassLeaves(registry, leaves, self._measurements, self._thread, accumulates=self.call.accumulates)
+
+    def _prepare_edges(self, walk: Walk, edges: list[Any]) -> None:
+        self._edge_keys = [target << 20 | output for target, output in zip(walk.targets, walk.outputs, strict=True)]
+        fan_in = Counter(self._edge_keys)
+        fan_in.update(walk.ids[edge[0]] << 20 | edge[1] for edge in edges if edge is not None)
+        self._is_alone = [fan_in[key] == 1 for key in self._edge_keys]
+
     def _write_pass(self, walk: Walk, edges: list[Any], scope: Scope) -> None:
         call = self.call
         measured = Measurements(self._measurements.value_limit, self._measurements.level)
         described: list[tuple[str, int | None, int | None]] = []
         for position, (root, edge) in enumerate(zip(call.roots, edges, strict=True)):
-            tensor = root if isinstance(root, torch.Tensor) else None
+            tensor = root if is_tensor(root) else None
             name = scope.tensors.get(id(tensor)) if tensor is not None else None
             given = call.gradients[position] if position < len(call.gradients) else None
             where = "null" if edge is None else str(walk.ids[edge[0]])
@@ -179,20 +186,12 @@ class FullPass:
             return
         by_tensor = {id(tensor): number for number, (_, tensor) in self._leaves.items()}
         for one in self.call.inputs:
-            if not isinstance(one, torch.Tensor):
+            if not is_tensor(one):
                 self._captures.append((walk.ids.get(one.node), one.output_nr, None))
             elif one.grad_fn is None:
                 self._captures.append((by_tensor.get(id(one)), 0, one))
             else:
                 self._captures.append((walk.ids.get(one.grad_fn), one.output_nr, None))
-
-    def _measure_before(self) -> None:
-        for number, (_, tensor) in self._leaves.items():
-            self._measure_leaf_before(number, tensor.grad)
-
-    def _measure_leaf_before(self, number: int, grad: torch.Tensor | None) -> None:
-        self._before[number] = None if grad is None else self._measurements.add(grad)
-        self._before_mark[number] = None if grad is None else _mark(grad)
 
     def _hook(self, walk: Walk) -> None:
         handles = self._handles
@@ -208,7 +207,7 @@ class FullPass:
                 handles.append(node.register_hook(functools.partial(self._ran, number)))
         if self._table is not None and self._table.hooked:
             numbers = {sequence: number for number, sequence in enumerate(self._sequence)}
-            for (sequence, output), (hooks, _) in self._table.hooked.items():
+            for (sequence, output), (hooks, _) in self._table.hooked.copy().items():
                 number_of = numbers.get(sequence)
                 if number_of is not None:
                     self._observe(hooks(), number_of, output)
@@ -227,73 +226,89 @@ class FullPass:
         hooks.update(theirs)
         self._observers.append(hooks)
 
-    # While the engine runs.
+    # While the engine runs. What a hook of ours raises must not reach the engine, and so not the program.
+
+    def _caught(self, what: str, error: BaseException) -> None:
+        if self._context.failures.is_foreign(error):
+            self.deferred = self.deferred or error
+        else:
+            self._context.failures.unknown(what, error)
 
     def _arrives_at_hooks(self, key: int, gradient: torch.Tensor) -> None:
-        with self._recorder.guard(), torch_facts.DisableTorchFunction(), torch.no_grad():
-            self._observed[key] = self._measurements.add(gradient)
+        try:
+            with Quiet(), torch.no_grad():
+                self._observed[key] = self._measurements.add(gradient)
+        except BaseException as error:
+            self._caught("a gradient before the program's hook", error)
 
     def _receive(self, number: int, output: int, gradient: torch.Tensor) -> tuple[int, Mark]:
         """The statistics of a gradient that arrived at a node, measured anew only if they are not known."""
         key = number << 20 | output
-        mark = _mark(gradient)
+        own = mark(gradient)
         arriving = self._arriving.pop(key, None)
         if arriving is not None:
-            if arriving[1] == mark and mark[0]:
-                return arriving[0], mark
+            if arriving[1] == own and own[0]:
+                return arriving[0], own
             self._arrived.extend((number, output, arriving[0]))
         elif key in self._observed:
             self._arrived.extend((number, output, self._observed.pop(key)))
-        return self._measurements.add(gradient), mark
+        return self._measurements.add(gradient), own
 
     def _ran(self, number: int, sent: Any, received: Any) -> None:
         """A node has run."""
         try:
-            with torch_facts.DisableTorchFunction():
-                self._order.append(number)
-                known: list[tuple[torch.Tensor, int, Mark]] = []
-                for output, gradient in enumerate(received):
-                    if gradient is not None:
-                        stats, mark = self._receive(number, output, gradient)
-                        self._received.extend((number, output, stats))
-                        known.append((gradient, stats, mark))
-                if sent.__class__ is not tuple:
-                    sent = (sent,)
-                walk = self._walk
-                first, slots = walk.first_edge[number], walk.slots
-                last = walk.first_edge[number + 1]
-                for slot, gradient in enumerate(sent):
-                    if gradient is not None:
-                        edge = first + slot
-                        if edge >= last or slots[edge] != slot:
-                            edge = walk.edge(number, slot)
-                        if edge >= 0:
-                            self._send(edge, gradient, known)
-                if self.call.create_graph:
-                    self._attribute(number)
-        except Exception as error:
-            self._recorder.fail(error)
+            if is_watched():
+                with Quiet():
+                    self._note_node(number, sent, received)
+            else:
+                with torch_facts.DisableTorchFunction():
+                    self._note_node(number, sent, received)
+        except BaseException as error:
+            self._caught("what a node received and sent", error)
+
+    def _note_node(self, number: int, sent: Any, received: Any) -> None:
+        self._order.append(number)
+        known: list[tuple[torch.Tensor, int, Mark]] = []
+        for output, gradient in enumerate(received):
+            if gradient is not None:
+                stats, own = self._receive(number, output, gradient)
+                self._received.extend((number, output, stats))
+                known.append((gradient, stats, own))
+        if sent.__class__ is not tuple:
+            sent = (sent,)
+        walk = self._walk
+        first, slots = walk.first_edge[number], walk.slots
+        last = walk.first_edge[number + 1]
+        for slot, gradient in enumerate(sent):
+            if gradient is not None:
+                edge = first + slot
+                if edge >= last or slots[edge] != slot:
+                    edge = walk.edge(number, slot)
+                if edge >= 0:
+                    self._send(edge, gradient, known)
+        if self.call.create_graph:
+            self._attribute(number)
 
     def _send(self, edge: int, gradient: torch.Tensor, known: list[tuple[torch.Tensor, int, Mark]]) -> None:
-        mark: Mark | None = None
+        found: Mark | None = None
         stats = -1
         for tensor, number, tensor_mark in known:
             if tensor is gradient:
-                stats, mark = number, tensor_mark
+                stats, found = number, tensor_mark
                 break
-        if mark is None:
-            mark = _mark(gradient)
-            stats = self._same_data(gradient, mark, known)
+        if found is None:
+            found = mark(gradient)
+            stats = self._same_data(gradient, found, known)
             if stats < 0:
                 stats = self._measurements.add(gradient)
         self._sent.extend((edge, stats))
         if self._is_alone[edge]:
-            self._arriving[self._edge_keys[edge]] = (stats, mark)
+            self._arriving[self._edge_keys[edge]] = (stats, found)
 
-    def _same_data(self, gradient: torch.Tensor, mark: Mark, known: list[tuple[torch.Tensor, int, Mark]]) -> int:
+    def _same_data(self, gradient: torch.Tensor, own: Mark, known: list[tuple[torch.Tensor, int, Mark]]) -> int:
         """Statistics for the same elements in another shape: what a view sends on needs no second measurement."""
         for tensor, number, tensor_mark in known:
-            if mark != tensor_mark or not mark[0]:
+            if own != tensor_mark or not own[0]:
                 continue
             numel = self._measurements.numels[number]
             if numel > self._measurements.value_limit and numel == gradient.numel():
@@ -327,51 +342,45 @@ class FullPass:
 
     def _arrives_at_leaf(self, number: int, gradients: Any) -> None:
         try:
-            with torch_facts.DisableTorchFunction(), torch.no_grad():
-                if not self._is_innermost():
+            with Quiet(), torch.no_grad():
+                if not self._is_innermost(self.index):
                     return
                 self._order.append(number)
                 gradient = gradients[0]
                 if gradient is not None:
-                    grad = self._leaves[number][1].grad
-                    if self.call.accumulates and self._before_mark[number] != (None if grad is None else _mark(grad)):
-                        self._measure_leaf_before(number, grad)  # a pass inside this one, or a hook, came first
-                    stats, mark = self._receive(number, 0, gradient)
+                    self._ledger.arrives(number)
+                    stats, own = self._receive(number, 0, gradient)
                     self._received.extend((number, 0, stats))
-                    self._contribution[number] = (stats, mark)
-        except Exception as error:
-            self._recorder.fail(error)
-
-    def _is_innermost(self) -> bool:
-        """Whether what runs on this thread is this pass: passes inside it, and on other threads, share its leaves."""
-        running = self._recorder.running(threading.get_ident())
-        return running is None or running == self.index
+                    self._ledger.contributions[number] = (stats, own)
+        except BaseException as error:
+            self._caught("what arrived at a leaf", error)
 
     def suspend(self) -> None:
-        """Another pass begins inside this one: what it adds to leaves that are done is not what this one added."""
-        with torch_facts.DisableTorchFunction(), torch.no_grad():
-            for number in self._contribution:
-                grad = self._leaves[number][1].grad
-                if self.call.accumulates and number not in self._after and grad is not None:
-                    self._after[number] = self._measurements.add(grad)
+        """Another pass begins inside this one."""
+        with torch.no_grad():
+            self._ledger.suspend()
 
     def _accumulated(self, number: int, tensor: torch.Tensor) -> None:
         """A leaf's `.grad` has been added to, and no hook of the user's has seen it yet."""
-        with self._recorder.guard(), torch_facts.DisableTorchFunction(), torch.no_grad():
-            if tensor.grad is not None and self._is_innermost():
-                self._after[number] = self._measurements.add(tensor.grad)
+        try:
+            with Quiet(), torch.no_grad():
+                if self._is_innermost(self.index):
+                    self._ledger.added(number, tensor)
+        except BaseException as error:
+            self._caught("a leaf's .grad after it was added to", error)
 
     # After the engine has run.
 
     def finish(self, result: Any, error: BaseException | None) -> None:
         """Take the hooks away, and write down what was seen."""
         self.abandon()
-        with torch_facts.DisableTorchFunction(), torch.no_grad(), without_collector():
+        with torch.no_grad(), without_collector():
             if error is None and self._captures:
                 self._take_captures(result)
             if self.call.create_graph:
                 self._attribute_rest()
-            rows = self._accumulations()
+            captured = {number for number, _, _ in self._captures}
+            rows = [] if self.call.is_drawn_only else self._ledger.rows(captured)
             self._measurements.settle()
         index = self.index
         self._journal.write_rows("stats", index, self._measurements.rows)
@@ -387,13 +396,30 @@ class FullPass:
         )
         self._journal.write_pass({"t": "accumulations", "index": index, "rows": rows})
         node = None if error is None else self._failed_node()
-        self._recorder.end_pass(index, error, node, self._conflict(error, node))
-
+        self._write_end(error, node)
         self._note_freed()
+
+    def _write_end(self, error: BaseException | None, node: int | None) -> None:
+        described = None
+        if error is not None:
+            try:
+                described = [type(error).__name__, plain_text(str(error))[:4000]]
+            except Exception:  # a user's exception with a broken __str__
+                described = [type(error).__name__, ""]
+        conflict = None
+        if error is not None:
+            try:
+                conflict = self._conflict(error, node)
+            except BaseException as failure:
+                self._caught("who wrote to a saved tensor", failure)
+        self._journal.write_pass(
+            {"t": "pass_end", "index": self.index, "error": described, "error_node": node, "conflict": conflict}
+        )
+        self._journal.end_pass()
 
     def _note_freed(self) -> None:
         """Remember which nodes can not be run again."""
-        if self._table is not None and self._recorder.config.facts and not self.call.retain_graph:
+        if self._table is not None and self._context.config.facts and not self.call.retain_graph:
             for number in self._order:
                 sequence = self._sequence[number]
                 if sequence != torch_facts.NO_SEQUENCE:
@@ -401,7 +427,7 @@ class FullPass:
 
     def _conflict(self, error: BaseException | None, number: int | None) -> dict[str, Any] | None:
         """Who wrote to the saved tensor that torch complains of."""
-        writes = self._recorder.writes
+        writes = self._context.writes
         if error is None or number is None or writes is None:
             return None
         edges = [edge for root in self.call.roots if (edge := root_edge(root)) is not None]
@@ -413,35 +439,11 @@ class FullPass:
         for (number, output, _), gradient in zip(self._captures, result, strict=False):
             if number is None or gradient is None:
                 continue
-            stats, mark = self._receive(number, output, gradient)
+            stats, own = self._receive(number, output, gradient)
             if (number, output) not in received:
                 self._received.extend((number, output, stats))
             if number in self._leaves:
-                self._contribution[number] = (stats, mark)
-
-    def _accumulations(self) -> list[list[Any]]:
-        rows: list[list[Any]] = []
-        if self.call.is_drawn_only:
-            return rows
-        captured = {number for number, _, _ in self._captures}
-        for number, (state, tensor) in self._leaves.items():
-            before = self._before.get(number)
-            contribution = self._contribution.get(number)
-            if not self.call.accumulates:
-                if number in captured and contribution is not None:
-                    rows.append([state.id, before, contribution[0], before, "not stored"])
-                continue
-            grad = tensor.grad
-            self._recorder.leaves.remember(state, grad)
-            if contribution is None:
-                rows.append([state.id, before, None, before, "unchanged"])
-                continue
-            after = self._after.get(number)
-            if after is None and grad is not None:
-                same = before is None and _mark(grad) == contribution[1] and contribution[1][0]
-                after = contribution[0] if same else self._measurements.add(grad)
-            rows.append([state.id, before, contribution[0], after, "created" if before is None else "accumulated"])
-        return rows
+                self._ledger.contributions[number] = (stats, own)
 
     def _failed_node(self) -> int | None:
         """The node at which the engine stopped: of those that were ready to run, it takes the one made last."""
@@ -458,12 +460,16 @@ class FullPass:
         started = bool(self._order) or (n_nodes > 0 and self.call.reaches_engine)
         return max(ready, key=lambda number: self._sequence[number], default=None) if started else None
 
+    def leaf_ids(self) -> list[int]:
+        """The leaves of the graph."""
+        return [state.id for state, _ in self._leaves.values()]
+
     def abandon(self) -> None:
         """Undo what was installed: at the end, and after a failure of ours."""
-        for handle in self._handles:
-            handle.remove()
-        for hooks in self._observers:
-            hooks.pop(_OBSERVER, None)
+        while self._handles:
+            self._handles.pop().remove()
+        while self._observers:
+            self._observers.pop().pop(_OBSERVER, None)
         self._root_leaves.clear()
 
 

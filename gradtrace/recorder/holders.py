@@ -6,28 +6,28 @@ From the variables that can be seen from a call, through containers and the prog
 from __future__ import annotations
 
 import types
-from collections import deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.forward_table import ForwardTable
+from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.looking import attributes, is_module, is_tensor
 from gradtrace.recorder.sites import is_internal, locals_of
 from gradtrace.recorder.stores import stored_at
-
-if TYPE_CHECKING:
-    from gradtrace.recorder.forward import ForwardTable
-    from gradtrace.recorder.session import Recorder
 
 _MAX_NODES = 5_000
 _MAX_OBJECTS = 20_000
 _MAX_DEPTH = 5
 _MIN_PASSES = 3
+_CO_NEWLOCALS = 0x2
 _OPAQUE = (type, types.ModuleType, types.FunctionType, types.MethodType, torch.optim.Optimizer, str, bytes, int, float)
 
 
-def write_holders(recorder: Recorder, table: ForwardTable | None, frame: types.FrameType | None) -> None:
+def write_holders(journal: Journal, table: ForwardTable | None, frame: types.FrameType | None) -> None:
     """Write a line for each variable from which nodes of several passes can be reached."""
     if table is None:
         return
@@ -42,16 +42,16 @@ def write_holders(recorder: Recorder, table: ForwardTable | None, frame: types.F
         place = table.origins[table.origin_numbers[position]].place if position >= 0 else None
         if _kind(members[0][0]) in {"list", "dict"}:
             place = stored_at(frame, base.partition(".")[0]) or place
-        recorder.journal.write(
+        journal.write(
             {
                 "t": "holder",
                 "name": base,
                 "kind": _kind(members[0][0]),
-                "location": recorder.journal.place(place),
+                "location": journal.place(place),
                 "n_tensors": len(members),
                 "n_nodes": n_nodes,
                 "n_passes": len(passes),
-                "pass_index": recorder.journal.last_pass_index,
+                "pass_index": journal.last_pass_index,
             }
         )
 
@@ -69,19 +69,24 @@ def _results(frame: types.FrameType | None) -> Iterator[tuple[str, torch.Tensor]
     seen_globals: set[int] = set()
     while frame is not None:
         if not is_internal(frame.f_code):
-            spaces = [] if frame.f_locals is frame.f_globals else [locals_of(frame)]
+            spaces = [locals_of(frame)] if frame.f_code.co_flags & _CO_NEWLOCALS else []
             if id(frame.f_globals) not in seen_globals:
                 seen_globals.add(id(frame.f_globals))
                 spaces.append(dict(frame.f_globals))
-            queue.extend((name, value, 0) for space in spaces for name, value in space.items() if name[:2] != "__")
+            queue.extend(
+                (name, value, 0)
+                for space in spaces
+                for name, value in space.items()
+                if type(name) is str and name[:2] != "__"
+            )
         frame = frame.f_back
     seen: set[int] = set()
     while queue and len(seen) < _MAX_OBJECTS:
         path, value, depth = queue.popleft()
-        if isinstance(value, _OPAQUE) or id(value) in seen:
+        if issubclass(type(value), _OPAQUE) or id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, torch.Tensor):
+        if is_tensor(value):
             plain = type(value) in torch_facts.PLAIN_TYPES and value.requires_grad and not value.is_leaf
             if plain and not (value._is_view() and value._version):
                 yield path, value
@@ -90,16 +95,14 @@ def _results(frame: types.FrameType | None) -> Iterator[tuple[str, torch.Tensor]
 
 
 def _parts(value: Any) -> list[tuple[str, Any]]:
-    if isinstance(value, list | tuple | deque | set):
-        return [(f"[{position}]", part) for position, part in enumerate(list(value))]
-    if isinstance(value, dict):
-        return [(f"[{key!r}]", part) for key, part in list(value.items()) if isinstance(key, str | int)]
-    if type(value).__module__.partition(".")[0] in ("torch", "numpy", "builtins") and not isinstance(
-        value, torch.nn.Module
-    ):
+    kind = type(value)
+    if kind in (list, tuple, deque, set):
+        return [(f"[{position}]", part) for position, part in enumerate(tuple(value))]
+    if kind in (dict, defaultdict, OrderedDict):
+        return [(f"[{key!r}]", part) for key, part in tuple(dict.items(value)) if type(key) in (str, int)]
+    if kind.__module__.partition(".")[0] in ("torch", "numpy", "builtins") and not is_module(value):
         return []
-    attributes = getattr(value, "__dict__", None)
-    return [("." + key, part) for key, part in list(attributes.items())] if isinstance(attributes, dict) else []
+    return [("." + key, part) for key, part in attributes(value).items()]
 
 
 def _reach(nodes: list[Any], table: ForwardTable) -> tuple[int, set[int], int]:

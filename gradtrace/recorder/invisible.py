@@ -8,8 +8,8 @@ that raises. So `except BaseException as error: hide(error); raise` leaves a tra
 Warnings that count stack levels. `warnings.warn(stacklevel=2)` skips frames whose file name contains both `importlib`
 and `_bootstrap` (CPython's own import machinery). `skipped_by_warnings` gives our wrappers such a file name.
 
-Warnings that torch raises from C++ belong to the innermost Python frame. `Impersonator` calls the operation from a
-frame that bears file, line and globals of the caller.
+Warnings that torch raises from C++ belong to the innermost Python frame. A function
+made of `impersonating_code` calls the operation from a frame that bears file, line and globals of the caller.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ OUR_FILE_NAME = "<frozen importlib._bootstrap> gradtrace"
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+_disguised: dict[int, types.CodeType] = {}
+
 _TEMPLATE = (lambda func, args, kwargs: func(*args, **kwargs)).__code__
 
 
@@ -30,6 +32,16 @@ def skipped_by_warnings(function: _F) -> _F:
     code = function.__code__.replace(co_filename=OUR_FILE_NAME)
     function.__code__ = code
     return function
+
+
+def disguised(wrapper: _F, original: Callable[..., Any]) -> _F:
+    """Give a wrapper the file and line of what it wraps, for `inspect`; `hide` still knows it as ours."""
+    code = getattr(original, "__code__", None)
+    if isinstance(code, types.CodeType):
+        own = wrapper.__code__.replace(co_filename=code.co_filename, co_firstlineno=code.co_firstlineno)
+        wrapper.__code__ = own
+        _disguised[id(own)] = own
+    return wrapper
 
 
 def hide(error: BaseException) -> None:
@@ -42,18 +54,21 @@ def hide(error: BaseException) -> None:
 
 def is_ours(code: types.CodeType) -> bool:
     """Whether a frame with this code belongs to a wrapper of ours or to an impersonator."""
-    return code.co_filename == OUR_FILE_NAME or code.co_name == _IMPERSONATOR_NAME
+    return code.co_filename == OUR_FILE_NAME or code.co_name == _IMPERSONATOR_NAME or id(code) in _disguised
 
 
 _IMPERSONATOR_NAME = "<gradtrace call>"
 
 
-def impersonator(frame: types.FrameType) -> Callable[[Any, Any, Any], Any]:
-    """A function `call(func, args, kwargs)` whose frame looks, to warnings, like the line which `frame` is at."""
-    code = _TEMPLATE.replace(
+def impersonating_code(frame: types.FrameType) -> types.CodeType:
+    """The code of a function `call(func, args, kwargs)` whose frame looks, to warnings, like the line of `frame`.
+
+    The function itself must be made for each call, with the globals of the frame, and dropped after it: kept, it would
+    keep the namespace of the program alive beyond its end.
+    """
+    return _TEMPLATE.replace(
         co_filename=frame.f_code.co_filename,
         co_firstlineno=frame.f_lineno or 1,
         co_name=_IMPERSONATOR_NAME,
         co_qualname=_IMPERSONATOR_NAME,
     )
-    return types.FunctionType(code, frame.f_globals)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import dis
 import types
-from typing import TYPE_CHECKING, Any
-
-import torch
+from typing import Any
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.looking import attributes
 from gradtrace.recorder.sites import Place
-
-if TYPE_CHECKING:
-    from gradtrace.recorder.journal import Journal
 
 
 class KeptOutputs:
@@ -24,8 +21,8 @@ class KeptOutputs:
 
     def look(self, node: Any) -> None:
         """Look at the attributes of a custom node."""
-        for attribute, value in list(vars(node).items()):
-            if not isinstance(value, torch.Tensor) or type(value) not in torch_facts.PLAIN_TYPES:
+        for attribute, value in attributes(node).items():
+            if type(value) not in torch_facts.PLAIN_TYPES:
                 continue
             key = (type(node).__name__, attribute)
             if key in self._told or value.grad_fn is not node:

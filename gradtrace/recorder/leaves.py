@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.journal import Journal
-from gradtrace.recorder.measure import is_readable, values
+from gradtrace.recorder.measure import has_memory, is_readable, values
 from gradtrace.recorder.names import Names, Scope
 
 
@@ -27,6 +30,7 @@ class LeafState:
         "owners",
         "record",
         "reference",
+        "thread",
         "version",
     )
 
@@ -40,6 +44,8 @@ class LeafState:
         self.grad_pointer = 0
         self.version = -1
         self.has_grad = False
+        self.thread: int | None = None
+        """Which thread's pass met it first."""
 
 
 class Leaves:
@@ -51,10 +57,61 @@ class Leaves:
         self._value_limit = value_limit
         self._given: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
         self.states: dict[int, LeafState] = {}
-        """By id of the live tensor, in order of discovery."""
+        """By id of the live tensor, in order of discovery; to go through them, copy first: any tensor may die."""
         self._next = 0
-        self.by_grad: dict[int, LeafState] = {}
+        self._by_grad: dict[int, LeafState] = {}
         """By address of the data of `.grad`, as it was after the last pass or event."""
+        self._running: dict[int, tuple[int, frozenset[int] | None]] = {}
+        """Passes whose engine runs: thread, and the ids of the leaves below its roots, None where nobody looked."""
+        self.was_concurrent = False
+        """Engines have run on two threads at once, over leaves that nobody knows."""
+        self._lock = threading.RLock()
+        self._changed = 0
+        """How often the set of leaves, or who met them, has changed."""
+        self._own: dict[int, tuple[int, list[LeafState], list[weakref.ref[torch.Tensor]]]] = {}
+
+    # Whose leaves may be touched. An engine replaces `.grad` without the interpreter's lock, so that to look at the
+    # `.grad` of a leaf while the engine of another thread may run over it is to read freed memory.
+
+    @contextlib.contextmanager
+    def touching(self) -> Iterator[None]:
+        """No engine begins on another thread while this one looks at `.grad`."""
+        with self._lock:
+            yield
+
+    def engine_begins(self, index: int, thread: int, leaves: frozenset[int] | None) -> None:
+        """The engine is about to run a pass."""
+        with self._lock:
+            self._running[index] = (thread, leaves)
+            if any(one is None for _, one in self._running.values()):
+                self.was_concurrent = self.was_concurrent or any(one != thread for one, _ in self._running.values())
+
+    def engine_ends(self, index: int) -> None:
+        """The engine has run it."""
+        with self._lock:
+            self._running.pop(index, None)
+
+    def meet(self, state: LeafState, thread: int) -> None:
+        """A pass of this thread runs over the leaf."""
+        if state.thread is None:
+            state.thread = thread
+            self._changed += 1
+
+    def may_touch(self, state: LeafState, thread: int) -> bool:
+        """Whether this thread may look at the `.grad` of the leaf now; ask and look within `touching`."""
+        return not any(
+            other != thread and (leaves is None or state.id in leaves) for other, leaves in self._running.values()
+        )
+
+    def owned(self, thread: int) -> tuple[list[LeafState], list[weakref.ref[torch.Tensor]]]:
+        """The leaves that a pass of this thread met first; none where engines run side by side."""
+        if self.was_concurrent:
+            return [], []
+        known = self._own.get(thread)
+        if known is None or known[0] != self._changed:
+            states = [state for state in self.states.copy().values() if state.thread == thread]
+            known = self._own[thread] = (self._changed, states, [state.reference for state in states])
+        return known[1], known[2]
 
     def name(self, tensor: torch.Tensor, name: str) -> None:
         """Say what a leaf is called."""
@@ -78,6 +135,7 @@ class Leaves:
                 held = table.get(key)
                 if held is not None and held.id == number:
                     del table[key]
+                    self._changed += 1
 
             state = LeafState(number, weakref.ref(tensor, forget))
             table[key] = state
@@ -89,9 +147,8 @@ class Leaves:
     def _define(self, state: LeafState, tensor: torch.Tensor, scope: Scope | None) -> None:
         name, kind, state.is_named = self._name_of(tensor, scope, state.id)
         value = None
-        if tensor.numel() <= self._value_limit and is_readable(tensor) and tensor.device.type == "cpu":
-            with torch_facts.DisableTorchFunction():  # the program never asked for this detach
-                value = json.loads(values(tensor.detach()))
+        if is_readable(tensor) and tensor.numel() <= self._value_limit and tensor.is_cpu and has_memory(tensor):
+            value = json.loads(values(tensor.detach()))
         state.name = name
         state.record = {
             "t": "leaf",
@@ -114,7 +171,7 @@ class Leaves:
         found = self._names.tensor(tensor)
         if found is not None:
             return *found, True
-        kind = "parameter" if isinstance(tensor, torch.nn.Parameter) else "tensor"
+        kind = "parameter" if issubclass(type(tensor), torch.nn.Parameter) else "tensor"
         variable = scope.tensors.get(id(tensor)) if scope is not None else None
         if variable is not None:
             return variable, kind, True
@@ -122,7 +179,7 @@ class Leaves:
 
     def name_unnamed(self, scope: Scope) -> None:
         """Look once more for what leaves without a name are called."""
-        for state in list(self.states.values()):
+        for state in self.states.copy().values():
             if not state.is_named:
                 tensor = state.reference()
                 if tensor is not None and (id(tensor) in scope.tensors or self._names.tensor(tensor) is not None):
@@ -135,21 +192,53 @@ class Leaves:
             state.record["optimizers"] = owners
             self._journal.write(state.record)
 
-    def remember_grads(self) -> None:
-        """Note where every `.grad` lies now, to recognize it when it is written to."""
-        self.by_grad.clear()
-        with torch_facts.DisableTorchFunction():
-            for state in list(self.states.values()):
-                tensor = state.reference()
-                if tensor is not None:
+    @property
+    def has_grads(self) -> bool:
+        """Whether any `.grad` is known, and so worth recognizing."""
+        return bool(self._by_grad)
+
+    def whose_grad(self, tensor: object) -> LeafState | None:
+        """The leaf whose `.grad` has the data of this tensor."""
+        if type(tensor) not in torch_facts.PLAIN_TYPES:
+            return None
+        pointer = torch_facts.pointer(tensor)  # type: ignore[arg-type]
+        state = self._by_grad.get(pointer) if pointer else None
+        leaf = None if state is None else state.reference()
+        if state is None or leaf is None:
+            return None
+        with self.touching():  # the address may have been given to another tensor since
+            if not self.may_touch(state, threading.get_ident()):
+                return None
+            grad = leaf.grad
+        return state if grad is not None and torch_facts.pointer(grad) == pointer else None
+
+    def remember_grads(self, numbers: list[int]) -> None:
+        """Note where the `.grad` of these leaves lie now, to recognize them when they are written to."""
+        wanted = set(numbers)
+        thread = threading.get_ident()
+        with self.touching():
+            for state in self.states.copy().values():
+                tensor = state.reference() if state.id in wanted else None
+                if tensor is not None and self.may_touch(state, thread):
                     self.remember(state, tensor.grad)
 
     def remember(self, state: LeafState, grad: torch.Tensor | None) -> None:
         """Note one leaf's `.grad`."""
+        if self._by_grad.get(state.grad_pointer) is state:
+            del self._by_grad[state.grad_pointer]
         if grad is None:
             state.has_grad, state.version, state.grad_pointer = False, -1, 0
             return
         state.has_grad, state.version = True, grad._version
         state.grad_pointer = torch_facts.pointer(grad)
         if state.grad_pointer:
-            self.by_grad[state.grad_pointer] = state
+            self._by_grad[state.grad_pointer] = state
+
+    def after_fork(self) -> None:
+        """The stream is a new one: define every leaf anew when it is met."""
+        self._lock = threading.RLock()
+        self._running.clear()
+        self._by_grad.clear()
+        self.states.clear()
+        self._changed += 1
+        self._next = 0

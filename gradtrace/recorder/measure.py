@@ -61,9 +61,16 @@ def head(shape: torch.Size, dtype: torch.dtype) -> tuple[str, int]:
 
 def is_readable(tensor: torch.Tensor) -> bool:
     """Whether its elements can be read without surprising anybody."""
-    if type(tensor) not in _PLAIN or tensor.is_meta or _functorch_is_active():
+    if type(tensor) not in _PLAIN or tensor.is_meta or _functorch_is_active() or tensor.is_nested:
         return False
     return not _is_functorch_wrapped(tensor)  # what `torch.func.vjp` returns lives on after it
+
+
+def has_memory(tensor: torch.Tensor) -> bool:
+    """Whether there is anything behind it: the storage of a sharded parameter is freed while nobody uses it."""
+    if tensor.layout is not torch.strided:
+        return True
+    return not tensor.numel() or tensor.untyped_storage().nbytes() > 0
 
 
 def values(tensor: torch.Tensor) -> str:

@@ -3,50 +3,53 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-if TYPE_CHECKING:
-    from gradtrace.recorder.names import Scope
-    from gradtrace.recorder.session import Recorder
+from gradtrace.recorder import looking, torch_facts
+from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.names import Names, Scope
 
 
 class ModelWatch:
     """Looks at each model once, and again when it has other parameters."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, journal: Journal, names: Names, leaves: Leaves) -> None:
+        self._journal = journal
+        self._names = names
+        self._leaves = leaves
         self._seen: dict[int, tuple[weakref.ref[torch.nn.Module], int]] = {}
 
     def learn(self, scope: Scope) -> None:
         """Know every parameter of every model, whether it takes part in a graph or not."""
-        for model in self._recorder.names.models():
-            n_parts = sum(1 for _ in model.parameters())
+        for model in self._names.models():
+            parameters = _made(model)
             known = self._seen.get(id(model))
-            if known is not None and known[0]() is model and known[1] == n_parts:
+            if known is not None and known[0]() is model and known[1] == len(parameters):
                 continue
-            self._seen[id(model)] = (weakref.ref(model), n_parts)
-            for parameter in model.parameters():
-                self._recorder.leaves.get(parameter, scope)
-            for part in model.modules():
+            self._seen[id(model)] = (weakref.ref(model), len(parameters))
+            for parameter in parameters:
+                self._leaves.get(parameter, scope)
+            for _, part in looking.modules(model):
                 self._look_into(part, scope)
 
     def _look_into(self, module: torch.nn.Module, scope: Scope) -> None:
-        registered = {id(one) for one in module.modules()}
-        for attribute, value in list(vars(module).items()):
+        registered = {id(one) for _, one in looking.modules(module)}
+        for attribute, value in looking.attributes(module).items():
             if attribute.startswith("_"):
                 continue
-            if isinstance(value, list | tuple | dict):
+            if type(value) in (list, tuple, dict):
                 parts = [
                     one
-                    for one in (value.values() if isinstance(value, dict) else value)
-                    if isinstance(one, torch.nn.Module) and id(one) not in registered
+                    for one in tuple(value.values() if type(value) is dict else value)
+                    if looking.is_module(one) and id(one) not in registered
                 ]
-                tensors = [parameter for part in parts for parameter in part.parameters()]
+                tensors = [parameter for part in parts for parameter in _made(part)]
                 if tensors:
                     self._write("unregistered_modules", module, attribute, len(parts), tensors, scope)
-            elif isinstance(value, torch.Tensor) and value.requires_grad and value.is_leaf:
+            elif looking.is_tensor(value) and value.requires_grad and value.is_leaf:
                 self._write("plain_tensor", module, attribute, 1, [value], scope)
 
     def _write(
@@ -58,14 +61,19 @@ class ModelWatch:
         tensors: list[Any],
         scope: Scope,
     ) -> None:
-        self._recorder.journal.write(
+        self._journal.write(
             {
                 "t": "module_fact",
                 "kind": kind,
-                "module": self._recorder.names.module_path(module),
-                "module_type": type(module).__name__,
+                "module": self._names.module_path(module),
+                "module_type": looking.type_name(module),
                 "attribute": attribute,
                 "count": count,
-                "leaves": [self._recorder.leaves.get(one, scope).id for one in tensors],
+                "leaves": [self._leaves.get(one, scope).id for one in tensors],
             }
         )
+
+
+def _made(model: torch.nn.Module) -> list[torch.Tensor]:
+    """Its parameters, but for those of lazy modules that have no shape yet."""
+    return [one for _, one in looking.parameters(model) if not torch_facts.is_uninitialized(one)]

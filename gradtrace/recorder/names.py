@@ -15,9 +15,11 @@ from typing import Any
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.looking import attributes, buffers, is_module, is_optimizer, is_tensor, modules, parameters
 from gradtrace.recorder.sites import is_internal, locals_of
 
 _MAX_ITEMS = 500
+_CO_NEWLOCALS = 0x2
 _WRAPPERS = {"DistributedDataParallel": "module.", "DataParallel": "module.", "OptimizedModule": "_orig_mod."}
 _TARGET = re.compile(r"(?:^|;)\s*([^\W\d][\w.]*(?:\[[^\]=]*\])?(?:\s*,\s*[^\W\d][\w.]*)*)\s*(?::[^=;]*)?=\s*\(*$")
 _AUGMENTED = re.compile(r"\s*([^\W\d][\w.]*)\s*(?:[-+*/@%&|^]|//|\*\*|<<|>>)=")
@@ -57,11 +59,11 @@ class _Root:
         if module is None:
             return
         strip = _WRAPPERS.get(type(module).__name__, "")
-        self.modules = {id(part): path.removeprefix(strip).rstrip(".") for path, part in module.named_modules()}
-        self.tensors = {id(one): (path.removeprefix(strip), "buffer") for path, one in module.named_buffers()}
-        parameters = {id(one): (path.removeprefix(strip), "parameter") for path, one in module.named_parameters()}
-        self.tensors.update(parameters)
-        self.n_parameters = len(parameters)
+        self.modules = {id(part): path.removeprefix(strip).rstrip(".") for path, part in modules(module)}
+        self.tensors = {id(one): (path.removeprefix(strip), "buffer") for path, one in buffers(module)}
+        named = {id(one): (path.removeprefix(strip), "parameter") for path, one in parameters(module)}
+        self.tensors.update(named)
+        self.n_parameters = len(named)
 
 
 class Names:
@@ -111,7 +113,7 @@ class Names:
                 found = root.tensors.get(id(tensor))
                 if found is not None and root.reference() is not None:
                     return self._qualified(root, found[0]), found[1]
-            if attempt == 0 and isinstance(tensor, torch.nn.Parameter):
+            if attempt == 0 and issubclass(type(tensor), torch.nn.Parameter):
                 for root in self._roots.values():
                     root.refresh()
             else:
@@ -141,7 +143,7 @@ class Scope:
         seen: set[int] = set()
         while frame is not None:
             if not is_internal(frame.f_code):
-                if frame.f_locals is not frame.f_globals:
+                if frame.f_code.co_flags & _CO_NEWLOCALS:
                     self._take(locals_of(frame))
                 if id(frame.f_globals) not in seen:
                     seen.add(id(frame.f_globals))
@@ -149,28 +151,25 @@ class Scope:
             frame = frame.f_back
 
     def _take(self, variables: dict[str, Any]) -> None:
-        for name, value in list(variables.items()):
-            if name.startswith("__") or name == "_":
+        for name, value in variables.copy().items():
+            if type(name) is not str or name.startswith("__") or name == "_":
                 continue
             self._take_item(name, value)
-            if type(value) in (list, tuple) and len(value) <= _MAX_ITEMS:
-                for position, item in enumerate(value):
-                    self._take_item(f"{name}[{position}]", item)
-            elif type(value) is dict and len(value) <= _MAX_ITEMS:
-                for key, item in list(value.items()):
-                    if isinstance(key, str | int):
-                        self._take_item(f"{name}[{key!r}]", item)
+            for step, item in _items(value):
+                self._take_item(name + step, item)
         own = variables.get("self")
-        for key, item in list(getattr(own, "__dict__", {}).items()):
-            if isinstance(item, torch.Tensor) or not isinstance(own, torch.nn.Module):
+        if own is None:
+            return
+        for key, item in attributes(own).items():
+            if is_tensor(item) or not is_module(own):
                 self._take_item(f"self.{key}", item)
 
     def _take_item(self, name: str, value: Any) -> None:
-        if isinstance(value, torch.Tensor):
+        if is_tensor(value):
             self._take_tensor(name, value)
-        elif isinstance(value, torch.nn.Module):
+        elif is_module(value):
             self.modules.append((name, value))
-        elif isinstance(value, torch.optim.Optimizer):
+        elif is_optimizer(value):
             self.optimizers.setdefault(id(value), name)
 
     def _take_tensor(self, name: str, tensor: torch.Tensor) -> None:
@@ -181,3 +180,12 @@ class Scope:
             node = tensor.grad_fn
             if node is not None:
                 self.results.setdefault(node, {}).setdefault(tensor.output_nr, name)
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    """What a list, tuple or dictionary holds, each with how it is reached."""
+    if type(value) in (list, tuple) and len(value) <= _MAX_ITEMS:
+        return [(f"[{position}]", item) for position, item in enumerate(tuple(value))]
+    if type(value) is dict and len(value) <= _MAX_ITEMS:
+        return [(f"[{key!r}]", item) for key, item in value.copy().items() if type(key) in (str, int)]
+    return []

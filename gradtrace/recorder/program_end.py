@@ -83,7 +83,7 @@ def write(recorder: Recorder) -> None:
         if not recorder.journal.last_pass_index:
             _write_undriven(recorder, vars(main))
         if recorder.config.facts:
-            write_holders(recorder, recorder.table(), _FrameLike(vars(main)))  # type: ignore[arg-type]
+            write_holders(recorder.journal, recorder.table(), _FrameLike(vars(main)))  # type: ignore[arg-type]
     _write_observations(recorder)
     for watch in (recorder.cuts, recorder.numbers):
         if watch is not None:
@@ -124,7 +124,7 @@ def _write_undriven(recorder: Recorder, variables: dict[str, Any]) -> None:
     else:
         roots = _last_results(list(tensors.values()))
     if roots:
-        recorder.draw(roots, _FrameLike(variables))  # type: ignore[arg-type]
+        recorder.passes.draw(roots, _FrameLike(variables))
 
 
 class _FrameLike:
@@ -158,11 +158,11 @@ def _write_observations(recorder: Recorder) -> None:
     grads = recorder.grads
     for kind, count, place in (
         ("ops", grads.n_calls, None),
-        ("ops_without_grad", grads.n_without_grad, recorder.first_without_grad),
+        ("ops_without_grad", grads.n_without_grad, grads.first_without_grad),
     ):
         location = recorder.journal.place(place)
         recorder.journal.write({"t": "observation", "kind": kind, "count": count, "location": location, "text": ""})
-    leaves = sum(table.starts.buffer_info()[1] for table in recorder.tables())
+    leaves = sum(table.starts.buffer_info()[1] for table in recorder.modes.tables())
     recorder.journal.write(
         {"t": "observation", "kind": "ops_with_graph", "count": leaves, "location": None, "text": ""}
     )

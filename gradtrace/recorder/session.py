@@ -1,8 +1,8 @@
-"""The recorder: what it installs in the process, and how all of it is undone.
+"""The life of one recording in a process: start, fork, stop, exit.
 
-Installed while passes are to be recorded in full: one mode on each thread (source lines), our checks in place of
-`has_torch_function*`. Installed throughout: the engine's entry, `zero_grad`, the global hook after `step`, and
-`Optimizer.__init__`. Everything is put back by `stop`, also after a failure of ours, which is said once on stderr and
+Installed throughout: the engine's entry, `zero_grad`, the global hook after `step`, what tells of new optimizers, of
+threads and of compiled callables. Only while passes are recorded in full, `modes` adds what watches the forward
+computation. Installing is all or nothing, and everything is put back by `stop`, also after a failure of ours, which
 never reaches the program.
 """
 
@@ -10,64 +10,46 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import os
 import sys
 import threading
 import types
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from gradtrace.recorder import program_end, torch_facts
+from gradtrace.recorder import compiled_regions, looking, program_end, torch_facts
+from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.context import Context
 from gradtrace.recorder.cuts import CutWatch
-from gradtrace.recorder.engine import Call, describe_call, watch_engine
+from gradtrace.recorder.deep_graphs import let_go
+from gradtrace.recorder.engine import watch_engine
 from gradtrace.recorder.events import Events
-from gradtrace.recorder.forward import ForwardMode, ForwardTable, custom_function_watch, python_override_check
-from gradtrace.recorder.full_pass import FullPass
+from gradtrace.recorder.failures import Failures
+from gradtrace.recorder.forward_mode import Observer
 from gradtrace.recorder.grad_watch import GradWatch
 from gradtrace.recorder.invisible import skipped_by_warnings
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.models import ModelWatch
+from gradtrace.recorder.modes import Modes, watch_thread_begin, watch_thread_end
 from gradtrace.recorder.names import Names, Scope
-from gradtrace.recorder.numbers import NumberWatch
-from gradtrace.recorder.optimizers import (
-    Optimizers,
-    user_place,
-    watch_init,
-    watch_parameters,
-    watch_steps,
-    watch_zero_grad,
-)
-from gradtrace.recorder.sites import ModuleTable, Place
+from gradtrace.recorder.number_watch import NumberWatch
+from gradtrace.recorder.observed_calls import outside_init, watch_optimizers, watch_parameters, watch_zero_grad
+from gradtrace.recorder.optimizers import Optimizers, owned
+from gradtrace.recorder.passes import Passes
+from gradtrace.recorder.patches import Patches
+from gradtrace.recorder.sections import Quiet
+from gradtrace.recorder.sites import ModuleTable, Place, user_place
 from gradtrace.recorder.stream import plain_text
-from gradtrace.recorder.watch import LedgerPass, Watch
+from gradtrace.recorder.watch import Watch
 from gradtrace.recorder.writes import Writes
 
-Ticket = FullPass | LedgerPass | None
-
-_MAX_ENDED = 16
-
 _current: Recorder | None = None
-
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def unseen(method: _F) -> _F:
-    """Keep what a method of ours asks of torch from being recorded as if the program had asked it."""
-
-    @functools.wraps(method)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with torch_facts.DisableTorchFunction():
-            return method(*args, **kwargs)
-
-    return cast("_F", skipped_by_warnings(call))
 
 
 class Recorder:
@@ -76,422 +58,257 @@ class Recorder:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.is_on = False
-        self.first_without_grad: Place | None = None
-        self.saw_saved_hooks = False
-        self._modes: dict[int, ForwardMode] = {}
-        self._ended_tables: deque[ForwardTable] = deque(maxlen=_MAX_ENDED)
-        """Of threads that have ended: their graphs may be run elsewhere."""
-        self._undo: list[Callable[[], None]] = []
-        self._undo_forward: list[Callable[[], None]] = []
-        self._stacks: dict[int, list[int]] = {}
-        self._full_passes: dict[int, FullPass] = {}
-        """Full passes that run, by index: another pass may begin inside them."""
-        self._threads: dict[int, int] = {}
-        self._n_passes = 0
-        self._n_outer = 0
-        self._has_announced = False
-        self._keeps_latest = config.passes == "last"
-        """Every pass is recorded in full, in place of the one before, and counted besides."""
+        self._patches = Patches()
+        self._between = Patches()
+        """What sees the calls between passes; not there while a compiled callable runs."""
         self._has_failed = False
-        self._begin()
+        self.journal = Journal(config)
+        self._failures = Failures(self.journal, self._give_up)
+        self._compose()
 
-    def _begin(self) -> None:
-        self.journal = Journal(self.config)
-        self.events = Events(self.journal)
-        self.names = Names()
-        self.modules = ModuleTable()
-        self.leaves = Leaves(self.journal, self.names, self.config.value_limit)
-        self.optimizers = Optimizers(self)
-        self.grads = GradWatch(self)
-        self.cuts = CutWatch(self) if self.config.facts else None
-        self.numbers = NumberWatch(self) if self.config.facts else None
-        self.writes = Writes(self) if self.config.facts else None
-        self.models = ModelWatch(self) if self.config.facts else None
-        self.watch = Watch(self)
+    def _compose(self) -> None:
+        """Give each observer what it uses."""
+        config, journal = self.config, self.journal
+        self.events = Events(journal)
+        names = Names()
+        modules = ModuleTable()
+        self.leaves = Leaves(journal, names, config.value_limit)
+        self._optimizers = Optimizers(journal, self.leaves)
+        self.watch = Watch(journal, self.leaves, self.events)
+        facts = config.facts
+        self.cuts = CutWatch(journal, self.leaves, names, self.table) if facts else None
+        self.numbers = NumberWatch(journal, names, config.value_limit) if facts else None
+        writes = Writes(journal, self.leaves) if facts else None
+        self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, sees_reads=facts)
+        observers: list[Observer] = [self.grads.saw]
+        observers += [one.saw for one in (self.cuts, self.numbers) if one is not None]
+        kinds = CallKinds(reads_of_grad=facts)
+        self.modes = Modes(config.value_limit, modules, kinds, tuple(observers), self._failures, self._sleep)
+        self.context = Context(
+            config=config,
+            journal=journal,
+            failures=self._failures,
+            names=names,
+            modules=modules,
+            leaves=self.leaves,
+            optimizers=self._optimizers,
+            models=ModelWatch(journal, names, self.leaves) if facts else None,
+            cuts=self.cuts,
+            writes=writes,
+            table=self.modes.table,
+            tables=self.modes.tables,
+        )
+        self.passes = Passes(self.context, self.events, self.watch, self.modes, self._announce)
+
+    def table(self) -> Any:
+        """The forward table of this thread."""
+        return self.modes.table()
 
     # Installing and undoing.
 
     def install(self) -> None:
-        """Begin to observe."""
+        """Begin to observe; if any part of it fails, everything is undone."""
         self.is_on = True
-        self.journal.write_header()
-        self._patch(torch.autograd, "_engine_run_backward", lambda original: watch_engine(original, self))
-        self._patch(torch.autograd.graph, "_engine_run_backward", lambda original: watch_engine(original, self))
-        optimizer = torch.optim.Optimizer
-        self._patch(optimizer, "__init__", lambda original: watch_init(original, self))
-        self._patch(optimizer, "zero_grad", lambda original: watch_zero_grad(original, self, of_optimizer=True))
-        if self.cuts is not None:
-            self._patch(torch.nn.Parameter, "__new__", lambda original: watch_parameters(original, self, self.cuts))
-        self._patch(torch.nn.Module, "zero_grad", lambda original: watch_zero_grad(original, self, of_optimizer=False))
-        self._undo.append(watch_steps(self).remove)
-        if not torch_facts.SAVED_TENSORS_SHOW_DATA:
-            self._patch(torch.autograd.graph.saved_tensors_hooks, "__enter__", self._watch_saved_hooks)
-        self._patch(threading.Thread, "_bootstrap_inner", self._watch_thread)
-        if self.config.wants(1):
-            self._forward_on()
-        if not self.config.wants(1) or self._keeps_latest:
-            self.events.is_counting = True
+        try:
+            self.journal.write_header()
+            self._install()
+            self.passes.begin()
+        except BaseException:
+            self.is_on = False
+            self._uninstall()
+            raise
+
+    def _install(self) -> None:
+        patches = self._patches
         atexit.register(self._at_exit)
+        patches.add(lambda: atexit.unregister(self._at_exit))
+        for owner in (torch.autograd, torch.autograd.graph):
+            patches.replace(owner, "_engine_run_backward", lambda original: watch_engine(original, self.passes))
+        self._install_between()
+        if not torch_facts.SAVED_TENSORS_SHOW_DATA:
+            patches.replace(torch.autograd.graph.saved_tensors_hooks, "__enter__", self._watch_saved_hooks)
+        compiled_regions.watch(patches, self._enter_compiled_region, self._caught("compiled code"))
+        thread = threading.Thread
+        if {"_set_native_id", "_delete"} <= vars(thread).keys():  # gevent brings threads of its own
+            patches.replace(thread, "_set_native_id", lambda one: watch_thread_begin(one, self._thread_begins))
+            patches.replace(thread, "_delete", lambda one: watch_thread_end(one, self._thread_ends))
 
-    def _patch(
-        self, owner: Any, name: str, wrap: Callable[[Any], Any], undo: list[Callable[[], None]] | None = None
-    ) -> None:
-        original = owner.__dict__[name]
-        wrapper = wrap(original)
-        setattr(owner, name, wrapper)
+    def _install_between(self) -> None:
+        patches = self._between
+        optimizer = torch.optim.Optimizer
+        patches.replace(optimizer, "_patch_step_function", lambda original: watch_optimizers(original, self._made))
+        patches.replace(optimizer, "zero_grad", lambda one: watch_zero_grad(one, self, of_optimizer=True))
+        patches.replace(torch.nn.Module, "zero_grad", lambda one: watch_zero_grad(one, self, of_optimizer=False))
+        hook = register_optimizer_step_post_hook(self._after_step())
+        patches.add(hook.remove)
+        if self.config.facts:
+            patches.replace(torch.nn.Parameter, "__new__", lambda original: watch_parameters(original, self._parameter))
 
-        def restore() -> None:
-            if owner.__dict__.get(name) is wrapper:
-                setattr(owner, name, original)
+    def _sleep(self, is_asleep: bool) -> None:
+        """Compiled callables are entered and left."""
+        if is_asleep:
+            self._between.undo()
+        elif self.is_on:
+            self._install_between()
 
-        (self._undo if undo is None else undo).append(restore)
+    def _caught(self, what: str) -> Callable[[BaseException], None]:
+        return lambda error: self._failures.unknown(what, error)
 
-    def _forward_on(self) -> None:
-        """Watch the forward computation from here on."""
-        if self._undo_forward:
-            return
-        for kind, builtin in torch_facts.HAS_TORCH_FUNCTION.items():
-            check = python_override_check(builtin, kind, self._only_ours)
-            for module in list(sys.modules.values()):
-                inside = getattr(module, "__name__", "")
-                if not isinstance(module, types.ModuleType) or not inside.startswith("torch."):
-                    continue
-                if inside == "torch.overrides" and kind != "has_torch_function":
-                    continue  # torch.compile looks these two up there
-                if vars(module).get(kind) is builtin:
-                    self._patch(module, kind, lambda _, check=check: check, self._undo_forward)  # type: ignore[misc]
-        self._patch(
-            torch._functorch.utils,
-            "unwrap_dead_wrappers",
-            lambda original: custom_function_watch(original, self.mode_here),
-            self._undo_forward,
-        )
-        self._enter_mode()
-        for mode in list(self._modes.values()):
-            mode.is_active = True
+    def _thread_begins(self, thread: threading.Thread) -> None:
+        with self._looking("a thread"):
+            self.modes.thread_begins(is_daemon=bool(looking.attributes(thread).get("_daemonic")))
 
-    def _forward_off(self) -> None:
-        """Stop watching the forward computation. What torch.compile has seen stays: its guards would fail."""
-        for mode in list(self._modes.values()):
-            mode.is_active = False
-        if torch_facts.dynamo_has_compiled() or self._is_inside_mode():
-            return
-        while self._undo_forward:
-            self._undo_forward.pop()()
-        self._leave_mode()
+    def _thread_ends(self) -> None:
+        with self._looking("a thread"):
+            self.modes.thread_ends()
 
-    def _is_inside_mode(self) -> bool:
-        """Whether this thread's mode is at work, and so off the stack: torch will put it back when it is done."""
-        mode = self.mode_here()
-        return mode is not None and bool(self._undo_forward) and not any(one is mode for one in _stack())
-
-    def _enter_mode(self) -> None:
-        thread = threading.get_ident()
-        mode = self._modes.get(thread)
-        if mode is None:
-            mode = self._modes[thread] = ForwardMode(ForwardTable(self.config.value_limit), self)
-        if not any(one is mode for one in _stack()):
-            torch_facts.push_mode(mode)
-
-    def _leave_mode(self) -> None:
-        """Take our mode off this thread's stack, wherever it lies; on other threads it lets everything pass."""
-        above: list[Any] = []
-        while torch_facts.stack_length():
-            mode = torch_facts.pop_mode()
-            if not isinstance(mode, ForwardMode):
-                above.append(mode)
-        for mode in reversed(above):
-            torch_facts.push_mode(mode)
-
-    def _only_ours(self) -> bool:
-        return torch_facts.stack_length() == 1 and threading.get_ident() in self._modes
-
-    def mode_here(self) -> ForwardMode | None:
-        """The mode of this thread."""
-        return self._modes.get(threading.get_ident())
-
-    def _watch_thread(self, original: Callable[..., None]) -> Callable[..., None]:
-        recorder = self
-
-        def _bootstrap_inner(thread: threading.Thread) -> None:
-            with recorder.guard():
-                # A mode that is on the stack when its thread ends is freed without the interpreter's lock, and a daemon
-                # may end while the interpreter does: that aborts the process. So daemons go without a mode.
-                if recorder.is_on and recorder._undo_forward and not thread.daemon:
-                    recorder._enter_mode()
-            try:
-                original(thread)
-            finally:
-                mode = recorder._modes.pop(threading.get_ident(), None)  # the next thread may get the same number
-                if mode is not None:
-                    mode.is_active = False
-                    recorder._leave_mode()
-                    recorder._ended_tables.append(mode.table)
-
-        return _bootstrap_inner
+    def _enter_compiled_region(self) -> Callable[[], None]:
+        try:
+            return self.modes.enter_compiled_region(sys._getframe(1))
+        except BaseException as error:
+            if self._failures.is_foreign(error):
+                raise
+            self._failures.unknown("a compiled callable", error)
+            return lambda: None
 
     def _watch_saved_hooks(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
         def __enter__(hooks: Any) -> None:  # noqa: N807
-            self.saw_saved_hooks = True
+            self.context.saw_saved_hooks = True
             original(hooks)
 
         return __enter__
 
+    def _uninstall(self) -> None:
+        with contextlib.ExitStack() as undoing:  # a full disk, for one, is no reason to leave anything installed
+            undoing.callback(self.journal.close)
+            undoing.callback(self._patches.undo)
+            undoing.callback(self._between.undo)
+            undoing.callback(self.modes.turn_off)
+
     def stop(self) -> None:
         """Undo everything."""
         if not self.is_on:
-            self._forward_off()
+            self.modes.turn_off()
             return
-        self.is_on = False
-        with contextlib.ExitStack() as undoing:  # a full disk, for one, is no reason to leave anything installed
-            undoing.callback(self.journal.close)
-            undoing.callback(atexit.unregister, self._at_exit)
-            for undo in self._undo:
-                undoing.callback(undo)
-            undoing.callback(self._forward_off)
-            self._undo.clear()
-            self.events.flush()
-            self.watch.pause()
+        self.is_on = self.passes.is_on = False
+        with contextlib.ExitStack() as undoing:
+            undoing.callback(self._uninstall)
+            with Quiet():
+                self.events.flush()
+                self.watch.pause()
 
-    @contextlib.contextmanager
-    def guard(self) -> Iterator[None]:
-        """A failure of ours inside ends the recorder, not the program."""
-        try:
-            yield
-        except Exception as error:
-            self.fail(error)
-
-    def fail(self, error: Exception) -> None:
-        """Switch off, and say so once."""
+    def _give_up(self, why: str) -> None:
+        """Nothing more can be recorded: switch off, and leave word."""
         if self._has_failed:
             return
         self._has_failed = True
-        text = f"the recorder failed and has switched itself off ({type(error).__name__}: {error}); the program goes on"
-        if os.environ.get("GRADTRACE_DEBUG"):
-            import traceback
-
-            traceback.print_exception(error)
-        with contextlib.suppress(Exception):
-            self.stop()
-        with contextlib.suppress(Exception):
-            self.journal.note(text)
-        with contextlib.suppress(Exception):
-            self.journal.close()
-        with contextlib.suppress(Exception):
-            say(text)
+        text = f"the recorder failed and has switched itself off ({why}); the program goes on"
+        for attempt in (self.stop, lambda: self.journal.note(text), self.journal.close, lambda: say(text)):
+            with contextlib.suppress(Exception):
+                attempt()
 
     def after_fork(self) -> None:
         """A child of this process begins, with a stream of its own."""
-        if not self.is_on:
-            return
-        with self.guard():
-            mode = self.mode_here()
-            self._modes = {} if mode is None else {threading.get_ident(): mode}
-            self.journal.begin_stream()
-            self.events = Events(self.journal)
-            self.leaves = Leaves(self.journal, self.names, self.config.value_limit)
-            self.optimizers.forget_lines()
-            self._n_passes = self._n_outer = 0
-            self.journal.last_pass_index = 0
-            self.watch = Watch(self)
+        self.journal.begin_stream()
+        self.modes.after_fork()
+        self.leaves.after_fork()
+        self.events.after_fork()
+        self._optimizers.forget_lines()
+        self.watch.after_fork()
+        self.passes.after_fork()
 
-    @unseen
     def _at_exit(self) -> None:
-        if self.is_on:
-            with self.guard():
-                program_end.write(self)
-            with self.guard():
-                self.stop()
-        self._leave_mode()  # also where `stop` leaves it, for what torch.compile has seen
+        with Quiet():
+            ends: list[tuple[str, Callable[[], None]]] = [
+                ("the end of the program", lambda: program_end.write(self)),
+                ("the end", self.stop),
+            ]
+            if self.is_on:
+                for what, last in ends:
+                    try:
+                        last()
+                    except BaseException as error:
+                        if self._failures.is_foreign(error):
+                            raise
+                        self._failures.unknown(what, error)
+            self.modes.leave()
+            let_go()
 
-    # What the watchers ask for.
+    def _announce(self, number: int) -> None:
+        say(f"the asked-for passes are recorded; the program goes on, at pass {number} (Ctrl-C shows them now)")
 
-    def table(self) -> ForwardTable | None:
-        """The table of this thread."""
-        mode = self.mode_here()
-        return None if mode is None else mode.table
+    # What the program does between passes.
 
-    def tables(self) -> list[ForwardTable]:
-        """The tables of all threads."""
-        return [*(mode.table for mode in list(self._modes.values())), *self._ended_tables]
+    def _made(self, optimizer: torch.optim.Optimizer, frame: types.FrameType | None) -> None:
+        with self._looking("an optimizer"):
+            outside = outside_init(frame, optimizer)
+            place = None if outside is None else Place(outside.f_code, outside.f_lasti, "Optimizer")
+            self._optimizers.get(optimizer, place)
 
-    def learn(self, scope: Scope) -> None:
-        """Take in the models that can be seen now."""
-        called = [module for reference in self.modules.roots.values() if (module := reference()) is not None]
-        self.names.learn(scope, called)
-        self.leaves.name_unnamed(scope)
-        if self.models is not None:
-            self.models.learn(scope)
+    def _parameter(self, data: Any, parameter: torch.Tensor, frame: types.FrameType) -> None:
+        if self.cuts is not None and torch_facts.tracing_state() is None:
+            with self._looking("a new parameter"):
+                self.cuts.parameter_made(data, parameter, frame)
 
-    @unseen
+    @contextlib.contextmanager
+    def _looking(self, what: str) -> Any:
+        with Quiet():
+            try:
+                yield
+            except BaseException as error:
+                if self._failures.is_foreign(error):
+                    raise
+                self._failures.unknown(what, error)
+
+    def begin_zeroing(self) -> None:
+        """`zero_grad` begins."""
+        self.events.mute()
+
+    def end_zeroing(self) -> bool:
+        """`zero_grad` has ended; whether it was the outermost one."""
+        self.events.unmute()
+        return not self.events.is_muted()
+
     def zeroed(self, owner: Any, frame: types.FrameType, *, set_to_none: bool, of_optimizer: bool) -> None:
         """`zero_grad` has run."""
-        call = f"{type(owner).__name__}.zero_grad" if of_optimizer else "Module.zero_grad"
-        place = user_place(frame, call)
-        number = None
-        leaves: list[int] = []
-        if not self.events.is_counting:
-            scope = Scope(frame)
-            self.learn(scope)
-            if of_optimizer:
-                number = self.optimizers.number(owner, scope)
-                leaves = self.optimizers.leaves_of(owner, scope)
-            else:
-                leaves = [self.leaves.get(one, scope).id for one in owner.parameters() if one.requires_grad]
-        elif of_optimizer:
-            number = self.optimizers.number(owner)
-        self.events.add("zero_grad", leaves, place, call=call, set_to_none=set_to_none, optimizer=number)
-        if not self.events.is_counting:
-            self.leaves.remember_grads()
+        with self._looking("zero_grad"):
+            call = f"{looking.type_name(owner)}.zero_grad" if of_optimizer else "Module.zero_grad"
+            place = user_place(frame, call)
+            number = None
+            leaves: list[int] = []
+            if not self.events.is_counting:
+                scope = Scope(frame)
+                self.context.learn(scope)
+                if of_optimizer:
+                    number = self._optimizers.number(owner, scope)
+                    leaves = self._optimizers.leaves_of(owner, scope)
+                else:
+                    leaves = [
+                        self.leaves.get(one, scope).id for _, one in looking.parameters(owner) if one.requires_grad
+                    ]
+            elif of_optimizer:
+                number = self._optimizers.number(owner)
+            self.events.add("zero_grad", leaves, place, call=call, set_to_none=set_to_none, optimizer=number)
+            self.leaves.remember_grads(leaves)
 
-    @unseen
-    def stepped(self, optimizer: torch.optim.Optimizer, frame: types.FrameType) -> None:
-        """`step` has run."""
-        call = f"{type(optimizer).__name__}.step"
+    def _after_step(self) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
+        def after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001
+            with self._looking("step"):
+                self._stepped(optimizer, sys._getframe(1))
+
+        return skipped_by_warnings(after_step)
+
+    def _stepped(self, optimizer: torch.optim.Optimizer, frame: types.FrameType) -> None:
+        call = f"{looking.type_name(optimizer)}.step"
         place = user_place(frame, call)
-        number = self.optimizers.number(optimizer)
+        number = self._optimizers.number(optimizer)
         leaves = []
         if not self.events.is_counting:
-            for group in optimizer.param_groups:
-                for one in group["params"]:
-                    state = self.leaves.find(one)
-                    if state is not None and one.grad is not None:
-                        leaves.append(state.id)
+            for one in owned(optimizer):
+                state = self.leaves.find(one)
+                if state is not None and one.grad is not None:
+                    leaves.append(state.id)
         self.events.add("step", leaves, place, call=call, optimizer=number)
-
-    # Passes.
-
-    def running(self, thread: int) -> int | None:
-        """The pass that runs on a thread, by its index: the innermost one."""
-        stack = self._stacks.get(thread)
-        return stack[-1] if stack else None
-
-    @unseen
-    def before_pass(self, frame: types.FrameType, roots: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ticket:
-        """A pass is about to begin."""
-        if not self.is_on:
-            return None
-        try:
-            thread = threading.get_ident()
-            stack = self._stacks.setdefault(thread, [])
-            parent = stack[-1] if stack else None
-            self._n_passes += 1
-            if parent is None:
-                self._n_outer += 1
-            index = self._n_passes
-            number = self._threads.setdefault(thread, len(self._threads))
-            call = describe_call(frame, roots, args, kwargs, parent=parent, thread=number)
-            self.events.flush()
-            stack.append(index)
-            table = self.table()
-            if table is not None and parent is None:
-                table.begin_pass(index)
-            if parent is None and self._turn_needed(self._n_outer):
-                self._turn_on()
-            if self.events.is_counting:
-                self.journal.last_pass_index = index
-                self._announce()
-                counted = self.watch.begin(call, index)
-                return FullPass(self, call, index, frame, counted) if self._keeps_latest else counted
-            self.events.add("backward", [], call.place, call=call.name)
-            self.journal.last_pass_index = index
-            self.events._held["pass_index"] = index  # type: ignore[index]
-            self.events.flush()
-            return self._begin_full(call, index, frame)
-        except Exception as error:
-            self.fail(error)
-            return None
-
-    def _begin_full(self, call: Call, index: int, frame: types.FrameType) -> FullPass:
-        outer = self._full_passes.get(call.parent or 0)
-        if outer is not None:
-            outer.suspend()
-        self._full_passes[index] = FullPass(self, call, index, frame)
-        return self._full_passes[index]
-
-    def _turn_needed(self, outer: int) -> bool:
-        return self.events.is_counting and self.config.wants(outer) and not self._keeps_latest
-
-    def _turn_on(self) -> None:
-        self.watch.pause()
-        self.events.is_counting = False
-        self._forward_on()
-
-    @unseen
-    def after_pass(self, ticket: Ticket, result: Any, error: BaseException | None) -> None:
-        """A pass is over."""
-        if ticket is None:
-            return
-        try:
-            self._stacks[threading.get_ident()].pop()
-            self._full_passes.pop(ticket.index, None)
-            if isinstance(ticket, FullPass):
-                if not self.is_on:
-                    ticket.abandon()
-                    return
-                self._finish(ticket, result, error)
-            elif self.is_on:
-                reason = self.watch.finish(ticket, error)
-                if reason is not None:
-                    self.journal.note(f"after pass {ticket.index}: {reason}; the next pass is recorded in full")
-                    self._turn_on()
-                    return
-            if self.is_on and ticket.call.parent is None:
-                self._choose_next()
-        except Exception as failure:
-            self.fail(failure)
-        if self.config.stop_after is not None and self._n_outer >= self.config.stop_after and not ticket.call.parent:
-            self._end_program(error)
-
-    def _finish(self, ticket: FullPass, result: Any, error: BaseException | None) -> None:
-        ticket.finish(result, error)
-        if ticket.counted is not None:
-            self.watch.finish(ticket.counted, error)
-        self.leaves.remember_grads()
-        table = self.table()
-        if table is not None:
-            table.after_pass()
-
-    def _choose_next(self) -> None:
-        """Whether the next pass is to be recorded in full."""
-        if self._keeps_latest:
-            return
-        wanted = self.config.wants(self._n_outer + 1)
-        if wanted and self.events.is_counting:
-            self._turn_on()
-        elif not wanted and not self.events.is_counting:
-            self.events.is_counting = True
-            self._forward_off()
-
-    def _announce(self) -> None:
-        """Say, when a pass begins that nobody asked for, that all those are in which somebody did."""
-        done = self._n_outer - 1
-        if done and self.config.announce and not self._has_announced and not self.config.wants_after(done):
-            self._has_announced = True
-            say(f"the asked-for passes are recorded; the program goes on, at pass {done + 1} (Ctrl-C shows them now)")
-
-    def _end_program(self, error: BaseException | None) -> None:
-        if error is None and threading.current_thread() is threading.main_thread():
-            raise SystemExit(0)
-
-    def end_pass(
-        self, index: int, error: BaseException | None, node: int | None, conflict: dict[str, Any] | None
-    ) -> None:
-        """Write the last line of a full pass."""
-        described = None if error is None else [type(error).__name__, plain_text(str(error))[:4000]]
-        record = {"t": "pass_end", "index": index, "error": described, "error_node": node, "conflict": conflict}
-        self.journal.write_pass(record)
-        self.journal.end_pass()
-
-    def draw(self, roots: list[torch.Tensor], frame: types.FrameType | None) -> None:
-        """Describe a graph that is never run backward."""
-        self._n_passes += 1
-        call = Call(name="none", place=None, roots=tuple(roots), is_drawn_only=True)
-        FullPass(self, call, self._n_passes, frame).finish(None, None)
-
-
-def _stack() -> list[Any]:
-    return [torch._C._get_function_stack_at(position) for position in range(torch_facts.stack_length())]
 
 
 def say(text: str) -> None:
@@ -507,7 +324,8 @@ def current() -> Recorder | None:
 def _after_fork() -> None:
     recorder = current()
     if recorder is not None:
-        recorder.after_fork()
+        with recorder._looking("a fork"):
+            recorder.after_fork()
 
 
 os.register_at_fork(after_in_child=_after_fork)  # for good: this cannot be undone, so it holds no recorder
@@ -518,9 +336,10 @@ def start(config: Config) -> Recorder:
     global _current  # noqa: PLW0603 - a process has one engine, and one recorder
     if _current is not None:
         _current.stop()
-    _current = Recorder(config)
-    _current.install()
-    return _current
+    recorder = Recorder(config)
+    recorder.install()
+    _current = recorder
+    return recorder
 
 
 def stop() -> None:

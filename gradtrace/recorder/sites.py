@@ -16,10 +16,15 @@ import torch
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import is_ours
+from gradtrace.recorder.looking import is_module
 
 _MAX_DEPTH = 400
 _CO_OPTIMIZED = 0x1
 _SNAPSHOT_LOCALS = sys.version_info < (3, 13)
+_SHOWS_LOCALS = frozenset({"locals", "vars", "dir", "eval", "exec", "f_locals", "_getframe", "currentframe", "stack"})
+"""Names by which a function gets at the dictionary of its variables."""
+_HELD_BY_FRAME = 3
+"""References to that dictionary when nobody else has one: the frame's, ours, and that of the call which counts."""
 
 _EXPRESSION_RUNNER = str(Path(__file__).with_name("expression.py"))
 """Runs what the user typed, but is not what the user typed."""
@@ -60,22 +65,34 @@ def user_frame(frame: types.FrameType | None) -> types.FrameType | None:
     return frame
 
 
+def user_place(frame: types.FrameType | None, call: str) -> Place | None:
+    """The user's line from which this frame was reached."""
+    frame = user_frame(frame)
+    return None if frame is None else Place(frame.f_code, frame.f_lasti, call)
+
+
 def locals_of(frame: types.FrameType) -> dict[str, object]:
-    """The local variables of a frame, copied, without leaving a snapshot behind that would keep them alive."""
+    """The variables of a frame, copied.
+
+    Up to Python 3.12 to look at a function's variables is to write them into one dictionary, which is also what
+    `locals()` gave to the program, if it asked. A function that may have asked is not looked into; in any other the
+    dictionary is emptied again, so that it keeps nothing alive, unless somebody else holds it.
+    """
+    code = frame.f_code
+    if not _SNAPSHOT_LOCALS or not code.co_flags & _CO_OPTIMIZED:
+        return dict(frame.f_locals)
+    if not _SHOWS_LOCALS.isdisjoint(code.co_names):
+        return {}
     snapshot = frame.f_locals
     copy = dict(snapshot)
-    if _SNAPSHOT_LOCALS and frame.f_code.co_flags & _CO_OPTIMIZED:
+    if sys.getrefcount(snapshot) <= _HELD_BY_FRAME:
         snapshot.clear()
     return copy
 
 
 def local(frame: types.FrameType, name: str) -> object:
-    """One local variable of a function's frame."""
-    snapshot = frame.f_locals
-    value = snapshot.get(name)
-    if _SNAPSHOT_LOCALS:
-        snapshot.clear()
-    return value
+    """One local variable of a function of torch's."""
+    return locals_of(frame).get(name)
 
 
 def running_module(frame: types.FrameType | None) -> torch.nn.Module | None:
@@ -102,7 +119,7 @@ def outermost_module(frame: types.FrameType | None) -> torch.nn.Module | None:
 
 def _self_of(frame: types.FrameType) -> torch.nn.Module | None:
     module = local(frame, "self")
-    return module if isinstance(module, torch.nn.Module) else None
+    return module if is_module(module) else None
 
 
 class ModuleTable:
@@ -121,7 +138,9 @@ class ModuleTable:
         known = self._numbers.get(id(module))
         if known is not None and known[0]() is module:
             return known[1]
-        root = outermost_module(frame) or module
+        root = outermost_module(frame)
+        if root is None:
+            root = module
         if id(root) not in self.roots or self.roots[id(root)]() is not root:
             self.roots[id(root)] = weakref.ref(root)
         reference = weakref.ref(module)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dis
 import types
 
-import torch
-
+from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.sites import Place, is_internal, locals_of
 
 _LOADS = frozenset({"LOAD_NAME", "LOAD_FAST", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"})
@@ -17,7 +16,7 @@ def stored_at(frame: types.FrameType | None, root: str) -> Place | None:
     """The call or the assignment that begins with a name and takes in a result with a graph: `losses.append(loss)`."""
     while frame is not None:
         if not is_internal(frame.f_code) and root in (found := locals_of(frame)):
-            names = {name for name, value in found.items() if isinstance(value, torch.Tensor) and not value.is_leaf}
+            names = {name for name, value in found.items() if is_tensor(value) and not value.is_leaf}
             place = _site(frame.f_code, root, names)
             if place is not None:
                 return place

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import torch.autograd.function
 import torch.autograd.graph
 from torch import _C
 from torch.nn.modules import module as _module
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
+from torch.utils import _device
 
 TORCH_DIRECTORY = str(Path(torch.__file__).parent) + os.sep
 
@@ -36,9 +39,23 @@ vector_norm = _C._linalg.linalg_vector_norm  # type: ignore[attr-defined]
 """The 2-norm without Python in between."""
 
 DisableTorchFunction = _C.DisableTorchFunction
+DisableTorchDispatch = _C._DisableTorchDispatch
+"""Keeps the program's dispatch modes from seeing what is done inside."""
+dispatch_stack_length = _C._len_torch_dispatch_stack
+profiler_enabled = _C._autograd._profiler_enabled
+enable_record_function = _C._autograd._enable_record_function
+tracing_state = _C._get_tracing_state
+"""None unless `torch.jit.trace` runs."""
+
+set_eval_frame = _C._dynamo.eval_frame.set_eval_frame
+"""Sets what torch.compile does with each Python frame of this thread, and returns what it was."""
 stack_length = _C._len_torch_function_stack
 push_mode = _C._push_on_torch_function_stack
 pop_mode = _C._pop_torch_function_stack
+mode_at = _C._get_function_stack_at
+
+disabled_torch_function = _C._disabled_torch_function_impl
+"""What a tensor subclass without overrides has as its `__torch_function__`."""
 
 PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
 """Types whose values may be read as they are. Other subclasses (fake, distributed, quantized) are described only."""
@@ -48,6 +65,9 @@ SAVED_TENSORS_SHOW_DATA = hasattr(_C._autograd.SavedTensor, "data")
 
 functorch_is_active = _C._are_functorch_transforms_active
 is_functorch_wrapped = _C._functorch.is_functorch_wrapped_tensor
+
+DeviceContext = _device.DeviceContext
+"""The mode of the default device, which torch looks for at the bottom of the stack of modes."""
 
 HAS_TORCH_FUNCTION = {
     "has_torch_function": _C._has_torch_function,
@@ -108,10 +128,19 @@ def has_own_node(call: str) -> bool:
     return hasattr(_C._functions, f"{call.title().replace('_', '')}Backward0")
 
 
-def dynamo_has_compiled() -> bool:
-    """Whether torch.compile compiled a frame: its guards look at the stack of modes, which must then stay as it is."""
-    import sys
+def compiles_autograd() -> bool:
+    """Whether passes are compiled as they run: hooks of ours would become part of what is compiled."""
+    compiled_autograd = sys.modules.get("torch._dynamo.compiled_autograd")
+    return compiled_autograd is not None and bool(getattr(compiled_autograd, "compiled_autograd_enabled", False))
 
-    convert = sys.modules.get("torch._dynamo.convert_frame")
-    counter = getattr(convert, "FRAME_COUNTER", 0) if convert else 0
-    return bool(counter)
+
+def make_known_to_torchscript(check: Any) -> None:
+    """Let TorchScript take a function for one of `has_torch_function*`, which it compiles to False."""
+    from torch.jit._builtins import _register_builtin
+
+    _register_builtin(check, "aten::has_torch_function")
+
+
+def is_uninitialized(tensor: torch.Tensor) -> bool:
+    """Whether it is a parameter of a lazy module, without a shape as long as no data was seen."""
+    return issubclass(type(tensor), UninitializedTensorMixin)

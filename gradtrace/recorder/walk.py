@@ -9,21 +9,20 @@ from __future__ import annotations
 import types
 from array import array
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.context import Context
+from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.kept_outputs import KeptOutputs
-from gradtrace.recorder.measure import Measurements, head, is_readable, values
+from gradtrace.recorder.leaves import LeafState
+from gradtrace.recorder.looking import is_tensor
+from gradtrace.recorder.measure import Measurements, has_memory, head, is_readable, values
 from gradtrace.recorder.names import Scope, assigned_names
 from gradtrace.recorder.slot_names import slot_inputs
 from gradtrace.recorder.stream import encode, plain_text, quote
-
-if TYPE_CHECKING:
-    from gradtrace.recorder.forward import ForwardTable
-    from gradtrace.recorder.leaves import LeafState
-    from gradtrace.recorder.session import Recorder
 
 Node = Any
 _CHUNK = 2_000
@@ -148,16 +147,16 @@ def _fit(table: ForwardTable, position: int, op: str) -> int:
 class Describer:
     """Writes the nodes and edges of one walk."""
 
-    def __init__(self, recorder: Recorder, table: ForwardTable | None, scope: Scope) -> None:
-        self._recorder = recorder
-        self._journal = recorder.journal
+    def __init__(self, context: Context, table: ForwardTable | None, scope: Scope) -> None:
+        self._context = context
+        self._journal = context.journal
         self._table = table
         self._scope = scope
-        self._tables = [one for one in (table, *(one for one in recorder.tables() if one is not table)) if one]
+        self._tables = [one for one in (table, *(one for one in context.tables() if one is not table)) if one]
         self._places: dict[tuple[int, int], _Where] = {}
-        self._value_limit = recorder.config.value_limit
+        self._value_limit = context.config.value_limit
         self._storages: set[int] = set()
-        self._kept = KeptOutputs(recorder.journal) if recorder.config.facts else None
+        self._kept = KeptOutputs(context.journal) if context.config.facts else None
         self.leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
         """By node id: the leaf of each AccumulateGrad."""
         self.sequence = array("Q")
@@ -171,7 +170,7 @@ class Describer:
             if facts.is_leaf:
                 self._meet(node.variable, number)
         for (node, number), facts in zip(walk.ids.items(), facts_by_node, strict=True):
-            rows.append(self._leaf_row(number, facts) if facts.is_leaf else self._row(node, number, facts))
+            rows.append(self._leaf_row(number, facts) if facts.is_leaf else self._guarded_row(node, number, facts))
             if len(rows) == _CHUNK:
                 self._journal.write_rows("nodes", index, rows)
                 rows = []
@@ -200,8 +199,8 @@ class Describer:
 
     def _meet(self, variable: torch.Tensor, number: int) -> None:
         """Know all leaves before the first node says what it saved of them."""
-        self.leaves[number] = (self._recorder.leaves.get(variable, self._scope), variable)
-        if variable.layout is torch.strided and is_readable(variable):
+        self.leaves[number] = (self._context.leaves.get(variable, self._scope), variable)
+        if is_readable(variable) and variable.layout is torch.strided:
             self._storages.add(torch_facts.pointer(variable))
 
     def _leaf_row(self, number: int, facts: _TypeFacts) -> str:
@@ -213,6 +212,21 @@ class Describer:
             module = quote(state.name.rpartition(".")[0])
         output = f"{_place_head(0, variable.shape, variable.dtype, variable.device)}]"
         return f"[{number},{facts.head},{quote(state.name)},{module},null,null,null,{state.id},[{output}]]"
+
+    def _guarded_row(self, node: Node, number: int, facts: _TypeFacts) -> str:
+        """The row of a node; only its type where the rest cannot be found out."""
+        try:
+            return self._row(node, number, facts)
+        except BaseException as error:
+            if self._context.failures.is_foreign(error):
+                raise
+            self._context.failures.unknown(f"a node {facts.name}", error)
+        if len(self.sequence) == number:
+            self.sequence.append(torch_facts.NO_SEQUENCE)
+        if len(self.positions) == number:
+            self.positions.append(-1)
+        is_custom = "true" if facts.is_custom else "false"
+        return f"[{number},{facts.head},null,null,null,null,null,null,[],[],{is_custom},null,[]]"
 
     def _row(self, node: Node, number: int, facts: _TypeFacts) -> str:
         sequence = node._sequence_nr()
@@ -241,7 +255,7 @@ class Describer:
 
     def _history(self, sequence: int) -> str:
         """After which pass a node was made, and by which it was freed."""
-        if self._table is None or not self._recorder.config.facts:
+        if self._table is None or not self._context.config.facts:
             return ""
         freed = self._table.freed.get(sequence)
         return f",{self._table.made_after(sequence)},{_text_or_number(freed)}"
@@ -277,10 +291,10 @@ class Describer:
     def _module(self, number: int) -> tuple[str | None, str | None]:
         if number < 0:
             return None, None
-        modules = self._recorder.modules
+        modules = self._context.modules
         module = modules.references[number]()
         if module is not None:
-            modules.remembered[number] = (self._recorder.names.module_path(module), type(module).__name__)
+            modules.remembered[number] = (self._context.names.module_path(module), type(module).__name__)
         return modules.remembered.get(number, (None, None))
 
     def _outputs(
@@ -321,7 +335,7 @@ class Describer:
 
     def _saved(self, node: Node, facts: _TypeFacts) -> str:
         rows: list[str] = []
-        if not torch_facts.SAVED_TENSORS_SHOW_DATA and self._recorder.saw_saved_hooks:
+        if not torch_facts.SAVED_TENSORS_SHOW_DATA and self._context.saw_saved_hooks:
             return "[]"  # to look would be to unpack, and that runs the program's hooks
         try:
             if facts.is_custom:
@@ -335,28 +349,35 @@ class Describer:
         return f"[{','.join(rows)}]"
 
     def _save(self, rows: list[str], name: str, kept: Any) -> None:
-        if isinstance(kept, tuple):
+        if type(kept) is tuple:
             for position, one in enumerate(kept):
                 self._save(rows, f"{name}[{position}]", one)
             return
         if getattr(kept, "unpack_hook", None) is not None:
             rows.append(f'["{name}",null,null,0,"cpu",false,null,true]')
             return
-        tensor = kept if isinstance(kept, torch.Tensor) else getattr(kept, "data", None)
-        if not isinstance(tensor, torch.Tensor):
-            return
+        tensor = kept if is_tensor(kept) else getattr(kept, "data", None)
+        if is_tensor(tensor):
+            try:
+                rows.append(self._saved_row(name, tensor))
+            except BaseException as error:
+                if self._context.failures.is_foreign(error):
+                    raise
+                self._context.failures.unknown(f"a saved tensor {name} of type {type(tensor).__name__}", error)
+
+    def _saved_row(self, name: str, tensor: torch.Tensor) -> str:
         shared, leaf, value = False, None, "null"
         if is_readable(tensor):
             shared = self._is_shared(tensor)
             if tensor.requires_grad and tensor.is_leaf:
-                state = self._recorder.leaves.find(tensor)
+                state = self._context.leaves.find(tensor)
                 leaf = state.id if state is not None else None
-            if tensor.numel() <= self._value_limit and tensor.is_cpu:
+            if tensor.numel() <= self._value_limit and tensor.is_cpu and has_memory(tensor):
                 value = values(tensor)
         rest = f"{'true' if shared else 'false'},{_text_or_number(leaf)},false,{value}"
-        if self._recorder.config.facts and value == "null":
+        if self._context.config.facts and value == "null":
             rest += self._statistics(tensor)
-        rows.append(f"{_saved_head(name, tensor.shape, tensor.dtype, tensor.device)},{rest}]")
+        return f"{_saved_head(name, tensor.shape, tensor.dtype, tensor.device)},{rest}]"
 
     def _is_shared(self, tensor: torch.Tensor) -> bool:
         """Whether its memory was met before, at a leaf or at another node."""
@@ -367,7 +388,7 @@ class Describer:
         return known
 
     def _statistics(self, tensor: torch.Tensor) -> str:
-        if not tensor.is_floating_point() or tensor.device.type != "cpu":
+        if not is_readable(tensor) or not tensor.is_floating_point() or not tensor.is_cpu or not has_memory(tensor):
             return ""
         measured = Measurements(self._value_limit, "full")
         return f",{measured.row(measured.add(tensor))}"

@@ -9,20 +9,22 @@ something that matters changes, the next pass is recorded in full.
 from __future__ import annotations
 
 import math
+import threading
 import time
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.engine import Call
 from gradtrace.recorder.events import CountedEvent as _Event
-
-if TYPE_CHECKING:
-    from gradtrace.recorder.engine import Call
-    from gradtrace.recorder.leaves import LeafState
-    from gradtrace.recorder.session import Recorder
+from gradtrace.recorder.events import Events
+from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.looking import is_tensor
+from gradtrace.recorder.measure import is_readable
 
 _SETTLED = 16
 """After so many counted passes the program has settled: a pattern that never occurred is news then."""
@@ -50,23 +52,38 @@ class _Pattern(NamedTuple):
 
 
 class LedgerPass:
-    """A pass that is only looked at: what each leaf had before."""
+    """A pass that is only looked at: what each leaf had before, of those over which only this thread's passes run."""
 
-    __slots__ = ("before", "call", "index", "leaves", "started")
+    __slots__ = ("before", "call", "deferred", "index", "references", "started", "states")
 
-    def __init__(self, call: Call, index: int, leaves: list[tuple[LeafState, torch.Tensor]]) -> None:
+    def __init__(self, call: Call, index: int, leaves: Leaves, thread: int) -> None:
         self.call = call
         self.index = index
-        self.leaves = leaves
-        self.before = [None if (grad := tensor.grad) is None else grad._version for _, tensor in leaves]
+        self.deferred: BaseException | None = None
+        self.states, self.references = leaves.owned(thread)
+        self.before = self.versions()
         self.started = time.perf_counter()
+
+    def versions(self) -> list[int | None]:
+        """For each leaf the version of its `.grad`; None where there is none, -1 where the leaf is gone."""
+        found: list[int | None] = []
+        for reference in self.references:
+            tensor = reference()
+            if tensor is None:
+                found.append(-1)
+            else:
+                grad = tensor.grad
+                found.append(None if grad is None else grad._version)
+        return found
 
 
 class Watch:
     """Counts passes, and says when one should be looked at closely."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, journal: Journal, leaves: Leaves, events: Events) -> None:
+        self._journal = journal
+        self._leaves = leaves
+        self._events_between = events
         self._pattern: _Pattern | None = None
         self._first = 0
         self._pending = 0
@@ -82,58 +99,59 @@ class Watch:
 
     def begin(self, call: Call, index: int) -> LedgerPass:
         """Before the engine runs."""
-        states = list(self._recorder.leaves.states.values())
-        leaves = [(state, tensor) for state in states if (tensor := state.reference()) is not None]
-        begun = LedgerPass(call, index, leaves)
-        if not any(kind == "zero_grad" for kind, *_ in self._recorder.events.pattern):
+        begun = LedgerPass(call, index, self._leaves, threading.get_ident())
+        if not any(kind == "zero_grad" for kind, *_ in self._events_between.pattern):
             self._note_changes(begun)
         return begun
 
     def _note_changes(self, begun: LedgerPass) -> None:
         """What the program did to `.grad` by itself since the last pass, told from the state alone."""
-        gone, changed = [], []
-        for (state, _), version in zip(begun.leaves, begun.before, strict=True):
-            if not state.has_grad:
+        gone, changed, grads = [], [], []
+        for state, reference, version in zip(begun.states, begun.references, begun.before, strict=True):
+            if not state.has_grad or version == state.version:
                 continue
             if version is None:
                 gone.append(state.id)
-            elif version != state.version:
-                changed.append(state.id)
+            elif version >= 0:
+                tensor = reference()
+                grad = None if tensor is None else tensor.grad
+                if grad is not None and is_readable(grad):
+                    changed.append(state.id)
+                    grads.append(grad)
         if gone:
-            self._recorder.events.note_unseen("grad_cleared", gone, set_to_none=True)
+            self._events_between.note_unseen("grad_cleared", gone, set_to_none=True)
         if changed:
-            grads = [tensor.grad for state, tensor in begun.leaves if state.id in changed and tensor.grad is not None]
-            with torch_facts.DisableTorchFunction(), torch.no_grad():
+            with torch.no_grad():
                 is_zero = not bool(min(grads, key=torch.Tensor.numel).any())
             kind = "grad_cleared" if is_zero else "grad_modified"
-            self._recorder.events.note_unseen(kind, changed, set_to_none=False if is_zero else None)
+            self._events_between.note_unseen(kind, changed, set_to_none=False if is_zero else None)
 
     def finish(self, done: LedgerPass, error: BaseException | None) -> str | None:
         """After the engine has run; returns why a closer look is due, or None."""
         spent = time.perf_counter() - done.started
         effects = []
-        for (state, tensor), before in zip(done.leaves, done.before, strict=True):
-            grad = tensor.grad
-            state.has_grad = grad is not None
-            if grad is None:
+        after = done.versions()
+        for state, before, version in zip(done.states, done.before, after, strict=True):
+            state.has_grad = version is not None
+            if version is None:
                 continue
-            state.version = grad._version
+            state.version = version
             if before is None:
                 effects.append((state.id, _CREATED))
-            elif state.version != before:
+            elif version != before:
                 effects.append((state.id, _ACCUMULATED))
         call = done.call
         pattern = _Pattern(
             call.name,
-            self._recorder.journal.place(call.place),
+            self._journal.place(call.place),
             call.retain_graph,
             call.create_graph,
             call.thread,
             None if error is None else type(error).__name__,
-            tuple(self._recorder.events.pattern),
+            tuple(self._events_between.pattern),
             tuple(effects),
         )
-        self._recorder.events.pattern.clear()
+        self._events_between.pattern.clear()
         is_news = self._count(pattern, done.index)
         reason = (
             self._non_finite(done, spent)
@@ -165,13 +183,17 @@ class Watch:
             self.flush()
         return is_news
 
+    def after_fork(self) -> None:
+        """Nothing has been counted in the child."""
+        self.__init__(self._journal, self._leaves, self._events_between)  # type: ignore[misc]
+
     def flush(self) -> None:
         """Write down the passes that have only been counted."""
         if self._pattern is None or not self._pending:
             return
         one = self._pattern
         count, index = self._pending, self._first + self._written
-        write = self._recorder.journal.write
+        write = self._journal.write
         for event, times in self._events.items():
             write({"t": "event", "pass_index": index - 1, "count": times, **event.fields()})
         write(
@@ -202,15 +224,15 @@ class Watch:
 
     def flush_events(self) -> None:
         """Write the events that followed the last pass, as themselves."""
-        index = self._recorder.journal.last_pass_index
-        for event in self._recorder.events.pattern:
-            self._recorder.journal.write({"t": "event", "pass_index": index, **event.fields()})
-        self._recorder.events.pattern.clear()
+        index = self._journal.last_pass_index
+        for event in self._events_between.pattern:
+            self._journal.write({"t": "event", "pass_index": index, **event.fields()})
+        self._events_between.pattern.clear()
 
     def _non_finite(self, done: LedgerPass, spent: float) -> str | None:
-        with torch_facts.DisableTorchFunction(), torch.no_grad():
+        with torch.no_grad():
             for root in done.call.roots:
-                if isinstance(root, torch.Tensor) and root.numel() == 1 and type(root) in torch_facts.PLAIN_TYPES:
+                if type(root) in torch_facts.PLAIN_TYPES and is_readable(root) and root.numel() == 1:
                     if root.device.type != "cpu":
                         late = self._device_flag
                         self._device_flag = torch.isfinite(root.detach())
@@ -218,21 +240,19 @@ class Watch:
                             return "a root is not finite"
                     elif not _is_finite(root.item()):
                         return "a root is not finite"
-            if done.leaves and done.leaves[0][1].device.type == "cpu":
-                return self._sample(done, spent)
-        return None
+            return self._sample(done, spent)
 
     def _sample(self, done: LedgerPass, spent: float) -> str | None:
         """Look through some gradients, in turn, for as long as is allowed."""
         until = time.perf_counter() + _SHARE * spent
-        n_leaves = len(done.leaves)
+        n_leaves = len(done.states)
         for _ in range(n_leaves):
             if time.perf_counter() > until:
                 return None
-            tensor = done.leaves[self._cursor % n_leaves][1]
+            tensor = done.references[self._cursor % n_leaves]()
             self._cursor += 1
-            grad = tensor.grad
-            if grad is not None and type(grad) in torch_facts.PLAIN_TYPES and grad.layout is torch.strided:
+            grad = None if tensor is None else tensor.grad
+            if grad is not None and is_readable(grad) and grad.is_cpu and grad.layout is torch.strided:
                 # A sum tells of any NaN. Of a large tensor a part must do: gradients that break do so everywhere.
                 part = (
                     grad
@@ -247,7 +267,7 @@ class Watch:
 
     def _old_graphs(self, call: Call) -> str | None:
         for root in call.roots:
-            if isinstance(root, torch.Tensor) and root.grad_fn is not None:
+            if is_tensor(root) and root.grad_fn is not None:
                 alive = sum(1 for reference in self._roots if reference() is not None)
                 self._roots.append(weakref.ref(root))
                 return "graphs of earlier passes stay alive" if alive == _MAX_ALIVE else None

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import re
 import types
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.measure import is_readable
-from gradtrace.recorder.optimizers import user_place
-from gradtrace.recorder.sites import Place
-
-if TYPE_CHECKING:
-    from gradtrace.recorder.session import Recorder
+from gradtrace.recorder.sites import Place, user_place
 
 _MAX_STORAGES = 20_000
 _MAX_WRITES = 64
@@ -33,15 +32,16 @@ _CHANGED = re.compile(
 class Writes:
     """The latest writes to each storage."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, journal: Journal, leaves: Leaves) -> None:
+        self._journal = journal
+        self._leaves = leaves
         self._by_storage: dict[int, list[tuple[int, Place | None, str]]] = {}
 
     def saw(self, targets: Any, call: str, frame: types.FrameType) -> None:
         """Note an in-place write to these tensors."""
         place: Place | None = None
         for target in targets:
-            if not isinstance(target, torch.Tensor) or target.layout is not torch.strided or not is_readable(target):
+            if not is_tensor(target) or not is_readable(target) or target.layout is not torch.strided:
                 continue
             place = place or user_place(frame, call)
             if len(self._by_storage) > _MAX_STORAGES:
@@ -65,7 +65,7 @@ class Writes:
                 pointer = torch_facts.storage_pointer(tensor)
                 name = self._name(pointer)
                 writes = [
-                    [call, self._recorder.journal.place(place), version]
+                    [call, self._journal.place(place), version]
                     for version, place, call in self._by_storage.get(pointer, [])
                     if expected < version <= found
                 ]
@@ -82,7 +82,7 @@ class Writes:
         }
 
     def _name(self, pointer: int) -> str | None:
-        for state in list(self._recorder.leaves.states.values()):
+        for state in self._leaves.states.copy().values():
             tensor = state.reference()
             if tensor is not None and is_readable(tensor) and torch_facts.storage_pointer(tensor) == pointer:
                 return state.name
@@ -98,6 +98,6 @@ def _saved_tensors(node: Any) -> list[tuple[str, torch.Tensor]]:
             kept = getattr(node, attribute)
             for one in kept if isinstance(kept, tuple) else (kept,):
                 tensor = getattr(one, "data", None)
-                if isinstance(tensor, torch.Tensor) and tensor.layout is torch.strided:
+                if is_tensor(tensor) and tensor.layout is torch.strided:
                     found.append((attribute.removeprefix("_raw_saved_"), tensor))
     return found

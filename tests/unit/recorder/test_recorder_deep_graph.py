@@ -8,20 +8,21 @@ import resource
 hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
 resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, hard))
 import torch
-from gradtrace.recorder.stack_room import make_room
+from gradtrace.recorder.deep_graphs import keep_from_recursion, let_go
 from gradtrace.recorder.walk import Walk
 y = torch.ones(1, requires_grad=True)
 for _ in range(80_000):
     y = y * 1.0
 walk = Walk([y.grad_fn])
-make_room(len(walk.ids))
+keep_from_recursion(walk)
 del walk
 del y
+let_go()
 print("alive")
 """
 
 
 def test_a_deep_graph_that_was_walked_can_be_dropped() -> None:
-    """Torch frees nodes that Python has seen by recursion; the program survives that as it would without us."""
+    """Torch frees nodes that Python has seen by recursion; the program survives that on the stack that it has."""
     done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")

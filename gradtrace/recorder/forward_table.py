@@ -1,33 +1,26 @@
-"""Watches the forward computation: which source line, in which module, made which nodes.
+"""Which source line, in which module, made which nodes.
 
-Each node has a sequence number, counted per thread. A mode that sees every call of torch from Python notes the number
-before and after the
-call: the nodes made in that half-open interval belong to the call. One table a thread; `find` turns a node's number
-    back into its place.
+Each node has a sequence number, counted per thread. Who sees a call of torch notes the number before and after it: the
+nodes made in that half-open interval belong to the call. One table a thread; `find` turns a node's number back into
+its place.
 """
 
 from __future__ import annotations
 
-import sys
 import weakref
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.grad_watch import PASSIVE
-from gradtrace.recorder.invisible import hide, impersonator, skipped_by_warnings
+from gradtrace.recorder.invisible import impersonating_code
 from gradtrace.recorder.measure import value_row
-from gradtrace.recorder.sites import ModuleTable, Place, is_internal, local, running_module
+from gradtrace.recorder.sites import ModuleTable, Place, is_internal, running_module
 
 if TYPE_CHECKING:
     import types
-
-    from gradtrace.recorder.session import Recorder
 
 _MAX_INTERVALS = 2_000_000
 _MAX_VALUES = 200_000
@@ -35,9 +28,7 @@ _MAX_KEPT = 50_000
 _MAX_RESULTS = 8
 
 _sequence_number = torch_facts.sequence_number
-_is_compiling = torch_facts.is_compiling
 _plain = torch_facts.PLAIN_TYPES
-_disabled = torch._C._disabled_torch_function_impl
 
 
 class Origin:
@@ -65,7 +56,7 @@ class ForwardTable:
         self.freed: dict[int, int] = {}
         """By sequence number: the pass that ran a node and freed what it had saved."""
         self._by_key: dict[tuple[int, int, int, int], int] = {}
-        self._calls: dict[tuple[int, int], tuple[Callable[[Any, Any, Any], Any], types.CodeType]] = {}
+        self._calls: dict[tuple[int, int], tuple[types.CodeType, types.CodeType]] = {}
         self.value_limit = value_limit
         self.values: dict[tuple[int, int], str] = {}
         """Values of small results: (sequence number of the node, output) to an encoded row."""
@@ -143,14 +134,14 @@ class ForwardTable:
         place = None if outer is None else Place(code, instruction, call)
         return self.origin_number(Origin(place, number, direct), key)
 
-    def caller(self, frame: types.FrameType) -> Callable[[Any, Any, Any], Any]:
-        """The function that makes the call in the name of this frame."""
+    def calling_code(self, frame: types.FrameType) -> types.CodeType:
+        """The code of a function that makes the call in the name of this frame."""
         key = (id(frame.f_code), frame.f_lasti)
         known = self._calls.get(key)
         if known is None:
             if len(self._calls) > _MAX_VALUES:
                 self._calls.clear()
-            known = self._calls[key] = (impersonator(frame), frame.f_code)
+            known = self._calls[key] = (impersonating_code(frame), frame.f_code)
         return known[0]
 
     def note_result(self, result: Any) -> None:
@@ -181,112 +172,3 @@ class ForwardTable:
                     del known[key]
         if len(self.retained) > _MAX_KEPT:
             self.retained.clear()
-
-
-class ForwardMode(TorchFunctionMode):
-    """The mode of one thread. A call that is not recorded passes through as it is."""
-
-    def __init__(self, table: ForwardTable, recorder: Recorder) -> None:
-        super().__init__()
-        self.cuts = recorder.cuts
-        self.numbers = recorder.numbers
-        self.table = table
-        self.modules = recorder.modules
-        self.grads = recorder.grads
-        self.is_active = True
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Make the call and note the nodes that it made."""
-        if _is_compiling() or not self.is_active:  # in this order: torch.compile guards on what it sees asked here
-            return func(*args, **(kwargs or {}))
-        table = self.table
-        grads = self.grads
-        frame = sys._getframe(1)
-        before = _sequence_number()
-        try:
-            result = table.caller(frame)(func, args, kwargs or {})
-        except BaseException as error:
-            hide(error)
-            raise
-        try:
-            kind = grads.kinds.get(func)
-            if kind is None:
-                kind = grads.kind_of(func)
-            if kind == PASSIVE:
-                return result
-            after = _sequence_number()
-            if after != before:
-                table.add(before, after, table.origin_at(frame, func.__name__, self.modules))
-                table.note_result(result)
-            grads.saw(kind, func, args, result, frame, after != before)
-            if self.cuts is not None:
-                self.cuts.saw(func, args, kwargs or {}, result, frame, (before, after))
-            if self.numbers is not None:
-                self.numbers.saw(func.__name__, args, kwargs or {}, result, frame)
-        except Exception as error:
-            self.grads.failed(error)
-        return result
-
-
-skipped_by_warnings(ForwardMode.__torch_function__)
-
-
-def custom_function_watch(
-    original: Callable[..., Any], find_mode: Callable[[], ForwardMode | None]
-) -> Callable[..., Any]:
-    """Wrap `unwrap_dead_wrappers`, which `Function.apply` calls just before it makes its node, to learn where from.
-
-    The wrapper has returned when the user's `forward` runs, so it shows in no traceback.
-    """
-
-    def unwrap_dead_wrappers(args: tuple[Any, ...]) -> tuple[Any, ...]:
-        mode = None if _is_compiling() else find_mode()
-        if mode is not None and mode.is_active:
-            try:
-                frame = sys._getframe(1)
-                if frame.f_code is torch_facts.FUNCTION_APPLY and torch.is_grad_enabled():
-                    number = _sequence_number()
-                    function = local(frame, "cls")
-                    origin = mode.table.origin_at(frame, getattr(function, "__name__", "apply"), mode.modules)
-                    mode.table.add(number, number + 1, origin)
-            except Exception as error:
-                mode.grads.failed(error)
-        return original(args)  # type: ignore[no-any-return]
-
-    return skipped_by_warnings(unwrap_dead_wrappers)
-
-
-def python_override_check(
-    original: Callable[..., bool], kind: str, is_only_ours: Callable[[], bool]
-) -> Callable[..., bool]:
-    """Wrap one of `has_torch_function*`: our mode alone is no reason to leave a Python function for an override.
-
-    Through `handle_torch_function` their tracebacks would have two frames more, warnings would count them, and modules
-    would leave their fast paths. The C functions below them still reach the mode.
-    """
-    variadic = torch_facts.HAS_TORCH_FUNCTION["has_torch_function_variadic"]
-
-    def has_torch_function(relevant_args: Any) -> bool:
-        if _is_compiling():
-            return variadic(*relevant_args)
-        return any(map(_overrides, relevant_args)) if is_only_ours() else original(relevant_args)
-
-    def has_torch_function_unary(obj: Any) -> bool:
-        return _overrides(obj) if not _is_compiling() and is_only_ours() else original(obj)
-
-    def has_torch_function_variadic(*args: Any) -> bool:
-        return any(map(_overrides, args)) if not _is_compiling() and is_only_ours() else original(*args)
-
-    return {
-        "has_torch_function": has_torch_function,
-        "has_torch_function_unary": has_torch_function_unary,
-        "has_torch_function_variadic": has_torch_function_variadic,
-    }[kind]
-
-
-def _overrides(obj: Any) -> bool:
-    """Whether the object brings a `__torch_function__` of its own, whatever modes there are."""
-    kind = type(obj)
-    if kind in _plain:
-        return False
-    return getattr(kind, "__torch_function__", _disabled) is not _disabled

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.cuts import tensors_among
+from gradtrace.recorder.forward_mode import TorchCall
+from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.measure import Measurements, is_readable
-from gradtrace.recorder.names import assigned_names
-from gradtrace.recorder.optimizers import user_place
-from gradtrace.recorder.sites import running_module
-
-if TYPE_CHECKING:
-    from gradtrace.recorder.session import Recorder
+from gradtrace.recorder.names import Names, assigned_names
+from gradtrace.recorder.sites import running_module, user_place
 
 _MAX_PLACES = 200
 _SAME_NUMBERS = frozenset({"__get__", "__set__", "detach", "clone", "to", "view", "reshape"})
@@ -25,22 +24,21 @@ _MAX_INPUTS = 4
 class NumberWatch:
     """One record for each place."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, journal: Journal, names: Names, value_limit: int) -> None:
+        self._journal = journal
+        self._names = names
+        self._value_limit = value_limit
         self._records: dict[tuple[int, int], dict[str, Any]] = {}
 
-    def saw(self, call: str, args: Any, kwargs: Any, result: Any, frame: types.FrameType) -> None:
+    def saw(self, seen: TorchCall) -> None:
         """Look at one result, if it is of a floating point dtype and something went into it."""
-        if (
-            call in _SAME_NUMBERS
-            or not isinstance(result, torch.Tensor)
-            or not result.is_floating_point()
-            or not _is_plain(result)
-        ):
+        call: str = getattr(seen.func, "__name__", "")
+        args, kwargs, result, frame = seen.args, seen.kwargs, seen.result, seen.frame
+        if call in _SAME_NUMBERS or not is_tensor(result) or not _is_plain(result) or not result.is_floating_point():
             return
         if _is_finite(result):
             return
-        inputs = [one for one in tensors_among(args, kwargs) if one.is_floating_point() and _is_plain(one)]
+        inputs = [one for one in tensors_among(args, kwargs) if _is_plain(one) and one.is_floating_point()]
         if not inputs or any(bool(torch.isnan(one).any()) for one in inputs):
             return
         has_nan = bool(torch.isnan(result).any())
@@ -55,18 +53,18 @@ class NumberWatch:
             known["count"] += 1
         elif len(self._records) < _MAX_PLACES:
             self._records[key] = self._describe(call, inputs, result, frame)
-            self._recorder.journal.write(self._records[key])
+            self._journal.write(self._records[key])
 
     def _describe(
         self, call: str, inputs: list[torch.Tensor], result: torch.Tensor, frame: types.FrameType
     ) -> dict[str, Any]:
-        measured = Measurements(self._recorder.config.value_limit, "full")
+        measured = Measurements(self._value_limit, "full")
         with torch.no_grad():
             output = measured.add(result)
             numbers = [measured.add(one) for one in inputs[:_MAX_INPUTS]]
         measured.settle()
-        location = self._recorder.journal.place(user_place(frame, call))
-        names = () if location is None else assigned_names(self._recorder.journal.location(location))
+        location = self._journal.place(user_place(frame, call))
+        names = () if location is None else assigned_names(self._journal.location(location))
         module = running_module(frame)
         return {
             "t": "non_finite",
@@ -76,8 +74,8 @@ class NumberWatch:
             "output": measured.decoded(output),
             "inputs": [measured.decoded(number) for number in numbers],
             "name": names[0] if len(names) == 1 else None,
-            "module": None if module is None else self._recorder.names.module_path(module),
-            "before_pass": self._recorder.journal.last_pass_index + 1,
+            "module": None if module is None else self._names.module_path(module),
+            "before_pass": self._journal.last_pass_index + 1,
             "count": 1,
             "is_tracked": result.requires_grad,
         }
@@ -85,7 +83,7 @@ class NumberWatch:
     def write(self) -> None:
         """Write every record again, with its count."""
         for record in self._records.values():
-            self._recorder.journal.write(record)
+            self._journal.write(record)
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:

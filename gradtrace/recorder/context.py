@@ -1,0 +1,51 @@
+"""What a pass that is recorded in full works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gradtrace.recorder.config import Config
+from gradtrace.recorder.cuts import CutWatch
+from gradtrace.recorder.failures import Failures
+from gradtrace.recorder.forward_table import ForwardTable
+from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.models import ModelWatch
+from gradtrace.recorder.names import Names, Scope
+from gradtrace.recorder.optimizers import Optimizers
+from gradtrace.recorder.sites import ModuleTable
+from gradtrace.recorder.writes import Writes
+
+
+@dataclass
+class Context:
+    """The tables of a process and the observers that a pass asks.
+
+    Attributes:
+        tables: gives the forward tables of all threads, this one's first if it has one.
+        table: gives the forward table of this thread.
+        saw_saved_hooks: the program used hooks for saved tensors: to look at these might run them.
+    """
+
+    config: Config
+    journal: Journal
+    failures: Failures
+    names: Names
+    modules: ModuleTable
+    leaves: Leaves
+    optimizers: Optimizers
+    models: ModelWatch | None
+    cuts: CutWatch | None
+    writes: Writes | None
+    table: Callable[[], ForwardTable | None]
+    tables: Callable[[], list[ForwardTable]]
+    saw_saved_hooks: bool = False
+
+    def learn(self, scope: Scope) -> None:
+        """Take in the models that can be seen now."""
+        called = [module for reference in self.modules.roots.copy().values() if (module := reference()) is not None]
+        self.names.learn(scope, called)
+        self.leaves.name_unnamed(scope)
+        if self.models is not None:
+            self.models.learn(scope)

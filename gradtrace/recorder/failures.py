@@ -1,0 +1,59 @@
+"""What our own code could not do: one observation is lost, and the recording says which."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from gradtrace.recorder import sections
+from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.stream import plain_text
+
+_MAX_KINDS = 100
+
+
+class Failures:
+    """Counts what failed; the program never hears of it."""
+
+    def __init__(self, journal: Journal, stop: Callable[[str], None]) -> None:
+        self._journal = journal
+        self._stop = stop
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def is_foreign(self, error: BaseException) -> bool:
+        """Whether an exception that arrived in our code is the program's; then a bare `raise` must follow."""
+        if not sections.is_foreign(error):
+            return False
+        sections.leave_no_trace(error)
+        return True
+
+    def unknown(self, what: str, error: BaseException) -> None:
+        """Note that one observation failed."""
+        if isinstance(error, OSError):  # the stream cannot be written
+            self.stop(error)
+            return
+        try:
+            _debug(error)
+            key = (what, plain_text(f"{type(error).__name__}: {error}")[:500])
+            if key in self._counts or len(self._counts) < _MAX_KINDS:
+                self._counts[key] = self._counts.get(key, 0) + 1
+            if self._counts.get(key) == 1:
+                self._journal.note(f"unknown: {key[0]} could not be observed ({key[1]})")
+        except Exception as another:  # an exception with a broken __str__, a full disk
+            self.stop(another)
+
+    def stop(self, error: BaseException) -> None:
+        """Nothing more can be recorded: switch off."""
+        _debug(error)
+        try:
+            text = f"{type(error).__name__}: {error}"
+        except Exception:
+            text = type(error).__name__
+        self._stop(text)
+
+
+def _debug(error: BaseException) -> None:
+    if os.environ.get("GRADTRACE_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)

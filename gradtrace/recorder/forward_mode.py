@@ -1,0 +1,150 @@
+"""Sees the forward computation: every call of torch that the program makes from Python, on one thread."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from gradtrace.recorder import torch_facts
+from gradtrace.recorder.call_kinds import CallKinds
+from gradtrace.recorder.forward_table import ForwardTable
+from gradtrace.recorder.invisible import hide, skipped_by_warnings
+from gradtrace.recorder.sections import Quiet, is_watched
+from gradtrace.recorder.sites import ModuleTable, local
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.failures import Failures
+
+_PASSIVE = CallKinds.PASSIVE
+
+_sequence_number = torch_facts.sequence_number
+_tracing_state = torch_facts.tracing_state
+_plain = torch_facts.PLAIN_TYPES
+
+
+class TorchCall(NamedTuple):
+    """One call of torch that has returned.
+
+    Attributes:
+        func: what was called.
+        kind: what it can mean for the ledger, of `CallKinds`.
+        frame: from where; it must not be kept.
+        before: the sequence number that the next node would get before the call.
+        after: the same after it; equal if the call made no node.
+    """
+
+    func: Any
+    kind: int
+    args: Any
+    kwargs: dict[str, Any]
+    result: Any
+    frame: types.FrameType
+    before: int
+    after: int
+
+    @property
+    def made_nodes(self) -> bool:
+        """Whether anything was added to a graph."""
+        return self.before != self.after
+
+
+Observer = Callable[[TorchCall], None]
+
+
+class ForwardMode(TorchFunctionMode):
+    """The mode of one thread. What it does after a call asks nothing that the program could notice."""
+
+    def __init__(
+        self,
+        table: ForwardTable,
+        modules: ModuleTable,
+        kinds: CallKinds,
+        observers: tuple[Observer, ...],
+        failures: Failures,
+    ) -> None:
+        super().__init__()
+        self.table = table
+        self.is_active = True
+        self._modules = modules
+        self._kinds = kinds
+        self._observers = observers
+        self._failures = failures
+
+    def __torch_function__(self, func: Any, types_: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Make the call and note the nodes that it made."""
+        frame = sys._getframe(1)
+        before: int = _sequence_number()
+        result: Any
+        try:
+            call = types.FunctionType(self.table.calling_code(frame), frame.f_globals)
+            result = call(func, args, kwargs or {})
+        except BaseException as error:
+            hide(error)
+            raise
+        if not self.is_active or _tracing_state() is not None:
+            return result
+        try:
+            kind = self._kinds.of(func)
+            if kind != _PASSIVE:
+                seen = TorchCall(func, kind, args, kwargs or {}, result, frame, before, _sequence_number())
+                if types_ or (type(result) not in _plain) or is_watched():
+                    with Quiet():
+                        self._note(seen)
+                else:
+                    self._note(seen)
+        except BaseException as error:
+            if self._failures.is_foreign(error):
+                raise
+            self._failures.unknown("a call of torch", error)
+        return result
+
+    def _note(self, seen: TorchCall) -> None:
+        if seen.before != seen.after:
+            table = self.table
+            name = getattr(seen.func, "__name__", "")
+            table.add(seen.before, seen.after, table.origin_at(seen.frame, name, self._modules))
+            table.note_result(seen.result)
+        for observe in self._observers:
+            try:
+                observe(seen)
+            except BaseException as error:
+                if self._failures.is_foreign(error):
+                    raise
+                self._failures.unknown("a call of torch", error)
+
+
+skipped_by_warnings(ForwardMode.__torch_function__)
+
+
+def custom_function_watch(
+    original: Callable[..., Any], find_mode: Callable[[], ForwardMode | None], failures: Failures
+) -> Callable[..., Any]:
+    """Wrap `unwrap_dead_wrappers`, which `Function.apply` calls just before it makes its node, to learn where from.
+
+    The wrapper has returned when the user's `forward` runs, so it shows in no traceback.
+    """
+
+    def note(mode: ForwardMode, frame: types.FrameType) -> None:
+        if frame.f_code is torch_facts.FUNCTION_APPLY and torch.is_grad_enabled():
+            number = _sequence_number()
+            function = local(frame, "cls")
+            origin = mode.table.origin_at(frame, getattr(function, "__name__", "apply"), mode._modules)
+            mode.table.add(number, number + 1, origin)
+
+    def unwrap_dead_wrappers(args: tuple[Any, ...]) -> tuple[Any, ...]:
+        mode = find_mode()
+        if mode is not None and mode.is_active and _tracing_state() is None:
+            try:
+                note(mode, sys._getframe(1))
+            except BaseException as error:
+                if failures.is_foreign(error):
+                    raise
+                failures.unknown("a custom function", error)
+        return original(args)  # type: ignore[no-any-return]
+
+    return skipped_by_warnings(unwrap_dead_wrappers)

@@ -1,0 +1,93 @@
+"""Looks at the program's objects without running any code of theirs.
+
+`isinstance` asks an object for its `__class__`, `getattr` may run a property, `vars` too, a module's `parameters()` or
+`__len__` may be the program's own. Here types are asked of the interpreter and attributes are taken from the real
+dictionary of the instance.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+import torch
+
+_MRO = type.__dict__["__mro__"].__get__
+_NAMESPACE = type.__dict__["__dict__"].__get__
+_TENSOR = torch.Tensor
+_MODULE = torch.nn.Module
+_OPTIMIZER = torch.optim.Optimizer
+
+
+def is_tensor(value: Any) -> TypeGuard[torch.Tensor]:
+    """Whether it is a tensor, also of a subclass."""
+    return issubclass(type(value), _TENSOR)
+
+
+def is_module(value: Any) -> TypeGuard[torch.nn.Module]:
+    """Whether it is a module."""
+    return issubclass(type(value), _MODULE)
+
+
+def is_optimizer(value: Any) -> TypeGuard[torch.optim.Optimizer]:
+    """Whether it is an optimizer."""
+    return issubclass(type(value), _OPTIMIZER)
+
+
+def attributes(value: Any) -> dict[str, Any]:
+    """A copy of the instance's own dictionary; empty for an object without one."""
+    for kind in _MRO(type(value)):
+        descriptor = _NAMESPACE(kind).get("__dict__")
+        if type(descriptor) is types.GetSetDescriptorType:
+            found = descriptor.__get__(value)
+            return dict.copy(found) if issubclass(type(found), dict) else {}
+    return {}
+
+
+def type_name(value: Any) -> str:
+    """The name of its class."""
+    name: str = type.__dict__["__name__"].__get__(type(value))
+    return name
+
+
+def _members(module: torch.nn.Module, kind: str) -> dict[str, Any]:
+    found: Any = attributes(module).get(kind)
+    if issubclass(type(found), dict):
+        return dict.copy(found)
+    if type(found).__module__.startswith("torch."):  # of a scripted module
+        return dict(found.items())
+    return {}
+
+
+def modules(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
+    """The module and all below it, each once, with its path: as `named_modules()` of torch gives them."""
+    seen: set[int] = set()
+    stack = [("", module)]
+    while stack:
+        path, current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield path, current
+        below = [(name, part) for name, part in _members(current, "_modules").items() if is_module(part)]
+        stack.extend((f"{path}.{name}" if path else name, part) for name, part in reversed(below))
+
+
+def _tensors(module: torch.nn.Module, kind: str) -> Iterator[tuple[str, torch.Tensor]]:
+    seen: set[int] = set()
+    for path, part in modules(module):
+        for name, one in _members(part, kind).items():
+            if is_tensor(one) and id(one) not in seen:
+                seen.add(id(one))
+                yield f"{path}.{name}" if path else name, one
+
+
+def parameters(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """The parameters of a module and all below it, each once, with its path."""
+    return _tensors(module, "_parameters")
+
+
+def buffers(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """The buffers of a module and all below it, each once, with its path."""
+    return _tensors(module, "_buffers")

@@ -1,0 +1,85 @@
+"""Sees the calls between passes that the ledger is about: `zero_grad`, `step`, an optimizer made, a parameter made."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+
+from gradtrace.recorder.invisible import disguised, hide
+from gradtrace.recorder.sites import local, user_frame
+
+
+class Zeroing(Protocol):
+    """Who hears of `zero_grad`."""
+
+    def begin_zeroing(self) -> None:
+        """It begins: what it reads and clears is one event, and there may be thousands."""
+
+    def end_zeroing(self) -> bool:
+        """It has ended; whether it was the outermost one."""
+
+    def zeroed(self, owner: Any, frame: types.FrameType, *, set_to_none: bool, of_optimizer: bool) -> None:
+        """It has cleared what it holds."""
+
+
+def watch_zero_grad(original: Callable[..., None], zeroing: Zeroing, *, of_optimizer: bool) -> Callable[..., None]:
+    """Wrap `Optimizer.zero_grad` or `Module.zero_grad`: one event instead of one for every parameter."""
+
+    @functools.wraps(original)
+    def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
+        zeroing.begin_zeroing()
+        is_outermost = False
+        try:
+            original(self, *args, **kwargs)
+        except BaseException as error:
+            hide(error)
+            raise
+        finally:
+            is_outermost = zeroing.end_zeroing()
+        if is_outermost:
+            set_to_none = bool(args[0] if args else kwargs.get("set_to_none", True))
+            zeroing.zeroed(self, sys._getframe(1), set_to_none=set_to_none, of_optimizer=of_optimizer)
+
+    return disguised(zero_grad, original)
+
+
+def watch_optimizers(
+    original: Callable[[Any], None], made: Callable[[torch.optim.Optimizer, types.FrameType | None], None]
+) -> Callable[[Any], None]:
+    """Wrap `_patch_step_function`, which `Optimizer.__init__` calls: it has returned before any other code runs."""
+
+    @functools.wraps(original)
+    def _patch_step_function(self: Any) -> None:
+        original(self)
+        made(self, sys._getframe(1))
+
+    return disguised(_patch_step_function, original)
+
+
+def outside_init(frame: types.FrameType | None, optimizer: object) -> types.FrameType | None:
+    """The frame that constructs it, outside the `__init__`s of its own classes (the user's subclasses among them)."""
+    while frame is not None and frame.f_code.co_name == "__init__" and local(frame, "self") is optimizer:
+        frame = frame.f_back
+    return user_frame(frame)
+
+
+def watch_parameters(original: Any, made: Callable[[Any, torch.Tensor, types.FrameType], None]) -> Any:
+    """Wrap `nn.Parameter.__new__`: a parameter made of a result is a place where a graph is cut."""
+    make = original.__func__ if isinstance(original, staticmethod) else original
+
+    @functools.wraps(make)
+    def __new__(cls: Any, data: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
+        try:
+            parameter = make(cls, data, *args, **kwargs)
+        except BaseException as error:
+            hide(error)
+            raise
+        made(data, parameter, sys._getframe(1))
+        return parameter
+
+    return staticmethod(disguised(__new__, make))

@@ -1,0 +1,113 @@
+"""What one pass did to the leaves of its graph: `.grad` before, what it added, `.grad` after.
+
+The `.grad` of a leaf that passes of several threads share is looked at only while no other engine runs: an engine
+replaces it without the interpreter's lock. What could not be looked at is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from gradtrace.recorder.leaves import LeafState, Leaves
+from gradtrace.recorder.marks import Mark, mark
+from gradtrace.recorder.measure import Measurements
+
+
+class PassLeaves:
+    """The ledger of one pass; leaves are known by the number of their node.
+
+    Args:
+        accumulates: the pass adds to `.grad`, as `backward()` does and `autograd.grad()` does not.
+    """
+
+    def __init__(
+        self,
+        leaves: Leaves,
+        of_pass: dict[int, tuple[LeafState, torch.Tensor]],
+        measurements: Measurements,
+        thread: int,
+        *,
+        accumulates: bool,
+    ) -> None:
+        self._leaves = leaves
+        self._of_pass = of_pass
+        self._measurements = measurements
+        self._thread = thread
+        self._accumulates = accumulates
+        self._before: dict[int, int | None] = {}
+        self._before_mark: dict[int, Mark | None] = {}
+        self._after: dict[int, int] = {}
+        self.contributions: dict[int, tuple[int, Mark]] = {}
+
+    def measure_before(self) -> None:
+        """Before the engine runs."""
+        with self._leaves.touching():
+            for number, (state, tensor) in self._of_pass.items():
+                if self._leaves.may_touch(state, self._thread):
+                    self._measure_before(number, tensor.grad)
+
+    def _measure_before(self, number: int, grad: torch.Tensor | None) -> None:
+        self._before[number] = None if grad is None else self._measurements.add(grad)
+        self._before_mark[number] = None if grad is None else mark(grad)
+
+    def arrives(self, number: int) -> None:
+        """A gradient has arrived at a leaf, and is about to be added; a pass inside this one may have come first."""
+        state, tensor = self._of_pass[number]
+        if not self._accumulates or number not in self._before:
+            return
+        with self._leaves.touching():
+            if self._leaves.may_touch(state, self._thread):
+                grad = tensor.grad
+                if self._before_mark[number] != (None if grad is None else mark(grad)):
+                    self._measure_before(number, grad)
+
+    def added(self, number: int, tensor: torch.Tensor) -> None:
+        """A leaf's `.grad` has been added to, and nobody has changed it since."""
+        state = self._of_pass[number][0]
+        with self._leaves.touching():
+            if self._leaves.may_touch(state, self._thread):
+                grad = tensor.grad
+                if grad is not None:
+                    self._after[number] = self._measurements.add(grad)
+
+    def suspend(self) -> None:
+        """Another pass begins inside this one: what it adds to leaves that are done is not what this one added."""
+        for number in self.contributions:
+            if self._accumulates and number not in self._after:
+                self.added(number, self._of_pass[number][1])
+
+    def rows(self, captured: set[int | None]) -> list[list[Any]]:
+        """After the engine has run: leaf, before, contribution, after, and what that was.
+
+        Args:
+            captured: the leaves whose gradient `autograd.grad` gave back.
+        """
+        rows: list[list[Any]] = []
+        with self._leaves.touching():
+            for number, (state, tensor) in self._of_pass.items():
+                row = self._row(number, state, tensor, is_captured=number in captured)
+                if row is not None:
+                    rows.append(row)
+        return rows
+
+    def _row(self, number: int, state: LeafState, tensor: torch.Tensor, *, is_captured: bool) -> list[Any] | None:
+        before = self._before.get(number)
+        contribution = self.contributions.get(number)
+        if not self._accumulates:
+            if is_captured and contribution is not None:
+                return [state.id, before, contribution[0], before, "not stored"]
+            return None
+        may_touch = self._leaves.may_touch(state, self._thread)
+        grad = tensor.grad if may_touch else None
+        if may_touch:
+            self._leaves.remember(state, grad)
+        if contribution is None:
+            return [state.id, before, None, before, "unchanged"]
+        after = self._after.get(number)
+        if after is None and grad is not None:
+            same = before is None and mark(grad) == contribution[1] and contribution[1][0]
+            after = contribution[0] if same else self._measurements.add(grad)
+        was_none = before is None and number in self._before
+        return [state.id, before, contribution[0], after, "created" if was_none else "accumulated"]

@@ -1,0 +1,232 @@
+"""Which pass is recorded how: in full, or only counted; and what happens around each."""
+
+from __future__ import annotations
+
+import threading
+import types
+from collections.abc import Callable
+from typing import Any
+
+from gradtrace.recorder import torch_facts
+from gradtrace.recorder.context import Context
+from gradtrace.recorder.deep_graphs import let_go
+from gradtrace.recorder.engine import Call, describe_call
+from gradtrace.recorder.events import Events
+from gradtrace.recorder.full_pass import FullPass
+from gradtrace.recorder.modes import Modes
+from gradtrace.recorder.sections import Quiet
+from gradtrace.recorder.watch import LedgerPass, Watch
+
+
+class Ticket:
+    """A pass while the engine runs it."""
+
+    __slots__ = ("call", "counted", "full", "index")
+
+    def __init__(self, call: Call, index: int) -> None:
+        self.call = call
+        self.index = index
+        self.full: FullPass | None = None
+        self.counted: LedgerPass | None = None
+
+    @property
+    def deferred(self) -> BaseException | None:
+        """What arrived for the program while a hook of ours ran."""
+        return None if self.full is None else self.full.deferred
+
+
+class Passes:
+    """The passes of a process, in order.
+
+    Args:
+        announce: called once when all passes that were asked for are in, with the number of the one that begins.
+    """
+
+    def __init__(
+        self, context: Context, events: Events, watch: Watch, modes: Modes, announce: Callable[[int], None]
+    ) -> None:
+        self._context = context
+        self._config = context.config
+        self._journal = context.journal
+        self._failures = context.failures
+        self._events = events
+        self._watch = watch
+        self._modes = modes
+        self._announce = announce
+        self._has_announced = False
+        self._stacks: dict[int, list[Ticket]] = {}
+        """By thread the passes that run, outermost first."""
+        self._threads: dict[int, int] = {}
+        self._n_passes = 0
+        self._n_outer = 0
+        self._keeps_latest = self._config.passes == "last"
+        """Every pass is recorded in full, in place of the one before, and counted besides."""
+        self.is_on = True
+
+    def begin(self) -> None:
+        """Watch the forward computation if the first pass is to be recorded in full."""
+        if self._config.wants(1):
+            self._modes.turn_on()
+        if not self._config.wants(1) or self._keeps_latest:
+            self._events.is_counting = True
+
+    # Around the engine.
+
+    def before_pass(
+        self, frame: types.FrameType, roots: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_compiled: bool
+    ) -> Ticket | None:
+        """A pass is about to begin; one that is compiled, or begins in a compiled region, is only counted."""
+        if not self.is_on:
+            return None
+        is_compiled = is_compiled or self._modes.is_asleep or torch_facts.compiles_autograd()
+        with Quiet():
+            stack = self._stacks.setdefault(threading.get_ident(), [])
+            depth = len(stack)
+            try:
+                return self._begin_pass(frame, roots, args, kwargs, is_compiled=is_compiled)
+            except BaseException as error:
+                while len(stack) > depth:
+                    self._context.leaves.engine_ends(stack.pop().index)
+                if self._failures.is_foreign(error):
+                    raise
+                self._failures.unknown("the beginning of a pass", error)
+        return None
+
+    def _begin_pass(
+        self, frame: types.FrameType, roots: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_compiled: bool
+    ) -> Ticket:
+        thread = threading.get_ident()
+        stack = self._stacks[thread]
+        parent = stack[-1] if stack else None
+        self._n_passes += 1
+        if parent is None:
+            self._n_outer += 1
+            let_go()
+        index = self._n_passes
+        number = self._threads.setdefault(thread, len(self._threads))
+        call = describe_call(frame, roots, args, kwargs, parent=None if parent is None else parent.index, thread=number)
+        ticket = Ticket(call, index)
+        table = self._modes.table()
+        if table is not None and parent is None:
+            table.begin_pass(index)
+        if parent is None and self._events.is_counting and self._config.wants(self._n_outer):
+            self._turn_on()
+        stack.append(ticket)
+        if self._events.is_counting or is_compiled:
+            self._journal.last_pass_index = index
+            self._announce_if_done()
+            ticket.counted = self._watch.begin(call, index)
+        if not is_compiled and (self._keeps_latest or not self._events.is_counting):
+            self._begin_full(ticket, parent, frame)
+        full = ticket.full
+        ids = frozenset(full.leaf_ids()) if full is not None else None
+        self._context.leaves.engine_begins(index, thread, ids)
+        return ticket
+
+    def _begin_full(self, ticket: Ticket, parent: Ticket | None, frame: types.FrameType) -> None:
+        if ticket.counted is None:
+            self._events.begin_pass(ticket.index, ticket.call.place, ticket.call.name)
+        if parent is not None and parent.full is not None:
+            parent.full.suspend()
+        try:
+            ticket.full = FullPass(self._context, ticket.call, ticket.index, frame, self._is_innermost)
+        except BaseException as error:
+            if self._failures.is_foreign(error):
+                raise
+            self._failures.unknown("the graph of a pass", error)
+            if ticket.counted is None:
+                ticket.counted = self._watch.begin(ticket.call, ticket.index)
+
+    def _is_innermost(self, index: int) -> bool:
+        """Whether what runs on this thread is this pass: passes inside it, and on other threads, share its leaves."""
+        stack = self._stacks.get(threading.get_ident())
+        return not stack or stack[-1].index == index
+
+    def after_pass(
+        self, ticket: Ticket | None, result: Any, error: BaseException | None, frame: types.FrameType
+    ) -> None:
+        """A pass is over; raises what arrived for the program while hooks of ours ran."""
+        if ticket is None:
+            return
+        with Quiet():
+            try:
+                self._end_pass(ticket, result, error, frame)
+            except BaseException as failure:
+                if self._failures.is_foreign(failure):
+                    raise
+                self._failures.unknown("the end of a pass", failure)
+        if error is None and ticket.deferred is not None:
+            raise ticket.deferred
+        stop_after = self._config.stop_after
+        is_last = stop_after is not None and self._n_outer >= stop_after and ticket.call.parent is None
+        if is_last and error is None and threading.current_thread() is threading.main_thread():
+            raise SystemExit(0)
+
+    def _end_pass(self, ticket: Ticket, result: Any, error: BaseException | None, frame: types.FrameType) -> None:
+        stack = self._stacks.get(threading.get_ident(), [])
+        while stack and stack.pop() is not ticket:
+            pass
+        self._context.leaves.engine_ends(ticket.index)
+        if not self.is_on:  # stopped from a hook: the engine has put the stack of modes back as it found it
+            self._modes.leave()
+            if ticket.full is not None:
+                ticket.full.abandon()
+            return
+        if ticket.full is not None:
+            self._finish_full(ticket.full, result, error)
+        if ticket.counted is not None:
+            reason = self._watch.finish(ticket.counted, error)
+            if reason is not None and ticket.full is None:
+                self._journal.note(f"after pass {ticket.index}: {reason}; the next pass is recorded in full")
+                self._turn_on()
+                return
+        if ticket.call.parent is None:
+            self._choose_next()
+        if self._context.cuts is not None and error is None:
+            self._context.cuts.gradients_returned(result, ticket.call.roots, frame)
+
+    def _finish_full(self, full: FullPass, result: Any, error: BaseException | None) -> None:
+        try:
+            full.finish(result, error)
+        finally:
+            full.abandon()
+        table = self._modes.table()
+        if table is not None:
+            table.after_pass()
+
+    # What comes next.
+
+    def _turn_on(self) -> None:
+        self._watch.pause()
+        self._events.is_counting = False
+        self._modes.turn_on()
+
+    def _choose_next(self) -> None:
+        """Whether the next pass is to be recorded in full."""
+        if self._keeps_latest:
+            return
+        wanted = self._config.wants(self._n_outer + 1)
+        if wanted and self._events.is_counting:
+            self._turn_on()
+        elif not wanted and not self._events.is_counting:
+            self._events.is_counting = True
+            self._modes.turn_off()
+
+    def _announce_if_done(self) -> None:
+        """When a pass begins that nobody asked for, all those are in which somebody did."""
+        done = self._n_outer - 1
+        if done and self._config.announce and not self._has_announced and not self._config.wants_after(done):
+            self._has_announced = True
+            self._announce(done + 1)
+
+    def draw(self, roots: list[Any], frame: Any) -> None:
+        """Describe a graph that is never run backward."""
+        self._n_passes += 1
+        call = Call(name="none", place=None, roots=tuple(roots), is_drawn_only=True)
+        FullPass(self._context, call, self._n_passes, frame, self._is_innermost).finish(None, None)
+
+    def after_fork(self) -> None:
+        """A child of this process counts its own passes."""
+        self._stacks = {}
+        self._n_passes = self._n_outer = 0
+        self._journal.last_pass_index = 0

@@ -1,0 +1,112 @@
+"""Our own stretches of code in the program's process.
+
+In a section nothing of the program's watches: its trace and profile functions, its torch function and dispatch modes,
+its profiler and the compiler's frame evaluation are off, and back on when the section ends. And a section keeps apart
+whose exception it is that arrives: what our code raised ends an observation; what came from elsewhere while our code
+happened to run (a signal handler's exception, Ctrl-C, one that another thread sent) goes on to the program.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+from types import CodeType, TracebackType
+from typing import Any
+
+from gradtrace.recorder import torch_facts
+from gradtrace.recorder.invisible import is_ours
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
+_LIBRARY = sysconfig.get_paths()["stdlib"] + os.sep
+_SITE = tuple(
+    folder + os.sep for name in ("purelib", "platlib") if (folder := sysconfig.get_paths()[name]).startswith(_LIBRARY)
+)
+_KNOWN_MODULES = ("builtins", "torch", "json", "gradtrace", "re", "_queue")
+_NEVER_OURS = (TimeoutError, InterruptedError)
+
+_set_eval_frame = torch_facts.set_eval_frame
+_gettrace, _getprofile = sys.gettrace, sys.getprofile
+
+
+class Quiet:
+    """Switches off what would watch our code, on this thread, and back on."""
+
+    __slots__ = ("_dispatch", "_eval_frame", "_function", "_profile", "_records", "_trace")
+
+    def __enter__(self) -> None:
+        """Switch off."""
+        self._trace = _gettrace()
+        if self._trace is not None:
+            sys.settrace(None)
+        self._profile = _getprofile()
+        if self._profile is not None:
+            sys.setprofile(None)
+        self._eval_frame = _set_eval_frame(None)
+        self._function = torch_facts.DisableTorchFunction()
+        self._function.__enter__()
+        self._dispatch = None
+        if torch_facts.dispatch_stack_length():
+            self._dispatch = torch_facts.DisableTorchDispatch()
+            self._dispatch.__enter__()  # type: ignore[no-untyped-call]
+        self._records = torch_facts.profiler_enabled()
+        if self._records:
+            torch_facts.enable_record_function(False)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Switch on again what was on."""
+        if self._records:
+            torch_facts.enable_record_function(True)
+        if self._dispatch is not None:
+            self._dispatch.__exit__(None, None, None)
+        self._function.__exit__(None, None, None)
+        _set_eval_frame(self._eval_frame)
+        if self._profile is not None:
+            sys.setprofile(self._profile)
+        if self._trace is not None:
+            sys.settrace(self._trace)
+
+
+def is_watched() -> bool:
+    """Whether something of the program's would see what our code does, and `Quiet` is needed."""
+    return (
+        _gettrace() is not None
+        or _getprofile() is not None
+        or torch_facts.dispatch_stack_length() > 0
+        or torch_facts.profiler_enabled()
+    )
+
+
+def is_foreign(error: BaseException) -> bool:
+    """Whether an exception that arrived in our code comes from elsewhere, and belongs to the program."""
+    if not isinstance(error, Exception) or isinstance(error, _NEVER_OURS):
+        return True
+    traceback = error.__traceback__
+    while traceback is not None:
+        if not _is_known(traceback.tb_frame.f_code):
+            return True
+        traceback = traceback.tb_next
+    return type(error).__module__.partition(".")[0] not in _KNOWN_MODULES
+
+
+def _is_known(code: CodeType) -> bool:
+    """Whether this is our code, torch's, or of the standard library which both call."""
+    name = code.co_filename
+    if name.startswith((_PACKAGE, torch_facts.TORCH_DIRECTORY, "<frozen ", "<string>")) or is_ours(code):
+        return True
+    return name.startswith(_LIBRARY) and not name.startswith(_SITE)
+
+
+def leave_no_trace(error: BaseException) -> None:
+    """Take our frames out of a foreign exception's traceback, so that it shows what it would show without us."""
+    kept: list[Any] = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not (code.co_filename.startswith(_PACKAGE) or is_ours(code)):
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    for one, following in zip(kept, [*kept[1:], None], strict=True):
+        one.tb_next = following
+    error.__traceback__ = kept[0] if kept else None
