@@ -14,17 +14,24 @@ from gradtrace.model import (
     Accumulation,
     BackwardPass,
     Cut,
+    CutKind,
+    Effect,
     Event,
+    EventKind,
     Finding,
     Graph,
     Leaf,
+    LeafKind,
     Location,
     OptimizerInfo,
+    PassCall,
     PassError,
     ProgramError,
+    Recorded,
     Root,
     Run,
     SavedTensor,
+    Severity,
     Trace,
 )
 
@@ -55,7 +62,7 @@ class Story:
     """A run told step by step: passes add to `.grad`, zeroing clears it, and everything that happens is an event."""
 
     def __init__(
-        self, tape: Tape, run_: Run, *, kind: str = "parameter", optimizer: OptimizerInfo | None = None
+        self, tape: Tape, run_: Run, *, kind: LeafKind = LeafKind.PARAMETER, optimizer: OptimizerInfo | None = None
     ) -> None:
         self.run = run_
         self.leaves = tuple(
@@ -85,7 +92,7 @@ class Story:
         self.passes.append(
             BackwardPass(
                 index=index,
-                call="Tensor.backward" if len(roots) == 1 else "autograd.backward",
+                call=PassCall.TENSOR_BACKWARD if len(roots) == 1 else PassCall.AUTOGRAD_BACKWARD,
                 location=location,
                 roots=tuple(
                     Root(
@@ -99,13 +106,13 @@ class Story:
                 ),
                 retain_graph=False,
                 create_graph=False,
-                recorded="full",
+                recorded=Recorded.FULL,
                 graph=graph,
                 accumulations=self._accumulate(contributions),
             )
         )
         self.passes[-1] = replace(self.passes[-1], **fields)  # type: ignore[arg-type]
-        self.event("backward", tuple(sorted(contributions)), location, call=self.passes[-1].call)
+        self.event(EventKind.BACKWARD, tuple(sorted(contributions)), location, call=self.passes[-1].call.value)
         return graph
 
     def _accumulate(self, contributions: dict[int, Value]) -> tuple[Accumulation, ...]:
@@ -113,13 +120,13 @@ class Story:
         for leaf, before in self.grads.items():
             added = contributions.get(leaf)
             after = before if added is None else added if before is None else before + added
-            effect = "unchanged" if added is None else "created" if before is None else "accumulated"
+            effect = Effect.UNCHANGED if added is None else Effect.CREATED if before is None else Effect.ACCUMULATED
             rows.append(Accumulation(leaf, stats(before), stats(added), stats(after), effect))
             self.grads[leaf] = after
         return tuple(rows)
 
     def event(
-        self, kind: str, leaves: tuple[int, ...] | None = None, location: Location | None = None, **fields: object
+        self, kind: EventKind, leaves: tuple[int, ...] | None = None, location: Location | None = None, **fields: object
     ) -> None:
         leaves = self.all_leaves if leaves is None else leaves
         self.events.append(
@@ -136,7 +143,7 @@ class Story:
     ) -> None:
         for leaf, grad in self.grads.items():
             self.grads[leaf] = None if to_none or grad is None else grad.map(lambda _: 0.0)
-        self.event("zero_grad", None, location, set_to_none=to_none, call=call, optimizer=optimizer)
+        self.event(EventKind.ZERO_GRAD, None, location, set_to_none=to_none, call=call, optimizer=optimizer)
 
     def trace(self) -> Trace:
         return Trace(self.run, self.leaves, self.optimizers, tuple(self.passes), tuple(self.events))
@@ -153,7 +160,7 @@ def product_trace() -> Trace:
         root = tape.mul(squared, y, call="Tensor.mul", location=at(1, text, text, "<expression>"))
         if story is None:
             words = ("w=0.5", "y=2")
-            story = Story(tape, run(text, argv=words, expression=text), kind="tensor")
+            story = Story(tape, run(text, argv=words, expression=text), kind=LeafKind.TENSOR)
         if turn == 2:
             story.zero_grad()
         story.backward(tape, root)
@@ -246,7 +253,7 @@ def module_net_trace(depth: int = 3, width: int = 2) -> Trace:
     for _ in range(3):
         story.zero_grad(at(29, "    optimizer.zero_grad()"), call="SGD.zero_grad", optimizer=0)
         story.backward(tape, loss, location=at(31, "    loss.backward()"))
-        story.event("step", None, at(32, "    optimizer.step()"), optimizer=0, call="SGD.step")
+        story.event(EventKind.STEP, None, at(32, "    optimizer.step()"), optimizer=0, call="SGD.step")
     return story.trace()
 
 
@@ -264,7 +271,7 @@ def linear_trace() -> Trace:
         location=at(4, "h = F.linear(x, W, b)", "F.linear(x, W, b)"),
     )
     loss = tape.sum(h, name="loss", call="Tensor.sum", location=at(5, "loss = h.sum()", "h.sum()"))
-    story = Story(tape, run(), kind="tensor")
+    story = Story(tape, run(), kind=LeafKind.TENSOR)
     story.backward(tape, loss, location=at(6, "loss.backward()"))
     return story.trace()
 
@@ -285,7 +292,7 @@ def accumulate_trace(*, to_none: bool = True) -> Trace:
             story = Story(tape, run(), optimizer=sgd)
         story.backward(tape, loss, location=at(10, "    loss.backward()"))
     assert story is not None
-    story.event("step", None, at(11, "optimizer.step()"), optimizer=0, call="SGD.step")
+    story.event(EventKind.STEP, None, at(11, "optimizer.step()"), optimizer=0, call="SGD.step")
     story.zero_grad(at(12, "optimizer.zero_grad()"), to_none=to_none, call="SGD.zero_grad", optimizer=0)
     return story.trace()
 
@@ -294,28 +301,28 @@ def trace_of(graph: Graph, root: int = 0) -> Trace:
     """A run of one pass over the graph, with the leaves that its AccumulateGrad nodes name."""
     accumulating = {node.leaf: node for node in graph.nodes if node.leaf is not None}
     leaves = tuple(
-        Leaf(leaf, (node and node.name) or f"leaf {leaf}", "parameter", (node and node.shape) or (), "float32")
+        Leaf(leaf, (node and node.name) or f"leaf {leaf}", LeafKind.PARAMETER, (node and node.shape) or (), "float32")
         for leaf in range(max(accumulating, default=-1) + 1)
         for node in [accumulating.get(leaf)]
     )
     rows = tuple(
-        Accumulation(leaf, None, node.received, node.received, "created" if node.received else "unchanged")
+        Accumulation(leaf, None, node.received, node.received, Effect.CREATED if node.received else Effect.UNCHANGED)
         for leaf, node in sorted(accumulating.items())
     )
     top = graph.nodes[root]
     location = at(31, "loss.backward()")
     one = BackwardPass(
         1,
-        "Tensor.backward",
+        PassCall.TENSOR_BACKWARD,
         location,
         (Root(root, top.name, top.value, 0, top.received),),
         False,
         False,
-        "full",
+        Recorded.FULL,
         graph=graph,
         accumulations=rows,
     )
-    event = Event(0, "backward", 1, tuple(leaf.id for leaf in leaves), location, call="Tensor.backward")
+    event = Event(0, EventKind.BACKWARD, 1, tuple(leaf.id for leaf in leaves), location, call="Tensor.backward")
     return Trace(run(), leaves, (), (one,), (event,))
 
 
@@ -339,7 +346,7 @@ def failed_trace() -> Trace:
     )
     loss = tape.mul(h, h, name="loss", location=at(6, "    loss = h * h", "h * h"))
     location = at(7, "    loss.backward()")
-    story = Story(tape, run(status=1, complete=False), kind="tensor")
+    story = Story(tape, run(status=1, complete=False), kind=LeafKind.TENSOR)
     story.backward(tape, loss, location=location)
     message = (
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
@@ -355,7 +362,7 @@ def failed_trace() -> Trace:
         for node in graph.nodes
     )
     edges = tuple(replace(edge, sent=None) if edge.source else edge for edge in graph.edges)
-    unchanged = (Accumulation(0, stats(before), None, stats(before), "unchanged"),)
+    unchanged = (Accumulation(0, stats(before), None, stats(before), Effect.UNCHANGED),)
     story.passes[-1] = replace(story.passes[-1], graph=Graph(nodes, edges), accumulations=unchanged)
     story.run = replace(story.run, error=ProgramError("RuntimeError", message, (location,)))
     return story.trace()
@@ -369,7 +376,7 @@ def multi_root_trace() -> Trace:
     a = tape.sum(top, name="a", location=at(3, "a = top.sum()", "top.sum()"))
     squares = tape.mul(x, x, location=at(4, "b = (x * x).sum()", "x * x"))
     b = tape.sum(squares, name="b", location=at(4, "b = (x * x).sum()", "(x * x).sum()"))
-    story = Story(tape, run(), kind="tensor")
+    story = Story(tape, run(), kind=LeafKind.TENSOR)
     story.backward(tape, a, b, location=at(5, "torch.autograd.backward([a, b])"))
     return story.trace()
 
@@ -382,7 +389,7 @@ def hooked_trace() -> Trace:
     assert h.op is not None
     h.op.rewrites[0] = lambda grad: grad.map(lambda g: 2 * g)
     loss = tape.mul(h, h, name="loss", location=at(8, "loss = h * h", "h * h"))
-    story = Story(tape, run(), kind="tensor")
+    story = Story(tape, run(), kind=LeafKind.TENSOR)
     story.backward(tape, loss, location=at(9, "loss.backward()"))
     return story.trace()
 
@@ -412,7 +419,7 @@ def non_finite_trace() -> Trace:
         location=at(2, "y = (x ** 2).sqrt()", "(x ** 2).sqrt()"),
     )[0]
     loss = tape.sum(y, name="loss", location=at(3, "loss = y.sum()", "y.sum()"))
-    story = Story(tape, run(), kind="tensor")
+    story = Story(tape, run(), kind=LeafKind.TENSOR)
     story.backward(tape, loss, location=at(4, "loss.backward()"))
     return story.trace()
 
@@ -473,7 +480,7 @@ def hostile_trace(texts: Sequence[str] = HOSTILE) -> Trace:
     )
     story.zero_grad(place, call=everything)
     story.backward(tape, value, location=place, error=PassError(texts[0], everything, 0))
-    story.event(texts[0], None, place, call=everything)
+    story.event(EventKind.GRAD_MODIFIED, None, place, call=everything)
     return _with_hostile_cuts(story.trace(), texts, place)
 
 
@@ -482,7 +489,8 @@ def _with_hostile_cuts(trace: Trace, texts: Sequence[str], place: Location) -> T
     one = trace.passes[0]
     assert one.graph is not None
     cuts = tuple(
-        Cut(i, text, text, place, text, text, (0,), 1, place, (one.index,), text) for i, text in enumerate(texts)
+        Cut(i, CutKind.NO_GRAD, text, place, text, text, (0,), 1, place, (one.index,), text)
+        for i, text in enumerate(texts)
     )
     first = replace(one.graph.nodes[0], cuts=tuple(cut.id for cut in cuts))
     graph = replace(one.graph, nodes=(first, *one.graph.nodes[1:]))
@@ -492,8 +500,8 @@ def _with_hostile_cuts(trace: Trace, texts: Sequence[str], place: Location) -> T
 def hostile_findings(trace: Trace, texts: Sequence[str] = HOSTILE) -> Trace:
     """The trace with a finding per text, at a line, at a leaf and at nothing."""
     place = trace.passes[0].location
-    findings = [Finding(text, "error", text, place, help=text, leaves=(0,)) for text in texts]
-    findings += [Finding(text, text, text, None, leaves=(0,), passes=(1, 7)) for text in texts]
+    findings = [Finding(text, Severity.ERROR, text, place, help=text, leaves=(0,)) for text in texts]
+    findings += [Finding(text, Severity.INFO, text, None, leaves=(0,), passes=(1, 7)) for text in texts]
     return replace(trace, findings=tuple(findings))
 
 
@@ -509,9 +517,9 @@ def cut_trace() -> Trace:
     graph = trace.passes[0].graph
     assert graph is not None
     h = next(node for node in graph.nodes if node.name == "h")
-    lost = Leaf(len(trace.leaves), "enc.weight", "parameter", (2, 2), "float32")
+    lost = Leaf(len(trace.leaves), "enc.weight", LeafKind.PARAMETER, (2, 2), "float32")
     place = at(3, "z = enc(x).detach()", "enc(x).detach()")
-    cut = Cut(0, "detach", "detach", place, "z", None, (lost.id,), 1, h.location, (1,))
+    cut = Cut(0, CutKind.DETACH, "detach", place, "z", None, (lost.id,), 1, h.location, (1,))
     nodes = tuple(replace(node, cuts=(0,)) if node is h else node for node in graph.nodes)
     passes = (replace(trace.passes[0], graph=replace(graph, nodes=nodes)), *trace.passes[1:])
     return replace(trace, leaves=(*trace.leaves, lost), cuts=(cut,), passes=passes)

@@ -4,15 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gradtrace.model import Accumulation, BackwardPass, Event, Leaf, Location, Trace
+from gradtrace.model import (
+    CLEARING,
+    STORED,
+    Accumulation,
+    BackwardPass,
+    Effect,
+    Event,
+    EventKind,
+    Leaf,
+    Location,
+    Recorded,
+    Trace,
+)
 
-CLEARING = frozenset({"zero_grad", "grad_cleared"})
-"""Kinds of event that empty `.grad`, to None or to zeros."""
-
-STORED = frozenset({"created", "accumulated"})
-"""Effects of a pass that left something in `.grad`."""
-
-_LEDGER_EVENTS = CLEARING | {"grad_modified", "step"}
+_LEDGER_EVENTS = CLEARING | {EventKind.GRAD_MODIFIED, EventKind.STEP}
 
 
 class Pattern(StrEnum):
@@ -139,13 +145,13 @@ def ledger(trace: Trace) -> Ledger:
     histories = tuple(History(leaf, tuple(own)) for leaf, own in zip(trace.leaves, entries, strict=True))
     outermost = _outermost(trace)
     verdicts = tuple(_verdict(history, outermost) for history in histories)
-    ran = [one for one in trace.passes if one.call != "none"]
+    ran = [one for one in trace.passes if not one.is_drawn_only]
     return Ledger(
         histories,
         verdicts,
         _groups(histories, verdicts),
         n_passes=sum(one.count for one in ran),
-        n_full=sum(one.recorded == "full" for one in ran),
+        n_full=sum(one.recorded == Recorded.FULL for one in ran),
     )
 
 
@@ -159,7 +165,7 @@ def _owned(event: Event, trace: Trace) -> tuple[int, ...]:
 def _moments(trace: Trace) -> list[BackwardPass | Event]:
     """Passes and events in the order in which they happened: an event follows the pass that it names."""
     keyed: list[tuple[tuple[int, int, int], BackwardPass | Event]] = [
-        ((one.index, 0, 0), one) for one in trace.passes if one.call != "none"
+        ((one.index, 0, 0), one) for one in trace.passes if not one.is_drawn_only
     ]
     keyed += [((event.pass_index, 1, event.order), event) for event in trace.events if event.kind in _LEDGER_EVENTS]
     return [moment for _, moment in sorted(keyed, key=lambda pair: pair[0])]
@@ -241,7 +247,7 @@ def _count_event(tally: _Tally, event: Event) -> None:
         tally.clearers[actor] = None
         tally.is_cleared = True
         tally.n_cleared = event.count
-    elif event.kind == "step":
+    elif event.kind == EventKind.STEP:
         tally.steppers[actor] = None
         tally.n_steps += event.count
         if tally.windows:
@@ -254,11 +260,11 @@ def _count_event(tally: _Tally, event: Event) -> None:
 def _count_pass(tally: _Tally, entry: Contribution, outermost: dict[int, int]) -> None:
     backward, accumulation = entry.backward, entry.accumulation
     tally.n_seen += backward.count
-    if accumulation.effect == "not stored":
+    if accumulation.effect == Effect.NOT_STORED:
         tally.n_not_stored += backward.count
     if accumulation.effect not in STORED:
         return
-    found_empty = accumulation.effect == "created" or _is_onto_zeros(tally, accumulation)
+    found_empty = accumulation.effect == Effect.CREATED or _is_onto_zeros(tally, accumulation)
     index = outermost.get(backward.index, backward.index)
     is_new = index not in tally.passes
     tally.passes[index] = None

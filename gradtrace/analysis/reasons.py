@@ -13,7 +13,7 @@ from gradtrace.analysis.reasons_leaf import leaf_subject
 from gradtrace.analysis.reasons_lost import lost, nearest_place
 from gradtrace.analysis.reasons_names import Value, meant_by
 from gradtrace.analysis.topology import reachable
-from gradtrace.model import Cut, Leaf, Location, Trace
+from gradtrace.model import Cut, EventKind, Leaf, Location, Trace
 
 __all__ = ["Answer", "Reason", "Subject", "why"]
 
@@ -63,7 +63,7 @@ def _value_subject(trace: Trace, value: Value) -> Subject:
         read=_read(trace, value.name),
         error=trace.run.error,
     )
-    if one.call == "none":
+    if one.is_drawn_only:
         return replace(subject, reason=Reason.NO_BACKWARD)
     if received is not None and is_zero(received):
         return lost(replace(subject, reason=Reason.ZERO), one, node.id)
@@ -79,7 +79,7 @@ def _read(trace: Trace, name: str) -> Location | None:
     last = re.compile(rf"(^|\W){re.escape(name.rpartition('.')[2])}\.grad$")
     for event in trace.events:
         place = event.location
-        if event.kind != "grad_read" or event.call == "leaf" or place is None:
+        if event.kind != EventKind.GRAD_READ or event.is_leaf or place is None:
             continue
         source = place.text.split("\n", 1)[0][place.column - 1 : max(place.end_column - 1, 0)]
         if last.search(source):

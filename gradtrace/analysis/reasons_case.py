@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.paths import Ways, ways
 from gradtrace.analysis.reasons_answer import Reason, Subject
-from gradtrace.model import Accumulation, BackwardPass, Cut, Event, Leaf, Trace
+from gradtrace.model import Accumulation, BackwardPass, Cut, CutKind, Event, EventKind, Leaf, Trace
 
 LeafNodes = dict[int, dict[int, int]]
 
-READING = frozenset({"item", "tolist", "numpy", "number"})
+READING = frozenset({CutKind.ITEM, CutKind.TOLIST, CutKind.NUMPY, CutKind.NUMBER})
 """Kinds of cut by which a program usually only looks at a value: a reason only if the number came back into a graph."""
 
 
@@ -52,7 +52,7 @@ def leaf_nodes(trace: Trace) -> LeafNodes:
 
 def case_of(trace: Trace, leaf: Leaf, nodes: LeafNodes, *, has_ways: bool) -> Case:
     """The leaf with the passes, rows and cuts that concern it."""
-    passes = tuple(one for one in trace.passes if one.process == leaf.process and one.call != "none")
+    passes = tuple(one for one in trace.passes if one.process == leaf.process and not one.is_drawn_only)
     rows = tuple((one, row) for one in passes for row in one.accumulations if row.leaf == leaf.id)
     cuts = sorted((cut for cut in trace.cuts if leaf.id in cut.leaves and cut.process == leaf.process), key=_weight)
     return Case(trace, leaf, rows, tuple(cuts), passes, nodes, has_ways)
@@ -65,4 +65,6 @@ def _weight(cut: Cut) -> tuple[bool, bool, bool, int]:
 
 def switches(case: Case) -> list[Event]:
     """Where the program switched its `requires_grad`."""
-    return [event for event in case.trace.events if event.kind == "requires_grad" and case.leaf.id in event.leaves]
+    return [
+        event for event in case.trace.events if event.kind == EventKind.REQUIRES_GRAD and case.leaf.id in event.leaves
+    ]

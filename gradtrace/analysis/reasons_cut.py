@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradtrace.analysis.paths import route
 from gradtrace.analysis.reasons_answer import Reason, Subject
 from gradtrace.analysis.reasons_case import READING, Case
-from gradtrace.model import BackwardPass, Cut, Event
+from gradtrace.model import BackwardPass, Cut, Event, EventKind, Recorded
 
 _GRAPHLESS = ("does not require grad", "doesn't require grad", "Inference tensor")
 """What torch says of a tensor that should have a graph and has none."""
@@ -20,7 +20,7 @@ def cut_reason(case: Case) -> Subject | None:
         return None
     first = found[0]
     one = next((each for each in case.passes if each.index in first.passes), None)
-    one = one or next((each for each in case.passes if each.recorded == "full"), None)
+    one = one or next((each for each in case.passes if each.recorded == Recorded.FULL), None)
     return case.subject(
         Reason.CUT,
         place=first.location,
@@ -52,7 +52,7 @@ def _forced(case: Case, one: BackwardPass) -> tuple[Event, ...]:
     return tuple(
         event
         for event in case.trace.events
-        if event.kind == "requires_grad" and "False" not in event.call and leaves & set(event.leaves)
+        if event.kind == EventKind.REQUIRES_GRAD and event.requires_grad and leaves & set(event.leaves)
     )[:1]
 
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from gradtrace.analysis.ledger import CLEARING, STORED
 from gradtrace.analysis.paths import is_zero
 from gradtrace.analysis.reasons_answer import Reason, Subject
 from gradtrace.analysis.reasons_case import Case, LeafNodes, case_of, switches
 from gradtrace.analysis.reasons_cut import cut_reason
 from gradtrace.analysis.reasons_lost import lost, nearest_place
 from gradtrace.model import (
+    CLEARING,
+    STORED,
     Accumulation,
     BackwardPass,
     Cut,
     Event,
+    EventKind,
     Leaf,
+    ModuleFactKind,
     OptimizerInfo,
+    PassCall,
+    Recorded,
     Trace,
 )
 
@@ -26,11 +31,13 @@ def leaf_subject(trace: Trace, leaf: Leaf, nodes: LeafNodes, *, has_ways: bool =
     """The answer for one leaf: the first reason that applies."""
     case = case_of(trace, leaf, nodes, has_ways=has_ways)
     subject = next(found for reason in _REASONS for found in [reason(case)] if found is not None)
-    facts = (one for one in trace.module_facts if one.kind == "unregistered_modules" and leaf.id in one.leaves)
+    facts = (
+        one for one in trace.module_facts if one.kind == ModuleFactKind.UNREGISTERED_MODULES and leaf.id in one.leaves
+    )
     subject = replace(subject, unregistered=next(facts, None))
     if subject.reason in (Reason.GRADIENT, Reason.CLEARED):
         return subject
-    read = (event.location for event in trace.events if event.kind == "grad_read" and leaf.id in event.leaves)
+    read = (event.location for event in trace.events if event.kind == EventKind.GRAD_READ and leaf.id in event.leaves)
     return replace(subject, error=trace.run.error, read=next(read, None))
 
 
@@ -40,7 +47,7 @@ def _arrived(case: Case) -> Subject | None:
     stored = [(one, row) for one, row in found if row.effect in STORED]
     if not stored:
         return _returned(case, found)
-    one, row = min(stored, key=lambda pair: pair[0].recorded != "full")
+    one, row = min(stored, key=lambda pair: pair[0].recorded != Recorded.FULL)
     node = case.node(one)
     added = tuple(each.index for each, _ in stored)
     clearing = _cleared_unread(case, stored)
@@ -56,7 +63,7 @@ def _arrived(case: Case) -> Subject | None:
         events=clearing,
         ways=case.ways(one),
         passes=added,
-        missed=tuple(each.index for each in case.passes if each.recorded == "full" and each.index not in added),
+        missed=tuple(each.index for each in case.passes if each.recorded == Recorded.FULL and each.index not in added),
         cuts=tuple(cut for cut in case.cuts if cut.passes),
         owners=owners,
         orphaned_by=None if owners else _stepped(case),
@@ -87,15 +94,15 @@ def _cleared_unread(case: Case, stored: list[tuple[BackwardPass, Accumulation]])
         if event.process == case.leaf.process
         and (case.leaf.id in event.leaves or (not event.leaves and event.optimizer in case.leaf.optimizers))
     ]
-    steps = [event for event in own if event.kind == "step"]
+    steps = [event for event in own if event.kind == EventKind.STEP]
     if not steps:
         return ()
-    acting = [event for event in own if event.kind in CLEARING or event.kind == "step"]
+    acting = [event for event in own if event.kind in CLEARING or event.kind == EventKind.STEP]
     found: dict[object, Event] = {}
     for one, _ in stored:
         first, second = [*(event for event in acting if event.pass_index >= one.index), None, None][:2]
         # A closure clears and runs backward inside of step(): then more passes follow before step() is over.
-        if first is None or second is None or first.kind == "step" or second.kind != "step":
+        if first is None or second is None or first.kind == EventKind.STEP or second.kind != EventKind.STEP:
             return ()
         if second.pass_index != first.pass_index:
             return ()
@@ -105,7 +112,7 @@ def _cleared_unread(case: Case, stored: list[tuple[BackwardPass, Accumulation]])
 
 def _stepped(case: Case) -> OptimizerInfo | None:
     """An optimizer that stepped, and leaves this one alone."""
-    stepping = {event.optimizer for event in case.trace.events if event.kind == "step"}
+    stepping = {event.optimizer for event in case.trace.events if event.kind == EventKind.STEP}
     return next((one for one in case.trace.optimizers if one.id in stepping and one.process == case.leaf.process), None)
 
 
@@ -114,7 +121,7 @@ def _zero(case: Case) -> Subject | None:
     found = [(one, row) for one, row in case.rows if is_zero(row.contribution)]
     if not found:
         return None
-    one, row = min(found, key=lambda pair: pair[0].recorded != "full")
+    one, row = min(found, key=lambda pair: pair[0].recorded != Recorded.FULL)
     node = case.node(one)
     common = {
         "node": node,
@@ -130,7 +137,7 @@ def _zero(case: Case) -> Subject | None:
 def _frozen(case: Case) -> Subject | None:
     if case.leaf.requires_grad:
         return None
-    events = tuple(event for event in switches(case) if "False" in event.call)
+    events = tuple(event for event in switches(case) if event.requires_grad is False)
     place = events[-1].location if events else case.leaf.location
     return case.subject(
         Reason.FROZEN, place=place, events=events[-1:], backward=case.passes[0] if case.passes else None
@@ -147,7 +154,7 @@ def _in_graph(case: Case) -> Subject | None:
             return _failed_in(case, one, node)
         sent = [edge for edge in one.graph.edges if edge.target == node]
         ran = [edge for edge in sent if one.graph.nodes[edge.source].order is not None]
-        if one.graph.nodes[node].order is None and (not ran or one.call == "autograd.grad"):
+        if one.graph.nodes[node].order is None and (not ran or one.call == PassCall.AUTOGRAD_GRAD):
             return case.subject(Reason.NOT_ASKED, node=node, backward=one, place=one.location)
         found = lost(case.subject(Reason.NOT_SENT, node=node, backward=one), one, node)
         return found if found.reason is Reason.NOT_SENT else replace(found, reason=Reason.NOT_SENT)
@@ -163,7 +170,7 @@ def _failed_in(case: Case, one: BackwardPass, node: int | None) -> Subject:
 
 
 def _switched_on(case: Case) -> Subject | None:
-    events = [event for event in switches(case) if "False" not in event.call]
+    events = [event for event in switches(case) if event.requires_grad]
     if not events:
         return None
     one = case.passes[0] if case.passes else None
@@ -171,14 +178,16 @@ def _switched_on(case: Case) -> Subject | None:
 
 
 def _assigned(case: Case) -> Subject | None:
-    events = [event for event in case.trace.events if event.kind == "grad_modified" and case.leaf.id in event.leaves]
+    events = [
+        event for event in case.trace.events if event.kind == EventKind.GRAD_MODIFIED and case.leaf.id in event.leaves
+    ]
     return case.subject(Reason.ASSIGNED, place=events[0].location, events=tuple(events[:1])) if events else None
 
 
 def _no_pass(case: Case) -> Subject | None:
     if case.passes:
         return None
-    steps = tuple(event for event in case.trace.events if event.kind == "step")[:1]
+    steps = tuple(event for event in case.trace.events if event.kind == EventKind.STEP)[:1]
     place = steps[0].location if steps else None
     error = case.trace.run.error
     if place is None and error is not None and error.frames:

@@ -14,6 +14,7 @@ from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import Traced, traced
 from gradtrace.errors import RenderError, UsageError
 from gradtrace.launch import TargetKind
+from gradtrace.model import Severity
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 FOUND = 1
 """The status when something was found and the program itself ended well."""
 
-_SEVERITIES = click.Choice(["error", "warning", "info"])
+_SEVERITIES = click.Choice([one.value for one in Severity])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def command(
     settings = find_settings(_folder(request, here))
     chosen = absolute(baseline) if baseline is not None else settings.baseline
     wish = _Wish(
-        selection=_selection(settings, select, ignore, severity or ("info" if request.verbose else None)),
+        selection=_selection(settings, select, ignore, severity or (Severity.INFO if request.verbose else None)),
         baseline=chosen,
         known=None if write_baseline else _known(chosen),
         writes_baseline=write_baseline,
@@ -101,7 +102,7 @@ def command(
             return ended.status
         trace = _examined(ended, wish, request)
         place.write(_rendered(trace, shown_as, place, here, ascii_only=ascii_only))
-        counts = any(finding.severity != "info" for finding in trace.findings)
+        counts = any(finding.severity != Severity.INFO for finding in trace.findings)
         return ended.status or (FOUND if counts and not wish.exit_zero else 0)
 
 
@@ -114,7 +115,7 @@ def _selection(
     selection = Selection(
         select=names_in(" ".join(select)) or settings.select,
         ignore=(*names_in(" ".join(ignore)), *settings.ignore),
-        severity=severity or settings.severity or "warning",
+        severity=Severity(severity or settings.severity or Severity.WARNING),
     )
     selection.rules()
     return selection
@@ -148,7 +149,7 @@ def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
     for note in trace.run.notes[len(loaded.run.notes) :]:
         request.say(note)
     if wish.writes_baseline and wish.baseline is not None:
-        counted = [finding for finding in trace.findings if finding.severity != "info"]
+        counted = [finding for finding in trace.findings if finding.severity != Severity.INFO]
         baseline.write(wish.baseline, counted)
         request.say(f"{len(counted)} findings are known from now on: {wish.baseline}")
         return replace(trace, findings=())

@@ -7,6 +7,7 @@ from click.core import ParameterSource
 
 from gradtrace.cli.request import Request
 from gradtrace.launch import TargetKind
+from gradtrace.model import Level
 
 _PASSES = ((1, 20),)
 
@@ -20,5 +21,5 @@ def in_depth(request: Request) -> Request:
     if source("passes") is not ParameterSource.COMMANDLINE:
         settings = replace(settings, passes=_PASSES)
     if source("level") is not ParameterSource.COMMANDLINE:
-        settings = replace(settings, level="full")
+        settings = replace(settings, level=Level.FULL)
     return replace(request, settings=settings)

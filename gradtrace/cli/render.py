@@ -15,6 +15,7 @@ from gradtrace.cli.output import Output, absolute
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.show import show
 from gradtrace.errors import UsageError
+from gradtrace.model import Level
 
 if TYPE_CHECKING:
     from gradtrace.renderers.registry import Format
@@ -104,7 +105,7 @@ def _draw(
         raise UsageError(f"{drawn_as.name} is binary, and stdout is a terminal: give a file with -o")
     if place.path is None and not place.console.is_terminal:
         request = request.with_stdout_diverted()  # what the program prints would break the document
-    if request.settings.level != "structure":
+    if request.settings.level != Level.STRUCTURE:
         request = request.with_facts()  # cuts are drawn where values left the graph, findings where they belong
     return show(request, drawn_as, place, asked)
 

@@ -10,12 +10,13 @@ import click
 from gradtrace.cli.messages import say
 from gradtrace.errors import UsageError
 from gradtrace.launch import Settings, Target, TargetKind, parse_passes, parse_target
+from gradtrace.model import Level
 
 _SECONDS = click.FloatRange(0, min_open=True)
 
 _DTYPES = click.Choice(["float16", "bfloat16", "float32", "float64"])
 
-_LEVELS = click.Choice(["structure", "default", "full"])
+_LEVELS = click.Choice([level.value for level in Level])
 
 _COLORS = click.Choice(["auto", "always", "never"])
 
@@ -38,7 +39,7 @@ _OPTIONS = (
     click.option("--timeout", type=_SECONDS, metavar="S", help="End the program after S seconds."),
     click.option("--root", "roots", multiple=True, metavar="NAME", help="Draw this if backward never runs."),
     click.option(
-        "--level", type=_LEVELS, default="default", metavar="LEVEL", help="Measure: structure, default, full."
+        "--level", type=_LEVELS, default=Level.DEFAULT.value, metavar="LEVEL", help="Measure: structure, default, full."
     ),
     click.option("--grad-output", metavar="EXPR", help="For expressions: start with this gradient, not 1."),
     click.option("--repeat", type=click.IntRange(1), metavar="N", help="For expressions: N passes, zeroed in between."),
@@ -118,8 +119,8 @@ def _request(
         if repeat is not None and passes == _FIRST_PASSES:
             passes = f"1-{min(repeat, _MOST_REPEATED)}"
     endless = target.kind is not TargetKind.EXPRESSION  # these end after their passes
-    if not endless and settings["level"] == "default":
-        settings["level"] = "full"  # an expression is small, and its story tells which elements got exactly 0
+    if not endless and settings["level"] == Level.DEFAULT:
+        settings["level"] = Level.FULL  # an expression is small, and its story tells which elements got exactly 0
     asked = Settings(passes=parse_passes(passes), announce=not quiet and endless, **settings)
     if target.kind is TargetKind.RECORDING:
         _refuse_settings(target, asked)

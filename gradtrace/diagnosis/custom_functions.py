@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from gradtrace.diagnosis.errors import failure, notes, of_pass
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def wrong_return(trace: Trace, rule: str, pattern: str, tell: Callable[..., str], advice: str) -> Iterator[Finding]:
@@ -30,4 +30,4 @@ def wrong_return(trace: Trace, rule: str, pattern: str, tell: Callable[..., str]
         (found.place, "backward runs from here"),
     )
     elsewhere = tuple(note for note in told if note.location != place)
-    yield Finding(rule, "error", tell(*said.groups()), place, elsewhere, advice, (), of_pass(found.backward))
+    yield Finding(rule, Severity.ERROR, tell(*said.groups()), place, elsewhere, advice, (), of_pass(found.backward))

@@ -8,26 +8,37 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtrace.diagnosis.ownership import called, is_named, lost, reached
-from gradtrace.model import BackwardPass, Cut, Finding, Leaf, Location, RelatedLocation, Trace
+from gradtrace.model import (
+    BackwardPass,
+    Cut,
+    CutKind,
+    Finding,
+    Leaf,
+    LeafKind,
+    Location,
+    RelatedLocation,
+    Severity,
+    Trace,
+)
 
 NO_GRAPH = "does not require grad and does not have a grad_fn"
 """What torch says when backward starts at a result without a graph."""
 
 _RULES = {
-    "detach": "detach-midgraph",
-    "data": "data-midgraph",
-    "item": "item-in-loss",
-    "number": "item-in-loss",
-    "tolist": "python-roundtrip",
-    "numpy": "python-roundtrip",
-    "new_tensor": "tensor-ctor-rewrap",
-    "parameter": "parameter-rewrap",
-    "no_grad": "no-grad-forward",
-    "inference_mode": "no-grad-forward",
-    "gradient": "penalty-without-create-graph",
+    CutKind.DETACH: "detach-midgraph",
+    CutKind.DATA: "data-midgraph",
+    CutKind.ITEM: "item-in-loss",
+    CutKind.NUMBER: "item-in-loss",
+    CutKind.TOLIST: "python-roundtrip",
+    CutKind.NUMPY: "python-roundtrip",
+    CutKind.NEW_TENSOR: "tensor-ctor-rewrap",
+    CutKind.PARAMETER: "parameter-rewrap",
+    CutKind.NO_GRAD: "no-grad-forward",
+    CutKind.INFERENCE_MODE: "no-grad-forward",
+    CutKind.GRADIENT: "penalty-without-create-graph",
 }
 _PICKS = frozenset({"argmax", "argmin", "argsort", "topk", "sort", "max", "min", "multinomial"})
-_VALUES = frozenset({"item", "number", "gradient"})
+_VALUES = frozenset({CutKind.ITEM, CutKind.NUMBER, CutKind.GRADIENT})
 """Values that are nearly always made to be looked at."""
 _CONSTRUCTOR = re.compile(r"\b(torch\.tensor|(torch\.)?(Float|Double)?Tensor)\(")
 _ASSIGNS = re.compile(r"\b([A-Za-z_]\w*)\s*[+-]?=[^=]")
@@ -52,7 +63,7 @@ def losses(trace: Trace) -> tuple[Loss, ...]:
         if cut is None:
             return ()
         return (Loss(_rule(trace, cut, is_root=True), cut, tuple(trace.leaves[leaf] for leaf in cut.leaves), dead),)
-    if all(is_forced(one) for one in trace.passes if one.call != "none"):
+    if all(is_forced(one) for one in trace.passes if not one.is_drawn_only):
         return ()
     found = [
         Loss(_rule(trace, cut, is_root=False), cut, leaves) for cut, leaves in _by_cut(trace, lost(trace)).values()
@@ -69,9 +80,9 @@ def _unowned(trace: Trace) -> Iterator[Loss]:
         leaves = tuple(
             trace.leaves[leaf]
             for leaf in cut.leaves
-            if leaf not in known and trace.leaves[leaf].kind == "parameter" and trace.leaves[leaf].requires_grad
+            if leaf not in known and trace.leaves[leaf].kind == LeafKind.PARAMETER and trace.leaves[leaf].requires_grad
         )
-        if cut.passes and leaves and cut.kind == "no_grad" and _is_inside_function(trace, cut):
+        if cut.passes and leaves and cut.kind == CutKind.NO_GRAD and _is_inside_function(trace, cut):
             yield Loss(_rule(trace, cut, is_root=False), cut, leaves)
 
 
@@ -79,9 +90,9 @@ def _by_cut(trace: Trace, leaves: tuple[Leaf, ...]) -> dict[int, tuple[Cut, tupl
     """The cuts that explain the leaves, each with those that it explains."""
     found: dict[int, tuple[Cut, tuple[Leaf, ...]]] = {}
     for leaf in leaves:
-        cuts = [cut for cut in trace.cuts if cut.kind != "gradient" and _concerns(trace, cut, leaf)]
+        cuts = [cut for cut in trace.cuts if cut.kind != CutKind.GRADIENT and _concerns(trace, cut, leaf)]
         chosen = [cut for cut in cuts if cut.passes] or [
-            cut for cut in cuts if cut.kind in {"tolist", "numpy", "new_tensor"} and cut.count > 1
+            cut for cut in cuts if cut.kind in {CutKind.TOLIST, CutKind.NUMPY, CutKind.NEW_TENSOR} and cut.count > 1
         ]
         for cut in chosen:
             held = found.get(cut.id, (cut, ()))[1]
@@ -96,13 +107,13 @@ def _concerns(trace: Trace, cut: Cut, leaf: Leaf) -> bool:
     return (
         is_sample(cut)
         and bool(cut.leaves)
-        and all(not is_named(trace.leaves[one]) and trace.leaves[one].kind == "tensor" for one in cut.leaves)
+        and all(not is_named(trace.leaves[one]) and trace.leaves[one].kind == LeafKind.TENSOR for one in cut.leaves)
     )
 
 
 def is_sample(cut: Cut) -> bool:
     """A draw from a distribution of torch, by `sample()`."""
-    return cut.kind == "no_grad" and cut.location is not None and bool(_SAMPLES.search(cut.location.text))
+    return cut.kind == CutKind.NO_GRAD and cut.location is not None and bool(_SAMPLES.search(cut.location.text))
 
 
 def rootless(trace: Trace) -> BackwardPass | None:
@@ -138,20 +149,20 @@ def _cut_of_root(trace: Trace, backward: BackwardPass) -> Cut | None:
     named = [cut for cut in cuts if cut.name in names and cut.kind not in _VALUES]
     real = [cut for cut in cuts if cut.kind not in _VALUES]
     rewrapped = [cut for cut in cuts if _rule(trace, cut, is_root=True) == "tensor-ctor-rewrap"]
-    gradients = [cut for cut in cuts if cut.kind == "gradient"]
+    gradients = [cut for cut in cuts if cut.kind == CutKind.GRADIENT]
     return next(iter(reversed(named or real or rewrapped or gradients or cuts)), None)
 
 
 def _rule(trace: Trace, cut: Cut, *, is_root: bool) -> str:
-    if cut.kind == "number" and cut.location is not None and _CONSTRUCTOR.search(cut.location.text):
+    if cut.kind == CutKind.NUMBER and cut.location is not None and _CONSTRUCTOR.search(cut.location.text):
         return "tensor-ctor-rewrap"
-    if cut.kind == "not_differentiable":
+    if cut.kind == CutKind.NOT_DIFFERENTIABLE:
         return "argmax-in-loss" if is_root or cut.call in _PICKS else "hard-threshold-cut"
     if is_sample(cut):
         return "sample-not-rsample"
-    if cut.kind == "no_grad" and _is_inside_function(trace, cut):
+    if cut.kind == CutKind.NO_GRAD and _is_inside_function(trace, cut):
         return "custom-fn-bypasses-parameter"
-    if cut.kind in {"no_grad", "inference_mode"} and is_root and _made_graph_before(trace, cut):
+    if cut.kind in {CutKind.NO_GRAD, CutKind.INFERENCE_MODE} and is_root and _made_graph_before(trace, cut):
         return "grad-mode-left-off"
     return _RULES.get(cut.kind, "detach-midgraph")
 
@@ -180,7 +191,7 @@ def _made_graph_before(trace: Trace, cut: Cut) -> bool:
     )
 
 
-def finding(loss: Loss, severity: str, message: str, advice: str) -> Finding:
+def finding(loss: Loss, severity: Severity, message: str, advice: str) -> Finding:
     """The finding for a cut: it points at the cut, at where the value came back, and at the pass that failed."""
     related = []
     if loss.cut.reentry is not None:
@@ -190,7 +201,7 @@ def finding(loss: Loss, severity: str, message: str, advice: str) -> Finding:
     passes = loss.cut.passes or ((loss.backward.index,) if loss.backward is not None else ())
     return Finding(
         loss.rule,
-        "error" if loss.backward is not None else severity,
+        Severity.ERROR if loss.backward is not None else severity,
         message,
         loss.cut.location,
         tuple(related),

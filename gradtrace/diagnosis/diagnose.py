@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
-SEVERITIES = ("error", "warning", "info")
+SEVERITIES = tuple(Severity)
 """From the most severe to the least."""
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradtrace.model import BackwardPass, Finding, Graph, Location, Node, PassError, RelatedLocation, Trace
+from gradtrace.model import BackwardPass, Finding, Graph, Location, Node, PassError, RelatedLocation, Severity, Trace
 
 _LIBRARY = re.compile(r"/lib/python3[^/]*/|/site-packages/|^<")
 _MAX_SIMILAR = 120
@@ -56,7 +56,7 @@ def failing(trace: Trace, rule: str, pattern: str, message: str, advice: str) ->
     """A finding at the user's line for an exception whose text says it all."""
     found = failure(trace, pattern)
     if found is not None:
-        yield Finding(rule, "error", message, found.place, (), advice, (), of_pass(found.backward))
+        yield Finding(rule, Severity.ERROR, message, found.place, (), advice, (), of_pass(found.backward))
 
 
 def of_pass(backward: BackwardPass | None) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from gradtrace.diagnosis.selection import names_in
-from gradtrace.model import Finding, Location, Trace
+from gradtrace.model import Finding, Location, Severity, Trace
 
 UNUSED = "unused-ignore"
 """The rule under which a comment is reported that silences nothing."""
@@ -113,4 +113,6 @@ def _unused(ignore: Ignore, name: str, *, is_known: bool) -> Finding:
     else:
         message = "this comment silences every finding, and there is none here"
     advice = "delete the comment" if len(ignore.rules) < 2 else f"take {name} out of the comment"  # noqa: PLR2004
-    return Finding(UNUSED, "info", message, ignore.location, help=f"{advice}; names of rules: gradtrace rule --list")
+    return Finding(
+        UNUSED, Severity.INFO, message, ignore.location, help=f"{advice}; names of rules: gradtrace rule --list"
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gradtrace.diagnosis.errors import Failure, failure, notes, of_pass
 from gradtrace.diagnosis.shapes import targets
 from gradtrace.diagnosis.timeline import same_place
-from gradtrace.model import BackwardPass, Edge, Finding, Graph, Location, Node, Trace
+from gradtrace.model import BackwardPass, Edge, Finding, Graph, Location, Node, Severity, Trace
 
 PATTERN = "backward through the graph a second time"
 """What torch says."""
@@ -115,7 +115,7 @@ def finding(one: Revisit, message: str, advice: str) -> Finding:
     place: Location | None = one.carried.location or one.failure.place
     return Finding(
         one.rule,
-        "error",
+        Severity.ERROR,
         message,
         place,
         tuple(note for note in related if note.location != place),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtrace.diagnosis.ownership import is_named, reached
-from gradtrace.model import BackwardPass, Event, Graph, Location, Node, RelatedLocation, Trace
+from gradtrace.model import BackwardPass, Event, EventKind, Graph, LeafKind, Location, Node, RelatedLocation, Trace
 
 _READ = re.compile(r"([A-Za-z_][\w.\[\]]*?)\.grad\b")
 _ATTRIBUTE_OF_NONE = "'NoneType'"
@@ -28,9 +28,9 @@ def reads(trace: Trace) -> Iterator[Read]:
     seen: set[tuple[str, int]] = set()
     for event in trace.events:
         place = event.location
-        if event.kind != "grad_read" or place is None or (place.file, place.line) in seen:
+        if event.kind != EventKind.GRAD_READ or place is None or (place.file, place.line) in seen:
             continue
-        read = _of_result(trace, event) if event.call == "non-leaf" else _of_leaf(trace, event)
+        read = _of_result(trace, event) if event.is_leaf is False else _of_leaf(trace, event)
         if read is not None:
             seen.add((place.file, place.line))
             yield read
@@ -90,7 +90,7 @@ def _is_of_leaves(trace: Trace, graph: Graph, node: Node) -> bool:
     return bool(targets) and all(
         target.leaf is not None
         and not is_named(trace.leaves[target.leaf])
-        and trace.leaves[target.leaf].kind == "tensor"
+        and trace.leaves[target.leaf].kind == LeafKind.TENSOR
         for target in targets
     )
 
@@ -121,7 +121,7 @@ def _of_leaf(trace: Trace, event: Event) -> Read | None:
         (
             one
             for one in trace.events
-            if one.kind == "requires_grad" and one.call.endswith("True") and set(event.leaves) & set(one.leaves)
+            if one.kind == EventKind.REQUIRES_GRAD and one.requires_grad and set(event.leaves) & set(one.leaves)
         ),
         None,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from gradtrace.diagnosis.errors import notes
 from gradtrace.diagnosis.shapes import consumers, full, is_type, targets, through_views
 from gradtrace.diagnosis.timeline import same_place
-from gradtrace.model import BackwardPass, Finding, Graph, Location, Node, NonFinite, RelatedLocation, Trace
+from gradtrace.model import BackwardPass, Finding, Graph, Location, Node, NonFinite, RelatedLocation, Severity, Trace
 
 _LOGS = frozenset({"log", "log2", "log10", "log1p", "xlogy", "log_", "logit", "special_xlogy", "binary_cross_entropy"})
 _EXPS = frozenset({"exp", "exp2", "expm1", "exp_", "sinh", "cosh"})
@@ -60,14 +60,8 @@ class Trap:
 
 
 def trap(trace: Trace) -> Trap | None:
-    """The cause of the first pass that ends in values which are not finite; what comes later is its consequence.
-
-    A GradScaler looks for its factor by overflows, and skips the steps: then gradients alone tell nothing.
-    """
-    is_scaled = any(event.kind in {"scale", "unscale"} for event in trace.events)
+    """The cause of the first pass that ends in values which are not finite; what comes later is its consequence."""
     for backward, graph in full(trace):
-        if is_scaled and not _is_bad_root(backward):
-            continue
         if backward.error is None and _is_poisoned(backward):
             found = _cause(trace, backward, graph)
             if found is None:
@@ -83,7 +77,7 @@ def findings(trace: Trace, rule: str, message: str, advice: str) -> Iterator[Fin
     found = trap(trace)
     if found is not None and found.rule == rule:
         text = message.replace("{call}", found.call)
-        yield Finding(rule, "error", text, found.place, found.related, advice, (), (found.backward.index,))
+        yield Finding(rule, Severity.ERROR, text, found.place, found.related, advice, (), (found.backward.index,))
 
 
 def _is_bad_root(backward: BackwardPass) -> bool:

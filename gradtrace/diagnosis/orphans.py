@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtrace.diagnosis.ownership import called, consumers, is_named, orphans, owners, reached, received
-from gradtrace.model import Leaf, Location, OptimizerInfo, RelatedLocation, Trace
+from gradtrace.model import (
+    CutKind,
+    Leaf,
+    LeafKind,
+    Location,
+    ModuleFactKind,
+    OptimizerInfo,
+    RelatedLocation,
+    Trace,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +45,18 @@ class _Use:
 def orphan_groups(trace: Trace) -> Iterator[OrphanGroup]:
     """The orphans of a run, each in one group."""
     left = orphans(trace)
-    rewrapped = any(cut.kind == "parameter" for cut in trace.cuts)
+    rewrapped = any(cut.kind == CutKind.PARAMETER for cut in trace.cuts)
     uses = {leaf.id: _use(trace, leaf) for leaf in left}
     temporary = [] if rewrapped else _temporary(trace, left, uses)
     if temporary:
         yield OrphanGroup("layer-built-in-forward", tuple(temporary), uses[temporary[0].id].place)
     left = tuple(leaf for leaf in left if leaf not in temporary and len(received(trace)[leaf.id]) > 1)
-    plain = tuple(leaf for leaf in left if leaf.id in _facts(trace, "plain_tensor"))
+    plain = tuple(leaf for leaf in left if leaf.id in _facts(trace, ModuleFactKind.PLAIN_TENSOR))
     if plain:
         name = next(f"self.{fact.attribute}" for fact in trace.module_facts if plain[0].id in fact.leaves)
         yield OrphanGroup("plain-tensor-not-parameter", plain, plain[0].location or uses[plain[0].id].place, (), name)
-    left = tuple(leaf for leaf in left if leaf not in plain and leaf.kind == "parameter")
-    listed = _facts(trace, "unregistered_modules")
+    left = tuple(leaf for leaf in left if leaf not in plain and leaf.kind == LeafKind.PARAMETER)
+    listed = _facts(trace, ModuleFactKind.UNREGISTERED_MODULES)
     stray = tuple(leaf for leaf in left if leaf.id in listed or (not is_named(leaf) and uses[leaf.id].is_stray))
     stale = _stale(trace)
     if stray:
@@ -61,7 +70,7 @@ def orphan_groups(trace: Trace) -> Iterator[OrphanGroup]:
         yield OrphanGroup("stale-optimizer" if stale else "optimizer-missing-params", rest, place, related)
 
 
-def _facts(trace: Trace, kind: str) -> set[int]:
+def _facts(trace: Trace, kind: ModuleFactKind) -> set[int]:
     return {leaf for fact in trace.module_facts if fact.kind == kind for leaf in fact.leaves}
 
 
@@ -83,7 +92,7 @@ def _use(trace: Trace, leaf: Leaf) -> _Use:
 def _temporary(trace: Trace, leaves: tuple[Leaf, ...], uses: dict[int, _Use]) -> list[Leaf]:
     """Parameters each of which serves one pass, at a line that takes another of its shape in the next pass."""
     passes = received(trace)
-    once = [leaf for leaf in leaves if len(passes[leaf.id]) == 1 and leaf.kind == "parameter"]
+    once = [leaf for leaf in leaves if len(passes[leaf.id]) == 1 and leaf.kind == LeafKind.PARAMETER]
     by_line: dict[tuple[str, int, tuple[int, ...]], list[Leaf]] = {}
     for leaf in once:
         place = uses[leaf.id].place

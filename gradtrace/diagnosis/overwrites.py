@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gradtrace.diagnosis.errors import Failure, called_as, failure, notes, of_pass
 from gradtrace.diagnosis.timeline import same_place
-from gradtrace.model import BackwardPass, Conflict, Finding, Node, Trace, Write
+from gradtrace.model import BackwardPass, Conflict, Finding, Node, Severity, Trace, Write
 
 PATTERN = "modified by an inplace operation"
 """What torch says."""
@@ -116,7 +116,7 @@ def finding(one: Overwrite, message: str, advice: str) -> Finding:
         *((write.location, "and written again here") for write in one.conflict.writes if write is not one.write),
     )
     related = tuple(note for note in told if note.location != place)
-    return Finding(one.rule, "error", message, place, related, advice, (), of_pass(one.failure.backward))
+    return Finding(one.rule, Severity.ERROR, message, place, related, advice, (), of_pass(one.failure.backward))
 
 
 def _saved(one: Overwrite) -> str:

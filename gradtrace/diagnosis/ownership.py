@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gradtrace.model import BackwardPass, Graph, Leaf, Trace
-
-STORED = frozenset({"created", "accumulated"})
-"""Effects of a pass that left something in `.grad`."""
-
-ASSIGNED = "Tensor.grad ="
-"""How the call of an event begins that gave a leaf another `.grad`."""
+from gradtrace.model import STORED, BackwardPass, EventKind, Graph, Leaf, LeafKind, Trace
 
 _MAX_NAMES = 2
 
@@ -49,13 +43,20 @@ def lost(trace: Trace) -> tuple[Leaf, ...]:
 
     A program whose backward failed tells nothing: what it did not reach may have been next.
     """
-    if not any(backward.call != "none" for backward in trace.passes) or any(one.error for one in trace.passes):
+    if all(backward.is_drawn_only for backward in trace.passes) or any(one.error for one in trace.passes):
         return ()
-    wanted = set(owners(trace)) | {leaf for event in trace.events if event.kind == "grad_read" for leaf in event.leaves}
+    wanted = set(owners(trace)) | {
+        leaf for event in trace.events if event.kind == EventKind.GRAD_READ for leaf in event.leaves
+    }
     given = {
         one.leaf for backward in trace.passes for one in backward.accumulations if one.contribution is not None
     } | set(received(trace))
-    given.update(leaf for event in trace.events if event.kind in {"step", "grad_modified"} for leaf in event.leaves)
+    given.update(
+        leaf
+        for event in trace.events
+        if event.kind in {EventKind.STEP, EventKind.GRAD_MODIFIED}
+        for leaf in event.leaves
+    )
     return tuple(leaf for leaf in trace.leaves if leaf.id in wanted and leaf.requires_grad and leaf.id not in given)
 
 
@@ -66,24 +67,24 @@ def orphans(trace: Trace) -> tuple[Leaf, ...]:
     does one that clears, changes or reads these gradients itself, or that assigns `.grad` by hand.
     """
     owned = owners(trace)
-    if any(event.kind == "grad_modified" and event.call.startswith(ASSIGNED) for event in trace.events):
+    if any(event.kind == EventKind.GRAD_MODIFIED and event.is_assignment for event in trace.events):
         return ()
-    trained = {leaf for event in trace.events if event.kind == "step" for leaf in event.leaves}
-    if not any(trace.leaves[leaf].kind == "parameter" for leaf in trained):
+    trained = {leaf for event in trace.events if event.kind == EventKind.STEP for leaf in event.leaves}
+    if not any(trace.leaves[leaf].kind == LeafKind.PARAMETER for leaf in trained):
         trained = set(owned)
-    if not any(trace.leaves[leaf].kind == "parameter" for leaf in trained):
+    if not any(trace.leaves[leaf].kind == LeafKind.PARAMETER for leaf in trained):
         return ()
     touched = {
         leaf
         for event in trace.events
-        if event.kind in {"grad_cleared", "grad_modified", "grad_read"}
+        if event.kind in {EventKind.GRAD_CLEARED, EventKind.GRAD_MODIFIED, EventKind.GRAD_READ}
         for leaf in event.leaves
     }
     beside = {
         leaf
         for leaf, passes in received(trace).items()
         if any(
-            event.kind == "step" and event.pass_index >= passes[0].index and event.process == passes[0].process
+            event.kind == EventKind.STEP and event.pass_index >= passes[0].index and event.process == passes[0].process
             for event in trace.events
         )
     }

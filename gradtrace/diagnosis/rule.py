@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Rule:
 
     Attributes:
         name: reads as "allow NAME": `zero-grad-forgotten`.
-        severity: of its findings unless they say otherwise: `error`, `warning`, `info`.
+        severity: of its findings unless they say otherwise.
         summary: one line for lists.
         check: yields the findings in a trace; pure, over the model alone.
         page: the docstring of the rule's module: what it does, why it is bad, example, use instead, how it is detected,
@@ -22,7 +22,7 @@ class Rule:
     """
 
     name: str
-    severity: str
+    severity: Severity
     summary: str
     check: Callable[[Trace], Iterator[Finding]]
     page: str

@@ -8,7 +8,7 @@ from gradtrace.diagnosis.diagnose import SEVERITIES
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.errors import UsageError
-from gradtrace.model import Finding
+from gradtrace.model import Finding, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Selection:
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    severity: str = "warning"
+    severity: Severity = Severity.WARNING
 
     def rules(self, among: Sequence[Rule] = RULES) -> tuple[Rule, ...]:
         """The rules to run.

@@ -9,6 +9,7 @@ from typing import Any
 
 from gradtrace.diagnosis.diagnose import SEVERITIES
 from gradtrace.errors import UsageError
+from gradtrace.model import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class CheckSettings:
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    severity: str | None = None
+    severity: Severity | None = None
     baseline: Path | None = None
     exit_zero: bool = False
 
@@ -56,7 +57,7 @@ def _settings(table: object, path: Path) -> CheckSettings:
     return CheckSettings(
         select=tuple(_checked(table, "select", path, _is_names, "a list of names of rules") or ()),
         ignore=tuple(_checked(table, "ignore", path, _is_names, "a list of names of rules") or ()),
-        severity=severity,
+        severity=None if severity is None else Severity(severity),
         baseline=None if baseline is None else path.parent / baseline,
         exit_zero=bool(_checked(table, "exit-zero", path, lambda value: isinstance(value, bool), "true or false")),
     )

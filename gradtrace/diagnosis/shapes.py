@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import takewhile
 
-from gradtrace.model import BackwardPass, Edge, Graph, Node, Trace
+from gradtrace.model import BackwardPass, Edge, Graph, Node, Recorded, Trace
 
 _VIEWS = (
     "ViewBackward",
@@ -52,7 +52,7 @@ def is_type(node: Node, *types: str) -> bool:
 def full(trace: Trace) -> Iterator[tuple[BackwardPass, Graph]]:
     """The passes that were recorded in full, with their graphs."""
     for backward in trace.passes:
-        if backward.graph is not None and backward.recorded == "full":
+        if backward.graph is not None and backward.recorded == Recorded.FULL:
             yield backward, backward.graph
 
 

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtrace.diagnosis.ownership import owners
-from gradtrace.model import BackwardPass, Event, Location, OptimizerInfo, Trace
-
-CLEARING = frozenset({"zero_grad", "grad_cleared"})
-"""Kinds of event that empty `.grad`."""
+from gradtrace.model import CLEARING, BackwardPass, Event, EventKind, Location, OptimizerInfo, Recorded, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,9 @@ class Cycle:
 
     def additions(self, leaf: int | None = None) -> tuple[Event, ...]:
         """The passes that added to its leaves (or to this one), each as its event."""
-        return tuple(one for one in self.events if one.kind == "backward" and (leaf is None or leaf in one.leaves))
+        return tuple(
+            one for one in self.events if one.kind == EventKind.BACKWARD and (leaf is None or leaf in one.leaves)
+        )
 
     def window(self) -> tuple[Event, ...]:
         """The passes that add up in what `step()` reads: those after the last clearing."""
@@ -34,7 +33,7 @@ class Cycle:
         for event in self.events:
             if event.kind in CLEARING:
                 found.clear()
-            elif event.kind == "backward":
+            elif event.kind == EventKind.BACKWARD:
                 found.append(event)
         return tuple(found)
 
@@ -51,22 +50,24 @@ def observed(trace: Trace) -> tuple[Event, ...]:
     return tuple(
         event
         for event in trace.events
-        if event.pass_index < last or (event.pass_index == last and event.kind == "backward")
+        if event.pass_index < last or (event.pass_index == last and event.kind == EventKind.BACKWARD)
     )
 
 
 def is_whole(trace: Trace) -> bool:
     """Whether every pass of the run was recorded in full."""
     last = _last_full(trace)
-    return all(one.recorded == "full" for one in trace.passes) and not any(
-        event.kind == "backward" and (event.pass_index > last or event.count > 1) for event in trace.events
+    return all(one.recorded == Recorded.FULL for one in trace.passes) and not any(
+        event.kind == EventKind.BACKWARD and (event.pass_index > last or event.count > 1) for event in trace.events
     )
 
 
 def _last_full(trace: Trace) -> int:
     """The last pass before which every pass was recorded in full; a later one may be, because something changed."""
-    partial = min((one.index for one in trace.passes if one.recorded != "full"), default=None)
-    full = (one.index for one in trace.passes if one.recorded == "full" and (partial is None or one.index < partial))
+    partial = min((one.index for one in trace.passes if one.recorded != Recorded.FULL), default=None)
+    full = (
+        one.index for one in trace.passes if one.recorded == Recorded.FULL and (partial is None or one.index < partial)
+    )
     return max(full, default=0)
 
 
@@ -79,7 +80,7 @@ def cycles(trace: Trace) -> Iterator[tuple[Cycle, ...]]:
         found: list[Cycle] = []
         since: list[Event] = []
         for event in events:
-            if event.kind == "step" and event.optimizer == optimizer.id:
+            if event.kind == EventKind.STEP and event.optimizer == optimizer.id:
                 found.append(Cycle(optimizer, leaves, tuple(since), event))
                 since = []
             elif leaves.intersection(event.leaves):
@@ -140,7 +141,7 @@ def is_zeroed_elsewhere(trace: Trace, history: tuple[Cycle, ...], leaves: frozen
             {
                 (event.location.file, event.location.line)
                 for event in cycle.events
-                if event.kind == "zero_grad" and event.location is not None and leaves.isdisjoint(event.leaves)
+                if event.kind == EventKind.ZERO_GRAD and event.location is not None and leaves.isdisjoint(event.leaves)
             }
             for cycle, _ in stepped(other)
         ]

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from gradtrace.errors import TargetError
 from gradtrace.model import Location
 from gradtrace.model.excerpt import excerpt
-
-FILE_NAME = "<expression>"
+from gradtrace.model.format import EXPRESSION_FILE
 
 _BINDING = re.compile(r"\s*([^\W\d]\w*)\s*(:?=)(?!=)(.*)", re.DOTALL)
 
@@ -84,7 +83,7 @@ def _parse_binding(word: str) -> Binding:
 
 def _parse(source: str, what: str, mode: str = "exec") -> ast.Module:
     try:
-        tree = compile(source, FILE_NAME, mode, ast.PyCF_ONLY_AST, dont_inherit=True)
+        tree = compile(source, EXPRESSION_FILE, mode, ast.PyCF_ONLY_AST, dont_inherit=True)
     except SyntaxError as error:
         raise TargetError(f"{what} cannot be read: {error.msg}\n{excerpt(_location(error, source))}") from None
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
@@ -101,7 +100,7 @@ def _location(error: SyntaxError, source: str) -> Location:
     text = lines[line - 1]
     column = error.offset or len(text) + 1  # 0: the end, where something is missing
     end_line, end_column = error.end_lineno or line, max(error.end_offset or 0, column + 1)
-    return Location(FILE_NAME, line, column, end_line, end_column, text=text)
+    return Location(EXPRESSION_FILE, line, column, end_line, end_column, text=text)
 
 
 def _check_root(statement: ast.stmt, source: str) -> None:
@@ -114,7 +113,7 @@ def _check_root(statement: ast.stmt, source: str) -> None:
         return
     line = source.split("\n")[statement.lineno - 1]
     before = len(line.encode()[: statement.col_offset].decode())
-    place = Location(FILE_NAME, statement.lineno, before + 1, statement.lineno + 1, 0, text=line)
+    place = Location(EXPRESSION_FILE, statement.lineno, before + 1, statement.lineno + 1, 0, text=line)
     raise TargetError(
         "the last statement has no value to start backward from: end with an expression or an assignment to one name\n"
         + excerpt(place)

@@ -8,8 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gradtrace.launch.settings import VALUE_LIMIT, Settings
+from gradtrace.launch.settings import Settings
 from gradtrace.launch.target import Target
+from gradtrace.model import Level
+from gradtrace.model.format import VALUE_LIMIT
 
 _BOOTSTRAP = Path(__file__).parent / "bootstrap"
 
@@ -52,7 +54,7 @@ class Session:
             "announce": settings.announce,
             "roots": settings.roots,
             "expression": expression.source if expression else None,
-            "value_limit": 0 if settings.level == "structure" else VALUE_LIMIT,
+            "value_limit": 0 if settings.level == Level.STRUCTURE else VALUE_LIMIT,
             "level": settings.level,
             "facts": settings.facts,
         }

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from gradtrace.launch.passes import Passes
-
-VALUE_LIMIT = 16
-"""Tensors up to this many elements are recorded with all their values."""
+from gradtrace.model import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +15,7 @@ class Settings:
         device: where the program creates tensors by default; None leaves it as it is.
         stop_after: the program is ended after that many passes.
         roots: names of the tensors to draw when the program never runs backward.
-        level: how much is measured: `structure`, `default` or `full`.
+        level: how much is measured.
         python: another interpreter than this one.
         timeout: seconds after which the program is ended.
         announce: the recorder may say on stderr that the asked-for passes are in.
@@ -31,7 +29,7 @@ class Settings:
     dtype: str | None = None
     stop_after: int | None = None
     roots: tuple[str, ...] = ()
-    level: str = "default"
+    level: Level = Level.DEFAULT
     python: str | None = None
     timeout: float | None = None
     announce: bool = True

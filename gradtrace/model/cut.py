@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.model.kinds import CutKind
 from gradtrace.model.location import Location
 
 
@@ -12,10 +13,7 @@ class Cut:
     """A value that required grad, and a result that does not: one per place in the source.
 
     Attributes:
-        kind: `detach`, `data`, `item`, `tolist`, `numpy`, `number` (float(), int(), bool() of a tensor), `new_tensor`
-            (torch.tensor or torch.Tensor of tensors), `parameter` (nn.Parameter of a result), `no_grad`,
-            `inference_mode`, `not_differentiable` (a comparison, argmax, a cast to integers: the result cannot
-            require grad), `gradient` (what torch.autograd.grad returned without `create_graph`).
+        kind: how the value left it.
         call: the function that was called: `detach`, `argmax`, `item`.
         source: what a person would call the value that was cut off, else None.
         name: the name to which the result was assigned, else None.
@@ -27,7 +25,7 @@ class Cut:
     """
 
     id: int
-    kind: str
+    kind: CutKind
     call: str
     location: Location | None
     source: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.model.kinds import EventKind
 from gradtrace.model.location import Location
 
 
@@ -13,23 +14,23 @@ class Event:
 
     Attributes:
         order: position among the events of the run, from 0.
-        kind: `backward` (a pass ran), `zero_grad` (Optimizer.zero_grad or Module.zero_grad), `grad_cleared` (`.grad`
-            set to None or to zeros by the program itself), `grad_modified` (clipped, scaled, assigned: anything else
-            that changed `.grad`), `step` (Optimizer.step), and, when facts for a diagnosis were asked for,
-            `requires_grad` (switched by the program; `call` says which way: `requires_grad = False`), `grad_read`
-            (the program read `.grad` and it was None; `call` is `leaf` or `non-leaf`) and `grad_alias` (it read a
-            `.grad` for which a variable already stands, since nothing was copied; `call` is its name).
+        kind: what happened.
         pass_index: the pass that it is (`backward`) or the last pass before it (0: before the first).
         leaves: ids of the leaves concerned.
         set_to_none: for `zero_grad` and `grad_cleared`: True to None, False to zeros, None when neither applies.
         optimizer: id of the optimizer, for `zero_grad` and `step`.
-        call: what did it, as text: `SGD.zero_grad`, `Module.zero_grad`, `Tensor.grad = None`, `clip_grad_norm_`; ""
-            when not seen.
+        call: what did it, as text for people: `SGD.zero_grad`, `Module.zero_grad`, `Tensor.grad = None`,
+            `clip_grad_norm_`; "" when not seen.
         count: how many times in a row it stands for (repeating passes after the recorded ones are counted, not listed).
+        requires_grad: for `requires_grad`: what the program set it to.
+        is_leaf: for `grad_read`: whether the tensor whose `.grad` was None is a leaf.
+        name: for `grad_alias`: the variable that stands for the `.grad` already.
+        is_assignment: for `grad_cleared` and `grad_modified`: a statement of the program assigned to `.grad`, rather
+            than a function of torch that wrote into it.
     """
 
     order: int
-    kind: str
+    kind: EventKind
     pass_index: int
     leaves: tuple[int, ...] = ()
     location: Location | None = None
@@ -37,4 +38,8 @@ class Event:
     optimizer: int | None = None
     call: str = ""
     count: int = 1
+    requires_grad: bool | None = None
+    is_leaf: bool | None = None
+    name: str | None = None
+    is_assignment: bool = False
     process: int = 0

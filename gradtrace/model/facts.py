@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.model.kinds import HolderKind, ModuleFactKind
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import TensorStats
 
@@ -73,8 +74,7 @@ class Holder:
 
     Attributes:
         name: `total`, `history`, `self.losses`.
-        kind: `tensor`, `list`, `dict`, `attribute`; `own_output` for an attribute of a custom function's
-            context (`ctx.y`) that is the function's own output.
+        kind: whether it is a variable of the program's, or what a custom function keeps in its context.
         location: where the newest tensor that it holds was made, or where it was stored, when that is seen (for a list,
             a dict and `own_output`).
         n_tensors: how many tensors with a graph it holds.
@@ -84,7 +84,7 @@ class Holder:
     """
 
     name: str
-    kind: str
+    kind: HolderKind
     location: Location | None
     n_tensors: int
     n_nodes: int
@@ -97,12 +97,10 @@ class Holder:
 class ModuleFact:
     """Something about a model that its parameters do not tell.
 
-    `kind` is `unregistered_modules` (modules in a plain list or dict attribute: not in `parameters()`) or
-    `plain_tensor` (a tensor attribute that requires grad and is no Parameter). `leaves` are the tensors concerned,
-    where they are known.
+    `leaves` are the tensors concerned, where they are known.
     """
 
-    kind: str
+    kind: ModuleFactKind
     module: str | None
     module_type: str
     attribute: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.model.kinds import Severity
 from gradtrace.model.location import Location
 
 
@@ -17,10 +18,10 @@ class RelatedLocation:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One diagnosed problem; `severity` is `error`, `warning` or `info`."""
+    """One diagnosed problem."""
 
     rule: str
-    severity: str
+    severity: Severity
     message: str
     location: Location | None = None
     related: tuple[RelatedLocation, ...] = ()

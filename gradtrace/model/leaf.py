@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.model.kinds import LeafKind
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import NestedValue
 
@@ -14,7 +15,6 @@ class Leaf:
 
     Attributes:
         name: what a person would call it: `fc1.weight`, `w`; `leaf 3` when nothing is known.
-        kind: `parameter`, `buffer` or `tensor`.
         optimizers: ids of the optimizers whose param groups hold it.
         value: all elements when it was first seen, if there are at most 16.
         location: where it was made, when that was seen.
@@ -23,7 +23,7 @@ class Leaf:
 
     id: int
     name: str
-    kind: str
+    kind: LeafKind
     shape: tuple[int, ...]
     dtype: str
     device: str = "cpu"

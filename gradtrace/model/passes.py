@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from gradtrace.model.facts import Conflict
 from gradtrace.model.graph import Graph
+from gradtrace.model.kinds import Effect, PassCall, Recorded
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import TensorStats
+
+INCOMPLETE = "incomplete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +35,37 @@ class Root:
 class Accumulation:
     """What one pass did to one leaf.
 
-    `effect` is `created` (there was no `.grad`), `accumulated` (added to what was there), `unchanged` (nothing
-    arrived), or `not stored` (`autograd.grad` returned it instead). Identity: after = before + contribution.
+    Identity: after = before + contribution.
     """
 
     leaf: int
     before: TensorStats | None
     contribution: TensorStats | None
     after: TensorStats | None
-    effect: str
+    effect: Effect
 
     @property
     def is_measured(self) -> bool:
         """Whether it is known what the pass added; of most passes in the ledger alone only the effect is."""
-        return self.contribution is not None or self.effect == "unchanged"
+        return self.contribution is not None or self.effect == Effect.UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
 class PassError:
-    """The exception that ended a pass: torch's own text, and the node at which it happened when that is known."""
+    """The exception that ended a pass: torch's own text, and the node at which it happened when that is known.
+
+    `type` is `INCOMPLETE` where no exception did, but the recording ends in the middle of the pass.
+    """
 
     type: str
     message: str
     node: int | None = None
     conflict: Conflict | None = None
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether the recording ends in the middle of the pass."""
+        return self.type == INCOMPLETE
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +74,20 @@ class BackwardPass:
 
     Attributes:
         index: from 1, in the order in which passes began.
-        call: `Tensor.backward`, `autograd.backward`, `autograd.grad`; `none` for a graph that was never run backward.
-        recorded: `full` (graph and measurements) or `ledger` (only what happened to leaves).
+        call: what started it; `PassCall.NONE` for a graph that was never run backward.
+        recorded: how much of it was recorded.
         count: passes from `index` on that repeat the same pattern and are counted here (ledger only).
         parent: index of the pass during which this one ran (reentrant checkpoint), else None.
         thread: 0 for the main thread, then in order of appearance.
     """
 
     index: int
-    call: str
+    call: PassCall
     location: Location | None
     roots: tuple[Root, ...]
     retain_graph: bool
     create_graph: bool
-    recorded: str
+    recorded: Recorded
     error: PassError | None = None
     graph: Graph | None = None
     accumulations: tuple[Accumulation, ...] = ()
@@ -85,3 +95,8 @@ class BackwardPass:
     parent: int | None = None
     thread: int = 0
     process: int = 0
+
+    @property
+    def is_drawn_only(self) -> bool:
+        """Whether it is no pass at all, but a graph that was never run backward."""
+        return self.call == PassCall.NONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.model.kinds import ObservationKind
 from gradtrace.model.location import Location
 
 
@@ -18,13 +19,9 @@ class ProgramError:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A counted fact about a run that helps when little else was seen.
+    """A counted fact about a run that helps when little else was seen."""
 
-    `kind` is one of `ops` (tensor operations seen), `ops_without_grad` (of these, run with gradients off although an
-    input required them), `requires_grad` (tensors that require grad, seen as inputs), `integer_root`.
-    """
-
-    kind: str
+    kind: ObservationKind
     count: int
     location: Location | None = None
     text: str = ""

@@ -6,8 +6,8 @@ its record and carry it over in the module that builds that part of the model; a
 misread needs a new major `FORMAT_VERSION`.
 """
 
+from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recording.load import load
 from gradtrace.recording.merge import merge
-from gradtrace.recording.records import FORMAT_NAME, FORMAT_VERSION
 
 __all__ = ["FORMAT_NAME", "FORMAT_VERSION", "load", "merge"]

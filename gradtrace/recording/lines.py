@@ -6,8 +6,19 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from gradtrace.model.format import FORMAT_VERSION
 from gradtrace.recording.damage import Damage
-from gradtrace.recording.records import FORMAT_VERSION, AnyRecord
+from gradtrace.recording.records import (
+    AccumulationsRecord,
+    AnyRecord,
+    CutRecord,
+    EventRecord,
+    HolderRecord,
+    LeafRecord,
+    ModuleFactRecord,
+    ObservationRecord,
+    PassRecord,
+)
 
 _DECODER: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
 _KNOWN_KINDS = frozenset(record.__struct_config__.tag for record in AnyRecord.__args__)
@@ -19,6 +30,7 @@ class RecordLines:
     Attributes:
         number: the line that was read last, from 1.
         is_truncated: the last line is not whole; it was left out.
+        n_unknown: lines of a newer minor version that are of a kind, or name one, that this version does not know.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -26,6 +38,7 @@ class RecordLines:
         self.number = 0
         self.is_truncated = False
         self.is_newer = False
+        self.n_unknown = 0
 
     def __iter__(self) -> Iterator[AnyRecord]:
         """Decode line after line; raises `Damage` at a whole line that is not a record."""
@@ -40,8 +53,13 @@ class RecordLines:
                     self.is_truncated = True
                     return
                 if self.is_newer and _is_of_unknown_kind(line):
+                    self.n_unknown += 1
                     continue
                 raise
+            if _names_unknown_kind(record):
+                if not self.is_newer:
+                    raise Damage("it names a kind that this version does not have")
+                self.n_unknown += 1
             yield record
 
     def expect_version(self, version: tuple[int, int]) -> None:
@@ -77,3 +95,15 @@ def _is_of_unknown_kind(line: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(record, dict) and record.get("t") not in _KNOWN_KINDS
+
+
+def _names_unknown_kind(record: AnyRecord) -> bool:
+    match record:
+        case PassRecord():
+            return record.call.is_unknown or record.recorded.is_unknown
+        case AccumulationsRecord():
+            return any(row.effect.is_unknown for row in record.rows)
+        case LeafRecord() | EventRecord() | ObservationRecord() | CutRecord() | HolderRecord() | ModuleFactRecord():
+            return record.kind.is_unknown
+        case _:
+            return False

@@ -12,13 +12,18 @@ import msgspec
 
 from gradtrace import __version__
 from gradtrace.errors import RecordingError
-from gradtrace.model import Observation, ProgramError, Run, Trace
+from gradtrace.model import (
+    Observation,
+    ObservationKind,
+    ProgramError,
+    Run,
+    Trace,
+)
+from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.lines import RecordLines, plain
 from gradtrace.recording.process_builder import Offsets, ProcessBuilder
 from gradtrace.recording.records import (
-    FORMAT_NAME,
-    FORMAT_VERSION,
     AnyRecord,
     HeaderRecord,
     ProcessRecord,
@@ -79,7 +84,7 @@ def _read(path: Path, file: BinaryIO) -> Trace:
             f"{path} is damaged at line {lines.number}: {str(damage)[:_LONGEST_REASON]}; "
             "the file was changed after it was recorded: record the program again"
         ) from damage
-    return trace.finish(is_truncated=lines.is_truncated)
+    return trace.finish(is_truncated=lines.is_truncated, n_unknown=lines.n_unknown)
 
 
 def _version(path: Path, line: bytes) -> tuple[int, int]:
@@ -149,50 +154,56 @@ class _TraceBuilder:
         self._done.append(self._current)
         self._current = ProcessBuilder(record.process, self._current.offsets)
 
-    def finish(self, *, is_truncated: bool) -> Trace:
+    def finish(self, *, is_truncated: bool, n_unknown: int = 0) -> Trace:
         """The trace of all that was taken."""
         if self._header is None:
             raise Damage("there is no header")
         self._current.seal()
         processes = [*self._done, self._current]
-        run = self._run(self._header, processes, is_truncated)
+        run = self._run(self._header, processes, is_truncated, n_unknown)
         return Trace(
-            run,
-            tuple(leaf for process in processes for leaf in process.leaves),
-            tuple(optimizer for process in processes for optimizer in process.optimizers),
-            tuple(one for process in processes for one in process.passes),
-            tuple(event for process in processes for event in process.events),
+            run=run,
+            leaves=tuple(leaf for process in processes for leaf in process.leaves),
+            optimizers=tuple(optimizer for process in processes for optimizer in process.optimizers),
+            passes=tuple(one for process in processes for one in process.passes),
+            events=tuple(event for process in processes for event in process.events),
             cuts=tuple(cut for process in processes for cut in process.cuts),
             non_finite=tuple(one for process in processes for one in process.non_finite),
             holders=tuple(one for process in processes for one in process.holders),
             module_facts=tuple(one for process in processes for one in process.module_facts),
         )
 
-    def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool) -> Run:
+    def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:
         error = next((process.error for process in processes if process.error is not None), None)
         is_whole = not (is_truncated or self._cut_processes or any(one.has_incomplete_pass for one in processes))
         return Run(
-            header.target,
-            tuple(header.argv),
-            header.python,
-            header.torch,
-            header.gradtrace,
-            header.device,
-            header.seed,
-            self._status,
-            is_whole and error is None and self._status is not None and self._status >= 0,
-            error,
-            header.expression,
-            len(processes),
-            _together(processes),
-            tuple(dict.fromkeys([*_sayings(processes), *self._notes(header, error, is_truncated)])),
-            header.facts,
+            target=header.target,
+            argv=tuple(header.argv),
+            python=header.python,
+            torch=header.torch,
+            gradtrace=header.gradtrace,
+            device=header.device,
+            seed=header.seed,
+            status=self._status,
+            complete=is_whole and error is None and self._status is not None and self._status >= 0,
+            error=error,
+            expression=header.expression,
+            n_processes=len(processes),
+            observations=_together(processes),
+            notes=tuple(dict.fromkeys([*_sayings(processes), *self._notes(header, error, is_truncated, n_unknown)])),
+            facts=header.facts,
         )
 
-    def _notes(self, header: HeaderRecord, error: ProgramError | None, is_truncated: bool) -> list[str]:
+    def _notes(self, header: HeaderRecord, error: ProgramError | None, is_truncated: bool, n_unknown: int) -> list[str]:
         notes = []
         if not header.torch:
             notes.append("the program never imported torch, so that nothing could be recorded")
+        if n_unknown:
+            lines = "1 line names" if n_unknown == 1 else f"{n_unknown:,} lines name"
+            notes.append(
+                f"{lines} a kind that only a newer gradtrace knows: show the recording with the version that wrote it, "
+                f"{header.gradtrace}"
+            )
         if is_truncated:
             notes.append("the recording ends in the middle of a line; it was read up to there")
         notes.extend(
@@ -215,7 +226,7 @@ def _signal(number: int) -> str:
 
 def _together(processes: list[ProcessBuilder]) -> tuple[Observation, ...]:
     """The observations of all processes, counts of a kind added up, in order of first appearance."""
-    total: dict[str, Observation] = {}
+    total: dict[ObservationKind, Observation] = {}
     for process in processes:
         for kind, seen in process.observations.items():
             known = total.get(kind)

@@ -56,17 +56,17 @@ def stats(row: StatsRow | None) -> TensorStats | None:
     if row.norm is None and row.value is not None:
         return from_values(tuple(row.shape), row.dtype, row.numel, value(row.value))
     return TensorStats(
-        tuple(row.shape),
-        row.dtype,
-        row.numel,
-        number(row.norm),
-        number(row.min),
-        number(row.max),
-        number(row.mean),
-        row.nan,
-        row.inf,
-        row.zero,
-        value(row.value),
+        shape=tuple(row.shape),
+        dtype=row.dtype,
+        numel=row.numel,
+        norm=number(row.norm),
+        min=number(row.min),
+        max=number(row.max),
+        mean=number(row.mean),
+        nan=row.nan,
+        inf=row.inf,
+        zero=row.zero,
+        value=value(row.value),
     )
 
 
@@ -86,7 +86,19 @@ def from_values(shape: tuple[int, ...], dtype: str, numel: int, values: NestedVa
         norm = nan if n_nan else hypot(*map(abs, flat))
     except (TypeError, OverflowError) as error:
         raise Damage("the elements of a tensor are no numbers of one kind") from error
-    return TensorStats(shape, dtype, numel, norm, low, high, mean, n_nan, n_inf, flat.count(0), values)
+    return TensorStats(
+        shape=shape,
+        dtype=dtype,
+        numel=numel,
+        norm=norm,
+        min=low,
+        max=high,
+        mean=mean,
+        nan=n_nan,
+        inf=n_inf,
+        zero=flat.count(0),
+        value=values,
+    )
 
 
 def _flat(values: NestedValue) -> list[Any]:

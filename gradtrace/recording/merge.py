@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 
 from gradtrace import __version__
+from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recording.records import (
-    FORMAT_NAME,
-    FORMAT_VERSION,
     HeaderRecord,
     ProcessRecord,
     Record,

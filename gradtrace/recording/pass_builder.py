@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gradtrace.model import (
+    INCOMPLETE,
     Accumulation,
     BackwardPass,
     Conflict,
@@ -13,6 +14,7 @@ from gradtrace.model import (
     Node,
     NodeOutput,
     PassError,
+    Recorded,
     Root,
     SavedTensor,
     TensorStats,
@@ -34,7 +36,7 @@ from gradtrace.recording.records import (
     StatsRow,
 )
 
-_INCOMPLETE = PassError("incomplete", "the recording ends in the middle of this pass")
+_INCOMPLETE = PassError(INCOMPLETE, "the recording ends in the middle of this pass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class PassBuilder:
         """The pass; without an `end` it is marked as incomplete. Raises `Damage`."""
         begin, measured = self.begin, [stats(row) for row in self.stats]
         graph = None
-        if begin.recorded == "full":
+        if begin.recorded == Recorded.FULL:
             graph = _GraphBuilder(known, measured, self.nodes, self.edges).build(self.flow)
         error = _error(known, end) if end is not None or graph is None else _INCOMPLETE
         n_nodes = len(graph.nodes) if graph else 0
@@ -107,11 +109,11 @@ class PassBuilder:
             graph=graph,
             accumulations=tuple(
                 Accumulation(
-                    known.leaf(row.leaf),
-                    _at(measured, row.before),
-                    _at(measured, row.contribution),
-                    _at(measured, row.after),
-                    row.effect,
+                    leaf=known.leaf(row.leaf),
+                    before=_at(measured, row.before),
+                    contribution=_at(measured, row.contribution),
+                    after=_at(measured, row.after),
+                    effect=row.effect,
                 )
                 for row in self.accumulations
             ),
@@ -167,23 +169,23 @@ class _GraphBuilder:
         if missing:
             outputs = self._with(outputs, sorted(missing), received, arrived)
         return Node(
-            row.id,
-            row.type,
-            row.op,
-            row.name,
-            row.module,
-            row.module_type,
-            row.call,
-            self._known.location(row.location),
-            None if row.leaf is None else self._known.leaf(row.leaf),
-            outputs,
-            tuple(map(self._saved, row.saved)),
-            order,
-            row.is_custom,
-            self._known.location(row.backward_location),
-            tuple(row.arguments),
-            row.made_after,
-            row.freed_by,
+            id=row.id,
+            type=row.type,
+            op=row.op,
+            name=row.name,
+            module=row.module,
+            module_type=row.module_type,
+            call=row.call,
+            location=self._known.location(row.location),
+            leaf=None if row.leaf is None else self._known.leaf(row.leaf),
+            outputs=outputs,
+            saved=tuple(map(self._saved, row.saved)),
+            order=order,
+            is_custom=row.is_custom,
+            backward_location=self._known.location(row.backward_location),
+            arguments=tuple(row.arguments),
+            made_after=row.made_after,
+            freed_by=row.freed_by,
         )
 
     def _with(
@@ -200,37 +202,44 @@ class _GraphBuilder:
 
     def _output(self, row: OutputRow, received: int | None, arrived: int | None) -> NodeOutput:
         return NodeOutput(
-            row.index,
-            tuple(row.shape),
-            row.dtype,
-            row.device,
-            _at(self._measured, received),
-            _at(self._measured, arrived),
-            tuple(map(self._known.place, row.hooks)),
-            stats(row.value),
-            row.name,
-            row.retains_grad,
+            index=row.index,
+            shape=tuple(row.shape),
+            dtype=row.dtype,
+            device=row.device,
+            received=_at(self._measured, received),
+            arrived=_at(self._measured, arrived),
+            hooks=tuple(map(self._known.place, row.hooks)),
+            value=stats(row.value),
+            name=row.name,
+            retains_grad=row.retains_grad,
         )
 
     def _saved(self, row: SavedRow) -> SavedTensor:
         return SavedTensor(
-            row.name,
-            None if row.shape is None else tuple(row.shape),
-            row.dtype,
-            row.bytes,
-            row.device,
-            row.shared,
-            None if row.leaf is None else self._known.leaf(row.leaf),
-            row.packed,
-            value(row.value),
-            stats(row.stats),
+            name=row.name,
+            shape=None if row.shape is None else tuple(row.shape),
+            dtype=row.dtype,
+            bytes=row.bytes,
+            device=row.device,
+            shared=row.shared,
+            leaf=None if row.leaf is None else self._known.leaf(row.leaf),
+            packed=row.packed,
+            value=value(row.value),
+            stats=stats(row.stats),
         )
 
     def _edge(self, row: EdgeRow, sent: int | None) -> Edge:
         n_nodes = len(self._nodes)
         if not (0 <= row.source < n_nodes and 0 <= row.target < n_nodes):
             raise Damage(f"an edge goes from node {row.source} to node {row.target}, of {n_nodes} nodes")
-        return Edge(row.source, row.target, row.slot, row.output, row.input, _at(self._measured, sent))
+        return Edge(
+            source=row.source,
+            target=row.target,
+            slot=row.slot,
+            output=row.output,
+            input=row.input,
+            sent=_at(self._measured, sent),
+        )
 
 
 def _at(measured: Sequence[TensorStats | None], number: int | None) -> TensorStats | None:
@@ -255,17 +264,34 @@ def _sorted(edges: tuple[Edge, ...]) -> tuple[Edge, ...]:
 def _root(row: RootRow, n_nodes: int) -> Root:
     if row.node is not None and n_nodes and not 0 <= row.node < n_nodes:
         raise Damage(f"a root names node {row.node} of {n_nodes}")
-    return Root(row.node if n_nodes else None, row.name, stats(row.value), row.output, stats(row.gradient))
+    return Root(
+        node=row.node if n_nodes else None,
+        name=row.name,
+        value=stats(row.value),
+        output=row.output,
+        gradient=stats(row.gradient),
+    )
 
 
 def _error(known: Definitions, end: PassEndRecord | None) -> PassError | None:
     if end is None or end.error is None:
         return None
-    return PassError(*end.error, end.error_node, None if end.conflict is None else _conflict(known, end.conflict))
+    kind, message = end.error
+    conflict = None if end.conflict is None else _conflict(known, end.conflict)
+    return PassError(type=kind, message=message, node=end.error_node, conflict=conflict)
 
 
 def _conflict(known: Definitions, row: ConflictRow) -> Conflict:
-    writes = tuple(Write(write.call, known.location(write.location), write.version) for write in row.writes)
     return Conflict(
-        row.name, tuple(row.shape), row.dtype, row.saved_by, row.saved_name, row.expected, row.found, writes
+        name=row.name,
+        shape=tuple(row.shape),
+        dtype=row.dtype,
+        saved_by=row.saved_by,
+        saved_name=row.saved_name,
+        expected=row.expected,
+        found=row.found,
+        writes=tuple(
+            Write(call=write.call, location=known.location(write.location), version=write.version)
+            for write in row.writes
+        ),
     )

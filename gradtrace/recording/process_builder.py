@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 from functools import singledispatchmethod
 
 from gradtrace.model import (
+    STORED,
     BackwardPass,
     Cut,
     Event,
+    EventKind,
     Graph,
     Holder,
     Leaf,
@@ -14,8 +16,10 @@ from gradtrace.model import (
     ModuleFact,
     NonFinite,
     Observation,
+    ObservationKind,
     OptimizerInfo,
     ProgramError,
+    Recorded,
 )
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.measured import stats, value
@@ -65,7 +69,7 @@ class ProcessBuilder:
         self.process = process
         self.error: ProgramError | None = None
         self.notes: list[str] = []
-        self.observations: dict[str, Observation] = {}
+        self.observations: dict[ObservationKind, Observation] = {}
         self.has_incomplete_pass = False
         self._offsets = offsets
         self._locations: dict[int, Location] = {}
@@ -132,7 +136,7 @@ class ProcessBuilder:
             replace(
                 event,
                 pass_index=self._numbered(event.pass_index),
-                leaves=event.leaves or (self._reached(event.pass_index) if event.kind == "backward" else ()),
+                leaves=event.leaves or (self._reached(event.pass_index) if event.kind == EventKind.BACKWARD else ()),
             )
             for event in self._events
         )
@@ -141,7 +145,7 @@ class ProcessBuilder:
         """The leaves to whose `.grad` a pass added; when the event was written, before the pass, nobody knew."""
         one = self._passes.get(index)
         rows = one.accumulations if one else ()
-        return tuple(sorted(row.leaf for row in rows if row.effect in {"created", "accumulated"}))
+        return tuple(sorted(row.leaf for row in rows if row.effect in STORED))
 
     @property
     def cuts(self) -> tuple[Cut, ...]:
@@ -178,7 +182,7 @@ class ProcessBuilder:
     def seal(self) -> None:
         """No more lines come for passes that are open: they are kept if their graph is whole."""
         for builder in self._open.values():
-            index, is_full = builder.begin.index, builder.begin.recorded == "full"
+            index, is_full = builder.begin.index, builder.begin.recorded == Recorded.FULL
             self.has_incomplete_pass = self.has_incomplete_pass or is_full
             if is_full and not builder.has_whole_graph:
                 self.notes.append(f"pass {index} was cut short before its graph was recorded, and is left out")
@@ -197,32 +201,42 @@ class ProcessBuilder:
     @take.register
     def _(self, record: LocationRecord) -> None:
         self._locations[record.id] = Location(
-            record.file, record.line, record.column, record.end_line, record.end_column, record.function, record.text
+            file=record.file,
+            line=record.line,
+            column=record.column,
+            end_line=record.end_line,
+            end_column=record.end_column,
+            function=record.function,
+            text=record.text,
         )
 
     @take.register
     def _(self, record: LeafRecord) -> None:
         leaf_id = self._leaf_ids.setdefault(record.id, self._offsets.leaves + len(self._leaf_ids))
         self._leaves[leaf_id] = Leaf(
-            leaf_id,
-            record.name,
-            record.kind,
-            tuple(record.shape),
-            record.dtype,
-            record.device,
-            record.requires_grad,
-            tuple(map(self._optimizer, record.optimizers)),
-            value(record.value),
-            self._known.location(record.location),
-            self.process,
+            id=leaf_id,
+            name=record.name,
+            kind=record.kind,
+            shape=tuple(record.shape),
+            dtype=record.dtype,
+            device=record.device,
+            requires_grad=record.requires_grad,
+            optimizers=tuple(map(self._optimizer, record.optimizers)),
+            value=value(record.value),
+            location=self._known.location(record.location),
+            process=self.process,
         )
 
     @take.register
     def _(self, record: OptimizerRecord) -> None:
         optimizer_id = self._optimizer_ids.setdefault(record.id, self._offsets.optimizers + len(self._optimizer_ids))
-        location = self._known.location(record.location)
         self._optimizers[optimizer_id] = OptimizerInfo(
-            optimizer_id, record.type, record.name, location, record.n_params, self.process
+            id=optimizer_id,
+            type=record.type,
+            name=record.name,
+            location=self._known.location(record.location),
+            n_params=record.n_params,
+            process=self.process,
         )
 
     def _optimizer(self, number: int) -> int:
@@ -281,16 +295,20 @@ class ProcessBuilder:
     def _(self, record: EventRecord) -> None:
         self._events.append(
             Event(
-                self._offsets.events + len(self._events),
-                record.kind,
-                record.pass_index,
-                tuple(map(self._known.leaf, record.leaves)),
-                self._known.location(record.location),
-                record.set_to_none,
-                None if record.optimizer is None else self._optimizer(record.optimizer),
-                record.call,
-                record.count,
-                self.process,
+                order=self._offsets.events + len(self._events),
+                kind=record.kind,
+                pass_index=record.pass_index,
+                leaves=tuple(map(self._known.leaf, record.leaves)),
+                location=self._known.location(record.location),
+                set_to_none=record.set_to_none,
+                optimizer=None if record.optimizer is None else self._optimizer(record.optimizer),
+                call=record.call,
+                count=record.count,
+                requires_grad=record.requires_grad,
+                is_leaf=record.is_leaf,
+                name=record.name,
+                is_assignment=record.is_assignment,
+                process=self.process,
             )
         )
 
@@ -302,18 +320,18 @@ class ProcessBuilder:
         for index, node in record.nodes:
             self._taken_in.setdefault(index, {}).setdefault(node, set()).add(self._offsets.cuts + record.id)
         self._cuts[record.id] = Cut(
-            self._offsets.cuts + record.id,
-            record.kind,
-            record.call,
-            self._known.location(record.location),
-            record.source,
-            record.name,
-            tuple(map(self._known.leaf, record.leaves)),
-            record.count,
-            self._known.location(record.reentry),
-            tuple(record.passes),
-            record.module,
-            self.process,
+            id=self._offsets.cuts + record.id,
+            kind=record.kind,
+            call=record.call,
+            location=self._known.location(record.location),
+            source=record.source,
+            name=record.name,
+            leaves=tuple(map(self._known.leaf, record.leaves)),
+            count=record.count,
+            reentry=self._known.location(record.reentry),
+            passes=tuple(record.passes),
+            module=record.module,
+            process=self.process,
         )
 
     @take.register
@@ -322,50 +340,61 @@ class ProcessBuilder:
         if output is None:
             raise Damage("a result that is not finite has no statistics")
         self._non_finite[record.id] = NonFinite(
-            record.call,
-            self._known.location(record.location),
-            output,
-            tuple(one for one in map(stats, record.inputs) if one is not None),
-            record.name,
-            record.module,
-            record.before_pass,
-            record.count,
-            record.is_tracked,
-            self.process,
+            call=record.call,
+            location=self._known.location(record.location),
+            output=output,
+            inputs=tuple(one for one in map(stats, record.inputs) if one is not None),
+            name=record.name,
+            module=record.module,
+            before_pass=record.before_pass,
+            count=record.count,
+            is_tracked=record.is_tracked,
+            process=self.process,
         )
 
     @take.register
     def _(self, record: HolderRecord) -> None:
         self._holders.append(
             Holder(
-                record.name,
-                record.kind,
-                self._known.location(record.location),
-                record.n_tensors,
-                record.n_nodes,
-                record.n_passes,
-                record.pass_index,
-                self.process,
+                name=record.name,
+                kind=record.kind,
+                location=self._known.location(record.location),
+                n_tensors=record.n_tensors,
+                n_nodes=record.n_nodes,
+                n_passes=record.n_passes,
+                pass_index=record.pass_index,
+                process=self.process,
             )
         )
 
     @take.register
     def _(self, record: ModuleFactRecord) -> None:
-        leaves = tuple(map(self._known.leaf, record.leaves))
         self.module_facts.append(
             ModuleFact(
-                record.kind, record.module, record.module_type, record.attribute, record.count, leaves, self.process
+                kind=record.kind,
+                module=record.module,
+                module_type=record.module_type,
+                attribute=record.attribute,
+                count=record.count,
+                leaves=tuple(map(self._known.leaf, record.leaves)),
+                process=self.process,
             )
         )
 
     @take.register
     def _(self, record: ObservationRecord) -> None:
-        location = self._known.location(record.location)
-        self.observations[record.kind] = Observation(record.kind, record.count, location, record.text)
+        self.observations[record.kind] = Observation(
+            kind=record.kind,
+            count=record.count,
+            location=self._known.location(record.location),
+            text=record.text,
+        )
 
     @take.register
     def _(self, record: ErrorRecord) -> None:
-        self.error = ProgramError(record.type, record.message, tuple(map(self._known.place, record.frames)))
+        self.error = ProgramError(
+            type=record.type, message=record.message, frames=tuple(map(self._known.place, record.frames))
+        )
 
     @take.register
     def _(self, record: NoteRecord) -> None:

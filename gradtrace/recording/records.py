@@ -20,10 +20,17 @@ from typing import Any
 
 import msgspec
 
-FORMAT_NAME = "gradtrace-recording"
-
-FORMAT_VERSION = (1, 0)
-"""History: 1.0 the first."""
+from gradtrace.model import (
+    CutKind,
+    Effect,
+    EventKind,
+    HolderKind,
+    LeafKind,
+    ModuleFactKind,
+    ObservationKind,
+    PassCall,
+    Recorded,
+)
 
 Num = int | float | str
 """A number, or `"nan"`, `"inf"`, `"-inf"`."""
@@ -70,7 +77,7 @@ class LeafRecord(Record, frozen=True, tag="leaf"):
 
     id: int
     name: str
-    kind: str
+    kind: LeafKind
     shape: list[int]
     dtype: str
     device: str
@@ -124,11 +131,11 @@ class PassRecord(Record, frozen=True, tag="pass"):
     """
 
     index: int
-    call: str
+    call: PassCall
     roots: list[RootRow]
     retain_graph: bool
     create_graph: bool
-    recorded: str
+    recorded: Recorded
     location: int | None = None
     parent: int | None = None
     thread: int = 0
@@ -238,7 +245,7 @@ class AccumulationRow(msgspec.Struct, frozen=True, array_like=True):
     before: int | None
     contribution: int | None
     after: int | None
-    effect: str
+    effect: Effect
 
 
 class AccumulationsRecord(Record, frozen=True, tag="accumulations"):
@@ -281,7 +288,7 @@ class PassEndRecord(Record, frozen=True, tag="pass_end"):
 class EventRecord(Record, frozen=True, tag="event"):
     """`Event`; its order is that of the lines."""
 
-    kind: str
+    kind: EventKind
     pass_index: int
     leaves: list[int] = []
     location: int | None = None
@@ -289,12 +296,16 @@ class EventRecord(Record, frozen=True, tag="event"):
     optimizer: int | None = None
     call: str = ""
     count: int = 1
+    requires_grad: bool | None = None
+    is_leaf: bool | None = None
+    name: str | None = None
+    is_assignment: bool = False
 
 
 class ObservationRecord(Record, frozen=True, tag="observation"):
     """`Observation`; a later line of the same kind replaces an earlier one."""
 
-    kind: str
+    kind: ObservationKind
     count: int
     location: int | None = None
     text: str = ""
@@ -304,7 +315,7 @@ class CutRecord(Record, frozen=True, tag="cut"):
     """`Cut`; a later line with the same id replaces an earlier one; `nodes`: pass and node that took it in."""
 
     id: int
-    kind: str
+    kind: CutKind
     call: str
     location: int | None
     source: str | None = None
@@ -336,7 +347,7 @@ class HolderRecord(Record, frozen=True, tag="holder"):
     """`Holder`."""
 
     name: str
-    kind: str
+    kind: HolderKind
     location: int | None
     n_tensors: int
     n_nodes: int
@@ -347,7 +358,7 @@ class HolderRecord(Record, frozen=True, tag="holder"):
 class ModuleFactRecord(Record, frozen=True, tag="module_fact"):
     """`ModuleFact`."""
 
-    kind: str
+    kind: ModuleFactKind
     module: str | None
     module_type: str
     attribute: str

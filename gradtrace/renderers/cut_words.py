@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gradtrace.model import Cut, Leaf
+from gradtrace.model import Cut, CutKind, Leaf
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import visible
 
@@ -15,16 +15,16 @@ def call(cut: Cut) -> str:
     if cut.kind in _CALLS:
         return _CALLS[cut.kind]
     name = _short(cut.call) or cut.kind
-    return f"{name.strip('_') if cut.kind == 'number' else name}()"
+    return f"{name.strip('_') if cut.kind == CutKind.NUMBER else name}()"
 
 
 _CALLS = {
-    "data": ".data",
-    "item": "item()",
-    "tolist": "tolist()",
-    "numpy": "numpy()",
-    "new_tensor": "torch.tensor()",
-    "parameter": "nn.Parameter()",
+    CutKind.DATA: ".data",
+    CutKind.ITEM: "item()",
+    CutKind.TOLIST: "tolist()",
+    CutKind.NUMPY: "numpy()",
+    CutKind.NEW_TENSOR: "torch.tensor()",
+    CutKind.PARAMETER: "nn.Parameter()",
 }
 
 
@@ -34,17 +34,17 @@ def cut_off(cut: Cut) -> str:
     what = _short(cut.source) if cut.source else "the result"
     written = f"{call(cut)}{at}"
     clause = {
-        "detach": f"{written} cut {what} off",
-        "data": f"{written} took the bare value of {what}",
-        "item": f"{written} made a Python number of {what}",
-        "tolist": f"{written} made a list of Python numbers of {what}",
-        "numpy": f"{written} made an array of {what}",
-        "number": f"{written} made a Python number of {what}",
-        "new_tensor": f"{written} copied the numbers of {what} into a new tensor",
-        "parameter": f"{written} made a new leaf of {what}",
-        "no_grad": f"{written} ran while gradients were off",
-        "inference_mode": f"{written} ran in inference mode",
-        "not_differentiable": f"{written} gives integers or booleans, which have no gradient",
+        CutKind.DETACH: f"{written} cut {what} off",
+        CutKind.DATA: f"{written} took the bare value of {what}",
+        CutKind.ITEM: f"{written} made a Python number of {what}",
+        CutKind.TOLIST: f"{written} made a list of Python numbers of {what}",
+        CutKind.NUMPY: f"{written} made an array of {what}",
+        CutKind.NUMBER: f"{written} made a Python number of {what}",
+        CutKind.NEW_TENSOR: f"{written} copied the numbers of {what} into a new tensor",
+        CutKind.PARAMETER: f"{written} made a new leaf of {what}",
+        CutKind.NO_GRAD: f"{written} ran while gradients were off",
+        CutKind.INFERENCE_MODE: f"{written} ran in inference mode",
+        CutKind.NOT_DIFFERENTIABLE: f"{written} gives integers or booleans, which have no gradient",
     }
     return clause.get(cut.kind, f"{written} cut {what} off")
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradtrace.analysis.ledger import CLEARING, STORED, Ledger, ledger
+from gradtrace.analysis.ledger import Ledger, ledger
 from gradtrace.errors import RenderError
-from gradtrace.model import Accumulation, BackwardPass, Trace
+from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
 from gradtrace.renderers import explanation_run, wording
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.renderers.explanation_formulas import formulas_of_leaves
@@ -151,7 +151,7 @@ def _measured(trace: Trace, one: BackwardPass, width: int) -> Iterator[Block]:
     """What the later passes of an expression did, which differ in nothing but `.grad`."""
     rows: list[tuple[bool, list[str]]] = []
     for later in trace.passes:
-        if later.index <= one.index or later.call == "none" or not later.accumulations:
+        if later.index <= one.index or later.is_drawn_only or not later.accumulations:
             continue
         cleared = any(event.kind in CLEARING and event.pass_index == later.index - 1 for event in trace.events)
         stored = [row for row in later.accumulations if row.effect in STORED]
@@ -221,7 +221,7 @@ def _graph(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]
     if one.graph is None:
         return
     is_small = len(one.graph.nodes) <= MOST_NODES or not any(node.module for node in one.graph.nodes)
-    title = "The graph" if one.call == "none" else f"How the gradient got there, in pass {one.index}"
+    title = "The graph" if one.is_drawn_only else f"How the gradient got there, in pass {one.index}"
     table: Table | None
     if options.verbose or is_small:
         table = tree(one, trace.leaves, limit=None if options.verbose else _LINES)

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterable
 
-from gradtrace.model import Accumulation, BackwardPass, Leaf, TensorStats, Trace
+from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, LeafKind, TensorStats, Trace
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_arrays import Array
 from gradtrace.renderers.explanation_blocks import Cell, Table
@@ -33,7 +33,7 @@ def leaf_table(
     if fold and len(rows) > MOST_ROWS:
         return _by_module(trace, rows)
     sums = sent_to_leaves(one)
-    is_stored = any(row.effect != "not stored" for row in rows)
+    is_stored = any(row.effect != Effect.NOT_STORED for row in rows)
     has_values = any(_value(trace.leaves[row.leaf]) for row in rows)
     header = ["leaf", "shape", "value", ".grad before", "this pass adds", ".grad after"]
     body = tuple(_row(trace.leaves[row.leaf], row, sums.get(row.leaf, [])) for row in rows)
@@ -51,7 +51,7 @@ def leaf_table(
 
 def _natural(leaf: Leaf) -> tuple[tuple[str | int, ...], int]:
     """Parameters by their module and name, with numbers as numbers; other leaves as they were found."""
-    if leaf.kind == "tensor":
+    if leaf.kind == LeafKind.TENSOR:
         return ((), leaf.id)
     return (tuple(int(part) if part.isdecimal() else part for part in _DIGITS.split(leaf.name)), leaf.id)
 

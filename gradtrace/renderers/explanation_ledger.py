@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from gradtrace.analysis.ledger import CLEARING, History, Ledger
-from gradtrace.model import Accumulation, BackwardPass, Event, TensorStats, Trace
+from gradtrace.analysis.ledger import History, Ledger
+from gradtrace.model import CLEARING, Accumulation, BackwardPass, Effect, Event, EventKind, Recorded, TensorStats, Trace
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_blocks import Block, Cell, Table
 from gradtrace.renderers.explanation_terminal import natural_width
@@ -55,7 +55,8 @@ def _moments(trace: Trace, histories: list[History]) -> list[_Moment]:
     passes = [
         one
         for one in trace.passes
-        if one.call != "none" and any(row.leaf in concerned and row.effect != "not stored" for row in one.accumulations)
+        if not one.is_drawn_only
+        and any(row.leaf in concerned and row.effect != Effect.NOT_STORED for row in one.accumulations)
     ]
     moments = [_Moment(one) for one in passes]
     for event in trace.events:
@@ -63,7 +64,7 @@ def _moments(trace: Trace, histories: list[History]) -> list[_Moment]:
         later = [moment for moment in moments if moment.one.index > event.pass_index]
         if event.kind in CLEARING and later:
             later[0].before.append(event)
-        elif event.kind in {*CLEARING, "step", "grad_modified"} and earlier:
+        elif event.kind in {*CLEARING, EventKind.STEP, EventKind.GRAD_MODIFIED} and earlier:
             earlier[-1].after.append(event)
     return moments
 
@@ -95,7 +96,7 @@ def _shortened(rows: list[tuple[_Moment, Row]], *, verbose: bool) -> tuple[Row, 
 
 def _is_counted(moment: _Moment) -> bool:
     """Whether nothing that the pass added was measured."""
-    return all(row.contribution is None for row in moment.one.accumulations) and moment.one.recorded != "full"
+    return all(row.contribution is None for row in moment.one.accumulations) and moment.one.recorded != Recorded.FULL
 
 
 def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool) -> Table:
@@ -105,7 +106,7 @@ def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool)
         own: list[tuple[_Moment, Row]] = []
         for moment in moments:
             row = next((one for one in moment.one.accumulations if one.leaf == history.leaf.id), None)
-            if row is None or row.effect == "not stored":
+            if row is None or row.effect == Effect.NOT_STORED:
                 continue
             events = [f"after {_cleared(moment.before)}" if moment.before else "", _then(moment.after)]
             said = ", then ".join(text for text in events if text)
@@ -139,16 +140,16 @@ def _range(first: int, last: int) -> str:
 
 def _change(row: Accumulation | None, one: BackwardPass) -> Cell:
     """`None + 2 → 2`; of a pass of which only the ledger is known no more than that it added."""
-    if row is None or row.effect == "not stored":
+    if row is None or row.effect == Effect.NOT_STORED:
         return Cell("")
     if row.contribution is None:
-        if row.effect == "unchanged" and one.recorded == "full":
+        if row.effect == Effect.UNCHANGED and one.recorded == Recorded.FULL:
             return Cell("nothing came", "muted")
-        return Cell({"created": "created", "accumulated": "added to"}.get(row.effect, ""), "muted")
+        return Cell({Effect.CREATED: "created", Effect.ACCUMULATED: "added to"}.get(row.effect, ""), "muted")
     before, added, after = (_short(stats) for stats in (row.before, row.contribution, row.after))
     bar = "|g| " if _is_norm(row.contribution) else ""
     if one.count > 1:  # these stand for several passes, whose numbers differ
-        return Cell("each created" if row.effect == "created" else "each added to", "muted")
+        return Cell("each created" if row.effect == Effect.CREATED else "each added to", "muted")
     plus = f"− {added[1:]}" if added.startswith("-") and row.before is not None else f"+ {added}"
     return Cell(f"{bar}{before} {plus} → {after}", "gradient")
 
@@ -166,8 +167,8 @@ def _cleared(events: list[Event]) -> str:
     texts = []
     for event in events:
         left = {True: " → None", False: " → zeros", None: ""}[event.set_to_none]
-        call = event.call.rsplit(".", 1)[-1] if event.kind == "zero_grad" else event.call
-        is_plain = event.kind != "zero_grad" and "= None" in event.call
+        call = event.call.rsplit(".", 1)[-1] if event.kind == EventKind.ZERO_GRAD else event.call
+        is_plain = event.is_assignment
         texts.append(f"{call or 'cleared'}{'' if is_plain else left}")
     return ", ".join(dict.fromkeys(texts))
 
@@ -175,14 +176,14 @@ def _cleared(events: list[Event]) -> str:
 def _then(events: list[Event]) -> str:
     texts = []
     for event in events:
-        call = event.call or ("step" if event.kind == "step" else "changed")
-        texts.append(call if event.kind != "step" else f"{call} reads it")
+        call = event.call or ("step" if event.kind == EventKind.STEP else "changed")
+        texts.append(call if event.kind != EventKind.STEP else f"{call} reads it")
     return ", ".join(dict.fromkeys(texts))
 
 
 def _by_module(histories: list[History], moments: list[_Moment], width: int) -> Iterator[Block]:
     """Norms over all leaves of a module, in the first passes whose numbers are known: as many as fit."""
-    known = [moment for moment in moments if moment.one.recorded == "full"][:_MOST_COLUMNS]
+    known = [moment for moment in moments if moment.one.recorded == Recorded.FULL][:_MOST_COLUMNS]
     modules = _modules(histories)
     while len(known) > 1:
         for has_added in (True, False):

@@ -3,13 +3,10 @@
 from collections.abc import Iterator
 
 from gradtrace.analysis.ledger import Ledger
-from gradtrace.model import BackwardPass, Location, Observation, Trace
+from gradtrace.model import BackwardPass, Location, Observation, ObservationKind, Trace
 from gradtrace.renderers import verdicts, wording
 from gradtrace.renderers.explanation_blocks import Block, Cell, Paragraph, Table
 from gradtrace.renderers.explanation_maths import span
-
-_CUT_OFF = "incomplete"
-"""Type of the error of a pass during which the recording ends."""
 
 _MOST_CALLS = 6
 _MOST_VALUES = 3
@@ -25,7 +22,7 @@ def errors(trace: Trace) -> Iterator[Block]:
     for one in trace.passes:
         if one.error is None:
             continue
-        if one.error.type == _CUT_OFF:
+        if one.error.is_incomplete:
             yield Paragraph(
                 f"pass {one.index} did not come to its end: {one.error.message}; what is known of it is shown.",
                 "error",
@@ -71,7 +68,7 @@ def _calls(trace: Trace) -> Iterator[tuple[Cell, ...]]:
     """One line for every place that started passes: which ones, and what the root was."""
     places: dict[tuple[str, Location | None], list[BackwardPass]] = {}
     for one in trace.passes:
-        if one.call != "none":
+        if not one.is_drawn_only:
             places.setdefault((one.call, one.location), []).append(one)
     for number, ((call, location), passes) in enumerate(places.items()):
         if number == _MOST_CALLS:
@@ -122,7 +119,7 @@ def what_happened(trace: Trace, ledger: Ledger) -> Iterator[Block]:
 def without_backward(trace: Trace) -> Iterator[Block]:
     """What a program that never ran backward did instead, and what to do."""
     seen = {observation.kind: observation for observation in trace.run.observations}
-    graphs = [one for one in trace.passes if one.call == "none"]
+    graphs = [one for one in trace.passes if one.is_drawn_only]
     if graphs:
         yield Paragraph(
             "No backward pass ran. This is the graph that the program left behind, without gradients; "
@@ -136,27 +133,20 @@ def without_backward(trace: Trace) -> Iterator[Block]:
         yield Paragraph(_seen(seen))
 
 
-def _seen(seen: dict[str, Observation]) -> str:
-    def number(kind: str) -> int:
-        return seen[kind].count if kind in seen else 0
-
-    ops = wording.count(number("ops"), "tensor operation")
-    if number("integer_root"):
-        at = wording.at(seen["integer_root"].location)
-        return f"The value{at} is of an integer type, which cannot require grad: end with a floating point value."
-    if number("ops_with_graph"):
+def _seen(seen: dict[ObservationKind, Observation]) -> str:
+    counts = {kind: seen[kind].count if kind in seen else 0 for kind in ObservationKind}
+    ops = wording.count(counts[ObservationKind.OPS], "tensor operation")
+    if with_graph := counts[ObservationKind.OPS_WITH_GRAPH]:
         return (
-            f"Of {ops}, {number('ops_with_graph'):,} built a graph, but nothing called backward() on it: call "
+            f"Of {ops}, {with_graph:,} built a graph, but nothing called backward() on it: call "
             "loss.backward(), or name the tensor to draw with --root NAME."
         )
-    if number("ops_without_grad"):
-        at = wording.at(seen["ops_without_grad"].location)
+    if without_grad := counts[ObservationKind.OPS_WITHOUT_GRAD]:
+        at = wording.at(seen[ObservationKind.OPS_WITHOUT_GRAD].location)
         return (
-            f"Of {ops}, {number('ops_without_grad'):,} used tensors that require grad while gradients were switched "
+            f"Of {ops}, {without_grad:,} used tensors that require grad while gradients were switched "
             f"off (torch.no_grad or inference_mode){at}: take the forward pass out of it."
         )
-    if number("requires_grad"):
-        return f"Seen: {ops}, with tensors that require grad, but none built a graph."
     return (
         f"Seen: {ops}, and no tensor that requires grad: requires_grad is False by default; module parameters have it, "
         "a plain tensor needs requires_grad=True."

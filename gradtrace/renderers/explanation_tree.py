@@ -212,7 +212,7 @@ class _Writer:
         return f"{text}  (*)" if is_again and node.id in self._shown else text
 
     def _gradient(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:
-        if self._pass.call == "none":
+        if self._pass.is_drawn_only:
             return ""
         if edge is not None and (is_again or node.leaf is not None):
             return f"adds {wording.gradient(edge.sent)}" if edge.sent is not None else "adds nothing"

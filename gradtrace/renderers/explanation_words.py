@@ -75,7 +75,7 @@ def _spec(stats: TensorStats) -> str:
 
 def words(one: BackwardPass, leaves: tuple[Leaf, ...], *, verbose: bool = False) -> Iterator[Block]:
     """A sentence for each op of a small graph whose step was not told by numbers (or for all of them)."""
-    if one.graph is None or one.call == "none" or (len(one.graph.nodes) > _MOST_NODES and not verbose):
+    if one.graph is None or one.is_drawn_only or (len(one.graph.nodes) > _MOST_NODES and not verbose):
         return
     told = _told(one.graph, leaves, verbose=verbose)
     has_loss = any(softmax_minus_one_hot(one.graph, node) for node in one.graph.nodes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 from gradtrace.renderers.escape import one_line
 from gradtrace.renderers.snippet import Line, Mark, Piece, gutter_width, snippet, wrapped, written
 from gradtrace.renderers.wording import count, listing, ranges
@@ -16,12 +16,12 @@ _MOST_NAMES = 4
 _LONGEST = 2_000
 """Characters of one text that are shown."""
 
-_COUNTED = {"error": "error", "warning": "warning", "info": "note"}
+_COUNTED = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 _CODES = {
-    "error": "1;31",
-    "warning": "1;33",
-    "info": "1;36",
+    Severity.ERROR: "1;31",
+    Severity.WARNING: "1;33",
+    Severity.INFO: "1;36",
     "headline": "1",
     "gutter": "1;34",
     "secondary": "34",

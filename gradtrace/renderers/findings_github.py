@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 from gradtrace.renderers.escape import one_line, visible
 
-_COMMANDS = {"error": "error", "warning": "warning"}
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 _LONGEST = 2_000
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 from gradtrace.renderers.escape import markup, one_line, visible
 
 _LONGEST = 2_000
@@ -18,7 +18,7 @@ class Options:
 def render(trace: Trace, options: Options) -> str:  # noqa: ARG001  every format takes its options
     """One suite; when nothing was found it holds one test case, which passed."""
     findings = trace.findings
-    n_failed = sum(finding.severity != "info" for finding in findings)
+    n_failed = sum(finding.severity != Severity.INFO for finding in findings)
     counts = f'tests="{max(1, len(findings))}" failures="{n_failed}" errors="0"'
     cases = [line for finding in findings for line in _case(finding)]
     if not cases:
@@ -40,7 +40,7 @@ def _case(finding: Finding) -> Iterator[str]:
     owner = PurePath(place.file).stem if place else "gradtrace"
     name = f"{finding.rule} at {where}" if where else finding.rule
     opening = f'    <testcase classname="{markup(owner)}" name="{markup(name)}"'
-    if finding.severity == "info":
+    if finding.severity == Severity.INFO:
         yield f"{opening}/>"
         return
     message = markup(one_line(finding.message, _LONGEST))

@@ -6,10 +6,10 @@ from pathlib import PurePath
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from gradtrace.model import Finding, Location, RelatedLocation, Trace
+from gradtrace.model import Finding, Location, RelatedLocation, Severity, Trace
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_LEVELS = {"error": "error", "warning": "warning"}
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 Json = dict[str, Any]
 
@@ -22,7 +22,7 @@ class RuleText(Protocol):
         """Its id."""
 
     @property
-    def severity(self) -> str:
+    def severity(self) -> Severity:
         """`error`, `warning` or `info`."""
 
     @property

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from gradtrace.analysis.ledger import CLEARING, STORED, History, Ledger, Pattern
-from gradtrace.model import BackwardPass, Event, Node, Trace
+from gradtrace.analysis.ledger import History, Ledger, Pattern
+from gradtrace.model import CLEARING, STORED, BackwardPass, Effect, Event, EventKind, LeafKind, Node, Recorded, Trace
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_maths import span
 
@@ -27,7 +27,7 @@ def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bo
 
 def _non_leaves(trace: Trace, one: BackwardPass) -> Iterator[str]:
     """Intermediate tensors with a name: where their gradient went."""
-    if one.graph is None or len(one.graph.nodes) > _LARGEST_LESSON or one.call == "none":
+    if one.graph is None or len(one.graph.nodes) > _LARGEST_LESSON or one.is_drawn_only:
         return
     roots = {root.node for root in one.roots}
     by_name: dict[str, Node] = {}
@@ -52,7 +52,7 @@ def _non_leaves(trace: Trace, one: BackwardPass) -> Iterator[str]:
                 f"{_made_by(node)} is not a leaf; retain_grad() made it keep its gradient, "
                 f"{wording.gradient(node.received)}."
             )
-    own = [leaf.name for leaf in trace.leaves if leaf.kind == "tensor"]
+    own = [leaf.name for leaf in trace.leaves if leaf.kind == LeafKind.TENSOR]
     if by_name and own:
         names, verb = wording.listing(own), "is a leaf" if len(own) == 1 else "are leaves"
         yield f"{names} {verb}: made with requires_grad=True and not computed from anything, so .grad is kept there."
@@ -97,10 +97,10 @@ def _integers(trace: Trace, one: BackwardPass) -> Iterator[str]:
 
 def _got_nothing(trace: Trace, one: BackwardPass) -> Iterator[str]:
     """Leaves without a contribution, and why."""
-    if one.call == "none":
+    if one.is_drawn_only:
         return
     in_graph = {node.leaf for node in one.graph.nodes if node.leaf is not None} if one.graph is not None else None
-    missing = [row.leaf for row in one.accumulations if row.effect == "unchanged"]
+    missing = [row.leaf for row in one.accumulations if row.effect == Effect.UNCHANGED]
     inside = [leaf for leaf in missing if in_graph is not None and leaf in in_graph]
     outside = [leaf for leaf in missing if in_graph is not None and leaf not in in_graph]
     for leaves, why in ((inside, "in the graph, but no gradient was sent there"), (outside, "not in its graph")):
@@ -125,7 +125,7 @@ def _rewritten(trace: Trace, one: BackwardPass) -> Iterator[str]:
 def _returned(trace: Trace, one: BackwardPass) -> Iterator[str]:
     """What `autograd.grad` does instead of filling `.grad`."""
     del trace
-    if any(row.effect == "not stored" for row in one.accumulations):
+    if any(row.effect == Effect.NOT_STORED for row in one.accumulations):
         yield "autograd.grad returns the gradients; it leaves every .grad as it was."
 
 
@@ -172,7 +172,7 @@ def _accumulation(ledger: Ledger) -> Iterator[str]:
 
 def _none_or_zeros(trace: Trace, ledger: Ledger) -> Iterator[str]:
     """What a leaf that got nothing keeps after zeroing, and what the next step makes of it."""
-    if not any(event.kind == "step" for event in trace.events):
+    if not any(event.kind == EventKind.STEP for event in trace.events):
         return
     kept: dict[bool, dict[str, None]] = {True: {}, False: {}}
     for history in ledger.histories:
@@ -198,7 +198,7 @@ def _left_without(trace: Trace, history: History) -> Iterator[bool]:
     clears = [entry for entry in history.entries if isinstance(entry, Event) and entry.kind in CLEARING]
     for one in trace.passes:
         before = [event for event in clears if event.pass_index < one.index and event.set_to_none is not None]
-        is_told = one.recorded == "full" and one.call != "none" and one.index not in stored
+        is_told = one.recorded == Recorded.FULL and not one.is_drawn_only and one.index not in stored
         if is_told and before and any(index < one.index for index in stored):
             # What came since the last zeroing is still there.
             last = before[-1]
@@ -209,7 +209,7 @@ def _left_without(trace: Trace, history: History) -> Iterator[bool]:
 def _always(trace: Trace) -> Iterator[str]:
     """The rules of the game, for who asks for more."""
     yield "backward() adds to .grad; it never replaces what is there."
-    if any(event.set_to_none is True for event in trace.events if event.kind == "zero_grad"):
+    if any(event.set_to_none is True for event in trace.events if event.kind == EventKind.ZERO_GRAD):
         yield (
             "zero_grad() set .grad to None (its default): the next pass creates it anew, and a leaf that gets nothing "
             "keeps None, which step() skips."

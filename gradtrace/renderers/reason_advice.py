@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from gradtrace.analysis.reasons import Reason, Subject
+from gradtrace.model import CutKind, LeafKind
 from gradtrace.renderers import wording
 from gradtrace.renderers.reason_words import NAMED, is_root, short
 
@@ -15,20 +16,20 @@ def advice(one: Subject) -> str:
 _MEANT = "If that is meant, nothing needs to change."
 
 _REMEDIES = {
-    "detach": "Remove it, or detach only a copy that is used for something else, such as logging.",
-    "data": "Use the tensor itself; for a change without gradient, torch.no_grad() is safer than .data.",
-    "item": "Compute with the tensor; call item() only for what is printed or logged.",
-    "tolist": "Put tensors together with torch.stack() or torch.cat(), never by way of Python numbers.",
-    "numpy": "Use the torch function of the same name: numpy computes outside the graph.",
-    "number": "Compute with the tensor, and with torch's functions instead of Python's and math's.",
-    "new_tensor": "Put tensors together with torch.stack() or torch.cat(), and use them as they are.",
-    "parameter": "Use the result as it is; nn.Parameter() is for values that nothing is computed from.",
-    "no_grad": (
+    CutKind.DETACH: "Remove it, or detach only a copy that is used for something else, such as logging.",
+    CutKind.DATA: "Use the tensor itself; for a change without gradient, torch.no_grad() is safer than .data.",
+    CutKind.ITEM: "Compute with the tensor; call item() only for what is printed or logged.",
+    CutKind.TOLIST: "Put tensors together with torch.stack() or torch.cat(), never by way of Python numbers.",
+    CutKind.NUMPY: "Use the torch function of the same name: numpy computes outside the graph.",
+    CutKind.NUMBER: "Compute with the tensor, and with torch's functions instead of Python's and math's.",
+    CutKind.NEW_TENSOR: "Put tensors together with torch.stack() or torch.cat(), and use them as they are.",
+    CutKind.PARAMETER: "Use the result as it is; nn.Parameter() is for values that nothing is computed from.",
+    CutKind.NO_GRAD: (
         "Run it with gradients on: outside of torch.no_grad(); and draw from a distribution by rsample(), which has a "
         "gradient, instead of sample()."
     ),
-    "inference_mode": "Run it outside of torch.inference_mode().",
-    "not_differentiable": (
+    CutKind.INFERENCE_MODE: "Run it outside of torch.inference_mode().",
+    CutKind.NOT_DIFFERENTIABLE: (
         "Replace it by something smooth while training (sigmoid, softmax, a loss on the scores), or pass the gradient "
         "on with a straight-through estimator."
     ),
@@ -62,7 +63,7 @@ def _keep(one: Subject) -> str:
 
 
 def _thaw(one: Subject) -> str:
-    if one.kind == "buffer":
+    if one.kind == LeafKind.BUFFER:
         return "Buffers are not trained. If this one should be, make it an nn.Parameter."
     return f"If it should be trained: requires_grad_(True), before the forward pass. {_MEANT}"
 

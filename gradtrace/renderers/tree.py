@@ -135,7 +135,7 @@ def _title(trace: Trace, one: BackwardPass) -> str:
     roots = "   ".join(map(_root, one.roots[:_MOST_ROOTS]))
     if len(one.roots) > _MOST_ROOTS:
         roots += f"   and {len(one.roots) - _MOST_ROOTS} more roots"
-    if one.call == "none":
+    if one.is_drawn_only:
         return f"graph of {visible(trace.run.target, 60)}, no backward pass ran   {roots}"
     n_passes = sum(each.count for each in trace.passes)
     source = one_line(one.location.text, 40) if one.location and one.location.text else f"{one.call}()"

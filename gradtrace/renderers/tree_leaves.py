@@ -9,7 +9,7 @@ from itertools import accumulate
 from rich.cells import cell_len
 
 from gradtrace.analysis.ledger import ledger
-from gradtrace.model import Accumulation, BackwardPass, TensorStats, Trace
+from gradtrace.model import Accumulation, BackwardPass, Effect, TensorStats, Trace
 from gradtrace.renderers import verdicts, wording
 from gradtrace.renderers.escape import visible
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
@@ -60,7 +60,7 @@ def _n_fitting(rows: list[tuple[Cell, ...]], width: int) -> int:
 
 def _rest(trace: Trace, shown: list[BackwardPass]) -> str:
     """A note on the passes that are not in the table; "" when all are."""
-    n_passes = sum(one.count for one in trace.passes if one.call != "none")
+    n_passes = sum(one.count for one in trace.passes if not one.is_drawn_only)
     if n_passes == len(shown):
         return ""
     numbers = ", ".join(str(one.index) for one in shown)
@@ -115,7 +115,7 @@ def _cell(rows: list[Accumulation]) -> Cell:
     if not added:
         return Cell("nothing arrived", "muted")
     style = "alarm" if any(map(is_bad, added)) else "gradient"
-    if all(row.effect == "not stored" for row in rows):
+    if all(row.effect == Effect.NOT_STORED for row in rows):
         return Cell(f"returned {_short(added)}", style)
     before = [row.before for row in rows if row.before is not None]
     after = [row.after for row in rows if row.after is not None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gradtrace.analysis.view import Group, Item, View
-from gradtrace.model import Accumulation, BackwardPass, Leaf, Node, NodeOutput, TensorStats
+from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, Node, NodeOutput, TensorStats
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import visible
 from gradtrace.renderers.explanation_blocks import Cell, Table
@@ -198,7 +198,7 @@ class _Writer:
         outputs = [output for node in shown for output in node.outputs]
         received = [output.received for output in outputs if output.received is not None]
         if not received:
-            is_idle = self._pass.call != "none" and all(node.order is None for node in shown)
+            is_idle = not self._pass.is_drawn_only and all(node.order is None for node in shown)
             return Cell("not run" if is_idle else "", "muted")
         text = gradient_range(received) + _hook_text(outputs)
         if len(shown) == 1 and len(outputs) > 1:
@@ -225,7 +225,7 @@ _LONGEST_VALUE = 28
 def _landed(row: Accumulation) -> str:
     """What one pass did to one leaf: `.grad None → 2`, `.grad 2 → 4, adds 2`."""
     added = wording.gradient(row.contribution)
-    if row.effect == "not stored":
+    if row.effect == Effect.NOT_STORED:
         return f"returned {added}"
     if row.before is None:
         return f".grad None → {wording.gradient(row.after)}"

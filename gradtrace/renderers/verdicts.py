@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from gradtrace.analysis.ledger import Actor, LeafGroup, Pattern, Verdict
-from gradtrace.model import Leaf, OptimizerInfo
+from gradtrace.model import Leaf, LeafKind, OptimizerInfo
 from gradtrace.renderers import wording
 
 _NAMED = 3
@@ -45,7 +45,7 @@ def _owner(optimizer: OptimizerInfo) -> str:
 
 def _kind(leaves: Sequence[Leaf]) -> str:
     kinds = {leaf.kind for leaf in leaves}
-    return kinds.pop() if len(kinds) == 1 and kinds <= {"parameter", "buffer"} else "leaf"
+    return kinds.pop() if len(kinds) == 1 and kinds <= {LeafKind.PARAMETER, LeafKind.BUFFER} else "leaf"
 
 
 def _passes(one: Verdict) -> str:

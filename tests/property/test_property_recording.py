@@ -4,6 +4,7 @@ import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 
 import builders
@@ -14,7 +15,18 @@ from hypothesis import strategies as st
 from stream_lines import recording
 
 from gradtrace.errors import RecordingError
-from gradtrace.model import Event, Leaf, Location, Observation, Run, TensorStats, Trace
+from gradtrace.model import (
+    Event,
+    EventKind,
+    Leaf,
+    LeafKind,
+    Location,
+    Observation,
+    ObservationKind,
+    Run,
+    TensorStats,
+    Trace,
+)
 from gradtrace.recording import load
 from gradtrace.renderers import json_document
 
@@ -123,6 +135,11 @@ measured = st.builds(
 )
 
 
+def known(kinds: type[StrEnum]) -> st.SearchStrategy[StrEnum]:
+    """Every kind but `UNKNOWN`, which no recording names."""
+    return st.sampled_from([kind for kind in kinds if kind.name != "UNKNOWN"])
+
+
 @st.composite
 def traces(draw: Callable[..., object]) -> Trace:
     """Any run of one process without a pass."""
@@ -131,7 +148,7 @@ def traces(draw: Callable[..., object]) -> Trace:
     leaves = [
         draw(
             st.builds(
-                Leaf, st.just(i), some_text, some_text, shapes, some_text, some_text, st.booleans(), st.just(()),
+                Leaf, st.just(i), some_text, known(LeafKind), shapes, some_text, some_text, st.booleans(), st.just(()),
                 st.none() | values, some_place,
             )
         )
@@ -141,7 +158,7 @@ def traces(draw: Callable[..., object]) -> Trace:
     events = [
         draw(
             st.builds(
-                Event, st.just(i), some_text, st.just(0), ids, some_place, st.none() | st.booleans(), st.none(),
+                Event, st.just(i), known(EventKind), st.just(0), ids, some_place, st.none() | st.booleans(), st.none(),
                 some_text, st.integers(1, 9),
             )
         )
@@ -151,7 +168,7 @@ def traces(draw: Callable[..., object]) -> Trace:
         st.builds(
             Run, some_text, st.lists(some_text, max_size=3).map(tuple), some_text, some_text.map("2.13".__add__),
             some_text, some_text, st.none() | st.integers(), st.integers(0, 255), st.just(True), st.none(),
-            st.none() | some_text, st.just(1), st.just(()) | st.just((Observation("ops", 3),)),
+            st.none() | some_text, st.just(1), st.just(()) | st.just((Observation(ObservationKind.OPS, 3),)),
         )
     )  # fmt: skip
     return Trace(run, tuple(leaves), (), (), tuple(events))  # type: ignore[arg-type]

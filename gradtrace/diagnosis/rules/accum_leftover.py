@@ -67,7 +67,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import cycles, never_cleared, same_place, stepped
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.model import Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -88,7 +88,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         place = steps[0][1].location
         yield Finding(
             "accum-leftover",
-            "warning",
+            Severity.WARNING,
             f"some steps use {max(larger)} passes instead of {usual}: a part of a group was left in `.grad`",
             added[0].location,
             () if place is None else (RelatedLocation(place, f"usually after {usual} passes"),),
@@ -99,7 +99,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="accum-leftover",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="The last passes of an epoch are left in `.grad` and leak into the next group.",
     check=check,
     page=__doc__ or "",

@@ -66,7 +66,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import Cycle, cycles, never_cleared, pass_of, same_place, stepped
-from gradtrace.model import BackwardPass, Finding, RelatedLocation, Trace
+from gradtrace.model import BackwardPass, EventKind, Finding, RelatedLocation, Severity, Trace
 
 _MEANS = frozenset({"MeanBackward0", "MeanBackward1"})
 _LOSSES = frozenset(
@@ -100,7 +100,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         place = steps[0][1].location
         yield Finding(
             "accum-not-divided",
-            "warning",
+            Severity.WARNING,
             f"each step uses the sum of {size} mean losses: gradients are {size} times too large",
             added[0].location,
             () if place is None else (RelatedLocation(place, f"step() uses what {size} passes added up"),),
@@ -112,7 +112,9 @@ def check(trace: Trace) -> Iterator[Finding]:
 def _is_scaled(history: tuple[Cycle, ...]) -> bool:
     """Whether something other than clipping changed the gradients."""
     return any(
-        event.kind == "grad_modified" and "clip" not in event.call for cycle in history for event in cycle.events
+        event.kind == EventKind.GRAD_MODIFIED and "clip" not in event.call
+        for cycle in history
+        for event in cycle.events
     )
 
 
@@ -130,7 +132,7 @@ def _is_mean(backward: BackwardPass | None) -> bool:
 
 RULE = Rule(
     name="accum-not-divided",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Gradients of several mean losses add up without being divided.",
     check=check,
     page=__doc__ or "",

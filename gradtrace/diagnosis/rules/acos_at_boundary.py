@@ -44,7 +44,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.numerics import findings
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="acos-at-boundary",
-    severity="error",
+    severity=Severity.ERROR,
     summary="The arc cosine has an infinite derivative at ±1.",
     check=check,
     page=__doc__ or "",

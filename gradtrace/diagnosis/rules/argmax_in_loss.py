@@ -52,7 +52,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if loss.rule == "argmax-in-loss":
             yield finding(
                 loss,
-                "warning",
+                Severity.WARNING,
                 f"{complaint(loss)}: `{loss.cut.call}` cannot be differentiated",
                 "Compute the loss from scores or probabilities (`F.cross_entropy`), not from the choice.",
             )
@@ -69,7 +69,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="argmax-in-loss",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A choice without a derivative (argmax, a comparison) stands before the loss.",
     check=check,
     page=__doc__ or "",

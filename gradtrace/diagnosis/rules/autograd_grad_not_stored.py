@@ -59,7 +59,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.ownership import received
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import cycles, optimizer_name, stepped
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.model import Effect, Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -74,7 +74,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             (
                 one
                 for one in trace.passes
-                if any(each.effect == "not stored" and each.leaf in leaves for each in one.accumulations)
+                if any(each.effect == Effect.NOT_STORED and each.leaf in leaves for each in one.accumulations)
             ),
             None,
         )
@@ -84,7 +84,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         place = steps[0][1].location
         yield Finding(
             "autograd-grad-not-stored",
-            "error",
+            Severity.ERROR,
             f"{name} never gets the gradients that autograd.grad() returns",
             backward.location,
             () if place is None else (RelatedLocation(place, "step() finds no gradients"),),
@@ -96,7 +96,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="autograd-grad-not-stored",
-    severity="error",
+    severity=Severity.ERROR,
     summary="Gradients are computed by `autograd.grad` and never given to the optimizer.",
     check=check,
     page=__doc__ or "",

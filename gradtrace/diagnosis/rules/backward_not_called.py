@@ -58,19 +58,19 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import optimizer_name
-from gradtrace.model import Finding, Trace
+from gradtrace.model import EventKind, Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each optimizer that steps without any gradients."""
-    if any(backward.call != "none" for backward in trace.passes):
+    if not all(backward.is_drawn_only for backward in trace.passes):
         return
     for optimizer in trace.optimizers:
-        steps = [event for event in trace.events if event.kind == "step" and event.optimizer == optimizer.id]
+        steps = [event for event in trace.events if event.kind == EventKind.STEP and event.optimizer == optimizer.id]
         if sum(step.count for step in steps) > 1 and not any(step.leaves for step in steps):
             yield Finding(
                 "backward-not-called",
-                "error",
+                Severity.ERROR,
                 f"{optimizer_name(optimizer)} steps without gradients: backward() never runs",
                 steps[0].location,
                 help="Call `loss.backward()` before `step()`; without the parentheses it is no call.",
@@ -79,7 +79,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="backward-not-called",
-    severity="error",
+    severity=Severity.ERROR,
     summary="step() runs although no backward ever did.",
     check=check,
     page=__doc__ or "",

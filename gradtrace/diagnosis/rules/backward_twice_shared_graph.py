@@ -54,7 +54,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.errors import node_name
 from gradtrace.diagnosis.lineage import finding, revisit
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -71,7 +71,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="backward-twice-shared-graph",
-    severity="error",
+    severity=Severity.ERROR,
     summary="Two backward passes share a part of the graph that the first one frees.",
     check=check,
     page=__doc__ or "",

@@ -58,7 +58,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.errors import failure, notes, of_pass
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -69,7 +69,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     place = found.node.location if found.node is not None and found.node.location is not None else found.place
     yield Finding(
         "checkpoint-recompute-differs",
-        "error",
+        Severity.ERROR,
         "This checkpointed computation differs when it is run again for backward",
         place,
         tuple(note for note in notes((found.place, "backward runs it again here")) if note.location != place),
@@ -81,7 +81,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="checkpoint-recompute-differs",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A checkpointed function computes something else when it runs again.",
     check=check,
     page=__doc__ or "",

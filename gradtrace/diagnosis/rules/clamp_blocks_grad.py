@@ -74,7 +74,7 @@ from gradtrace.diagnosis.blocked import blocked
 from gradtrace.diagnosis.errors import of_pass
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 _TYPES = ("ClampBackward", "ClampMinBackward", "ClampMaxBackward", "HardtanhBackward", "HardsigmoidBackward")
 
@@ -84,7 +84,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for one in blocked(trace, _TYPES):
         yield Finding(
             "clamp-blocks-grad",
-            "warning",
+            Severity.WARNING,
             f"`{one.node.op}` is saturated everywhere: {called(one.leaves)} get no gradient",
             one.node.location,
             (),
@@ -96,7 +96,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="clamp-blocks-grad",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A clamp is saturated everywhere and stops the gradient.",
     check=check,
     page=__doc__ or "",

@@ -61,7 +61,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import cycles, stepped
-from gradtrace.model import Event, Finding, RelatedLocation, Trace
+from gradtrace.model import Event, EventKind, Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -72,9 +72,9 @@ def check(trace: Trace) -> Iterator[Finding]:
         for number, cycle in enumerate(history):
             added = False
             for event in cycle.events:
-                if event.kind == "backward":
+                if event.kind == EventKind.BACKWARD:
                     added = True
-                elif event.kind == "grad_modified" and "clip" in event.call:
+                elif event.kind == EventKind.GRAD_MODIFIED and "clip" in event.call:
                     if added:
                         in_time = True
                     elif number:
@@ -84,7 +84,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         step = stepped(history)[0][1]
         yield Finding(
             "clip-after-step",
-            "warning",
+            Severity.WARNING,
             f"{late[0].call}() clips gradients that step() has already used",
             late[0].location,
             () if step.location is None else (RelatedLocation(step.location, "step() used them unclipped"),),
@@ -95,7 +95,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="clip-after-step",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Gradients are clipped after step() has used them.",
     check=check,
     page=__doc__ or "",

@@ -64,7 +64,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import Cycle, cycles, stepped
-from gradtrace.model import Event, Finding, Trace
+from gradtrace.model import Event, EventKind, Finding, Severity, Trace
 
 _UNSCALES = frozenset({"step", "unscale_", "_unscale_grads_"})
 
@@ -77,7 +77,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             if clip is not None:
                 yield Finding(
                     "clip-before-unscale",
-                    "error",
+                    Severity.ERROR,
                     f"{clip.call}() clips gradients that are still scaled by the GradScaler",
                     clip.location,
                     help="Call `scaler.unscale_(optimizer)` before clipping.",
@@ -90,18 +90,18 @@ def _clipped_first(cycle: Cycle) -> Event | None:
     """The clipping that comes before the unscaling."""
     clip = None
     for event in cycle.events:
-        if event.kind == "backward":
+        if event.kind == EventKind.BACKWARD:
             clip = None
-        elif event.kind == "grad_modified" and event.call in _UNSCALES:
+        elif event.kind == EventKind.GRAD_MODIFIED and event.call in _UNSCALES:
             return clip
-        elif event.kind == "grad_modified" and "clip" in event.call:
+        elif event.kind == EventKind.GRAD_MODIFIED and "clip" in event.call:
             clip = event
     return None
 
 
 RULE = Rule(
     name="clip-before-unscale",
-    severity="error",
+    severity=Severity.ERROR,
     summary="Gradients are clipped while a GradScaler still holds them scaled.",
     check=check,
     page=__doc__ or "",

@@ -56,13 +56,13 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.errors import notes, of_pass
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import EventKind, Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     for event in trace.events:
-        if event.kind != "grad_modified" or "clip" not in event.call:
+        if event.kind != EventKind.GRAD_MODIFIED or "clip" not in event.call:
             continue
         backward = next((one for one in trace.passes if one.index == event.pass_index), None)
         given = [one for one in backward.accumulations if one.contribution is not None] if backward else []
@@ -71,7 +71,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             names = called(trace.leaves[one.leaf] for one in bad)
             yield Finding(
                 "clip-spreads-nan",
-                "warning",
+                Severity.WARNING,
                 f"The gradient of {names} is not finite, and clipping makes all the others so",
                 event.location,
                 notes((backward.location if backward else None, "this pass gives the gradient that is not finite")),
@@ -84,7 +84,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="clip-spreads-nan",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Clipping spreads one NaN to every gradient.",
     check=check,
     page=__doc__ or "",

@@ -47,15 +47,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import CLEARING
-from gradtrace.model import BackwardPass, Finding, Trace
+from gradtrace.model import CLEARING, BackwardPass, Finding, PassCall, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     places: dict[tuple[str, int], list[BackwardPass]] = {}
     for backward in trace.passes:
-        if backward.create_graph and backward.call != "autograd.grad" and backward.location is not None:
+        if backward.create_graph and backward.call != PassCall.AUTOGRAD_GRAD and backward.location is not None:
             places.setdefault((backward.location.file, backward.location.line), []).append(backward)
     for passes in places.values():
         first, last = passes[0].index, passes[-1].index
@@ -65,7 +64,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         ):
             yield Finding(
                 "create-graph-cycle",
-                "warning",
+                Severity.WARNING,
                 "backward(create_graph=True) keeps every graph alive, because `.grad` holds it",
                 passes[0].location,
                 (),
@@ -77,7 +76,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="create-graph-cycle",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="backward(create_graph=True) ties parameters to their gradients.",
     check=check,
     page=__doc__ or "",

@@ -69,7 +69,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, HolderKind, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -78,11 +78,11 @@ def check(trace: Trace) -> Iterator[Finding]:
     for holder in trace.holders:
         place = holder.location
         key = (holder.name, place.file, place.line) if place is not None else (holder.name, "", 0)
-        if holder.kind == "own_output" and key not in told:
+        if holder.kind == HolderKind.OWN_OUTPUT and key not in told:
             told.add(key)
             yield Finding(
                 "ctx-attribute-keeps-output",
-                "warning",
+                Severity.WARNING,
                 f"{holder.name} is the function's own output: the context keeps its graph alive",
                 place,
                 (),
@@ -94,7 +94,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="ctx-attribute-keeps-output",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A custom function keeps its own output as an attribute of its context.",
     check=check,
     page=__doc__ or "",

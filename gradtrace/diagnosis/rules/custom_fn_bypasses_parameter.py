@@ -86,7 +86,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -95,7 +95,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if loss.rule == "custom-fn-bypasses-parameter":
             yield finding(
                 loss,
-                "warning",
+                Severity.WARNING,
                 f"{complaint(loss)}: the custom Function uses it without taking it as an argument",
                 "Pass it to `apply(...)` and return its gradient from `backward`.",
             )
@@ -103,7 +103,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="custom-fn-bypasses-parameter",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A custom autograd Function uses a parameter that is not among its arguments.",
     check=check,
     page=__doc__ or "",

@@ -72,7 +72,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import BackwardPass, Edge, Finding, Node, RelatedLocation, Trace
+from gradtrace.model import BackwardPass, Edge, Finding, Node, PassCall, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -88,11 +88,11 @@ def check(trace: Trace) -> Iterator[Finding]:
             empty, *first = found.get((node.type, edge.slot), (True, node, edge, backward))
             found[node.type, edge.slot] = (empty and edge.sent is None, *first)  # type: ignore[assignment]
     for empty, node, edge, backward in found.values():
-        if empty and backward.call != "autograd.grad":
+        if empty and backward.call != PassCall.AUTOGRAD_GRAD:
             name = edge.input or f"argument {edge.slot + 1}"
             yield Finding(
                 "custom-fn-returns-none",
-                "error",
+                Severity.ERROR,
                 f"{node.type.removesuffix('Backward')}.backward returns no gradient for {name}",
                 node.backward_location or node.location,
                 () if node.location is None else (RelatedLocation(node.location, "it is applied here"),),
@@ -103,7 +103,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="custom-fn-returns-none",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A custom Function returns None for an input that requires grad.",
     check=check,
     page=__doc__ or "",

@@ -65,7 +65,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.custom_functions import wrong_return
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 _PATTERN = (
     r"function"
@@ -88,7 +88,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="custom-fn-wrong-grad-count",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A custom backward returns the wrong number of gradients.",
     check=check,
     page=__doc__ or "",

@@ -67,7 +67,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.custom_functions import wrong_return
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 _PATTERN = (
     r"Function"
@@ -91,7 +91,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="custom-fn-wrong-shape",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A custom backward returns a gradient of the wrong shape.",
     check=check,
     page=__doc__ or "",

@@ -50,7 +50,7 @@ import re
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import CutKind, Finding, Recorded, Severity, Trace
 
 _WRITES = re.compile(r"\.data(\[[^\]]*\])?\s*(\.\w+_\(|[-+*/]=)|\.data\[[^\]]*\]\s*=[^=]")
 
@@ -59,22 +59,22 @@ def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     for cut in trace.cuts:
         text = cut.location.text if cut.location is not None else ""
-        if cut.kind == "data" and len(cut.leaves) > 1 and _WRITES.search(text):
+        if cut.kind == CutKind.DATA and len(cut.leaves) > 1 and _WRITES.search(text):
             yield Finding(
                 "data-inplace-silent",
-                "warning",
+                Severity.WARNING,
                 f"A write through `.data` changes {cut.source or 'a computed tensor'} behind autograd's back",
                 cut.location,
                 (),
                 "Compute a new tensor (`p = p.clamp(min=floor)`), or write into `p.detach()`, which autograd checks.",
                 (),
-                tuple(one.index for one in trace.passes if one.recorded == "full")[:1],
+                tuple(one.index for one in trace.passes if one.recorded == Recorded.FULL)[:1],
             )
 
 
 RULE = Rule(
     name="data-inplace-silent",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A write through .data hides from autograd's check.",
     check=check,
     page=__doc__ or "",

@@ -80,7 +80,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.errors import failure, notes, of_pass
 from gradtrace.diagnosis.ownership import called, reached
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     last = next((one for one in reversed(trace.passes) if one.error is None), None)
     yield Finding(
         "ddp-unused-parameter",
-        "error",
+        Severity.ERROR,
         f"DDP waits for gradients of {names}, which the loss does not use",
         found.place,
         notes((last.location if last is not None else None, "this backward did not reach them")),
@@ -106,7 +106,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="ddp-unused-parameter",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A parameter of a DistributedDataParallel model gets no gradient.",
     check=check,
     page=__doc__ or "",

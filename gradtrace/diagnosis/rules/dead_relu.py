@@ -74,7 +74,7 @@ from gradtrace.diagnosis.blocked import blocked
 from gradtrace.diagnosis.errors import of_pass
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 _TYPES = ("ReluBackward", "ThresholdBackward")
 
@@ -84,7 +84,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for one in blocked(trace, _TYPES):
         yield Finding(
             "dead-relu",
-            "warning",
+            Severity.WARNING,
             f"This ReLU is off for every input: {called(one.leaves)} get no gradient",
             one.node.location,
             (),
@@ -96,7 +96,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="dead-relu",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A ReLU is off for every input and stops the gradient.",
     check=check,
     page=__doc__ or "",

@@ -49,7 +49,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.errors import failing
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="deepcopy-nonleaf",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A model that keeps a computed tensor is deep-copied.",
     check=check,
     page=__doc__ or "",

@@ -64,7 +64,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import complaint, finding, losses, value
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if loss.rule == "detach-midgraph":
             yield finding(
                 loss,
-                "warning",
+                Severity.WARNING,
                 f"{complaint(loss)}: {value(loss)} is detached on the way to the loss",
                 "Remove `.detach()`, or detach only the copy that is logged or stored.",
             )
@@ -81,7 +81,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="detach-midgraph",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A detached value stands between parameters and the loss.",
     check=check,
     page=__doc__ or "",

@@ -48,7 +48,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.numerics import findings
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -63,7 +63,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="divide-by-zero-norm",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A division by a norm, a sum or a count that is zero.",
     check=check,
     page=__doc__ or "",

@@ -49,7 +49,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.errors import notes
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.shapes import fed_by
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for backward, node, source in fed_by(trace, "BinaryCrossEntropyWithLogits", "SigmoidBackward"):
         yield Finding(
             "double-sigmoid",
-            "warning",
+            Severity.WARNING,
             "The sigmoid of this loss is applied to the result of another sigmoid",
             node.location,
             notes((source.location, "the first sigmoid is here")),
@@ -69,7 +69,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="double-sigmoid",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A sigmoid goes into a loss that applies sigmoid itself.",
     check=check,
     page=__doc__ or "",

@@ -50,7 +50,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.errors import notes
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.shapes import fed_by
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for backward, node, source in fed_by(trace, "LogSoftmaxBackward", "SoftmaxBackward"):
         yield Finding(
             "double-softmax",
-            "warning",
+            Severity.WARNING,
             "The softmax of this loss is applied to the result of another softmax",
             node.location,
             notes((source.location, "the first softmax is here")),
@@ -70,7 +70,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="double-softmax",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A softmax goes into a loss that applies softmax itself.",
     check=check,
     page=__doc__ or "",

@@ -65,7 +65,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.lifetimes import growths
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             name, last = one.last.name, one.last
             yield Finding(
                 "ema-tracks-graph",
-                "warning",
+                Severity.WARNING,
                 f"{name} is averaged with gradients on: it keeps the graphs of {one.n_passes} passes alive",
                 one.first.location or last.location,
                 (),
@@ -87,7 +87,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="ema-tracks-graph",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A running average is computed with gradients switched on.",
     check=check,
     page=__doc__ or "",

@@ -54,7 +54,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.blocked import growing
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for backward, node, growth, times in growing(trace):
         yield Finding(
             "exploding-recurrence",
-            "warning",
+            Severity.WARNING,
             f"The gradient grows by {growth:.0e} over {times} repetitions of `{node.op}`",
             node.location,
             (),
@@ -75,7 +75,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="exploding-recurrence",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A gradient grows at every step of a recurrence.",
     check=check,
     page=__doc__ or "",

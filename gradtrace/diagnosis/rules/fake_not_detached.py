@@ -70,7 +70,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import Cycle, cycles, never_cleared, optimizer_name, same_place, stepped
-from gradtrace.model import Event, Finding, RelatedLocation, Trace
+from gradtrace.model import Event, EventKind, Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -86,7 +86,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         name = optimizer_name(history[0].optimizer)
         yield Finding(
             "fake-not-detached",
-            "warning",
+            Severity.WARNING,
             f"{name} also uses gradients of a loss that another optimizer trains on",
             foreign.location,
             () if own.location is None else (RelatedLocation(own.location, f"the pass that {name} is meant to use"),),
@@ -105,7 +105,11 @@ def _leftover(trace: Trace, cycle: Cycle, step: Event) -> tuple[Event, Event] | 
         if same_place(foreign.location, own.location):
             continue
         for event in trace.events:
-            if event.kind == "step" and foreign.order < event.order < own.order and event.optimizer != step.optimizer:
+            if (
+                event.kind == EventKind.STEP
+                and foreign.order < event.order < own.order
+                and event.optimizer != step.optimizer
+            ):
                 others = set(event.leaves) - cycle.leaves
                 if others and others.issubset(foreign.leaves):
                     return foreign, own
@@ -114,7 +118,7 @@ def _leftover(trace: Trace, cycle: Cycle, step: Event) -> tuple[Event, Event] | 
 
 RULE = Rule(
     name="fake-not-detached",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="One network's loss leaves gradients in another that its next step uses too.",
     check=check,
     page=__doc__ or "",

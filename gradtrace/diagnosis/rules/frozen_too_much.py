@@ -52,7 +52,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import losses, rootless
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.model import EventKind, Finding, LeafKind, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -60,12 +60,12 @@ def check(trace: Trace) -> Iterator[Finding]:
     dead = rootless(trace)
     if dead is None or losses(trace):
         return
-    frozen = [event for event in trace.events if event.kind == "requires_grad" and event.call.endswith("False")]
-    if not frozen or any(leaf.requires_grad for leaf in trace.leaves if leaf.kind == "parameter"):
+    frozen = [event for event in trace.events if event.kind == EventKind.REQUIRES_GRAD and event.requires_grad is False]
+    if not frozen or any(leaf.requires_grad for leaf in trace.leaves if leaf.kind == LeafKind.PARAMETER):
         return
     yield Finding(
         "frozen-too-much",
-        "error",
+        Severity.ERROR,
         "every parameter is frozen: the loss depends on nothing that requires grad",
         frozen[-1].location,
         () if dead.location is None else (RelatedLocation(dead.location, "backward finds no graph here"),),
@@ -77,7 +77,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="frozen-too-much",
-    severity="error",
+    severity=Severity.ERROR,
     summary="Everything is frozen: the loss depends on nothing that requires grad.",
     check=check,
     page=__doc__ or "",

@@ -46,7 +46,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.errors import failing
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="full-hook-with-inplace",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A full backward hook meets an in-place operation.",
     check=check,
     page=__doc__ or "",

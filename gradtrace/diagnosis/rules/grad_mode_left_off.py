@@ -53,7 +53,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if loss.rule == "grad-mode-left-off":
             yield finding(
                 loss,
-                "warning",
+                Severity.WARNING,
                 "gradients are off here although the same line built a graph before",
                 "Use `with torch.no_grad():` or `with torch.set_grad_enabled(False):`, which restore the mode.",
             )
@@ -70,7 +70,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="grad-mode-left-off",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Gradients were switched off and never on again.",
     check=check,
     page=__doc__ or "",

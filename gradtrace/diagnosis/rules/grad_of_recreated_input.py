@@ -50,7 +50,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if backward.error is not None and "appears to not have been used in the graph" in backward.error.message:
             yield Finding(
                 "grad-of-recreated-input",
-                "error",
+                Severity.ERROR,
                 "the result was not computed from the tensor whose gradient is asked for",
                 backward.location,
                 help="Slice or copy first, and compute the result from the slices; then ask for their gradients.",
@@ -69,7 +69,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="grad-of-recreated-input",
-    severity="error",
+    severity=Severity.ERROR,
     summary="`autograd.grad` is asked for a tensor that the result was not computed from.",
     check=check,
     page=__doc__ or "",

@@ -59,8 +59,8 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import CLEARING, pass_of
-from gradtrace.model import Accumulation, Event, Finding, RelatedLocation, Trace
+from gradtrace.diagnosis.timeline import pass_of
+from gradtrace.model import CLEARING, Accumulation, Effect, Event, EventKind, Finding, RelatedLocation, Severity, Trace
 
 _TAKES = re.compile(r"=\s*(\[\s*)?[\w.\[\]]+\.grad\b\s*(for\b.*)?(#.*)?$")
 
@@ -70,7 +70,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     seen: set[tuple[str, int]] = set()
     for number, event in enumerate(trace.events):
         place = event.location
-        if event.kind != "grad_alias" or place is None or not _TAKES.search(place.text.rstrip()):
+        if event.kind != EventKind.GRAD_ALIAS or place is None or not _TAKES.search(place.text.rstrip()):
             continue
         change = next((one for one in reversed(trace.events[:number]) if _changes(trace, one, event.leaves[0])), None)
         if change is None or change.location is None or (place.file, place.line) in seen:
@@ -78,21 +78,21 @@ def check(trace: Trace) -> Iterator[Finding]:
         seen.add((place.file, place.line))
         yield Finding(
             "grad-reference-not-copy",
-            "warning",
-            f"{event.call} is no copy: it changes with {called(trace.leaves[one] for one in event.leaves)}.grad",
+            Severity.WARNING,
+            f"{event.name} is no copy: it changes with {called(trace.leaves[one] for one in event.leaves)}.grad",
             change.location,
-            (RelatedLocation(place, f"this is the same tensor as {event.call}"),),
-            f"Copy it where {event.call} is set: `.grad.clone()`.",
+            (RelatedLocation(place, f"this is the same tensor as {event.name}"),),
+            f"Copy it where {event.name} is set: `.grad.clone()`.",
             event.leaves,
         )
 
 
 def _changes(trace: Trace, event: Event, leaf: int) -> bool:
     """Whether the event changed the leaf's `.grad` in place."""
-    if event.kind == "backward":
+    if event.kind == EventKind.BACKWARD:
         backward = pass_of(trace, event)
         found = () if backward is None else backward.accumulations
-        return any(one.leaf == leaf and one.effect == "accumulated" and not _was_zero(one) for one in found)
+        return any(one.leaf == leaf and one.effect == Effect.ACCUMULATED and not _was_zero(one) for one in found)
     return leaf in event.leaves and event.kind in CLEARING and event.set_to_none is False
 
 
@@ -102,7 +102,7 @@ def _was_zero(one: Accumulation) -> bool:
 
 RULE = Rule(
     name="grad-reference-not-copy",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A variable holds `.grad` itself, not a copy, and changes with it.",
     check=check,
     page=__doc__ or "",

@@ -63,10 +63,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.ownership import ASSIGNED, called
+from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import CLEARING
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.model import CLEARING, EventKind, Finding, RelatedLocation, Severity, Trace
 
 _SHARES = re.compile(r"\.grad\s*=\s*[\w.\[\]]+\.grad\s*(#.*)?$")
 
@@ -76,18 +75,18 @@ def check(trace: Trace) -> Iterator[Finding]:
     seen: set[tuple[str, int]] = set()
     for number, event in enumerate(trace.events):
         place = event.location
-        if event.kind != "grad_modified" or place is None or (place.file, place.line) in seen:
+        if event.kind != EventKind.GRAD_MODIFIED or place is None or (place.file, place.line) in seen:
             continue
-        if not event.call.startswith(ASSIGNED) or not _SHARES.search(place.text):
+        if not event.is_assignment or not _SHARES.search(place.text):
             continue
         for later in trace.events[number + 1 :]:
-            if later.kind == "step":
+            if later.kind == EventKind.STEP:
                 break
             if later.kind in CLEARING and later.set_to_none is False and not set(event.leaves) & set(later.leaves):
                 seen.add((place.file, place.line))
                 yield Finding(
                     "grad-shared-between-models",
-                    "error",
+                    Severity.ERROR,
                     f"zeroing another .grad empties that of {called(trace.leaves[one] for one in event.leaves)} too",
                     place,
                     () if later.location is None else (RelatedLocation(later.location, "this empties both"),),
@@ -99,7 +98,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="grad-shared-between-models",
-    severity="error",
+    severity=Severity.ERROR,
     summary="Two parameters share one `.grad` tensor, which is then zeroed.",
     check=check,
     page=__doc__ or "",

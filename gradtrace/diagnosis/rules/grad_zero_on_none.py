@@ -47,7 +47,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.missing_grads import reads
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             name = read.name or "the tensor"
             yield Finding(
                 "grad-zero-on-none",
-                "error",
+                Severity.ERROR,
                 f"{name}.grad is None: there is nothing to zero",
                 read.place,
                 read.related,
@@ -67,7 +67,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="grad-zero-on-none",
-    severity="error",
+    severity=Severity.ERROR,
     summary="`.grad.zero_()` is called where `.grad` is None.",
     check=check,
     page=__doc__ or "",

@@ -59,7 +59,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.errors import node_name
 from gradtrace.diagnosis.lineage import finding, revisit
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -76,7 +76,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="graph-built-once",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A part of the graph is computed once and used in every iteration.",
     check=check,
     page=__doc__ or "",

@@ -43,7 +43,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.blocked import underflown
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for backward, node in underflown(trace):
         yield Finding(
             "half-precision-underflow",
-            "warning",
+            Severity.WARNING,
             f"The gradient of `{node.op}` is too small for float16 and becomes zero",
             node.location,
             (),
@@ -63,7 +63,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="half-precision-underflow",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A gradient is too small for half precision.",
     check=check,
     page=__doc__ or "",

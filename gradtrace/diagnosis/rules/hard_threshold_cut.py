@@ -62,7 +62,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -71,7 +71,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if loss.rule == "hard-threshold-cut":
             yield finding(
                 loss,
-                "warning",
+                Severity.WARNING,
                 f"{complaint(loss)}: the comparison `{loss.cut.call}` has no derivative",
                 "Use a soft gate (`torch.sigmoid`), Gumbel-softmax, or a straight-through estimator.",
             )
@@ -79,7 +79,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="hard-threshold-cut",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A hard threshold of learned values is used as a constant.",
     check=check,
     page=__doc__ or "",

@@ -55,7 +55,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.errors import node_name
 from gradtrace.diagnosis.lineage import finding, revisit
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="hidden-not-detached",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A state carried to the next iteration still belongs to the graph of the last one.",
     check=check,
     page=__doc__ or "",

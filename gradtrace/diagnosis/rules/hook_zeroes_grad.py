@@ -48,7 +48,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import BackwardPass, Finding, Location, RelatedLocation, Trace
+from gradtrace.model import BackwardPass, Finding, Location, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if zero:
             yield Finding(
                 "hook-zeroes-grad",
-                "warning",
+                Severity.WARNING,
                 "this hook replaces the gradient by zeros",
                 hook,
                 () if first.location is None else (RelatedLocation(first.location, "in this pass"),),
@@ -78,7 +78,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="hook-zeroes-grad",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A hook replaces a gradient by zeros.",
     check=check,
     page=__doc__ or "",

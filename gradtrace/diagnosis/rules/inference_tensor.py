@@ -48,7 +48,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.errors import failure, notes
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import CutKind, Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -56,11 +56,13 @@ def check(trace: Trace) -> Iterator[Finding]:
     found = failure(trace, r"(?i)inference tensors? (cannot be saved|.*outside InferenceMode)")
     if found is None:
         return
-    made = next((cut.location for cut in trace.cuts if cut.kind == "inference_mode" and cut.location is not None), None)
+    made = next(
+        (cut.location for cut in trace.cuts if cut.kind == CutKind.INFERENCE_MODE and cut.location is not None), None
+    )
     place = made or found.place
     yield Finding(
         "inference-tensor",
-        "error",
+        Severity.ERROR,
         "A tensor computed under inference_mode is used where gradients are recorded",
         place,
         tuple(note for note in notes((found.place, "it is used here")) if note.location != place),
@@ -70,7 +72,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="inference-tensor",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A tensor made under inference_mode is used for training.",
     check=check,
     page=__doc__ or "",

@@ -53,7 +53,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.overwrites import finding, overwrite
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -69,7 +69,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="inplace-activation-residual",
-    severity="error",
+    severity=Severity.ERROR,
     summary="An in-place activation or shortcut overwrites a tensor that is needed elsewhere.",
     check=check,
     page=__doc__ or "",

@@ -70,7 +70,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.overwrites import finding, overwrite
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -86,7 +86,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="inplace-codebook-update",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A module updates its own state in place between forward and backward.",
     check=check,
     page=__doc__ or "",

@@ -57,7 +57,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.overwrites import finding, overwrite
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="inplace-saved-input",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A tensor was overwritten after an operation had used it.",
     check=check,
     page=__doc__ or "",

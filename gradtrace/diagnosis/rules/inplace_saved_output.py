@@ -49,7 +49,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.overwrites import finding, overwrite
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="inplace-saved-output",
-    severity="error",
+    severity=Severity.ERROR,
     summary="An operation's output was overwritten although its backward needs it.",
     check=check,
     page=__doc__ or "",

@@ -54,7 +54,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.missing_grads import reads
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -64,7 +64,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             name = read.name or "the tensor"
             yield Finding(
                 "input-missing-requires-grad",
-                "error",
+                Severity.ERROR,
                 f"{name}.grad is None: {name} did not require grad when the forward pass used it",
                 read.place,
                 read.related,
@@ -74,7 +74,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="input-missing-requires-grad",
-    severity="error",
+    severity=Severity.ERROR,
     summary="The gradient of a tensor is read that was no leaf of the graph.",
     check=check,
     page=__doc__ or "",

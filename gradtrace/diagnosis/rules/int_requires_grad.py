@@ -40,7 +40,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.errors import failing
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="int-requires-grad",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A tensor of integers is asked to require grad.",
     check=check,
     page=__doc__ or "",

@@ -60,7 +60,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import added, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.model import CutKind, Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -69,17 +69,17 @@ def check(trace: Trace) -> Iterator[Finding]:
         if loss.rule == "item-in-loss":
             yield finding(
                 loss,
-                "warning",
+                Severity.WARNING,
                 f"{complaint(loss)}: `{loss.cut.call}` makes a number without history",
                 "Keep the value a tensor: remove `.item()` or `float()`.",
             )
     for cut in trace.cuts:
-        if cut.kind in {"item", "number"} and cut.location is not None:
+        if cut.kind in {CutKind.ITEM, CutKind.NUMBER} and cut.location is not None:
             place = next((one for backward in trace.passes for one in added(backward, cut)), None)
             if place is not None:
                 yield Finding(
                     "item-in-loss",
-                    "warning",
+                    Severity.WARNING,
                     f"{cut.name or 'a term'} is added to the loss as a number: it has no gradient",
                     cut.location,
                     (RelatedLocation(place, "it is added here, as a constant"),),
@@ -90,7 +90,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="item-in-loss",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A term of the loss is a Python number and has no gradient.",
     check=check,
     page=__doc__ or "",

@@ -84,7 +84,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.orphans import orphan_groups
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -93,7 +93,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if group.rule == "layer-built-in-forward":
             yield Finding(
                 "layer-built-in-forward",
-                "error",
+                Severity.ERROR,
                 "this line uses new parameters in every pass: they are never trained",
                 group.place,
                 group.related,
@@ -104,7 +104,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="layer-built-in-forward",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A layer is made anew in every forward pass.",
     check=check,
     page=__doc__ or "",

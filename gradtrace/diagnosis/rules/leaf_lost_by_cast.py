@@ -49,7 +49,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.missing_grads import reads
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             name = read.name or "the tensor"
             yield Finding(
                 "leaf-lost-by-cast",
-                "error",
+                Severity.ERROR,
                 f"{name} is no leaf: this line makes a new tensor from the one that requires grad",
                 read.place,
                 read.related,
@@ -69,7 +69,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="leaf-lost-by-cast",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A cast or an operation on the same line makes the named tensor no leaf.",
     check=check,
     page=__doc__ or "",

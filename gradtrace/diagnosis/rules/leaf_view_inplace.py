@@ -42,7 +42,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.errors import failing
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="leaf-view-inplace",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A part of a leaf that requires grad is changed in place.",
     check=check,
     page=__doc__ or "",

@@ -46,7 +46,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.numerics import findings
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="log-of-softmax-underflow",
-    severity="error",
+    severity=Severity.ERROR,
     summary="The log of a probability that is zero.",
     check=check,
     page=__doc__ or "",

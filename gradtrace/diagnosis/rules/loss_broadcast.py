@@ -53,7 +53,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.shapes import squared
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         size = (node.shape or (0,))[0] or next((one.shape[0] for one in node.saved if one.shape), 0)
         yield Finding(
             "loss-broadcast",
-            "warning",
+            Severity.WARNING,
             f"Shapes ({size}, 1) and ({size},) broadcast to ({size}, {size}): all pairs are compared",
             node.location,
             (),
@@ -74,7 +74,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="loss-broadcast",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A loss compares every prediction with every target.",
     check=check,
     page=__doc__ or "",

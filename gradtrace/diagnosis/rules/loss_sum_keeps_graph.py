@@ -63,7 +63,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.lifetimes import growths
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             name, last = one.last.name, one.last
             yield Finding(
                 "loss-sum-keeps-graph",
-                "warning",
+                Severity.WARNING,
                 f"{name} keeps the graphs of {one.n_passes} passes alive, {last.n_nodes} nodes",
                 one.first.location or last.location,
                 (),
@@ -85,7 +85,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="loss-sum-keeps-graph",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A running total keeps the graph of every iteration.",
     check=check,
     page=__doc__ or "",

@@ -48,7 +48,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.numerics import findings
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -63,7 +63,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="mean-of-empty-selection",
-    severity="error",
+    severity=Severity.ERROR,
     summary="The mean of an empty selection.",
     check=check,
     page=__doc__ or "",

@@ -86,7 +86,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.orphans import orphan_groups
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -95,7 +95,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if group.rule == "modules-in-list":
             yield Finding(
                 "modules-in-list",
-                "error",
+                Severity.ERROR,
                 f"{len(group.leaves)} parameters of layers that the model does not know of are never trained",
                 group.place,
                 group.related,
@@ -106,7 +106,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="modules-in-list",
-    severity="error",
+    severity=Severity.ERROR,
     summary="Modules in a plain list or dict: `parameters()` does not find them.",
     check=check,
     page=__doc__ or "",

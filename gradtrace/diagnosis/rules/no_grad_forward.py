@@ -57,7 +57,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -66,7 +66,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if loss.rule == "no-grad-forward":
             yield finding(
                 loss,
-                "warning",
+                Severity.WARNING,
                 f"{complaint(loss)}: `{loss.cut.call}` runs under no_grad",
                 "Move this computation out of `torch.no_grad()`, and keep a separate function for prediction.",
             )
@@ -74,7 +74,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="no-grad-forward",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="The forward pass runs with gradients switched off.",
     check=check,
     page=__doc__ or "",

@@ -55,7 +55,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.missing_grads import reads
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             name = read.name or "the tensor"
             yield Finding(
                 "nonleaf-grad-read",
-                "warning",
+                Severity.WARNING,
                 f"{name} is no leaf: its .grad is None",
                 read.place,
                 read.related,
@@ -75,7 +75,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="nonleaf-grad-read",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="The `.grad` of an intermediate result is read.",
     check=check,
     page=__doc__ or "",

@@ -44,7 +44,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.errors import failure, notes
 from gradtrace.diagnosis.roots import root_of
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     text = f"{name} has shape {shape}" if shape is not None else f"{name} has more than one element"
     yield Finding(
         "nonscalar-backward",
-        "error",
+        Severity.ERROR,
         f"backward() needs a single number, but {text}",
         place,
         tuple(note for note in notes((found.place, "backward is called here")) if note.location != place),
@@ -69,7 +69,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="nonscalar-backward",
-    severity="error",
+    severity=Severity.ERROR,
     summary="backward() is called on a tensor with more than one element.",
     check=check,
     page=__doc__ or "",

@@ -48,7 +48,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.amplified import normalized
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for backward, node in normalized(trace):
         yield Finding(
             "normalize-zero-vector",
-            "warning",
+            Severity.WARNING,
             f"`{node.call or node.op}` of a vector near zero makes its gradient a million times larger or more",
             node.location,
             (),
@@ -69,7 +69,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="normalize-zero-vector",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Normalising a zero vector makes a huge gradient.",
     check=check,
     page=__doc__ or "",

@@ -45,7 +45,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.errors import failure, notes, of_pass
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     name = op.group(1) if op else "this operation"
     yield Finding(
         "op-without-derivative",
-        "error",
+        Severity.ERROR,
         f"`{name}` has no derivative, but a loss is computed from it",
         place,
         tuple(note for note in notes((found.place, "backward needs its derivative here")) if note.location != place),
@@ -70,7 +70,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="op-without-derivative",
-    severity="error",
+    severity=Severity.ERROR,
     summary="An operation on the way to the loss has no derivative.",
     check=check,
     page=__doc__ or "",

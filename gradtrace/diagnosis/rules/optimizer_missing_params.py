@@ -59,7 +59,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.orphans import orphan_groups
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if group.rule == "optimizer-missing-params":
             yield Finding(
                 "optimizer-missing-params",
-                "warning",
+                Severity.WARNING,
                 f"gradients reach {group.subject}, which no optimizer holds",
                 group.place,
                 group.related,
@@ -79,7 +79,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="optimizer-missing-params",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Parameters get gradients and are in no optimizer.",
     check=check,
     page=__doc__ or "",

@@ -44,7 +44,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -53,7 +53,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     if error is not None and "can't optimize a non-leaf Tensor" in error.message:
         yield Finding(
             "optimizer-nonleaf",
-            "error",
+            Severity.ERROR,
             "the optimizer is given a tensor that an operation made, not a leaf",
             error.frames[-1] if error.frames else None,
             help="Call `.requires_grad_()` last: `(torch.randn(3) * 0.1).requires_grad_()`.",
@@ -62,7 +62,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="optimizer-nonleaf",
-    severity="error",
+    severity=Severity.ERROR,
     summary="An optimizer is given a computed tensor.",
     check=check,
     page=__doc__ or "",

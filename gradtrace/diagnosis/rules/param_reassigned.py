@@ -54,7 +54,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.missing_grads import reads
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -64,7 +64,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             name = read.name or "the tensor"
             yield Finding(
                 "param-reassigned",
-                "error",
+                Severity.ERROR,
                 f"{name} is no leaf any more: this line gives its name to a new tensor",
                 read.place,
                 read.related,
@@ -74,7 +74,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="param-reassigned",
-    severity="error",
+    severity=Severity.ERROR,
     summary="An update gives a parameter's name to a new tensor.",
     check=check,
     page=__doc__ or "",

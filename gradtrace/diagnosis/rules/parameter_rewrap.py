@@ -64,7 +64,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if loss.rule == "parameter-rewrap":
             yield finding(
                 loss,
-                "warning",
+                Severity.WARNING,
                 f"{complaint(loss)}: `nn.Parameter(...)` makes it a new leaf",
                 "Use the expression itself; `nn.Parameter` is for values that are trained directly, and made once.",
             )
@@ -81,7 +81,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="parameter-rewrap",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A result is wrapped in a new `nn.Parameter`, a fresh leaf without history.",
     check=check,
     page=__doc__ or "",

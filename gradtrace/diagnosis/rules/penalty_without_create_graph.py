@@ -65,7 +65,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import added, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.model import CutKind, Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -74,15 +74,15 @@ def check(trace: Trace) -> Iterator[Finding]:
     for loss in losses(trace):
         if loss.rule == "penalty-without-create-graph":
             message = f"{complaint(loss)}: autograd.grad() returns constants without create_graph"
-            yield finding(loss, "error", message, advice)
+            yield finding(loss, Severity.ERROR, message, advice)
     for cut in trace.cuts:
-        if cut.kind == "gradient" and cut.reentry is not None and cut.passes:
+        if cut.kind == CutKind.GRADIENT and cut.reentry is not None and cut.passes:
             chosen = [one for one in trace.passes if one.index in cut.passes]
             place = next((one for backward in chosen for one in added(backward, cut) if one == cut.reentry), None)
             if place is not None:
                 yield Finding(
                     "penalty-without-create-graph",
-                    "warning",
+                    Severity.WARNING,
                     "a gradient is added to the loss as a constant: it was made without create_graph",
                     cut.location,
                     (RelatedLocation(place, "it is added here, as a constant"),),
@@ -93,7 +93,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="penalty-without-create-graph",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A gradient penalty is a constant: its gradient was made without `create_graph`.",
     check=check,
     page=__doc__ or "",

@@ -85,7 +85,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.orphans import orphan_groups
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if group.rule == "plain-tensor-not-parameter":
             yield Finding(
                 "plain-tensor-not-parameter",
-                "error",
+                Severity.ERROR,
                 f"no optimizer finds {group.subject}: a plain tensor is no nn.Parameter",
                 group.place,
                 group.related,
@@ -105,7 +105,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="plain-tensor-not-parameter",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A module keeps a trained tensor that is no `nn.Parameter`.",
     check=check,
     page=__doc__ or "",

@@ -64,7 +64,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if loss.rule == "python-roundtrip":
             yield finding(
                 loss,
-                "warning",
+                Severity.WARNING,
                 f"{complaint(loss)}: `.{loss.cut.call}()` takes values out of the graph",
                 "Stay in torch: combine tensors with `torch.stack` or `torch.cat` instead of lists of numbers.",
             )
@@ -81,7 +81,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="python-roundtrip",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Values travel through Python or NumPy on their way to the loss.",
     check=check,
     page=__doc__ or "",

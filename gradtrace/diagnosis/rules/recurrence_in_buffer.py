@@ -51,7 +51,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.overwrites import finding, overwrite
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="recurrence-in-buffer",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A recurrence is written into one buffer, step by step.",
     check=check,
     page=__doc__ or "",

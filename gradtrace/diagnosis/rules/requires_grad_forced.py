@@ -56,7 +56,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import is_forced, root_leaf
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.model import CutKind, EventKind, Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -69,15 +69,17 @@ def check(trace: Trace) -> Iterator[Finding]:
             (
                 event
                 for event in trace.events
-                if event.kind == "requires_grad" and leaf in event.leaves and event.call.endswith("True")
+                if event.kind == EventKind.REQUIRES_GRAD and leaf in event.leaves and event.requires_grad
             ),
             None,
         )
         if switch is not None:
-            cuts = [cut for cut in trace.cuts if cut.kind not in {"item", "number"} and cut.location is not None]
+            cuts = [
+                cut for cut in trace.cuts if cut.kind not in {CutKind.ITEM, CutKind.NUMBER} and cut.location is not None
+            ]
             yield Finding(
                 "requires-grad-forced",
-                "error",
+                Severity.ERROR,
                 f"backward from {trace.leaves[leaf].name} reaches no parameter: it has no graph",
                 switch.location,
                 tuple(RelatedLocation(cut.location, "the graph ends here") for cut in cuts[:1] if cut.location),
@@ -90,7 +92,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="requires-grad-forced",
-    severity="error",
+    severity=Severity.ERROR,
     summary="`requires_grad_()` on the loss silences the error that it has no graph.",
     check=check,
     page=__doc__ or "",

@@ -56,7 +56,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.errors import node_name, notes
 from gradtrace.diagnosis.lifetimes import longest_walk
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         place = walk.carried.location if walk.carried is not None else walk.last.location
         yield Finding(
             "retain-graph-growth",
-            "warning",
+            Severity.WARNING,
             f"{name} is carried over: each backward walks on through earlier iterations",
             place,
             notes((walk.first.location, f"from {walk.n_first} nodes to {walk.n_last}: retain_graph=True keeps all")),
@@ -79,7 +79,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="retain-graph-growth",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Every backward walks through all earlier iterations.",
     check=check,
     page=__doc__ or "",

@@ -62,7 +62,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.overwrites import finding, overwrite
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -78,7 +78,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="retain-graph-stale-weights",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A retained graph leads back to weights that a step has changed.",
     check=check,
     page=__doc__ or "",

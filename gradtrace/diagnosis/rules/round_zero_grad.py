@@ -54,7 +54,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.ownership import above, called, zero_leaves
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 _FLAT = frozenset({"Round", "Floor", "Ceil", "Trunc", "Sign", "Sgn", "Fix", "Bernoulli"})
 
@@ -76,7 +76,7 @@ def check(trace: Trace) -> Iterator[Finding]:
                 seen.add(key)
                 yield Finding(
                     "round-zero-grad",
-                    "warning",
+                    Severity.WARNING,
                     f"only zeros reach {called(trace.leaves[one] for one in sorted(leaves))}: "
                     f"`{node.op}` has derivative zero",
                     place,
@@ -88,7 +88,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="round-zero-grad",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Rounding stops every gradient: its derivative is zero.",
     check=check,
     page=__doc__ or "",

@@ -62,7 +62,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import complaint, finding, is_sample, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Cut, Finding, RelatedLocation, Trace
+from gradtrace.model import Cut, Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -71,7 +71,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if loss.rule == "sample-not-rsample":
             yield finding(
                 loss,
-                "warning",
+                Severity.WARNING,
                 f"{complaint(loss)}: `.sample()` draws a constant",
                 "Use `.rsample()`, which keeps the graph, or a surrogate loss with `.log_prob(sample)`.",
             )
@@ -81,7 +81,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if cut.id not in lost and cut.reentry is not None and _is_path(trace, cut):
             yield Finding(
                 "sample-not-rsample",
-                "warning",
+                Severity.WARNING,
                 f"{cut.name or 'the sample'} is a constant: no gradient flows through `.sample()`",
                 cut.location,
                 (RelatedLocation(cut.reentry, "the sample comes back here, as a constant"),),
@@ -108,7 +108,7 @@ _SCORES = re.compile(r"log_prob|entropy")
 
 RULE = Rule(
     name="sample-not-rsample",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A distribution is sampled by `sample()`, which has no gradient.",
     check=check,
     page=__doc__ or "",

@@ -74,7 +74,7 @@ from gradtrace.diagnosis.errors import of_pass
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.shapes import dimension, ends_in_loss
-from gradtrace.model import Finding, Graph, Node, Trace
+from gradtrace.model import Finding, Graph, Node, Severity, Trace
 
 _TYPES = ("SoftmaxBackward", "LogSoftmaxBackward")
 
@@ -88,7 +88,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for one in blocked(trace, _TYPES, fewest=1, is_meant=_is_constant):
         yield Finding(
             "softmax-single-logit",
-            "warning",
+            Severity.WARNING,
             f"A softmax over one value is always 1: {called(one.leaves)} get no gradient",
             one.node.location,
             (),
@@ -100,7 +100,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="softmax-single-logit",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A softmax over a single value is constant.",
     check=check,
     page=__doc__ or "",

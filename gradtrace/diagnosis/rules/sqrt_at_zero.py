@@ -49,7 +49,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.numerics import findings
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -64,7 +64,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="sqrt-at-zero",
-    severity="error",
+    severity=Severity.ERROR,
     summary="The square root of zero has an infinite derivative.",
     check=check,
     page=__doc__ or "",

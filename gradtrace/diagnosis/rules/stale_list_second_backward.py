@@ -58,7 +58,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.errors import node_name
 from gradtrace.diagnosis.lineage import finding, revisit
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="stale-list-second-backward",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A list still holds tensors of an iteration whose graph is freed.",
     check=check,
     page=__doc__ or "",

@@ -60,7 +60,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.orphans import orphan_groups
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -69,7 +69,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if group.rule == "stale-optimizer":
             yield Finding(
                 "stale-optimizer",
-                "error",
+                Severity.ERROR,
                 f"the optimizer was made for other parameters: it never trains {group.subject}",
                 group.place,
                 group.related,
@@ -80,7 +80,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="stale-optimizer",
-    severity="error",
+    severity=Severity.ERROR,
     summary="The optimizer holds parameters that the model no longer uses.",
     check=check,
     page=__doc__ or "",

@@ -51,7 +51,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.numerics import findings
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -66,7 +66,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="std-single-sample",
-    severity="error",
+    severity=Severity.ERROR,
     summary="The standard deviation of a single sample.",
     check=check,
     page=__doc__ or "",

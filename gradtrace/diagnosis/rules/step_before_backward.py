@@ -60,7 +60,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.overwrites import finding, overwrite
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -76,7 +76,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="step-before-backward",
-    severity="error",
+    severity=Severity.ERROR,
     summary="An optimizer changed weights between a forward pass and its backward.",
     check=check,
     page=__doc__ or "",

@@ -47,7 +47,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.numerics import findings
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="svd-repeated-values",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A decomposition with repeated values has no finite derivative.",
     check=check,
     page=__doc__ or "",

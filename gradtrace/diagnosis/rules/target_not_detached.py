@@ -63,7 +63,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.ownership import above
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.model import Finding, RelatedLocation, Severity, Trace
 
 _TARGET = re.compile(r"(^|_)(targets?|teacher)(_(q|v|values?))?$")
 
@@ -89,7 +89,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             seen.add((place.file, place.line))
             yield Finding(
                 "target-not-detached",
-                "warning",
+                Severity.WARNING,
                 f"gradients flow into {target.name}, the target of the loss",
                 place,
                 () if node.location is None else (RelatedLocation(node.location, "the loss compares with it here"),),
@@ -101,7 +101,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="target-not-detached",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Gradients flow into the target of a loss.",
     check=check,
     page=__doc__ or "",

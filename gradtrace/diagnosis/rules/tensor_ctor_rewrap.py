@@ -55,7 +55,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -64,7 +64,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if loss.rule == "tensor-ctor-rewrap":
             yield finding(
                 loss,
-                "warning",
+                Severity.WARNING,
                 f"{complaint(loss)}: `torch.tensor` copies values without their history",
                 "Use `torch.stack([...])` or `torch.cat([...])`: they keep the graph.",
             )
@@ -72,7 +72,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="tensor-ctor-rewrap",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="A new tensor is built from tensors, which copies values and drops their history.",
     check=check,
     page=__doc__ or "",

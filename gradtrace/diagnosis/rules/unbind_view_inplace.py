@@ -46,7 +46,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.errors import failing
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="unbind-view-inplace",
-    severity="error",
+    severity=Severity.ERROR,
     summary="A row of a tensor is changed in place while the tensor is split or iterated over.",
     check=check,
     page=__doc__ or "",

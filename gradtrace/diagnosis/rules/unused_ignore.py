@@ -44,7 +44,7 @@ What a run does not do is not seen: a comment may be of use with other arguments
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:  # noqa: ARG001  every rule takes the trace
@@ -54,7 +54,7 @@ def check(trace: Trace) -> Iterator[Finding]:  # noqa: ARG001  every rule takes 
 
 RULE = Rule(
     name="unused-ignore",
-    severity="info",
+    severity=Severity.INFO,
     summary="A comment that silences findings where there are none.",
     check=check,
     page=__doc__ or "",

@@ -86,7 +86,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.cut_points import losses
 from gradtrace.diagnosis.ownership import called, is_named, lost, owners, reached, received
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import CutKind, Finding, LeafKind, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -101,13 +101,13 @@ def check(trace: Trace) -> Iterator[Finding]:
     unused = [
         leaf
         for leaf in lost(trace)
-        if leaf.id not in known and leaf.id not in cut_off and leaf.kind == "parameter" and is_named(leaf)
+        if leaf.id not in known and leaf.id not in cut_off and leaf.kind == LeafKind.PARAMETER and is_named(leaf)
     ]
     if unused:
         optimizer = trace.optimizers[min(owners(trace)[unused[0].id])] if owners(trace).get(unused[0].id) else None
         yield Finding(
             "unused-layer",
-            "warning",
+            Severity.WARNING,
             f"no loss depends on {called(unused)}, which an optimizer is to train",
             None if optimizer is None else optimizer.location,
             help="Use the layer in `forward`, remove it, or freeze it with `requires_grad_(False)`.",
@@ -115,13 +115,22 @@ def check(trace: Trace) -> Iterator[Finding]:
         )
 
 
-_CARRIES = frozenset({"tolist", "numpy", "new_tensor", "no_grad", "inference_mode", "not_differentiable"})
+_CARRIES = frozenset(
+    {
+        CutKind.TOLIST,
+        CutKind.NUMPY,
+        CutKind.NEW_TENSOR,
+        CutKind.NO_GRAD,
+        CutKind.INFERENCE_MODE,
+        CutKind.NOT_DIFFERENTIABLE,
+    }
+)
 """Cuts that may carry a value on without coming back where it was seen."""
 
 
 RULE = Rule(
     name="unused-layer",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Parameters are trained by an optimizer and used by no loss.",
     check=check,
     page=__doc__ or "",

@@ -76,7 +76,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.blocked import vanished
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for backward, node, deep, shallow, ratio in vanished(trace):
         yield Finding(
             "vanishing-sigmoid",
-            "warning",
+            Severity.WARNING,
             f"The gradient of {deep.name} is {ratio:.0e} of that of {shallow.name}: `{node.op}` after `{node.op}`",
             node.location,
             (),
@@ -96,7 +96,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="vanishing-sigmoid",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Hardly any gradient reaches the first layers through a stack of sigmoids.",
     check=check,
     page=__doc__ or "",

@@ -56,23 +56,23 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.cut_points import is_forced, root_leaf
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.model import EventKind, Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield one finding for the passes that start at a fresh leaf."""
-    passes = [backward for backward in trace.passes if backward.call != "none"]
-    steps = [event for event in trace.events if event.kind == "step"]
+    passes = [backward for backward in trace.passes if not backward.is_drawn_only]
+    steps = [event for event in trace.events if event.kind == EventKind.STEP]
     if not passes or not all(is_forced(backward) for backward in passes):
         return
     if not steps or any(event.leaves for event in steps):
         return
     leaves = {root_leaf(backward) for backward in passes}
-    if any(event.kind == "requires_grad" and leaves.intersection(event.leaves) for event in trace.events):
+    if any(event.kind == EventKind.REQUIRES_GRAD and leaves.intersection(event.leaves) for event in trace.events):
         return
     yield Finding(
         "variable-rewrap",
-        "error",
+        Severity.ERROR,
         "backward starts at a new tensor that wraps the loss: it reaches no parameter",
         passes[0].location,
         () if steps[0].location is None else (RelatedLocation(steps[0].location, "step() finds no gradients"),),
@@ -83,7 +83,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="variable-rewrap",
-    severity="error",
+    severity=Severity.ERROR,
     summary="The loss is wrapped in a new tensor, which has no graph.",
     check=check,
     page=__doc__ or "",

@@ -70,7 +70,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import cycles, is_zeroed_elsewhere, never_cleared, optimizer_name
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.model import EventKind, Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             (
                 event
                 for event in reversed(trace.events[: added.order])
-                if event.kind == "zero_grad" and not leaves.intersection(event.leaves)
+                if event.kind == EventKind.ZERO_GRAD and not leaves.intersection(event.leaves)
             ),
             None,
         )
@@ -97,7 +97,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             related.append(RelatedLocation(added.location, f"this adds to gradients that {meant} never clears"))
         yield Finding(
             "wrong-optimizer-zeroed",
-            "error",
+            Severity.ERROR,
             f"{called_on} is zeroed twice and {meant} never",
             added.location if wrong is None else wrong.location,
             tuple(related),
@@ -108,7 +108,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="wrong-optimizer-zeroed",
-    severity="error",
+    severity=Severity.ERROR,
     summary="The gradients of one optimizer are cleared twice, those of another never.",
     check=check,
     page=__doc__ or "",

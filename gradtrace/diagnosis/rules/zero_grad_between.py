@@ -58,8 +58,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import CLEARING, cycles, optimizer_name, stepped
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.diagnosis.timeline import cycles, optimizer_name, stepped
+from gradtrace.model import CLEARING, Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -81,7 +81,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         ]
         yield Finding(
             "zero-grad-between",
-            "error",
+            Severity.ERROR,
             f"{optimizer_name(cycle.optimizer)} never updates anything: gradients are cleared before step()",
             clear.location,
             tuple(related),
@@ -92,7 +92,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="zero-grad-between",
-    severity="error",
+    severity=Severity.ERROR,
     summary="Gradients are cleared after backward and before step.",
     check=check,
     page=__doc__ or "",

@@ -61,7 +61,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import Cycle, cycles, is_zeroed_elsewhere, never_cleared, stepped
-from gradtrace.model import Finding, RelatedLocation, Trace
+from gradtrace.model import Finding, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ def _finding(trace: Trace, history: tuple[Cycle, ...], leaves: frozenset[int]) -
     where = "inside the closure, before backward" if history[0].optimizer.type == "LBFGS" else "before each backward"
     return Finding(
         "zero-grad-forgotten",
-        "error",
+        Severity.ERROR,
         f"gradients of {called(trace.leaves[one] for one in sorted(leaves))} are never cleared between steps",
         again.location,
         related,
@@ -96,7 +96,7 @@ def _finding(trace: Trace, history: tuple[Cycle, ...], leaves: frozenset[int]) -
 
 RULE = Rule(
     name="zero-grad-forgotten",
-    severity="error",
+    severity=Severity.ERROR,
     summary="Gradients pile up over steps because nothing clears them.",
     check=check,
     page=__doc__ or "",

@@ -76,7 +76,7 @@ from gradtrace.diagnosis.blocked import zero_weights
 from gradtrace.diagnosis.errors import of_pass
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Trace
+from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for one in zero_weights(trace):
         yield Finding(
             "zero-init-symmetry",
-            "warning",
+            Severity.WARNING,
             f"A weight here is zero in every pass: {called(one.leaves)} get no gradient through it",
             one.node.location,
             (),
@@ -96,7 +96,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 RULE = Rule(
     name="zero-init-symmetry",
-    severity="warning",
+    severity=Severity.WARNING,
     summary="Weights of nothing but zeros keep the layers below from learning.",
     check=check,
     page=__doc__ or "",

@@ -141,7 +141,7 @@ class _Stage:
 
     def scene(self) -> Scene:
         graph = self.view.graph
-        is_run = self.backward.call != "none"
+        is_run = not self.backward.is_drawn_only
         is_measured = any(edge.sent is not None for edge in graph.edges)
         self._boxes(is_run=is_run)
         self._arrows(is_measured=is_measured)
@@ -257,8 +257,8 @@ class _Stage:
 
     def _caption(self) -> tuple[str, ...]:
         run, backward = self.trace.run, self.backward
-        n = sum(one.count for one in self.trace.passes if one.call != "none")
-        if backward.call == "none":
+        n = sum(one.count for one in self.trace.passes if not one.is_drawn_only)
+        if backward.is_drawn_only:
             head = "the graph as it was built: no backward pass ran, so there are no gradients"
         else:
             head = f"pass {backward.index:,} of {n:,}: {backward.call}{wording.at(backward.location)}"

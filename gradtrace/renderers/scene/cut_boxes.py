@@ -50,7 +50,7 @@ def cut_box(cut: Cut, leaves: Sequence[Leaf], cluster: int | None, findings: lis
 def unreached(trace: Trace, backward: BackwardPass) -> tuple[str, ...]:
     """A note that names the leaves which require a gradient and are not in the graph of the pass at all."""
     graph = backward.graph
-    if graph is None or backward.call == "none":
+    if graph is None or backward.is_drawn_only:
         return ()
     there = {node.leaf for node in graph.nodes}
     names = [

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from gradtrace.analysis.ledger import CLEARING, Contribution, History
-from gradtrace.model import Accumulation, Edge, Event, Leaf
+from gradtrace.analysis.ledger import Contribution, History
+from gradtrace.model import CLEARING, Accumulation, Edge, Effect, Event, EventKind, Leaf, LeafKind
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import visible
 from gradtrace.renderers.scene.model import Row, Span, Step
@@ -18,7 +18,7 @@ HEAD = Step("head", ("pass", ".grad before", "this pass adds", ".grad after"))
 def leaf_rows(leaf: Leaf, *, n_uses: int = 1) -> tuple[Row, ...]:
     """Name, kind, shape and value of a leaf."""
     first = [Span(visible(leaf.name or f"leaf {leaf.id}", 40), "title")]
-    if leaf.kind != "tensor":
+    if leaf.kind != LeafKind.TENSOR:
         first.append(Span(leaf.kind, "muted"))
     second = [Span(wording.spec(leaf.shape, leaf.dtype, leaf.device), "muted")]
     if leaf.value is not None:
@@ -92,7 +92,7 @@ def _pass(entry: Contribution, told: tuple[str, str, str], drawn: int, incoming:
     before, adds, after = told
     if what.contribution is None:
         adds = "nothing"
-    elif what.effect == "not stored":
+    elif what.effect == Effect.NOT_STORED:
         adds = f"{adds} (returned)"
     elif is_drawn:
         adds = _sum(adds, incoming)
@@ -116,8 +116,10 @@ def _between(events: Sequence[Event]) -> list[Step]:
     words: dict[str, str] = {}
     for event in events:
         call = visible(event.call or event.kind, 40)
-        text = call if call.endswith(")") or "=" in call or event.kind == "grad_cleared" else f"{call}()"
-        if event.kind in CLEARING and "=" not in text:
+        text = (
+            call if call.endswith(")") or event.is_assignment or event.kind == EventKind.GRAD_CLEARED else f"{call}()"
+        )
+        if event.kind in CLEARING and not event.is_assignment:
             text += " → None" if event.set_to_none else " → 0" if event.set_to_none is False else ""
         words[text] = text + wording.at(event.location)
     if len(words) == 1:
@@ -131,7 +133,7 @@ def short_story(history: History, drawn: int) -> Row:
         what = entry.accumulation
         if entry.backward.index == drawn and what.contribution is not None:
             before, after = wording.gradient(what.before), wording.gradient(what.after)
-            if what.before is None or what.effect == "not stored":
+            if what.before is None or what.effect == Effect.NOT_STORED:
                 return (Span(".grad", "muted"), Span(wording.gradient(what.contribution)))
             adds = wording.gradient(what.contribution)
             return (Span(".grad", "muted"), Span(f"{before} + {adds} → {after}"))

@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 
 from gradtrace.errors import RenderError
-from gradtrace.model import BackwardPass, PassError, ProgramError, Trace
+from gradtrace.model import BackwardPass, ObservationKind, PassError, ProgramError, Trace
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import one_line
 
 _SEEN = {
-    "ops": ("{n} ran", "tensor operation"),
-    "ops_without_grad": ("{n} ran under no_grad although an input required grad", "operation"),
-    "requires_grad": ("{n} that required grad were used", "tensor"),
-    "integer_root": ("the result is an integer, which has no gradient", ""),
+    ObservationKind.OPS: ("{n} ran", "tensor operation"),
+    ObservationKind.OPS_WITHOUT_GRAD: ("{n} ran under no_grad although an input required grad", "operation"),
 }
 _LONGEST_MESSAGE = 300
 

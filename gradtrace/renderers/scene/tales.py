@@ -45,10 +45,10 @@ class Tales:
         steps: tuple[Step, ...] = ()
         if len(item.nodes) > 1:
             rows = ((Span(visible(item.label, 40), "title"), *times(item.count)), rows[1][:1])
-            rows += tuple(contribution_rows(contributions)) if self._backward.call != "none" else ()
+            rows += tuple(contribution_rows(contributions)) if not self._backward.is_drawn_only else ()
         elif self._limit:
             steps = leaf_steps(self._histories[leaf.id], self._backward.index, self._incoming[node.id], self._limit)
-        elif self._backward.call != "none":
+        elif not self._backward.is_drawn_only:
             rows = (*rows, short_story(self._histories[leaf.id], self._backward.index))
         findings = self._pins.at(node)
         rows += badges(findings)

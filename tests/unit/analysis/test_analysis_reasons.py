@@ -24,7 +24,16 @@ from builders import (
 from gradtrace.analysis.paths import ways
 from gradtrace.analysis.reasons import Reason, why
 from gradtrace.errors import UnknownNameError
-from gradtrace.model import Accumulation, Cut, Event, Leaf, OptimizerInfo, ProgramError
+from gradtrace.model import (
+    Accumulation,
+    Cut,
+    Event,
+    EventKind,
+    Leaf,
+    Location,
+    OptimizerInfo,
+    ProgramError,
+)
 
 
 def _only(trace, name):
@@ -163,11 +172,16 @@ def test_a_value_that_was_only_looked_at_is_no_cut():
     assert _only(trace, "w").cuts == ()
 
 
+def _switched(leaf: Leaf, place: Location, *, requires_grad: bool) -> Event:
+    call = f"requires_grad = {requires_grad}"
+    return Event(9, EventKind.REQUIRES_GRAD, 0, (leaf.id,), place, call=call, requires_grad=requires_grad)
+
+
 def test_a_frozen_leaf_says_who_froze_it():
     """The line that switched `requires_grad` off."""
     trace = _squared()
     leaf = _other(trace, requires_grad=False)
-    event = Event(9, "requires_grad", 0, (leaf.id,), at(2, "p.requires_grad = False"), call="requires_grad = False")
+    event = _switched(leaf, at(2, "p.requires_grad = False"), requires_grad=False)
     subject = _only(_with_leaf(trace, leaf, events=(*trace.events, event)), "encoder.weight")
 
     assert (subject.reason, subject.place.line, subject.events) == (Reason.FROZEN, 2, (event,))
@@ -177,7 +191,7 @@ def test_a_leaf_switched_on_too_late_says_where():
     """`requires_grad_(True)` after the forward pass."""
     trace = _squared()
     leaf = _other(trace, "image")
-    event = Event(9, "requires_grad", 0, (leaf.id,), at(5, "image.requires_grad_(True)"), call="requires_grad_(True)")
+    event = _switched(leaf, at(5, "image.requires_grad_(True)"), requires_grad=True)
     subject = _only(_with_leaf(trace, leaf, events=(*trace.events, event)), "image")
 
     assert (subject.reason, subject.place.line) == (Reason.SWITCHED_ON, 5)

@@ -11,8 +11,17 @@ from builders import Story, Tape, scalar
 from stream_lines import header, line, plain, recording, stream
 
 from gradtrace.errors import RecordingError
-from gradtrace.model import Observation, PassError, Trace
+from gradtrace.model import (
+    Effect,
+    EventKind,
+    LeafKind,
+    Observation,
+    PassCall,
+    PassError,
+    Trace,
+)
 from gradtrace.recording import load
+from gradtrace.renderers import explanation, json_document
 
 TRACES = {
     name: getattr(builders, name)
@@ -216,7 +225,37 @@ def test_unknown_kinds_and_fields_of_a_newer_minor_version_are_skipped(tmp_path:
     lines = [text.replace(b'{"t":', b'{"colour": [1], "t":') for text in recording(trace)]
     lines[0] = lines[0].replace(b"[1, 0]", b"[1, 9]")
     lines.insert(3, line("weather", temperature=20))
-    assert loaded(tmp_path, lines) == trace
+    read = loaded(tmp_path, lines)
+    assert replace(read, run=replace(read.run, notes=())) == trace
+    (note,) = read.run.notes
+    assert note == (
+        "1 line names a kind that only a newer gradtrace knows: show the recording with the version that wrote it, "
+        "0.1.0"
+    )
+
+
+def test_kinds_of_things_in_a_newer_minor_version_are_read_as_unknown(tmp_path: Path) -> None:
+    """A leaf, a pass, what it did, and an event of kinds that are not declared here are there, and a note says so."""
+    lines = recording(builders.product_trace())
+    lines[0] = lines[0].replace(b"[1, 0]", b"[1, 9]")
+    for known in (b'"kind": "tensor"', b'"call": "Tensor.backward", "roots"', b'"created"', b'"kind": "zero_grad"'):
+        text = next(text for text in lines if known in text)
+        word = known.split(b'"')[-2] if known != b'"call": "Tensor.backward", "roots"' else b"Tensor.backward"
+        lines[lines.index(text)] = text.replace(known, known.replace(word, b"later"))
+    trace = loaded(tmp_path, lines)
+    assert trace.leaves[0].kind is LeafKind.UNKNOWN
+    assert trace.passes[0].call is PassCall.UNKNOWN
+    assert trace.passes[0].accumulations[0].effect is Effect.UNKNOWN
+    assert [event.kind for event in trace.events].count(EventKind.UNKNOWN) == 1
+    assert trace.run.notes[0].startswith("4 lines name a kind that only a newer gradtrace knows")
+    json_document.render(trace, json_document.Options())
+    explanation.render(trace, explanation.Options())
+
+
+def test_kind_of_a_thing_that_this_version_does_not_have_is_damage(tmp_path: Path) -> None:
+    """Nobody wrote that, so the file was changed."""
+    content = b"".join(recording(builders.product_trace())).replace(b'"kind": "tensor"', b'"kind": "later"')
+    assert "it names a kind that this version does not have" in refusal(tmp_path, content)
 
 
 def test_unknown_kind_in_this_version_is_damage(tmp_path: Path) -> None:

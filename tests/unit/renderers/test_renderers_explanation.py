@@ -287,15 +287,6 @@ def _without_backward(*observations: Observation) -> str:
             "or inference_mode) at train.py:4: take the forward pass out of it."),
         ),
         (
-            (Observation("ops", 12), Observation("integer_root", 1, at(4, "y = x.argmax()"))),
-            ("The value at train.py:4 is of an integer type, which cannot require grad: end with a floating "
-            "point value."),
-        ),
-        (
-            (Observation("ops", 1), Observation("requires_grad", 1)),
-            "Seen: 1 tensor operation, with tensors that require grad, but none built a graph.",
-        ),
-        (
             (Observation("ops", 12),),
             ("Seen: 12 tensor operations, and no tensor that requires grad: requires_grad is False by default; module "
             "parameters have it, a plain tensor needs requires_grad=True."),

@@ -21,7 +21,12 @@ from builders import (
 
 from gradtrace.analysis.reasons import why
 from gradtrace.errors import UnknownNameError
-from gradtrace.model import Cut, Event, Leaf
+from gradtrace.model import (
+    Cut,
+    Event,
+    EventKind,
+    Leaf,
+)
 from gradtrace.renderers.reason import Options, render
 
 
@@ -127,7 +132,8 @@ def test_a_frozen_leaf():
     """Who froze it."""
     trace = _cut_trace()
     leaf = replace(trace.leaves[1], requires_grad=False)
-    event = Event(9, "requires_grad", 0, (1,), at(2, "p.requires_grad = False"), call="requires_grad = False")
+    place, call = at(2, "p.requires_grad = False"), "requires_grad = False"
+    event = Event(9, EventKind.REQUIRES_GRAD, 0, (1,), place, call=call, requires_grad=False)
     text = _told(replace(trace, leaves=(trace.leaves[0], leaf), events=(*trace.events, event)), "encoder.weight")
 
     assert text.startswith(
