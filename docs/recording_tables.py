@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
+from enum import StrEnum
 
 import msgspec
 
@@ -30,7 +31,19 @@ def _tables() -> str:
         for row in rows
         if row.__struct_config__.array_like and row not in kinds
     ]
-    return "\n".join(["", *parts, ""])
+    return "\n".join(["", *parts, _kinds(rows), ""])
+
+
+def _kinds(structs: list[type[msgspec.Struct]]) -> str:
+    """List what may stand in a field whose type is an enumeration; `unknown` is only what a reader makes of the rest."""
+    types = (field.type for struct in structs for field in msgspec.structs.fields(struct))
+    kinds = dict.fromkeys(one for one in types if isinstance(one, type) and issubclass(one, StrEnum))
+    lines = ["### Kinds of things", "", "| type | one of |", "| --- | --- |"]
+    lines += [
+        f"| `{kind.__name__}` | {', '.join(f'`{member}`' for member in kind if member.name != 'UNKNOWN')} |"
+        for kind in sorted(kinds, key=lambda kind: kind.__name__)
+    ]
+    return "\n".join([*lines, ""])
 
 
 def _section(title: str, struct: type[msgspec.Struct]) -> str:

@@ -316,6 +316,7 @@ def _accumulation(row: Accumulation) -> Json:
 
 
 def _event(event: Event) -> Json:
+    facts = {"requires_grad": event.requires_grad, "is_leaf": event.is_leaf, "name": event.name}
     return {
         "order": event.order,
         "kind": event.kind,
@@ -327,6 +328,7 @@ def _event(event: Event) -> Json:
         "call": event.call,
         "count": event.count,
         "process": event.process,
+        **{key: fact for key, fact in facts.items() if fact is not None},
     }
 
 

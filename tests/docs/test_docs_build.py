@@ -123,3 +123,4 @@ def test_recording_tables_list_every_kind_of_line(load) -> None:
     assert "| `error` | `tuple[str, str] \\| None` | `None` |" in page
     assert "| `rows` | `list[NodeRow]` | required |" in page
     assert "### Row: Stats" in page
+    assert "| `Recorded` | `full`, `ledger` |" in page
