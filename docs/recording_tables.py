@@ -35,7 +35,7 @@ def _tables() -> str:
 
 
 def _kinds(structs: list[type[msgspec.Struct]]) -> str:
-    """List what may stand in a field whose type is an enumeration; `unknown` is only what a reader makes of the rest."""
+    """List what may stand in a field whose type is an enumeration, but for what a reader makes of the rest."""
     types = (field.type for struct in structs for field in msgspec.structs.fields(struct))
     kinds = dict.fromkeys(one for one in types if isinstance(one, type) and issubclass(one, StrEnum))
     lines = ["### Kinds of things", "", "| type | one of |", "| --- | --- |"]

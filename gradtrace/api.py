@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gradtrace.errors import GradtraceError
-from gradtrace.model import Trace
+from gradtrace.model import Level, Trace
 from gradtrace.recording import load as load_recording
 from gradtrace.recording import merge
 from gradtrace.renderers import registry
@@ -68,13 +68,17 @@ def record(*, passes: Passes = "all", level: str = "default", facts: bool = Fals
     from gradtrace import recorder  # imports torch, which only this verb needs  # noqa: PLC0415
     from gradtrace.recorder.config import Config  # noqa: PLC0415
 
+    if level not in tuple(Level):
+        raise GradtraceError(f"there is no level {level!r}: it is {', '.join(Level)}")
     if recorder.current() is not None:
         raise GradtraceError("a recording is at work in this process already: end it first")
     recording = Recording()
     with tempfile.TemporaryDirectory(prefix="gradtrace-") as folder:
         session = Path(folder)
         wanted = None if passes == "all" else passes
-        recorder.start(Config(session=session, target="gradtrace.record()", passes=wanted, level=level, facts=facts))
+        recorder.start(
+            Config(session=session, target="gradtrace.record()", passes=wanted, level=Level(level), facts=facts)
+        )
         try:
             yield recording
         finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gradtrace.diagnosis.lineage import crossings
-from gradtrace.model import BackwardPass, Graph, Holder, Node, Trace
+from gradtrace.model import BackwardPass, Graph, Holder, HolderKind, Node, Trace
 
 _FEWEST = 3
 """Counts that have to rise one after the other."""
@@ -42,9 +42,10 @@ def growths(trace: Trace) -> tuple[Growth, ...]:
     """Every variable that keeps graphs of more passes at each count; where passes walk through these, see `walks`."""
     if longest_walk(trace) is not None:
         return ()
-    counts: dict[tuple[int, str, str], list[Holder]] = {}
+    counts: dict[tuple[int, str], list[Holder]] = {}
     for holder in trace.holders:
-        counts.setdefault((holder.process, holder.name, holder.kind), []).append(holder)
+        if holder.kind == HolderKind.VARIABLE:
+            counts.setdefault((holder.process, holder.name), []).append(holder)
     found = []
     for held in counts.values():
         rising = _rising(held)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradtrace.model.format import VALUE_LIMIT
+from gradtrace.model.kinds import Level
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -16,8 +19,7 @@ class Config:
         session: folder into which streams are written.
         passes: which passes are recorded in full: ranges of (first, last or None), `last`, or None for all.
         value_limit: tensors of at most this many elements are recorded with all their values.
-        level: `structure` (no measurements), `default` (values of small tensors, norms of the others), `full` (all
-            statistics).
+        level: how much is measured.
         announce: say on stderr when the asked-for passes are in.
         facts: watch also for what a diagnosis needs: where values leave the graph, who switches `requires_grad`.
         roots: names of the tensors to draw when the program never runs backward.
@@ -34,8 +36,8 @@ class Config:
     announce: bool = False
     roots: tuple[str, ...] = ()
     expression: str | None = None
-    value_limit: int = 16
-    level: str = "default"
+    value_limit: int = VALUE_LIMIT
+    level: Level = Level.DEFAULT
     facts: bool = False
 
     @classmethod
@@ -47,6 +49,8 @@ class Config:
             known[key] = tuple(known.get(key) or ())
         if isinstance(known.get("passes"), list):
             known["passes"] = tuple((first, last) for first, last in known["passes"])
+        if "level" in known:
+            known["level"] = Level(known["level"])
         return cls(session=session, **known)
 
     def wants(self, index: int) -> bool:

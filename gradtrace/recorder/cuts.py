@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.kinds import CutKind
 from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
@@ -30,21 +31,21 @@ _MAX_LISTED = 64
 _MAX_NUMBERS = 256
 
 _BY_NAME = {
-    "detach": "detach",
-    "detach_": "detach",
-    "item": "item",
-    "tolist": "tolist",
-    "numpy": "numpy",
-    "__array__": "numpy",
-    "__float__": "number",
-    "__int__": "number",
-    "__complex__": "number",
-    "__bool__": "number",
-    "__index__": "number",
-    "tensor": "new_tensor",
-    "as_tensor": "new_tensor",
-    "Tensor": "new_tensor",
-    "asarray": "new_tensor",
+    "detach": CutKind.DETACH,
+    "detach_": CutKind.DETACH,
+    "item": CutKind.ITEM,
+    "tolist": CutKind.TOLIST,
+    "numpy": CutKind.NUMPY,
+    "__array__": CutKind.NUMPY,
+    "__float__": CutKind.NUMBER,
+    "__int__": CutKind.NUMBER,
+    "__complex__": CutKind.NUMBER,
+    "__bool__": CutKind.NUMBER,
+    "__index__": CutKind.NUMBER,
+    "tensor": CutKind.NEW_TENSOR,
+    "as_tensor": CutKind.NEW_TENSOR,
+    "Tensor": CutKind.NEW_TENSOR,
+    "asarray": CutKind.NEW_TENSOR,
 }
 _NO_DATA = frozenset(
     {
@@ -84,7 +85,7 @@ class CutWatch:
         self._leaves = leaves
         self._names = names
         self._find_table = find_table
-        self._cuts: dict[tuple[int, int, str], _Cut] = {}
+        self._cuts: dict[tuple[int, int, CutKind], _Cut] = {}
         self._by_id: dict[int, _Cut] = {}
         self._tainted: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._numbers: dict[float, int] = {}
@@ -110,7 +111,7 @@ class CutWatch:
                 one for one in result if is_tensor(one) and not (one.is_floating_point() or one.is_complex())
             )
             if indices:
-                self._add("not_differentiable", name, cut_off, indices, frame)
+                self._add(CutKind.NOT_DIFFERENTIABLE, name, cut_off, indices, frame)
             return
         if cut_off and not _requires_grad(result):
             kind = self._kind(name, result)
@@ -121,25 +122,25 @@ class CutWatch:
         if known is not None and nodes[0] == nodes[1]:
             self._taint(result, known)
 
-    def _kind(self, name: str, result: Any) -> str | None:
+    def _kind(self, name: str, result: Any) -> CutKind | None:
         if name in _BY_NAME:
             return _BY_NAME[name]
         if name == "data":
-            return "data"
+            return CutKind.DATA
         if not is_tensor(result) and not _is_sequence(result):
             return None
         if torch.is_inference_mode_enabled():
-            return "inference_mode"
+            return CutKind.INFERENCE_MODE
         if not torch.is_grad_enabled():
-            return "no_grad"
+            return CutKind.NO_GRAD
         one = result if is_tensor(result) else next((x for x in result if is_tensor(x)), None)
         if one is not None and not (one.is_floating_point() or one.is_complex()):
-            return "not_differentiable"
+            return CutKind.NOT_DIFFERENTIABLE
         return None
 
-    def _add(self, kind: str, call: str, cut_off: list[torch.Tensor], result: Any, frame: types.FrameType) -> None:
+    def _add(self, kind: CutKind, call: str, cut_off: list[torch.Tensor], result: Any, frame: types.FrameType) -> None:
         place = user_place(frame, call)
-        if place is None or (kind == "no_grad" and f"{torch.__name__}/optim" in frame.f_code.co_filename):
+        if place is None or (kind == CutKind.NO_GRAD and f"{torch.__name__}/optim" in frame.f_code.co_filename):
             return
         key = (id(place.code), place.instruction, kind)
         cut = self._cuts.get(key)
@@ -153,7 +154,7 @@ class CutWatch:
             self._taint(result, cut.id)
 
     def _describe(
-        self, kind: str, call: str, cut_off: list[torch.Tensor], place: Place, frame: types.FrameType
+        self, kind: CutKind, call: str, cut_off: list[torch.Tensor], place: Place, frame: types.FrameType
     ) -> dict[str, Any]:
         location = self._journal.place(place)
         names = assigned_names(self._journal.location(location)) if location is not None else ()
@@ -270,17 +271,17 @@ class CutWatch:
         """What `autograd.grad` gives back: constants, unless it was told to create a graph."""
         found = tuple(one for one in result if is_tensor(one)) if type(result) is tuple else ()
         if found and not _requires_grad(found):
-            self._add("gradient", "grad", list(roots), found, frame)
+            self._add(CutKind.GRADIENT, "grad", list(roots), found, frame)
 
     def parameter_made(self, data: Any, parameter: torch.Tensor, frame: types.FrameType) -> None:
         """`nn.Parameter(data)` of a result: a new leaf that knows nothing of where its value came from."""
         if is_tensor(data) and data.grad_fn is not None:
-            self._add("parameter", "Parameter", [data], None, frame)
-            cut = self._cuts.get(self._key(frame, "parameter"))
+            self._add(CutKind.PARAMETER, "Parameter", [data], None, frame)
+            cut = self._cuts.get(self._key(frame, CutKind.PARAMETER))
             if cut is not None:
                 self._tainted[id(parameter)] = (weakref.ref(parameter), cut.id)
 
-    def _key(self, frame: types.FrameType, kind: str) -> tuple[int, int, str]:
+    def _key(self, frame: types.FrameType, kind: CutKind) -> tuple[int, int, CutKind]:
         place = user_place(frame, "")
         return (0, 0, kind) if place is None else (id(place.code), place.instruction, kind)
 

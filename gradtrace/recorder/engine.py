@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gradtrace.model.kinds import PassCall
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import disguised, hide
 from gradtrace.recorder.looking import is_tensor
@@ -28,7 +29,7 @@ class Call:
         is_drawn_only: no pass at all: a graph that is described without being run.
     """
 
-    name: str
+    name: PassCall
     place: Place | None
     roots: tuple[Any, ...]
     gradients: tuple[Any, ...] = ()
@@ -46,18 +47,18 @@ class Call:
         return all(not is_tensor(root) or root.requires_grad for root in self.roots)
 
 
-def _name_and_place(frame: types.FrameType | None) -> tuple[str, Place | None]:
+def _name_and_place(frame: types.FrameType | None) -> tuple[PassCall, Place | None]:
     """Which function of torch was called, and by which line of the user's."""
-    name = "autograd.backward"
+    name = PassCall.AUTOGRAD_BACKWARD
     first = True
     while frame is not None and is_internal(frame.f_code):
         function = frame.f_code.co_name
         if frame.f_code.co_filename.startswith(torch_facts.TORCH_DIRECTORY):
             if first:
-                name = "autograd.grad" if function == "grad" else "autograd.backward"
+                name = PassCall.AUTOGRAD_GRAD if function == "grad" else PassCall.AUTOGRAD_BACKWARD
                 first = False
             elif function == "backward" and frame.f_code.co_filename.endswith("_tensor.py"):
-                name = "Tensor.backward"
+                name = PassCall.TENSOR_BACKWARD
         frame = frame.f_back
     return name, None if frame is None else Place(frame.f_code, frame.f_lasti, name)
 

@@ -7,21 +7,27 @@ until something else follows, so that it can grow; it is written before a pass b
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gradtrace.model.kinds import EventKind
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.sites import Place
+
+_JOINED = frozenset({EventKind.GRAD_CLEARED, EventKind.GRAD_MODIFIED, EventKind.REQUIRES_GRAD})
+"""Kinds of events that a loop over parameters makes one by one."""
 
 
 class CountedEvent(NamedTuple):
     """An event between passes that are only counted; `place` is the id of a location."""
 
-    kind: str
+    kind: EventKind
     place: int | None
     set_to_none: bool | None
     optimizer: int | None
     call: str
     leaves: tuple[int, ...]
+    facts: tuple[tuple[str, bool | str], ...] = ()
 
     def fields(self) -> dict[str, Any]:
         """The fields of its line."""
@@ -32,6 +38,7 @@ class CountedEvent(NamedTuple):
             "set_to_none": self.set_to_none,
             "optimizer": self.optimizer,
             "call": self.call,
+            **dict(self.facts),
         }
 
 
@@ -68,30 +75,32 @@ class Events:
 
     def add(
         self,
-        kind: str,
+        kind: EventKind,
         leaves: list[int],
         place: Place | None,
         *,
         call: str = "",
         set_to_none: bool | None = None,
         optimizer: int | None = None,
+        **facts: bool | str,
     ) -> None:
-        """Note an event; leaves of an equal one just before it are joined."""
+        """Note an event; leaves of an equal one just before it are joined. `facts` are fields that few kinds have."""
         with self._lock:
-            self._add(kind, leaves, place, call=call, set_to_none=set_to_none, optimizer=optimizer)
+            self._add(kind, leaves, place, call=call, set_to_none=set_to_none, optimizer=optimizer, facts=facts)
 
     def _add(
         self,
-        kind: str,
+        kind: EventKind,
         leaves: list[int],
         place: Place | None,
         *,
         call: str,
         set_to_none: bool | None,
         optimizer: int | None,
+        facts: Mapping[str, bool | str],
     ) -> None:
         if self.is_counting:
-            self.count(kind, place, call=call, set_to_none=set_to_none, optimizer=optimizer)
+            self.count(kind, place, call=call, set_to_none=set_to_none, optimizer=optimizer, facts=facts)
             return
         record = {
             "t": "event",
@@ -102,29 +111,34 @@ class Events:
             "set_to_none": set_to_none,
             "optimizer": optimizer,
             "call": call,
+            **facts,
         }
         held = self._held
         if held is not None:
-            same = all(held[key] == record[key] for key in record if key != "leaves")
-            if (
-                same
-                and kind in ("grad_cleared", "grad_modified", "requires_grad")
-                and not set(leaves) & set(held["leaves"])
-            ):
+            is_same = {**held, "leaves": leaves} == record
+            if is_same and kind in _JOINED and not set(leaves) & set(held["leaves"]):
                 held["leaves"] = held["leaves"] + leaves
                 return
             self.flush()
         self._held = record
 
     def count(
-        self, kind: str, place: Place | None, *, call: str, set_to_none: bool | None, optimizer: int | None
+        self,
+        kind: EventKind,
+        place: Place | None,
+        *,
+        call: str,
+        set_to_none: bool | None,
+        optimizer: int | None,
+        facts: Mapping[str, bool | str],
     ) -> None:
         """Note an event of a pass that is only counted."""
-        event = CountedEvent(kind, self._journal.place(place), set_to_none, optimizer, call, ())
+        numbers = (self._journal.place(place), set_to_none, optimizer)
+        event = CountedEvent(kind, *numbers, call, (), tuple(facts.items()))
         if not self.pattern or self.pattern[-1] != event:
             self.pattern.append(event)
 
-    def note_unseen(self, kind: str, leaves: list[int], *, set_to_none: bool | None) -> None:
+    def note_unseen(self, kind: EventKind, leaves: list[int], *, set_to_none: bool | None) -> None:
         """Note what the state of the leaves tells although nobody saw it happen."""
         self.pattern.append(CountedEvent(kind, None, set_to_none, None, "", tuple(leaves)))
 
@@ -140,7 +154,7 @@ class Events:
         with self._lock:
             self.flush()
             self._journal.last_pass_index = index
-            self.add("backward", [], place, call=call)
+            self.add(EventKind.BACKWARD, [], place, call=call)
             self.flush()
 
     def after_fork(self) -> None:

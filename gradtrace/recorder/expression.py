@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 from gradtrace.model import Location
 from gradtrace.model.excerpt import excerpt
+from gradtrace.model.format import EXPRESSION_FILE
 
 
 def _session() -> Path:
@@ -40,8 +41,6 @@ try:
     from gradtrace import recorder
 except Exception as problem:  # a broken installation has many faces
     _refuse(f"{sys.executable} cannot import torch and the recorder: {type(problem).__name__}: {problem}")
-
-FILE_NAME = "<expression>"
 
 _FROM_TORCH = (
     *("tensor", "zeros", "ones", "full", "eye", "arange", "linspace", "rand", "randn", "randint", "randperm"),
@@ -117,12 +116,12 @@ class _Program:
         self._names = names
         self._given = dict(names)
         self._states: dict[int, list[torch.Tensor]] = {}  # statements that ran for good: the random state after each
-        statements = ast.parse(_registered(source, FILE_NAME)).body
+        statements = ast.parse(_registered(source, EXPRESSION_FILE)).body
         last = statements[-1]
         value = last.value if isinstance(last, ast.Expr) else _target(last)
-        self._value = compile(ast.Expression(value), FILE_NAME, "eval")
+        self._value = compile(ast.Expression(value), EXPRESSION_FILE, "eval")
         self._statements = [
-            (statement, compile(ast.Module([statement], []), FILE_NAME, "exec"))
+            (statement, compile(ast.Module([statement], []), EXPRESSION_FILE, "exec"))
             for statement in (statements[:-1] if isinstance(last, ast.Expr) else statements)
         ]
         self._initial = _random_state()
@@ -307,7 +306,7 @@ def _target(statement: ast.stmt) -> ast.expr:
     target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
     if not isinstance(target, ast.expr):
         raise TypeError(f"no assignment: {ast.dump(statement)}")
-    read = ast.parse(ast.unparse(target), FILE_NAME, "eval").body
+    read = ast.parse(ast.unparse(target), EXPRESSION_FILE, "eval").body
     for node in ast.walk(read):
         ast.copy_location(node, target)
     return read

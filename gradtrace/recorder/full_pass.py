@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.kinds import Recorded
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.deep_graphs import keep_from_recursion
@@ -171,7 +172,7 @@ class FullPass:
             "call": call.name,
             "retain_graph": call.retain_graph,
             "create_graph": call.create_graph,
-            "recorded": "full",
+            "recorded": Recorded.FULL,
             "location": self._journal.place(call.place),
             "parent": call.parent,
             "thread": call.thread,

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.kinds import EventKind
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.forward_mode import TorchCall
@@ -21,7 +22,7 @@ from gradtrace.recorder.sites import Place, is_internal, locals_of, user_place
 from gradtrace.recorder.writes import Writes
 
 _MAX_COUNTED = 50_000
-_CLEARING = frozenset({"zero_", "_foreach_zero_"})
+_ZEROING = frozenset({"zero_", "_foreach_zero_"})
 
 
 class GradWatch:
@@ -95,9 +96,9 @@ class GradWatch:
             if state is not None and state not in touched:
                 touched.append(state)
         if touched:
-            cleared = name in _CLEARING
-            kind = "grad_cleared" if cleared else "grad_modified"
-            self._event(kind, touched, frame, name, set_to_none=False if cleared else None)
+            zeroed = name in _ZEROING
+            kind = EventKind.GRAD_CLEARED if zeroed else EventKind.GRAD_MODIFIED
+            self._event(kind, touched, frame, name, set_to_none=False if zeroed else None)
 
     def _assigned(self, tensor: torch.Tensor, value: torch.Tensor | None, frame: types.FrameType) -> None:
         if self._events.is_muted():
@@ -106,17 +107,25 @@ class GradWatch:
         if state is None:
             return
         if value is None:
-            self._event("grad_cleared", [state], frame, "Tensor.grad = None", set_to_none=True)
+            kind, written, to_none = EventKind.GRAD_CLEARED, "Tensor.grad = None", True
         else:
-            self._event("grad_modified", [state], frame, "Tensor.grad = ...", set_to_none=None)
+            kind, written, to_none = EventKind.GRAD_MODIFIED, "Tensor.grad = ...", None
+        self._event(kind, [state], frame, written, set_to_none=to_none, is_assignment=not _torch_call(frame))
         self._leaves.remember(state, value)
 
     def _event(
-        self, kind: str, states: list[LeafState], frame: types.FrameType, name: str, *, set_to_none: bool | None
+        self,
+        kind: EventKind,
+        states: list[LeafState],
+        frame: types.FrameType,
+        name: str,
+        *,
+        set_to_none: bool | None,
+        is_assignment: bool = False,
     ) -> None:
         call = _torch_call(frame) or name
-        place = user_place(frame, call)
-        self._events.add(kind, [state.id for state in states], place, call=call, set_to_none=set_to_none)
+        place, leaves = user_place(frame, call), [state.id for state in states]
+        self._events.add(kind, leaves, place, call=call, set_to_none=set_to_none, is_assignment=is_assignment)
 
     def _read(self, tensor: torch.Tensor, grad: torch.Tensor | None, frame: types.FrameType) -> None:
         """The program itself looked at a `.grad`: it is None, or another variable stands for it already."""
@@ -126,8 +135,8 @@ class GradWatch:
             self._named_twice(tensor, grad, frame)
             return
         state = self._leaves.find(tensor) if tensor.is_leaf else None
-        call = "leaf" if tensor.is_leaf else "non-leaf"
-        self._events.add("grad_read", [] if state is None else [state.id], user_place(frame, call), call=call)
+        leaves, place = [] if state is None else [state.id], user_place(frame, "grad")
+        self._events.add(EventKind.GRAD_READ, leaves, place, is_leaf=tensor.is_leaf)
 
     def _named_twice(self, tensor: torch.Tensor, grad: torch.Tensor, frame: types.FrameType) -> None:
         """A variable from an earlier read, or a list, holds the tensor that is read now: no copy was made."""
@@ -138,7 +147,7 @@ class GradWatch:
             return
         number = self._journal.place(place)
         if number is None or holder not in assigned_names(self._journal.location(number)):
-            self._events.add("grad_alias", [state.id], place, call=holder)
+            self._events.add(EventKind.GRAD_ALIAS, [state.id], place, name=holder)
 
     def _switched(self, tensor: torch.Tensor, frame: types.FrameType) -> None:
         """`requires_grad` was set: who did it, is what explains a leaf without a gradient."""
@@ -146,7 +155,8 @@ class GradWatch:
             return
         call = f"requires_grad = {tensor.requires_grad}"
         state = self._leaves.get(tensor, None)
-        self._events.add("requires_grad", [state.id], user_place(frame, call), call=call)
+        place = user_place(frame, call)
+        self._events.add(EventKind.REQUIRES_GRAD, [state.id], place, call=call, requires_grad=tensor.requires_grad)
 
     def _retained(self, tensor: torch.Tensor) -> None:
         node, table = tensor.grad_fn, self._find_table()

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.kinds import HolderKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
@@ -40,13 +41,13 @@ def write_holders(journal: Journal, table: ForwardTable | None, frame: types.Fra
             continue
         position = table.find(newest)
         place = table.origins[table.origin_numbers[position]].place if position >= 0 else None
-        if _kind(members[0][0]) in {"list", "dict"}:
+        if "[" in members[0][0]:
             place = stored_at(frame, base.partition(".")[0]) or place
         journal.write(
             {
                 "t": "holder",
                 "name": base,
-                "kind": _kind(members[0][0]),
+                "kind": HolderKind.VARIABLE,
                 "location": journal.place(place),
                 "n_tensors": len(members),
                 "n_nodes": n_nodes,
@@ -54,13 +55,6 @@ def write_holders(journal: Journal, table: ForwardTable | None, frame: types.Fra
                 "pass_index": journal.last_pass_index,
             }
         )
-
-
-def _kind(path: str) -> str:
-    _, bracket, rest = path.partition("[")
-    if not bracket:
-        return "attribute" if "." in path else "tensor"
-    return "dict" if rest[:1] in "'\"" else "list"
 
 
 def _results(frame: types.FrameType | None) -> Iterator[tuple[str, torch.Tensor]]:

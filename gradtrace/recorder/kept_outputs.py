@@ -6,6 +6,7 @@ import dis
 import types
 from typing import Any
 
+from gradtrace.model.kinds import HolderKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.looking import attributes
@@ -32,7 +33,7 @@ class KeptOutputs:
                 {
                     "t": "holder",
                     "name": f"ctx.{attribute}",
-                    "kind": "own_output",
+                    "kind": HolderKind.OWN_OUTPUT,
                     "location": self._journal.place(_stored(node, attribute)),
                     "n_tensors": 1,
                     "n_nodes": 1,

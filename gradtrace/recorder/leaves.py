@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.kinds import LeafKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.measure import has_memory, is_readable, values
@@ -164,14 +165,14 @@ class Leaves:
         }
         self._journal.write(state.record)
 
-    def _name_of(self, tensor: torch.Tensor, scope: Scope | None, number: int) -> tuple[str, str, bool]:
+    def _name_of(self, tensor: torch.Tensor, scope: Scope | None, number: int) -> tuple[str, LeafKind, bool]:
         given = self._given.get(id(tensor))
         if given is not None and given[0]() is tensor:
-            return given[1], "tensor", True
+            return given[1], LeafKind.TENSOR, True
         found = self._names.tensor(tensor)
         if found is not None:
             return *found, True
-        kind = "parameter" if issubclass(type(tensor), torch.nn.Parameter) else "tensor"
+        kind = LeafKind.PARAMETER if issubclass(type(tensor), torch.nn.Parameter) else LeafKind.TENSOR
         variable = scope.tensors.get(id(tensor)) if scope is not None else None
         if variable is not None:
             return variable, kind, True

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.kinds import Level
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.stream import plain_number
 
@@ -97,7 +98,7 @@ def value_row(tensor: torch.Tensor) -> str:
 class Measurements:
     """The statistics of one pass, numbered in order of measurement."""
 
-    def __init__(self, value_limit: int, level: str) -> None:
+    def __init__(self, value_limit: int, level: Level) -> None:
         self.value_limit = value_limit
         self.level = level
         self.rows: list[str] = []
@@ -112,7 +113,7 @@ class Measurements:
         self.rows.append(beginning)
         self.numels.append(numel)
         rest: str | None = _UNKNOWN
-        if self.level != "structure" and is_readable(tensor):
+        if self.level != Level.STRUCTURE and is_readable(tensor):
             try:
                 rest = self._measure(number, tensor.detach() if tensor.requires_grad else tensor, numel)
             except RuntimeError:  # zeros that torch never wrote anywhere, or a layout without the operations
@@ -163,7 +164,7 @@ class Measurements:
     def _statistics(self, stored: torch.Tensor, norm: float, numel: int) -> str:
         n_nan = n_inf = 0
         if math.isfinite(norm):
-            if self.level != "full":
+            if self.level != Level.FULL:
                 return f",{norm!r},null,null,null,0,0,null,null]"
         else:
             n_nan, n_inf = int(torch.isnan(stored).sum()), int(torch.isinf(stored).sum())
@@ -171,7 +172,7 @@ class Measurements:
                 wide = torch.complex128 if stored.is_complex() else torch.float64
                 norm = torch_facts.vector_norm(stored.to(wide)).item()
         low = high = mean = zero = None
-        if self.level == "full":
+        if self.level == Level.FULL:
             zero = numel - int(torch.count_nonzero(stored))
             if not stored.is_complex() and stored.dtype is not torch.bool and stored.numel() == numel:
                 low, high = (plain_number(bound.item()) for bound in torch.aminmax(stored))

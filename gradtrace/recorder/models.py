@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.kinds import ModuleFactKind
 from gradtrace.recorder import looking, torch_facts
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
@@ -48,13 +49,13 @@ class ModelWatch:
                 ]
                 tensors = [parameter for part in parts for parameter in _made(part)]
                 if tensors:
-                    self._write("unregistered_modules", module, attribute, len(parts), tensors, scope)
+                    self._write(ModuleFactKind.UNREGISTERED_MODULES, module, attribute, len(parts), tensors, scope)
             elif looking.is_tensor(value) and value.requires_grad and value.is_leaf:
-                self._write("plain_tensor", module, attribute, 1, [value], scope)
+                self._write(ModuleFactKind.PLAIN_TENSOR, module, attribute, 1, [value], scope)
 
     def _write(
         self,
-        kind: str,
+        kind: ModuleFactKind,
         module: torch.nn.Module,
         attribute: str,
         count: int,

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.kinds import LeafKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.looking import attributes, buffers, is_module, is_optimizer, is_tensor, modules, parameters
 from gradtrace.recorder.sites import is_internal, locals_of
@@ -50,7 +51,7 @@ class _Root:
         self.reference = weakref.ref(module)
         self.name = name
         self.modules: dict[int, str] = {}
-        self.tensors: dict[int, tuple[str, str]] = {}
+        self.tensors: dict[int, tuple[str, LeafKind]] = {}
         self.n_parameters = 0
         self.refresh()
 
@@ -60,8 +61,8 @@ class _Root:
             return
         strip = _WRAPPERS.get(type(module).__name__, "")
         self.modules = {id(part): path.removeprefix(strip).rstrip(".") for path, part in modules(module)}
-        self.tensors = {id(one): (path.removeprefix(strip), "buffer") for path, one in buffers(module)}
-        named = {id(one): (path.removeprefix(strip), "parameter") for path, one in parameters(module)}
+        self.tensors = {id(one): (path.removeprefix(strip), LeafKind.BUFFER) for path, one in buffers(module)}
+        named = {id(one): (path.removeprefix(strip), LeafKind.PARAMETER) for path, one in parameters(module)}
         self.tensors.update(named)
         self.n_parameters = len(named)
 
@@ -106,8 +107,8 @@ class Names:
                     root.refresh()
         return None
 
-    def tensor(self, tensor: torch.Tensor) -> tuple[str, str] | None:
-        """Name and kind (`parameter`, `buffer`) of a model's tensor."""
+    def tensor(self, tensor: torch.Tensor) -> tuple[str, LeafKind] | None:
+        """Name and kind (parameter or buffer) of a model's tensor."""
         for attempt in range(2):
             for root in self._roots.values():
                 found = root.tensors.get(id(tensor))

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.kinds import Effect
 from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.marks import Mark, mark
 from gradtrace.recorder.measure import Measurements
@@ -97,17 +98,17 @@ class PassLeaves:
         contribution = self.contributions.get(number)
         if not self._accumulates:
             if is_captured and contribution is not None:
-                return [state.id, before, contribution[0], before, "not stored"]
+                return [state.id, before, contribution[0], before, Effect.NOT_STORED]
             return None
         may_touch = self._leaves.may_touch(state, self._thread)
         grad = tensor.grad if may_touch else None
         if may_touch:
             self._leaves.remember(state, grad)
         if contribution is None:
-            return [state.id, before, None, before, "unchanged"]
+            return [state.id, before, None, before, Effect.UNCHANGED]
         after = self._after.get(number)
         if after is None and grad is not None:
             same = before is None and mark(grad) == contribution[1] and contribution[1][0]
             after = contribution[0] if same else self._measurements.add(grad)
         was_none = before is None and number in self._before
-        return [state.id, before, contribution[0], after, "created" if was_none else "accumulated"]
+        return [state.id, before, contribution[0], after, Effect.CREATED if was_none else Effect.ACCUMULATED]

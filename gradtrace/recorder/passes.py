@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from gradtrace.model.kinds import PassCall
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.deep_graphs import let_go
@@ -222,7 +223,7 @@ class Passes:
     def draw(self, roots: list[Any], frame: Any) -> None:
         """Describe a graph that is never run backward."""
         self._n_passes += 1
-        call = Call(name="none", place=None, roots=tuple(roots), is_drawn_only=True)
+        call = Call(name=PassCall.NONE, place=None, roots=tuple(roots), is_drawn_only=True)
         FullPass(self._context, call, self._n_passes, frame, self._is_innermost).finish(None, None)
 
     def after_fork(self) -> None:

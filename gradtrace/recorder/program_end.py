@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gradtrace.model.kinds import ObservationKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.holders import write_holders
@@ -157,12 +158,12 @@ def _last_results(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
 def _write_observations(recorder: Recorder) -> None:
     grads = recorder.grads
     for kind, count, place in (
-        ("ops", grads.n_calls, None),
-        ("ops_without_grad", grads.n_without_grad, grads.first_without_grad),
+        (ObservationKind.OPS, grads.n_calls, None),
+        (ObservationKind.OPS_WITHOUT_GRAD, grads.n_without_grad, grads.first_without_grad),
     ):
         location = recorder.journal.place(place)
         recorder.journal.write({"t": "observation", "kind": kind, "count": count, "location": location, "text": ""})
     leaves = sum(table.starts.buffer_info()[1] for table in recorder.modes.tables())
     recorder.journal.write(
-        {"t": "observation", "kind": "ops_with_graph", "count": leaves, "location": None, "text": ""}
+        {"t": "observation", "kind": ObservationKind.OPS_WITH_GRAPH, "count": leaves, "location": None, "text": ""}
     )

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from gradtrace.model.kinds import EventKind
 from gradtrace.recorder import compiled_regions, looking, program_end, torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.config import Config
@@ -288,7 +289,7 @@ class Recorder:
                     ]
             elif of_optimizer:
                 number = self._optimizers.number(owner)
-            self.events.add("zero_grad", leaves, place, call=call, set_to_none=set_to_none, optimizer=number)
+            self.events.add(EventKind.ZERO_GRAD, leaves, place, call=call, set_to_none=set_to_none, optimizer=number)
             self.leaves.remember_grads(leaves)
 
     def _after_step(self) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
@@ -308,7 +309,7 @@ class Recorder:
                 state = self.leaves.find(one)
                 if state is not None and one.grad is not None:
                     leaves.append(state.id)
-        self.events.add("step", leaves, place, call=call, optimizer=number)
+        self.events.add(EventKind.STEP, leaves, place, call=call, optimizer=number)
 
 
 def say(text: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from gradtrace.model.kinds import LeafKind, Level
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.forward_table import ForwardTable
@@ -208,7 +209,7 @@ class Describer:
         self.sequence.append(torch_facts.NO_SEQUENCE)
         self.positions.append(-1)
         module = "null"
-        if state.record["kind"] != "tensor" and "." in state.name:
+        if state.record["kind"] != LeafKind.TENSOR and "." in state.name:
             module = quote(state.name.rpartition(".")[0])
         output = f"{_place_head(0, variable.shape, variable.dtype, variable.device)}]"
         return f"[{number},{facts.head},{quote(state.name)},{module},null,null,null,{state.id},[{output}]]"
@@ -390,7 +391,7 @@ class Describer:
     def _statistics(self, tensor: torch.Tensor) -> str:
         if not is_readable(tensor) or not tensor.is_floating_point() or not tensor.is_cpu or not has_memory(tensor):
             return ""
-        measured = Measurements(self._value_limit, "full")
+        measured = Measurements(self._value_limit, Level.FULL)
         return f",{measured.row(measured.add(tensor))}"
 
     def _backward_place(self, node: Node) -> int | None:

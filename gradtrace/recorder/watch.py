@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from gradtrace.model.kinds import Effect, EventKind, PassCall, Recorded
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.engine import Call
 from gradtrace.recorder.events import CountedEvent as _Event
@@ -37,18 +38,16 @@ _SAMPLE = 4096
 _SHARE = 0.005
 """The share of a pass's time that may go into looking for non-finite gradients."""
 
-_CREATED, _ACCUMULATED, _UNCHANGED = "created", "accumulated", "unchanged"
-
 
 class _Pattern(NamedTuple):
-    name: str
+    name: PassCall
     place: int | None
     retain_graph: bool
     create_graph: bool
     thread: int
     error: str | None
     events: tuple[_Event, ...]
-    effects: tuple[tuple[int, str], ...]
+    effects: tuple[tuple[int, Effect], ...]
 
 
 class LedgerPass:
@@ -100,7 +99,7 @@ class Watch:
     def begin(self, call: Call, index: int) -> LedgerPass:
         """Before the engine runs."""
         begun = LedgerPass(call, index, self._leaves, threading.get_ident())
-        if not any(kind == "zero_grad" for kind, *_ in self._events_between.pattern):
+        if not any(kind == EventKind.ZERO_GRAD for kind, *_ in self._events_between.pattern):
             self._note_changes(begun)
         return begun
 
@@ -119,11 +118,11 @@ class Watch:
                     changed.append(state.id)
                     grads.append(grad)
         if gone:
-            self._events_between.note_unseen("grad_cleared", gone, set_to_none=True)
+            self._events_between.note_unseen(EventKind.GRAD_CLEARED, gone, set_to_none=True)
         if changed:
             with torch.no_grad():
                 is_zero = not bool(min(grads, key=torch.Tensor.numel).any())
-            kind = "grad_cleared" if is_zero else "grad_modified"
+            kind = EventKind.GRAD_CLEARED if is_zero else EventKind.GRAD_MODIFIED
             self._events_between.note_unseen(kind, changed, set_to_none=False if is_zero else None)
 
     def finish(self, done: LedgerPass, error: BaseException | None) -> str | None:
@@ -137,9 +136,9 @@ class Watch:
                 continue
             state.version = version
             if before is None:
-                effects.append((state.id, _CREATED))
+                effects.append((state.id, Effect.CREATED))
             elif version != before:
-                effects.append((state.id, _ACCUMULATED))
+                effects.append((state.id, Effect.ACCUMULATED))
         call = done.call
         pattern = _Pattern(
             call.name,
@@ -199,14 +198,14 @@ class Watch:
         write(
             {
                 "t": "event",
-                "kind": "backward",
+                "kind": EventKind.BACKWARD,
                 "pass_index": index,
                 "location": one.place,
                 "call": one.name,
                 "count": count,
             }
         )
-        flags = {"retain_graph": one.retain_graph, "create_graph": one.create_graph, "recorded": "ledger"}
+        flags = {"retain_graph": one.retain_graph, "create_graph": one.create_graph, "recorded": Recorded.LEDGER}
         where = {"location": one.place, "thread": one.thread}
         write({"t": "pass", "index": index, "call": one.name, "roots": [], "count": count, **flags, **where})
         rows = [[number, None, None, None, effect] for number, effect in one.effects]

@@ -6,7 +6,7 @@ import pytest
 
 from gradtrace.diagnosis.lifetimes import growths, longest_walk
 from gradtrace.diagnosis.rules import loss_sum_keeps_graph
-from gradtrace.model import BackwardPass, Edge, Graph, Holder, Location, Node, Run, Trace
+from gradtrace.model import BackwardPass, Edge, Graph, Holder, HolderKind, Location, Node, Run, Trace
 
 RUN = Run("train.py", (), "3.11", "2.13.0", "0", "cpu")
 
@@ -15,45 +15,41 @@ def at(text: str) -> Location:
     return Location("train.py", 5, 1, 5, 2, "<module>", text)
 
 
-def held(name: str, kind: str, text: str, counts: list[tuple[int, int]]) -> tuple[Holder, ...]:
+def held(name: str, text: str, counts: list[tuple[int, int]]) -> tuple[Holder, ...]:
     """Counts of tensors and of passes, one for each pass from the third on."""
     return tuple(
-        Holder(name, kind, at(text), tensors, 7 * passes, passes, 3 + number)
+        Holder(name, HolderKind.VARIABLE, at(text), tensors, 7 * passes, passes, 3 + number)
         for number, (tensors, passes) in enumerate(counts)
     )
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "text", "tensors", "rule"),
+    ("name", "text", "tensors", "rule"),
     [
-        ("total", "tensor", "total += loss", 1, "loss-sum-keeps-graph"),
-        ("running_loss", "tensor", "running_loss = running_loss + loss", 1, "loss-sum-keeps-graph"),
-        ("self.total", "attribute", "self.total += loss", 1, "loss-sum-keeps-graph"),
-        ("ema", "tensor", "ema = 0.9 * ema + 0.1 * out.mean()", 1, "ema-tracks-graph"),
-        ("shadow", "list", "shadow = [d * s + p for s, p in zip(shadow, ps)]", 1, "ema-tracks-graph"),
-        ("losses", "list", "losses.append(loss)", None, "history-keeps-graph"),
+        ("total", "total += loss", 1, "loss-sum-keeps-graph"),
+        ("running_loss", "running_loss = running_loss + loss", 1, "loss-sum-keeps-graph"),
+        ("self.total", "self.total += loss", 1, "loss-sum-keeps-graph"),
+        ("ema", "ema = 0.9 * ema + 0.1 * out.mean()", 1, "ema-tracks-graph"),
+        ("shadow", "shadow = [d * s + p for s, p in zip(shadow, ps)]", 1, "ema-tracks-graph"),
+        ("losses", "losses.append(loss)", None, "history-keeps-graph"),
     ],
 )
-def test_what_grows_names_the_rule(name: str, kind: str, text: str, tensors: int | None, rule: str) -> None:
+def test_what_grows_names_the_rule(name: str, text: str, tensors: int | None, rule: str) -> None:
     """More tensors are a history; one tensor that reaches further back is a total or an average."""
     counts = [(tensors or passes, passes) for passes in (3, 4, 5)]
-    (found,) = growths(Trace(RUN, holders=held(name, kind, text, counts)))
+    (found,) = growths(Trace(RUN, holders=held(name, text, counts)))
     assert found.rule == rule
 
 
 def test_a_count_that_stays_is_no_growth() -> None:
     """Some graphs of several passes are meant to stay, and so is what is dropped again."""
-    assert growths(Trace(RUN, holders=held("loss", "tensor", "loss = a + b", [(1, 4)] * 5))) == ()
-    assert (
-        growths(Trace(RUN, holders=held("window", "list", "window.append(h)", [(3, 3), (4, 4), (3, 3), (4, 4)]))) == ()
-    )
+    assert growths(Trace(RUN, holders=held("loss", "loss = a + b", [(1, 4)] * 5))) == ()
+    assert growths(Trace(RUN, holders=held("window", "window.append(h)", [(3, 3), (4, 4), (3, 3), (4, 4)]))) == ()
 
 
 def test_the_finding_says_how_much_is_kept() -> None:
     """The name, the passes and the nodes."""
-    (found,) = loss_sum_keeps_graph.check(
-        Trace(RUN, holders=held("total", "tensor", "total += loss", [(1, 3), (1, 4), (1, 5)]))
-    )
+    (found,) = loss_sum_keeps_graph.check(Trace(RUN, holders=held("total", "total += loss", [(1, 3), (1, 4), (1, 5)])))
     assert found.message == "total keeps the graphs of 5 passes alive, 35 nodes"
     assert found.help == "Add the number, not the tensor: `total += loss.item()` (or `loss.detach()`)."
 
