@@ -1,0 +1,141 @@
+"""What the recorder writes is what the schema declares: each line, and each field of each kind of line and row."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+import pytest
+import torch
+from recorder_session import recorded
+from torch import nn
+
+from gradtrace.recorder import program_end
+from gradtrace.recorder.session import current
+from gradtrace.recording import records
+from gradtrace.recording.lines import decode
+
+WRITTEN_ELSEWHERE = {records.StatusRecord, records.ProcessRecord, records.ErrorRecord, records.NoteRecord}
+"""Kinds of lines that the launcher writes, or the recorder of a program that ends badly."""
+
+NEVER_WRITTEN = {("LeafRecord", "location")}
+"""What readers would show, but no recorder sees: where a leaf was made."""
+
+
+class Keeping(torch.autograd.Function):
+    """A function that keeps its own output on its context."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        ctx.y = x.exp()
+        return ctx.y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient * ctx.y
+
+
+class Model(nn.Module):
+    """A model with a tensor that nobody registered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+        self.scale = torch.ones(2, requires_grad=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) * self.scale
+
+
+def program() -> None:
+    """Something of everything that the recorder watches."""
+    torch.manual_seed(0)
+    net = Model()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    losses = []
+    for step in range(4):
+        optimizer.zero_grad()
+        hidden = net(torch.ones(3, 2))
+        hidden.register_hook(lambda gradient: gradient * 2)
+        weight = hidden.mean().item()
+        left, right = (Keeping.apply(hidden) * weight + torch.zeros(2).log().exp()).split(1, dim=1)
+        losses.append((left + right).mean())
+        losses[-1].backward(retain_graph=step == 0)
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+    net.layer.bias.requires_grad = False
+    grad = net.layer.weight.grad
+    assert net.layer.weight.grad is grad
+    net.layer.weight.grad = None
+    assert net.layer.weight.grad is None
+    x = torch.ones(2, requires_grad=True)
+    y = x.exp()
+    y.add_(1)
+    with pytest.raises(RuntimeError):
+        y.sum().backward()
+
+
+def filled(struct: type[msgspec.Struct], written: Any) -> Iterator[tuple[str, str]]:
+    """Kind and name of each field that a line, or a row inside it, fills."""
+    hints = get_type_hints(struct, vars(records))
+    fields = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(struct)}
+    if struct.__struct_config__.array_like:
+        assert len(written) <= len(fields), struct
+        written = dict(zip(fields, written, strict=False))
+    for name, value in written.items():
+        yield struct.__name__, name
+        for row_type in rows_in(fields.get(name)):
+            for row in value if get_origin(fields[name]) is list else [value]:
+                if row is not None:
+                    yield from filled(row_type, row)
+
+
+def rows_in(annotation: Any) -> list[type[msgspec.Struct]]:
+    """The rows of which a field is made."""
+    parts = [annotation, *get_args(annotation)]
+    return [part for part in parts if isinstance(part, type) and issubclass(part, msgspec.Struct)]
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """What the recorder writes of the program: two passes in full, then the ledger."""
+    with recorded(tmp_path_factory.mktemp("records"), passes=((1, 2), (5, 5)), facts=True, value_limit=2) as session:
+        program()
+        recorder = current()
+        assert recorder is not None
+        program_end.write(recorder)
+    return session.stream.read_bytes().splitlines(keepends=True)
+
+
+def fits(written: Any, read: Any) -> bool:
+    """Whether everything that was written was read; rows may leave out fields at their end."""
+    if isinstance(written, dict):
+        return all(key in read and fits(value, read[key]) for key, value in written.items())
+    if isinstance(written, list):
+        return len(written) <= len(read) and all(map(fits, written, read))
+    return bool(written == read)
+
+
+def test_each_line_is_read_into_equal_fields(lines: list[bytes]) -> None:
+    """No key, row or number of a line is lost, misplaced or read as something else."""
+    for line in lines:
+        record = decode(line)
+        assert fits(json.loads(line), json.loads(msgspec.json.encode(record))), line
+
+
+def test_every_declared_field_is_written(lines: list[bytes]) -> None:
+    """Of each kind of line and row; what no recorder fills, nobody needs to read."""
+    structs = [struct for struct in vars(records).values() if is_struct(struct)]
+    declared = {(one.__name__, field.encode_name) for one in structs for field in msgspec.structs.fields(one)}
+    by_tag = {struct.__struct_config__.tag: struct for struct in structs}
+    written: set[tuple[str, str]] = set()
+    for line in map(json.loads, lines):
+        written.update(filled(by_tag[line.pop("t")], line))
+    assert written <= declared
+    others = {struct.__name__ for struct in WRITTEN_ELSEWHERE}
+    assert {(name, field) for name, field in declared - written if name not in others} == NEVER_WRITTEN
+
+
+def is_struct(thing: object) -> bool:
+    """Whether it is a line or a row."""
+    return isinstance(thing, type) and issubclass(thing, msgspec.Struct) and thing is not records.Record
