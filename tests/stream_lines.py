@@ -148,6 +148,10 @@ class _Writer:
                     optimizer=None if event.optimizer is None else self.optimizers[event.optimizer],
                     call=event.call,
                     count=event.count,
+                    requires_grad=event.requires_grad,
+                    is_leaf=event.is_leaf,
+                    name=event.name,
+                    is_assignment=event.is_assignment,
                 )
 
     def write_cut(self, cut: Cut) -> None:

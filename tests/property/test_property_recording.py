@@ -159,7 +159,8 @@ def traces(draw: Callable[..., object]) -> Trace:
         draw(
             st.builds(
                 Event, st.just(i), known(EventKind), st.just(0), ids, some_place, st.none() | st.booleans(), st.none(),
-                some_text, st.integers(1, 9),
+                some_text, st.integers(1, 9), st.none() | st.booleans(), st.none() | st.booleans(),
+                st.none() | some_text, st.booleans(),
             )
         )
         for i in range(draw(st.integers(0, 3)))  # type: ignore[call-overload]
