@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.model.blind_spot import BlindSpot
 from gradtrace.model.location import Location
 
 
@@ -21,7 +22,8 @@ class Observation:
     """A counted fact about a run that helps when little else was seen.
 
     `kind` is one of `ops` (tensor operations seen), `ops_without_grad` (of these, run with gradients off although an
-    input required them), `requires_grad` (tensors that require grad, seen as inputs), `integer_root`.
+    input required them), `requires_grad` (tensors that require grad, seen as inputs), `integer_root`, and
+    `root_not_finite` and `gradient_not_finite` (the first pass of the ledger in which it was; `text` says which).
     """
 
     kind: str
@@ -41,6 +43,8 @@ class Run:
         error: the exception that ended it, if one did.
         expression: the source text, when the target was an expression.
         facts: what only a diagnosis needs was recorded too.
+        level: how much was measured: `structure`, `default`, `full`; "" when the recording does not say.
+        blind_spots: what was not looked at, as far as the recording says; `analysis.coverage` knows the rest.
     """
 
     target: str
@@ -58,3 +62,5 @@ class Run:
     observations: tuple[Observation, ...] = ()
     notes: tuple[str, ...] = ()
     facts: bool = False
+    level: str = ""
+    blind_spots: tuple[BlindSpot, ...] = ()

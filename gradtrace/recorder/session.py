@@ -266,7 +266,8 @@ class Recorder:
         if self._has_failed:
             return
         self._has_failed = True
-        text = f"the recorder failed and has switched itself off ({type(error).__name__}: {error}); the program goes on"
+        what = f"{type(error).__name__}: {error}"
+        text = f"the recorder failed and has switched itself off ({what}); the program goes on"
         if os.environ.get("GRADTRACE_DEBUG"):
             import traceback
 
@@ -274,7 +275,7 @@ class Recorder:
         with contextlib.suppress(Exception):
             self.stop()
         with contextlib.suppress(Exception):
-            self.journal.note(text)
+            self.journal.blind("recorder_failed", what)
         with contextlib.suppress(Exception):
             self.journal.close()
         with contextlib.suppress(Exception):

@@ -38,6 +38,12 @@ _SHARE = 0.005
 _CREATED, _ACCUMULATED, _UNCHANGED = "created", "accumulated", "unchanged"
 
 
+_BAD_ROOT = "a root is not finite"
+_BAD_GRADIENT = "a gradient is not finite"
+_OBSERVED = {_BAD_ROOT: "root_not_finite", _BAD_GRADIENT: "gradient_not_finite"}
+"""What trips the watch, and the kind of observation that says so."""
+
+
 class _Pattern(NamedTuple):
     name: str
     place: int | None
@@ -215,9 +221,9 @@ class Watch:
                         late = self._device_flag
                         self._device_flag = torch.isfinite(root.detach())
                         if late is not None and not bool(late):
-                            return "a root is not finite"
+                            return _BAD_ROOT
                     elif not _is_finite(root.item()):
-                        return "a root is not finite"
+                        return _BAD_ROOT
             if done.leaves and done.leaves[0][1].device.type == "cpu":
                 return self._sample(done, spent)
         return None
@@ -242,7 +248,7 @@ class Watch:
                     else grad[:1]
                 )
                 if not _is_finite(part.sum().item()):
-                    return "a gradient is not finite"
+                    return _BAD_GRADIENT
         return None
 
     def _old_graphs(self, call: Call) -> str | None:
@@ -261,6 +267,10 @@ class Watch:
         if times >= limit:
             return None
         self._trips[reason] = times + 1
+        kind = _OBSERVED.get(reason)
+        if kind is not None:
+            text = f"in pass {self._recorder.journal.last_pass_index}"
+            self._recorder.journal.write({"t": "observation", "kind": kind, "count": 1, "location": None, "text": text})
         return reason
 
 

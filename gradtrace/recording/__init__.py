@@ -6,8 +6,9 @@ its record and carry it over in the module that builds that part of the model; a
 misread needs a new major `FORMAT_VERSION`.
 """
 
+from gradtrace.recording.blind import blind_spots
 from gradtrace.recording.load import load
 from gradtrace.recording.merge import merge
-from gradtrace.recording.records import FORMAT_NAME, FORMAT_VERSION
+from gradtrace.recording.records import FORMAT_NAME, FORMAT_VERSION, BlindRecord
 
-__all__ = ["FORMAT_NAME", "FORMAT_VERSION", "load", "merge"]
+__all__ = ["FORMAT_NAME", "FORMAT_VERSION", "BlindRecord", "blind_spots", "load", "merge"]

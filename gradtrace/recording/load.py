@@ -1,7 +1,6 @@
 """From a `.gtrace` file to a `Trace`."""
 
 import gc
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +11,7 @@ import msgspec
 
 from gradtrace import __version__
 from gradtrace.errors import RecordingError
-from gradtrace.model import Observation, ProgramError, Run, Trace
+from gradtrace.model import Blind, BlindSpot, Observation, Run, Trace
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.lines import RecordLines, plain
 from gradtrace.recording.process_builder import Offsets, ProcessBuilder
@@ -185,32 +184,24 @@ class _TraceBuilder:
             header.expression,
             len(processes),
             _together(processes),
-            tuple(dict.fromkeys([*_sayings(processes), *self._notes(header, error, is_truncated)])),
+            tuple(dict.fromkeys(_sayings(processes))),
             header.facts,
+            header.level,
+            tuple(dict.fromkeys([*_blind_spots(processes), *self._unseen(header, is_truncated)])),
         )
 
-    def _notes(self, header: HeaderRecord, error: ProgramError | None, is_truncated: bool) -> list[str]:
-        notes = []
-        if not header.torch:
-            notes.append("the program never imported torch, so that nothing could be recorded")
+    def _unseen(self, header: HeaderRecord, is_truncated: bool) -> Iterator[BlindSpot]:
+        """What the file itself tells of its gaps."""
         if is_truncated:
-            notes.append("the recording ends in the middle of a line; it was read up to there")
-        notes.extend(
-            f"what process {process} wrote ends in the middle of a line; it was read up to there"
-            for process in sorted(self._cut_processes)
-        )
+            yield BlindSpot(Blind.FILE_CUT, "the recording ends in the middle of a line; it was read up to there")
+        for process in sorted(self._cut_processes):
+            text = f"what process {process} wrote ends in the middle of a line; it was read up to there"
+            yield BlindSpot(Blind.FILE_CUT, text)
         if self._status is None:
-            notes.append("the recording has no end: it was cut short, or the program was still running")
-        elif self._status < 0 and error is None:
-            notes.append(f"the program was ended by {_signal(-self._status)}; what it did until then is here")
-        return notes
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+            text = "the recording has no end: it was cut short, or the program was still running"
+            yield BlindSpot(Blind.FILE_CUT, text)
+        elif self._status < 0 and header.torch:
+            yield BlindSpot(Blind.KILLED)
 
 
 def _together(processes: list[ProcessBuilder]) -> tuple[Observation, ...]:
@@ -221,6 +212,10 @@ def _together(processes: list[ProcessBuilder]) -> tuple[Observation, ...]:
             known = total.get(kind)
             total[kind] = seen if known is None else replace(known, count=known.count + seen.count)
     return tuple(total.values())
+
+
+def _blind_spots(processes: list[ProcessBuilder]) -> list[BlindSpot]:
+    return [spot for one in processes for spot in one.blind_spots]
 
 
 def _sayings(processes: list[ProcessBuilder]) -> list[str]:

@@ -128,7 +128,7 @@ def test_a_grad_scaler_looks_for_overflows() -> None:
     """Gradients alone tell nothing then."""
     trace = run(["SqrtBackward0", "AccumulateGrad"], [INFINITE])
     assert trap(trace) is not None
-    assert trap(replace(trace, events=(Event(0, "scale", 0),))) is None
+    assert trap(replace(trace, events=(Event(0, "grad_modified", 1, call="unscale_"),))) is None
 
 
 def test_a_place_is_blocked_when_it_is_in_every_pass() -> None:
