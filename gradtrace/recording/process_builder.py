@@ -199,6 +199,8 @@ class ProcessBuilder:
         self._open.clear()
 
     def _leave_out(self, index: int) -> None:
+        if any(spot.reason == Blind.RECORDER_FAILED and spot.pass_index == index for spot in self._blind_spots):
+            return  # that is why
         text = f"pass {index} was cut short before its graph was recorded, and is left out"
         self._blind_spots.append(BlindSpot(Blind.FILE_CUT, text, pass_index=index, process=self.process))
 

@@ -51,6 +51,7 @@ from dataclasses import replace
 from gradtrace.analysis.outcome import fatal_error
 from gradtrace.diagnosis.errors import Failure, called_as, failure, innermost, notes, of_pass
 from gradtrace.diagnosis.rule import Rule
+from gradtrace.diagnosis.timeline import same_place
 from gradtrace.model import Finding, PassError, RelatedLocation, Trace
 
 _LONGEST = 300
@@ -96,7 +97,7 @@ def _help(kind: str, message: str) -> str:
 
 
 def ended_well(trace: Trace) -> Trace:
-    """The trace as if nothing had been raised."""
+    """The trace as if nothing had been raised, and no `.grad` been found to be None at the line that failed."""
     error = trace.run.error
     if error is None:
         return trace
@@ -104,8 +105,14 @@ def ended_well(trace: Trace) -> Trace:
     def is_fatal(raised: PassError | None) -> bool:
         return raised is not None and raised.message.strip()[:100] == error.message.strip()[:100]
 
+    line = innermost(error.frames)
     passes = tuple(replace(one, error=None) if is_fatal(one.error) else one for one in trace.passes)
-    return replace(trace, run=replace(trace.run, error=None, status=0, complete=True), passes=passes)
+    events = tuple(
+        event
+        for event in trace.events
+        if event.kind != "grad_read" or event.location is None or not same_place(event.location, line)
+    )
+    return replace(trace, run=replace(trace.run, error=None, status=0, complete=True), passes=passes, events=events)
 
 
 RULE = Rule(
