@@ -26,6 +26,8 @@ from gradtrace.recording.records import (
 
 _LONGEST_HEADER = 1 << 24
 _LONGEST_REASON = 200
+_UNFINISHED = frozenset({Blind.RECORDER_FAILED, Blind.PROCESS_NOT_RECORDED, Blind.FILE_CUT, Blind.KILLED})
+"""Gaps of a run that was not recorded to its end."""
 
 
 class _Header(msgspec.Struct):
@@ -169,7 +171,10 @@ class _TraceBuilder:
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool) -> Run:
         error = next((process.error for process in processes if process.error is not None), None)
-        is_whole = not (is_truncated or self._cut_processes or any(one.has_incomplete_pass for one in processes))
+        spots = tuple(dict.fromkeys([*_blind_spots(processes), *self._unseen(header, is_truncated)]))
+        is_whole = not (
+            any(one.has_incomplete_pass for one in processes) or any(spot.reason in _UNFINISHED for spot in spots)
+        )
         return Run(
             header.target,
             tuple(header.argv),
@@ -179,7 +184,7 @@ class _TraceBuilder:
             header.device,
             header.seed,
             self._status,
-            is_whole and error is None and self._status is not None and self._status >= 0,
+            is_whole and error is None and (self._status or 0) >= 0,
             error,
             header.expression,
             len(processes),
@@ -187,7 +192,7 @@ class _TraceBuilder:
             tuple(dict.fromkeys(_sayings(processes))),
             header.facts,
             header.level,
-            tuple(dict.fromkeys([*_blind_spots(processes), *self._unseen(header, is_truncated)])),
+            spots,
         )
 
     def _unseen(self, header: HeaderRecord, is_truncated: bool) -> Iterator[BlindSpot]:
