@@ -26,5 +26,9 @@ class RenderError(GradtraceError):
     """A picture cannot be drawn: a program is missing, or a limit of the format is reached."""
 
 
+class NothingSeenError(GradtraceError):
+    """Nothing of a run could be looked at, so that there is nothing to show."""
+
+
 class UnknownNameError(RenderError):
     """A name or a place stands for no tensor of the run."""

@@ -12,7 +12,7 @@ from gradtrace.cli.depth import in_depth
 from gradtrace.cli.output import Output, absolute
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import Traced, traced
-from gradtrace.errors import RenderError, UsageError
+from gradtrace.errors import UsageError
 from gradtrace.launch import TargetKind
 from gradtrace.model import Severity
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 FOUND = 1
 """The status when something was found and the program itself ended well."""
+
+COULD_NOT_LOOK = 2
+"""The status when nothing was found and something was not looked at: that is not "nothing wrong"."""
 
 _SEVERITIES = click.Choice([one.value for one in Severity])
 
@@ -68,7 +71,8 @@ def command(
 ) -> int:
     """Run a program and say what is wrong with its gradients: the cause, the line, the fix.
 
-    The status is 1 when something was found, or that of the program if it failed itself. A comment
+    The status is 0 when nothing was found, 1 when something was, 2 when it could not look, and that of the program
+    if it failed itself. A comment
     "# gradtrace: ignore[RULE]" silences a rule on its line; [tool.gradtrace] in pyproject.toml has the keys select,
     ignore, severity, baseline and exit-zero.
 
@@ -95,15 +99,20 @@ def command(
     if write_baseline and chosen is None:
         raise UsageError("--write-baseline writes the file that --baseline names: give both")
     with traced(in_depth(request), place.path) as ended:
-        if ended.nothing:
-            if ended.status == 0:
-                raise RenderError(f"nothing to check: {ended.nothing}")
-            request.say(f"nothing to check: {ended.nothing}")
-            return ended.status
         trace = _examined(ended, wish, request)
         place.write(_rendered(trace, shown_as, place, here, ascii_only=ascii_only))
-        counts = any(finding.severity != Severity.INFO for finding in trace.findings)
-        return ended.status or (FOUND if counts and not wish.exit_zero else 0)
+        return _status(trace, ended, wish)
+
+
+def _status(trace: Trace, ended: Traced, wish: _Wish) -> int:
+    """The program's own where something was seen of it; else whether something was found, or could be."""
+    from gradtrace.analysis.coverage import blindness, could_not_look
+
+    if ended.status < 0 or (ended.status and blindness(trace) is None):
+        return ended.status
+    if any(finding.severity != Severity.INFO for finding in trace.findings):
+        return 0 if wish.exit_zero else FOUND
+    return COULD_NOT_LOOK if could_not_look(trace) else 0
 
 
 def _selection(
@@ -143,8 +152,6 @@ def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
 
     folder = wish.baseline.parent if wish.baseline else None
     loaded = load(ended.recording)
-    if not loaded.run.facts:
-        request.say("this recording was made without --facts: many rules have nothing to go by")
     trace = examine(loaded, wish.selection, wish.known, folder)
     for note in trace.run.notes[len(loaded.run.notes) :]:
         request.say(note)

@@ -3,9 +3,11 @@
 import difflib
 import importlib
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,6 +27,14 @@ COMMANDS = {
     "doctor": "gradtrace.cli.doctor",
 }
 """Name to module, in the order of the help."""
+
+_STATUSES = """\
+Exit status:
+  0      all went well; check: nothing was found
+  1      check: something was found
+  2      check: could not look; any command: it cannot be carried out
+  124    the program ran longer than --timeout
+  other  the program's own, signals included; it wins over 0 and 1"""
 
 USAGE_ERROR = 2
 INTERNAL_ERROR = 2
@@ -46,12 +56,21 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS:
-            raise click.UsageError(
-                f"there is no command {args[0]!r}: the commands are {', '.join(COMMANDS)};"
-                " a target stands after one, as in: gradtrace explain TARGET",
-                ctx,
-            )
+            raise click.UsageError(_meant(args[0]), ctx)
         return super().resolve_command(ctx, args)
+
+
+def _meant(word: str) -> str:
+    """What to say of a first word that is no command: a misspelt one, or a target without one."""
+    close = difflib.get_close_matches(word, COMMANDS, n=2, cutoff=0.6)
+    if close:
+        return f"there is no command {word!r}: did you mean {' or '.join(close)}?"
+    if Path(word).exists() or not word.replace("-", "").isidentifier():  # a file, or an expression
+        return f"{word!r} is no command: did you mean gradtrace explain {shlex.quote(word)}?"
+    return (
+        f"there is no command {word!r}: the commands are {', '.join(COMMANDS)};"
+        " a target stands after one, as in: gradtrace explain TARGET"
+    )
 
 
 @click.group(
@@ -59,7 +78,7 @@ class _Commands(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="TARGET is a script, a directory with __main__.py, a .gtrace recording, -m MODULE, -c CODE,"
-    " or an expression: gradtrace explain 'w*w*y' w=0.5 y=2.0",
+    " or an expression: gradtrace explain 'w*w*y' w=0.5 y=2.0\n\n\b\n" + _STATUSES,
 )
 @click.version_option(__version__, "-V", "--version", prog_name="gradtrace", message="%(prog)s %(version)s")
 @click.pass_context

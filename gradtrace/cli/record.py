@@ -5,7 +5,7 @@ import click
 from gradtrace.cli.depth import in_depth
 from gradtrace.cli.output import absolute, check_writable
 from gradtrace.cli.request import Request, takes_target
-from gradtrace.cli.traced import record
+from gradtrace.cli.traced import record, say_gaps
 from gradtrace.errors import UsageError
 from gradtrace.launch import Session, TargetKind
 
@@ -21,6 +21,10 @@ def command(request: Request, *, output: str | None, facts: bool) -> int:
       gradtrace record train.py -- --epochs 2
       gradtrace record -o run.gtrace -- torchrun --nproc-per-node 2 train.py
     """  # noqa: D301  click wants a real backspace
+    from gradtrace.analysis.coverage import gaps
+    from gradtrace.recording import blind_spots
+    from gradtrace.renderers.coverage_words import said
+
     target = request.target
     if target.kind is TargetKind.RECORDING:
         raise UsageError(f"{target.text} is a recording already: gradtrace explain {target.text} shows it")
@@ -30,8 +34,11 @@ def command(request: Request, *, output: str | None, facts: bool) -> int:
         request = in_depth(request)
     with Session() as session:
         ended = record(request, session, path)
-    if ended.nothing:
-        request.say(f"nothing recorded: {ended.nothing}")
-    else:
-        request.say(f"recorded: gradtrace explain {output or path.name} tells the story")
+    found = gaps(blind_spots(path), ended.status)
+    nothing = next((gap for gap in found if gap.is_total), None)
+    if nothing is not None:
+        request.say(f"nothing recorded: {said(nothing)}")
+        return ended.status
+    say_gaps(request, found)
+    request.say(f"recorded: gradtrace explain {output or path.name} tells the story")
     return ended.status

@@ -8,8 +8,8 @@ from typing import Any
 from gradtrace.cli.console import Console
 from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request
-from gradtrace.cli.traced import traced
-from gradtrace.errors import RenderError, UsageError
+from gradtrace.cli.traced import say_gaps, seen, traced
+from gradtrace.errors import UsageError
 from gradtrace.model import Trace
 from gradtrace.renderers.registry import Format
 
@@ -26,17 +26,17 @@ def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, An
     Raises:
         GradtraceError: if an option does not fit the format, or anything fails.
     """
+    from gradtrace.analysis.coverage import coverage
+
     given = _given(drawn_as, asked)
     with traced(request, output.path) as ended:
-        if ended.nothing:
-            if ended.status == 0:
-                raise RenderError(f"nothing to show: {ended.nothing}")
-            request.say(f"nothing to show: {ended.nothing}")
+        loaded = seen(ended, request, "show")
+        if loaded is None:
             return ended.status
-        from gradtrace.recording import load
-
+        if drawn_as.is_machine_format:  # the others say it themselves
+            say_gaps(request, (gap for gap in coverage(loaded) if not gap.is_chosen))
         options = {**_seen(drawn_as, output.console), **given}
-        trace = _with_findings(load(ended.recording))
+        trace = _with_findings(loaded)
         content = drawn_as.render(trace, **options)
         if trace.findings and isinstance(content, str) and not drawn_as.is_machine_format:
             content += _told(trace, drawn_as, options)
@@ -54,7 +54,7 @@ def _with_findings(trace: Trace) -> Trace:
     from gradtrace.diagnosis.examine import examine
     from gradtrace.diagnosis.selection import Selection
 
-    return examine(trace, Selection())
+    return examine(trace, Selection(ignore=("program-failed",)))  # a drawing or a story says that itself
 
 
 def _told(trace: Trace, drawn_as: Format, options: dict[str, Any]) -> str:

@@ -1,31 +1,33 @@
 """What every command does with a target: run it or open its recording, and lose nothing whatever happens."""
 
+from __future__ import annotations
+
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gradtrace.cli.request import Request
-from gradtrace.errors import GradtraceError, RecordingError, RenderError, TargetError
+from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError, TargetError
 from gradtrace.launch import TIMED_OUT, Session, Target, TargetKind, run
+
+if TYPE_CHECKING:
+    from gradtrace.analysis.coverage import Gap
+    from gradtrace.model import Trace
+    from gradtrace.recording import BlindRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A recording, and what it means for the command.
-
-    Attributes:
-        status: the command's, if nothing else fails: the program's own.
-        nothing: why the recording is empty; None when a recorder ran.
-    """
+    """A recording, and the command's status if nothing else fails: the program's own; 0 when nothing was run."""
 
     recording: Path
     status: int
-    nothing: str | None = None
 
 
 def record(request: Request, session: Session, recording: Path, meanwhile: Callable[[], None] | None = None) -> Traced:
@@ -44,13 +46,13 @@ def record(request: Request, session: Session, recording: Path, meanwhile: Calla
     from gradtrace.recording import merge
 
     try:
-        merge(session.directory, status=ending.status, target=recording)
+        merge(session.directory, status=ending.status, target=recording, blind=_blind(request, session))
     except OSError as error:
         raise RecordingError(f"cannot write {recording}: {error.strerror}; {_raw(session)}") from error
     except Exception as error:
         error.add_note(_raw(session))
         raise
-    return Traced(recording, TIMED_OUT if ending.timed_out else ending.status, _nothing(request, session))
+    return Traced(recording, TIMED_OUT if ending.timed_out else ending.status)
 
 
 def _meanwhile(target: Target) -> Callable[[], None] | None:
@@ -77,7 +79,6 @@ def traced(request: Request, output: Path | None = None) -> Iterator[Traced]:
 
     Raises:
         TargetError: if the run could not begin.
-        RenderError: if there is nothing to show, and the program itself did not fail.
     """
     if request.target.kind is TargetKind.RECORDING:
         yield Traced(request.target.path, status=0)
@@ -87,7 +88,7 @@ def traced(request: Request, output: Path | None = None) -> Iterator[Traced]:
         try:
             yield ended
         except (RenderError, RecordingError, OSError) as error:
-            if isinstance(error, BrokenPipeError) or ended.nothing:
+            if isinstance(error, BrokenPipeError):
                 raise
             told = RenderError(f"{error}\n{_kept(ended.recording, request, output)}")
             told.exit_status = ended.status or told.exit_status
@@ -103,16 +104,52 @@ def _raw(session: Session) -> str:
     return f"what was recorded lies unmerged in {session.keep()}"
 
 
-def _nothing(request: Request, session: Session) -> str | None:
+def seen(ended: Traced, request: Request, doing: str) -> Trace | None:
+    """The trace of a run of which something was seen; None, said on stderr, where the program failed before.
+
+    Raises:
+        NothingSeenError: if nothing was seen, and the program itself did not fail.
+    """
+    from gradtrace.analysis.coverage import blindness
+    from gradtrace.recording import load
+    from gradtrace.renderers.coverage_words import said
+
+    trace = load(ended.recording)
+    gap = blindness(trace)
+    if gap is None:
+        return trace
+    if ended.status == 0:
+        raise NothingSeenError(f"nothing to {doing}: {said(gap)}")
+    request.say(f"nothing to {doing}: {said(gap)}")
+    return None
+
+
+def say_gaps(request: Request, gaps: Iterable[Gap]) -> None:
+    """A line on stderr for each thing that was not looked at."""
+    from gradtrace.renderers.coverage_words import said
+
+    for gap in gaps:
+        request.say(said(gap))
+
+
+def _blind(request: Request, session: Session) -> list[BlindRecord]:
+    """What only the launcher knows was not recorded."""
+    from gradtrace.model import Blind
+    from gradtrace.recording import BlindRecord
+
     if session.torch_started:
-        return None
+        return [BlindRecord(Blind.PROCESS_NOT_RECORDED, session.failure)] if session.failure is not None else []
     if session.failure is not None:
-        return f"the recorder could not start ({session.failure})"
+        return [BlindRecord(Blind.NOT_INSTALLED, f"the recorder could not start ({session.failure})")]
+    if session.missed_torch is not None:
+        return [BlindRecord(Blind.OTHER_INTERPRETER, session.missed_torch)]
     if session.python_started:
-        return "the program never imported torch"
+        return [BlindRecord(Blind.NO_TORCH)]
     if request.target.kind is TargetKind.COMMAND:
-        return "the command started no python, or only isolated ones (python -I, -E or -S)"
-    return "python started without its environment or site module, so that nothing could be watched"
+        why = "the command started no python, or only isolated ones (python -I, -E or -S)"
+    else:
+        why = "python started without its environment or site module, so that nothing could be watched"
+    return [BlindRecord(Blind.NOT_INSTALLED, why)]
 
 
 def _kept(recording: Path, request: Request, output: Path | None) -> str:

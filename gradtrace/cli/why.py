@@ -4,8 +4,8 @@ import click
 
 from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request, takes_target
-from gradtrace.cli.traced import traced
-from gradtrace.errors import RenderError, UsageError
+from gradtrace.cli.traced import say_gaps, seen, traced
+from gradtrace.errors import UsageError
 
 _FORMATS = click.Choice(["text", "markdown", "json"])
 
@@ -48,15 +48,14 @@ def command(request: Request, *, name: str, output: str | None, format_name: str
         ascii_only=ascii_only or not console.unicode,
     )
     with traced(request.with_facts(), place.path) as ended:
-        if ended.nothing:
-            if ended.status == 0:
-                raise RenderError(f"nothing to explain: {ended.nothing}")
-            request.say(f"nothing to explain: {ended.nothing}")
+        trace = seen(ended, request, "explain")
+        if trace is None:
             return ended.status
+        from gradtrace.analysis.coverage import coverage
         from gradtrace.analysis.reasons import why
-        from gradtrace.recording import load
 
-        content = reason.render(why(load(ended.recording), name), options)
+        content = reason.render(why(trace, name), options)
+        say_gaps(request, (gap for gap in coverage(trace) if gap.is_open))
         try:
             place.write(content)
         except BrokenPipeError:

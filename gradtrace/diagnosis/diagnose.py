@@ -1,6 +1,7 @@
 """Runs the rules over a trace."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from gradtrace.diagnosis.registry import RULES
@@ -16,16 +17,39 @@ def diagnose(trace: Trace, rules: Iterable[Rule] = RULES) -> Trace:
 
     A rule that fails hides no other: what happened to it becomes a note of the run.
     """
-    found: list[Finding] = []
+    found: dict[str, list[Finding]] = {}
     failures: list[str] = []
-    for rule in rules:
+    for rule in sorted(rules, key=_is_last):
         try:
-            found += rule.check(trace)
+            told = list(rule.check(trace))
+            if told and rule.without is not None and _is_explained(trace, rule.without(trace), found):
+                told = []
+            found[rule.name] = told
         except Exception as error:  # noqa: BLE001  whatever is wrong with one rule, the others are to be heard
             failures.append(f"the rule {rule.name} failed: {type(error).__name__}: {error} (please report)")
-    unique = dict.fromkeys(found)
+    unique = dict.fromkeys(finding for told in found.values() for finding in told)
     run = replace(trace.run, notes=(*trace.run.notes, *failures)) if failures else trace.run
     return replace(trace, run=run, findings=tuple(sorted(unique, key=in_order)))
+
+
+def _is_last(rule: Rule) -> bool:
+    return rule.without is not None
+
+
+def _is_explained(trace: Trace, otherwise: Trace, known: Mapping[str, Collection[Finding]]) -> bool:
+    """Whether a rule, heard or not, finds in a trace what it would not find had a thing not happened.
+
+    Args:
+        trace: what was recorded.
+        otherwise: the same as if that thing had not happened.
+        known: what the rules found that were heard already.
+    """
+    for rule in RULES:
+        with suppress(Exception):  # where it is heard, its failure is told
+            found = () if _is_last(rule) else known[rule.name] if rule.name in known else tuple(rule.check(trace))
+            if found and not set(found) <= set(rule.check(otherwise)):
+                return True
+    return False
 
 
 def in_order(finding: Finding) -> tuple[int, str, int, int, str, str]:

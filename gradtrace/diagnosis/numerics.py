@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from gradtrace.analysis.outcome import has_bad_root, is_poisoned, is_scaled
 from gradtrace.diagnosis.errors import notes
 from gradtrace.diagnosis.shapes import consumers, full, is_type, targets, through_views
 from gradtrace.diagnosis.timeline import same_place
@@ -60,13 +61,19 @@ class Trap:
 
 
 def trap(trace: Trace) -> Trap | None:
-    """The cause of the first pass that ends in values which are not finite; what comes later is its consequence."""
+    """The cause of the first pass that ends in values which are not finite; what comes later is its consequence.
+
+    A GradScaler looks for its factor by overflows, and skips the steps: then gradients alone tell nothing.
+    """
+    scaled = is_scaled(trace)
     for backward, graph in full(trace):
-        if backward.error is None and _is_poisoned(backward):
+        if scaled and not has_bad_root(backward):
+            continue
+        if backward.error is None and is_poisoned(backward):
             found = _cause(trace, backward, graph)
             if found is None:
                 return None
-            effect = "the loss is not finite" if _is_bad_root(backward) else "gradients are not finite"
+            effect = "the loss is not finite" if has_bad_root(backward) else "gradients are not finite"
             told = notes((backward.location, f"{effect} in pass {backward.index}"))
             return replace(found, related=(*found.related, *(one for one in told if one.location != found.place)))
     return None
@@ -80,22 +87,12 @@ def findings(trace: Trace, rule: str, message: str, advice: str) -> Iterator[Fin
         yield Finding(rule, Severity.ERROR, text, found.place, found.related, advice, (), (found.backward.index,))
 
 
-def _is_bad_root(backward: BackwardPass) -> bool:
-    return any(root.value is not None and root.value.is_finite is False for root in backward.roots)
-
-
-def _is_poisoned(backward: BackwardPass) -> bool:
-    return _is_bad_root(backward) or any(
-        one.contribution is not None and one.contribution.is_finite is False for one in backward.accumulations
-    )
-
-
 def _cause(trace: Trace, backward: BackwardPass, graph: Graph) -> Trap | None:
     culprit = first_breaker(graph)
     is_late = culprit is not None and any(
         saved.stats is not None and saved.stats.nan for saved in culprit.saved if not is_type(culprit, *_SELECTIONS)
     )
-    if not _is_bad_root(backward) and culprit is not None and not is_late:
+    if not has_bad_root(backward) and culprit is not None and not is_late:
         return _of_node(graph, culprit, backward)
     return (
         _of_forward(trace, backward, graph)

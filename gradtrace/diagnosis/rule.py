@@ -19,6 +19,8 @@ class Rule:
         check: yields the findings in a trace; pure, over the model alone.
         page: the docstring of the rule's module: what it does, why it is bad, example, use instead, how it is detected,
             known problems.
+        without: for a last rule, which is heard only when no other rule explains what it tells: the trace as if that
+            had not happened. A finding of another rule that is gone in it explains it.
     """
 
     name: str
@@ -26,3 +28,4 @@ class Rule:
     summary: str
     check: Callable[[Trace], Iterator[Finding]]
     page: str
+    without: Callable[[Trace], Trace] | None = None

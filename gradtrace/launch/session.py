@@ -87,6 +87,11 @@ class Session:
         return any(self.directory.glob("*.stream"))
 
     @property
+    def missed_torch(self) -> str | None:
+        """The interpreter below that looked for torch and found none."""
+        return self._read("no_torch")
+
+    @property
     def refusal(self) -> str | None:
         """Why the run did not begin, in the child's words."""
         return self._read("refused")

@@ -5,6 +5,7 @@ Frozen dataclasses from the standard library alone, shared by the recorder (whic
 fill it in the recorder and read it where it is shown. Words are those of `docs/glossary.md`.
 """
 
+from gradtrace.model.blind_spot import Blind, BlindSpot
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
 from gradtrace.model.facts import Conflict, Holder, ModuleFact, NonFinite, Write
@@ -38,6 +39,8 @@ __all__ = [
     "STORED",
     "Accumulation",
     "BackwardPass",
+    "Blind",
+    "BlindSpot",
     "Conflict",
     "Cut",
     "CutKind",

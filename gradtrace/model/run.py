@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.model.blind_spot import BlindSpot
 from gradtrace.model.kinds import ObservationKind
 from gradtrace.model.location import Location
 
@@ -38,6 +39,8 @@ class Run:
         error: the exception that ended it, if one did.
         expression: the source text, when the target was an expression.
         facts: what only a diagnosis needs was recorded too.
+        level: how much was measured: `structure`, `default`, `full`; "" when the recording does not say.
+        blind_spots: what was not looked at, as far as the recording says; `analysis.coverage` knows the rest.
     """
 
     target: str
@@ -55,3 +58,5 @@ class Run:
     observations: tuple[Observation, ...] = ()
     notes: tuple[str, ...] = ()
     facts: bool = False
+    level: str = ""
+    blind_spots: tuple[BlindSpot, ...] = ()

@@ -126,6 +126,7 @@ class Journal:
             "rank": int(rank) if rank.isdecimal() else None,
             "expression": None if config.expression is None else plain_text(config.expression),
             "facts": config.facts,
+            "level": config.level,
         }
 
     def place(self, place: Place | None) -> int | None:
@@ -195,6 +196,11 @@ class Journal:
     def note(self, text: str) -> None:
         """Leave a sentence for the reader of the recording."""
         self.write({"t": "note", "text": plain_text(text)})
+
+    def blind(self, reason: str, text: str = "", count: int = 1) -> None:
+        """Say that something was not looked at; `reason` is one of `gradtrace.model.Blind`."""
+        index = self.last_pass_index
+        self.write({"t": "blind", "reason": reason, "text": plain_text(text), "count": count, "pass_index": index})
 
     @property
     def session(self) -> Path:

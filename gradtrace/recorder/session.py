@@ -204,7 +204,12 @@ class Recorder:
             return
         self._has_failed = True
         text = f"the recorder failed and has switched itself off ({why}); the program goes on"
-        for attempt in (self.stop, lambda: self.journal.note(text), self.journal.close, lambda: say(text)):
+        for attempt in (
+            self.stop,
+            lambda: self.journal.blind("recorder_failed", why),
+            self.journal.close,
+            lambda: say(text),
+        ):
             with contextlib.suppress(Exception):
                 attempt()
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gradtrace.model.kinds import Effect, EventKind, PassCall, Recorded
+from gradtrace.model.kinds import Effect, EventKind, ObservationKind, PassCall, Recorded
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.engine import Call
 from gradtrace.recorder.events import CountedEvent as _Event
@@ -37,6 +37,12 @@ _MAX_ALIVE = 8
 _SAMPLE = 4096
 _SHARE = 0.005
 """The share of a pass's time that may go into looking for non-finite gradients."""
+
+
+_BAD_ROOT = "a root is not finite"
+_BAD_GRADIENT = "a gradient is not finite"
+_OBSERVED = {_BAD_ROOT: ObservationKind.ROOT_NOT_FINITE, _BAD_GRADIENT: ObservationKind.GRADIENT_NOT_FINITE}
+"""What trips the watch, and the kind of observation that says so."""
 
 
 class _Pattern(NamedTuple):
@@ -236,9 +242,9 @@ class Watch:
                         late = self._device_flag
                         self._device_flag = torch.isfinite(root.detach())
                         if late is not None and not bool(late):
-                            return "a root is not finite"
+                            return _BAD_ROOT
                     elif not _is_finite(root.item()):
-                        return "a root is not finite"
+                        return _BAD_ROOT
             return self._sample(done, spent)
 
     def _sample(self, done: LedgerPass, spent: float) -> str | None:
@@ -261,7 +267,7 @@ class Watch:
                     else grad[:1]
                 )
                 if not _is_finite(part.sum().item()):
-                    return "a gradient is not finite"
+                    return _BAD_GRADIENT
         return None
 
     def _old_graphs(self, call: Call) -> str | None:
@@ -280,6 +286,10 @@ class Watch:
         if times >= limit:
             return None
         self._trips[reason] = times + 1
+        kind = _OBSERVED.get(reason)
+        if kind is not None:
+            text = f"in pass {self._journal.last_pass_index}"
+            self._journal.write({"t": "observation", "kind": kind, "count": 1, "location": None, "text": text})
         return reason
 
 

@@ -7,7 +7,9 @@ misread needs a new major `FORMAT_VERSION`.
 """
 
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
+from gradtrace.recording.blind import blind_spots
 from gradtrace.recording.load import load
 from gradtrace.recording.merge import merge
+from gradtrace.recording.records import BlindRecord
 
-__all__ = ["FORMAT_NAME", "FORMAT_VERSION", "load", "merge"]
+__all__ = ["FORMAT_NAME", "FORMAT_VERSION", "BlindRecord", "blind_spots", "load", "merge"]

@@ -1,7 +1,6 @@
 """From a `.gtrace` file to a `Trace`."""
 
 import gc
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,13 +11,7 @@ import msgspec
 
 from gradtrace import __version__
 from gradtrace.errors import RecordingError
-from gradtrace.model import (
-    Observation,
-    ObservationKind,
-    ProgramError,
-    Run,
-    Trace,
-)
+from gradtrace.model import Blind, BlindSpot, Observation, ObservationKind, Run, Trace
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.lines import RecordLines, plain
@@ -32,6 +25,8 @@ from gradtrace.recording.records import (
 
 _LONGEST_HEADER = 1 << 24
 _LONGEST_REASON = 200
+_UNFINISHED = frozenset({Blind.RECORDER_FAILED, Blind.PROCESS_NOT_RECORDED, Blind.FILE_CUT, Blind.KILLED})
+"""Gaps of a run that was not recorded to its end."""
 
 
 class _Header(msgspec.Struct):
@@ -175,7 +170,17 @@ class _TraceBuilder:
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:
         error = next((process.error for process in processes if process.error is not None), None)
-        is_whole = not (is_truncated or self._cut_processes or any(one.has_incomplete_pass for one in processes))
+        spots = tuple(dict.fromkeys([*_blind_spots(processes), *self._unseen(header, is_truncated)]))
+        is_whole = not (
+            any(one.has_incomplete_pass for one in processes) or any(spot.reason in _UNFINISHED for spot in spots)
+        )
+        notes = _sayings(processes)
+        if n_unknown:
+            lines = "1 line names" if n_unknown == 1 else f"{n_unknown:,} lines name"
+            notes.append(
+                f"{lines} a kind that only a newer gradtrace knows: show the recording with the version that wrote it, "
+                f"{header.gradtrace}"
+            )
         return Run(
             target=header.target,
             argv=tuple(header.argv),
@@ -185,43 +190,29 @@ class _TraceBuilder:
             device=header.device,
             seed=header.seed,
             status=self._status,
-            complete=is_whole and error is None and self._status is not None and self._status >= 0,
+            complete=is_whole and error is None and (self._status or 0) >= 0,
             error=error,
             expression=header.expression,
             n_processes=len(processes),
             observations=_together(processes),
-            notes=tuple(dict.fromkeys([*_sayings(processes), *self._notes(header, error, is_truncated, n_unknown)])),
+            notes=tuple(dict.fromkeys(notes)),
             facts=header.facts,
+            level=header.level,
+            blind_spots=spots,
         )
 
-    def _notes(self, header: HeaderRecord, error: ProgramError | None, is_truncated: bool, n_unknown: int) -> list[str]:
-        notes = []
-        if not header.torch:
-            notes.append("the program never imported torch, so that nothing could be recorded")
-        if n_unknown:
-            lines = "1 line names" if n_unknown == 1 else f"{n_unknown:,} lines name"
-            notes.append(
-                f"{lines} a kind that only a newer gradtrace knows: show the recording with the version that wrote it, "
-                f"{header.gradtrace}"
-            )
+    def _unseen(self, header: HeaderRecord, is_truncated: bool) -> Iterator[BlindSpot]:
+        """What the file itself tells of its gaps."""
         if is_truncated:
-            notes.append("the recording ends in the middle of a line; it was read up to there")
-        notes.extend(
-            f"what process {process} wrote ends in the middle of a line; it was read up to there"
-            for process in sorted(self._cut_processes)
-        )
+            yield BlindSpot(Blind.FILE_CUT, "the recording ends in the middle of a line; it was read up to there")
+        for process in sorted(self._cut_processes):
+            text = f"what process {process} wrote ends in the middle of a line; it was read up to there"
+            yield BlindSpot(Blind.FILE_CUT, text)
         if self._status is None:
-            notes.append("the recording has no end: it was cut short, or the program was still running")
-        elif self._status < 0 and error is None:
-            notes.append(f"the program was ended by {_signal(-self._status)}; what it did until then is here")
-        return notes
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+            text = "the recording has no end: it was cut short, or the program was still running"
+            yield BlindSpot(Blind.FILE_CUT, text)
+        elif self._status < 0 and header.torch:
+            yield BlindSpot(Blind.KILLED)
 
 
 def _together(processes: list[ProcessBuilder]) -> tuple[Observation, ...]:
@@ -232,6 +223,10 @@ def _together(processes: list[ProcessBuilder]) -> tuple[Observation, ...]:
             known = total.get(kind)
             total[kind] = seen if known is None else replace(known, count=known.count + seen.count)
     return tuple(total.values())
+
+
+def _blind_spots(processes: list[ProcessBuilder]) -> list[BlindSpot]:
+    return [spot for one in processes for spot in one.blind_spots]
 
 
 def _sayings(processes: list[ProcessBuilder]) -> list[str]:

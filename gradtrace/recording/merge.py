@@ -1,7 +1,7 @@
 """From the streams of all processes of a run to one recording."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import msgspec
 from gradtrace import __version__
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recording.records import (
+    BlindRecord,
     HeaderRecord,
     ProcessRecord,
     Record,
@@ -19,21 +20,23 @@ from gradtrace.recording.records import (
 from gradtrace.recording.streams import find_streams
 
 
-def merge(session: Path, *, status: int, target: Path) -> None:
+def merge(session: Path, *, status: int, target: Path, blind: Iterable[BlindRecord] = ()) -> None:
     """Write one recording of all that the processes of a run left in `session`.
 
     Streams are copied line by line, so that memory does not grow with them. One that was cut short is copied up to its
-    last whole line. Without any stream the recording has a header alone. `target` is replaced at once or not at all.
+    last whole line. Without any stream the recording has a header alone. `blind` is what the parent knows of gaps.
+    `target` is replaced at once or not at all.
 
     Raises:
         OSError: `target` cannot be written.
     """
-    _write(target, _lines(session, status))
+    _write(target, _lines(session, status, blind))
 
 
-def _lines(session: Path, status: int) -> Iterator[bytes]:
+def _lines(session: Path, status: int, blind: Iterable[BlindRecord]) -> Iterator[bytes]:
     streams = find_streams(session)
     yield _line(streams[0].header if streams else _made_up_header(session))
+    yield from map(_line, blind)
     for number, stream in enumerate(streams):
         header = stream.header
         yield _line(ProcessRecord(number, header.pid, header.rank, stream.is_truncated))

@@ -6,6 +6,8 @@ from functools import singledispatchmethod
 from gradtrace.model import (
     STORED,
     BackwardPass,
+    Blind,
+    BlindSpot,
     Cut,
     Event,
     EventKind,
@@ -26,6 +28,7 @@ from gradtrace.recording.measured import stats, value
 from gradtrace.recording.pass_builder import Definitions, PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
+    BlindRecord,
     CutRecord,
     EdgesRecord,
     ErrorRecord,
@@ -82,6 +85,7 @@ class ProcessBuilder:
         self._first_index: int | None = None
         self._events: list[Event] = []
         self._cuts: dict[int, Cut] = {}
+        self._blind_spots: list[BlindSpot] = []
         self._taken_in: dict[int, dict[int, set[int]]] = {}
         self._non_finite: dict[int, NonFinite] = {}
         self._holders: list[Holder] = []
@@ -163,6 +167,11 @@ class ProcessBuilder:
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._holders)
 
     @property
+    def blind_spots(self) -> tuple[BlindSpot, ...]:
+        """What was not looked at, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._blind_spots)
+
+    @property
     def offsets(self) -> Offsets:
         """Those of the next process."""
         last = max((one.index + one.count - 1 for one in self.passes), default=self._offsets.passes)
@@ -185,13 +194,19 @@ class ProcessBuilder:
             index, is_full = builder.begin.index, builder.begin.recorded == Recorded.FULL
             self.has_incomplete_pass = self.has_incomplete_pass or is_full
             if is_full and not builder.has_whole_graph:
-                self.notes.append(f"pass {index} was cut short before its graph was recorded, and is left out")
+                self._leave_out(index)
                 continue
             try:
                 self._keep(builder.build(self._known, None))
             except Damage:
-                self.notes.append(f"pass {index} was cut short, and is left out")
+                self._leave_out(index)
         self._open.clear()
+
+    def _leave_out(self, index: int) -> None:
+        if any(spot.reason == Blind.RECORDER_FAILED and spot.pass_index == index for spot in self._blind_spots):
+            return  # that is why
+        text = f"pass {index} was cut short before its graph was recorded, and is left out"
+        self._blind_spots.append(BlindSpot(Blind.FILE_CUT, text, pass_index=index, process=self.process))
 
     @singledispatchmethod
     def take(self, record: Record) -> None:
@@ -395,6 +410,12 @@ class ProcessBuilder:
         self.error = ProgramError(
             type=record.type, message=record.message, frames=tuple(map(self._known.place, record.frames))
         )
+
+    @take.register
+    def _(self, record: BlindRecord) -> None:
+        location = self._known.location(record.location)
+        spot = BlindSpot(record.reason, record.text, record.count, record.pass_index, location, self.process)
+        self._blind_spots.append(spot)
 
     @take.register
     def _(self, record: NoteRecord) -> None:

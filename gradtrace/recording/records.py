@@ -57,6 +57,7 @@ class HeaderRecord(Record, frozen=True, tag="header"):
     rank: int | None = None
     expression: str | None = None
     facts: bool = False
+    level: str = ""
 
 
 class LocationRecord(Record, frozen=True, tag="location"):
@@ -375,9 +376,23 @@ class ErrorRecord(Record, frozen=True, tag="error"):
 
 
 class NoteRecord(Record, frozen=True, tag="note"):
-    """A sentence for the reader of the recording: what the recorder left out, or why it switched itself off."""
+    """A sentence for the reader of the recording: what `--root` did not find, what tripped the watch."""
 
     text: str
+
+
+class BlindRecord(Record, frozen=True, tag="blind"):
+    """Something that the program did and that was not, or not wholly, looked at.
+
+    `reason` is one of `gradtrace.model.Blind`; `text` says what it leaves out (a failure, an interpreter's path);
+    `count` is how many things the line stands for, `pass_index` the last pass before them (0: before the first).
+    """
+
+    reason: str
+    text: str = ""
+    count: int = 1
+    pass_index: int = 0
+    location: int | None = None
 
 
 class StatusRecord(Record, frozen=True, tag="status"):
@@ -420,6 +435,7 @@ AnyRecord = (
     | ModuleFactRecord
     | ErrorRecord
     | NoteRecord
+    | BlindRecord
     | StatusRecord
     | ProcessRecord
 )

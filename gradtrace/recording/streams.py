@@ -11,7 +11,7 @@ from gradtrace.recording.lines import decode, plain
 from gradtrace.recording.records import HeaderRecord
 
 _LATEST = "last-"
-_TELLING = frozenset({"leaf", "optimizer", "pass", "event", "error", "note"})
+_TELLING = frozenset({"leaf", "optimizer", "pass", "event", "error", "note", "blind"})
 """Kinds of lines that make a process worth a number of its own."""
 _OF_LATEST_PASS = frozenset(
     {"location", "leaf", "optimizer", "pass", "nodes", "edges", "stats", "flow", "accumulations", "pass_end"}

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from gradtrace.analysis.coverage import blindness, coverage
 from gradtrace.analysis.ledger import Ledger
 from gradtrace.model import BackwardPass, Location, Observation, ObservationKind, Trace
 from gradtrace.renderers import verdicts, wording
+from gradtrace.renderers.coverage_words import said
 from gradtrace.renderers.explanation_blocks import Block, Cell, Paragraph, Table
 from gradtrace.renderers.explanation_maths import span
 
@@ -14,7 +16,11 @@ _MOST_SPANS = 4
 
 
 def errors(trace: Trace) -> Iterator[Block]:
-    """What ended the program or a pass, with its place."""
+    """What ended the program or a pass, with its place, and what was not looked at."""
+    for gap in coverage(trace):
+        if not gap.is_chosen:
+            label, style = ("error", "alarm") if gap.is_open else ("note", "")
+            yield Paragraph(f"{said(gap)}.", label, style)
     error = trace.run.error
     if error is not None:
         where = wording.at(error.frames[-1] if error.frames else None)
@@ -29,8 +35,8 @@ def errors(trace: Trace) -> Iterator[Block]:
                 "alarm",
             )
             continue
-        said = "" if error is not None and one.error.message == error.message else f": {one.error.message}"
-        yield Paragraph(f"pass {one.index} raised {one.error.type}{_node(one)}{said}", "error", "alarm")
+        message = "" if error is not None and one.error.message == error.message else f": {one.error.message}"
+        yield Paragraph(f"pass {one.index} raised {one.error.type}{_node(one)}{message}", "error", "alarm")
 
 
 def _node(one: BackwardPass) -> str:
@@ -118,6 +124,8 @@ def what_happened(trace: Trace, ledger: Ledger) -> Iterator[Block]:
 
 def without_backward(trace: Trace) -> Iterator[Block]:
     """What a program that never ran backward did instead, and what to do."""
+    if blindness(trace) is not None:
+        return  # nobody knows whether it did
     seen = {observation.kind: observation for observation in trace.run.observations}
     graphs = [one for one in trace.passes if one.is_drawn_only]
     if graphs:
@@ -127,9 +135,7 @@ def without_backward(trace: Trace) -> Iterator[Block]:
         )
         return
     yield Paragraph("No backward pass ran, so there is no gradient to explain.")
-    if not trace.run.torch:
-        yield Paragraph("The program never imported torch.")
-    elif seen:
+    if seen:
         yield Paragraph(_seen(seen))
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from gradtrace.analysis.coverage import coverage
 from gradtrace.model import Finding, Trace
+from gradtrace.renderers.coverage_words import said
 from gradtrace.renderers.escape import one_line
 
 
@@ -12,8 +14,10 @@ class Options:
 
 
 def render(trace: Trace, options: Options) -> str:  # noqa: ARG001  every format takes its options
-    """`file:line:column: severity[rule]: message`, a line for each finding."""
-    return "".join(f"{_line(finding)}\n" for finding in trace.findings)
+    """`file:line:column: severity[rule]: message`, a line for each finding; `error[could-not-look]: …` for gaps."""
+    lines = [_line(finding) for finding in trace.findings]
+    lines += [f"error[could-not-look]: {said(gap)}" for gap in coverage(trace) if gap.is_open]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _line(finding: Finding) -> str:

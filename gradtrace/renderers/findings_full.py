@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from gradtrace.model import Finding, Severity, Trace
+from gradtrace.renderers.check_summary import summary
 from gradtrace.renderers.escape import one_line
 from gradtrace.renderers.snippet import Line, Mark, Piece, gutter_width, snippet, wrapped, written
-from gradtrace.renderers.wording import count, listing, ranges
+from gradtrace.renderers.wording import listing, ranges
 
 _WIDTH = 80
 _NARROWEST, _WIDEST = 40, 120
 _MOST_NAMES = 4
 _LONGEST = 2_000
 """Characters of one text that are shown."""
-
-_COUNTED = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 _CODES = {
     Severity.ERROR: "1;31",
@@ -40,13 +39,13 @@ class Options:
 
 
 def render(trace: Trace, options: Options) -> str:
-    """All findings in order, and a last line that counts them."""
+    """All findings in order, and last lines that count them and say what was not looked at."""
     width = min(max(options.width or _WIDTH, _NARROWEST), _WIDEST)
     lines: list[str] = []
     for finding in trace.findings:
         codes = {**_CODES, "primary": _CODES.get(finding.severity, "1")} if options.color else {}
         lines += [*written(_finding(finding, trace, width), codes), ""]
-    lines += [line for sentence in _summary(trace) for line in wrapped(sentence, width)]
+    lines += [line for sentence in summary(trace) for line in wrapped(sentence, width)]
     text = "".join(f"{line}\n" for line in lines)
     return _ascii(text) if options.ascii_only else text
 
@@ -87,19 +86,6 @@ def _remark(kind: str, text: str, gutter: int, width: int) -> Iterator[Line]:
     first, *rest = [line for paragraph in paragraphs for line in wrapped(paragraph, width - indent)] or [""]
     yield (Piece(lead, "gutter"), Piece(f"{kind}: ", kind), Piece(first))
     yield from ((Piece(" " * indent), Piece(line)) for line in rest)
-
-
-def _summary(trace: Trace) -> Iterator[str]:
-    numbers = {severity: sum(finding.severity == severity for finding in trace.findings) for severity in _COUNTED}
-    counts = [count(number, _COUNTED[severity]) for severity, number in numbers.items() if number]
-    n_passes = sum(one.count for one in trace.passes)
-    if counts:
-        yield f"Found {', '.join(counts)}."
-        yield f"To read more about one: gradtrace rule {one_line(trace.findings[0].rule)}"
-    elif n_passes:
-        yield f"Found nothing wrong in {count(n_passes, 'pass')}."
-    else:
-        yield "Found nothing wrong; no backward pass ran."
 
 
 def _ascii(text: str) -> str:

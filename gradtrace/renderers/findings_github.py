@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gradtrace.analysis.coverage import Gap, coverage
 from gradtrace.model import Finding, Severity, Trace
+from gradtrace.renderers.coverage_words import said
 from gradtrace.renderers.escape import one_line, visible
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
@@ -16,8 +18,15 @@ class Options:
 
 
 def render(trace: Trace, options: Options) -> str:  # noqa: ARG001  every format takes its options
-    """`::error file=train.py,line=19,…::message`, a line for each finding."""
-    return "".join(f"{_command(finding)}\n" for finding in trace.findings)
+    """`::error file=train.py,line=19,…::message`, a line for each finding, and for what was not looked at."""
+    lines = [_command(finding) for finding in trace.findings]
+    lines += [_of_gap(gap) for gap in coverage(trace) if not gap.is_chosen or gap.is_open]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _of_gap(gap: Gap) -> str:
+    command, title = ("error", "could not look") if gap.is_open else ("notice", "not seen")
+    return f"::{command} title={_property(f'gradtrace: {title}')}::{_data(said(gap))}"
 
 
 def _command(finding: Finding) -> str:

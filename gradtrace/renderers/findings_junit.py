@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from gradtrace.analysis.coverage import Gap, coverage
 from gradtrace.model import Finding, Severity, Trace
+from gradtrace.renderers.coverage_words import said
 from gradtrace.renderers.escape import markup, one_line, visible
 
 _LONGEST = 2_000
@@ -16,11 +18,14 @@ class Options:
 
 
 def render(trace: Trace, options: Options) -> str:  # noqa: ARG001  every format takes its options
-    """One suite; when nothing was found it holds one test case, which passed."""
+    """One suite; when nothing was found it holds one test case, which passed. What was not looked at is an error."""
     findings = trace.findings
+    hidden = [gap for gap in coverage(trace) if gap.is_open]
     n_failed = sum(finding.severity != Severity.INFO for finding in findings)
-    counts = f'tests="{max(1, len(findings))}" failures="{n_failed}" errors="0"'
+    n_cases = max(1, len(findings) + len(hidden))
+    counts = f'tests="{n_cases}" failures="{n_failed}" errors="{len(hidden)}"'
     cases = [line for finding in findings for line in _case(finding)]
+    cases += [line for gap in hidden for line in _unknown(gap)]
     if not cases:
         cases = [f'    <testcase classname="gradtrace" name="{markup(one_line(trace.run.target, _LONGEST))}"/>']
     lines = [
@@ -46,6 +51,13 @@ def _case(finding: Finding) -> Iterator[str]:
     message = markup(one_line(finding.message, _LONGEST))
     yield f"{opening}>"
     yield f'      <failure type="{markup(finding.severity)}" message="{message}">{_text(finding, where)}</failure>'
+    yield "    </testcase>"
+
+
+def _unknown(gap: Gap) -> Iterator[str]:
+    text = markup(said(gap))
+    yield f'    <testcase classname="gradtrace" name="could not look: {markup(gap.spot.reason)}">'
+    yield f'      <error type="{markup(gap.spot.reason)}" message="{text}">{text}</error>'
     yield "    </testcase>"
 
 

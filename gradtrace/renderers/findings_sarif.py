@@ -6,7 +6,9 @@ from pathlib import PurePath
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from gradtrace.analysis.coverage import Gap, could_not_look, coverage
 from gradtrace.model import Finding, Location, RelatedLocation, Severity, Trace
+from gradtrace.renderers.coverage_words import said
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
@@ -68,12 +70,20 @@ def render(trace: Trace, options: Options) -> str:
 
 
 def _invocation(trace: Trace) -> Json:
-    """How the checked program ended."""
+    """How the checked program ended, and what was not looked at."""
     status = trace.run.status
-    invocation: Json = {"executionSuccessful": status == 0}
+    invocation: Json = {"executionSuccessful": status == 0 and not could_not_look(trace)}
     if status is not None:
         invocation["exitCode"] = status
+    notifications = [_notification(gap) for gap in coverage(trace)]
+    if notifications:
+        invocation["toolExecutionNotifications"] = notifications
     return invocation
+
+
+def _notification(gap: Gap) -> Json:
+    level = "error" if gap.is_open else "note"
+    return {"level": level, "message": {"text": said(gap)}, "descriptor": {"id": gap.spot.reason}}
 
 
 def _rule(rule: RuleText) -> Json:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from gradtrace.analysis.coverage import Gap, coverage
 from gradtrace.analysis.focus import focused_trace
 from gradtrace.model import (
     Accumulation,
@@ -28,11 +29,11 @@ from gradtrace.model import (
     NodeOutput,
     OptimizerInfo,
     Root,
-    Run,
     SavedTensor,
     TensorStats,
     Trace,
 )
+from gradtrace.renderers.coverage_words import advice, sentence
 
 FORMAT_NAME = "gradtrace-trace"
 
@@ -70,7 +71,7 @@ def render(trace: Trace, options: Options) -> str:
     document: dict[str, Iterable[str]] = {
         "format": (_one_line(FORMAT_NAME),),
         "version": (_one_line(FORMAT_VERSION),),
-        "run": _one_a_line(_run(trace.run), 1),
+        "run": _one_a_line(_run(trace), 1),
         "leaves": _rows(map(_leaf, trace.leaves), 1),
         "optimizers": _rows(map(_optimizer, trace.optimizers), 1),
         "passes": _array((_pass(one, options) for one in trace.passes), 1),
@@ -156,7 +157,8 @@ def _stats(stats: TensorStats | None) -> TensorStats | Json | None:
     return {key: _value(getattr(stats, key)) for key in TensorStats.__dataclass_fields__}
 
 
-def _run(run: Run) -> Json:
+def _run(trace: Trace) -> Json:
+    run = trace.run
     error = run.error
     return {
         "target": run.target,
@@ -176,6 +178,22 @@ def _run(run: Run) -> Json:
             for seen in run.observations
         ],
         "notes": run.notes,
+        "blind_spots": [_blind_spot(gap) for gap in coverage(trace)],
+    }
+
+
+def _blind_spot(gap: Gap) -> Json:
+    spot = gap.spot
+    return {
+        "reason": spot.reason,
+        "severity": gap.severity,
+        "open": gap.is_open,
+        "message": sentence(gap),
+        "help": advice(gap),
+        "count": spot.count,
+        "pass": spot.pass_index,
+        "location": spot.location,
+        "process": spot.process,
     }
 
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gradtrace.analysis.coverage import coverage
 from gradtrace.analysis.cut_places import cut_places
 from gradtrace.analysis.topology import Adjacency, forward_order
 from gradtrace.formulas.formula import Formula
 from gradtrace.model import BackwardPass, Event, Finding, Graph, Leaf, Location, NestedValue, Node, TensorStats, Trace
 from gradtrace.renderers import cut_words
+from gradtrace.renderers.coverage_words import said
 from gradtrace.renderers.page_columns import Columns, Reference
 from gradtrace.renderers.page_groups import Box, boxes
 from gradtrace.renderers.page_text import Texts, inert
@@ -198,12 +200,18 @@ class _Writer:
             "facts": run.facts,
             "expression": None if run.expression is None else inert(run.expression),
             "processes": run.n_processes,
-            "notes": [inert(note) for note in (*run.notes, *([_SCALARS_ONLY] if self._most_elements == 1 else []))],
+            "notes": [inert(note) for note in self._notes(trace)],
             "observations": [[inert(seen.kind), seen.count, inert(seen.text)] for seen in run.observations],
             "error": None
             if error is None
             else [inert(error.type), inert(error.message), [self._place(frame) for frame in error.frames]],
         }
+
+    def _notes(self, trace: Trace) -> Iterator[str]:
+        yield from (said(gap) for gap in coverage(trace) if not gap.is_chosen)
+        yield from trace.run.notes
+        if self._most_elements == 1:
+            yield _SCALARS_ONLY
 
     def _leaf(self, leaf: Leaf) -> dict[str, Any]:
         return {

@@ -17,7 +17,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,8 @@ def launched(program: Path) -> tuple[list[Finding], list[str]]:
     if not done.stdout.startswith("{"):
         return [], [f"no answer: {done.stderr.strip()[-300:] or f'status {done.returncode}'}"]
     document = json.loads(done.stdout)
-    return msgspec.convert(document["findings"], list[Finding]), document["run"]["notes"]
+    reasons = [one["reason"] for one in document["run"]["blind_spots"]]
+    return msgspec.convert(document["findings"], list[Finding]), _trouble(document["run"]["notes"], reasons)
 
 
 def forked(programs: list[Path], recordings: Path | None) -> Iterator[tuple[list[Finding], list[str]]]:
@@ -71,7 +72,11 @@ def forked(programs: list[Path], recordings: Path | None) -> Iterator[tuple[list
     fresh = forked_runs.record(missing, [kept[program] for program in missing] if kept else None)
     for program in programs:
         diagnosed = diagnose(next(fresh) if program in missing else load(kept[program]))
-        yield list(diagnosed.findings), list(diagnosed.run.notes)
+        yield list(diagnosed.findings), _trouble(diagnosed.run.notes, [one.reason for one in diagnosed.run.blind_spots])
+
+
+def _trouble(notes: Sequence[str], reasons: Sequence[str]) -> list[str]:
+    return [*notes, *reasons]
 
 
 def places(finding: Finding) -> set[tuple[str, int]]:
@@ -83,7 +88,7 @@ def places(finding: Finding) -> set[tuple[str, int]]:
 def judge(program: Path, expected: dict[str, Any] | None, found: list[Finding], notes: list[str]) -> Verdict:
     """What the findings of one program are worth; `expected` is its entry in the index, None for silence."""
     found = [one for one in found if one.severity != "info"]
-    broken = [note for note in notes if note.startswith(("the rule ", "no answer", "the recorder failed"))]
+    broken = [note for note in notes if note.startswith(("the rule ", "no answer", "recorder_failed"))]
     said = tuple(
         f"{one.rule} at {', '.join(f'{name}:{line}' for name, line in sorted(places(one)))}: {one.message}"
         for one in found

@@ -64,7 +64,7 @@ def test_every_gradient_has_its_source_its_name_and_its_sum(program, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "gradtrace:" not in done.stderr
     trace = load(target)
-    assert (trace.run.complete, trace.run.notes) == (True, ())
+    assert (trace.run.complete, trace.run.notes, trace.run.blind_spots) == (True, (), ())
     assert assert_identities(trace) >= N_NODES[program]
     nodes = [node for one in trace.passes if one.graph is not None for node in one.graph.nodes]
     assert [node.type for node in nodes if node.leaf is None and node.location is None] == []

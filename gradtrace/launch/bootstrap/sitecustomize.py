@@ -25,9 +25,17 @@ def _report(error: Exception) -> None:
         sys.stderr.write(f"gradtrace: this process is not recorded: {text}\n")
         if os.environ.get("GRADTRACE_DEBUG"):
             sys.excepthook(type(error), error, error.__traceback__)
-        with open(os.path.join(os.environ["GRADTRACE_SESSION"], "failed"), "w", encoding="utf-8") as note:
-            note.write(text)
+        _leave("failed", text)
     except Exception:  # stderr may be closed, and a message is not worth a broken program
+        return
+
+
+def _leave(name: str, text: str) -> None:
+    """Writes a word for the launcher; when the run is over, there is nobody to read it."""
+    try:
+        with open(os.path.join(os.environ["GRADTRACE_SESSION"], name), "w", encoding="utf-8") as note:
+            note.write(text)
+    except Exception:
         return
 
 
@@ -60,6 +68,7 @@ class _Finder:
                 if found is not None:
                     self._start_after(found.loader)
                     return found
+            _leave("no_torch", sys.executable or "python")
         return None
 
     def _start_after(self, loader: object) -> None:

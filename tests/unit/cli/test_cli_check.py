@@ -144,8 +144,7 @@ def test_baseline_needs_a_name(run) -> None:
 
 def test_program_without_torch_is_no_success(run) -> None:
     """Nothing was checked."""
-    status, _, err = run("print(1)\n")
-    assert (status, err) == (2, "gradtrace: error: nothing to check: the program never imported torch\n")
+    assert run("print(1)\n") == (2, "1\nCould not look: the program never imported torch.\n", "")
 
 
 def test_page_of_a_rule(capfd: pytest.CaptureFixture[str]) -> None:
@@ -202,11 +201,17 @@ def test_recording_with_facts_is_checked_and_shown(tmp_path: Path, monkeypatch, 
 
 
 def test_recording_without_facts_is_said_to_be_poor(tmp_path: Path, monkeypatch, capfd) -> None:
-    """Rules that need more can find nothing in it; the story is told as ever."""
+    """Rules that need more can find nothing in it: status 2, unless others do; the story is told as ever."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "train.py").write_text(FORGETFUL, "utf-8")
     assert main(["record", "-q", "train.py"]) == 0
-    main(["check", "train.gtrace"])
-    assert "this recording was made without --facts" in capfd.readouterr().err
+    assert main(["check", "train.gtrace"]) == 1
+    assert "Not all was looked at: the recording was made without facts" in capfd.readouterr().out
+    assert main(["check", "train.gtrace", "--ignore", "zero-grad-forgotten"]) == 2
+    assert capfd.readouterr().out == (
+        "Found nothing in 4 passes, but could not look at everything: the recording was\n"
+        "made without facts, which most rules need. Record with --facts, or run\n"
+        "`gradtrace check` on the program itself.\n"
+    )
     assert main(["explain", "train.gtrace"]) == 0
     assert "error[" not in capfd.readouterr().out

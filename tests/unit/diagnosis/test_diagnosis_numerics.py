@@ -13,6 +13,8 @@ from gradtrace.model import (
     Accumulation,
     BackwardPass,
     Edge,
+    Event,
+    EventKind,
     Graph,
     Leaf,
     Location,
@@ -121,6 +123,13 @@ def test_infinities_that_harm_nothing_are_meant() -> None:
     """A mask of -inf before a softmax leaves loss and gradients finite."""
     trace = run(["MeanBackward0", "AccumulateGrad"], [FINE])
     assert trap(replace(trace, non_finite=(NonFinite("log", at(7), INFINITE, (ZERO,), before_pass=1),))) is None
+
+
+def test_a_grad_scaler_looks_for_overflows() -> None:
+    """Gradients alone tell nothing then."""
+    trace = run(["SqrtBackward0", "AccumulateGrad"], [INFINITE])
+    assert trap(trace) is not None
+    assert trap(replace(trace, events=(Event(0, EventKind.GRAD_MODIFIED, 1, call="unscale_"),))) is None
 
 
 def test_a_place_is_blocked_when_it_is_in_every_pass() -> None:

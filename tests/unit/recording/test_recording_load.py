@@ -12,6 +12,8 @@ from stream_lines import header, line, plain, recording, stream
 
 from gradtrace.errors import RecordingError
 from gradtrace.model import (
+    Blind,
+    BlindSpot,
     Effect,
     EventKind,
     LeafKind,
@@ -20,7 +22,7 @@ from gradtrace.model import (
     PassError,
     Trace,
 )
-from gradtrace.recording import load
+from gradtrace.recording import blind_spots, load
 from gradtrace.renderers import explanation, json_document
 
 TRACES = {
@@ -65,11 +67,12 @@ def test_hostile_text_survives(tmp_path: Path) -> None:
 
 
 def test_one_stream_without_an_end_is_read_and_marked(tmp_path: Path) -> None:
-    """A stream has no status: the run is not complete, and a note says so."""
+    """A stream has no status: the run is not complete, and a blind spot says so."""
     trace = loaded(tmp_path, stream(builders.product_trace()))
     assert len(trace.passes) == 3
     assert (trace.run.complete, trace.run.status) == (False, None)
-    assert trace.run.notes == ("the recording has no end: it was cut short, or the program was still running",)
+    end = "the recording has no end: it was cut short, or the program was still running"
+    assert trace.run.blind_spots == (BlindSpot(Blind.FILE_CUT, end),)
 
 
 def test_truncated_last_line_is_left_out(tmp_path: Path) -> None:
@@ -78,7 +81,8 @@ def test_truncated_last_line_is_left_out(tmp_path: Path) -> None:
     trace = loaded(tmp_path, [*lines[:-1], lines[-1][:-9]])
     assert len(trace.passes) == 3
     assert len(trace.events) == 3
-    assert trace.run.notes[0] == "the recording ends in the middle of a line; it was read up to there"
+    cut = "the recording ends in the middle of a line; it was read up to there"
+    assert trace.run.blind_spots[0] == BlindSpot(Blind.FILE_CUT, cut)
 
 
 def test_last_line_that_only_lacks_its_break_counts(tmp_path: Path) -> None:
@@ -108,12 +112,13 @@ def test_pass_cut_after_its_graph_is_kept_and_marked(tmp_path: Path) -> None:
     assert not trace.run.complete
 
 
-def test_pass_cut_within_its_graph_is_dropped_with_a_note(tmp_path: Path) -> None:
+def test_pass_cut_within_its_graph_is_dropped_and_named(tmp_path: Path) -> None:
     """A graph that is not whole is not shown as if it were."""
     lines = stream(builders.product_trace())
     trace = loaded(tmp_path, lines[: kinds(lines).index("edges")])
     assert trace.passes == ()
-    assert trace.run.notes[0] == "pass 1 was cut short before its graph was recorded, and is left out"
+    cut = "pass 1 was cut short before its graph was recorded, and is left out"
+    assert trace.run.blind_spots[0] == BlindSpot(Blind.FILE_CUT, cut, pass_index=1)
 
 
 @pytest.mark.parametrize(("n_edges", "n_kept"), [(4, 1), (5, 0)])
@@ -131,8 +136,22 @@ def test_program_killed_by_a_signal_is_named(tmp_path: Path) -> None:
     """The status of the run says what ended it."""
     trace = builders.product_trace()
     killed = loaded(tmp_path, recording(replace(trace, run=replace(trace.run, status=-9))))
-    assert killed.run.notes == ("the program was ended by SIGKILL; what it did until then is here",)
+    assert killed.run.blind_spots == (BlindSpot(Blind.KILLED),)
     assert not killed.run.complete
+
+
+def test_what_a_recorder_did_not_see_is_read(tmp_path: Path) -> None:
+    """With its place, and its process's number; from the file alone too, without reading the rest."""
+    lines = recording(builders.product_trace())
+    at = kinds(lines).index("location") + 1
+    blind = b'{"t":"blind","reason":"asleep","text":"x","count":2,"pass_index":1,"location":0}\n'
+    new = b'{"t":"blind","reason":"of tomorrow"}\n'
+    trace = loaded(tmp_path, [*lines[:at], blind, new, *lines[at:]])
+    first, second = trace.run.blind_spots
+    assert first.location is not None
+    assert replace(first, location=None) == BlindSpot(Blind.ASLEEP, "x", 2, 1)
+    assert second == BlindSpot("of tomorrow")
+    assert blind_spots(next(tmp_path.iterdir())) == (BlindSpot(Blind.ASLEEP, "x", 2, 1), second)
 
 
 def test_later_definition_replaces_the_earlier_one(tmp_path: Path) -> None:

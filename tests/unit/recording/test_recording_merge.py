@@ -13,8 +13,9 @@ import builders
 import pytest
 from stream_lines import header, line, stream
 
-from gradtrace.model import Trace
-from gradtrace.recording import load, merge
+from gradtrace.analysis.coverage import coverage
+from gradtrace.model import Blind, BlindSpot, Trace
+from gradtrace.recording import BlindRecord, load, merge
 
 
 def put(session: Path, name: str, lines: list[bytes], *, cut: int = 0) -> None:
@@ -97,10 +98,8 @@ def test_killed_process_is_merged_up_to_its_last_whole_line(tmp_path: Path) -> N
     assert [one.process for one in trace.passes] == [0] * 4 + [1] * 4
     assert len(trace.events) == 11
     assert not trace.run.complete
-    assert trace.run.notes == (
-        "what process 0 wrote ends in the middle of a line; it was read up to there",
-        "the program was ended by SIGKILL; what it did until then is here",
-    )
+    cut = "what process 0 wrote ends in the middle of a line; it was read up to there"
+    assert trace.run.blind_spots == (BlindSpot(Blind.FILE_CUT, cut), BlindSpot(Blind.KILLED))
 
 
 def test_rubbish_in_a_stream_ends_it_there(tmp_path: Path) -> None:
@@ -146,13 +145,21 @@ def test_latest_pass_alone_is_a_stream_too(tmp_path: Path) -> None:
 
 
 def test_without_any_stream_the_recording_says_what_was_run(tmp_path: Path) -> None:
-    """A program that never imported torch: still a recording, with a note."""
+    """A program that never imported torch: still a recording, which knows its reason."""
     config: dict[str, Any] = {"target": "a.py", "argv": ["--x"], "device": None, "seed": 3, "expression": None}
     (tmp_path / "config.json").write_text(json.dumps(config))
     trace = merged(tmp_path, 4)
     assert (trace.run.target, trace.run.argv, trace.run.seed, trace.run.status) == ("a.py", ("--x",), 3, 4)
     assert (trace.run.device, trace.run.torch, trace.passes) == ("cpu", "", ())
-    assert trace.run.notes == ("the program never imported torch, so that nothing could be recorded",)
+    assert [gap.spot.reason for gap in coverage(trace)] == [Blind.NO_TORCH]
+
+
+def test_what_the_launcher_knows_of_gaps_is_in_the_recording(tmp_path: Path) -> None:
+    """Of the run as a whole, whatever processes there are."""
+    put(tmp_path, "a", stream(builders.accumulate_trace(), pid=1))
+    target = tmp_path / "run.gtrace"
+    merge(tmp_path, status=0, target=target, blind=[BlindRecord(Blind.PROCESS_NOT_RECORDED, "why")])
+    assert load(target).run.blind_spots == (BlindSpot(Blind.PROCESS_NOT_RECORDED, "why"),)
 
 
 def test_recording_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:

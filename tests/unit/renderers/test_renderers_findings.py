@@ -6,12 +6,13 @@ import json
 import xml.etree.ElementTree as ET
 from typing import Annotated, Literal
 
+import builders
 import msgspec
 import pytest
-from builders import at, run
+from builders import at
 from rich.cells import cell_len
 
-from gradtrace.model import Finding, Leaf, Location, RelatedLocation, Trace
+from gradtrace.model import Blind, BlindSpot, Finding, Leaf, Location, RelatedLocation, Run, Trace
 from gradtrace.renderers import (
     findings_concise,
     findings_full,
@@ -54,8 +55,13 @@ HOSTILE = Finding(
     (RelatedLocation(Location("\x07.py", 1, 99, 4, 2, text="x" * 10_000), EVIL),),
     EVIL,
 )
-TRACE = Trace(run(), LEAVES, findings=(FORGOTTEN, Finding("other", "info", "worth knowing")))
+TRACE = Trace(builders.run(facts=True), LEAVES, findings=(FORGOTTEN, Finding("other", "info", "worth knowing")))
 NAMES = ("full", "concise", "sarif", "github", "junit")
+
+
+def run(**fields: object) -> Run:
+    """A run of which everything was recorded."""
+    return builders.run(facts=True, **fields)
 
 
 def drawn(name: str, trace: Trace, **options: object) -> str:
@@ -162,7 +168,7 @@ def test_place_without_source_keeps_its_words() -> None:
 @pytest.mark.parametrize(
     ("severities", "summary"),
     [
-        ((), "Found nothing wrong; no backward pass ran.\n"),
+        ((), "No backward pass ran: there was nothing to check.\n"),
         (("error", "error", "warning"), "Found 2 errors, 1 warning.\nTo read more about one: gradtrace rule r\n"),
     ],
 )
@@ -263,12 +269,23 @@ class Tool(Strict):
     driver: Driver
 
 
+class Reference(Strict):
+    id: str
+
+
+class Notification(Strict):
+    level: Level
+    message: Text
+    descriptor: Reference
+
+
 class Invocation(Strict):
     execution_successful: bool
     exit_code: int | None = None
+    tool_execution_notifications: list[Notification] = []
 
 
-class Run(Strict):
+class SarifRun(Strict):
     tool: Tool
     invocations: list[Invocation]
     results: list[Result]
@@ -277,7 +294,7 @@ class Run(Strict):
 
 class Log(Strict):
     version: Literal["2.1.0"]
-    runs: list[Run]
+    runs: list[SarifRun]
     schema: str = msgspec.field(name="$schema")
 
 
@@ -328,8 +345,9 @@ def test_sarif_says_everything() -> None:
 JUNIT = {
     "testsuites": ({"name", "tests", "failures", "errors"}, {"testsuite"}),
     "testsuite": ({"name", "tests", "failures", "errors"}, {"testcase"}),
-    "testcase": ({"name", "classname"}, {"failure"}),
+    "testcase": ({"name", "classname"}, {"failure", "error"}),
     "failure": ({"type", "message"}, set()),
+    "error": ({"type", "message"}, set()),
 }
 """Attributes and children that the readers of JUnit XML know."""
 
@@ -404,3 +422,42 @@ def test_formats_have_no_options_that_they_ignore() -> None:
     for module in (findings_concise, findings_github, findings_junit):
         assert module.Options.__dataclass_fields__ == {}
     assert set(findings_sarif.Options.__dataclass_fields__) == {"rules"}
+
+
+# What was not looked at.
+
+HIDDEN = Trace(run(blind_spots=(BlindSpot(Blind.FILE_CUT, "it ends\x1b[31m"), BlindSpot(Blind.ASLEEP))), LEAVES)
+SAID = "it ends\\x1b[31m; record the program again"
+
+
+def test_concise_and_github_say_what_was_not_looked_at() -> None:
+    """As an error, below the findings; what hides little is a notice."""
+    assert drawn("concise", HIDDEN) == f"error[could-not-look]: {SAID}\n"
+    first, second = drawn("github", HIDDEN).splitlines()
+    assert first == f"::error title=gradtrace%3A could not look::{SAID}"
+    assert second.startswith("::notice title=gradtrace%3A not seen::while torch traced")
+
+
+def test_junit_has_an_error_for_what_was_not_looked_at() -> None:
+    """A failure would say that something was found."""
+    (suite,) = ET.fromstring(drawn("junit", HIDDEN))
+    assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["errors"]) == ("1", "0", "1")
+    (error,) = suite.findall("testcase/error")
+    assert (error.attrib["type"], error.text) == ("file_cut", SAID)
+
+
+def test_sarif_notifies_of_what_was_not_looked_at() -> None:
+    """And the run was no success, though the program ended well."""
+    log = msgspec.json.decode(drawn("sarif", HIDDEN), type=Log)
+    (invocation,) = log.runs[0].invocations
+    assert (invocation.execution_successful, invocation.exit_code) == (False, 0)
+    told = [(one.level, one.descriptor.id) for one in invocation.tool_execution_notifications]
+    assert told == [("error", "file_cut"), ("note", "asleep")]
+
+
+def test_json_says_what_was_not_looked_at() -> None:
+    """With how grave it is, and what to do."""
+    cut, asleep = json.loads(registry.find("json", registry.DIAGNOSES).render(HIDDEN))["run"]["blind_spots"]
+    assert (cut["reason"], cut["severity"], cut["open"]) == ("file_cut", "partial", True)
+    assert (cut["message"], cut["help"]) == ("it ends\\x1b[31m", "record the program again")
+    assert (asleep["reason"], asleep["open"]) == ("asleep", False)

@@ -1,0 +1,107 @@
+"""What a run did that nobody looked at: "could not look" is never "nothing wrong"."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from gradtrace.model import BackwardPass, Blind, BlindSpot, Trace
+
+_ALL = frozenset({Blind.NO_TORCH, Blind.OTHER_INTERPRETER, Blind.NOT_INSTALLED})
+_HARMLESS = frozenset(
+    {Blind.OBSERVATION_FAILED, Blind.COMPILED_REGION, Blind.FAKE_TENSORS, Blind.ASLEEP, Blind.PASSES_NOT_RECORDED}
+)
+_CHOSEN = frozenset({Blind.NO_FACTS, Blind.STRUCTURE_ONLY, Blind.PASSES_NOT_RECORDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A blind spot, and what it means for the answer.
+
+    Attributes:
+        is_total: nothing could be looked at.
+        is_open: whether anything is wrong cannot be told from what was seen.
+        is_chosen: it follows from how much the person asked to record.
+        status: how the program ended; None while unknown.
+        n_passes: how many passes there were.
+    """
+
+    spot: BlindSpot
+    is_total: bool
+    is_open: bool
+    is_chosen: bool
+    status: int | None = None
+    n_passes: int = 0
+
+    @property
+    def severity(self) -> str:
+        """`total` or `partial`."""
+        return "total" if self.is_total else "partial"
+
+
+def coverage(trace: Trace) -> tuple[Gap, ...]:
+    """What was not looked at in a run, what leaves the question most open first."""
+    spots = [*trace.run.blind_spots, *_seen_in(trace)]
+    return gaps(spots, trace.run.status, n_passes(trace))
+
+
+def gaps(spots: Iterable[BlindSpot], status: int | None, n_passes: int | None = None) -> tuple[Gap, ...]:
+    """What blind spots mean in a run; `n_passes` is None where nobody counted."""
+    found = []
+    for spot in dict.fromkeys(spots):
+        is_total = spot.reason in _ALL or (spot.reason == Blind.RECORDER_FAILED and n_passes == 0)
+        is_interrupted = spot.reason == Blind.KILLED and status == -signal.SIGINT  # who asks for an end knows of it
+        is_open = spot.reason not in _HARMLESS and not is_interrupted
+        found.append(Gap(spot, is_total, is_open, spot.reason in _CHOSEN, status, n_passes or 0))
+    return tuple(sorted(found, key=lambda gap: (not gap.is_total, not gap.is_open, gap.is_chosen)))
+
+
+def blindness(trace: Trace) -> Gap | None:
+    """Why nothing could be looked at; None when something was."""
+    return next((gap for gap in coverage(trace) if gap.is_total), None)
+
+
+def could_not_look(trace: Trace) -> bool:
+    """Whether a run in which nothing was found may have something wrong all the same."""
+    return any(gap.is_open for gap in coverage(trace))
+
+
+def n_passes(trace: Trace) -> int:
+    """How many backward passes ran."""
+    return sum(one.count for one in trace.passes if one.call != "none")
+
+
+def _seen_in(trace: Trace) -> Iterator[BlindSpot]:
+    """What follows from the rest of the recording."""
+    run = trace.run
+    if not run.torch:
+        if not any(spot.reason in _ALL for spot in run.blind_spots):
+            yield BlindSpot(Blind.NO_TORCH)
+        return
+    cut = next((one for one in trace.passes if one.error is not None and one.error.is_incomplete), None)
+    if cut is not None and not run.blind_spots:
+        yield BlindSpot(Blind.FILE_CUT, f"the recording ends in the middle of pass {cut.index}", pass_index=cut.index)
+    full = [one for one in trace.passes if one.graph is not None]
+    compiled = [_n_compiled(one) for one in full]
+    if any(compiled):
+        yield BlindSpot(Blind.COMPILED_REGION, count=max(compiled))
+    if not run.facts:
+        yield BlindSpot(Blind.NO_FACTS)
+    if run.level == "structure":
+        yield BlindSpot(Blind.STRUCTURE_ONLY)
+    elif _is_unmeasured(full):
+        yield BlindSpot(Blind.NO_VALUES)
+    left = n_passes(trace) - sum(one.call != "none" for one in full)
+    if left:
+        yield BlindSpot(Blind.PASSES_NOT_RECORDED, count=left)
+
+
+def _n_compiled(one: BackwardPass) -> int:
+    return sum(node.type.startswith("CompiledFunctionBackward") for node in one.graph.nodes) if one.graph else 0
+
+
+def _is_unmeasured(full: list[BackwardPass]) -> bool:
+    """Whether gradients were sent and none of them was measured."""
+    sent = [edge.sent for one in full if one.graph is not None for edge in one.graph.edges if edge.sent is not None]
+    return bool(sent) and all(one.norm is None and one.value is None for one in sent)

@@ -1,0 +1,171 @@
+"""A loss or a gradient is not finite, for a reason that no other rule explains.
+
+## What it does
+
+Says where the first NaN or infinity of a run came from: the first operation that made one out of finite numbers, or, in
+the backward direction, the first operation whose gradient was finite above it and is not below. It is heard last: only
+when no other rule knows the cause.
+
+## Why is this bad?
+
+From the first `step()` with such a gradient on, the parameters are NaN too, and so is all that comes after.
+
+## Example
+
+```python
+import torch
+
+w = torch.tensor([0.5, 1.0], requires_grad=True)
+loss = torch.erfinv(w).sum()
+loss.backward()
+```
+
+## Use instead
+
+```python
+import torch
+
+w = torch.tensor([0.5, 1.0], requires_grad=True)
+loss = torch.erfinv(w.clamp(-0.999, 0.999)).sum()
+loss.backward()
+```
+
+## How it is detected
+
+The first pass is looked at whose root, or whose gradient of a leaf, is not finite. Every place is recorded where a NaN
+or an infinity comes out of finite inputs; the first of them that is part of a graph is told. Where there is none, the
+gradients that each operation got and sent are compared.
+
+## Known problems
+
+Infinities that leave the loss and all gradients finite are taken as meant. With a GradScaler, which looks for its
+factor by overflows, only a loss that is NaN counts, and one with which the run ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from gradtrace.analysis.outcome import first_poisoned, has_bad_root, poisoned_in_ledger
+from gradtrace.diagnosis.errors import called_as, notes
+from gradtrace.diagnosis.numerics import first_breaker
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.model import BackwardPass, Finding, Location, Node, NonFinite, Severity, TensorSpec, TensorStats, Trace
+
+_FINITE: dict[str, Any] = dict.fromkeys(("norm", "min", "max", "mean", "value")) | {"nan": 0, "inf": 0}
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield the finding about the first pass that is not finite."""
+    poisoned = first_poisoned(trace)
+    if poisoned is None:
+        yield from _counted(trace)
+        return
+    is_loss = has_bad_root(poisoned)
+    effect = f"{'the value it begins at' if is_loss else 'a gradient'} is not finite in pass {poisoned.index}"
+    made, broken = _made(trace, poisoned), first_breaker(poisoned.graph) if poisoned.graph else None
+    if made is not None and (is_loss or broken is None):
+        message, place, advice = _of_result(made)
+    elif broken is not None:
+        message, place, advice = _of_node(broken)
+    else:
+        message = f"{effect[:1].upper()}{effect[1:]}, and where that began was not seen"
+        place, advice = poisoned.location, "Look at the data that goes in: is it finite?"
+    told = tuple(one for one in notes((poisoned.location, effect)) if one.location != place)
+    yield Finding("not-finite", Severity.ERROR, message, place, told, advice, (), (poisoned.index,))
+
+
+def _counted(trace: Trace) -> Iterator[Finding]:
+    """A pass of the ledger, of which no more is known."""
+    what = poisoned_in_ledger(trace)
+    if what is not None:
+        message = f"{what[:1].upper()}{what[1:]} is not finite, and that pass was only counted"
+        yield Finding("not-finite", Severity.ERROR, message, help="Record that pass in full: --passes and its number.")
+
+
+def _made(trace: Trace, poisoned: BackwardPass) -> NonFinite | None:
+    """The first result that was not finite although all that went in was."""
+    return next(
+        (
+            one
+            for one in trace.non_finite
+            if one.before_pass <= poisoned.index
+            and one.process == poisoned.process
+            and one.is_tracked
+            and all(stats.is_finite is not False for stats in one.inputs)
+        ),
+        None,
+    )
+
+
+def _of_result(made: NonFinite) -> tuple[str, Location | None, str]:
+    inputs = " and ".join(_range(stats) for stats in made.inputs)
+    advice = f"It took in {inputs}, and gave {_range(made.output)}." if inputs else f"It gave {_range(made.output)}."
+    return f"`{made.call}` gives {_kind(made.output)} here, from finite values", made.location, advice
+
+
+def _of_node(broken: Node) -> tuple[str, Location | None, str]:
+    got = [output.received for output in broken.outputs if output.received is not None]
+    advice = f"It got {' and '.join(map(_range, got))}." if got else "What it got was finite."
+    advice += " Keep its input away from where its derivative is not finite."
+    return (
+        f"The gradient that `{called_as(broken)}` sends on is not finite; the one it got was",
+        broken.location,
+        advice,
+    )
+
+
+def _kind(stats: TensorStats) -> str:
+    return "NaN" if stats.nan else "an infinity"
+
+
+def _range(stats: TensorStats) -> str:
+    spec = str(TensorSpec(stats.shape, stats.dtype))
+    if stats.nan or stats.inf:
+        counts = [f"{n:,} {what}" for n, what in ((stats.nan, "NaN"), (stats.inf, "inf")) if n]
+        return f"{spec} with {' and '.join(counts)}"
+    if stats.min is None or stats.max is None:
+        return spec
+    return f"{spec} from {stats.min:.4g} to {stats.max:.4g}"
+
+
+def finite(trace: Trace) -> Trace:
+    """The trace as if all numbers in it were finite."""
+    return replace(trace, passes=tuple(map(_finite_pass, trace.passes)), non_finite=())
+
+
+def _finite_pass(one: BackwardPass) -> BackwardPass:
+    roots = tuple(replace(root, value=_tame(root.value), gradient=_tame(root.gradient)) for root in one.roots)
+    rows = tuple(
+        replace(row, before=_tame(row.before), contribution=_tame(row.contribution), after=_tame(row.after))
+        for row in one.accumulations
+    )
+    graph = one.graph
+    if graph is not None:
+        edges = tuple(replace(edge, sent=_tame(edge.sent)) for edge in graph.edges)
+        graph = replace(graph, nodes=tuple(map(_finite_node, graph.nodes)), edges=edges)
+    return replace(one, roots=roots, accumulations=rows, graph=graph)
+
+
+def _finite_node(node: Node) -> Node:
+    outputs = tuple(
+        replace(output, received=_tame(output.received), value=_tame(output.value)) for output in node.outputs
+    )
+    return replace(node, outputs=outputs, saved=tuple(replace(saved, stats=_tame(saved.stats)) for saved in node.saved))
+
+
+def _tame(stats: TensorStats | None) -> TensorStats | None:
+    """Statistics that tell nothing but that all is finite, where it was not."""
+    return stats if stats is None or stats.is_finite is not False else replace(stats, **_FINITE)
+
+
+RULE = Rule(
+    name="not-finite",
+    severity=Severity.ERROR,
+    summary="A loss or a gradient is not finite, for a reason that no other rule explains.",
+    check=check,
+    page=__doc__ or "",
+    without=finite,
+)

@@ -1,0 +1,125 @@
+"""The program ended in an exception that no other rule explains.
+
+## What it does
+
+Says with which exception the program ended, at which line, and in which backward pass and at which operation if it
+was in one. It is heard last: only when no other rule knows the cause.
+
+## Why is this bad?
+
+What came after was not run, so that nothing can be said about it.
+
+## Example
+
+```python
+import torch
+
+w = torch.ones(3, requires_grad=True)
+weights = {"first": w}
+(weights["first"] ** 2).sum().backward()
+print(weights["second"])
+```
+
+## Use instead
+
+```python
+import torch
+
+w = torch.ones(3, requires_grad=True)
+weights = {"first": w}
+(weights["first"] ** 2).sum().backward()
+print(weights["first"])
+```
+
+## How it is detected
+
+The program ended with an exception; an interrupt by the keyboard is none. Every other rule is asked what it finds in
+the run, and what it would find had the program ended well: a finding that is only in the first explains the exception,
+and this rule keeps silent.
+
+## Known problems
+
+An exception that the program itself turns into an exit status is not seen, and neither is what killed it from outside:
+the last line of `gradtrace check` says how it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gradtrace.analysis.outcome import fatal_error
+from gradtrace.diagnosis.errors import Failure, called_as, failure, innermost, notes, of_pass
+from gradtrace.diagnosis.rule import Rule
+from gradtrace.diagnosis.timeline import same_place
+from gradtrace.model import Finding, PassError, RelatedLocation, Severity, Trace
+
+_LONGEST = 300
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    """Yield the finding, if the program ended in an exception."""
+    error = fatal_error(trace)
+    if error is None:
+        return
+    found = failure(trace, "") or Failure(error.message, innermost(error.frames))
+    yield Finding(
+        "program-failed",
+        Severity.ERROR,
+        f"The program ended with {error.type}{_where(found)}; no rule explains it",
+        found.place or innermost(error.frames),
+        _told(found),
+        _help(error.type, error.message),
+        (),
+        of_pass(found.backward),
+    )
+
+
+def _where(found: Failure) -> str:
+    if found.backward is None:
+        return ""
+    return f" in pass {found.backward.index}{f', at `{called_as(found.node)}`' if found.node else ''}"
+
+
+def _told(found: Failure) -> tuple[RelatedLocation, ...]:
+    node = found.node
+    if node is None or node.location == found.place:
+        return ()
+    return notes((node.location, "backward failed at the operation that was made here"))
+
+
+def _help(kind: str, message: str) -> str:
+    first = next((line.strip() for line in message.splitlines() if line.strip()), "")
+    said = f"It says: {first[:_LONGEST]}" if first else "It came without a message."
+    if kind in {"ModuleNotFoundError", "ImportError"}:
+        return f"{said}\nIf another interpreter has it, name that one: --python PATH."
+    return f"{said}\nThe last calls are in the traceback that Python printed."
+
+
+def ended_well(trace: Trace) -> Trace:
+    """The trace as if nothing had been raised, and no `.grad` been found to be None at the line that failed."""
+    error = trace.run.error
+    if error is None:
+        return trace
+
+    def is_fatal(raised: PassError | None) -> bool:
+        return raised is not None and raised.message.strip()[:100] == error.message.strip()[:100]
+
+    line = innermost(error.frames)
+    passes = tuple(replace(one, error=None) if is_fatal(one.error) else one for one in trace.passes)
+    events = tuple(
+        event
+        for event in trace.events
+        if event.kind != "grad_read" or event.location is None or not same_place(event.location, line)
+    )
+    return replace(trace, run=replace(trace.run, error=None, status=0, complete=True), passes=passes, events=events)
+
+
+RULE = Rule(
+    name="program-failed",
+    severity=Severity.ERROR,
+    summary="The program ended in an exception that no other rule explains.",
+    check=check,
+    page=__doc__ or "",
+    without=ended_well,
+)

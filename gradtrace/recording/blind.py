@@ -1,0 +1,35 @@
+"""What a recording says of its own gaps, without reading all of it."""
+
+from pathlib import Path
+
+from gradtrace.errors import RecordingError
+from gradtrace.model import BlindSpot
+from gradtrace.recording.damage import Damage
+from gradtrace.recording.lines import decode
+from gradtrace.recording.records import BlindRecord
+
+_BEGINNING = b'{"t":"blind"'
+
+
+def blind_spots(path: Path) -> tuple[BlindSpot, ...]:
+    """The gaps that the recorders and the launcher wrote down; places and processes are left out.
+
+    Raises:
+        RecordingError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            records = [_record(line) for line in file if line.startswith(_BEGINNING)]
+    except OSError as error:
+        raise RecordingError(f"cannot read {path}: {error.strerror or error}") from error
+    found = [
+        BlindSpot(one.reason, one.text, one.count, one.pass_index) for one in records if isinstance(one, BlindRecord)
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _record(line: bytes) -> object:
+    try:
+        return decode(line)
+    except Damage:
+        return None
