@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from gradtrace.analysis.by_value import by_value
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Trace
@@ -16,11 +17,12 @@ def diagnose(trace: Trace, rules: Iterable[Rule] = RULES) -> Trace:
 
     A rule that fails hides no other: what happened to it becomes a note of the run.
     """
+    told = by_value(trace)
     found: list[Finding] = []
     failures: list[str] = []
     for rule in rules:
         try:
-            found += rule.check(trace)
+            found += rule.check(told)
         except Exception as error:  # noqa: BLE001  whatever is wrong with one rule, the others are to be heard
             failures.append(f"the rule {rule.name} failed: {type(error).__name__}: {error} (please report)")
     unique = dict.fromkeys(found)

@@ -77,7 +77,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each optimizer that uses what another one's pass left."""
     for history in cycles(trace):
         found = [_leftover(trace, cycle, step) for cycle, step in stepped(history)]
-        if len(found) < 2 or any(one is None for one in found) or never_cleared(history):  # noqa: PLR2004
+        if len(found) < 2 or any(one is None for one in found) or never_cleared(trace, history):  # noqa: PLR2004
             continue
         first = found[0]
         if first is None:

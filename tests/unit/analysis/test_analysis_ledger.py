@@ -107,7 +107,7 @@ def test_steps_each() -> None:
 
 def test_counted_steps() -> None:
     """Steps that are only counted stand after each of the passes that are only counted."""
-    assert _verdict("b s b s4 b4 s b").steps_each == 1
+    assert _verdict("b s b s4 b4 s").steps_each == 1
     assert _verdict("b s4 z4 b4 s").steps_each == 1
 
 
