@@ -34,6 +34,11 @@ def found_empty(one: BackwardPass, row: Accumulation) -> bool | None:
     return None if row.before.norm is None else row.before.norm == 0
 
 
+def empties_in_place(event: Event) -> bool:
+    """Whether the tensor itself was set to zeros: who holds it under another name sees that too."""
+    return event.kind in CLEARING and event.set_to_none is False and not event.call.startswith(_ASSIGNED)
+
+
 def concerned(trace: Trace, event: Event) -> tuple[int, ...]:
     """The leaves of an event; those of its optimizer where only that was noted (passes not recorded in full)."""
     if event.leaves or event.optimizer is None:
@@ -188,7 +193,9 @@ class _Tale:
         return (replace(event, order=order) for order, event in enumerate(found))
 
     def _unseen_before(self, one: BackwardPass | None) -> Iterator[Event]:
-        for is_none, leaves in self.unseen.get(one.index, {}).items() if one is not None else ():
+        if one is None:
+            return
+        for is_none, leaves in self.unseen.get(one.index, {}).items():
             index, process = one.index - 1, one.process
             yield Event(0, "grad_cleared", index, tuple(leaves), set_to_none=is_none, count=one.count, process=process)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gradtrace.analysis.once import once
 from gradtrace.diagnosis.ownership import called, is_named, lost, reached
+from gradtrace.diagnosis.shapes import outgoing
 from gradtrace.model import BackwardPass, Cut, Finding, Leaf, Location, RelatedLocation, Trace
 
 NO_GRAPH = "does not require grad and does not have a grad_fn"
@@ -44,6 +45,7 @@ class Loss:
     backward: BackwardPass | None = None
 
 
+@once
 def losses(trace: Trace) -> tuple[Loss, ...]:
     """Every cut that cost some leaf its gradient."""
     dead = rootless(trace)
@@ -210,10 +212,9 @@ def added(backward: BackwardPass, cut: Cut) -> Iterator[Location]:
     if graph is None or place is None:
         return
     names = {cut.name} if cut.name else set(_ASSIGNS.findall(place.text))
-    sources = Counter(edge.source for edge in graph.edges)
     for node in graph.nodes:
         line = node.location
-        if node.type != "AddBackward0" or node.shape != () or sources[node.id] != 1 or line is None:
+        if node.type != "AddBackward0" or node.shape != () or len(outgoing(graph, node)) != 1 or line is None:
             continue
         is_here = (line.file, line.line) == (place.file, place.line) or line == cut.reentry
         if is_here or (

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtrace.diagnosis.ownership import is_named, reached
+from gradtrace.diagnosis.shapes import targets
 from gradtrace.model import BackwardPass, Event, Graph, Location, Node, RelatedLocation, Trace
 
 _READ = re.compile(r"([A-Za-z_][\w.\[\]]*?)\.grad\b")
@@ -86,12 +87,12 @@ def _made(trace: Trace, name: str, backward: BackwardPass | None) -> Node | None
 
 def _is_of_leaves(trace: Trace, graph: Graph, node: Node) -> bool:
     """Whether the value is made from nothing but leaves without a name."""
-    targets = [graph.nodes[edge.target] for edge in graph.edges if edge.source == node.id]
-    return bool(targets) and all(
+    below = targets(graph, node)
+    return bool(below) and all(
         target.leaf is not None
         and not is_named(trace.leaves[target.leaf])
         and trace.leaves[target.leaf].kind == "tensor"
-        for target in targets
+        for target in below
     )
 
 

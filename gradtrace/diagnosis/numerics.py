@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from gradtrace.analysis.once import once
 from gradtrace.diagnosis.errors import notes
 from gradtrace.diagnosis.shapes import consumers, full, is_type, targets, through_views
 from gradtrace.diagnosis.timeline import same_place
@@ -59,6 +60,7 @@ class Trap:
     related: tuple[RelatedLocation, ...] = ()
 
 
+@once
 def trap(trace: Trace) -> Trap | None:
     """The cause of the first pass that ends in values which are not finite; what comes later is its consequence.
 
@@ -143,11 +145,10 @@ def _is_root(node: Node) -> bool:
 
 def _selected_by(graph: Graph, node: Node) -> Node | None:
     """The `where` or `masked_fill` shortly above a node, through elementwise operations."""
-    above = consumers(graph)
     stack, seen = [(node, 0)], {node.id}
     while stack:
         one, depth = stack.pop()
-        for user in above.get(one.id, []):
+        for user in consumers(graph, one):
             if is_type(user, *_SELECTIONS):
                 return user
             if user.id not in seen and depth < _FAR and user.shape == node.shape:

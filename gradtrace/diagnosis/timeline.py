@@ -51,6 +51,7 @@ class Cycle:
         return tuple(found)
 
 
+@once
 def observed(trace: Trace) -> tuple[Event, ...]:
     """The events that are known in full: up to the last pass that was recorded in full."""
     if is_whole(trace):
@@ -78,8 +79,13 @@ def _last_full(trace: Trace) -> int:
     return max(full, default=0)
 
 
-def cycles(trace: Trace) -> Iterator[tuple[Cycle, ...]]:
+@once
+def cycles(trace: Trace) -> tuple[tuple[Cycle, ...], ...]:
     """For every optimizer, its cycles in order; the last of them has no step."""
+    return tuple(_cycles(trace))
+
+
+def _cycles(trace: Trace) -> Iterator[tuple[Cycle, ...]]:
     owned = owners(trace)
     events = observed(trace)
     for optimizer in trace.optimizers:

@@ -46,8 +46,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.analysis.by_value import CLEARING
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import CLEARING
 from gradtrace.model import BackwardPass, Finding, Trace
 
 

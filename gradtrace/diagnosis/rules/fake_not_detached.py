@@ -104,8 +104,8 @@ def _leftover(trace: Trace, cycle: Cycle, step: Event) -> tuple[Event, Event] | 
     for foreign in window[:-1]:
         if same_place(foreign.location, own.location):
             continue
-        for event in trace.events:
-            if event.kind == "step" and foreign.order < event.order < own.order and event.optimizer != step.optimizer:
+        for event in trace.events[foreign.order + 1 : own.order]:
+            if event.kind == "step" and event.optimizer != step.optimizer:
                 others = set(event.leaves) - cycle.leaves
                 if others and others.issubset(foreign.leaves):
                     return foreign, own

@@ -63,9 +63,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from gradtrace.analysis.by_value import empties_in_place
 from gradtrace.diagnosis.ownership import ASSIGNED, called
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import CLEARING
 from gradtrace.model import Finding, RelatedLocation, Trace
 
 _SHARES = re.compile(r"\.grad\s*=\s*[\w.\[\]]+\.grad\s*(#.*)?$")
@@ -83,7 +83,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         for later in trace.events[number + 1 :]:
             if later.kind == "step":
                 break
-            if later.kind in CLEARING and later.set_to_none is False and not set(event.leaves) & set(later.leaves):
+            if empties_in_place(later) and not set(event.leaves) & set(later.leaves):
                 seen.add((place.file, place.line))
                 yield Finding(
                     "grad-shared-between-models",

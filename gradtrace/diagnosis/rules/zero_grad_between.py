@@ -57,8 +57,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.analysis.by_value import CLEARING
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import CLEARING, cycles, optimizer_name, stepped
+from gradtrace.diagnosis.timeline import cycles, optimizer_name, stepped
 from gradtrace.model import Finding, RelatedLocation, Trace
 
 
