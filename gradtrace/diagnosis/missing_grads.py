@@ -25,20 +25,23 @@ class Read:
 
 
 def reads(trace: Trace) -> Iterator[Read]:
-    """Every such read once a line, with its explanation; reads of leaves only where the program died of them."""
-    seen: set[tuple[str, int]] = set()
+    """Every such read once a place, with its explanation; reads of leaves only where the program died of them."""
+    seen: set[tuple[str, int, int]] = set()
     for event in trace.events:
         place = event.location
-        if event.kind != "grad_read" or place is None or (place.file, place.line) in seen:
+        if event.kind != "grad_read" or place is None or (place.file, place.line, place.column) in seen:
             continue
         read = _of_result(trace, event) if event.call == "non-leaf" else _of_leaf(trace, event)
         if read is not None:
-            seen.add((place.file, place.line))
+            seen.add((place.file, place.line, place.column))
             yield read
 
 
 def _names(place: Location) -> list[str]:
-    return list(dict.fromkeys(_READ.findall(place.text)))
+    """Whose `.grad` is read: a line may read several, and its columns tell which one this was."""
+    first = place.text.split("\n", 1)[0]
+    read = first[place.column - 1 : place.end_column - 1] if place.end_column else ""
+    return list(dict.fromkeys(_READ.findall(read) or _READ.findall(place.text)))
 
 
 def _died(trace: Trace, place: Location) -> bool:
