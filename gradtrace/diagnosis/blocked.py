@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gradtrace.analysis.topology import reachable, roots
+from gradtrace.diagnosis.iterations import n_rounds
 from gradtrace.diagnosis.shapes import adjacency, arriving, full, is_type, numel, outgoing
 from gradtrace.model import BackwardPass, Graph, Leaf, Node, SavedTensor, TensorStats, Trace
 
@@ -59,7 +60,7 @@ def blocked(
     for place, nodes in found.items():
         node, backward, graph = nodes[0]
         leaves = _starved(trace, backward, graph, node)
-        if place not in open_ and leaves and len({one.index for _, one, _ in nodes}) >= fewest:
+        if place not in open_ and leaves and n_rounds(trace, (one.index for _, one, _ in nodes)) >= fewest:
             result.append(Blocked(node, backward, leaves))
     return tuple(result)
 
@@ -102,16 +103,15 @@ def _starved(trace: Trace, backward: BackwardPass, graph: Graph, node: Node) -> 
 def zero_weights(trace: Trace) -> Iterator[Blocked]:
     """Products with a weight of nothing but zeros, through which nothing reaches what lies below, in every pass."""
     found: dict[Place, list[tuple[Node, BackwardPass, Graph]]] = {}
-    n_passes = 0
+    passes = [backward.index for backward, _ in full(trace)]
     for backward, graph in full(trace):
-        n_passes += 1
         for node in graph.nodes:
             if is_type(node, *_PRODUCTS) and _has_zero_weight(node) and _sends_zero(graph, node):
                 found.setdefault(_place(node), []).append((node, backward, graph))
     for nodes in found.values():
         node, backward, graph = nodes[0]
         leaves = _starved(trace, backward, graph, node)
-        if leaves and len(nodes) >= n_passes and n_passes >= _FEWEST:
+        if leaves and len(nodes) >= len(passes) and n_rounds(trace, passes) >= _FEWEST:
             yield Blocked(node, backward, leaves)
 
 
