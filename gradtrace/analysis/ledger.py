@@ -254,6 +254,8 @@ class _Tally:
     n_onto_gradients: int = 0
     is_cleared: bool = False
     """Something has cleared `.grad` since the last pass that added to it."""
+    is_none: bool = False
+    """And left None there."""
     n_cleared: int = 0
     """How many times in a row it did: before each of so many passes that follow and are counted as one."""
     n_unread: int = 0
@@ -301,8 +303,11 @@ def _count_event(tally: _Tally, event: Event) -> None:
     if event.kind in CLEARING:
         tally.clearers[actor] = None
         tally.is_cleared = True
+        tally.is_none = event.set_to_none is not False
         tally.n_cleared = event.count
     elif event.kind == "step":
+        if not event.leaves and (tally.is_none or not tally.windows):
+            return  # only the optimizer is known, and of this leaf there was nothing to read
         tally.steppers[actor] = None
         tally.n_steps += event.count
         if event.count > 1:  # of passes that are counted together, and are told next
@@ -329,7 +334,7 @@ def _count_pass(tally: _Tally, entry: Contribution, around: _Around) -> None:
     is_first = not tally.windows
     is_onto_nothing = _is_onto_nothing(tally, backward, accumulation)
     is_cleared = tally.is_cleared or (is_onto_nothing and not is_first)
-    tally.is_cleared = False
+    tally.is_cleared = tally.is_none = False
     if is_cleared:
         tally.cleared_before.append(index)
     if is_first or is_cleared:

@@ -5,13 +5,17 @@ added.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from gradtrace.analysis.ledger import CLEARING, History, Ledger
+from gradtrace.analysis.by_value import CLEARING
+from gradtrace.analysis.by_value import concerned as of_event
+from gradtrace.analysis.ledger import History, Ledger
 from gradtrace.model import Accumulation, BackwardPass, Event, TensorStats, Trace
 from gradtrace.renderers import wording
+from gradtrace.renderers.added import MARK, is_sum, remark, told
 from gradtrace.renderers.explanation_blocks import Block, Cell, Table
 from gradtrace.renderers.explanation_terminal import natural_width
 
@@ -27,29 +31,41 @@ _MOST_COLUMNS = 3
 Row = tuple[Cell, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """An event and the leaves whose `.grad` it concerns, of those that are told."""
+
+    event: Event
+    leaves: frozenset[int]
+
+
 @dataclass(slots=True)
 class _Moment:
     """A pass and what stands around it: events before it that clear, events after it that read or change."""
 
     one: BackwardPass
-    before: list[Event] = field(default_factory=list)
-    after: list[Event] = field(default_factory=list)
+    before: list[_Act] = field(default_factory=list)
+    after: list[_Act] = field(default_factory=list)
 
 
 def ledger_table(trace: Trace, ledger: Ledger, width: int, *, verbose: bool = False) -> Iterator[Block]:
     """A row for each pass where leaves are few, else a row for each module; nothing for a single pass."""
     stored = [history for history in ledger.histories if any(True for _ in history.contributions)]
-    moments = _moments(trace, stored)
+    moments = _moments(trace, ledger, stored)
     if len(moments) < 2 and all(moment.one.count == 1 for moment in moments):  # noqa: PLR2004
         return
+    shown: list[Table] = []
     if len(stored) <= _MOST_LEAVES:
         table = _by_pass(stored, moments, verbose=verbose)
-        yield table if natural_width(table) <= width else _by_leaf(stored, moments, verbose=verbose)
+        shown.append(table if natural_width(table) <= width else _by_leaf(stored, moments, verbose=verbose))
     elif stored:
-        yield from _by_module(stored, moments, width)
+        shown += _by_module(stored, moments, width)
+    for table in shown:
+        yield table
+        yield from remark(trace, table)
 
 
-def _moments(trace: Trace, histories: list[History]) -> list[_Moment]:
+def _moments(trace: Trace, ledger: Ledger, histories: list[History]) -> list[_Moment]:
     """The passes that stored something, in order, each with its events."""
     concerned = {history.leaf.id for history in histories}
     passes = [
@@ -58,13 +74,16 @@ def _moments(trace: Trace, histories: list[History]) -> list[_Moment]:
         if one.call != "none" and any(row.leaf in concerned and row.effect != "not stored" for row in one.accumulations)
     ]
     moments = [_Moment(one) for one in passes]
-    for event in trace.events:
-        earlier = [moment for moment in moments if moment.one.index <= event.pass_index]
-        later = [moment for moment in moments if moment.one.index > event.pass_index]
-        if event.kind in CLEARING and later:
-            later[0].before.append(event)
-        elif event.kind in {*CLEARING, "step", "grad_modified"} and earlier:
-            earlier[-1].after.append(event)
+    indices = [one.index for one in passes]
+    for event in ledger.events:
+        act = _Act(event, frozenset(of_event(trace, event)) & concerned)
+        position = bisect_right(indices, event.pass_index)
+        if not act.leaves:
+            continue
+        if event.kind in CLEARING and position < len(moments):
+            moments[position].before.append(act)
+        elif event.kind in {*CLEARING, "step", "grad_modified"} and position:
+            moments[position - 1].after.append(act)
     return moments
 
 
@@ -107,7 +126,9 @@ def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool)
             row = next((one for one in moment.one.accumulations if one.leaf == history.leaf.id), None)
             if row is None or row.effect == "not stored":
                 continue
-            events = [f"after {_cleared(moment.before)}" if moment.before else "", _then(moment.after)]
+            own_leaf = {history.leaf.name: [history.leaf.id]}
+            before, after = (_of([history.leaf.id], acts) for acts in (moment.before, moment.after))
+            events = [f"after {_cleared(before, own_leaf)}" if before else "", _then(after, own_leaf)]
             said = ", then ".join(text for text in events if text)
             own.append((moment, (*_columns(row, moment.one), Cell(said, "muted", _GUIDE))))
         if len({row[-1].text for _, row in own[1:-1]}) == 1 and own[0][1][-1].text == own[1][1][-1].text:
@@ -124,13 +145,32 @@ def _columns(row: Accumulation, one: BackwardPass) -> tuple[Cell, Cell, Cell]:
     if row.contribution is None or one.count > 1:
         return (Cell(""), _change(row, one), Cell(""))
     before, added, after = (wording.gradient(stats) for stats in (row.before, row.contribution, row.after))
-    return (Cell(before), Cell(added, "gradient"), Cell(after))
+    return (Cell(before), Cell(added, "gradient"), Cell(after if is_sum([row]) else f"{after}{MARK}"))
 
 
 def _row(histories: list[History], moment: _Moment) -> Row:
     rows = {row.leaf: row for row in moment.one.accumulations}
     cells = [_change(rows.get(history.leaf.id), moment.one) for history in histories]
-    return (Cell(_cleared(moment.before)), *cells, Cell(_then(moment.after)))
+    leaves = {history.leaf.name: [history.leaf.id] for history in histories}
+    return (Cell(_cleared(moment.before, leaves)), *cells, Cell(_then(moment.after, leaves)))
+
+
+def _of(leaves: list[int], acts: list[_Act]) -> list[_Act]:
+    return [act for act in acts if not act.leaves.isdisjoint(leaves)]
+
+
+def _whom(act: _Act, groups: dict[str, list[int]]) -> str:
+    """Which of the leaves or modules that are told an event concerns; "" where it is all of them."""
+    names = [name for name, leaves in groups.items() if not act.leaves.isdisjoint(leaves)]
+    if len(names) == len(groups):
+        return ""
+    common = names[0].split(".")
+    for name in names[1:]:
+        path = name.split(".")
+        common = common[: next((i for i, (a, b) in enumerate(zip(common, path, strict=False)) if a != b), len(path))]
+    prefix = ".".join(common)
+    alike = [name for name in groups if prefix and (name == prefix or name.startswith(f"{prefix}."))]
+    return f"{prefix}.*" if len(names) > 1 and len(alike) == len(names) else wording.listing(names, 2)
 
 
 def _range(first: int, last: int) -> str:
@@ -149,8 +189,8 @@ def _change(row: Accumulation | None, one: BackwardPass) -> Cell:
     bar = "|g| " if _is_norm(row.contribution) else ""
     if one.count > 1:  # these stand for several passes, whose numbers differ
         return Cell("each created" if row.effect == "created" else "each added to", "muted")
-    plus = f"− {added[1:]}" if added.startswith("-") and row.before is not None else f"+ {added}"
-    return Cell(f"{bar}{before} {plus} → {after}", "gradient")
+    text = told([row], (before, added, after), is_norm=bool(bar))
+    return Cell(f"{bar}{text}", "gradient")
 
 
 def _short(stats: TensorStats | None) -> str:
@@ -161,26 +201,30 @@ def _is_norm(stats: TensorStats | None) -> bool:
     return "|g|" in wording.gradient(stats)
 
 
-def _cleared(events: list[Event]) -> str:
-    """`zero_grad → None`: who emptied `.grad`, and what was left there."""
+def _cleared(acts: list[_Act], groups: dict[str, list[int]]) -> str:
+    """`zero_grad → None`: who emptied `.grad`, what was left there, and whose it was if not all were emptied."""
     texts = []
-    for event in events:
+    for act in acts:
+        event, whom = act.event, _whom(act, groups)
         left = {True: " → None", False: " → zeros", None: ""}[event.set_to_none]
         call = event.call.rsplit(".", 1)[-1] if event.kind == "zero_grad" else event.call
         is_plain = event.kind != "zero_grad" and "= None" in event.call
-        texts.append(f"{call or 'cleared'}{'' if is_plain else left}")
+        texts.append(f"{call or 'cleared'}{'' if is_plain else left}{f' ({whom})' if whom else ''}")
     return ", ".join(dict.fromkeys(texts))
 
 
-def _then(events: list[Event]) -> str:
+def _then(acts: list[_Act], groups: dict[str, list[int]]) -> str:
     texts = []
-    for event in events:
+    for act in acts:
+        event, whom = act.event, _whom(act, groups)
         call = event.call or ("step" if event.kind == "step" else "changed")
-        texts.append(call if event.kind != "step" else f"{call} reads it")
+        texts.append(
+            f"{call} reads {whom or 'it'}" if event.kind == "step" else f"{call}{f' ({whom})' if whom else ''}"
+        )
     return ", ".join(dict.fromkeys(texts))
 
 
-def _by_module(histories: list[History], moments: list[_Moment], width: int) -> Iterator[Block]:
+def _by_module(histories: list[History], moments: list[_Moment], width: int) -> Iterator[Table]:
     """Norms over all leaves of a module, in the first passes whose numbers are known: as many as fit."""
     known = [moment for moment in moments if moment.one.recorded == "full"][:_MOST_COLUMNS]
     modules = _modules(histories)
@@ -202,7 +246,7 @@ def _norms(modules: dict[str, list[int]], known: list[_Moment], *, has_added: bo
     ]
     if len(modules) > len(shown):
         rows.append((Cell(f"… and {len(modules) - len(shown):,} more", "muted"),))
-    around = [(_cleared(moment.before), _then(moment.after)) for moment in known]
+    around = [(_cleared(moment.before, modules), _then(moment.after, modules)) for moment in known]
     if any(before for before, _ in around):
         rows.insert(0, (Cell("before the pass", "muted"), *(Cell(before, "muted") for before, _ in around)))
     if any(after for _, after in around):
@@ -231,7 +275,7 @@ def _at_depth(histories: list[History], depth: int) -> dict[str, list[int]]:
 
 
 def _joint(leaves: list[int], one: BackwardPass, *, has_added: bool) -> Cell:
-    """`0.12 + 0.12 → 0.24`: norms, which do not add up as the gradients do."""
+    """`0.12, adds 0.12, then 0.2`: norms, which do not add up as the gradients do."""
     rows = [row for row in one.accumulations if row.leaf in leaves]
     came = [row for row in rows if row.contribution is not None]
     if not came:
@@ -239,7 +283,9 @@ def _joint(leaves: list[int], one: BackwardPass, *, has_added: bool) -> Cell:
     before, added, after = (_norm([getattr(row, name) for row in rows]) for name in ("before", "contribution", "after"))
     if not added:
         return Cell("")
-    return Cell(f"{before} + {added} → {after}" if has_added else f"{before} → {after}", "gradient")
+    if has_added:
+        return Cell(told(came, (before, added, after), is_norm=True), "gradient")
+    return Cell(f"{before} → {after}{'' if is_sum(came) else MARK}", "gradient")
 
 
 def _norm(many: list[TensorStats | None]) -> str:

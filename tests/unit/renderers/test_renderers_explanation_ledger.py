@@ -49,7 +49,7 @@ def test_many_leaves_are_told_by_module() -> None:
     header, before, first, *_ = _rows(builders.module_net_trace())
     assert header == ("norm of .grad", "pass 1", "pass 2", "pass 3")
     assert before == ("before the pass", *["zero_grad → None"] * 3)
-    assert all(cell.startswith("None + ") for cell in first[1:])
+    assert all(cell.startswith("None → ") for cell in first[1:])
 
 
 def test_a_counted_pass_does_not_look_measured() -> None:
