@@ -182,6 +182,7 @@ class _Around:
         outermost: for every pass the one during which it ran (reentrant checkpoint): a person sees one pass.
         stepped: passes after which some optimizer stepped, before the next pass.
         first_counted: by process, the first pass that was not recorded in full.
+        in_graphs: leaves that are part of the graph of a pass, asked for or not.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -194,6 +195,8 @@ class _Around:
             if one.recorded != "full":
                 self.first_counted.setdefault(one.process, one.index)
         self.stepped = frozenset(event.pass_index for event in trace.events if event.kind == "step")
+        graphs = (one.graph for one in trace.passes if one.graph is not None and one.call != "none")
+        self.in_graphs = frozenset(node.leaf for graph in graphs for node in graph.nodes if node.leaf is not None)
         self._kinds: dict[int, tuple[object, ...]] = {}
 
     def kind(self, one: BackwardPass) -> tuple[object, ...]:
@@ -277,6 +280,8 @@ def _verdict(history: History, around: _Around) -> Verdict:
         tally.gaps.append(None)
     n_passes = sum(window.size * window.repeats for window in tally.windows)
     pattern, window = _pattern(tally, n_passes)
+    if pattern is Pattern.ABSENT and history.leaf.id in around.in_graphs:
+        pattern = Pattern.NOTHING
     return Verdict(
         pattern,
         tuple(tally.passes),

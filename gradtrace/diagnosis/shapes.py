@@ -44,9 +44,15 @@ _ELEMENTWISE = (
 _PRODUCTS = ("MmBackward", "AddmmBackward", "BmmBackward", "BaddbmmBackward", "MvBackward", "DotBackward", "ScaledDot")
 
 
+_TWICE = 2
+
+
 def is_type(node: Node, *types: str) -> bool:
-    """Whether the node's type begins with one of these (torch numbers its overloads: `PowBackward0`)."""
-    return node.type.startswith(types)
+    """Whether the node's type begins with one of these (torch numbers its overloads: `PowBackward0`).
+
+    What torch does in a second derivative is another operation (`ThresholdBackwardBackward0` is no ReLU).
+    """
+    return node.type.startswith(types) and node.type.count("Backward") < _TWICE
 
 
 def full(trace: Trace) -> Iterator[tuple[BackwardPass, Graph]]:

@@ -172,13 +172,8 @@ def _other_passes(one: Subject) -> Iterator[Block]:
 
 def _which(passes: Sequence[int]) -> str:
     """`Passes 1-3, 5`; where that would be long, how many there are and from where to where."""
-    ranges = wording.ranges(passes)
-    if len(ranges) > _LONGEST_RANGES:
-        return f"{wording.count(len(passes), 'pass')} from {passes[0]:,} to {passes[-1]:,}"
-    return f"{'Pass' if len(passes) == 1 else 'Passes'} {ranges}"
-
-
-_LONGEST_RANGES = 40
+    text = wording.passes(passes)
+    return text[0].upper() + text[1:]
 
 
 def _excerpt(place: Location) -> Iterator[Block]:

@@ -52,7 +52,7 @@ def _passes(one: Verdict) -> str:
     """The passes by number, or how many where some are only counted."""
     if len(one.passes) < one.n_passes:
         return wording.count(one.n_passes, "pass")
-    return f"{'pass' if one.n_passes == 1 else 'passes'} {wording.ranges(one.passes)}"
+    return wording.passes(one.passes)
 
 
 def _nothing(one: Verdict) -> str:
