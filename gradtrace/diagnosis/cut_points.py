@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
+from gradtrace.analysis.source_slice import assigned, goes_to, span_of, takes_in
 from gradtrace.diagnosis.ownership import called, is_named, lost, reached
 from gradtrace.diagnosis.shapes import outgoing
-from gradtrace.diagnosis.source_slice import assigned, goes_to, span_of, takes_in
 from gradtrace.diagnosis.timeline import same_place
 from gradtrace.model import BackwardPass, Cut, Finding, Leaf, Location, RelatedLocation, Trace
 

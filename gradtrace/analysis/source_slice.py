@@ -16,6 +16,14 @@ from gradtrace.model import Location
 _NUMERIC = frozenset({"float", "int", "complex", "round", "abs", "min", "max", "sum", "pow", "mean", "item"})
 """Functions whose result is made of the numbers that they are given."""
 
+_SHOWING = frozenset(
+    {
+        *("print", "pprint", "info", "debug", "warning", "error", "exception", "write", "format", "log_dict"),
+        *("log_metrics", "log_metric", "add_scalar", "add_scalars", "add_histogram", "set_postfix", "set_description"),
+    }
+)
+"""Functions that show what they are given."""
+
 _BRANCH = re.compile(r"^(elif\b|else\s*:|except\b|finally\s*:|case\b)")
 _SUMS = (ast.Add, ast.Sub)
 
@@ -24,12 +32,12 @@ Span = tuple[int, int, int, int]
 
 
 @functools.lru_cache(maxsize=2048)
-def statement(text: str) -> ast.stmt | None:
-    """The statement that a source line begins or is; None where it cannot be read by itself."""
+def statements(text: str) -> ast.Module | None:
+    """The statements of a source line, or the one that it begins; None where it cannot be read by itself."""
     source = _BRANCH.sub("if True:" if text.lstrip().startswith(("else", "finally")) else "if ", _dedented(text))
     for attempt in (source, f"{source} pass", f"{source}\n pass"):
         try:
-            return next(iter(ast.parse(attempt).body), None)
+            return ast.parse(attempt)
         except (SyntaxError, ValueError, MemoryError, RecursionError):
             continue
     return None
@@ -55,7 +63,7 @@ def goes_to(place: Location) -> frozenset[str]:
 
     A value that is returned becomes part of what the function gives (`penalty()`).
     """
-    tree = statement(place.text)
+    tree = statements(place.text)
     span = span_of(place)
     if tree is None:
         return frozenset()
@@ -71,6 +79,31 @@ def goes_to(place: Location) -> frozenset[str]:
         elif isinstance(node, ast.Return):
             found.add(f"{place.function.rpartition('.')[2]}()")
     return frozenset(found)
+
+
+def is_shown(place: Location | None) -> bool:
+    """Whether a value is made only to be looked at: it stands in an f-string, or in a call that prints or logs."""
+    tree = statements(place.text) if place is not None else None
+    span = span_of(place) if place is not None else None
+    if tree is None or span is None:
+        return False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr) and _is_within(span, node):
+            return True
+        if isinstance(node, ast.Call) and _shows(node) and any(_is_within(span, part) for part in _arguments(node)):
+            return True
+    return False
+
+
+def _shows(call: ast.Call) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name == "log":  # a logger's, and not the logarithm
+        return any(isinstance(one, ast.Dict | ast.Constant | ast.JoinedStr) for one in _arguments(call))
+    return name in _SHOWING
+
+
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
 
 
 def _targets(target: ast.expr, value: ast.expr, span: Span | None) -> Iterator[str]:
@@ -123,7 +156,7 @@ def _is_within(span: Span, node: ast.expr) -> bool:
 
 def sums_of(place: Location) -> Iterator[tuple[ast.expr, ast.expr]]:
     """The operands of every sum and difference in a statement, those of `loss += reg` included."""
-    tree = statement(place.text)
+    tree = statements(place.text)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.BinOp) and isinstance(node.op, _SUMS):
             yield node.left, node.right
@@ -165,8 +198,8 @@ def _reads(value: ast.expr) -> frozenset[str]:
 
 def assigned(text: str) -> frozenset[str]:
     """The names to which a statement gives a new value."""
-    tree = statement(text)
-    if not isinstance(tree, ast.Assign):
-        return frozenset()
-    targets = [part for target in tree.targets for part in (getattr(target, "elts", None) or [target])]
-    return frozenset(ast.unparse(target) for target in targets)
+    tree = statements(text)
+    found = [one for one in tree.body if isinstance(one, ast.Assign)] if tree is not None else []
+    targets = [target for one in found for target in one.targets]
+    parts = [part for target in targets for part in (getattr(target, "elts", None) or [target])]
+    return frozenset(ast.unparse(part) for part in parts)

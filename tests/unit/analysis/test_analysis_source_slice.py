@@ -2,7 +2,7 @@
 
 import pytest
 
-from gradtrace.diagnosis.source_slice import assigned, goes_to, span_of, takes_in
+from gradtrace.analysis.source_slice import assigned, goes_to, is_shown, span_of, takes_in
 from gradtrace.model import Location
 
 
@@ -70,3 +70,22 @@ def test_what_a_statement_assigns() -> None:
     assert assigned("a = b = f(x)") == {"a", "b"}
     assert assigned("total += x") == frozenset()
     assert assigned("f(x,") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_look"),
+    [
+        ("print(loss.detach())", True),
+        ("text = f'{loss.detach():.3f}'", True),
+        ("run.log({'loss': loss.detach()})", True),
+        ("writer.add_scalar('loss', loss.detach(), step)", True),
+        ("bar.set_postfix(loss=loss.detach())", True),
+        ("x = torch.log(loss.detach())", False),
+        ("out = head(loss.detach())", False),
+        ("print(1); x = loss.detach()", False),
+        ("x = 1; print(loss.detach())", True),
+    ],
+)
+def test_what_is_made_to_be_looked_at(text: str, is_look: bool) -> None:
+    """It stands in an f-string or in a call that prints or logs."""
+    assert is_shown(at(text, "loss.detach()")) is is_look
