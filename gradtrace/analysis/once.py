@@ -14,16 +14,24 @@ _V = TypeVar("_V")
 def once(function: Callable[[_K], _V]) -> Callable[[_K], _V]:
     """A function of one immutable object that looks at each object once, told apart by identity.
 
-    Equality would not do: to compare two graphs is to compare all of their nodes.
+    Equality would not do: to compare two graphs is to compare all of their nodes. What is found must not hold the
+    object, or both would live for ever; only where it is the object itself, that is remembered without holding it.
     """
     known: dict[int, _V] = {}
+    itself: set[int] = set()
 
     @functools.wraps(function)
     def call(subject: _K) -> _V:
         key = id(subject)
-        if key not in known:
-            known[key] = function(subject)
+        if key in known:
+            return known[key]
+        found = function(subject) if key not in itself else subject
+        if found is not subject:
+            known[key] = found  # type: ignore[assignment]
             weakref.finalize(subject, known.pop, key, None)
-        return known[key]
+        elif key not in itself:
+            itself.add(key)
+            weakref.finalize(subject, itself.discard, key)
+        return found  # type: ignore[return-value]
 
     return call
