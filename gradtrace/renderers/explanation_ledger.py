@@ -159,9 +159,9 @@ def _of(leaves: list[int], acts: list[_Act]) -> list[_Act]:
     return [act for act in acts if not act.leaves.isdisjoint(leaves)]
 
 
-def _whom(act: _Act, groups: dict[str, list[int]]) -> str:
-    """Which of the leaves or modules that are told an event concerns; "" where it is all of them."""
-    names = [name for name, leaves in groups.items() if not act.leaves.isdisjoint(leaves)]
+def _whom(concerned: frozenset[int], groups: dict[str, list[int]]) -> str:
+    """Which of the leaves or modules that are told an act concerns; "" where it is all of them."""
+    names = [name for name, leaves in groups.items() if not concerned.isdisjoint(leaves)]
     if len(names) == len(groups):
         return ""
     common = names[0].split(".")
@@ -203,25 +203,29 @@ def _is_norm(stats: TensorStats | None) -> bool:
 
 def _cleared(acts: list[_Act], groups: dict[str, list[int]]) -> str:
     """`zero_grad → None`: who emptied `.grad`, what was left there, and whose it was if not all were emptied."""
-    texts = []
+    texts: dict[str, frozenset[int]] = {}
     for act in acts:
-        event, whom = act.event, _whom(act, groups)
+        event = act.event
         left = {True: " → None", False: " → zeros", None: ""}[event.set_to_none]
         call = event.call.rsplit(".", 1)[-1] if event.kind == "zero_grad" else event.call
         is_plain = event.kind != "zero_grad" and "= None" in event.call
-        texts.append(f"{call or 'cleared'}{'' if is_plain else left}{f' ({whom})' if whom else ''}")
-    return ", ".join(dict.fromkeys(texts))
+        text = f"{call or 'cleared'}{'' if is_plain else left}"
+        texts[text] = texts.get(text, frozenset()) | act.leaves
+    whom = {text: _whom(leaves, groups) for text, leaves in texts.items()}
+    return ", ".join(f"{text} ({name})" if name else text for text, name in whom.items())
 
 
 def _then(acts: list[_Act], groups: dict[str, list[int]]) -> str:
-    texts = []
+    texts: dict[tuple[str, bool], frozenset[int]] = {}
     for act in acts:
-        event, whom = act.event, _whom(act, groups)
-        call = event.call or ("step" if event.kind == "step" else "changed")
-        texts.append(
-            f"{call} reads {whom or 'it'}" if event.kind == "step" else f"{call}{f' ({whom})' if whom else ''}"
-        )
-    return ", ".join(dict.fromkeys(texts))
+        is_step = act.event.kind == "step"
+        key = (act.event.call or ("step" if is_step else "changed"), is_step)
+        texts[key] = texts.get(key, frozenset()) | act.leaves
+    told = []
+    for (call, is_step), leaves in texts.items():
+        whom = _whom(leaves, groups)
+        told.append(f"{call} reads {whom or 'it'}" if is_step else f"{call} ({whom})" if whom else call)
+    return ", ".join(told)
 
 
 def _by_module(histories: list[History], moments: list[_Moment], width: int) -> Iterator[Table]:
