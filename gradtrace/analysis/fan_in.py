@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gradtrace.analysis.topology import Adjacency
-from gradtrace.model import BackwardPass, Graph, NestedValue, Node, NodeOutput, TensorStats
+from gradtrace.model import Accumulation, BackwardPass, Graph, NestedValue, Node, NodeOutput, TensorStats
 
 _TOLERANCES = {"float64": 1e-9, "complex128": 1e-9, "float16": 2e-2, "bfloat16": 5e-2}
 _TOLERANCE = 1e-4
@@ -80,6 +80,30 @@ def is_sum(graph: Graph, fan_in: FanIn) -> bool | None:
         return None
     tolerance = _TOLERANCES.get(fan_in.sum.dtype, _TOLERANCE)
     return all(_is_near(total[i], [row[i] for row in known], tolerance) for i in range(len(total)))
+
+
+def adds_up(row: Accumulation) -> bool | None:
+    """Whether `.grad` after a pass is what was there before plus what came; None when too little was measured.
+
+    Where elements are not known, norms may show that it is not: that of a sum lies between difference and sum.
+    """
+    if row.contribution is None or row.after is None:
+        return None
+    parts = [stats for stats in (row.before, row.contribution) if stats is not None]
+    total, rows = _flat(row.after), [_flat(part) for part in parts]
+    known = [each for each in rows if each is not None and total is not None and len(each) == len(total)]
+    tolerance = _TOLERANCES.get(row.after.dtype, _TOLERANCE)
+    if total is not None and len(known) == len(rows):
+        return all(_is_near(total[i], [each[i] for each in known], tolerance) for i in range(len(total)))
+    norms = [stats.norm for stats in parts if stats.norm is not None]
+    if row.after.norm is None or len(norms) < len(parts) or not all(map(math.isfinite, (*norms, row.after.norm))):
+        return None
+    least, slack = max(norms) - sum(norms) + max(norms), max(tolerance, _OF_NORMS) * max(*norms, row.after.norm)
+    return least - slack <= row.after.norm <= sum(norms) + slack
+
+
+_OF_NORMS = 1e-3
+"""Relative to the largest: norms are sums of many squares."""
 
 
 def _is_near(total: complex, parts: Sequence[complex], tolerance: float) -> bool:

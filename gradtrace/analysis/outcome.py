@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradtrace.model import Accumulation, BackwardPass, EventKind, Leaf, ObservationKind, ProgramError, Trace
 
 _INTERRUPT = "KeyboardInterrupt"
-_UNSCALES = frozenset({"step", "unscale_", "_unscale_grads_"})
+UNSCALES = frozenset({"step", "unscale_", "_unscale_grads_"})
 """The functions of a GradScaler that write to `.grad`."""
 
 
@@ -29,7 +29,7 @@ def is_poisoned(backward: BackwardPass) -> bool:
 
 def is_scaled(trace: Trace) -> bool:
     """Whether a GradScaler is at work: it looks for its factor by overflows, and skips the steps."""
-    return any(event.kind == EventKind.GRAD_MODIFIED and event.call in _UNSCALES for event in trace.events)
+    return any(event.kind == EventKind.GRAD_MODIFIED and event.call in UNSCALES for event in trace.events)
 
 
 def first_poisoned(trace: Trace) -> BackwardPass | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.paths import Ways, ways
 from gradtrace.analysis.reasons_answer import Reason, Subject
+from gradtrace.analysis.source_slice import is_shown
 from gradtrace.model import Accumulation, BackwardPass, Cut, CutKind, Event, EventKind, Leaf, Trace
 
 LeafNodes = dict[int, dict[int, int]]
@@ -60,7 +61,12 @@ def case_of(trace: Trace, leaf: Leaf, nodes: LeafNodes, *, has_ways: bool) -> Ca
 
 def _weight(cut: Cut) -> tuple[bool, bool, bool, int]:
     """Cuts whose result came back into a recorded graph come first; mere looking last."""
-    return (not cut.passes, cut.reentry is None, cut.kind in READING, cut.id)
+    return (not cut.passes, cut.reentry is None, is_look(cut), cut.id)
+
+
+def is_look(cut: Cut) -> bool:
+    """Whether the program only looks at the value, by what it asks for or by where that stands."""
+    return cut.kind in READING or is_shown(cut.location)
 
 
 def switches(case: Case) -> list[Event]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradtrace.analysis.paths import route
 from gradtrace.analysis.reasons_answer import Reason, Subject
-from gradtrace.analysis.reasons_case import READING, Case
+from gradtrace.analysis.reasons_case import Case, is_look
 from gradtrace.model import BackwardPass, Cut, Event, EventKind, Recorded
 
 _GRAPHLESS = ("does not require grad", "doesn't require grad", "Inference tensor")
@@ -15,7 +15,7 @@ def cut_reason(case: Case) -> Subject | None:
     """A value computed from it left the graph, and came back as a constant; or the root itself had lost its graph."""
     found = [cut for cut in case.cuts if cut.reentry is not None or cut.passes]
     if not found and _has_no_graph(case):
-        found = [cut for cut in case.cuts if cut.kind not in READING]
+        found = [cut for cut in case.cuts if not is_look(cut)]
     if not found:
         return None
     first = found[0]

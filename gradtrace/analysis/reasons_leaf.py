@@ -16,6 +16,7 @@ from gradtrace.model import (
     Accumulation,
     BackwardPass,
     Cut,
+    Effect,
     Event,
     EventKind,
     Leaf,
@@ -46,10 +47,14 @@ def _arrived(case: Case) -> Subject | None:
     found = [(one, row) for one, row in case.rows if row.contribution is not None and not is_zero(row.contribution)]
     stored = [(one, row) for one, row in found if row.effect in STORED]
     if not stored:
+        # Of a pass that was only counted it is known that it added something, and not what.
+        unmeasured = [(one, row) for one, row in case.rows if row.contribution is None and row.effect in STORED]
+        stored = [] if any(is_zero(row.contribution) for _, row in case.rows) else unmeasured
+    if not stored:
         return _returned(case, found)
     one, row = min(stored, key=lambda pair: pair[0].recorded != Recorded.FULL)
     node = case.node(one)
-    added = tuple(each.index for each, _ in stored)
+    added, missed = _passes(case)
     clearing = _cleared_unread(case, stored)
     owners = tuple(owner for owner in case.trace.optimizers if owner.id in case.leaf.optimizers)
     return case.subject(
@@ -63,11 +68,25 @@ def _arrived(case: Case) -> Subject | None:
         events=clearing,
         ways=case.ways(one),
         passes=added,
-        missed=tuple(each.index for each in case.passes if each.recorded == Recorded.FULL and each.index not in added),
+        missed=missed,
         cuts=tuple(cut for cut in case.cuts if cut.passes),
         owners=owners,
         orphaned_by=None if owners else _stepped(case),
     )
+
+
+def _passes(case: Case) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """All passes of the run that added to the leaf, and those that did not reach it, counted ones included."""
+    added: list[int] = []
+    missed: list[int] = []
+    rows = {one.index: row for one, row in case.rows}
+    for one in case.passes:
+        row = rows.get(one.index)
+        if row is not None and row.effect in STORED and not (row.contribution and is_zero(row.contribution)):
+            added += range(one.index, one.index + one.count)
+        elif one.call != PassCall.AUTOGRAD_GRAD and not (row and row.effect in {*STORED, Effect.NOT_STORED}):
+            missed += range(one.index, one.index + one.count)
+    return tuple(added), tuple(missed)
 
 
 def _returned(case: Case, found: list[tuple[BackwardPass, Accumulation]]) -> Subject | None:
@@ -146,7 +165,9 @@ def _frozen(case: Case) -> Subject | None:
 
 def _in_graph(case: Case) -> Subject | None:
     """Part of a graph, and nothing came."""
-    for one in case.passes:
+    # A gradient for a loss (`autograd.grad`) asks for what it needs: only the passes that store can leave one out.
+    storing = [one for one in case.passes if one.call != PassCall.AUTOGRAD_GRAD and one.graph is not None]
+    for one in storing or case.passes:
         node = case.node(one)
         if node is None or one.graph is None:
             continue
@@ -208,7 +229,7 @@ def _outside(case: Case) -> Subject:
         for node in one.graph.nodes if one.graph is not None else ():
             if module and node.leaf is None and node.module == module:
                 return case.subject(Reason.UNUSED, backward=one, place=node.location, culprit=node.id)
-    one_pass = full[0] if full else case.passes[0]
+    one_pass = next((one for one in full if one.call != PassCall.AUTOGRAD_GRAD), full[0] if full else case.passes[0])
     sibling = _sibling(one_pass, module)
     place = case.leaf.location or one_pass.location
     if sibling is not None and one_pass.graph is not None:

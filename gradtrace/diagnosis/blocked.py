@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from gradtrace.diagnosis.lineage import below
-from gradtrace.diagnosis.shapes import consumers, full, is_type, numel, outgoing
+from gradtrace.analysis.topology import reachable, roots
+from gradtrace.diagnosis.iterations import n_rounds
+from gradtrace.diagnosis.shapes import adjacency, arriving, full, is_type, numel, outgoing
 from gradtrace.model import BackwardPass, Graph, Leaf, Node, SavedTensor, TensorStats, Trace
 
 _PRODUCTS = ("MmBackward", "AddmmBackward", "BmmBackward", "MvBackward", "AddmvBackward", "BaddbmmBackward")
@@ -58,7 +60,7 @@ def blocked(
     for place, nodes in found.items():
         node, backward, graph = nodes[0]
         leaves = _starved(trace, backward, graph, node)
-        if place not in open_ and leaves and len({one.index for _, one, _ in nodes}) >= fewest:
+        if place not in open_ and leaves and n_rounds(trace, (one.index for _, one, _ in nodes)) >= fewest:
             result.append(Blocked(node, backward, leaves))
     return tuple(result)
 
@@ -70,7 +72,7 @@ def _is_alive(backward: BackwardPass) -> bool:
 
 def _place(node: Node) -> Place:
     location = node.location
-    return (node.type, location.file if location else "", location.line if location else node.id, node.module or "")
+    return (node.type, location.file if location else "", location.line if location else 0, node.module or "")
 
 
 def _sent(graph: Graph) -> dict[int, list[TensorStats]]:
@@ -90,7 +92,7 @@ def _is_zeroed(node: Node, sent: list[TensorStats]) -> bool:
 
 def _starved(trace: Trace, backward: BackwardPass, graph: Graph, node: Node) -> tuple[Leaf, ...]:
     """Leaves below a node whose whole contribution is zero."""
-    ids = {graph.nodes[one].leaf for one in below(graph, node.id)}
+    ids = {graph.nodes[one].leaf for one in reachable(graph, [node.id], adjacency(graph))}
     return tuple(
         trace.leaves[one.leaf]
         for one in backward.accumulations
@@ -101,16 +103,15 @@ def _starved(trace: Trace, backward: BackwardPass, graph: Graph, node: Node) -> 
 def zero_weights(trace: Trace) -> Iterator[Blocked]:
     """Products with a weight of nothing but zeros, through which nothing reaches what lies below, in every pass."""
     found: dict[Place, list[tuple[Node, BackwardPass, Graph]]] = {}
-    n_passes = 0
+    passes = [backward.index for backward, _ in full(trace)]
     for backward, graph in full(trace):
-        n_passes += 1
         for node in graph.nodes:
             if is_type(node, *_PRODUCTS) and _has_zero_weight(node) and _sends_zero(graph, node):
                 found.setdefault(_place(node), []).append((node, backward, graph))
     for nodes in found.values():
         node, backward, graph = nodes[0]
         leaves = _starved(trace, backward, graph, node)
-        if leaves and len(nodes) >= n_passes and n_passes >= _FEWEST:
+        if leaves and len(nodes) >= len(passes) and n_rounds(trace, passes) >= _FEWEST:
             yield Blocked(node, backward, leaves)
 
 
@@ -215,13 +216,12 @@ def _vanished(
     trace: Trace, backward: BackwardPass, graph: Graph
 ) -> tuple[BackwardPass, Node, Leaf, Leaf, float] | None:
     depth = _depths(graph)
-    uses = consumers(graph)
     leaves = {node.leaf: node for node in graph.nodes if node.leaf is not None}
     sizes: dict[int, tuple[int, float]] = {}
     for one in backward.accumulations:
         stats = one.contribution
         node = leaves.get(one.leaf)
-        if stats is None or stats.norm is None or not stats.numel or node is None or len(uses.get(node.id, [])) != 1:
+        if stats is None or stats.norm is None or not stats.numel or node is None or len(arriving(graph, node)) != 1:
             continue
         if node.id in depth and len(stats.shape) > 1:
             sizes[one.leaf] = (depth[node.id], stats.norm / math.sqrt(stats.numel))
@@ -240,18 +240,23 @@ def _vanished(
 
 
 def _depths(graph: Graph) -> dict[int, int]:
-    """By node: through how many saturating activations the shortest way from a root leads, at least."""
-    ways: dict[int, list[int]] = {}
-    for edge in graph.edges:
-        ways.setdefault(edge.source, []).append(edge.target)
-    start = set(range(len(graph.nodes))) - {edge.target for edge in graph.edges}
-    depth = dict.fromkeys(sorted(start), 0)
-    stack = list(depth)
-    while stack:
-        one = stack.pop()
-        cost = depth[one] + int(is_type(graph.nodes[one], *_SATURATING) and numel(graph.nodes[one].shape) > 1)
-        for target in ways.get(one, []):
-            if target not in depth or cost < depth[target]:
+    """By node: through how many saturating activations the shortest way from a root leads, at least.
+
+    A way costs nothing or one a node, so what is nearest is looked at first, and each node once.
+    """
+    sent = adjacency(graph)
+    depth = dict.fromkeys(roots(graph), 0)
+    waiting, done = deque(depth), bytearray(len(graph.nodes))
+    while waiting:
+        one = waiting.popleft()
+        if done[one]:
+            continue
+        done[one] = 1
+        is_saturating = is_type(graph.nodes[one], *_SATURATING) and numel(graph.nodes[one].shape) > 1
+        cost = depth[one] + int(is_saturating)
+        for position in sent.sent_by(one):
+            target = graph.edges[position].target
+            if not done[target] and cost < depth.get(target, cost + 1):
                 depth[target] = cost
-                stack.append(target)
+                (waiting.append if is_saturating else waiting.appendleft)(target)
     return depth

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gradtrace.analysis.once import once
+from gradtrace.analysis.source_slice import assigned, goes_to, span_of, takes_in
 from gradtrace.diagnosis.ownership import called, is_named, lost, reached
+from gradtrace.diagnosis.shapes import outgoing
+from gradtrace.diagnosis.timeline import same_place
 from gradtrace.model import (
     BackwardPass,
     Cut,
@@ -41,7 +44,6 @@ _PICKS = frozenset({"argmax", "argmin", "argsort", "topk", "sort", "max", "min",
 _VALUES = frozenset({CutKind.ITEM, CutKind.NUMBER, CutKind.GRADIENT})
 """Values that are nearly always made to be looked at."""
 _CONSTRUCTOR = re.compile(r"\b(torch\.tensor|(torch\.)?(Float|Double)?Tensor)\(")
-_ASSIGNS = re.compile(r"\b([A-Za-z_]\w*)\s*[+-]?=[^=]")
 _SAMPLES = re.compile(r"\.sample(_n)?\(")
 
 
@@ -55,6 +57,7 @@ class Loss:
     backward: BackwardPass | None = None
 
 
+@once
 def losses(trace: Trace) -> tuple[Loss, ...]:
     """Every cut that cost some leaf its gradient."""
     dead = rootless(trace)
@@ -211,27 +214,63 @@ def finding(loss: Loss, severity: Severity, message: str, advice: str) -> Findin
     )
 
 
-def added(backward: BackwardPass, cut: Cut) -> Iterator[Location]:
+def added(trace: Trace, backward: BackwardPass, cut: Cut) -> Iterator[Location]:
     """Where a scalar in the graph of this pass is a value with a history plus what came out of the cut.
 
-    Such a line comes back from the cut itself, or it names what the line of the cut assigned.
+    What came out is followed by the source, from assignment to assignment; into other functions and attributes only
+    where the very number was seen to come back too.
     """
-    graph = backward.graph
-    place = cut.location
+    place, graph = cut.location, backward.graph
+    names = goes_to(place) if place is not None else frozenset()
     if graph is None or place is None:
         return
-    names = {cut.name} if cut.name else set(_ASSIGNS.findall(place.text))
-    sources = Counter(edge.source for edge in graph.edges)
     for node in graph.nodes:
-        line = node.location
-        if node.type != "AddBackward0" or node.shape != () or sources[node.id] != 1 or line is None:
+        line, operands = node.location, outgoing(graph, node) if node.type == "AddBackward0" else []
+        if node.shape != () or len(operands) != 1 or line is None:
             continue
-        is_here = (line.file, line.line) == (place.file, place.line) or line == cut.reentry
-        if is_here or (
-            (line.file, line.function) == (place.file, place.function)
-            and any(re.search(rf"\b{re.escape(name)}\b", line.text.partition("=")[2]) for name in names)
-        ):
+        tensor = graph.nodes[operands[0].target].name
+        if same_place(line, place):
+            is_added = takes_in(line, frozenset(), span_of(place), tensor)
+        elif same_place(line, cut.reentry):
+            is_added = takes_in(line, names, None, tensor)
+        else:
+            known = frozenset(name for name in names if name.isidentifier() and _stays(trace, name, place, line))
+            is_added = (line.file, line.function) == (place.file, place.function) and takes_in(
+                line, known, None, tensor
+            )
+        if is_added:
             yield line
+
+
+def _stays(trace: Trace, name: str, place: Location, line: Location) -> bool:
+    """Whether no line that is known gives the name another value on the way, round a loop where the line is above."""
+    others = _assignments(trace).get((place.file, place.function, name), set()) - {place.line}
+    if place.line < line.line:
+        return not any(place.line < other < line.line for other in others)
+    return not any(other > place.line or other < line.line for other in others)
+
+
+@once
+def _assignments(trace: Trace) -> dict[tuple[str, str, str], set[int]]:
+    """By file, function and name: the lines that made a tensor or a number and assigned it."""
+    graphs = (backward.graph for backward in trace.passes if backward.graph is not None)
+    places = {node.location for graph in graphs for node in graph.nodes if node.location is not None}
+    places.update(cut.location for cut in trace.cuts if cut.location is not None)
+    found: dict[tuple[str, str, str], set[int]] = {}
+    for place in places:
+        for name in assigned(place.text):
+            found.setdefault((place.file, place.function, name), set()).add(place.line)
+    return found
+
+
+def returned(backward: BackwardPass, cut: Cut) -> Location | None:
+    """Where what came out of the cut was added, by itself, to a scalar with a history."""
+    graph = backward.graph
+    if graph is None:
+        return None
+    sums = (node for node in graph.nodes if node.type == "AddBackward0" and node.shape == ())
+    found = (node for node in sums if node.location == cut.reentry and len(outgoing(graph, node)) == 1)
+    return next((node.location for node in found), None)
 
 
 def complaint(loss: Loss) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from gradtrace.analysis.by_value import by_value
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
@@ -17,17 +18,18 @@ def diagnose(trace: Trace, rules: Iterable[Rule] = RULES) -> Trace:
 
     A rule that fails hides no other: what happened to it becomes a note of the run.
     """
+    told = by_value(trace)
     found: dict[str, list[Finding]] = {}
     failures: list[str] = []
     for rule in sorted(rules, key=_is_last):
         try:
-            told = list(rule.check(trace))
-            if told and rule.without is not None and _is_explained(trace, rule.without(trace), found):
-                told = []
-            found[rule.name] = told
+            own = list(rule.check(told))
+            if own and rule.without is not None and _is_explained(told, rule.without(told), found):
+                own = []
+            found[rule.name] = own
         except Exception as error:  # noqa: BLE001  whatever is wrong with one rule, the others are to be heard
             failures.append(f"the rule {rule.name} failed: {type(error).__name__}: {error} (please report)")
-    unique = dict.fromkeys(finding for told in found.values() for finding in told)
+    unique = dict.fromkeys(finding for own in found.values() for finding in own)
     run = replace(trace.run, notes=(*trace.run.notes, *failures)) if failures else trace.run
     return replace(trace, run=run, findings=tuple(sorted(unique, key=in_order)))
 

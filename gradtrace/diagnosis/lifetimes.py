@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from gradtrace.analysis.once import once
+from gradtrace.diagnosis.iterations import inner
 from gradtrace.diagnosis.lineage import crossings
-from gradtrace.model import BackwardPass, Graph, Holder, HolderKind, Node, Trace
+from gradtrace.model import BackwardPass, Graph, Holder, Node, Trace
 
 _FEWEST = 3
 """Counts that have to rise one after the other."""
@@ -38,20 +40,54 @@ class Growth:
         return min(self.last.n_passes, self.last.pass_index)
 
 
+@once
 def growths(trace: Trace) -> tuple[Growth, ...]:
-    """Every variable that keeps graphs of more passes at each count; where passes walk through these, see `walks`."""
+    """Every variable that keeps graphs of more rounds at each count; where passes walk through these, see `walks`.
+
+    Graphs that a loss takes in are kept for it.
+    """
     if longest_walk(trace) is not None:
         return ()
-    counts: dict[tuple[int, str], list[Holder]] = {}
+    counts: dict[tuple[int, str, str], list[Holder]] = {}
+    inside = inner(trace)
     for holder in trace.holders:
-        if holder.kind == HolderKind.VARIABLE:
-            counts.setdefault((holder.process, holder.name), []).append(holder)
+        if holder.pass_index + 1 not in inside:
+            counts.setdefault((holder.process, holder.name, holder.kind), []).append(holder)
     found = []
     for held in counts.values():
-        rising = _rising(held)
-        if rising is not None:
+        rising = _rising([holder for holder in held if _is_of_several_rounds(trace, holder)])
+        if rising is not None and not _is_taken_in(trace, rising[-1]):
             found.append(Growth(_rule(rising[0], rising[-1]), rising[0], rising[-1]))
     return tuple(_without_duplicates(found))
+
+
+def _is_of_several_rounds(trace: Trace, holder: Holder) -> bool:
+    """Whether so many passes, the last before the count, cannot all be of one round and the one before."""
+    first = max(1, holder.pass_index - holder.n_passes + 1)
+    inside = inner(trace)
+    n_inner = sum(index in inside for index in range(first, holder.pass_index + 1))
+    return not n_inner or holder.n_passes - n_inner >= _FEWEST - 1
+
+
+def _is_taken_in(trace: Trace, holder: Holder) -> bool:
+    """Whether a pass began at something that was computed from what the variable had kept since earlier passes."""
+    place = holder.location
+    return place is not None and (holder.process, place.file, place.line) in _taken_in(trace)
+
+
+@once
+def _taken_in(trace: Trace) -> frozenset[tuple[int, str, int]]:
+    """Lines whose results, made before different passes, are in the graph of one pass."""
+    found = set()
+    for backward in trace.passes:
+        made: dict[tuple[int, str, int], int] = {}
+        for node in backward.graph.nodes if backward.graph is not None else ():
+            if node.location is None or node.made_after is None:
+                continue
+            line = (backward.process, node.location.file, node.location.line)
+            if made.setdefault(line, node.made_after) != node.made_after:
+                found.add(line)
+    return frozenset(found)
 
 
 def _rising(held: list[Holder]) -> list[Holder] | None:
@@ -101,12 +137,15 @@ class Walk:
     carried: Node | None
 
 
+@once
 def longest_walk(trace: Trace) -> Walk | None:
     """Passes with `retain_graph=True` at one line whose graphs grow each time, into what earlier passes kept."""
     lines: dict[tuple[str, int], list[tuple[BackwardPass, Graph]]] = {}
     for backward in trace.passes:
         place, graph = backward.location, backward.graph
-        if backward.retain_graph and not backward.create_graph and graph is not None and place is not None:
+        if backward.index in inner(trace) or graph is None or place is None:
+            continue
+        if backward.retain_graph and not backward.create_graph:
             lines.setdefault((place.file, place.line), []).append((backward, graph))
     for passes in lines.values():
         if len(passes) <= _FEWEST:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradtrace.analysis.once import once
+from gradtrace.analysis.topology import reaching
 from gradtrace.diagnosis.errors import Failure, failure, notes, of_pass
-from gradtrace.diagnosis.shapes import targets
+from gradtrace.diagnosis.shapes import adjacency
 from gradtrace.diagnosis.timeline import same_place
 from gradtrace.model import BackwardPass, Edge, Finding, Graph, Location, Node, Severity, Trace
 
@@ -26,6 +28,7 @@ class Revisit:
     freed_by: BackwardPass | None
 
 
+@once
 def revisit(trace: Trace) -> Revisit | None:
     """The pass that ended the program so."""
     found = failure(trace, PATTERN)
@@ -44,8 +47,9 @@ def _carried(graph: Graph, node: Node) -> Node:
     """Where the new part of the graph meets the old one, on the way to the node: the value that was carried over."""
     edges = crossings(graph, _epoch(node) + 1)
     reached = [edge.target for edge in edges]
+    above = reaching(graph, [node.id], adjacency(graph))
     for target in reached:
-        if node.id in below(graph, target):
+        if target in above:
             return graph.nodes[target]
     return graph.nodes[reached[0]] if reached else node
 
@@ -65,18 +69,6 @@ def crossings(graph: Graph, epoch: int) -> list[Edge]:
     ]
 
 
-def below(graph: Graph, start: int) -> frozenset[int]:
-    """The nodes that a gradient from this one reaches, itself included."""
-    seen = {start}
-    stack = [start]
-    while stack:
-        for target in targets(graph, graph.nodes[stack.pop()]):
-            if target.id not in seen:
-                seen.add(target.id)
-                stack.append(target.id)
-    return frozenset(seen)
-
-
 def _rule(found: Failure, graph: Graph, carried: Node, node: Node, former: BackwardPass | None) -> str:
     is_loop = former is not None and same_place(former.location, found.place)
     newest = max((_epoch(one) for one in graph.nodes), default=0)
@@ -88,18 +80,15 @@ def _rule(found: Failure, graph: Graph, carried: Node, node: Node, former: Backw
         return "graph-built-once" if is_loop and is_same_loss else "backward-twice-shared-graph"
     again = [one for one in graph.nodes if _epoch(one) > old and _same_origin(one, carried)]
     if again:
-        is_list = any(one.type == carried.type and old_free(graph, one, old) for one in again)
+        old_ones = [one.id for one in graph.nodes if one.made_after is not None and _epoch(one) <= old]
+        tainted = reaching(graph, old_ones, adjacency(graph))
+        is_list = any(one.type == carried.type and one.id not in tainted for one in again)
         return "stale-list-second-backward" if is_list else "hidden-not-detached"
     return "graph-built-once" if is_loop else "backward-twice-shared-graph"
 
 
 def _same_origin(one: Node, other: Node) -> bool:
     return same_place(one.location, other.location)
-
-
-def old_free(graph: Graph, node: Node, epoch: int) -> bool:
-    """Whether nothing as old as that lies below a node: it was made anew, not from what was carried over."""
-    return all(graph.nodes[one].made_after is None or _epoch(graph.nodes[one]) > epoch for one in below(graph, node.id))
 
 
 def finding(one: Revisit, message: str, advice: str) -> Finding:

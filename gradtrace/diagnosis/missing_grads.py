@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtrace.diagnosis.ownership import is_named, reached
+from gradtrace.diagnosis.shapes import targets
 from gradtrace.model import BackwardPass, Event, EventKind, Graph, LeafKind, Location, Node, RelatedLocation, Trace
 
 _READ = re.compile(r"([A-Za-z_][\w.\[\]]*?)\.grad\b")
@@ -24,20 +25,23 @@ class Read:
 
 
 def reads(trace: Trace) -> Iterator[Read]:
-    """Every such read once a line, with its explanation; reads of leaves only where the program died of them."""
-    seen: set[tuple[str, int]] = set()
+    """Every such read once a place, with its explanation; reads of leaves only where the program died of them."""
+    seen: set[tuple[str, int, int]] = set()
     for event in trace.events:
         place = event.location
-        if event.kind != EventKind.GRAD_READ or place is None or (place.file, place.line) in seen:
+        if event.kind != EventKind.GRAD_READ or place is None or (place.file, place.line, place.column) in seen:
             continue
         read = _of_result(trace, event) if event.is_leaf is False else _of_leaf(trace, event)
         if read is not None:
-            seen.add((place.file, place.line))
+            seen.add((place.file, place.line, place.column))
             yield read
 
 
 def _names(place: Location) -> list[str]:
-    return list(dict.fromkeys(_READ.findall(place.text)))
+    """Whose `.grad` is read: a line may read several, and its columns tell which one this was."""
+    first = place.text.split("\n", 1)[0]
+    read = first[place.column - 1 : place.end_column - 1] if place.end_column else ""
+    return list(dict.fromkeys(_READ.findall(read) or _READ.findall(place.text)))
 
 
 def _died(trace: Trace, place: Location) -> bool:
@@ -86,12 +90,12 @@ def _made(trace: Trace, name: str, backward: BackwardPass | None) -> Node | None
 
 def _is_of_leaves(trace: Trace, graph: Graph, node: Node) -> bool:
     """Whether the value is made from nothing but leaves without a name."""
-    targets = [graph.nodes[edge.target] for edge in graph.edges if edge.source == node.id]
-    return bool(targets) and all(
+    below = targets(graph, node)
+    return bool(below) and all(
         target.leaf is not None
         and not is_named(trace.leaves[target.leaf])
         and trace.leaves[target.leaf].kind == LeafKind.TENSOR
-        for target in targets
+        for target in below
     )
 
 

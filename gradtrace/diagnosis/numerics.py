@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from gradtrace.analysis.once import once
 from gradtrace.analysis.outcome import has_bad_root, is_poisoned, is_scaled
 from gradtrace.diagnosis.errors import notes
 from gradtrace.diagnosis.shapes import consumers, full, is_type, targets, through_views
 from gradtrace.diagnosis.timeline import same_place
-from gradtrace.model import BackwardPass, Finding, Graph, Location, Node, NonFinite, RelatedLocation, Severity, Trace
+from gradtrace.model import (
+    BackwardPass,
+    Finding,
+    Graph,
+    Location,
+    Node,
+    NonFinite,
+    RelatedLocation,
+    Severity,
+    Trace,
+)
 
 _LOGS = frozenset({"log", "log2", "log10", "log1p", "xlogy", "log_", "logit", "special_xlogy", "binary_cross_entropy"})
 _EXPS = frozenset({"exp", "exp2", "expm1", "exp_", "sinh", "cosh"})
@@ -41,9 +53,12 @@ _BREAKERS = (
     ("XlogyBackward", "log-of-softmax-underflow"),
     ("DivBackward", "divide-by-zero-norm"),
     ("ReciprocalBackward", "divide-by-zero-norm"),
-    ("PowBackward", "fractional-power-negative"),
 )
 """Operations whose derivative is not finite everywhere."""
+
+
+_HUGE = {"float16": 1e4, "bfloat16": 1e30, "float32": 1e30, "float64": 1e300}
+"""Norms by dtype beyond which any operation may overflow."""
 
 _FAR = 8
 """How many nodes may stand between a selection and the operation whose result it drops."""
@@ -60,14 +75,16 @@ class Trap:
     related: tuple[RelatedLocation, ...] = ()
 
 
+@once
 def trap(trace: Trace) -> Trap | None:
     """The cause of the first pass that ends in values which are not finite; what comes later is its consequence.
 
-    A GradScaler looks for its factor by overflows, and skips the steps: then gradients alone tell nothing.
+    A GradScaler looks for its factor by overflows, and skips the steps: then gradients tell nothing, nor does a scaled
+    loss that overflows, where all that it was computed from is finite.
     """
     scaled = is_scaled(trace)
     for backward, graph in full(trace):
-        if scaled and not has_bad_root(backward):
+        if scaled and not (has_bad_root(backward) and _of_forward(trace, backward, graph)):
             continue
         if backward.error is None and is_poisoned(backward):
             found = _cause(trace, backward, graph)
@@ -89,15 +106,19 @@ def findings(trace: Trace, rule: str, message: str, advice: str) -> Iterator[Fin
 
 def _cause(trace: Trace, backward: BackwardPass, graph: Graph) -> Trap | None:
     culprit = first_breaker(graph)
-    is_late = culprit is not None and any(
-        saved.stats is not None and saved.stats.nan for saved in culprit.saved if not is_type(culprit, *_SELECTIONS)
-    )
-    if not has_bad_root(backward) and culprit is not None and not is_late:
-        return _of_node(graph, culprit, backward)
-    return (
-        _of_forward(trace, backward, graph)
-        or _of_empty(graph, backward)
-        or (_of_node(graph, culprit, backward) if culprit is not None else None)
+    found = _of_node(graph, culprit, backward) if culprit is not None and not _is_late(culprit) else None
+    if found is not None and not has_bad_root(backward):
+        return found
+    return _of_forward(trace, backward, graph) or _of_empty(graph, backward) or found
+
+
+def _is_late(node: Node) -> bool:
+    """Whether what went into the operation was broken already; then it is no cause, only where that shows."""
+    if is_type(node, *_SELECTIONS):
+        return False
+    return any(
+        saved.stats is not None and (saved.stats.nan or (saved.stats.inf and saved.name != "result"))
+        for saved in node.saved
     )
 
 
@@ -114,31 +135,38 @@ def first_breaker(graph: Graph) -> Node | None:
 
 
 def _of_node(graph: Graph, node: Node, backward: BackwardPass) -> Trap | None:
-    """What kind of operation breaks a finite gradient."""
+    """What kind of operation breaks a finite gradient; one that is too large for its dtype breaks anywhere."""
+    if node.received is not None and (node.received.norm or 0) > _HUGE.get(node.received.dtype, math.inf):
+        return None
     selection = _selected_by(graph, node)
     if selection is not None and node.received is not None and node.received.zero:
         told = notes((selection.location, "this drops the result forwards, but not the gradient of 0 · inf"))
         return Trap("where-untaken-branch", node.location, node.op, backward, told)
-    kinds = (("PowBackward", "sqrt-at-zero"),) if _is_root(node) else ()
-    rule = next((rule for kind, rule in (*kinds, *_BREAKERS) if is_type(node, kind)), None)
+    rule = _of_power(node) or next((rule for kind, rule in _BREAKERS if is_type(node, kind)), None)
     return Trap(rule, node.location, node.op, backward) if rule is not None else None
 
 
-def _is_root(node: Node) -> bool:
-    """A power below one: its derivative is infinite at zero."""
+def _of_power(node: Node) -> str | None:
+    """A power below one has an infinite derivative at zero, one that is no integer has none below zero."""
+    if not is_type(node, "PowBackward"):
+        return None
+    base = next((saved.stats for saved in node.saved if saved.name == "self"), None)
+    is_negative = base is not None and base.min is not None and base.min < 0
     try:
-        return 0 < float(dict(node.arguments).get("exponent", "1")) < 1
+        exponent = float(dict(node.arguments).get("exponent", "nan"))
     except ValueError:
-        return False
+        exponent = math.nan
+    if 0 < exponent < 1 and not is_negative:
+        return "sqrt-at-zero"
+    return "fractional-power-negative" if is_negative and not exponent.is_integer() else None
 
 
 def _selected_by(graph: Graph, node: Node) -> Node | None:
     """The `where` or `masked_fill` shortly above a node, through elementwise operations."""
-    above = consumers(graph)
     stack, seen = [(node, 0)], {node.id}
     while stack:
         one, depth = stack.pop()
-        for user in above.get(one.id, []):
+        for user in consumers(graph, one):
             if is_type(user, *_SELECTIONS):
                 return user
             if user.id not in seen and depth < _FAR and user.shape == node.shape:
@@ -178,9 +206,16 @@ def _is_masked(one: NonFinite) -> bool:
 
 
 def _of_result(one: NonFinite) -> str | None:
+    """The rule that names a result, if what went in was finite: else the cause is where that was made.
+
+    A softmax may be given what a mask has set to minus infinity.
+    """
     low = [stats.min for stats in one.inputs if stats.min is not None]
     is_broken = bool(one.output.nan)
-    is_infinite = any(stats.nan or stats.inf for stats in one.inputs)
+    if any(stats.nan or stats.inf for stats in one.inputs):
+        is_masked = is_broken and all(stats.max is None or stats.max < math.inf for stats in one.inputs)
+        is_softmax = one.call in _SOFTMAXES or "attention" in one.call
+        return "fully-masked-softmax" if is_masked and is_softmax else None
     divisor = one.inputs[-1] if one.inputs else None
     table = (
         (one.call in _LOGS and any(value <= 0 for value in low), "log-of-softmax-underflow"),
@@ -188,7 +223,7 @@ def _of_result(one: NonFinite) -> str | None:
         (one.call in _POWERS and is_broken and any(value < 0 for value in low), "fractional-power-negative"),
         (one.call in _DIVISIONS and divisor is not None and bool(divisor.zero), "divide-by-zero-norm"),
         (one.call in _SPREADS and is_broken, "std-single-sample"),
-        (one.call in _MEANS and is_broken and not is_infinite, "mean-of-empty-selection"),
+        (one.call in _MEANS and is_broken, "mean-of-empty-selection"),
         (one.call in _ARCS, "acos-at-boundary"),
         (is_broken and (one.call in _SOFTMAXES or "attention" in one.call), "fully-masked-softmax"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from gradtrace.analysis.once import once
 from gradtrace.diagnosis.errors import Failure, called_as, failure, notes, of_pass
 from gradtrace.diagnosis.timeline import same_place
 from gradtrace.model import BackwardPass, Conflict, Finding, Node, Severity, Trace, Write
@@ -49,6 +50,7 @@ class Overwrite:
         return self.conflict.saved_name in {"result", "output", "grad_input"}
 
 
+@once
 def overwrite(trace: Trace) -> Overwrite | None:
     """The tensor whose overwriting ended the program."""
     found = failure(trace, PATTERN)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from gradtrace.analysis.once import once
+from gradtrace.analysis.topology import reachable
+from gradtrace.diagnosis.shapes import adjacency
 from gradtrace.model import STORED, BackwardPass, EventKind, Graph, Leaf, LeafKind, Trace
+
+ASSIGNED = "Tensor.grad ="
+"""How the call of an event begins that gave a leaf another `.grad`."""
 
 _MAX_NAMES = 2
 
 
+@once
 def owners(trace: Trace) -> dict[int, frozenset[int]]:
     """By leaf: the optimizers that hold it, as far as they told or were seen to touch it."""
     found = {leaf.id: set(leaf.optimizers) for leaf in trace.leaves}
@@ -19,6 +26,7 @@ def owners(trace: Trace) -> dict[int, frozenset[int]]:
     return {leaf: frozenset(ids) for leaf, ids in found.items() if ids}
 
 
+@once
 def received(trace: Trace) -> dict[int, list[BackwardPass]]:
     """By leaf: the passes that stored a gradient in it."""
     found: dict[int, list[BackwardPass]] = {}
@@ -29,6 +37,7 @@ def received(trace: Trace) -> dict[int, list[BackwardPass]]:
     return found
 
 
+@once
 def reached(trace: Trace) -> frozenset[int]:
     """The leaves that were part of the graph of any pass."""
     found = {one.leaf for backward in trace.passes for one in backward.accumulations}
@@ -38,6 +47,7 @@ def reached(trace: Trace) -> frozenset[int]:
     return frozenset(found)
 
 
+@once
 def lost(trace: Trace) -> tuple[Leaf, ...]:
     """Leaves that an optimizer is to train (or whose `.grad` the program reads) and that no pass ever gave anything.
 
@@ -80,13 +90,12 @@ def orphans(trace: Trace) -> tuple[Leaf, ...]:
         if event.kind in {EventKind.GRAD_CLEARED, EventKind.GRAD_MODIFIED, EventKind.GRAD_READ}
         for leaf in event.leaves
     }
+    last_step: dict[int, int] = {}
+    for event in trace.events:
+        if event.kind == EventKind.STEP:
+            last_step[event.process] = max(event.pass_index, last_step.get(event.process, 0))
     beside = {
-        leaf
-        for leaf, passes in received(trace).items()
-        if any(
-            event.kind == EventKind.STEP and event.pass_index >= passes[0].index and event.process == passes[0].process
-            for event in trace.events
-        )
+        leaf for leaf, passes in received(trace).items() if last_step.get(passes[0].process, -1) >= passes[0].index
     }
     return tuple(leaf for leaf in trace.leaves if leaf.id in beside and leaf.id not in owned and leaf.id not in touched)
 
@@ -123,30 +132,34 @@ def consumers(backward: BackwardPass, leaf: int) -> Iterator[int]:
     graph = backward.graph
     if graph is None:
         return
-    targets = {node.id for node in graph.nodes if node.leaf == leaf}
+    sent, targets = adjacency(graph), _nodes_of(graph).get(leaf, [])
+    sources: list[int] = []
     for _ in range(2):
-        sources = [edge.source for edge in graph.edges if edge.target in targets]
+        edges = sorted(position for target in targets for position in sent.arriving_at(target))
+        sources = [graph.edges[position].source for position in edges]
         if all(graph.nodes[source].type != "TBackward0" for source in sources):
             break
-        targets = set(sources)
+        targets = list(dict.fromkeys(sources))
     yield from dict.fromkeys(sources)
+
+
+@once
+def _nodes_of(graph: Graph) -> dict[int, list[int]]:
+    """By leaf: its nodes."""
+    found: dict[int, list[int]] = {}
+    for node in graph.nodes:
+        if node.leaf is not None:
+            found.setdefault(node.leaf, []).append(node.id)
+    return found
 
 
 def above(graph: Graph, node: int) -> set[int]:
     """The leaves that gradients reach through a node."""
-    children: dict[int, list[int]] = {}
-    for edge in graph.edges:
-        children.setdefault(edge.source, []).append(edge.target)
-    seen = {node}
-    stack = [node]
-    while stack:
-        for child in children.get(stack.pop(), ()):
-            if child not in seen:
-                seen.add(child)
-                stack.append(child)
+    seen = reachable(graph, [node], adjacency(graph))
     return {leaf for one in seen if (leaf := graph.nodes[one].leaf) is not None}
 
 
+@once
 def zero_leaves(trace: Trace) -> set[int]:
     """Leaves that got contributions, all of them exact zeros."""
     norms: dict[int, list[float | None]] = {}

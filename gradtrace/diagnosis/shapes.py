@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import takewhile
 
+from gradtrace.analysis.once import once
+from gradtrace.analysis.topology import Adjacency, reachable, reaching
 from gradtrace.model import BackwardPass, Edge, Graph, Node, Recorded, Trace
 
 _VIEWS = (
@@ -44,9 +44,15 @@ _ELEMENTWISE = (
 _PRODUCTS = ("MmBackward", "AddmmBackward", "BmmBackward", "BaddbmmBackward", "MvBackward", "DotBackward", "ScaledDot")
 
 
+_TWICE = 2
+
+
 def is_type(node: Node, *types: str) -> bool:
-    """Whether the node's type begins with one of these (torch numbers its overloads: `PowBackward0`)."""
-    return node.type.startswith(types)
+    """Whether the node's type begins with one of these (torch numbers its overloads: `PowBackward0`).
+
+    What torch does in a second derivative is another operation (`ThresholdBackwardBackward0` is no ReLU).
+    """
+    return node.type.startswith(types) and node.type.count("Backward") < _TWICE
 
 
 def full(trace: Trace) -> Iterator[tuple[BackwardPass, Graph]]:
@@ -56,17 +62,18 @@ def full(trace: Trace) -> Iterator[tuple[BackwardPass, Graph]]:
             yield backward, backward.graph
 
 
+adjacency = once(Adjacency)
+"""The edges of a graph by node."""
+
+
 def outgoing(graph: Graph, node: Node) -> list[Edge]:
-    """The edges that leave a node; edges stand in order of their sources."""
-    edges = graph.edges
-    first = bisect_left(edges, node.id, key=_source)
-    return list(
-        takewhile(lambda edge: edge.source == node.id, (edges[position] for position in range(first, len(edges))))
-    )
+    """The edges that leave a node, by slot."""
+    return [graph.edges[position] for position in adjacency(graph).sent_by(node.id)]
 
 
-def _source(edge: Edge) -> int:
-    return edge.source
+def arriving(graph: Graph, node: Node) -> list[Edge]:
+    """The edges that arrive at a node, in order of their sources."""
+    return [graph.edges[position] for position in adjacency(graph).arriving_at(node.id)]
 
 
 def targets(graph: Graph, node: Node) -> list[Node]:
@@ -76,12 +83,22 @@ def targets(graph: Graph, node: Node) -> list[Node]:
 
 def through_views(graph: Graph, node: Node) -> Node:
     """The node itself or, when it only looks at a tensor in another shape, the one that made the tensor."""
-    while is_type(node, *_VIEWS):
-        below = targets(graph, node)
-        if not below:
+    known, way = _behind_views(graph), [node.id]
+    while way[-1] not in known and is_type(graph.nodes[way[-1]], *_VIEWS):
+        first = next(iter(outgoing(graph, graph.nodes[way[-1]])), None)
+        if first is None:
             break
-        node = below[0]
-    return node
+        way.append(first.target)
+    behind = known.get(way[-1], way[-1])
+    known.update(dict.fromkeys(way, behind))
+    return graph.nodes[behind]
+
+
+@once
+def _behind_views(graph: Graph) -> dict[int, int]:
+    """By node: what `through_views` has found, so that no chain of views is walked twice."""
+    del graph
+    return {}
 
 
 def fed_by(trace: Trace, above: str, below: str) -> Iterator[tuple[BackwardPass, Node, Node]]:
@@ -101,42 +118,51 @@ def fed_by(trace: Trace, above: str, below: str) -> Iterator[tuple[BackwardPass,
                 yield backward, node, source
 
 
-def consumers(graph: Graph) -> dict[int, list[Node]]:
-    """By node: those that send to it."""
-    found: dict[int, list[Node]] = {}
-    for edge in graph.edges:
-        found.setdefault(edge.target, []).append(graph.nodes[edge.source])
-    return found
+def consumers(graph: Graph, node: Node) -> list[Node]:
+    """The nodes that send to a node."""
+    return [graph.nodes[edge.source] for edge in arriving(graph, node)]
 
 
 def is_reduced_whole(graph: Graph, node: Node) -> bool:
     """Whether a value goes through elementwise operations alone into a sum or a mean over all of it."""
-    above = consumers(graph)
-    for _ in range(len(graph.nodes)):
-        users = above.get(node.id, [])
-        if len({user.id for user in users}) != 1:
-            return False
-        node = users[0]
-        if is_type(node, "MeanBackward0", "SumBackward0"):
-            return True
-        if not is_type(node, *_ELEMENTWISE):
-            return False
-    return False
+    known, way, answer = _reduced(graph), [node.id], False
+    while way[-1] not in known:
+        users = {edge.source for edge in arriving(graph, graph.nodes[way[-1]])}
+        user = graph.nodes[next(iter(users))] if len(users) == 1 else None
+        if user is None or not is_type(user, *_ELEMENTWISE, "MeanBackward0", "SumBackward0"):
+            break
+        if is_type(user, "MeanBackward0", "SumBackward0"):
+            answer = True
+            break
+        way.append(user.id)
+    answer = known.get(way[-1], answer)
+    known.update(dict.fromkeys(way, answer))
+    return answer
+
+
+@once
+def _reduced(graph: Graph) -> dict[int, bool]:
+    """By node: what `is_reduced_whole` has found, so that no chain is walked twice."""
+    del graph
+    return {}
 
 
 def ends_in_loss(graph: Graph, node: Node) -> bool:
     """Whether nothing between a value and the roots mixes it with others in a product of matrices."""
-    above = consumers(graph)
-    seen = {node.id}
-    stack = [node]
-    while stack:
-        for user in above.get(stack.pop().id, []):
-            if is_type(user, *_PRODUCTS):
-                return False
-            if user.id not in seen:
-                seen.add(user.id)
-                stack.append(user)
-    return True
+    return node.id not in _in_products(graph)
+
+
+@once
+def _in_products(graph: Graph) -> set[int]:
+    """The nodes whose values go, sooner or later, into a product of matrices."""
+    factors = {edge.target for node in graph.nodes if is_type(node, *_PRODUCTS) for edge in outgoing(graph, node)}
+    return reachable(graph, factors, adjacency(graph))
+
+
+def leading_to(graph: Graph, leaves: frozenset[int]) -> set[int]:
+    """The nodes from which a gradient can come to one of these leaves."""
+    ends = [node.id for node in graph.nodes if node.leaf in leaves and node.leaf is not None]
+    return reaching(graph, ends, adjacency(graph)) if ends else set()
 
 
 def numel(shape: tuple[int, ...] | None) -> int:

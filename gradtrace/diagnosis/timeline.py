@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gradtrace.analysis.by_value import found_empty
+from gradtrace.analysis.ledger import Pattern, ledger
+from gradtrace.analysis.once import once
 from gradtrace.diagnosis.ownership import owners
 from gradtrace.model import CLEARING, BackwardPass, Event, EventKind, Location, OptimizerInfo, Recorded, Trace
 
@@ -21,11 +24,21 @@ class Cycle:
     events: tuple[Event, ...]
     step: Event | None
 
-    def additions(self, leaf: int | None = None) -> tuple[Event, ...]:
-        """The passes that added to its leaves (or to this one), each as its event."""
-        return tuple(
-            one for one in self.events if one.kind == EventKind.BACKWARD and (leaf is None or leaf in one.leaves)
-        )
+    def additions(self) -> tuple[Event, ...]:
+        """The passes that added to its leaves, each as its event."""
+        return tuple(one for one in self.events if one.kind == EventKind.BACKWARD)
+
+    def added(self) -> dict[int, list[Event]]:
+        """By leaf: the passes that added to it."""
+        found: dict[int, list[Event]] = {}
+        for event in self.additions():
+            for leaf in event.leaves:
+                found.setdefault(leaf, []).append(event)
+        return found
+
+    def cleared(self) -> frozenset[int]:
+        """The leaves whose `.grad` something emptied."""
+        return frozenset(leaf for one in self.events if one.kind in CLEARING for leaf in one.leaves)
 
     def window(self) -> tuple[Event, ...]:
         """The passes that add up in what `step()` reads: those after the last clearing."""
@@ -37,11 +50,8 @@ class Cycle:
                 found.append(event)
         return tuple(found)
 
-    def clears(self, leaf: int) -> bool:
-        """Whether anything emptied the leaf's `.grad`."""
-        return any(one.kind in CLEARING and leaf in one.leaves for one in self.events)
 
-
+@once
 def observed(trace: Trace) -> tuple[Event, ...]:
     """The events that are known in full: up to the last pass that was recorded in full."""
     if is_whole(trace):
@@ -71,8 +81,13 @@ def _last_full(trace: Trace) -> int:
     return max(full, default=0)
 
 
-def cycles(trace: Trace) -> Iterator[tuple[Cycle, ...]]:
+@once
+def cycles(trace: Trace) -> tuple[tuple[Cycle, ...], ...]:
     """For every optimizer, its cycles in order; the last of them has no step."""
+    return tuple(_cycles(trace))
+
+
+def _cycles(trace: Trace) -> Iterator[tuple[Cycle, ...]]:
     owned = owners(trace)
     events = observed(trace)
     for optimizer in trace.optimizers:
@@ -94,32 +109,50 @@ def stepped(history: tuple[Cycle, ...]) -> tuple[tuple[Cycle, Event], ...]:
     return tuple((cycle, cycle.step) for cycle in history if cycle.step is not None)
 
 
-def never_cleared(history: tuple[Cycle, ...]) -> frozenset[int]:
-    """Leaves to which passes add, step after step, and whose `.grad` nothing empties in between."""
+def never_cleared(trace: Trace, history: tuple[Cycle, ...]) -> frozenset[int]:
+    """Leaves to which passes add, step after step, and whose `.grad` nothing empties in between.
+
+    One that is cleared before each pass, as the ledger tells it, is none of them, whoever clears it.
+    """
     bad: set[int] = set()
     good: set[int] = set()
+    empty = _onto_nothing(trace)
+    is_closure = history[0].optimizer.type == "LBFGS"
     previous: Event | None = None
     for cycle, step in stepped(history):
-        for leaf in cycle.leaves:
-            added = cycle.additions(leaf)
-            if cycle.clears(leaf):
-                if previous is not None or step.leaves:
-                    good.add(leaf)
-            elif cycle.optimizer.type == "LBFGS":
-                if len(added) > 1:
-                    bad.add(leaf)
-            elif previous is not None and leaf in previous.leaves and added and leaf in step.leaves:
+        cleared, before, now = cycle.cleared(), frozenset(previous.leaves if previous else ()), frozenset(step.leaves)
+        if previous is not None:
+            good |= cleared
+        else:
+            good |= cleared if step.leaves else frozenset()
+        for leaf, events in cycle.added().items():
+            if leaf not in cycle.leaves or leaf in cleared:
+                continue
+            onto = [event for event in events if (event.pass_index, leaf) not in empty]
+            if (len(onto) > 1 or (onto and len(events) > 1)) if is_closure else (leaf in before & now and onto):
                 bad.add(leaf)
         previous = step
-    cleared_late = {leaf for cycle in history[1:] for leaf in cycle.leaves if cycle.clears(leaf)}
-    if history[0].optimizer.type == "LBFGS":
-        cleared_late = good
-    return frozenset(bad - cleared_late)
+    cleared_late = frozenset(good) if is_closure else frozenset[int]().union(*(one.cleared() for one in history[1:]))
+    verdicts = ledger(trace).verdicts
+    return frozenset(leaf for leaf in bad - cleared_late if verdicts[leaf].pattern is not Pattern.ZEROED)
+
+
+@once
+def _onto_nothing(trace: Trace) -> frozenset[tuple[int, int]]:
+    """Passes and leaves where the pass found None or zeros: nothing piles up there."""
+    return frozenset(
+        (one.index, row.leaf) for one in trace.passes for row in one.accumulations if found_empty(one, row)
+    )
+
+
+@once
+def _by_index(trace: Trace) -> dict[tuple[int, int], BackwardPass]:
+    return {(one.index, one.process): one for one in reversed(trace.passes)}
 
 
 def pass_of(trace: Trace, event: Event) -> BackwardPass | None:
     """The pass that a `backward` event stands for."""
-    return next((one for one in trace.passes if one.index == event.pass_index and one.process == event.process), None)
+    return _by_index(trace).get((event.pass_index, event.process))
 
 
 def same_place(one: Location | None, other: Location | None) -> bool:

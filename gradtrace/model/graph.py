@@ -146,7 +146,7 @@ class Edge:
     sent: TensorStats | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Graph:
     """Flat tuples; `nodes[i].id == i`; edges in order of source, then slot."""
 

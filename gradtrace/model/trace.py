@@ -13,7 +13,7 @@ from gradtrace.model.passes import BackwardPass
 from gradtrace.model.run import Run
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Trace:
     """A run: its leaves (`leaves[i].id == i`), optimizers, passes in order, and events in order."""
 

@@ -7,6 +7,7 @@ from gradtrace.analysis.ledger import Ledger, ledger
 from gradtrace.errors import RenderError
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
 from gradtrace.renderers import explanation_run, wording
+from gradtrace.renderers.added import remark
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.renderers.explanation_formulas import formulas_of_leaves
 from gradtrace.renderers.explanation_leaves import leaf_table
@@ -140,10 +141,12 @@ def _leaves(trace: Trace, one: BackwardPass | None, width: int, *, fold: bool) -
         return
     if not formulas or natural_width(table) <= width:
         yield table
+        yield from remark(trace, table)
         return
     plain = leaf_table(trace, one, fold=fold)
     if plain is not None:
         yield plain
+        yield from remark(trace, plain)
     yield Table((), tuple((Cell(text),) for text in formulas.values()))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, LeafKind, TensorStats, Trace
 from gradtrace.renderers import wording
+from gradtrace.renderers.added import MARK, is_sum
 from gradtrace.renderers.explanation_arrays import Array
 from gradtrace.renderers.explanation_blocks import Cell, Table
 
@@ -70,7 +71,7 @@ def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats]) -> tuple[Cell,
             added + (summands(parts, row.contribution) if row.contribution is not None else ""),
             _style(row.contribution),
         ),
-        Cell(wording.gradient(row.after), _style(row.after, finite="")),
+        Cell(f"{wording.gradient(row.after)}{'' if is_sum([row]) else MARK}", _style(row.after, finite="")),
     )
 
 
@@ -141,7 +142,7 @@ def _module_row(module: str, rows: list[Accumulation]) -> tuple[Cell, ...]:
         Cell(f"{len(rows):,}"),
         Cell(joint_norm(row.before for row in rows)),
         Cell("nothing" if missing == len(rows) else joint_norm(contributions), _joint_style(contributions)),
-        Cell(joint_norm(row.after for row in rows)),
+        Cell(f"{joint_norm(row.after for row in rows)}{'' if is_sum(rows) else MARK}"),
         Cell(note, "muted"),
     )
 

@@ -5,13 +5,16 @@ added.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from gradtrace.analysis.by_value import concerned as of_event
 from gradtrace.analysis.ledger import History, Ledger
 from gradtrace.model import CLEARING, Accumulation, BackwardPass, Effect, Event, EventKind, Recorded, TensorStats, Trace
 from gradtrace.renderers import wording
+from gradtrace.renderers.added import MARK, is_sum, remark, told
 from gradtrace.renderers.explanation_blocks import Block, Cell, Table
 from gradtrace.renderers.explanation_terminal import natural_width
 
@@ -27,29 +30,41 @@ _MOST_COLUMNS = 3
 Row = tuple[Cell, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """An event and the leaves whose `.grad` it concerns, of those that are told."""
+
+    event: Event
+    leaves: frozenset[int]
+
+
 @dataclass(slots=True)
 class _Moment:
     """A pass and what stands around it: events before it that clear, events after it that read or change."""
 
     one: BackwardPass
-    before: list[Event] = field(default_factory=list)
-    after: list[Event] = field(default_factory=list)
+    before: list[_Act] = field(default_factory=list)
+    after: list[_Act] = field(default_factory=list)
 
 
 def ledger_table(trace: Trace, ledger: Ledger, width: int, *, verbose: bool = False) -> Iterator[Block]:
     """A row for each pass where leaves are few, else a row for each module; nothing for a single pass."""
     stored = [history for history in ledger.histories if any(True for _ in history.contributions)]
-    moments = _moments(trace, stored)
+    moments = _moments(trace, ledger, stored)
     if len(moments) < 2 and all(moment.one.count == 1 for moment in moments):  # noqa: PLR2004
         return
+    shown: list[Table] = []
     if len(stored) <= _MOST_LEAVES:
         table = _by_pass(stored, moments, verbose=verbose)
-        yield table if natural_width(table) <= width else _by_leaf(stored, moments, verbose=verbose)
+        shown.append(table if natural_width(table) <= width else _by_leaf(stored, moments, verbose=verbose))
     elif stored:
-        yield from _by_module(stored, moments, width)
+        shown += _by_module(stored, moments, width)
+    for table in shown:
+        yield table
+        yield from remark(trace, table)
 
 
-def _moments(trace: Trace, histories: list[History]) -> list[_Moment]:
+def _moments(trace: Trace, ledger: Ledger, histories: list[History]) -> list[_Moment]:
     """The passes that stored something, in order, each with its events."""
     concerned = {history.leaf.id for history in histories}
     passes = [
@@ -59,13 +74,16 @@ def _moments(trace: Trace, histories: list[History]) -> list[_Moment]:
         and any(row.leaf in concerned and row.effect != Effect.NOT_STORED for row in one.accumulations)
     ]
     moments = [_Moment(one) for one in passes]
-    for event in trace.events:
-        earlier = [moment for moment in moments if moment.one.index <= event.pass_index]
-        later = [moment for moment in moments if moment.one.index > event.pass_index]
-        if event.kind in CLEARING and later:
-            later[0].before.append(event)
-        elif event.kind in {*CLEARING, EventKind.STEP, EventKind.GRAD_MODIFIED} and earlier:
-            earlier[-1].after.append(event)
+    indices = [one.index for one in passes]
+    for event in ledger.events:
+        act = _Act(event, frozenset(of_event(trace, event)) & concerned)
+        position = bisect_right(indices, event.pass_index)
+        if not act.leaves:
+            continue
+        if event.kind in CLEARING and position < len(moments):
+            moments[position].before.append(act)
+        elif event.kind in {*CLEARING, EventKind.STEP, EventKind.GRAD_MODIFIED} and position:
+            moments[position - 1].after.append(act)
     return moments
 
 
@@ -108,7 +126,9 @@ def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool)
             row = next((one for one in moment.one.accumulations if one.leaf == history.leaf.id), None)
             if row is None or row.effect == Effect.NOT_STORED:
                 continue
-            events = [f"after {_cleared(moment.before)}" if moment.before else "", _then(moment.after)]
+            own_leaf = {history.leaf.name: [history.leaf.id]}
+            before, after = (_of([history.leaf.id], acts) for acts in (moment.before, moment.after))
+            events = [f"after {_cleared(before, own_leaf)}" if before else "", _then(after, own_leaf)]
             said = ", then ".join(text for text in events if text)
             own.append((moment, (*_columns(row, moment.one), Cell(said, "muted", _GUIDE))))
         if len({row[-1].text for _, row in own[1:-1]}) == 1 and own[0][1][-1].text == own[1][1][-1].text:
@@ -125,13 +145,32 @@ def _columns(row: Accumulation, one: BackwardPass) -> tuple[Cell, Cell, Cell]:
     if row.contribution is None or one.count > 1:
         return (Cell(""), _change(row, one), Cell(""))
     before, added, after = (wording.gradient(stats) for stats in (row.before, row.contribution, row.after))
-    return (Cell(before), Cell(added, "gradient"), Cell(after))
+    return (Cell(before), Cell(added, "gradient"), Cell(after if is_sum([row]) else f"{after}{MARK}"))
 
 
 def _row(histories: list[History], moment: _Moment) -> Row:
     rows = {row.leaf: row for row in moment.one.accumulations}
     cells = [_change(rows.get(history.leaf.id), moment.one) for history in histories]
-    return (Cell(_cleared(moment.before)), *cells, Cell(_then(moment.after)))
+    leaves = {history.leaf.name: [history.leaf.id] for history in histories}
+    return (Cell(_cleared(moment.before, leaves)), *cells, Cell(_then(moment.after, leaves)))
+
+
+def _of(leaves: list[int], acts: list[_Act]) -> list[_Act]:
+    return [act for act in acts if not act.leaves.isdisjoint(leaves)]
+
+
+def _whom(concerned: frozenset[int], groups: dict[str, list[int]]) -> str:
+    """Which of the leaves or modules that are told an act concerns; "" where it is all of them."""
+    names = [name for name, leaves in groups.items() if not concerned.isdisjoint(leaves)]
+    if len(names) == len(groups):
+        return ""
+    common = names[0].split(".")
+    for name in names[1:]:
+        path = name.split(".")
+        common = common[: next((i for i, (a, b) in enumerate(zip(common, path, strict=False)) if a != b), len(path))]
+    prefix = ".".join(common)
+    alike = [name for name in groups if prefix and (name == prefix or name.startswith(f"{prefix}."))]
+    return f"{prefix}.*" if len(names) > 1 and len(alike) == len(names) else wording.listing(names, 2)
 
 
 def _range(first: int, last: int) -> str:
@@ -150,8 +189,8 @@ def _change(row: Accumulation | None, one: BackwardPass) -> Cell:
     bar = "|g| " if _is_norm(row.contribution) else ""
     if one.count > 1:  # these stand for several passes, whose numbers differ
         return Cell("each created" if row.effect == Effect.CREATED else "each added to", "muted")
-    plus = f"− {added[1:]}" if added.startswith("-") and row.before is not None else f"+ {added}"
-    return Cell(f"{bar}{before} {plus} → {after}", "gradient")
+    text = told([row], (before, added, after), is_norm=bool(bar))
+    return Cell(f"{bar}{text}", "gradient")
 
 
 def _short(stats: TensorStats | None) -> str:
@@ -162,26 +201,34 @@ def _is_norm(stats: TensorStats | None) -> bool:
     return "|g|" in wording.gradient(stats)
 
 
-def _cleared(events: list[Event]) -> str:
-    """`zero_grad → None`: who emptied `.grad`, and what was left there."""
-    texts = []
-    for event in events:
+def _cleared(acts: list[_Act], groups: dict[str, list[int]]) -> str:
+    """`zero_grad → None`: who emptied `.grad`, what was left there, and whose it was if not all were emptied."""
+    texts: dict[str, frozenset[int]] = {}
+    for act in acts:
+        event = act.event
         left = {True: " → None", False: " → zeros", None: ""}[event.set_to_none]
         call = event.call.rsplit(".", 1)[-1] if event.kind == EventKind.ZERO_GRAD else event.call
-        is_plain = event.is_assignment
-        texts.append(f"{call or 'cleared'}{'' if is_plain else left}")
-    return ", ".join(dict.fromkeys(texts))
+        is_plain = event.kind != EventKind.ZERO_GRAD and "= None" in event.call
+        text = f"{call or 'cleared'}{'' if is_plain else left}"
+        texts[text] = texts.get(text, frozenset()) | act.leaves
+    whom = {text: _whom(leaves, groups) for text, leaves in texts.items()}
+    return ", ".join(f"{text} ({name})" if name else text for text, name in whom.items())
 
 
-def _then(events: list[Event]) -> str:
-    texts = []
-    for event in events:
-        call = event.call or ("step" if event.kind == EventKind.STEP else "changed")
-        texts.append(call if event.kind != EventKind.STEP else f"{call} reads it")
-    return ", ".join(dict.fromkeys(texts))
+def _then(acts: list[_Act], groups: dict[str, list[int]]) -> str:
+    texts: dict[tuple[str, bool], frozenset[int]] = {}
+    for act in acts:
+        is_step = act.event.kind == EventKind.STEP
+        key = (act.event.call or ("step" if is_step else "changed"), is_step)
+        texts[key] = texts.get(key, frozenset()) | act.leaves
+    told = []
+    for (call, is_step), leaves in texts.items():
+        whom = _whom(leaves, groups)
+        told.append(f"{call} reads {whom or 'it'}" if is_step else f"{call} ({whom})" if whom else call)
+    return ", ".join(told)
 
 
-def _by_module(histories: list[History], moments: list[_Moment], width: int) -> Iterator[Block]:
+def _by_module(histories: list[History], moments: list[_Moment], width: int) -> Iterator[Table]:
     """Norms over all leaves of a module, in the first passes whose numbers are known: as many as fit."""
     known = [moment for moment in moments if moment.one.recorded == Recorded.FULL][:_MOST_COLUMNS]
     modules = _modules(histories)
@@ -203,7 +250,7 @@ def _norms(modules: dict[str, list[int]], known: list[_Moment], *, has_added: bo
     ]
     if len(modules) > len(shown):
         rows.append((Cell(f"… and {len(modules) - len(shown):,} more", "muted"),))
-    around = [(_cleared(moment.before), _then(moment.after)) for moment in known]
+    around = [(_cleared(moment.before, modules), _then(moment.after, modules)) for moment in known]
     if any(before for before, _ in around):
         rows.insert(0, (Cell("before the pass", "muted"), *(Cell(before, "muted") for before, _ in around)))
     if any(after for _, after in around):
@@ -232,7 +279,7 @@ def _at_depth(histories: list[History], depth: int) -> dict[str, list[int]]:
 
 
 def _joint(leaves: list[int], one: BackwardPass, *, has_added: bool) -> Cell:
-    """`0.12 + 0.12 → 0.24`: norms, which do not add up as the gradients do."""
+    """`0.12, adds 0.12, then 0.2`: norms, which do not add up as the gradients do."""
     rows = [row for row in one.accumulations if row.leaf in leaves]
     came = [row for row in rows if row.contribution is not None]
     if not came:
@@ -240,7 +287,9 @@ def _joint(leaves: list[int], one: BackwardPass, *, has_added: bool) -> Cell:
     before, added, after = (_norm([getattr(row, name) for row in rows]) for name in ("before", "contribution", "after"))
     if not added:
         return Cell("")
-    return Cell(f"{before} + {added} → {after}" if has_added else f"{before} → {after}", "gradient")
+    if has_added:
+        return Cell(told(came, (before, added, after), is_norm=True), "gradient")
+    return Cell(f"{before} → {after}{'' if is_sum(came) else MARK}", "gradient")
 
 
 def _norm(many: list[TensorStats | None]) -> str:

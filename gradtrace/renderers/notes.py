@@ -156,7 +156,7 @@ def _accumulation(ledger: Ledger) -> Iterator[str]:
     windows = {
         one.window
         for one in ledger.verdicts
-        if one.pattern is Pattern.ACCUMULATES and one.n_steps and one.steps_each == one.window
+        if one.pattern is Pattern.ACCUMULATES and one.is_split and one.n_steps and one.step_after == one.window
     }
     for window in sorted(windows):
         yield (

@@ -1,6 +1,6 @@
 """Answers why a tensor has the gradient that it has, or where it was lost: text, Markdown or JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gradtrace.analysis.reasons import Answer, Reason, Subject
@@ -165,10 +165,15 @@ def _last_nonzero(one: Subject, options: Options) -> Iterator[Block]:
 
 def _other_passes(one: Subject) -> Iterator[Block]:
     if len(one.passes) > 1 and one.reason is Reason.GRADIENT:
-        yield Paragraph(f"Passes {wording.ranges(one.passes)} add to it.")
+        yield Paragraph(f"{_which(one.passes)} add to it.")
     if one.missed and one.reason is Reason.GRADIENT:
-        verb = "Pass" if len(one.missed) == 1 else "Passes"
-        yield Paragraph(f"{verb} {wording.ranges(one.missed)} did not reach it.")
+        yield Paragraph(f"{_which(one.missed)} did not reach it.")
+
+
+def _which(passes: Sequence[int]) -> str:
+    """`Passes 1-3, 5`; where that would be long, how many there are and from where to where."""
+    text = wording.passes(passes)
+    return text[0].upper() + text[1:]
 
 
 def _excerpt(place: Location) -> Iterator[Block]:

@@ -7,6 +7,7 @@ from gradtrace.analysis.reasons import Subject
 from gradtrace.model import Graph, Node
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_blocks import Block, Cell, Paragraph, Table
+from gradtrace.renderers.explanation_leaves import adds_up
 from gradtrace.renderers.explanation_maths import span
 from gradtrace.renderers.reason_words import step
 
@@ -53,10 +54,14 @@ def _introduction(one: Subject, graph: Graph) -> str:
     meeting = graph.nodes[ways.meeting]
     total = meeting.received if ways.meeting != ways.target else one.gradient
     where = "" if ways.meeting == ways.target else f" in {meeting.name or step(meeting)}"
+    edges = [graph.edges[way.edge] for way in ways.ways]
+    if len({edge.output for edge in edges}) > 1:
+        return f"It comes by {wording.count(len(ways.ways), 'way')}, to different outputs of {step(meeting)}:"
+    sent = [edge.sent for edge in edges if edge.sent is not None]
+    is_told = total is None or adds_up(sent, total)
     count = f"{paths(ways.n_paths)} from the root, in " if ways.n_paths > len(ways.ways) else ""
-    return (
-        f"It comes by {count}{wording.count(len(ways.ways), 'way')}, which add up to {wording.gradient(total)}{where}:"
-    )
+    sum_ = f"which add up to {wording.gradient(total)}{where}" if is_told else f"which meet{where or ' there'}"
+    return f"It comes by {count}{wording.count(len(ways.ways), 'way')}, {sum_}:"
 
 
 def _operand(graph: Graph, way: Way) -> str:

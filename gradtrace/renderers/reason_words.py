@@ -68,6 +68,9 @@ def _gradient(one: Subject) -> str:
     if one.before is not None:
         sum_ = f", which was {wording.gradient(one.before)} before and {wording.gradient(one.after)} after"
     subject = f"{who(one)}{_use(one)}"
+    if one.gradient is None:
+        index = one.backward.index if one.backward is not None else 1
+        return f"{subject} has a gradient: {_pass(one)} added to its .grad; --passes {index} measures how much."
     return f"{subject} has a gradient: {_pass(one)} added {wording.gradient(one.gradient)} to its .grad{sum_}."
 
 

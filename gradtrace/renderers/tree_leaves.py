@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from gradtrace.analysis.ledger import ledger
 from gradtrace.model import Accumulation, BackwardPass, Effect, TensorStats, Trace
 from gradtrace.renderers import verdicts, wording
+from gradtrace.renderers.added import is_sum, remark, told
 from gradtrace.renderers.escape import visible
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.renderers.tree_ranges import gradient_range, is_bad
@@ -36,12 +37,14 @@ def leaf_blocks(trace: Trace, drawn: BackwardPass, width: int, only: frozenset[i
     hidden = len(rows) - _MOST_ROWS if len(rows) > _MOST_ROWS + 1 else 0
     rows = rows[: len(rows) - hidden]
     passes = passes[: _n_fitting(rows, width)]
-    norms = " (norms)" if any(map(_uses_norms, passes)) else ""
-    yield Heading(f"What happened to .grad: before + added → after{norms}")
+    norms = any(map(_uses_norms, passes))
+    yield Heading(f"What happened to .grad: {'norms before, added, after' if norms else 'before + added → after'}")
     header = ("leaf", "shape", *map(_title, passes))
-    yield Table(header, tuple(row[: len(header)] for row in rows), (1,))
+    table = Table(header, tuple(row[: len(header)] for row in rows), (1,))
+    yield table
     if hidden:
         yield Paragraph(f"… {wording.count(hidden, 'more row')}: explain --verbose lists all leaves")
+    yield from remark(trace, table)
     note = _rest(trace, passes)
     if note:
         yield Paragraph(note)
@@ -119,9 +122,12 @@ def _cell(rows: list[Accumulation]) -> Cell:
         return Cell(f"returned {_short(added)}", style)
     before = [row.before for row in rows if row.before is not None]
     after = [row.after for row in rows if row.after is not None]
-    if not before:
+    if not before and is_sum(rows):
         return Cell(f"None → {_short(after)}", style)
-    return Cell(f"{_short(before)} + {_short(added)} → {_short(after)}".replace("+ -", "− "), style)
+    if not before:
+        return Cell(told(rows, ("None", _short(added), _short(after)), is_norm=True), style)
+    texts = _short(before), _short(added), _short(after)
+    return Cell(told(rows, texts, is_norm=len(rows) > 1 or not _is_short(added)), style)
 
 
 def _short(many: list[TensorStats]) -> str:
@@ -134,4 +140,9 @@ def _short(many: list[TensorStats]) -> str:
 
 def _uses_norms(one: BackwardPass) -> bool:
     added = [row.contribution for row in one.accumulations if row.contribution is not None]
-    return any(stats.numel > 1 and not _short([stats]).startswith("[") for stats in added)
+    return any(not _is_short([stats]) for stats in added)
+
+
+def _is_short(many: list[TensorStats]) -> bool:
+    """Whether a gradient is told by its elements."""
+    return all(stats.numel == 1 or _short([stats]).startswith("[") for stats in many)

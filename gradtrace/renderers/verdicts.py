@@ -12,7 +12,7 @@ _NAMED = 3
 
 def verdict(one: Verdict) -> str:
     """What happened to a leaf's `.grad`: `zeroed before each of 3 passes by SGD.zero_grad at train.py:14`."""
-    return _SENTENCES[one.pattern](one) + _modified(one)
+    return _SENTENCES[one.pattern](one) + _modified(one) + _since(one)
 
 
 def subject(group: LeafGroup, optimizers: Sequence[OptimizerInfo]) -> str:
@@ -52,7 +52,7 @@ def _passes(one: Verdict) -> str:
     """The passes by number, or how many where some are only counted."""
     if len(one.passes) < one.n_passes:
         return wording.count(one.n_passes, "pass")
-    return f"{'pass' if one.n_passes == 1 else 'passes'} {wording.ranges(one.passes)}"
+    return wording.passes(one.passes)
 
 
 def _nothing(one: Verdict) -> str:
@@ -90,9 +90,10 @@ def _zeroed(one: Verdict) -> str:
 def _accumulates(one: Verdict) -> str:
     at_once = one.window == one.n_passes
     over = _passes(one) if at_once else f"{wording.count(one.window, 'pass')} at a time ({_passes(one)})"
-    step = f", step() after the {wording.ordinal(one.window)}" if one.steps_each == one.window else _read(one)
+    places = f" from {wording.listing(list(map(wording.location, one.places)))}" if len(one.places) > 1 else ""
+    step = f", step() after the {wording.ordinal(one.step_after)}" if one.step_after else _read(one)
     clears = bool(one.clearers) and (one.cleared_after_last or not at_once)
-    return f"accumulates over {over}{step}{f', then zeroed{actors(one.clearers)}' if clears else ''}"
+    return f"accumulates over {over}{places}{step}{f', then zeroed{actors(one.clearers)}' if clears else ''}"
 
 
 def _never_zeroed(one: Verdict) -> str:
@@ -118,7 +119,7 @@ def _read(one: Verdict) -> str:
     if one.n_passes == 1:
         return f", read by step(){place}"
     when = {1: "after each pass", None: wording.count(one.n_steps, "time")}.get(
-        one.steps_each, f"after every {one.steps_each} passes"
+        one.steps_each, f"after every {wording.ordinal(one.steps_each or 0)} pass"
     )
     return f", read by step(){place} {when}"
 
@@ -127,6 +128,11 @@ def _modified(one: Verdict) -> str:
     if not one.n_modified:
         return ""
     return f", changed{actors(one.modifiers)}"
+
+
+def _since(one: Verdict) -> str:
+    """Before it was first seen, it may have been used in passes that were only counted."""
+    return f" (seen from pass {one.since} on)" if one.since is not None else ""
 
 
 _SENTENCES: dict[Pattern, Callable[[Verdict], str]] = {

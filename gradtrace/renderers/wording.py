@@ -157,6 +157,17 @@ def listing(words: Sequence[str], limit: int = 6) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
 
 
+def passes(numbers: Sequence[int]) -> str:
+    """`pass 3`, `passes 1-3, 5`; where that would be long, how many they are and from where to where."""
+    text = ranges(numbers)
+    if len(text) > _LONGEST_RANGES:
+        return f"{count(len(numbers), 'pass')} from {numbers[0]:,} to {numbers[-1]:,}"
+    return f"{'pass' if len(numbers) == 1 else 'passes'} {text}"
+
+
+_LONGEST_RANGES = 40
+
+
 def ranges(numbers: Iterable[int]) -> str:
     """Numbers with their runs drawn together: `1-3, 5, 8-9`."""
     runs: list[list[int]] = []

@@ -20,6 +20,7 @@ from chains import chains
 from command_line import command_line
 from page_speed import page_speed
 from render_cost import render_cost
+from rules_cost import rules_cost
 from start_up import start_up
 from steps import steps
 
@@ -44,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", type=Path, metavar="FILE")
     parser.add_argument(
-        "--only", action="append", choices=["steps", "chains", "start-up", "command-line", "drawing", "page"]
+        "--only", action="append", choices=["steps", "chains", "start-up", "command-line", "rules", "drawing", "page"]
     )
     parser.add_argument("--work", action="append", choices=["chain", "mlp", "resnet", "gpt2"])
     parser.add_argument("--longest", type=int, default=1_000_000, metavar="N", help="longest chain")
@@ -54,6 +55,7 @@ def main() -> None:
         "chains": lambda: chains(given.longest),
         "start-up": start_up,
         "command-line": command_line,
+        "rules": rules_cost,
         "drawing": render_cost,
         "page": page_speed,
     }

@@ -78,7 +78,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         sizes = [len(window) for window in windows]
         usual = Counter(sizes).most_common(1)[0][0]
         added = [event for window in windows for event in window]
-        if usual < 2 or history[0].optimizer.type == "LBFGS" or never_cleared(history):  # noqa: PLR2004  one is no group
+        if usual < 2 or history[0].optimizer.type == "LBFGS" or never_cleared(trace, history):  # noqa: PLR2004  one is no group
             continue
         if not all(same_place(event.location, added[0].location) for event in added):
             continue

@@ -52,21 +52,23 @@ for epoch in range(2):
 
 The ledger of every leaf is cut into cycles, from one step() of its optimizer to the next; each cycle lists the passes
 that added to `.grad` and what cleared or changed it. It fires when every step uses the same number of passes (two or
-more) from one line, each starting with 1 at a mean or at a loss of torch with reduction='mean', and nothing but
-clipping changes `.grad` in between.
+more) from one line and to the same leaves, each starting with 1 at a mean or at a loss of torch with reduction='mean',
+when no optimizer steps between them, and nothing but clipping changes `.grad`. Losses of several heads reach different
+leaves: their sum is meant.
 
 ## Known problems
 
-Gradients of different tasks that are meant to be added, each by the same line, look the same.
+Losses of one head on different tasks, each by the same line, look the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.analysis.ledger import ledger
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import Cycle, cycles, never_cleared, pass_of, same_place, stepped
-from gradtrace.model import BackwardPass, EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model import BackwardPass, Event, EventKind, Finding, RelatedLocation, Severity, Trace
 
 _MEANS = frozenset({"MeanBackward0", "MeanBackward1"})
 _LOSSES = frozenset(
@@ -91,11 +93,13 @@ def check(trace: Trace) -> Iterator[Finding]:
         added = [event for window in windows for event in window]
         if history[0].optimizer.type == "LBFGS" or len(windows) < 2 or size < 2:  # noqa: PLR2004  two make a pattern
             continue
-        if any(len(window) != size or not window for window in windows) or never_cleared(history):
+        if any(len(window) != size or not window for window in windows) or never_cleared(trace, history):
             continue
         if not all(same_place(event.location, added[0].location) and event.count == 1 for event in added):
             continue
-        if _is_scaled(history) or not all(_is_mean(pass_of(trace, event)) for event in added):
+        if not _is_split(trace, added) or _is_scaled(history):
+            continue
+        if not all(_is_mean(pass_of(trace, event)) for event in added):
             continue
         place = steps[0][1].location
         yield Finding(
@@ -107,6 +111,12 @@ def check(trace: Trace) -> Iterator[Finding]:
             f"Divide the loss: `(loss / {size}).backward()`.",
             tuple(sorted(history[0].leaves)),
         )
+
+
+def _is_split(trace: Trace, added: list[Event]) -> bool:
+    """Whether the passes that add up are parts of one batch: alike, and no optimizer steps between them."""
+    verdicts = ledger(trace).verdicts
+    return all(verdicts[leaf].is_split for leaf in {leaf for event in added for leaf in event.leaves})
 
 
 def _is_scaled(history: tuple[Cycle, ...]) -> bool:

@@ -62,11 +62,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.analysis.outcome import UNSCALES
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import Cycle, cycles, stepped
 from gradtrace.model import Event, EventKind, Finding, Severity, Trace
-
-_UNSCALES = frozenset({"step", "unscale_", "_unscale_grads_"})
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -92,7 +91,7 @@ def _clipped_first(cycle: Cycle) -> Event | None:
     for event in cycle.events:
         if event.kind == EventKind.BACKWARD:
             clip = None
-        elif event.kind == EventKind.GRAD_MODIFIED and event.call in _UNSCALES:
+        elif event.kind == EventKind.GRAD_MODIFIED and event.call in UNSCALES:
             return clip
         elif event.kind == EventKind.GRAD_MODIFIED and "clip" in event.call:
             clip = event

@@ -77,7 +77,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each optimizer that uses what another one's pass left."""
     for history in cycles(trace):
         found = [_leftover(trace, cycle, step) for cycle, step in stepped(history)]
-        if len(found) < 2 or any(one is None for one in found) or never_cleared(history):  # noqa: PLR2004
+        if len(found) < 2 or any(one is None for one in found) or never_cleared(trace, history):  # noqa: PLR2004
             continue
         first = found[0]
         if first is None:
@@ -104,12 +104,8 @@ def _leftover(trace: Trace, cycle: Cycle, step: Event) -> tuple[Event, Event] | 
     for foreign in window[:-1]:
         if same_place(foreign.location, own.location):
             continue
-        for event in trace.events:
-            if (
-                event.kind == EventKind.STEP
-                and foreign.order < event.order < own.order
-                and event.optimizer != step.optimizer
-            ):
+        for event in trace.events[foreign.order + 1 : own.order]:
+            if event.kind == EventKind.STEP and event.optimizer != step.optimizer:
                 others = set(event.leaves) - cycle.leaves
                 if others and others.issubset(foreign.leaves):
                     return foreign, own

@@ -57,10 +57,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from gradtrace.analysis.by_value import empties_in_place
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import pass_of
-from gradtrace.model import CLEARING, Accumulation, Effect, Event, EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model import Accumulation, Effect, Event, EventKind, Finding, RelatedLocation, Severity, Trace
 
 _TAKES = re.compile(r"=\s*(\[\s*)?[\w.\[\]]+\.grad\b\s*(for\b.*)?(#.*)?$")
 
@@ -93,7 +94,7 @@ def _changes(trace: Trace, event: Event, leaf: int) -> bool:
         backward = pass_of(trace, event)
         found = () if backward is None else backward.accumulations
         return any(one.leaf == leaf and one.effect == Effect.ACCUMULATED and not _was_zero(one) for one in found)
-    return leaf in event.leaves and event.kind in CLEARING and event.set_to_none is False
+    return leaf in event.leaves and empties_in_place(event)
 
 
 def _was_zero(one: Accumulation) -> bool:

@@ -63,9 +63,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from gradtrace.analysis.by_value import empties_in_place
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import CLEARING, EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model import EventKind, Finding, RelatedLocation, Severity, Trace
 
 _SHARES = re.compile(r"\.grad\s*=\s*[\w.\[\]]+\.grad\s*(#.*)?$")
 
@@ -82,7 +83,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         for later in trace.events[number + 1 :]:
             if later.kind == EventKind.STEP:
                 break
-            if later.kind in CLEARING and later.set_to_none is False and not set(event.leaves) & set(later.leaves):
+            if empties_in_place(later) and not set(event.leaves) & set(later.leaves):
                 seen.add((place.file, place.line))
                 yield Finding(
                     "grad-shared-between-models",

@@ -46,8 +46,9 @@ for _ in range(3):
 
 ## How it is detected
 
-A scalar of the graph is the sum of one value with a history and a constant, and the line that adds them names the
-number (or makes it itself).
+A scalar of the graph is the sum of one value with a history and a constant, and the constant is the number: the line
+that adds them makes it, or names what it was assigned to, with no other value given to that name in between. A number
+that stands in an f-string, in the arguments of `print` or in a log reaches no sum.
 
 ## Known problems
 
@@ -75,7 +76,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             )
     for cut in trace.cuts:
         if cut.kind in {CutKind.ITEM, CutKind.NUMBER} and cut.location is not None:
-            place = next((one for backward in trace.passes for one in added(backward, cut)), None)
+            place = next((one for backward in trace.passes for one in added(trace, backward, cut)), None)
             if place is not None:
                 yield Finding(
                     "item-in-loss",

@@ -63,7 +63,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.cut_points import added, complaint, finding, losses
+from gradtrace.diagnosis.cut_points import complaint, finding, losses, returned
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import CutKind, Finding, RelatedLocation, Severity, Trace
 
@@ -78,7 +78,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for cut in trace.cuts:
         if cut.kind == CutKind.GRADIENT and cut.reentry is not None and cut.passes:
             chosen = [one for one in trace.passes if one.index in cut.passes]
-            place = next((one for backward in chosen for one in added(backward, cut) if one == cut.reentry), None)
+            place = next((one for backward in chosen if (one := returned(backward, cut)) is not None), None)
             if place is not None:
                 yield Finding(
                     "penalty-without-create-graph",

@@ -54,6 +54,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.ownership import above, called, zero_leaves
 from gradtrace.diagnosis.rule import Rule
+from gradtrace.diagnosis.shapes import leading_to
 from gradtrace.model import Finding, Severity, Trace
 
 _FLAT = frozenset({"Round", "Floor", "Ceil", "Trunc", "Sign", "Sgn", "Fix", "Bernoulli"})
@@ -66,14 +67,15 @@ def check(trace: Trace) -> Iterator[Finding]:
     for backward in trace.passes:
         if backward.graph is None:
             continue
+        starving = leading_to(backward.graph, frozenset(dead)) if dead else set()
         for node in backward.graph.nodes:
             if node.type.partition("Backward")[0] not in _FLAT or node.received is None or not node.received.norm:
                 continue
-            leaves = dead.intersection(above(backward.graph, node.id))
             place = node.location
             key = ("", 0) if place is None else (place.file, place.line)
-            if leaves and key not in seen:
+            if node.id in starving and key not in seen:
                 seen.add(key)
+                leaves = dead.intersection(above(backward.graph, node.id))
                 yield Finding(
                     "round-zero-grad",
                     Severity.WARNING,

@@ -63,6 +63,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.ownership import above
 from gradtrace.diagnosis.rule import Rule
+from gradtrace.diagnosis.shapes import outgoing
 from gradtrace.model import Finding, RelatedLocation, Severity, Trace
 
 _TARGET = re.compile(r"(^|_)(targets?|teacher)(_(q|v|values?))?$")
@@ -71,6 +72,7 @@ _TARGET = re.compile(r"(^|_)(targets?|teacher)(_(q|v|values?))?$")
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield one finding for each line of a loss whose target is trained."""
     seen: set[tuple[str, int]] = set()
+    looked: set[tuple[str, int, int]] = set()
     for backward in trace.passes:
         graph = backward.graph
         for edge in () if graph is None else graph.edges:
@@ -81,10 +83,13 @@ def check(trace: Trace) -> Iterator[Finding]:
                 continue
             if edge.input != "target" and not node.type.startswith("SubBackward"):
                 continue
-            others = [one.target for one in graph.edges if one.source == node.id and one.slot != edge.slot]
-            shared = above(graph, edge.target).intersection(*(above(graph, other) for other in others))
+            others = [one.target for one in outgoing(graph, node) if one.slot != edge.slot]
             place = target.location
-            if not others or not shared or place is None or (place.file, place.line) in seen:
+            if not others or place is None or (place.file, place.line, backward.index) in looked:
+                continue
+            looked.add((place.file, place.line, backward.index))
+            shared = above(graph, edge.target).intersection(*(above(graph, other) for other in others))
+            if not shared or (place.file, place.line) in seen:
                 continue
             seen.add((place.file, place.line))
             yield Finding(

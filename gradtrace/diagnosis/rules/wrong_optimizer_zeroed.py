@@ -76,7 +76,7 @@ from gradtrace.model import EventKind, Finding, RelatedLocation, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each optimizer that another one's `zero_grad()` was meant for."""
     for history in cycles(trace):
-        leaves = never_cleared(history)
+        leaves = never_cleared(trace, history)
         if not leaves or not is_zeroed_elsewhere(trace, history, leaves):
             continue
         added = next(event for event in history[0].additions() if leaves.intersection(event.leaves))

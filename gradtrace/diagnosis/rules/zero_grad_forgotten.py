@@ -47,7 +47,8 @@ for step in range(4):
 
 The ledger of every leaf is cut into cycles, from one step() of its optimizer to the next; each cycle lists the passes
 that added to `.grad` and what cleared or changed it. It fires when a leaf that step() used gets more added and is
-used again, and is cleared in no cycle.
+used again, and is cleared in no cycle. What clears is told by value: a pass found None or zeros where an earlier one
+had left something else, however the program did it.
 
 ## Known problems
 
@@ -67,7 +68,7 @@ from gradtrace.model import Finding, RelatedLocation, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each optimizer whose leaves are never cleared."""
     for history in cycles(trace):
-        leaves = never_cleared(history)
+        leaves = never_cleared(trace, history)
         if leaves and not is_zeroed_elsewhere(trace, history, leaves):
             yield _finding(trace, history, leaves)
 

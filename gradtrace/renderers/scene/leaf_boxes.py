@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from gradtrace.analysis.ledger import Contribution, History
 from gradtrace.model import CLEARING, Accumulation, Edge, Effect, Event, EventKind, Leaf, LeafKind
 from gradtrace.renderers import wording
+from gradtrace.renderers.added import MARK, told
 from gradtrace.renderers.escape import visible
 from gradtrace.renderers.scene.model import Row, Span, Step
 
@@ -136,5 +137,6 @@ def short_story(history: History, drawn: int) -> Row:
             if what.before is None or what.effect == Effect.NOT_STORED:
                 return (Span(".grad", "muted"), Span(wording.gradient(what.contribution)))
             adds = wording.gradient(what.contribution)
-            return (Span(".grad", "muted"), Span(f"{before} + {adds} → {after}"))
+            text = told([what], (before, adds, after), is_norm="|" in adds).removesuffix(MARK)
+            return (Span(".grad", "muted"), Span(text))
     return (Span("no gradient", "muted"),)

@@ -6,7 +6,7 @@ import builders
 import pytest
 
 from gradtrace.analysis.ledger import Actor, Contribution, Pattern, Verdict, ledger
-from gradtrace.model import Accumulation, BackwardPass, Event, Leaf, Location, TensorStats, Trace
+from gradtrace.model import Accumulation, BackwardPass, Event, Graph, Leaf, Location, Node, TensorStats, Trace
 
 ZERO_AT = Location("train.py", 14)
 STEP_AT = Location("train.py", 17)
@@ -107,7 +107,7 @@ def test_steps_each() -> None:
 
 def test_counted_steps() -> None:
     """Steps that are only counted stand after each of the passes that are only counted."""
-    assert _verdict("b s b s4 b4 s b").steps_each == 1
+    assert _verdict("b s b s4 b4 s").steps_each == 1
     assert _verdict("b s4 z4 b4 s").steps_each == 1
 
 
@@ -194,3 +194,49 @@ def test_counted_passes_do_what_the_measured_ones_did() -> None:
     assert _counted("b 0 b 0 b", 20).pattern is Pattern.ZEROED
     assert _counted("b b b", 20).pattern is Pattern.NEVER_ZEROED
     assert _counted("b b 0 b", 20).pattern is not Pattern.ZEROED
+
+
+def test_a_leaf_of_a_graph_that_was_not_asked_for_is_not_absent() -> None:
+    """`autograd.grad` tells only of the inputs that it was given; the others are in its graph all the same."""
+    trace = _trace("g")
+    graph = Graph((Node(0, "AccumulateGrad", "leaf", leaf=1),), ())
+    leaves = (trace.leaves[0], replace(trace.leaves[0], id=1), replace(trace.leaves[0], id=2))
+    told = ledger(replace(trace, leaves=leaves, passes=(replace(trace.passes[0], graph=graph),)))
+    assert [verdict.pattern for verdict in told.verdicts] == [Pattern.NOT_STORED, Pattern.NOTHING, Pattern.ABSENT]
+
+
+def test_where_step_runs_among_passes_that_add_up() -> None:
+    """After which of them, and how many passes there are from one step to the next, over the borders of windows."""
+    verdict = _verdict("z b s b z b s b z b s b")
+    assert (verdict.pattern, verdict.window, verdict.step_after) == (Pattern.ACCUMULATES, 2, 1)
+    assert _verdict("b b s b b s b b s").steps_each == 2
+    assert _verdict("b s b s b").steps_each is None
+
+
+def test_passes_of_several_lines_are_no_split_batch() -> None:
+    """Nor are passes between which some optimizer steps, or that reach other leaves."""
+    split = _trace("b b s z b b s z")
+    assert ledger(split).verdicts[0].is_split
+    lines = tuple(replace(one, location=Location("train.py", 5 + one.index % 2)) for one in split.passes)
+    (verdict,) = ledger(replace(split, passes=lines)).verdicts
+    assert (verdict.is_split, [place.line for place in verdict.places]) == (False, [6, 5])
+    assert not ledger(_trace("b s b z b s b z")).verdicts[0].is_split
+
+
+def test_a_leaf_that_is_met_late_may_be_older() -> None:
+    """It is told since when it is known, where passes before were only counted."""
+    trace = _trace("b s z b s z")
+    counted = BackwardPass(1, "Tensor.backward", None, (), False, False, "ledger", count=4)
+    later = tuple(replace(one, index=one.index + 4) for one in trace.passes)
+    events = tuple(replace(event, pass_index=event.pass_index + 4) for event in trace.events)
+    assert ledger(trace).verdicts[0].since is None
+    assert ledger(replace(trace, passes=(counted, *later), events=events)).verdicts[0].since == 5
+
+
+def test_step_reads_nothing_of_a_leaf_without_a_gradient() -> None:
+    """Of counted steps only the optimizer is known: those before the first pass of a leaf did not read it."""
+    trace = _trace("b s z b s")
+    leaves = (replace(trace.leaves[0], optimizers=(3,)),)
+    early = Event(0, "step", 0, (), STEP_AT, optimizer=3, call="SGD.step", count=9)
+    events = (early, *(replace(event, order=event.order + 1) for event in trace.events))
+    assert ledger(replace(trace, leaves=leaves, events=events)).verdicts[0].n_steps == 2

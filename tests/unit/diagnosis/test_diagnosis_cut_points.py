@@ -96,6 +96,8 @@ def test_a_failed_backward_is_explained_by_the_last_real_cut() -> None:
 def test_a_number_that_is_added_to_a_scalar_is_found_by_its_name() -> None:
     """`reg` is set in one line and added in another of the same function."""
     number = replace(cut("item", "item", text="reg = w.norm().item()"), reentry=None, name="reg")
+    place, told = number.location, trace()
+    assert place is not None
     line = Location("x.py", 9, function="train", text="    loss = mse + 0.1 * reg")
     nodes = (
         Node(0, "AddBackward0", "add", location=line, outputs=(NodeOutput(0, (), "float32"),)),
@@ -104,6 +106,6 @@ def test_a_number_that_is_added_to_a_scalar_is_found_by_its_name() -> None:
     backward = replace(trace().passes[0], graph=Graph(nodes, (Edge(0, 1, 0),)))
     both = replace(backward, graph=Graph(nodes, (Edge(0, 1, 0), Edge(0, 1, 1))))
 
-    assert list(added(backward, number)) == [line]
-    assert list(added(both, number)) == []
-    assert list(added(backward, replace(number, name="other"))) == []
+    assert list(added(told, backward, number)) == [line]
+    assert list(added(told, both, number)) == []
+    assert list(added(told, backward, replace(number, location=replace(place, text="other = w.norm().item()")))) == []

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gradtrace.diagnosis.lineage import PATTERN, below, crossings, revisit
+from gradtrace.diagnosis.lineage import PATTERN, crossings, revisit
 from gradtrace.diagnosis.rules import hidden_not_detached
 from gradtrace.model import BackwardPass, Edge, Graph, Location, Node, PassError, ProgramError, Root, Run, Trace
 
@@ -80,9 +80,3 @@ def test_crossings_leave_out_leaves() -> None:
         (node(0, "Sum", 1, 2), node(1, "Tanh", 1, 1), node(2, "Accumulate", 1, None)), (Edge(0, 1, 0), Edge(0, 2, 1))
     )
     assert crossings(graph, 2) == [Edge(0, 1, 0)]
-
-
-def test_below_is_everything_that_a_gradient_reaches() -> None:
-    """The node itself included."""
-    graph = Graph(HIDDEN[0], (Edge(0, 1, 0), Edge(1, 2, 0)))
-    assert below(graph, 1) == {1, 2}

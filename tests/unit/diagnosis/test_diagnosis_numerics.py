@@ -14,7 +14,6 @@ from gradtrace.model import (
     BackwardPass,
     Edge,
     Event,
-    EventKind,
     Graph,
     Leaf,
     Location,
@@ -129,7 +128,7 @@ def test_a_grad_scaler_looks_for_overflows() -> None:
     """Gradients alone tell nothing then."""
     trace = run(["SqrtBackward0", "AccumulateGrad"], [INFINITE])
     assert trap(trace) is not None
-    assert trap(replace(trace, events=(Event(0, EventKind.GRAD_MODIFIED, 1, call="unscale_"),))) is None
+    assert trap(replace(trace, events=(Event(0, "grad_modified", 1, call="unscale_"),))) is None
 
 
 def test_a_place_is_blocked_when_it_is_in_every_pass() -> None:
@@ -143,3 +142,21 @@ def test_a_place_is_blocked_when_it_is_in_every_pass() -> None:
     assert blocked(shut, ("ClampBackward",)) == ()
     assert blocked(replace(twice, passes=(*twice.passes, *open_.passes)), ("ClampBackward",)) == ()
     assert blocked(twice, ("ReluBackward",)) == ()
+
+
+def test_what_is_made_of_infinities_is_not_their_cause() -> None:
+    """A logarithm of something that overflowed before is no logarithm of zero; a softmax may be given a mask."""
+    trace = run(["MeanBackward0", "AccumulateGrad"], [FINE], root=INFINITE)
+    broken = replace(FINE, nan=1)
+    mixed = replace(INFINITE, min=-1.0, max=math.inf)
+    masked = replace(INFINITE, min=-math.inf, max=1.0)
+
+    def rule(call: str, given: TensorStats) -> str | None:
+        seen = NonFinite(call, at(7), broken, (given,), before_pass=1)
+        found = trap(replace(trace, non_finite=(seen,)))
+        return None if found is None else found.rule
+
+    assert rule("log", replace(FINE, min=-1.0)) == "log-of-softmax-underflow"
+    assert rule("log", mixed) is None
+    assert rule("softmax", masked) == "fully-masked-softmax"
+    assert rule("softmax", mixed) is None

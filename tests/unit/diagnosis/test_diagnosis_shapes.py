@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradtrace.diagnosis.rules import double_softmax, loss_broadcast
-from gradtrace.diagnosis.shapes import dimension, ends_in_loss, targets, through_views
+from gradtrace.diagnosis.shapes import dimension, ends_in_loss, is_type, targets, through_views
 from gradtrace.model import BackwardPass, Edge, Graph, Location, Node, NodeOutput, Run, Trace
 
 RUN = Run("train.py", (), "3.11", "2.13.0", "0", "cpu")
@@ -40,6 +40,12 @@ def test_a_softmax_is_seen_through_views() -> None:
     (found,) = double_softmax.check(trace(graph))
     assert found.message == "The softmax of this loss is applied to the result of another softmax"
     assert (found.location, found.related[0].location) == (graph.nodes[0].location, graph.nodes[2].location)
+
+
+def test_an_op_of_a_second_derivative_is_another_one() -> None:
+    """Its name begins as that of the op whose derivative it differentiates."""
+    graph = chain(("ThresholdBackwardBackward0", (4, 3)), ("ThresholdBackward0", (4, 3)))
+    assert [is_type(node, "ThresholdBackward") for node in graph.nodes] == [False, True]
 
 
 def test_a_softmax_of_logits_is_fine() -> None:

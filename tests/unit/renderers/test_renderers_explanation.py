@@ -103,9 +103,9 @@ What happened to .grad
   16 parameters of SGD (train.py:20): zeroed before each of 3 passes by SGD.zero_grad at train.py:29, read by step() at
   train.py:32 after each pass.
 
-  norm of .grad     pass 1                  pass 2                  pass 3
-  before the pass   zero_grad → None        zero_grad → None        zero_grad → None
-  net.embed.weight  None + 0.218 → 0.218    None + 0.218 → 0.218    None + 0.218 → 0.218
+  norm of .grad     pass 1             pass 2             pass 3
+  before the pass   zero_grad → None   zero_grad → None   zero_grad → None
+  net.embed.weight  None → 0.218       None → 0.218       None → 0.218
 """
     )
     assert "How the gradient got there, in pass 1\n" in text

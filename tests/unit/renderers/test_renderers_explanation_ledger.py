@@ -7,7 +7,7 @@ import pytest
 from builders import at
 
 from gradtrace.analysis.ledger import ledger
-from gradtrace.model import BackwardPass, PassError, Trace
+from gradtrace.model import BackwardPass, Event, PassError, Trace
 from gradtrace.renderers.explanation import Options, render
 from gradtrace.renderers.explanation_blocks import Table
 from gradtrace.renderers.explanation_ledger import ledger_table
@@ -49,7 +49,7 @@ def test_many_leaves_are_told_by_module() -> None:
     header, before, first, *_ = _rows(builders.module_net_trace())
     assert header == ("norm of .grad", "pass 1", "pass 2", "pass 3")
     assert before == ("before the pass", *["zero_grad → None"] * 3)
-    assert all(cell.startswith("None + ") for cell in first[1:])
+    assert all(cell.startswith("None → ") for cell in first[1:])
 
 
 def test_a_counted_pass_does_not_look_measured() -> None:
@@ -114,3 +114,18 @@ def test_places_do_not_matter() -> None:
     trace = builders.product_trace()
     events = tuple(replace(event, location=at(1, "x")) for event in trace.events)
     assert _rows(replace(trace, events=events)) == _rows(trace)
+
+
+def test_whom_clearing_concerns_is_told_where_it_is_not_all() -> None:
+    """One act on each of all leaves is one on all."""
+    trace = builders.product_trace()
+    (zero,) = (event for event in trace.events if event.kind == "zero_grad")
+    own = [replace(zero, kind="grad_cleared", call="Tensor.grad = None", leaves=(leaf,)) for leaf in (0, 1)]
+    others = [event for event in trace.events if event.kind != "zero_grad"]
+
+    def before_the_third(*events: Event) -> str:
+        numbered = (replace(event, order=order) for order, event in enumerate([*others, *events]))
+        return _rows(replace(trace, events=tuple(numbered)))[3][1]
+
+    assert before_the_third(*own) == "Tensor.grad = None"
+    assert before_the_third(own[0], replace(zero, leaves=(1,))) == "Tensor.grad = None (w), zero_grad → None (y)"

@@ -47,13 +47,13 @@ CLIP = (Actor("clip_grad_norm_", Location("train.py", 16)),)
         ),
         (Verdict(Pattern.ZEROED, (1, 2), 2, 1, (2,)), "zeroed between its 2 passes"),
         (
-            Verdict(Pattern.ACCUMULATES, (1, 2, 3, 4), 4, 4, n_steps=1, steps_each=4, steppers=STEP),
+            Verdict(Pattern.ACCUMULATES, (1, 2, 3, 4), 4, 4, n_steps=1, step_after=4, steppers=STEP),
             "accumulates over passes 1-4, step() after the 4th",
         ),
         (
             Verdict(
                 Pattern.ACCUMULATES, (1, 2, 3, 4), 4, 2, (3,), cleared_after_last=True, clearers=ZERO, n_steps=2,
-                steps_each=2, steppers=STEP,
+                step_after=2, steppers=STEP,
             ),
             ("accumulates over 2 passes at a time (passes 1-4), step() after the 2nd, "
             "then zeroed by SGD.zero_grad at train.py:14"),
