@@ -98,7 +98,7 @@ class _Tale:
         self._trace = trace
         self._grads: dict[int, _Grad] = {}
         self._outer = {one.index: {row.leaf for row in one.accumulations} for one in trace.passes}
-        self.corrected: dict[int, dict[int, str]] = {}
+        self.corrected: dict[int, dict[int, EventKind | None]] = {}
         """By order of the event and leaf."""
         self.unseen: dict[int, dict[bool, list[int]]] = {}
         """By the index of the pass before which it happened, and by whether None was left: the leaves."""
@@ -188,7 +188,9 @@ class _Tale:
             return
         for is_none, leaves in self.unseen.get(one.index, {}).items():
             index, process = one.index - 1, one.process
-            yield Event(0, EventKind.GRAD_CLEARED, index, tuple(leaves), set_to_none=is_none, count=one.count, process=process)
+            yield Event(
+                0, EventKind.GRAD_CLEARED, index, tuple(leaves), set_to_none=is_none, count=one.count, process=process
+            )
 
     def _parts(self, event: Event) -> Iterator[Event]:
         kinds = self.corrected.get(event.order)

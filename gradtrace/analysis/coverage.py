@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from gradtrace.model import BackwardPass, Blind, BlindSpot, Trace
+from gradtrace.model import BackwardPass, Blind, BlindSpot, Level, Trace
 
 _ALL = frozenset({Blind.NO_TORCH, Blind.OTHER_INTERPRETER, Blind.NOT_INSTALLED})
 _HARMLESS = frozenset(
@@ -69,7 +69,7 @@ def could_not_look(trace: Trace) -> bool:
 
 def n_passes(trace: Trace) -> int:
     """How many backward passes ran."""
-    return sum(one.count for one in trace.passes if one.call != "none")
+    return sum(one.count for one in trace.passes if not one.is_drawn_only)
 
 
 def _seen_in(trace: Trace) -> Iterator[BlindSpot]:
@@ -88,11 +88,11 @@ def _seen_in(trace: Trace) -> Iterator[BlindSpot]:
         yield BlindSpot(Blind.COMPILED_REGION, count=max(compiled))
     if not run.facts:
         yield BlindSpot(Blind.NO_FACTS)
-    if run.level == "structure":
+    if run.level == Level.STRUCTURE:
         yield BlindSpot(Blind.STRUCTURE_ONLY)
     elif _is_unmeasured(full):
         yield BlindSpot(Blind.NO_VALUES)
-    left = n_passes(trace) - sum(one.call != "none" for one in full)
+    left = n_passes(trace) - sum(not one.is_drawn_only for one in full)
     if left:
         yield BlindSpot(Blind.PASSES_NOT_RECORDED, count=left)
 

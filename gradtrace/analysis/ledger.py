@@ -25,7 +25,7 @@ __all__ = ["History", "LeafGroup", "Ledger", "Pattern", "Verdict", "ledger"]
 _SEVERAL = 2
 """So many passes add up at least."""
 
-_LEDGER_EVENTS = CLEARING | {"grad_modified", "step"}
+_LEDGER_EVENTS = CLEARING | {EventKind.GRAD_MODIFIED, EventKind.STEP}
 
 
 class Pattern(StrEnum):

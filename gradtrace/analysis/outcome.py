@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradtrace.model import Accumulation, BackwardPass, EventKind, Leaf, ObservationKind, ProgramError, Trace
+from gradtrace.model import Accumulation, BackwardPass, Effect, EventKind, Leaf, ObservationKind, ProgramError, Trace
 
 _INTERRUPT = "KeyboardInterrupt"
 UNSCALES = frozenset({"step", "unscale_", "_unscale_grads_"})
@@ -56,7 +56,7 @@ def untrained(trace: Trace) -> tuple[Leaf, ...]:
 
     Of a run with a failed pass nothing is said: what it did not reach may have been next.
     """
-    passes = [one for one in trace.passes if one.call != "none"]
+    passes = [one for one in trace.passes if not one.is_drawn_only]
     if any(one.error is not None for one in passes):
         return ()
     processes = {one.process for one in passes}
@@ -76,4 +76,4 @@ def untrained(trace: Trace) -> tuple[Leaf, ...]:
 
 def _is_some(row: Accumulation) -> bool:
     """Whether a contribution may be other than zero: one that was not measured may."""
-    return row.effect != "unchanged" and (row.contribution is None or row.contribution.norm != 0)
+    return row.effect != Effect.UNCHANGED and (row.contribution is None or row.contribution.norm != 0)

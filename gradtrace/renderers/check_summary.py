@@ -53,7 +53,7 @@ def _nothing(trace: Trace, gaps: tuple[Gap, ...]) -> str:
         return f"No finding{f' in {passes}' if n else ''}, but {against}."
     if not n:
         return "No backward pass ran: there was nothing to check."
-    n_full = sum(one.graph is not None and one.call != "none" for one in trace.passes)
+    n_full = sum(one.graph is not None and not one.is_drawn_only for one in trace.passes)
     return f"Found nothing wrong in {passes}{f', {n_full:,} of them recorded in full' if n_full < n else ''}."
 
 

@@ -104,6 +104,7 @@ def telling() -> frozenset[str]:
 NOT_KINDS = {
     ("cli/messages.py", "error"),  # `kind` of a line on stderr
     ("renderers/scene/compose.py", "none"),  # the state of an arrow
+    ("analysis/ledger.py", "ledger"),  # a function's name
 }
 
 

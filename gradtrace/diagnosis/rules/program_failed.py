@@ -52,7 +52,7 @@ from gradtrace.analysis.outcome import fatal_error
 from gradtrace.diagnosis.errors import Failure, called_as, failure, innermost, notes, of_pass
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import same_place
-from gradtrace.model import Finding, PassError, RelatedLocation, Severity, Trace
+from gradtrace.model import EventKind, Finding, PassError, RelatedLocation, Severity, Trace
 
 _LONGEST = 300
 
@@ -110,7 +110,7 @@ def ended_well(trace: Trace) -> Trace:
     events = tuple(
         event
         for event in trace.events
-        if event.kind != "grad_read" or event.location is None or not same_place(event.location, line)
+        if event.kind != EventKind.GRAD_READ or event.location is None or not same_place(event.location, line)
     )
     return replace(trace, run=replace(trace.run, error=None, status=0, complete=True), passes=passes, events=events)
 
