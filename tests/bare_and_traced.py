@@ -11,6 +11,9 @@ A program says in comments how it wants to be run:
     # soak: WHY             too slow for every day
     # options: WORDS        options for `gradtrace record`
     # shell: WORDS          redirections, as in `2>&-`
+    # imports: MODULE       what a process shared with others imports once, as it takes long
+
+Files whose names begin with `_` are no programs: they are beside each program, to be imported.
 
 Addresses, process numbers and times are masked. Lines of stderr that begin with `gradtrace:` are not compared, but a
 recorder that says that it failed, or leaves no recording, counts as a difference.
@@ -54,7 +57,7 @@ class Program:
     @classmethod
     def read(cls, path: Path) -> Program:
         """Take the wishes from the comments of a program."""
-        found = re.findall(r"^# (alone|soak|options|shell): (.*)$", path.read_text("utf-8"), re.MULTILINE)
+        found = re.findall(r"^# (alone|soak|options|shell|imports): (.*)$", path.read_text("utf-8"), re.MULTILINE)
         return cls(path, dict(found))
 
     @property
@@ -86,7 +89,7 @@ class Seen:
 
 def programs_of(folder: Path) -> list[Program]:
     """All programs of a folder, by name."""
-    return [Program.read(path) for path in sorted(folder.glob("*.py"))]
+    return [Program.read(path) for path in sorted(folder.glob("*.py")) if not path.name.startswith("_")]
 
 
 def batches(programs: Iterable[Program], size: int) -> list[list[Program]]:
@@ -118,8 +121,8 @@ def _run(programs: Sequence[Program], scratch: Path, depth: Sequence[str] | None
     shutil.rmtree(scratch / "run", ignore_errors=True)
     folder = scratch / "run"
     folder.mkdir()
-    for one in programs:
-        shutil.copy(one.path, folder)
+    for path in (path for one in programs for path in (one.path, *one.path.parent.glob("_*.py"))):
+        shutil.copy(path, folder)
     if len(programs) == 1:
         return {programs[0].name: _run_alone(programs[0], folder, depth)}
     return _run_together(programs, folder, depth)
@@ -139,7 +142,8 @@ def _run_together(programs: Sequence[Program], folder: Path, depth: Sequence[str
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     words = [str(HERE / "one_fork_each.py"), *([] if depth is None else ["--"])]
-    words += [str(out), *(str(folder / one.path.name) for one in programs)]
+    words += [",".join(sorted({one.wishes.get("imports", "torch") for one in programs})), str(out)]
+    words += [str(folder / one.path.name) for one in programs]
     whole = _observe(words if depth is None else _recorded(folder.parent / "run.gtrace", depth, words), folder)
     seen = {}
     for one in programs:

@@ -1,12 +1,14 @@
-"""Runs programs one after another, each in a fork of this process, which has imported torch once.
+"""Runs programs one after another, each in a fork of this process, which has imported torch, and
+the modules given, once.
 
-    python one_fork_each.py FOLDER PROGRAM...
+    python one_fork_each.py MODULE,... FOLDER PROGRAM...
 
 What a program says goes to FOLDER/NAME.stdout and FOLDER/NAME.stderr, and how it ended to FOLDER/NAME.status. A program
 costs a fraction of a second this way, alone or below `gradtrace record`: a fork is recorded as any worker is.
 """
 
 import atexit
+import importlib
 import os
 import signal
 import sys
@@ -21,11 +23,13 @@ PATIENCE = 120
 
 def main() -> None:
     """Fork once for each program, and wait for it."""
-    folder = Path(sys.argv[1]).resolve()
-    programs = [Path(word).resolve() for word in sys.argv[2:]]
+    modules, folder = sys.argv[1].split(","), Path(sys.argv[2]).resolve()
+    programs = [Path(word).resolve() for word in sys.argv[3:]]
     import torch
 
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)  # the first optimizer imports for a second
+    for module in modules:
+        importlib.import_module(module)
     for program in programs:
         sys.stdout.flush()
         child = os.fork()
