@@ -1,5 +1,4 @@
-"""Runs programs one after another, each in a fork of this process, which has imported torch, and
-the modules given, once.
+"""Runs programs one after another, each in a fork of this process, which has imported torch, and other modules, once.
 
     python one_fork_each.py MODULE,... FOLDER PROGRAM...
 

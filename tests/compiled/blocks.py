@@ -8,12 +8,19 @@ from _report import BACKEND, report
 from torch.utils.checkpoint import checkpoint
 
 
+class Block(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(4, 4)
+
+    def forward(self, x):
+        return torch.tanh(self.fc(x))
+
+
 class Model(torch.nn.Module):
     def __init__(self):
         super().__init__()
-        self.blocks = torch.nn.ModuleList(
-            [torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh()) for _ in range(3)]
-        )
+        self.blocks = torch.nn.ModuleList([Block() for _ in range(3)])
         for block in self.blocks:
             block.compile(backend=BACKEND)
 

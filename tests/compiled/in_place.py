@@ -5,7 +5,17 @@
 import torch
 from _report import BACKEND, net, report
 
-model = net()
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = net()
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+model = Model()
 model.compile(backend=BACKEND)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 for _ in range(6):
