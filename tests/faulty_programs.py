@@ -8,7 +8,7 @@ from pathlib import Path
 
 FAULTS = Path(__file__).parent / "faults"
 GRADTRACE = (sys.executable, "-m", "gradtrace")
-ROOMY = 12 << 30
+ROOMY = 8 << 30
 """Bytes of address space: a command that fills the memory is stopped before the machine is."""
 
 
