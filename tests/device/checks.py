@@ -93,7 +93,7 @@ def lines() -> Iterator[Row]:
     """Nodes made by a double backward have their source lines."""
     _, trace = traced("double", *EVERYTHING)
     nodes = [
-        node for one in (trace.passes if trace else ()) if one.graph for node in one.graph.nodes if not node.is_leaf
+        node for one in (trace.passes if trace else ()) if one.graph for node in one.graph.nodes if node.leaf is None
     ]
     lost = [node.type for node in nodes if node.location is None]
     yield bool(nodes) and not lost, f"{len(nodes)} nodes, {len(lost)} without a line {sorted(set(lost))[:5]}"
