@@ -31,6 +31,7 @@ def bare(*words):
 def gradtrace(*words, **options):
     """A command of gradtrace, which shows no traceback of its own and whose recorder does not give up."""
     done = run(*GRADTRACE, *words, **options)
+    assert "internal error" not in done.stderr
     assert re.findall("gradtrace/(?:cli|api|recording|renderers|diagnosis)/.*, line", done.stderr) == []
     assert re.findall("switched itself off|the recorder failed|is not recorded", done.stderr) == []
     return done
