@@ -9,7 +9,7 @@ from itertools import pairwise
 from gradtrace.analysis.once import once
 from gradtrace.diagnosis.iterations import inner
 from gradtrace.diagnosis.lineage import crossings
-from gradtrace.model import BackwardPass, Graph, Holder, Node, Trace
+from gradtrace.model import BackwardPass, Graph, Holder, HolderKind, Node, Trace
 
 _FEWEST = 3
 """Counts that have to rise one after the other."""
@@ -48,11 +48,11 @@ def growths(trace: Trace) -> tuple[Growth, ...]:
     """
     if longest_walk(trace) is not None:
         return ()
-    counts: dict[tuple[int, str, str], list[Holder]] = {}
+    counts: dict[tuple[int, str], list[Holder]] = {}
     inside = inner(trace)
     for holder in trace.holders:
-        if holder.pass_index + 1 not in inside:
-            counts.setdefault((holder.process, holder.name, holder.kind), []).append(holder)
+        if holder.kind == HolderKind.VARIABLE and holder.pass_index + 1 not in inside:
+            counts.setdefault((holder.process, holder.name), []).append(holder)
     found = []
     for held in counts.values():
         rising = _rising([holder for holder in held if _is_of_several_rounds(trace, holder)])

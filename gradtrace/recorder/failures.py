@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from gradtrace.model import Blind
 from gradtrace.recorder import sections
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.stream import plain_text
@@ -38,9 +39,15 @@ class Failures:
             if key in self._counts or len(self._counts) < _MAX_KINDS:
                 self._counts[key] = self._counts.get(key, 0) + 1
             if self._counts.get(key) == 1:
-                self._journal.note(f"unknown: {key[0]} could not be observed ({key[1]})")
+                self._journal.blind(Blind.OBSERVATION_FAILED, f"{what} ({key[1]})")
         except Exception as another:  # an exception with a broken __str__, a full disk
             self.stop(another)
+
+    def write(self) -> None:
+        """Say of each kind of failure how often it came again."""
+        for (what, why), count in self._counts.items():
+            if count > 1:
+                self._journal.blind(Blind.OBSERVATION_FAILED, f"{what} ({why})", count - 1)
 
     def stop(self, error: BaseException) -> None:
         """Nothing more can be recorded: switch off."""

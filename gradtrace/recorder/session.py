@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from gradtrace.model import Blind
 from gradtrace.model.kinds import EventKind
 from gradtrace.recorder import compiled_regions, looking, program_end, torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
@@ -197,6 +198,7 @@ class Recorder:
             with Quiet():
                 self.events.flush()
                 self.watch.pause()
+                self._failures.write()
 
     def _give_up(self, why: str) -> None:
         """Nothing more can be recorded: switch off, and leave word."""
@@ -206,7 +208,7 @@ class Recorder:
         text = f"the recorder failed and has switched itself off ({why}); the program goes on"
         for attempt in (
             self.stop,
-            lambda: self.journal.blind("recorder_failed", why),
+            lambda: self.journal.blind(Blind.RECORDER_FAILED, why),
             self.journal.close,
             lambda: say(text),
         ):
