@@ -41,6 +41,10 @@ def record(request: Request, session: Session, recording: Path, meanwhile: Calla
         request.say(f"it ended with status {ending.status}; now its streams are put together")
     if session.refusal is not None:
         raise TargetError(session.refusal)
+    if session.is_lost:
+        lost = RecordingError(f"the recording is lost: the program removed {session.directory}, where it was kept")
+        lost.exit_status = ending.status or lost.exit_status
+        raise lost
     from gradtrace.recording import merge
 
     try:
@@ -108,6 +112,12 @@ def _nothing(request: Request, session: Session) -> str | None:
         return None
     if session.failure is not None:
         return f"the recorder could not start ({session.failure})"
+    if session.stopped is not None:
+        return f"the recorder failed ({session.stopped})"
+    if session.import_failure is not None:
+        return f"the import of torch failed ({session.import_failure})"
+    if session.missed_torch is not None:
+        return f"there is no torch in {session.missed_torch}"
     if session.python_started:
         return "the program never imported torch"
     if request.target.kind is TargetKind.COMMAND:
