@@ -43,6 +43,10 @@ def record(request: Request, session: Session, recording: Path, meanwhile: Calla
         request.say(f"it ended with status {ending.status}; now its streams are put together")
     if session.refusal is not None:
         raise TargetError(session.refusal)
+    if session.is_lost:
+        lost = RecordingError(f"the recording is lost: the program removed {session.directory}, where it was kept")
+        lost.exit_status = ending.status or lost.exit_status
+        raise lost
     from gradtrace.recording import merge
 
     try:
@@ -141,6 +145,10 @@ def _blind(request: Request, session: Session) -> list[BlindRecord]:
         return [BlindRecord(Blind.PROCESS_NOT_RECORDED, session.failure)] if session.failure is not None else []
     if session.failure is not None:
         return [BlindRecord(Blind.NOT_INSTALLED, f"the recorder could not start ({session.failure})")]
+    if session.stopped is not None:
+        return [BlindRecord(Blind.RECORDER_FAILED, session.stopped)]
+    if session.import_failure is not None:
+        return [BlindRecord(Blind.NO_TORCH, f"the import of torch failed ({session.import_failure})")]
     if session.missed_torch is not None:
         return [BlindRecord(Blind.OTHER_INTERPRETER, session.missed_torch)]
     if session.python_started:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtrace.formulas.torchgen_files import packaged_file
+from gradtrace.formulas.user_cache import cache_directory
 
 _CACHE_FORMAT = 1
 """Raised when `Derivative` changes, so that an older cache is not read."""
@@ -70,17 +70,6 @@ def torch_version() -> str:
         return version("torch")
     except PackageNotFoundError:
         return "unknown"
-
-
-def cache_directory() -> Path:
-    """Where this user's caches are, by the conventions of the platform."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path("~/AppData/Local").expanduser())
-    elif sys.platform == "darwin":
-        base = str(Path("~/Library/Caches").expanduser())
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    return Path(base) / "gradtrace"
 
 
 def _read_cache(path: Path, stamp: str) -> list[Derivative] | None:

@@ -13,6 +13,7 @@ from gradtrace.errors import TargetError
 from gradtrace.launch.session import Session
 from gradtrace.launch.settings import Settings
 from gradtrace.launch.target import Target, TargetKind
+from gradtrace.launch.witness import Witness
 
 TIMED_OUT = 124
 """The status of a run that `--timeout` ended, as of timeout(1)."""
@@ -20,12 +21,12 @@ TIMED_OUT = 124
 GRACE = 5.0
 """Seconds between the interrupt and the kill of a program that ran too long."""
 
-_LOOK = 1.0
-"""Seconds after which the child is looked at unasked: another thread of this process may have taken its SIGCHLD."""
+_LOOK = 0.5
+"""Seconds after which the child and the session are looked at unasked."""
 
 _EXPRESSION_RUNNER = Path(__file__).parent.parent / "recorder" / "expression.py"
 
-_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_STOPS_A_JOB = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def run(
         target: what to run.
         settings: how.
         session: where the recorders below write.
-        say: tells the user a line.
+        say: tells the user a line; what recorders leave for the user in the session is told by it, too.
         meanwhile: short work to do here while the program starts; signals are passed on after it.
 
     Raises:
@@ -57,20 +58,23 @@ def run(
     """
     session.configure(target, settings)
     command = _command(target, settings)
-    # A signal is taken from the queue while the child lives, and not by a handler: only so is it known who sent it.
-    watched: set[int] = {
-        number for number in (*_PASSED_ON, signal.SIGALRM) if signal.getsignal(number) is not signal.SIG_IGN
-    }
-    watched.add(signal.SIGCHLD)
+    # A signal is taken from the queue while the child lives, and not by a handler: only so is it known who sent it,
+    # and one that was ignored when this process began, or that would end it, can be passed on like any other.
+    watched = set[int](signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     handler = signal.signal(signal.SIGCHLD, _note)
     try:
-        pid = _spawn(command, session.environment(), before, divert_stdout=settings.divert_stdout)
-        if meanwhile is not None:
-            meanwhile()
-        return _wait(pid, watched, settings.timeout, say)
+        with Witness(watched) as witness:
+            pid = _spawn(command, session.environment(), before, divert_stdout=settings.divert_stdout)
+            if meanwhile is not None:
+                meanwhile()
+            ending = _Child(pid, watched, witness, say).wait(session, settings.timeout)
+        for text in session.news(is_over=True):
+            say(text)
+        return ending
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        while _next_signal(watched, 0) is not None:
+            pass  # for a program that is no more: it shall not end this process instead
         signal.signal(signal.SIGCHLD, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -99,7 +103,7 @@ def _spawn(
             program,
             command,
             environment,
-            file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)] if divert_stdout else [],
+            file_actions=[_stdout_to_stderr()] if divert_stdout else [],
             setsigmask=mask,
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # python ignores these two, and a child would inherit that
         )
@@ -107,38 +111,90 @@ def _spawn(
         raise TargetError(f"cannot run {program}: {error.strerror}") from error
 
 
-def _wait(pid: int, watched: set[int], timeout: float | None, say: Callable[[str], None]) -> Ending:
-    deadline = None if timeout is None else time.monotonic() + timeout
-    timed_out = False
-    if timeout is not None:
-        signal.setitimer(signal.ITIMER_REAL, max(timeout, 1e-6))
-    while True:
-        number, is_from_terminal = _next_signal(watched)
-        if number == signal.SIGCHLD:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                return Ending(os.waitstatus_to_exitcode(status), timed_out)
-        elif number == signal.SIGALRM and deadline is not None and time.monotonic() >= deadline:
-            if timed_out:
-                say("the program did not stop: killing it")
-            else:
-                say(f"the program ran longer than {timeout:g} s (--timeout): interrupting it")
-            os.kill(pid, signal.SIGKILL if timed_out else signal.SIGINT)
-            timed_out = True
-            signal.setitimer(signal.ITIMER_REAL, GRACE)
-        elif not is_from_terminal:  # what the terminal sends, it sends to the program as well
-            os.kill(pid, number)
+def _stdout_to_stderr() -> tuple[int, ...] | tuple[int, int, str, int, int]:
+    try:
+        os.fstat(2)
+    except OSError:  # closed: what the program prints goes nowhere
+        return os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0
+    return os.POSIX_SPAWN_DUP2, 2, 1
 
 
-def _next_signal(watched: set[int]) -> tuple[int, bool]:
-    """Waits for a signal; says whether the kernel sent it on behalf of the terminal."""
-    if sys.platform == "darwin":  # there the sender is not told: in the foreground, take it for the terminal
-        number = signal.sigwait(watched)
-        try:
-            return number, os.tcgetpgrp(0) == os.getpgrp()
-        except OSError:
-            return number, False
-    info = signal.sigtimedwait(watched, _LOOK)
-    if info is None:
-        return signal.SIGCHLD, False
-    return info.si_signo, info.si_code > 0
+class _Child:
+    """The program, while it runs."""
+
+    def __init__(self, pid: int, watched: set[int], witness: Witness, say: Callable[[str], None]) -> None:
+        self._pid = pid
+        self._watched = watched
+        self._witness = witness
+        self._say = say
+        self._deadline: float | None = None
+        self._is_late = False
+
+    def wait(self, session: Session, timeout: float | None) -> Ending:
+        """Passes signals on, tells what recorders leave to be told, and returns when the program has ended."""
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            remaining = _LOOK if self._deadline is None else self._deadline - time.monotonic()
+            received = _next_signal(self._watched, max(0.0, min(_LOOK, remaining)))
+            status = self._status()
+            if status is not None:
+                return Ending(os.waitstatus_to_exitcode(status), self._is_late)
+            if received is not None and self._is_meant(*received):
+                os.kill(self._pid, received[0])
+            for text in session.news():
+                self._say(text)
+            if timeout is not None and self._deadline is not None and time.monotonic() >= self._deadline:
+                self._end(timeout)
+
+    def _status(self) -> int | None:
+        """How it ended; None as long as it runs. Where it was stopped as a job, this process stops with it."""
+        pid, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED)
+        if not pid:
+            return None
+        if not os.WIFSTOPPED(status):
+            return status
+        number = os.WSTOPSIG(status)
+        if number in _STOPS_A_JOB:
+            os.kill(os.getpid(), number)  # one with that of the terminal, if that is still in the queue
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})  # here the shell sees its job stop; until SIGCONT
+            signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+        return None
+
+    def _is_meant(self, number: int, is_from_kernel: bool) -> bool:
+        """Whether a signal has to be passed on: the program has not been sent it as well."""
+        if number == signal.SIGCHLD and is_from_kernel:
+            return False
+        # Asked in any case, so that the witness forgets it. The kernel's are the terminal's, which it sends to the
+        # group, or concern this process alone.
+        return not self._witness.received(number) and not is_from_kernel
+
+    def _end(self, timeout: float) -> None:
+        if self._is_late:
+            self._say("the program did not stop: killing it")
+        else:
+            self._say(f"the program ran longer than {timeout:g} s (--timeout): interrupting it")
+        os.kill(self._pid, signal.SIGKILL if self._is_late else signal.SIGINT)
+        self._is_late = True
+        self._deadline = time.monotonic() + GRACE
+
+
+def _next_signal(watched: set[int], patience: float) -> tuple[int, bool] | None:
+    """Waits for a signal: its number, and whether the kernel sent it by itself; None if none came."""
+    if sys.platform == "darwin":
+        return _next_of_unknown_sender(watched, patience)
+    info = signal.sigtimedwait(watched, patience)
+    return None if info is None else (info.si_signo, info.si_code > 0)
+
+
+def _next_of_unknown_sender(watched: set[int], patience: float) -> tuple[int, bool] | None:
+    """The same where the sender is not told: in the foreground, it is taken for the terminal."""
+    until = time.monotonic() + patience
+    while not (pending := {*signal.sigpending()} & watched):
+        if time.monotonic() >= until:
+            return None
+        time.sleep(_LOOK / 10)
+    number = signal.sigwait(pending)
+    try:
+        return number, number == signal.SIGCHLD or os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return number, number == signal.SIGCHLD

@@ -4,10 +4,15 @@ import json
 import os
 import shutil
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gradtrace.errors import RecordingError
+from gradtrace.formulas.user_cache import cache_directory
 from gradtrace.launch.settings import Settings
 from gradtrace.launch.target import Target
 from gradtrace.model import Level
@@ -15,16 +20,34 @@ from gradtrace.model.format import VALUE_LIMIT
 
 _BOOTSTRAP = Path(__file__).parent / "bootstrap"
 
+_PREFIX = "gradtrace-"
+_FORGOTTEN = 30 * 24 * 3600.0
+"""Seconds after which a session that nobody has written to is one whose launcher was killed."""
+
+_SAYINGS = {
+    "announced": "the asked-for passes are recorded; the program goes on, at pass {} (Ctrl-C shows them now)",
+    "failed": "this process is not recorded: {}",
+    "stopped": "the recorder failed and has switched itself off ({}); the program goes on without it",
+    "backward_failed": "backward failed: {}",
+}
+"""What is told to the user of the words that recorders leave, by the file they are in; each is ended by a NUL."""
+
+_OF_A_RUNNING_PROGRAM = "announced"
+
+_UNWRITTEN = "it could not write why: is the disk full?"
+
 
 class Session:
-    """A temporary directory for one run: `config.json` goes down; streams and words (`started`, `refused`) come back.
+    """A temporary directory for one run: `config.json` goes down; streams and words come back.
 
-    A context manager; the directory is gone afterwards, unless it is to be kept.
+    Where the user's caches are, not among the temporary files: those a program may clean away while it runs. A context
+    manager; the directory is gone afterwards, unless it is to be kept.
     """
 
     def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="gradtrace-"))
+        self.directory = _make_directory()
         self._is_kept = False
+        self._said: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -41,7 +64,11 @@ class Session:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def configure(self, target: Target, settings: Settings) -> None:
-        """Writes what the recorders read when torch is imported."""
+        """Writes what the recorders read when torch is imported.
+
+        Raises:
+            RecordingError: if nothing can be written there.
+        """
         expression = target.expression
         config: dict[str, object] = {
             "target": target.text,
@@ -65,7 +92,10 @@ class Session:
                 "repeat": expression.repeat,
                 "zero": expression.zero,
             }
-        (self.directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        try:
+            (self.directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        except OSError as error:
+            raise RecordingError(f"cannot write into {self.directory}: {error.strerror}") from error
 
     def environment(self) -> dict[str, str]:
         """This process's environment, with what makes every Python below record."""
@@ -75,6 +105,13 @@ class Session:
         environment["PYTHONPATH"] = os.pathsep.join([str(_BOOTSTRAP), *inherited])
         environment["GRADTRACE_SESSION"] = str(self.directory)
         return environment
+
+    # What is known afterwards, of all processes below.
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the program removed the directory, and all that was recorded with it."""
+        return not (self.directory / "config.json").exists()
 
     @property
     def python_started(self) -> bool:
@@ -87,22 +124,73 @@ class Session:
         return any(self.directory.glob("*.stream"))
 
     @property
-    def missed_torch(self) -> str | None:
-        """The interpreter below that looked for torch and found none."""
-        return self._read("no_torch")
-
-    @property
     def refusal(self) -> str | None:
         """Why the run did not begin, in the child's words."""
-        return self._read("refused")
+        return self._text("refused").strip() or None
 
     @property
     def failure(self) -> str | None:
-        """Why a process below could not be recorded."""
-        return self._read("failed")
+        """Why a process below could not be recorded at all: what the first of them says."""
+        return next(iter(self._words("failed")), None)
 
-    def _read(self, name: str) -> str | None:
+    @property
+    def stopped(self) -> str | None:
+        """Why the recorder of a process below switched itself off: what the first of them says."""
+        return next(iter(self._words("stopped")), None)
+
+    @property
+    def import_failure(self) -> str | None:
+        """What the import of torch raised in some process below; the program may have tried again."""
+        return next(iter(self._words("import_failed")), None)
+
+    @property
+    def missed_torch(self) -> str | None:
+        """The interpreter below that looked for torch and found none."""
+        return next(iter(self._words("no_torch")), None)
+
+    # What is told to the user.
+
+    def news(self, *, is_over: bool = False) -> Iterator[str]:
+        """What the recorders have left to be said since the last call; some of it is true of a running program only."""
+        for name, saying in _SAYINGS.items():
+            for word in self._words(name):
+                text = saying.format(word)
+                if text not in self._said and not (is_over and name == _OF_A_RUNNING_PROGRAM):
+                    self._said.add(text)
+                    yield text
+
+    def _words(self, name: str) -> list[str]:
+        """The words of a file, up to the last that is whole."""
+        whole = [word.strip() for word in self._text(name).split("\0")[:-1]]
+        is_unwritten = not whole and (self.directory / name).exists()
+        return [_UNWRITTEN] if is_unwritten else whole
+
+    def _text(self, name: str) -> str:
         try:
-            return (self.directory / name).read_text(encoding="utf-8", errors="replace").strip() or None
-        except FileNotFoundError:
-            return None
+            return (self.directory / name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+
+def _make_directory() -> Path:
+    """A new one that only this user can enter.
+
+    Raises:
+        RecordingError: if there is no place for it.
+    """
+    places = (cache_directory() / "sessions", Path(tempfile.gettempdir()))
+    for place in places:
+        with suppress(OSError):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _clean(place)
+            return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place.absolute()))
+    raise RecordingError(f"there is no place for what is recorded: neither {places[0]} nor {places[1]} can be written")
+
+
+def _clean(place: Path) -> None:
+    """Removes what launchers that were killed left here."""
+    for old in place.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            newest = max(one.stat().st_mtime for one in (old, *old.iterdir()))
+            if time.time() - newest > _FORGOTTEN:
+                shutil.rmtree(old, ignore_errors=True)

@@ -61,7 +61,7 @@ _NO_DATA = frozenset(
 
 
 class _Cut:
-    __slots__ = ("count", "first", "id", "nodes", "passes", "record", "reentry")
+    __slots__ = ("count", "first", "id", "known", "nodes", "passes", "record", "reentry")
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.record = record
@@ -73,6 +73,8 @@ class _Cut:
         """Pass and sequence number of the node that took the value in first."""
         self.nodes: dict[int, int] = {}
         """By pass the node that took the value in, where the graph was recorded."""
+        self.known: tuple[Any, ...] = (1, 0, 0, None)
+        """What its line in the stream says of the above."""
 
 
 class CutWatch:
@@ -286,8 +288,12 @@ class CutWatch:
         return (0, 0, kind) if place is None else (id(place.code), place.instruction, kind)
 
     def write(self) -> None:
-        """Write every cut again, with what is known of it in the end."""
-        for cut in self._cuts.values():
+        """Write every cut again of which more is known by now."""
+        for cut in list(self._cuts.values()):
+            known = (cut.count, len(cut.passes), len(cut.nodes), cut.reentry)
+            if known == cut.known:
+                continue
+            cut.known = known
             cut.record["count"] = cut.count
             cut.record["passes"] = list(cut.passes)
             cut.record["nodes"] = [[index, node] for index, node in cut.nodes.items()]

@@ -1,18 +1,19 @@
 """Writes what happens between passes, adjacent repetitions as one.
 
-`for p in params: p.grad = None` is one event with all the leaves, not one for each. The latest event is held back
-until something else follows, so that it can grow; it is written before a pass begins and when the program ends.
+`for p in params: p.grad = None` is one event with all the leaves, not one for each. The latest event can grow until
+something else follows; what it is so far stands at the end of the stream.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from gradtrace.model.kinds import EventKind
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.sites import Place
+from gradtrace.recorder.stream import encode
 
 _JOINED = frozenset({EventKind.GRAD_CLEARED, EventKind.GRAD_MODIFIED, EventKind.REQUIRES_GRAD})
 """Kinds of events that a loop over parameters makes one by one."""
@@ -49,11 +50,15 @@ class Events:
         self._journal = journal
         self._lock = threading.RLock()
         self._held: dict[str, Any] | None = None
+        self._n_written = 0
+        """Leaves of the event that is held back which the file names already."""
         self._muted: dict[int, int] = {}
         """Threads on which a wrapper writes the event itself (zero_grad and what it does inside), and how deep."""
         self.is_counting = False
         """Passes are only counted now: events are part of the pattern, not lines of their own."""
         self.pattern: list[CountedEvent] = []
+        self.counted: Callable[[], None] = lambda: None
+        """Called when the pattern has grown."""
 
     def is_muted(self) -> bool:
         """Whether what this thread does now is told by one event for the whole."""
@@ -118,9 +123,12 @@ class Events:
             is_same = {**held, "leaves": leaves} == record
             if is_same and kind in _JOINED and not set(leaves) & set(held["leaves"]):
                 held["leaves"] = held["leaves"] + leaves
+                if len(held["leaves"]) >= 2 * self._n_written:
+                    self._write_held(held)
                 return
             self.flush()
         self._held = record
+        self._write_held(record)
 
     def count(
         self,
@@ -137,17 +145,24 @@ class Events:
         event = CountedEvent(kind, *numbers, call, (), tuple(facts.items()))
         if not self.pattern or self.pattern[-1] != event:
             self.pattern.append(event)
+            self.counted()
 
     def note_unseen(self, kind: EventKind, leaves: list[int], *, set_to_none: bool | None) -> None:
         """Note what the state of the leaves tells although nobody saw it happen."""
         self.pattern.append(CountedEvent(kind, None, set_to_none, None, "", tuple(leaves)))
 
     def flush(self) -> None:
-        """Write the event that is held back."""
+        """The event that is held back has its final form."""
         with self._lock:
             if self._held is not None:
                 held, self._held = self._held, None
-                self._journal.write(held)
+                self._write_held(held)
+                self._journal.seal()
+
+    def _write_held(self, held: dict[str, Any]) -> None:
+        """Write the event as it is so far, for the case that the process ends here."""
+        self._n_written = len(held["leaves"])
+        self._journal.set_tail(held, [encode(held)])
 
     def begin_pass(self, index: int, place: Place | None, call: str) -> None:
         """A pass begins: what came before it is written, and then the pass itself."""

@@ -39,6 +39,7 @@ try:
     import torch  # this starts the recorder, which finds gradtrace already at hand
 
     from gradtrace import recorder
+    from gradtrace.recorder import notices, program_end
 except Exception as problem:  # a broken installation has many faces
     _refuse(f"{sys.executable} cannot import torch and the recorder: {type(problem).__name__}: {problem}")
 
@@ -245,8 +246,8 @@ def _backward(number: int, root: torch.Tensor, gradient: str | None, names: dict
     try:
         root.backward(start)  # type: ignore[no-untyped-call]
     except Exception as error:  # whatever torch or a user's Function raises
-        sys.stderr.write(f"gradtrace: backward failed: {type(error).__name__}: {error}\n")
-        sys.last_value = error  # where the interpreter leaves an exception that ends a program
+        notices.leave(_session(), "backward_failed", f"{type(error).__name__}: {error}")
+        program_end.ended_by = error
         return False
     return True
 

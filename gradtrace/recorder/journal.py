@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import types
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,21 +53,24 @@ class Journal:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.last_pass_index = 0
-        self._lock = threading.RLock()
+        self.stream = Stream(self._path())
         self.begin_stream()
 
     def begin_stream(self) -> None:
-        """Start an own stream: at the start, and again in the child after a fork."""
+        """Start an own stream: at the start, and again in the child after a fork, where the parent's is closed."""
         self._lock = threading.RLock()
         self._locations: dict[tuple[Any, ...], int] = {}
         self._texts: dict[int, dict[str, Any]] = {}
         self._new_location = itertools.count()
         self.process = os.getpid()
-        self.stream = Stream(self.config.session / f"{self.process}.stream")
-        self._shelf: Shelf | None = None
-        if self.config.passes == "last":
-            self._shelf = Shelf(self.config.session / f"last-{self.process}.stream")
+        self.stream.close()
+        self.stream = Stream(self._path())
+        self._shelf = Shelf() if self.config.passes == "last" else None
+        self._tail_owner: object = None
         self._has_header = False
+
+    def _path(self) -> Path:
+        return self.config.session / f"{os.getpid()}.stream"
 
     def write(self, record: dict[str, Any]) -> None:
         """Append a record."""
@@ -85,7 +89,8 @@ class Journal:
     def end_pass(self) -> None:
         """A full pass is written; when only the latest is wanted, it takes the place of the one before."""
         if self._shelf is not None:
-            self._shelf.replace(encode(self._header()))
+            self.write_header()
+            self._shelf.replace(self.stream.path.with_name(f"last-{self.stream.path.name}"), encode(self._header()))
 
     def write_rows(self, kind: str, index: int, rows: list[str]) -> None:
         """Append a table of a pass whose rows are encoded already."""
@@ -100,12 +105,31 @@ class Journal:
             self.write_header()
             self.stream.write(line)
 
+    def set_tail(self, owner: object, lines: Iterable[str]) -> None:
+        """Put encoded records at the end of the stream: in place of those that stand there, if they are the owner's."""
+        with self._lock:
+            self.write_header()
+            if self._tail_owner is not owner:
+                self.seal()
+            self.stream.set_tail(lines)
+            self._tail_owner = owner
+
+    def is_tail_of(self, owner: object) -> bool:
+        """Whether what stands at the end can still be replaced by its owner."""
+        return self._tail_owner is owner
+
+    def seal(self) -> None:
+        """Nothing takes the place any more of what `set_tail` wrote."""
+        with self._lock:
+            self.stream.seal()
+            self._tail_owner = None
+
     def write_header(self) -> None:
         """Say that torch was imported here, even if nothing more follows."""
         with self._lock:
             if not self._has_header:
-                self._has_header = True
                 self.stream.write(encode(self._header()))
+                self._has_header = True
 
     def _header(self) -> dict[str, Any]:
         config = self.config
@@ -177,17 +201,16 @@ class Journal:
             "text": plain_text("\n".join(lines)[:_MAX_TEXT]),
         }
         number: int = record["id"]  # type: ignore[assignment]
+        self.write(record)
         self._locations[key] = number
         self._locations[key, "code"] = code  # type: ignore[assignment] # keeps the id of the code from being reused
         self._texts[number] = record
-        self.write(record)
         return number
 
     def close(self) -> None:
-        """Close the files; a note that still comes opens its stream again."""
+        """Close the file; a note that still comes opens it again."""
         self.stream.close()
-        if self._shelf is not None:
-            self._shelf.close()
+        self._tail_owner = None
 
     def location(self, number: int) -> dict[str, Any]:
         """The fields of a location."""

@@ -30,6 +30,8 @@ class NumberWatch:
         self._names = names
         self._value_limit = value_limit
         self._records: dict[tuple[int, int], dict[str, Any]] = {}
+        self._written: dict[int, int] = {}
+        """By id the count that the stream tells."""
 
     def saw(self, seen: TorchCall) -> None:
         """Look at one result, if it is of a floating point dtype and something went into it."""
@@ -82,9 +84,11 @@ class NumberWatch:
         }
 
     def write(self) -> None:
-        """Write every record again, with its count."""
-        for record in self._records.values():
-            self._journal.write(record)
+        """Write every record again whose count has grown."""
+        for record in list(self._records.values()):
+            if self._written.get(record["id"], 1) != record["count"]:
+                self._journal.write(record)
+                self._written[record["id"]] = record["count"]
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:

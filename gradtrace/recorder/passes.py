@@ -9,6 +9,7 @@ from typing import Any
 
 from gradtrace.model.kinds import PassCall
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.deep_graphs import let_go
 from gradtrace.recorder.engine import Call, describe_call
@@ -44,7 +45,13 @@ class Passes:
     """
 
     def __init__(
-        self, context: Context, events: Events, watch: Watch, modes: Modes, announce: Callable[[int], None]
+        self,
+        context: Context,
+        events: Events,
+        watch: Watch,
+        modes: Modes,
+        checkpoint: Checkpoint,
+        announce: Callable[[int], None],
     ) -> None:
         self._context = context
         self._config = context.config
@@ -53,6 +60,7 @@ class Passes:
         self._events = events
         self._watch = watch
         self._modes = modes
+        self._checkpoint = checkpoint
         self._announce = announce
         self._has_announced = False
         self._stacks: dict[int, list[Ticket]] = {}
@@ -175,6 +183,7 @@ class Passes:
             return
         if ticket.full is not None:
             self._finish_full(ticket.full, result, error)
+        self._checkpoint.pass_ended()
         if ticket.counted is not None:
             reason = self._watch.finish(ticket.counted, error)
             if reason is not None and ticket.full is None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gradtrace.model.kinds import ObservationKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.holders import write_holders
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
     from gradtrace.recorder.session import Recorder
 
 _MAX_FRAMES = 50
+
+ended_by: BaseException | None = None
+"""What ended the program, where that program is ours and does not let it out: an expression."""
 
 
 def prepare(config: Config) -> None:
@@ -76,19 +78,31 @@ def write(recorder: Recorder) -> None:
     """Leave what is known only at the end."""
     recorder.events.flush()
     recorder.watch.pause()
-    error = getattr(sys, "last_value", None)
-    if isinstance(error, BaseException):
-        _write_error(recorder, error)
     main = sys.modules.get("__main__")
+    error = ended_by or _uncaught(main)
+    if error is not None:
+        _write_error(recorder, error)
     if isinstance(main, types.ModuleType):
         if not recorder.journal.last_pass_index:
             _write_undriven(recorder, vars(main))
         if recorder.config.facts:
             write_holders(recorder.journal, recorder.table(), _FrameLike(vars(main)))  # type: ignore[arg-type]
-    _write_observations(recorder)
-    for watch in (recorder.cuts, recorder.numbers):
-        if watch is not None:
-            watch.write()
+    recorder.checkpoint.write()
+
+
+def _uncaught(main: object) -> BaseException | None:
+    """The exception that ended the program: `sys.last_value`, if it came through the outermost call of all.
+
+    Others leave there what they only show: pytest the failure of a test, a debugger what it looks at.
+    """
+    error = getattr(sys, "last_value", None)
+    traceback = error.__traceback__ if isinstance(error, BaseException) else None
+    if traceback is None:
+        return None
+    code, names = traceback.tb_frame.f_code, traceback.tb_frame.f_globals
+    is_script = code.co_name == "<module>" and isinstance(main, types.ModuleType) and names is vars(main)
+    is_module = code.co_filename == "<frozen runpy>" and code.co_name == "_run_module_as_main"
+    return error if is_script or is_module else None
 
 
 def _write_error(recorder: Recorder, error: BaseException) -> None:
@@ -153,17 +167,3 @@ def _last_results(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         if tensor.grad_fn not in reached:
             roots.setdefault((tensor.grad_fn, tensor.output_nr), tensor)
     return list(roots.values())
-
-
-def _write_observations(recorder: Recorder) -> None:
-    grads = recorder.grads
-    for kind, count, place in (
-        (ObservationKind.OPS, grads.n_calls, None),
-        (ObservationKind.OPS_WITHOUT_GRAD, grads.n_without_grad, grads.first_without_grad),
-    ):
-        location = recorder.journal.place(place)
-        recorder.journal.write({"t": "observation", "kind": kind, "count": count, "location": location, "text": ""})
-    leaves = sum(table.starts.buffer_info()[1] for table in recorder.modes.tables())
-    recorder.journal.write(
-        {"t": "observation", "kind": ObservationKind.OPS_WITH_GRAPH, "count": leaves, "location": None, "text": ""}
-    )

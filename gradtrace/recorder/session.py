@@ -3,7 +3,7 @@
 Installed throughout: the engine's entry, `zero_grad`, the global hook after `step`, what tells of new optimizers, of
 threads and of compiled callables. Only while passes are recorded in full, `modes` adds what watches the forward
 computation. Installing is all or nothing, and everything is put back by `stop`, also after a failure of ours, which
-never reaches the program.
+never reaches the program: word of it is left in the session's folder.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from gradtrace.model import Blind
 from gradtrace.model.kinds import EventKind
-from gradtrace.recorder import compiled_regions, looking, program_end, torch_facts
+from gradtrace.recorder import compiled_regions, looking, notices, program_end, torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
+from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.cuts import CutWatch
@@ -47,7 +48,6 @@ from gradtrace.recorder.passes import Passes
 from gradtrace.recorder.patches import Patches
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.sites import ModuleTable, Place, user_place
-from gradtrace.recorder.stream import plain_text
 from gradtrace.recorder.watch import Watch
 from gradtrace.recorder.writes import Writes
 
@@ -100,7 +100,9 @@ class Recorder:
             table=self.modes.table,
             tables=self.modes.tables,
         )
-        self.passes = Passes(self.context, self.events, self.watch, self.modes, self._announce)
+        watched = tuple(one for one in (self.cuts, self.numbers) if one is not None)
+        self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, watched)
+        self.passes = Passes(self.context, self.events, self.watch, self.modes, self.checkpoint, self._announce)
 
     def table(self) -> Any:
         """The forward table of this thread."""
@@ -112,9 +114,9 @@ class Recorder:
         """Begin to observe; if any part of it fails, everything is undone."""
         self.is_on = True
         try:
-            self.journal.write_header()
             self._install()
             self.passes.begin()
+            self.journal.write_header()
         except BaseException:
             self.is_on = False
             self._uninstall()
@@ -205,15 +207,14 @@ class Recorder:
         if self._has_failed:
             return
         self._has_failed = True
-        text = f"the recorder failed and has switched itself off ({why}); the program goes on"
         for attempt in (
             self.stop,
             lambda: self.journal.blind(Blind.RECORDER_FAILED, why),
             self.journal.close,
-            lambda: say(text),
         ):
             with contextlib.suppress(Exception):
                 attempt()
+        notices.leave(self.config.session, "stopped", why)
 
     def after_fork(self) -> None:
         """A child of this process begins, with a stream of its own."""
@@ -243,7 +244,7 @@ class Recorder:
             let_go()
 
     def _announce(self, number: int) -> None:
-        say(f"the asked-for passes are recorded; the program goes on, at pass {number} (Ctrl-C shows them now)")
+        notices.leave(self.config.session, "announced", str(number), once=True)
 
     # What the program does between passes.
 
@@ -319,11 +320,6 @@ class Recorder:
         self.events.add(EventKind.STEP, leaves, place, call=call, optimizer=number)
 
 
-def say(text: str) -> None:
-    """One line on stderr."""
-    os.write(2, f"gradtrace: {plain_text(text)}\n".encode("utf-8", "backslashreplace"))
-
-
 def current() -> Recorder | None:
     """The recorder of this process, if one is at work."""
     return _current if _current is not None and _current.is_on else None
@@ -336,7 +332,15 @@ def _after_fork() -> None:
             recorder.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)  # for good: this cannot be undone, so it holds no recorder
+def _before_fork() -> None:
+    recorder = current()
+    if recorder is not None:
+        with recorder._looking("a fork"):
+            recorder.checkpoint.write()
+
+
+# For good: this cannot be undone, so it holds no recorder.
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
 def start(config: Config) -> Recorder:

@@ -1,9 +1,9 @@
 """The passes that are not recorded in full: a cheap look at each, and a count of those that repeat.
 
 What is looked at costs about a hundred nanoseconds a leaf: is the root finite, was `.grad` there before and is it
-after, which events came between. As long as that pattern repeats, passes are counted; a line is written when the
-count has doubled, when the pattern changes, and at the end, so a run of days leaves a few hundred lines. When
-something that matters changes, the next pass is recorded in full.
+after, which events came between. As long as that pattern repeats, passes are counted, and what is known of them is
+written anew after each, in place of what was written before: a run of days leaves a few hundred lines, and one that is
+killed lacks no pass. When something that matters changes, the next pass is recorded in full.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ import threading
 import time
 import weakref
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
-from gradtrace.model.kinds import Effect, EventKind, ObservationKind, PassCall, Recorded
+from gradtrace.model.kinds import Effect, EventKind, ObservationKind
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.counted import Group, Pattern
 from gradtrace.recorder.engine import Call
-from gradtrace.recorder.events import CountedEvent as _Event
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.measure import is_readable
+from gradtrace.recorder.stream import encode
 
 _SETTLED = 16
 """After so many counted passes the program has settled: a pattern that never occurred is news then."""
@@ -43,17 +44,6 @@ _BAD_ROOT = "a root is not finite"
 _BAD_GRADIENT = "a gradient is not finite"
 _OBSERVED = {_BAD_ROOT: ObservationKind.ROOT_NOT_FINITE, _BAD_GRADIENT: ObservationKind.GRADIENT_NOT_FINITE}
 """What trips the watch, and the kind of observation that says so."""
-
-
-class _Pattern(NamedTuple):
-    name: PassCall
-    place: int | None
-    retain_graph: bool
-    create_graph: bool
-    thread: int
-    error: str | None
-    events: tuple[_Event, ...]
-    effects: tuple[tuple[int, Effect], ...]
 
 
 class LedgerPass:
@@ -89,18 +79,15 @@ class Watch:
         self._journal = journal
         self._leaves = leaves
         self._events_between = events
-        self._pattern: _Pattern | None = None
-        self._first = 0
-        self._pending = 0
-        self._written = 0
-        self._known: set[_Pattern] = set()
+        self._group: Group | None = None
+        self._known: set[Pattern] = set()
         self._n_counted = 0
         self._n_changes = 0
-        self._events: dict[_Event, int] = {}
         self._trips: dict[str, int] = {}
         self._roots: deque[weakref.ref[Any]] = deque(maxlen=_MAX_ALIVE)
         self._device_flag: torch.Tensor | None = None
         self._cursor = 0
+        events.counted = self.write
 
     def begin(self, call: Call, index: int) -> LedgerPass:
         """Before the engine runs."""
@@ -146,7 +133,7 @@ class Watch:
             elif version != before:
                 effects.append((state.id, Effect.ACCUMULATED))
         call = done.call
-        pattern = _Pattern(
+        pattern = Pattern(
             call.name,
             self._journal.place(call.place),
             call.retain_graph,
@@ -167,72 +154,52 @@ class Watch:
             return None
         return self._trip(reason)
 
-    def _count(self, pattern: _Pattern, index: int) -> bool:
+    def _count(self, pattern: Pattern, index: int) -> bool:
         """Count a pass; True when nothing like it has been seen although the program had settled."""
         is_news = pattern not in self._known and self._n_counted >= _SETTLED
         if len(self._known) < _MAX_KNOWN:
             self._known.add(pattern)
         self._n_counted += 1
-        if self._pattern is None or (pattern != self._pattern and self._n_changes < _MAX_CHANGES):
-            self.flush()
+        group = self._group
+        if group is None or (pattern != group.pattern and self._n_changes < _MAX_CHANGES):
             self._n_changes += 1
-            self._pattern, self._first, self._written = pattern, index, 0
-        elif self._n_changes >= _MAX_CHANGES and self._pattern.effects:
-            self.flush()  # from here on passes are counted together, whatever their pattern
-            self._pattern = self._pattern._replace(events=(), effects=())
-            self._first, self._written = index, 0
-        for event in pattern.events:
-            self._events[event] = self._events.get(event, 0) + 1
-        self._pending += 1
-        if self._pending >= max(1, self._written):
-            self.flush()
+            group = self._begin_group(pattern, index)
+        elif self._n_changes >= _MAX_CHANGES and group.pattern.effects:
+            # From here on passes are counted together, whatever their pattern.
+            group = self._begin_group(group.pattern._replace(events=(), effects=()), index)
+        elif not self._journal.is_tail_of(group):  # events that were no part of a pattern stand behind it
+            group = self._begin_group(group.pattern, index)
+        group.add(pattern.events)
+        self.write()
         return is_news
+
+    def _begin_group(self, pattern: Pattern, index: int) -> Group:
+        if self._group is not None and self._journal.is_tail_of(self._group):
+            self.write()  # without the events that followed: they belong to the pass that begins this group
+        elif self._journal.is_tail_of(self):
+            self._journal.set_tail(self, ())
+        self._group = Group(pattern, index)
+        return self._group
 
     def after_fork(self) -> None:
         """Nothing has been counted in the child."""
         self.__init__(self._journal, self._leaves, self._events_between)  # type: ignore[misc]
 
-    def flush(self) -> None:
-        """Write down the passes that have only been counted."""
-        if self._pattern is None or not self._pending:
-            return
-        one = self._pattern
-        count, index = self._pending, self._first + self._written
-        write = self._journal.write
-        for event, times in self._events.items():
-            write({"t": "event", "pass_index": index - 1, "count": times, **event.fields()})
-        write(
-            {
-                "t": "event",
-                "kind": EventKind.BACKWARD,
-                "pass_index": index,
-                "location": one.place,
-                "call": one.name,
-                "count": count,
-            }
-        )
-        flags = {"retain_graph": one.retain_graph, "create_graph": one.create_graph, "recorded": Recorded.LEDGER}
-        where = {"location": one.place, "thread": one.thread}
-        write({"t": "pass", "index": index, "call": one.name, "roots": [], "count": count, **flags, **where})
-        rows = [[number, None, None, None, effect] for number, effect in one.effects]
-        write({"t": "accumulations", "index": index, "rows": rows})
-        write({"t": "pass_end", "index": index, "error": None if one.error is None else [one.error, ""]})
-        self._written += count
-        self._pending = 0
-        self._events.clear()
-
-    def pause(self) -> None:
-        """Passes are recorded in full for a while: write what was counted, and count afresh afterwards."""
-        self.flush()
-        self.flush_events()
-        self._pattern = None
-
-    def flush_events(self) -> None:
-        """Write the events that followed the last pass, as themselves."""
+    def write(self) -> None:
+        """Write down what has been counted, and the events that followed the last pass, in place of the last time."""
+        lines = [] if self._group is None else self._group.lines()
         index = self._journal.last_pass_index
         for event in self._events_between.pattern:
-            self._journal.write({"t": "event", "pass_index": index, **event.fields()})
+            lines.append(encode({"t": "event", "pass_index": index, **event.fields()}))
+        self._journal.set_tail(self._group or self, lines)
+
+    def pause(self) -> None:
+        """Passes are recorded in full for a while: what was counted stays, and is counted afresh afterwards."""
+        if self._events_between.pattern:
+            self.write()
         self._events_between.pattern.clear()
+        self._journal.seal()
+        self._group = None
 
     def _non_finite(self, done: LedgerPass, spent: float) -> str | None:
         with torch.no_grad():

@@ -81,21 +81,21 @@ def find_streams(session: Path) -> list[Stream]:
 
     By rank, parents before their children, then by process id. If none saw anything, the first of all.
     """
-    latest: dict[int, Path] = {}
+    latest: dict[str, Path] = {}
     streams: list[Stream] = []
     for path in sorted(session.glob("*.stream")):
         header = _header(path)
         if header is None:
             continue
         if path.name.startswith(_LATEST):
-            latest[header.pid] = path
+            latest[path.name.removeprefix(_LATEST)] = path
         else:
             streams.append(Stream(path, header))
-    owners = {stream.header.pid: position for position, stream in enumerate(streams)}
-    for pid, path in latest.items():
-        if pid in owners:
-            owner = streams[owners[pid]]
-            streams[owners[pid]] = Stream(owner.path, owner.header, path)
+    owners = {stream.path.name: position for position, stream in enumerate(streams)}
+    for name, path in latest.items():
+        if name in owners:
+            owner = streams[owners[name]]
+            streams[owners[name]] = Stream(owner.path, owner.header, path)
         elif (header := _header(path)) is not None:
             streams.append(Stream(path, header))
     ordered = _ordered(streams)

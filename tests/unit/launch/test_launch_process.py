@@ -75,9 +75,9 @@ def test_the_end_is_seen_when_another_thread_takes_the_signal(capfd, monkeypatch
     """In a process with threads the news that the program ended may go to any of them."""
     next_signal = process._next_signal
 
-    def late(watched):
+    def late(watched, patience):
         time.sleep(0.3)  # meanwhile the program ends, and only the other thread is there to be told
-        return next_signal(watched)
+        return next_signal(watched, patience)
 
     monkeypatch.setattr(process, "_next_signal", late)
     idle = threading.Event()

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from gradtrace.recorder import expression
+from gradtrace.recorder import expression, program_end
 
 
 @pytest.fixture
@@ -122,13 +122,14 @@ def test_what_a_root_with_several_elements_starts_with(run, grad_output, grad):
     assert names["x"].grad.tolist() == grad
 
 
-def test_a_pass_that_fails_is_told_and_is_the_programs_failure(run, capsys):
-    """The recording up to there is kept, so this is no refusal."""
+def test_a_pass_that_fails_is_told_and_is_the_programs_failure(run, capsys, tmp_path, monkeypatch):
+    """The recording up to there is kept, so this is no refusal; the launcher says it."""
+    monkeypatch.setattr(program_end, "ended_by", None)
     run("y = w.exp(); y.add_(1); y.sum()", "w=1.0", status=1)
 
-    assert "gradtrace: backward failed: RuntimeError: one of the variables needed" in capsys.readouterr().err
-    assert isinstance(sys.last_value, RuntimeError)
-    del sys.last_value
+    assert capsys.readouterr() == ("", "")
+    assert (tmp_path / "backward_failed").read_text().startswith("RuntimeError: one of the variables needed")
+    assert isinstance(program_end.ended_by, RuntimeError)
 
 
 NO_GRAD = "but it does not require grad:"

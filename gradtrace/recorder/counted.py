@@ -1,0 +1,70 @@
+"""Passes of one pattern that follow each other, counted together and written as if they were one."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from gradtrace.model.kinds import Effect, EventKind, PassCall, Recorded
+from gradtrace.recorder.events import CountedEvent
+from gradtrace.recorder.stream import encode
+
+
+class Pattern(NamedTuple):
+    """What repeats from pass to pass: the call, the events before it, and what it did to which leaf."""
+
+    name: PassCall
+    place: int | None
+    retain_graph: bool
+    create_graph: bool
+    thread: int
+    error: str | None
+    events: tuple[CountedEvent, ...]
+    effects: tuple[tuple[int, Effect], ...]
+
+
+class Group:
+    """A pattern, the pass with which it began, and how often it has come."""
+
+    def __init__(self, pattern: Pattern, first: int) -> None:
+        self.pattern = pattern
+        self._n_passes = 0
+        self._events: dict[CountedEvent, int] = {}
+        self._event_lines: dict[CountedEvent, str] = {}
+        """Up to the count."""
+        self._before_pass = first - 1
+        event = {"kind": EventKind.BACKWARD, "pass_index": first, "location": pattern.place, "call": pattern.name}
+        flags = {
+            "retain_graph": pattern.retain_graph,
+            "create_graph": pattern.create_graph,
+            "recorded": Recorded.LEDGER,
+        }
+        where = {"location": pattern.place, "thread": pattern.thread}
+        rows = [[number, None, None, None, effect] for number, effect in pattern.effects]
+        error = None if pattern.error is None else [pattern.error, ""]
+        self._call = _up_to_count({"t": "event", **event})
+        self._begin = _up_to_count({"t": "pass", "index": first, "call": pattern.name, "roots": [], **flags, **where})
+        self._end = (
+            encode({"t": "accumulations", "index": first, "rows": rows}),
+            encode({"t": "pass_end", "index": first, "error": error}),
+        )
+
+    def add(self, events: tuple[CountedEvent, ...]) -> None:
+        """One pass more, and the events before it."""
+        self._n_passes += 1
+        for event in events:
+            self._events[event] = self._events.get(event, 0) + 1
+
+    def lines(self) -> list[str]:
+        """What is known of these passes."""
+        lines = []
+        for event, times in self._events.items():
+            line = self._event_lines.get(event)
+            if line is None:
+                line = _up_to_count({"t": "event", "pass_index": self._before_pass, **event.fields()})
+                self._event_lines[event] = line
+            lines.append(f"{line}{times}}}")
+        return [*lines, f"{self._call}{self._n_passes}}}", f"{self._begin}{self._n_passes}}}", *self._end]
+
+
+def _up_to_count(record: dict[str, Any]) -> str:
+    return f'{encode(record)[:-1]},"count":'
