@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import zlib
 from pathlib import Path
 
 
@@ -33,12 +34,33 @@ quote = json.encoder.encode_basestring_ascii
 """A text as a JSON string."""
 
 
+class Framing:
+    """Ends each line of a file with its number and a checksum that goes on from the line before.
+
+    So nothing is lost unseen: what could not be written for lack of space leaves a gap in the numbers.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._checksum = 0
+
+    def __call__(self, line: str) -> bytes:
+        """One line of JSON, given without its line break."""
+        body = line[:-1].encode("ascii")
+        self._number += 1
+        self._checksum = zlib.crc32(body, self._checksum)
+        return b'%b,"n":%d,"crc":%d}\n' % (body, self._number, self._checksum)
+
+
 class Stream:
     """A file that is opened when the first line is written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd: int | None = None
+        self._framed = Framing()
+        self._waiting: list[str] = []
+        self._is_writing = False
 
     @property
     def is_open(self) -> bool:
@@ -49,7 +71,15 @@ class Stream:
         """Append one line of JSON, given without its line break."""
         if self._fd is None:
             self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.write(self._fd, (line + "\n").encode("ascii"))
+        self._waiting.append(line)
+        if self._is_writing:  # a signal handler came between a line's number and its writing: its lines are next
+            return
+        self._is_writing = True
+        try:
+            while self._waiting:
+                os.write(self._fd, self._framed(self._waiting.pop(0)))
+        finally:
+            self._is_writing = False
 
     def close(self) -> None:
         """Close the file; a later write would open it again."""
@@ -75,6 +105,6 @@ class Shelf(Stream):
     def replace(self, header: str) -> None:
         """Write the file anew: a header, and the lines since the last call."""
         beside = self.path.with_suffix(".part")
-        beside.write_text("\n".join([header, *self._lines, ""]), encoding="ascii")
+        beside.write_bytes(b"".join(map(Framing(), [header, *self._lines])))
         beside.replace(self.path)
         self._lines.clear()
