@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gradtrace.errors import GradtraceError
+from gradtrace.files import PRIVATE, replacing
 from gradtrace.model import Level, Trace
 from gradtrace.recording import load as load_recording
 from gradtrace.recording import merge
@@ -39,7 +40,9 @@ class Recording:
         return self._trace
 
     def save(self, path: str | Path) -> None:
-        """Write a `.gtrace` file, which every command takes.
+        """Write a `.gtrace` file, which every command takes; only its owner may read a new one.
+
+        A file that is there is replaced at once, or not at all.
 
         Raises:
             GradtraceError: the block has not ended yet.
@@ -47,7 +50,8 @@ class Recording:
         """
         if self._trace is None:
             raise GradtraceError("the recording is not over: save after the `with` block")
-        Path(path).write_bytes(self._bytes)
+        with replacing(Path(path), PRIVATE) as file:
+            file.write(self._bytes)
 
 
 @contextmanager

@@ -148,11 +148,10 @@ def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
     """The trace with its findings; a baseline that was to be written is."""
     from gradtrace.diagnosis import baseline
     from gradtrace.diagnosis.examine import examine
-    from gradtrace.recording import load
 
     folder = wish.baseline.parent if wish.baseline else None
-    loaded = load(ended.recording)
-    trace = examine(loaded, wish.selection, wish.known, folder)
+    loaded = ended.load()
+    trace = examine(loaded, wish.selection, wish.known, folder, request.sources)
     for note in trace.run.notes[len(loaded.run.notes) :]:
         request.say(note)
     if wish.writes_baseline and wish.baseline is not None:

@@ -13,6 +13,7 @@ import click
 
 from gradtrace import __version__
 from gradtrace.cli.console import look_at
+from gradtrace.cli.output import Output
 
 _TIMEOUT = 60
 
@@ -39,6 +40,7 @@ print(json.dumps(answer))
 @click.option("--python", metavar="PATH", help="Ask another interpreter about torch.")
 def command(python: str | None) -> int:
     """Say what is installed: python, torch, devices, graphviz, and what this terminal can show."""
+    place = Output.open(None, "never")
     rows = [
         ("gradtrace", f"{__version__}, run by python {platform.python_version()}"),
         *_torch(python or sys.executable),
@@ -48,8 +50,7 @@ def command(python: str | None) -> int:
         ("pdf", "yes, by dot" if shutil.which("dot") else "no: it needs graphviz; the port of it draws none"),
         ("terminal", _terminal()),
     ]
-    for name, text in rows:
-        click.echo(f"{name:<10} {text}")
+    place.write("".join(f"{name:<10} {text}\n" for name, text in rows))
     return 0
 
 

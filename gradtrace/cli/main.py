@@ -1,6 +1,7 @@
 """The `gradtrace` command: finds the subcommand, and turns every ending into one status and at most one message."""
 
 import difflib
+import errno
 import importlib
 import os
 import shlex
@@ -21,6 +22,7 @@ COMMANDS = {
     "render": "gradtrace.cli.render",
     "check": "gradtrace.cli.check",
     "record": "gradtrace.cli.record",
+    "merge": "gradtrace.cli.merge",
     "why": "gradtrace.cli.why",
     "formula": "gradtrace.cli.formula",
     "rule": "gradtrace.cli.rule",
@@ -38,6 +40,9 @@ Exit status:
 
 USAGE_ERROR = 2
 INTERNAL_ERROR = 2
+
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF, errno.EFBIG})
+"""What printing fails with when stdout is full, or is not there."""
 
 
 class _Commands(click.Group):
@@ -111,7 +116,7 @@ def _run(own: list[str], program: list[str] | None) -> int:
         with gradtrace.make_context("gradtrace", own, obj=program) as context:
             outcome: Any = gradtrace.invoke(context)
     except click.exceptions.Exit as ending:  # --help and --version have been printed
-        return ending.exit_code
+        return ending.exit_code if sys.stdout is not None else _no_output("it is closed")
     except click.exceptions.NoSuchOption as error:
         return _usage(error, _unknown_option(error, own))
     except click.ClickException as error:
@@ -121,18 +126,33 @@ def _run(own: list[str], program: list[str] | None) -> int:
         return error.exit_status
     except KeyboardInterrupt:
         return -signal.SIGINT
-    except BrokenPipeError:
-        return 0
-    except Exception as error:
-        if os.environ.get("GRADTRACE_DEBUG"):
-            raise
-        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-        say_error(
-            f"{type(error).__name__}: {error} (please report; run with GRADTRACE_DEBUG=1 for the traceback){notes}",
-            kind="internal error",
-        )
-        return INTERNAL_ERROR
+    except BrokenPipeError:  # the reader has gone (`| head`): end as any other program does
+        return -signal.SIGPIPE
+    except OSError as error:
+        if error.filename is not None or error.errno not in _WRITE_ERRORS:
+            return _internal(error)
+        return _no_output(os.strerror(error.errno))
+    except Exception as error:  # noqa: BLE001
+        return _internal(error)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _internal(error: Exception) -> int:
+    """A fault of ours."""
+    if os.environ.get("GRADTRACE_DEBUG"):
+        raise error
+    notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+    say_error(
+        f"{type(error).__name__}: {error} (please report; run with GRADTRACE_DEBUG=1 for the traceback){notes}",
+        kind="internal error",
+    )
+    return INTERNAL_ERROR
+
+
+def _no_output(why: str) -> int:
+    """What was to be printed could not be."""
+    say_error(f"cannot write to stdout: {why}")
+    return USAGE_ERROR
 
 
 def _usage(error: click.ClickException, message: str) -> int:

@@ -3,12 +3,18 @@
 import errno
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from gradtrace.cli.console import Console, file_console, look_at
 from gradtrace.cli.pager import page
 from gradtrace.errors import RenderError, UsageError
+from gradtrace.files import replacing
+
+_GATHERED = 1 << 18
+"""Bytes that are written at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,8 @@ class Output:
             UsageError: if the file cannot be written.
         """
         if name in (None, "-"):
+            if sys.stdout is None:
+                raise UsageError("stdout is closed: give a file with -o; nothing was run")
             return cls(None, look_at(sys.stdout, color))
         path = absolute(name or "")
         check_writable(path)
@@ -36,22 +44,22 @@ class Output:
         """Writes all of it; text to stdout is written in stdout's encoding, to a file in UTF-8.
 
         Raises:
-            RenderError: if it cannot be written.
+            RenderError: if it cannot be written; a file is then as it was.
             BrokenPipeError: if the reader has gone.
         """
+        if self.has_pager and self.console.is_terminal and isinstance(content, str) and page(content):
+            return
+        self.write_pieces((content,))
+
+    def write_pieces(self, pieces: Iterable[str | bytes]) -> None:
+        """Writes a long document piece by piece, as `write` does."""
         try:
             if self.path is not None:
-                self.path.write_bytes(
-                    content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
-                )
-            elif self.has_pager and self.console.is_terminal and isinstance(content, str) and page(content):
-                return
+                with replacing(self.path) as file:
+                    _pour(pieces, file, "utf-8")
             elif sys.stdout is not None:
-                data = (
-                    content if isinstance(content, bytes) else content.encode(sys.stdout.encoding, "backslashreplace")
-                )
                 sys.stdout.flush()
-                sys.stdout.buffer.write(data)
+                _pour(pieces, sys.stdout.buffer, sys.stdout.encoding)
                 sys.stdout.flush()
         except BrokenPipeError:
             raise
@@ -59,6 +67,17 @@ class Output:
             raise RenderError(
                 f"cannot write {self.path or 'to stdout'}: {getattr(error, 'strerror', None) or error}"
             ) from error
+
+
+def _pour(pieces: Iterable[str | bytes], file: BinaryIO, encoding: str) -> None:
+    """Small pieces are put together: one write for each would take longer than making it."""
+    gathered = bytearray()
+    for piece in pieces:
+        gathered += piece if isinstance(piece, bytes) else piece.encode(encoding, "backslashreplace")
+        if len(gathered) > _GATHERED:
+            file.write(gathered)
+            gathered.clear()
+    file.write(gathered)
 
 
 def absolute(name: str) -> Path:
@@ -84,9 +103,9 @@ def check_writable(path: Path) -> None:
     reason = None
     if path.is_dir():
         reason = os.strerror(errno.EISDIR)
-    elif not path.parent.is_dir():
-        reason = f"there is no directory {path.parent}"
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+    elif not path.exists() and not (folder := Path(os.path.realpath(path)).parent).is_dir():
+        reason = f"there is no directory {folder}"
+    elif not os.access(path if path.exists() else folder, os.W_OK):
         reason = os.strerror(errno.EACCES)
     if reason:
         raise UsageError(f"cannot write {path}: {reason}; nothing was run")

@@ -1,5 +1,8 @@
 """`gradtrace record`."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from gradtrace.cli.depth import in_depth
@@ -9,13 +12,21 @@ from gradtrace.cli.traced import record, say_gaps
 from gradtrace.errors import UsageError
 from gradtrace.launch import Session, TargetKind
 
+if TYPE_CHECKING:
+    from gradtrace.recording import Redaction
+
 
 @click.command("record", short_help="Run and save a recording for later.")
 @click.option("-o", "--output", metavar="FILE", help="The recording; default: the program's name with .gtrace.")
+@click.option("--redact", is_flag=True, help="Leave out the program's words and the paths of your folders.")
 @click.option("--facts", is_flag=True, help="Record also what check and why need; explain and render show findings.")
 @takes_target
-def command(request: Request, *, output: str | None, facts: bool) -> int:
+def command(request: Request, *, output: str | None, facts: bool, redact: bool) -> int:
     """Run a program and save a recording for later.
+
+    A recording holds source lines, names, shapes, small values and the program's words (its sys.argv), and only you may
+    read it. --redact leaves out the words, and shortens paths below the current directory and your home in every text;
+    source lines, names and values stay.
 
     \b
       gradtrace record train.py -- --epochs 2
@@ -33,8 +44,8 @@ def command(request: Request, *, output: str | None, facts: bool) -> int:
     if facts:
         request = in_depth(request)
     with Session() as session:
-        ended = record(request, session, path)
-    found = gaps(blind_spots(path), ended.status)
+        ended = record(request, session, path, redaction=_redaction() if redact else None)
+    found = gaps(blind_spots(path) if path.is_file() else (), ended.status)
     nothing = next((gap for gap in found if gap.is_total), None)
     if nothing is not None:
         request.say(f"nothing recorded: {said(nothing)}")
@@ -42,3 +53,9 @@ def command(request: Request, *, output: str | None, facts: bool) -> int:
     say_gaps(request, found)
     request.say(f"recorded: gradtrace explain {output or path.name} tells the story")
     return ended.status
+
+
+def _redaction() -> "Redaction":
+    from gradtrace.recording import Redaction
+
+    return Redaction(absolute("."), Path.home())

@@ -1,8 +1,10 @@
 """The options that every command with a TARGET takes, and what they add up to."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -65,6 +67,15 @@ class Request:
         """Writes one of our own lines to stderr, unless silenced."""
         if not self.quiet:
             say(text)
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Folders in which source files may be opened: the current one, and that of the target."""
+        folders = [Path(os.path.realpath("."))]
+        if self.target.kind in (TargetKind.SCRIPT, TargetKind.DIRECTORY, TargetKind.RECORDING):
+            path = Path(os.path.realpath(self.target.path))
+            folders.append(path if path.is_dir() else path.parent)
+        return tuple(folders)
 
     def with_stdout_diverted(self) -> "Request":
         """The same, with the program's stdout going to stderr."""

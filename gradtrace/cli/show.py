@@ -1,6 +1,7 @@
 """What `explain` and `render` have in common: run, draw in a format, write."""
 
 import re
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,25 +37,34 @@ def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, An
         if drawn_as.is_machine_format:  # the others say it themselves
             say_gaps(request, (gap for gap in coverage(loaded) if not gap.is_chosen))
         options = {**_seen(drawn_as, output.console), **given}
-        trace = _with_findings(loaded)
-        content = drawn_as.render(trace, **options)
-        if trace.findings and isinstance(content, str) and not drawn_as.is_machine_format:
-            content += _told(trace, drawn_as, options)
+        trace = _with_findings(loaded, request)
         try:
-            output.write(content)
+            _write(trace, drawn_as, options, output)
         except BrokenPipeError:
-            return ended.status
+            return ended.status or -signal.SIGPIPE
         return ended.status
 
 
-def _with_findings(trace: Trace) -> Trace:
+def _write(trace: Trace, drawn_as: Format, options: dict[str, Any], output: Output) -> None:
+    pieces = drawn_as.pieces(trace, **options)
+    if pieces is not None:
+        output.write_pieces(pieces)
+        return
+    content = drawn_as.render(trace, **options)
+    if trace.findings and isinstance(content, str) and not drawn_as.is_machine_format:
+        content += _told(trace, drawn_as, options)
+    output.write(content)
+
+
+def _with_findings(trace: Trace, request: Request) -> Trace:
     """The trace with what is wrong in it, when it was recorded for a diagnosis; else as it is."""
     if not trace.run.facts:
         return trace
     from gradtrace.diagnosis.examine import examine
     from gradtrace.diagnosis.selection import Selection
 
-    return examine(trace, Selection(ignore=("program-failed",)))  # a drawing or a story says that itself
+    # a drawing or a story says itself that the program failed
+    return examine(trace, Selection(ignore=("program-failed",)), sources=request.sources)
 
 
 def _told(trace: Trace, drawn_as: Format, options: dict[str, Any]) -> str:

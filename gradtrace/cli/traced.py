@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +17,13 @@ import click
 
 from gradtrace.cli.request import Request
 from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError, TargetError
+from gradtrace.files import PRIVATE
 from gradtrace.launch import TIMED_OUT, Session, Target, TargetKind, run
 
 if TYPE_CHECKING:
     from gradtrace.analysis.coverage import Gap
     from gradtrace.model import Trace
-    from gradtrace.recording import BlindRecord
+    from gradtrace.recording import BlindRecord, Redaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,32 @@ class Traced:
     recording: Path
     status: int
 
+    def load(self) -> Trace:
+        """Reads the recording.
 
-def record(request: Request, session: Session, recording: Path, meanwhile: Callable[[], None] | None = None) -> Traced:
+        Raises:
+            RecordingError: if it is damaged, or no recording.
+        """
+        from gradtrace.recording import load
+
+        gc.disable()
+        try:
+            return load(self.recording)
+        finally:
+            gc.freeze()  # it stays until the end: to look through it again and again takes longer than to read it
+            gc.enable()
+
+
+def record(
+    request: Request,
+    session: Session,
+    recording: Path,
+    meanwhile: Callable[[], None] | None = None,
+    redaction: Redaction | None = None,
+) -> Traced:
     """Runs the target and writes its recording; `meanwhile` is done here while the program starts.
+
+    What `redaction` names is left out of the recording.
 
     Raises:
         TargetError: if the run could not begin, in the child's words.
@@ -50,7 +77,8 @@ def record(request: Request, session: Session, recording: Path, meanwhile: Calla
     from gradtrace.recording import merge
 
     try:
-        merge(session.directory, status=ending.status, target=recording, blind=_blind(request, session))
+        blind = _blind(request, session)
+        merge(session.directory, status=ending.status, target=recording, redaction=redaction, blind=blind)
     except OSError as error:
         raise RecordingError(f"cannot write {recording}: {error.strerror}; {_raw(session)}") from error
     except Exception as error:
@@ -85,7 +113,8 @@ def traced(request: Request, output: Path | None = None) -> Iterator[Traced]:
         TargetError: if the run could not begin.
     """
     if request.target.kind is TargetKind.RECORDING:
-        yield Traced(request.target.path, status=0)
+        with _merged(request.target.path) as recording:
+            yield Traced(recording, status=0)
         return
     with Session() as session:
         ended = record(request, session, session.directory / "run.gtrace", _meanwhile(request.target))
@@ -104,8 +133,26 @@ def traced(request: Request, output: Path | None = None) -> Iterator[Traced]:
             raise
 
 
+@contextmanager
+def _merged(path: Path) -> Iterator[Path]:
+    """The recording itself, or one made of the streams in a folder."""
+    if not path.is_dir():
+        yield path
+        return
+    from gradtrace.recording import merge
+
+    with tempfile.TemporaryDirectory(prefix="gradtrace-") as folder:
+        recording = Path(folder) / "run.gtrace"
+        try:
+            merge(path, target=recording)
+        except OSError as error:
+            raise RecordingError(f"cannot read the streams in {path}: {error.strerror}") from error
+        yield recording
+
+
 def _raw(session: Session) -> str:
-    return f"what was recorded lies unmerged in {session.keep()}"
+    folder = session.keep()
+    return f"what was recorded lies unmerged in {folder}: gradtrace merge {folder} -o FILE puts it together"
 
 
 def seen(ended: Traced, request: Request, doing: str) -> Trace | None:
@@ -115,10 +162,9 @@ def seen(ended: Traced, request: Request, doing: str) -> Trace | None:
         NothingSeenError: if nothing was seen, and the program itself did not fail.
     """
     from gradtrace.analysis.coverage import blindness
-    from gradtrace.recording import load
     from gradtrace.renderers.coverage_words import said
 
-    trace = load(ended.recording)
+    trace = ended.load()
     gap = blindness(trace)
     if gap is None:
         return trace
@@ -160,6 +206,10 @@ def _blind(request: Request, session: Session) -> list[BlindRecord]:
     return [BlindRecord(Blind.NOT_INSTALLED, why)]
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, PRIVATE)
+
+
 def _kept(recording: Path, request: Request, output: Path | None) -> str:
     """Copies the recording to where a person will find it, over nothing; says where."""
     is_file = output is not None and (output.is_file() or not output.exists())  # not a device
@@ -167,7 +217,7 @@ def _kept(recording: Path, request: Request, output: Path | None) -> str:
     for number in range(1, 1000):
         kept = place.with_name(f"{place.name}{'' if number == 1 else f'-{number}'}.gtrace")
         try:
-            with kept.open("xb") as copy, recording.open("rb") as original:
+            with open(kept, "xb", opener=_private) as copy, recording.open("rb") as original:
                 shutil.copyfileobj(original, copy)
         except FileExistsError:
             continue

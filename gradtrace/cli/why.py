@@ -1,5 +1,7 @@
 """`gradtrace why`."""
 
+import signal
+
 import click
 
 from gradtrace.cli.output import Output
@@ -59,7 +61,7 @@ def command(request: Request, *, name: str, output: str | None, format_name: str
         try:
             place.write(content)
         except BrokenPipeError:
-            return ended.status
+            return ended.status or -signal.SIGPIPE
         return ended.status
 
 

@@ -10,10 +10,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from gradtrace.errors import UsageError
+from gradtrace.files import read_regular, replacing
 from gradtrace.model import Finding
 
 _FORMAT = "gradtrace-baseline"
 _VERSION = 1
+_LARGEST = 100_000_000
 
 Fingerprint = tuple[str, str, str]
 
@@ -42,7 +44,8 @@ def write(path: Path, findings: Iterable[Finding]) -> None:
     body = ",\n".join(f"    {row}" for row in rows)
     text = f'{{\n  "format": "{_FORMAT}",\n  "version": {_VERSION},\n  "findings": [\n{body}\n  ]\n}}\n'
     try:
-        path.write_text(text, encoding="utf-8")
+        with replacing(path) as file:
+            file.write(text.encode("utf-8"))
     except OSError as error:
         raise UsageError(f"cannot write the baseline {path}: {error.strerror}") from error
 
@@ -54,7 +57,7 @@ def read(path: Path) -> Counter[Fingerprint]:
         UsageError: if the file cannot be read or is no baseline.
     """
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = json.loads(read_regular(path, _LARGEST).decode("utf-8"))
         if document["format"] != _FORMAT or document["version"] != _VERSION:
             raise UsageError(f"{path} is no baseline that this version of gradtrace can read")
         return Counter(

@@ -1,8 +1,9 @@
 """From a trace to the findings that a person is shown: rules, comments in the source, what is known already."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from gradtrace.diagnosis import baseline, ignores
 from gradtrace.diagnosis.diagnose import diagnose, in_order
@@ -16,6 +17,7 @@ def examine(
     selection: Selection,
     known: Counter[baseline.Fingerprint] | None = None,
     folder: PurePath | None = None,
+    sources: Sequence[Path] = (),
 ) -> Trace:
     """The trace with the findings that are worth showing, in order.
 
@@ -24,6 +26,7 @@ def examine(
         selection: which rules are heard, and how severe a finding must be.
         known: findings of a baseline, which are left out.
         folder: where the baseline lies.
+        sources: folders in which source files may be opened for the comments in them.
 
     Raises:
         UsageError: if the selection names no rule.
@@ -31,7 +34,7 @@ def examine(
     rules = selection.rules()
     heard = {rule.name for rule in rules}
     diagnosed = diagnose(trace, rules)
-    left = ignores.apply(diagnosed.findings, ignores.read(diagnosed), heard, {rule.name for rule in RULES})
+    left = ignores.apply(diagnosed.findings, ignores.read(diagnosed, sources), heard, {rule.name for rule in RULES})
     findings = selection.shown(sorted(left, key=in_order))
     if known is not None and folder is not None:
         findings = baseline.new(findings, known, folder)

@@ -1,20 +1,28 @@
-"""Comments that silence findings on their line: `# gradtrace: ignore[zero-grad-forgotten]`, or plain `ignore`."""
+"""Comments that silence findings on their line: `# gradtrace: ignore[zero-grad-forgotten]`, or plain `ignore`.
+
+A recording may come from anywhere and name any file as a source. So only Python files are opened, and only below the
+folders that the person named or stands in; of others the lines count that the recording itself holds.
+"""
 
 import io
+import os
 import re
 import tokenize
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gradtrace.diagnosis.selection import names_in
+from gradtrace.files import read_regular
 from gradtrace.model import Finding, Location, Severity, Trace
 
 UNUSED = "unused-ignore"
 """The rule under which a comment is reported that silences nothing."""
 
 _COMMENT = re.compile(r"#\s*gradtrace:\s*ignore(?:\[(?P<rules>[^\]]*)\])?", re.IGNORECASE)
-_LARGEST = 2_000_000
-"""Characters of a file that is looked through."""
+_LARGEST = 4_000_000
+"""Bytes of a file that is looked through."""
+_SOURCES = (".py", ".pyw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +43,8 @@ class Ignore:
         )
 
 
-def ignores_in(file: str, source: str) -> Iterator[Ignore]:
-    """The comments of a source; text in strings is none."""
+def ignores_in(file: str, source: str, first: int = 1) -> Iterator[Ignore]:
+    """The comments of a source, or of lines of it from number `first` on; text in strings is none."""
     if not _COMMENT.search(source):
         return
     lines = source.splitlines()
@@ -44,7 +52,8 @@ def ignores_in(file: str, source: str) -> Iterator[Ignore]:
         for match in _COMMENT.finditer(text):
             column = start + match.start() + 1
             end = start + match.end() + 1
-            place = Location(file, line, column, line, end, text=lines[line - 1] if line <= len(lines) else "")
+            number = first + line - 1
+            place = Location(file, number, column, number, end, text=lines[line - 1] if line <= len(lines) else "")
             yield Ignore(place, names_in(match["rules"] or ""))
 
 
@@ -57,27 +66,49 @@ def _comments(source: str) -> Iterator[tuple[int, int, str]]:
         return
 
 
-def read(trace: Trace) -> tuple[Ignore, ...]:
-    """The comments in all files of which the trace names a line; what cannot be read has none."""
+def read(trace: Trace, folders: Sequence[Path] = ()) -> tuple[Ignore, ...]:
+    """The comments in all files of which the trace names a line.
+
+    Args:
+        trace: what was recorded.
+        folders: where files may be opened; of others only the lines that the trace holds are looked at.
+    """
     found: list[Ignore] = []
-    for file in sorted(_files(trace)):
-        try:
-            with tokenize.open(file) as opened:
-                source = opened.read(_LARGEST)
-        except (OSError, SyntaxError, ValueError):
-            continue
-        found += ignores_in(file, source)
-    return tuple(found)
+    for file, places in sorted(_places(trace).items()):
+        source = _source(file, folders)
+        if source is not None:
+            found += ignores_in(file, source)
+        else:
+            for place in places:
+                found += ignores_in(file, place.text, place.line)
+    return tuple(dict.fromkeys(found))
 
 
-def _files(trace: Trace) -> set[str]:
+def _source(file: str, folders: Sequence[Path]) -> str | None:
+    path = Path(os.path.realpath(file))
+    if path.suffix not in _SOURCES or not any(path.is_relative_to(folder) for folder in folders):
+        return None
+    try:
+        content = read_regular(path, _LARGEST)
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        return io.TextIOWrapper(io.BytesIO(content), encoding).read()
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _places(trace: Trace) -> dict[str, list[Location]]:
+    """All places of the trace by their files."""
     places: list[Location | None] = [finding.location for finding in trace.findings]
     places += [event.location for event in trace.events]
     places += [cut.location for cut in trace.cuts]
     for one in trace.passes:
         places.append(one.location)
         places += [node.location for node in one.graph.nodes] if one.graph else []
-    return {place.file for place in places if place is not None}
+    by_file: dict[str, list[Location]] = {}
+    for place in {id(place): place for place in places}.values():
+        if place is not None:
+            by_file.setdefault(place.file, []).append(place)
+    return by_file
 
 
 def apply(

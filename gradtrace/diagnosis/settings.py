@@ -9,7 +9,11 @@ from typing import Any
 
 from gradtrace.diagnosis.diagnose import SEVERITIES
 from gradtrace.errors import UsageError
+from gradtrace.files import read_regular
 from gradtrace.model import Severity
+
+_LARGEST = 10_000_000
+"""Bytes of a file of settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ def find_settings(start: Path) -> CheckSettings:
     for folder in (start, *start.parents):
         path = folder / "pyproject.toml"
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            document = tomllib.loads(read_regular(path, _LARGEST).decode("utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as error:

@@ -1,6 +1,7 @@
 """What the command line asks to run."""
 
 import difflib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +9,18 @@ from enum import StrEnum
 from pathlib import Path
 
 from gradtrace.errors import TargetError, UsageError
+from gradtrace.files import open_regular
 from gradtrace.launch.expression import Expression, parse_expression
 
 _HINT = "put the program's own options after --"
+
+_PROGRAMS = ("", ".py", ".pyw")
+"""Suffixes of files that are run."""
+
+_RECORDING = re.compile(rb'\s*\{(?=[^\n]*"gradtrace-recording")|\s*\{\s*"t"\s*:\s*"header"')
+_SHEBANG = re.compile(rb"#!.*\bpython")
+_BEGINNING = 1 << 16
+"""Bytes of a file that are looked at."""
 
 
 class TargetKind(StrEnum):
@@ -113,7 +123,7 @@ def _parse(
         )
     first, rest = words[0], words[1:]
     path = _existing_path(first)
-    if path is None and Path(first).suffix not in (".py", ".ipynb", ".gtrace"):
+    if path is None and Path(first).suffix not in (".py", ".ipynb", ".gtrace") and not _is_link(first):
         return Target(TargetKind.EXPRESSION, first, (), tuple(rest), parse_expression(first, rest, grad_output))
     if path is None:
         raise _missing(first)
@@ -125,28 +135,57 @@ def _parse(
 def _existing_path(word: str) -> Path | None:
     try:
         return Path(word) if word and Path(word).exists() else None
+    except PermissionError as error:
+        raise TargetError(f"cannot read {word}: {error.strerror}") from error
     except (OSError, ValueError):  # too long for a path, or a null character in it: then it is none
         return None
 
 
+def _is_link(word: str) -> bool:
+    return os.path.islink(word)  # noqa: PTH114 - that of a Path raises for words that are too long for a path
+
+
 def _path_target(text: str, path: Path, argv: tuple[str, ...]) -> Target:
     if path.is_dir():
-        if not (path / "__main__.py").exists():
-            raise TargetError(f"the directory {text} has no __main__.py, so python cannot run it: name a script in it")
-        return Target(TargetKind.DIRECTORY, text, (text,), argv)
-    if path.suffix == ".gtrace":
+        if (path / "__main__.py").exists():
+            return Target(TargetKind.DIRECTORY, text, (text,), argv)
+        if any(path.glob("*.stream")):
+            return Target(TargetKind.RECORDING, text)
+        raise TargetError(
+            f"the directory {text} has no __main__.py, so python cannot run it, and no streams of a recording: name a "
+            "script in it"
+        )
+    suffix = path.suffix.lower()
+    beginning = b"" if not path.is_file() and suffix in _PROGRAMS else _beginning(text, path)
+    if suffix == ".gtrace" or _RECORDING.match(beginning):
         return Target(TargetKind.RECORDING, text)
-    if path.suffix == ".ipynb":
+    if suffix == ".ipynb":
         raise TargetError(
             f"{text} is a notebook, and notebooks cannot be run yet: convert it with"
             f" `jupyter nbconvert --to script {text}` and give the .py file that this makes"
+        )
+    if suffix not in _PROGRAMS and not _SHEBANG.match(beginning):
+        raise TargetError(
+            f"{text} is no recording, and its name is not that of a Python program (.py), so it is not run: if it is "
+            f"one, give it after --, as in: -- python {text}"
         )
     # A name such as -x.py would be read as an option of python itself.
     return Target(TargetKind.SCRIPT, text, (f"./{text}" if text.startswith("-") else text,), argv)
 
 
+def _beginning(text: str, path: Path) -> bytes:
+    """The first bytes of a file, which say what it is, whatever its name."""
+    try:
+        with open_regular(path) as file:
+            return file.read(_BEGINNING)
+    except OSError as error:
+        raise TargetError(f"cannot read {text}: {error.strerror}") from error
+
+
 def _missing(text: str) -> TargetError:
     path = Path(text)
+    if path.is_symlink():
+        return TargetError(f"{text} is a link to {path.readlink()}, and there is no such file")
     folder = path.parent
     if not folder.is_dir():
         return TargetError(f"there is no file {text}: there is no directory {folder}")

@@ -3,8 +3,11 @@
 FORMAT_NAME = "gradtrace-recording"
 """Stands in the first line of each stream and recording."""
 
-FORMAT_VERSION = (1, 0)
-"""History: 1.0 the first."""
+FORMAT_VERSION = (1, 1)
+"""History: 1.0 the first; 1.1 a number and a checksum at the end of each line."""
+
+FRAMED_SINCE = (1, 1)
+"""From here on every line ends in its number and a checksum."""
 
 VALUE_LIMIT = 16
 """Tensors up to this many elements are recorded with all their values."""

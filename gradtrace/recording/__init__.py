@@ -8,8 +8,20 @@ misread needs a new major `FORMAT_VERSION`.
 
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recording.blind import blind_spots
-from gradtrace.recording.load import load
+from gradtrace.recording.load import load, look_at
 from gradtrace.recording.merge import merge
 from gradtrace.recording.records import BlindRecord
+from gradtrace.recording.redaction import Redaction
+from gradtrace.recording.streams import has_streams
 
-__all__ = ["FORMAT_NAME", "FORMAT_VERSION", "BlindRecord", "blind_spots", "load", "merge"]
+__all__ = [
+    "FORMAT_NAME",
+    "FORMAT_VERSION",
+    "BlindRecord",
+    "Redaction",
+    "blind_spots",
+    "has_streams",
+    "load",
+    "look_at",
+    "merge",
+]

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from gradtrace.errors import RecordingError
+from gradtrace.files import open_regular
 from gradtrace.model import BlindSpot
 from gradtrace.recording.damage import Damage
-from gradtrace.recording.lines import decode
+from gradtrace.recording.lines import decode, lines_of
 from gradtrace.recording.records import BlindRecord
 
 _BEGINNING = b'{"t":"blind"'
@@ -18,8 +19,8 @@ def blind_spots(path: Path) -> tuple[BlindSpot, ...]:
         RecordingError: the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            records = [_record(line) for line in file if line.startswith(_BEGINNING)]
+        with open_regular(path) as file:
+            records = [_record(line) for line in lines_of(file) if line.startswith(_BEGINNING)]
     except OSError as error:
         raise RecordingError(f"cannot read {path}: {error.strerror or error}") from error
     found = [

@@ -6,8 +6,9 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from gradtrace.model.format import FORMAT_VERSION
+from gradtrace.model.format import FORMAT_VERSION, FRAMED_SINCE
 from gradtrace.recording.damage import Damage
+from gradtrace.recording.frames import Frames
 from gradtrace.recording.records import (
     AccumulationsRecord,
     AnyRecord,
@@ -20,6 +21,9 @@ from gradtrace.recording.records import (
     PassRecord,
 )
 
+_LONGEST = 1 << 30
+"""Bytes of a line; that of a pass with ten million nodes is half as long."""
+
 _DECODER: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
 _KNOWN_KINDS = frozenset(record.__struct_config__.tag for record in AnyRecord.__args__)
 
@@ -31,6 +35,7 @@ class RecordLines:
         number: the line that was read last, from 1.
         is_truncated: the last line is not whole; it was left out.
         n_unknown: lines of a newer minor version that are of a kind, or name one, that this version does not know.
+        is_newer: there may be kinds of records that only a newer minor version knows; they are skipped.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -39,14 +44,16 @@ class RecordLines:
         self.is_truncated = False
         self.is_newer = False
         self.n_unknown = 0
+        self._frames = Frames()
 
     def __iter__(self) -> Iterator[AnyRecord]:
         """Decode line after line; raises `Damage` at a whole line that is not a record."""
-        for line in self._file:
+        for line in lines_of(self._file):
             self.number += 1
             if line.isspace():
                 continue
             try:
+                self._frames.check(line)
                 record = decode(line)
             except Damage:
                 if not line.endswith(b"\n"):
@@ -63,8 +70,14 @@ class RecordLines:
             yield record
 
     def expect_version(self, version: tuple[int, int]) -> None:
-        """Skip kinds of record that only a newer minor version knows."""
+        """Ask for what lines of this version have, and skip what only a newer one knows."""
         self.is_newer = version > FORMAT_VERSION
+        self._frames.are_due = version >= FRAMED_SINCE
+
+
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; what is longer than any that is written is cut, so that memory is safe."""
+    return iter(lambda: file.readline(_LONGEST), b"")
 
 
 def decode(line: bytes) -> AnyRecord:

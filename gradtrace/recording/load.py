@@ -11,6 +11,7 @@ import msgspec
 
 from gradtrace import __version__
 from gradtrace.errors import RecordingError
+from gradtrace.files import open_regular
 from gradtrace.model import Blind, BlindSpot, Observation, ObservationKind, Run, Trace
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recording.damage import Damage
@@ -47,8 +48,21 @@ def load(path: Path) -> Trace:
         RecordingError: the file cannot be read, is something else, is of a newer version, or is damaged.
     """
     try:
-        with path.open("rb") as file, _paused_collector():
+        with open_regular(path) as file, _paused_collector():
             return _read(path, file)
+    except OSError as error:
+        raise RecordingError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def look_at(path: Path) -> None:
+    """Make sure that this is a recording, or the stream of one process, of which at least the beginning can be read.
+
+    Raises:
+        RecordingError: it is not.
+    """
+    try:
+        with open_regular(path) as file:
+            _version(path, file.readline(_LONGEST_HEADER))
     except OSError as error:
         raise RecordingError(f"cannot read {path}: {error.strerror or error}") from error
 
@@ -77,7 +91,8 @@ def _read(path: Path, file: BinaryIO) -> Trace:
     except Damage as damage:
         raise RecordingError(
             f"{path} is damaged at line {lines.number}: {str(damage)[:_LONGEST_REASON]}; "
-            "the file was changed after it was recorded: record the program again"
+            "the file was changed after it was recorded: record the program again, or save what stands before that "
+            f"line with gradtrace merge {path} -o OTHER"
         ) from damage
     return trace.finish(is_truncated=lines.is_truncated, n_unknown=lines.n_unknown)
 
@@ -110,7 +125,11 @@ def _kind(line: bytes) -> str:
         return "it looks like a file that torch.save or pickle wrote"
     if b"\0" in line:
         return "it holds binary data"
-    return "its first line is not a gradtrace header"
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "it holds binary data"
+    return "it is text, and its first line is not a gradtrace header"
 
 
 class _TraceBuilder:
@@ -121,7 +140,7 @@ class _TraceBuilder:
         self._done: list[ProcessBuilder] = []
         self._current = ProcessBuilder(0, Offsets())
         self._status: int | None = None
-        self._cut_processes: set[int] = set()
+        self._cut_processes: dict[int, str] = {}
 
     def take(self, record: AnyRecord) -> None:
         """Add what one line says; raises `Damage`."""
@@ -141,7 +160,7 @@ class _TraceBuilder:
     def _switch(self, record: ProcessRecord) -> None:
         self._current.seal()
         if record.is_truncated:
-            self._cut_processes.add(record.process)
+            self._cut_processes[record.process] = record.damage or "ends in the middle of a line"
         if record.process == self._current.process:
             return
         if record.process != self._current.process + 1:
@@ -205,9 +224,8 @@ class _TraceBuilder:
         """What the file itself tells of its gaps."""
         if is_truncated:
             yield BlindSpot(Blind.FILE_CUT, "the recording ends in the middle of a line; it was read up to there")
-        for process in sorted(self._cut_processes):
-            text = f"what process {process} wrote ends in the middle of a line; it was read up to there"
-            yield BlindSpot(Blind.FILE_CUT, text)
+        for process, why in sorted(self._cut_processes.items()):
+            yield BlindSpot(Blind.FILE_CUT, f"what process {process} wrote {why}; it was read up to there")
         if self._status is None:
             text = "the recording has no end: it was cut short, or the program was still running"
             yield BlindSpot(Blind.FILE_CUT, text)

@@ -1,11 +1,13 @@
 """From rows of numbers to the model's statistics."""
 
 from cmath import isinf
+from collections.abc import Mapping
 from math import fsum, hypot, inf, nan
 from typing import Any
 
 from gradtrace.model import NestedValue, TensorStats
 from gradtrace.recording.damage import Damage
+from gradtrace.recording.drafts import StatsDraft, finish
 from gradtrace.recording.records import Num, StatsRow
 
 _NOT_IN_JSON = {"nan": nan, "inf": inf, "-inf": -inf}
@@ -49,25 +51,29 @@ def value(recorded: Any, depth: int = 0) -> NestedValue:
     raise Damage(f"{type(recorded).__name__} is not the element of a tensor")
 
 
-def stats(row: StatsRow | None) -> TensorStats | None:
-    """The statistics of one tensor."""
+def stats(row: StatsRow | None, dtypes: Mapping[Any, Any], shared: Mapping[Any, Any]) -> TensorStats | None:
+    """The statistics of one tensor; its dtype as `dtypes` has it, its shape as `shared` does."""
     if row is None:
         return None
+    shape, dtype = shared[row.shape], dtypes[row.dtype]
     if row.norm is None and row.value is not None:
-        return from_values(tuple(row.shape), row.dtype, row.numel, value(row.value))
-    return TensorStats(
-        shape=tuple(row.shape),
-        dtype=row.dtype,
-        numel=row.numel,
-        norm=number(row.norm),
-        min=number(row.min),
-        max=number(row.max),
-        mean=number(row.mean),
-        nan=row.nan,
-        inf=row.inf,
-        zero=row.zero,
-        value=value(row.value),
+        return from_values(shape, dtype, row.numel, value(row.value))
+    draft = StatsDraft(
+        shape,
+        dtype,
+        row.numel,
+        number(row.norm),
+        number(row.min),
+        number(row.max),
+        number(row.mean),
+        row.nan,
+        row.inf,
+        row.zero,
+        None if row.value is None else value(row.value),
     )
+    finish((draft,), TensorStats)
+    made: TensorStats = draft
+    return made
 
 
 def from_values(shape: tuple[int, ...], dtype: str, numel: int, values: NestedValue) -> TensorStats:

@@ -1,15 +1,16 @@
 """From the streams of all processes of a run to one recording."""
 
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from gradtrace import __version__
+from gradtrace.errors import RecordingError
+from gradtrace.files import PRIVATE, read_regular, replacing
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
+from gradtrace.recording.frames import Framing
 from gradtrace.recording.records import (
     BlindRecord,
     HeaderRecord,
@@ -17,44 +18,89 @@ from gradtrace.recording.records import (
     Record,
     StatusRecord,
 )
-from gradtrace.recording.streams import find_streams
+from gradtrace.recording.redaction import Redaction
+from gradtrace.recording.streams import Stream, find_streams
+
+_LARGEST_CONFIG = 10_000_000
 
 
-def merge(session: Path, *, status: int, target: Path, blind: Iterable[BlindRecord] = ()) -> None:
-    """Write one recording of all that the processes of a run left in `session`.
+def merge(
+    *sources: Path,
+    target: Path,
+    status: int | None = None,
+    redaction: Redaction | None = None,
+    blind: Iterable[BlindRecord] = (),
+) -> None:
+    """Write one recording of all that processes left.
 
-    Streams are copied line by line, so that memory does not grow with them. One that was cut short is copied up to its
-    last whole line. Without any stream the recording has a header alone. `blind` is what the parent knows of gaps.
-    `target` is replaced at once or not at all.
+    Streams are copied line by line, so that memory does not grow with them. One that was cut short or damaged is copied
+    up to its last whole line. Without any stream the recording has a header alone. `target` is replaced at once or not
+    at all, and only its owner may read a new one.
+
+    Args:
+        sources: folders of streams, streams, and recordings.
+        target: the recording.
+        status: how the program ended; None: as the sources say.
+        redaction: what is to be left out.
+        blind: what the parent knows of gaps.
 
     Raises:
-        OSError: `target` cannot be written.
+        OSError: `target` cannot be written, or a source not be read.
+        RecordingError: no source has a whole header, and it is not known how the program ended.
     """
-    _write(target, _lines(session, status, blind))
+    records = _records(sources, status, redaction, blind)
+    if redaction is not None:
+        records = map(redaction.record, records)
+    with replacing(target, PRIVATE) as file:
+        file.writelines(map(Framing(), records))
 
 
-def _lines(session: Path, status: int, blind: Iterable[BlindRecord]) -> Iterator[bytes]:
-    streams = find_streams(session)
-    yield _line(streams[0].header if streams else _made_up_header(session))
-    yield from map(_line, blind)
+def _records(
+    sources: tuple[Path, ...], status: int | None, redaction: Redaction | None, blind: Iterable[BlindRecord]
+) -> Iterator[bytes]:
+    streams = find_streams(*sources)
+    if not streams and status is None:
+        raise RecordingError(f"nothing in {sources[0]} begins with a whole header: there is nothing to be saved")
+    header = streams[0].header if streams else _made_up_header(sources[0])
+    header = msgspec.structs.replace(header, version=max(FORMAT_VERSION, header.version))
+    yield _json(header if redaction is None else redaction.header(header))
+    yield from map(_json, blind)
     for number, stream in enumerate(streams):
-        header = stream.header
-        yield _line(ProcessRecord(number, header.pid, header.rank, stream.is_truncated))
-        yield from stream.lines()
+        pid, rank = stream.header.pid, stream.header.rank
+        again = _json(ProcessRecord(number, pid, rank))
+        yield _json(ProcessRecord(number, pid, rank, stream.damage is not None, stream.damage))
+        is_own = stream.is_merged  # the line that begins this process in its file is written anew
+        for kind, record in stream.lines():
+            if kind != "process" or not is_own:
+                yield again if kind == "process" else record
+            is_own = is_own and kind != "process"
         if stream.latest is not None:
-            yield _line(ProcessRecord(number, header.pid, header.rank))
-            yield from stream.latest_lines()
-    yield _line(StatusRecord(status))
+            yield again
+            yield from (record for _, record in stream.latest_lines())
+    ending = _ending(streams) if status is None else status
+    if ending is not None:
+        yield _json(StatusRecord(ending))
 
 
-def _line(record: Record) -> bytes:
-    return msgspec.json.encode(record) + b"\n"
+def _ending(streams: list[Stream]) -> int | None:
+    """How all ended: the first that failed counts, and nothing is known if the end of one is missing."""
+    endings: dict[int, int | None] = {stream.source: None for stream in streams}
+    for stream in streams:
+        if stream.status is not None:
+            endings[stream.source] = stream.status
+    if not endings or None in endings.values():
+        return None
+    return next((one for one in endings.values() if one), 0)
+
+
+def _json(record: Record) -> bytes:
+    return msgspec.json.encode(record)
 
 
 def _made_up_header(session: Path) -> HeaderRecord:
     """What is known of a program that never imported torch."""
     try:
-        config: Any = msgspec.json.decode((session / "config.json").read_bytes())
+        config: Any = msgspec.json.decode(read_regular(session / "config.json", _LARGEST_CONFIG))
     except (OSError, ValueError):
         config = {}
     return HeaderRecord(
@@ -71,21 +117,3 @@ def _made_up_header(session: Path) -> HeaderRecord:
         seed=config.get("seed"),
         expression=config.get("expression"),
     )
-
-
-def _write(target: Path, lines: Iterator[bytes]) -> None:
-    """Put the lines where `target` is: by renaming, unless it is a device or a pipe, which must stay what it is."""
-    place = target.resolve()
-    if place.exists() and not place.is_file():
-        with place.open("wb") as file:
-            file.writelines(lines)
-        return
-    beside = place.with_name(f".gradtrace-{os.getpid()}.part")
-    try:
-        with beside.open("xb") as file:
-            file.writelines(lines)
-        beside.replace(place)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise

@@ -24,8 +24,9 @@ from gradtrace.model import (
     Recorded,
 )
 from gradtrace.recording.damage import Damage
+from gradtrace.recording.definitions import Definitions
 from gradtrace.recording.measured import stats, value
-from gradtrace.recording.pass_builder import Definitions, PassBuilder
+from gradtrace.recording.pass_builder import PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
     BlindRecord,
@@ -75,8 +76,6 @@ class ProcessBuilder:
         self.observations: dict[ObservationKind, Observation] = {}
         self.has_incomplete_pass = False
         self._offsets = offsets
-        self._locations: dict[int, Location] = {}
-        self._leaf_ids: dict[int, int] = {}
         self._leaves: dict[int, Leaf] = {}
         self._optimizer_ids: dict[int, int] = {}
         self._optimizers: dict[int, OptimizerInfo] = {}
@@ -90,7 +89,7 @@ class ProcessBuilder:
         self._non_finite: dict[int, NonFinite] = {}
         self._holders: list[Holder] = []
         self.module_facts: list[ModuleFact] = []
-        self._known = Definitions(self._locations, self._leaf_ids)
+        self._known = Definitions()
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -197,7 +196,7 @@ class ProcessBuilder:
                 self._leave_out(index)
                 continue
             try:
-                self._keep(builder.build(self._known, None))
+                self._keep(builder.build(None))
             except Damage:
                 self._leave_out(index)
         self._open.clear()
@@ -215,7 +214,7 @@ class ProcessBuilder:
 
     @take.register
     def _(self, record: LocationRecord) -> None:
-        self._locations[record.id] = Location(
+        self._known.places[record.id] = Location(
             file=record.file,
             line=record.line,
             column=record.column,
@@ -227,18 +226,18 @@ class ProcessBuilder:
 
     @take.register
     def _(self, record: LeafRecord) -> None:
-        leaf_id = self._leaf_ids.setdefault(record.id, self._offsets.leaves + len(self._leaf_ids))
+        leaf_id = self._known.leaves.setdefault(record.id, self._offsets.leaves + len(self._leaves))
         self._leaves[leaf_id] = Leaf(
             id=leaf_id,
             name=record.name,
             kind=record.kind,
-            shape=tuple(record.shape),
-            dtype=record.dtype,
-            device=record.device,
+            shape=record.shape,
+            dtype=self._known.dtypes[record.dtype],
+            device=self._known.devices[record.device],
             requires_grad=record.requires_grad,
             optimizers=tuple(map(self._optimizer, record.optimizers)),
             value=value(record.value),
-            location=self._known.location(record.location),
+            location=self._known.places[record.location],
             process=self.process,
         )
 
@@ -249,7 +248,7 @@ class ProcessBuilder:
             id=optimizer_id,
             type=record.type,
             name=record.name,
-            location=self._known.location(record.location),
+            location=self._known.places[record.location],
             n_params=record.n_params,
             process=self.process,
         )
@@ -265,7 +264,7 @@ class ProcessBuilder:
         if record.index < 1 or record.count < 1:
             raise Damage(f"pass {record.index} stands for {record.count} passes; both count from 1")
         self._first_index = min(record.index, self._first_index or record.index)
-        self._open[record.index] = PassBuilder(record, self.process)
+        self._open[record.index] = PassBuilder(record, self.process, self._known)
 
     def _open_pass(self, index: int) -> PassBuilder:
         try:
@@ -283,27 +282,27 @@ class ProcessBuilder:
 
     @take.register
     def _(self, record: NodesRecord) -> None:
-        self._open_pass(record.index).nodes.extend(record.rows)
+        self._open_pass(record.index).graph.take_nodes(record.rows)
 
     @take.register
     def _(self, record: EdgesRecord) -> None:
-        self._open_pass(record.index).edges.extend(record.rows)
+        self._open_pass(record.index).graph.take_edges(record.rows)
 
     @take.register
     def _(self, record: StatsRecord) -> None:
-        self._open_pass(record.index).stats.extend(record.rows)
+        self._open_pass(record.index).take_stats(record.rows)
 
     @take.register
     def _(self, record: FlowRecord) -> None:
-        self._open_pass(record.index).flow.append(record)
+        self._open_pass(record.index).take_flow(record)
 
     @take.register
     def _(self, record: AccumulationsRecord) -> None:
-        self._open_pass(record.index).accumulations.extend(record.rows)
+        self._open_pass(record.index).take_accumulations(record.rows)
 
     @take.register
     def _(self, record: PassEndRecord) -> None:
-        self._keep(self._open_pass(record.index).build(self._known, record))
+        self._keep(self._open_pass(record.index).build(record))
         del self._open[record.index]
 
     @take.register
@@ -313,8 +312,8 @@ class ProcessBuilder:
                 order=self._offsets.events + len(self._events),
                 kind=record.kind,
                 pass_index=record.pass_index,
-                leaves=tuple(map(self._known.leaf, record.leaves)),
-                location=self._known.location(record.location),
+                leaves=tuple(map(self._known.leaves.__getitem__, record.leaves)),
+                location=self._known.places[record.location],
                 set_to_none=record.set_to_none,
                 optimizer=None if record.optimizer is None else self._optimizer(record.optimizer),
                 call=record.call,
@@ -338,12 +337,12 @@ class ProcessBuilder:
             id=self._offsets.cuts + record.id,
             kind=record.kind,
             call=record.call,
-            location=self._known.location(record.location),
+            location=self._known.places[record.location],
             source=record.source,
             name=record.name,
-            leaves=tuple(map(self._known.leaf, record.leaves)),
+            leaves=tuple(map(self._known.leaves.__getitem__, record.leaves)),
             count=record.count,
-            reentry=self._known.location(record.reentry),
+            reentry=self._known.places[record.reentry],
             passes=tuple(record.passes),
             module=record.module,
             process=self.process,
@@ -351,14 +350,16 @@ class ProcessBuilder:
 
     @take.register
     def _(self, record: NonFiniteRecord) -> None:
-        output = stats(record.output)
+        output, *inputs = (
+            stats(row, self._known.dtypes, self._known.shared) for row in (record.output, *record.inputs)
+        )
         if output is None:
             raise Damage("a result that is not finite has no statistics")
         self._non_finite[record.id] = NonFinite(
             call=record.call,
-            location=self._known.location(record.location),
+            location=self._known.places[record.location],
             output=output,
-            inputs=tuple(one for one in map(stats, record.inputs) if one is not None),
+            inputs=tuple(one for one in inputs if one is not None),
             name=record.name,
             module=record.module,
             before_pass=record.before_pass,
@@ -373,7 +374,7 @@ class ProcessBuilder:
             Holder(
                 name=record.name,
                 kind=record.kind,
-                location=self._known.location(record.location),
+                location=self._known.places[record.location],
                 n_tensors=record.n_tensors,
                 n_nodes=record.n_nodes,
                 n_passes=record.n_passes,
@@ -391,7 +392,7 @@ class ProcessBuilder:
                 module_type=record.module_type,
                 attribute=record.attribute,
                 count=record.count,
-                leaves=tuple(map(self._known.leaf, record.leaves)),
+                leaves=tuple(map(self._known.leaves.__getitem__, record.leaves)),
                 process=self.process,
             )
         )
@@ -401,19 +402,19 @@ class ProcessBuilder:
         self.observations[record.kind] = Observation(
             kind=record.kind,
             count=record.count,
-            location=self._known.location(record.location),
+            location=self._known.places[record.location],
             text=record.text,
         )
 
     @take.register
     def _(self, record: ErrorRecord) -> None:
         self.error = ProgramError(
-            type=record.type, message=record.message, frames=tuple(map(self._known.place, record.frames))
+            type=record.type, message=record.message, frames=tuple(map(self._known.places.__getitem__, record.frames))
         )
 
     @take.register
     def _(self, record: BlindRecord) -> None:
-        location = self._known.location(record.location)
+        location = self._known.places[record.location]
         spot = BlindSpot(record.reason, record.text, record.count, record.pass_index, location, self.process)
         self._blind_spots.append(spot)
 

@@ -12,6 +12,10 @@ Order of lines for one full pass: `pass`, any number of `nodes` and `edges`, the
 line with the same id replaces the earlier one (a better name was found, an optimizer took it over), and so does a later
 pass with the same index. A file that ends early is valid up to its last whole line.
 
+From version 1.1 on the last two fields of every line are `n`, its number in the file from 1, and `crc`, a checksum:
+CRC-32 of all bytes of the line before `,"n":`, continued from the checksum of the line before. So no line is lost,
+doubled, moved or changed unseen.
+
 A stream is what one process writes: `header`, then the rest. A merged file has one `header`, then for each process a
 `process` line and that process's lines, and at its end `status`. Ids are those of their stream; `load` renumbers them.
 """
@@ -79,7 +83,7 @@ class LeafRecord(Record, frozen=True, tag="leaf"):
     id: int
     name: str
     kind: LeafKind
-    shape: list[int]
+    shape: tuple[int, ...]
     dtype: str
     device: str
     requires_grad: bool
@@ -111,7 +115,7 @@ class RootRow(msgspec.Struct, frozen=True, array_like=True):
 class StatsRow(msgspec.Struct, frozen=True, array_like=True):
     """`TensorStats`, field by field."""
 
-    shape: list[int]
+    shape: tuple[int, ...]
     dtype: str
     numel: int
     norm: Num | None = None
@@ -149,7 +153,7 @@ class OutputRow(msgspec.Struct, frozen=True, array_like=True):
     """`NodeOutput` without what is measured during the pass; `hooks` are location ids."""
 
     index: int
-    shape: list[int]
+    shape: tuple[int, ...]
     dtype: str
     device: str = "cpu"
     value: StatsRow | None = None
@@ -162,7 +166,7 @@ class SavedRow(msgspec.Struct, frozen=True, array_like=True):
     """`SavedTensor`, field by field."""
 
     name: str
-    shape: list[int] | None
+    shape: tuple[int, ...] | None
     dtype: str | None
     bytes: int
     device: str = "cpu"
@@ -189,7 +193,7 @@ class NodeRow(msgspec.Struct, frozen=True, array_like=True):
     saved: list[SavedRow] = []
     is_custom: bool = False
     backward_location: int | None = None
-    arguments: list[tuple[str, str]] = []
+    arguments: tuple[tuple[str, str], ...] = ()
     made_after: int | None = None
     freed_by: int | None = None
 
@@ -268,7 +272,7 @@ class ConflictRow(msgspec.Struct, frozen=True):
     """`Conflict`."""
 
     name: str | None
-    shape: list[int]
+    shape: tuple[int, ...]
     dtype: str
     saved_by: int | None
     saved_name: str
@@ -406,13 +410,14 @@ class ProcessRecord(Record, frozen=True, tag="process"):
     """In a merged file: the lines that follow, up to the next of these, come from this process.
 
     Processes are numbered from 0. The same number again continues the process: what follows was written anew at each
-    pass, and its passes replace those of the same index. `is_truncated`: its stream ended in the middle of a line.
+    pass, and its passes replace those of the same index. `is_truncated`: its stream was not whole; `damage` says why.
     """
 
     process: int
     pid: int
     rank: int | None = None
     is_truncated: bool = False
+    damage: str | None = None
 
 
 AnyRecord = (

@@ -1,14 +1,18 @@
-"""The streams of a session: which there are, whose they are, and in which order they are merged."""
+"""What processes wrote, wherever it lies: the streams of a session, single streams, and recordings merged before."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from gradtrace.files import open_regular
+from gradtrace.model.format import FRAMED_SINCE
 from gradtrace.recording.damage import Damage
-from gradtrace.recording.lines import decode, plain
-from gradtrace.recording.records import HeaderRecord
+from gradtrace.recording.frames import Frames, record_of
+from gradtrace.recording.lines import decode, lines_of, plain
+from gradtrace.recording.records import HeaderRecord, ProcessRecord, StatusRecord
 
 _LATEST = "last-"
 _TELLING = frozenset({"leaf", "optimizer", "pass", "event", "error", "note", "blind"})
@@ -16,6 +20,9 @@ _TELLING = frozenset({"leaf", "optimizer", "pass", "event", "error", "note", "bl
 _OF_LATEST_PASS = frozenset(
     {"location", "leaf", "optimizer", "pass", "nodes", "edges", "stats", "flow", "accumulations", "pass_end"}
 )
+_OF_FILE = frozenset({"header", "status"})
+_HEAD = re.compile(rb'\s*\{\s*"t"\s*:\s*"(\w+)"')
+_CUT = "ends in the middle of a line"
 
 
 class _Kind(msgspec.Struct):
@@ -25,43 +32,124 @@ class _Kind(msgspec.Struct):
 _KIND = msgspec.json.Decoder(_Kind)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stream:
-    """What one process wrote; `latest` is the file that holds only its latest pass."""
+    """What one program of a process wrote: a part of a file.
+
+    Attributes:
+        start: where its lines begin in the file.
+        stop: where the last whole one ends.
+        place: which of the parts of its file it is.
+        is_merged: the file is a recording, whose parts stand in order.
+        source: which of the files or folders that are to be merged it comes from.
+        tells_something: anything but the import of torch was seen.
+        damage: why the lines end there, if that is not their end.
+        status: how the program ended, where the file says so.
+        latest: the file that holds only the latest pass.
+    """
 
     path: Path
     header: HeaderRecord
+    start: int
+    stop: int
+    place: int = 0
+    is_merged: bool = False
+    source: int = 0
+    tells_something: bool = False
+    damage: str | None = None
+    status: int | None = None
     latest: Path | None = None
 
-    @property
-    def tells_something(self) -> bool:
-        """Whether anything but the import of torch was seen."""
-        return self.latest is not None or any(kind in _TELLING for kind, _ in whole_lines(self.path))
+    def lines(self) -> Iterator[tuple[str, bytes]]:
+        """Its records as JSON, with their kinds."""
+        left = self.stop - self.start
+        with open_regular(self.path) as file:
+            file.seek(self.start)
+            while left > 0:
+                line = file.readline()
+                left -= len(line)
+                kind = _kind(line)
+                if kind is not None and kind not in _OF_FILE:
+                    yield kind, record_of(line)
 
-    @property
-    def is_truncated(self) -> bool:
-        """Whether it ends in the middle of a line, or cannot be read to its end."""
-        n_whole = sum(len(line) for _, line in whole_lines(self.path))
-        return n_whole != self.path.stat().st_size
-
-    def lines(self) -> Iterator[bytes]:
-        """Its whole lines, without the header."""
-        return (line for kind, line in whole_lines(self.path) if kind != "header")
-
-    def latest_lines(self) -> Iterator[bytes]:
+    def latest_lines(self) -> Iterator[tuple[str, bytes]]:
         """The lines of the latest pass and what they refer to; nothing that the stream itself says too."""
         if self.latest is not None:
-            yield from (line for kind, line in whole_lines(self.latest) if kind in _OF_LATEST_PASS)
+            for part in parts(self.latest):
+                yield from (line for line in part.lines() if line[0] in _OF_LATEST_PASS)
 
 
-def whole_lines(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The lines of a file with their kinds, up to the first that is not a whole JSON object."""
-    with path.open("rb") as file:
-        for line in file:
-            kind = _kind(line) if line.endswith(b"\n") else None
-            if kind is None:
-                return
-            yield kind, line
+def parts(path: Path) -> list[Stream]:
+    """What each process wrote to a file, up to the first line that is not whole; none if it has no whole header.
+
+    A stream is one part, or several if its process replaced its program (`os.execv`); a recording has as many as
+    processes.
+
+    Raises:
+        OSError: it cannot be read, or is not a file.
+    """
+    reader = _Parts(path)
+    with open_regular(path) as file:
+        for number, line in enumerate(lines_of(file), 1):
+            try:
+                reader.take(line)
+            except Damage as damage:
+                reader.end(_CUT if not line.endswith(b"\n") else f"is damaged at line {number}: {damage}")
+                break
+    return reader.found
+
+
+class _Parts:
+    """Finds where each part of a file begins and ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.found: list[Stream] = []
+        self._path = path
+        self._frames = Frames()
+        self._at = 0
+        self._process = 0
+
+    def take(self, line: bytes) -> None:
+        """The next line; raises `Damage`."""
+        if not line.endswith(b"\n"):
+            raise Damage(_CUT)
+        head = _HEAD.match(line)
+        if head is not None and head[1] == b"header":
+            self._frames = Frames()  # a program that took the place of another begins anew
+        kind = head[1].decode() if self._frames.check(line) and head is not None else _kind(line)
+        if kind is None:
+            raise Damage("it is not JSON")
+        match decode(line) if kind in ("header", "process", "status") else None:
+            case HeaderRecord() as header:
+                self._frames.are_due = header.version >= FRAMED_SINCE
+                self._begin(header)
+            case _ if not self.found:
+                raise Damage("it is not a header")
+            case ProcessRecord() as process:
+                self._switch(process)
+            case StatusRecord() as ended if ended.process == 0:
+                self.found[0].status = ended.status
+        self._at += len(line)
+        self.found[-1].stop = self._at
+        self.found[-1].tells_something |= kind in _TELLING
+
+    def end(self, why: str) -> None:
+        """Nothing after this can be read."""
+        if self.found:
+            self.found[-1].damage = why
+
+    def _begin(self, header: HeaderRecord) -> None:
+        self.found.append(Stream(self._path, header, self._at, self._at, len(self.found)))
+
+    def _switch(self, record: ProcessRecord) -> None:
+        """Another process's lines follow; the first one's header may be its own."""
+        if record.process != self._process:
+            self._begin(msgspec.structs.replace(self.found[0].header, pid=record.pid, rank=record.rank))
+            self._process = record.process
+        part = self.found[-1]
+        part.is_merged = True
+        if record.is_truncated:
+            part.damage = record.damage or _CUT
 
 
 def _kind(line: bytes) -> str | None:
@@ -76,55 +164,58 @@ def _kind(line: bytes) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def find_streams(session: Path) -> list[Stream]:
-    """All streams that have a header and saw something, in the order in which processes are numbered.
+def has_streams(folder: Path) -> bool:
+    """Whether it is a folder of streams that were never merged."""
+    return any(folder.glob("*.stream"))
+
+
+def find_streams(*sources: Path) -> list[Stream]:
+    """All streams in these folders and files that have a header and saw something, in the order of their processes.
 
     By rank, parents before their children, then by process id. If none saw anything, the first of all.
+
+    Raises:
+        OSError: one cannot be read.
     """
-    latest: dict[str, Path] = {}
-    streams: list[Stream] = []
-    for path in sorted(session.glob("*.stream")):
-        header = _header(path)
-        if header is None:
-            continue
-        if path.name.startswith(_LATEST):
-            latest[path.name.removeprefix(_LATEST)] = path
-        else:
-            streams.append(Stream(path, header))
-    owners = {stream.path.name: position for position, stream in enumerate(streams)}
-    for name, path in latest.items():
-        if name in owners:
-            owner = streams[owners[name]]
-            streams[owners[name]] = Stream(owner.path, owner.header, path)
-        elif (header := _header(path)) is not None:
-            streams.append(Stream(path, header))
-    ordered = _ordered(streams)
+    found: list[Stream] = []
+    for number, source in enumerate(sources):
+        streams = _of_session(source) if source.is_dir() else parts(source)
+        for stream in streams:
+            stream.source = number
+        found += streams
+    ordered = _ordered(found)
     return [stream for stream in ordered if stream.tells_something] or ordered[:1]
 
 
-def _header(path: Path) -> HeaderRecord | None:
-    """The first line, if it is a header and whole."""
-    with path.open("rb") as file:
-        line = file.readline()
-    try:
-        record = decode(line) if line.endswith(b"\n") else None
-    except Damage:
-        return None
-    return record if isinstance(record, HeaderRecord) else None
+def _of_session(session: Path) -> list[Stream]:
+    """The streams of a run; what holds only the latest pass of one is joined to it."""
+    streams: list[Stream] = []
+    latest: list[Stream] = []
+    for path in sorted(session.glob("*.stream")):
+        (latest if path.name.startswith(_LATEST) else streams).extend(parts(path))
+    for one in latest:
+        owner = next((stream for stream in streams if one.path.name == _LATEST + stream.path.name), None)
+        if owner is None:
+            streams.append(one)
+        else:
+            owner.latest = one.path
+            owner.tells_something = True
+    return streams
 
 
 def _ordered(streams: list[Stream]) -> list[Stream]:
-    parents = {stream.header.pid: stream.header.parent_pid for stream in streams}
+    parents = {(stream.source, stream.header.pid): stream.header.parent_pid for stream in streams}
 
-    def depth(pid: int) -> int:
+    def depth(source: int, pid: int) -> int:
         seen: set[int] = set()
-        while pid in parents and pid not in seen:
+        while (source, pid) in parents and pid not in seen:
             seen.add(pid)
-            pid = parents[pid]
+            pid = parents[source, pid]
         return len(seen)
 
-    def key(stream: Stream) -> tuple[int, int, int, str]:
-        rank = stream.header.rank
-        return (-1 if rank is None else rank, depth(stream.header.pid), stream.header.pid, stream.path.name)
+    def key(stream: Stream) -> tuple[int, ...]:
+        rank, pid = -1 if stream.header.rank is None else stream.header.rank, stream.header.pid
+        family = (0, 0) if stream.is_merged else (depth(stream.source, pid), pid)
+        return (rank, stream.source, *family, stream.place)
 
     return sorted(streams, key=key)

@@ -9,6 +9,10 @@ from gradtrace.renderers.dot_labels import box_label, caption_label, inline_labe
 from gradtrace.renderers.palette import FONT, THEMES, BoxStyle, Theme
 from gradtrace.renderers.scene import Arrow, Box, Cluster, DrawingOptions, Scene, compose
 
+ARROW_LIMIT = 5_000
+ARROWS_A_BOX = 4
+"""A picture of more arrows than this in all is drawn only if it has no more than that for each box: a long chain."""
+
 _DASHES = {"zero": "dotted", "none": "dashed", "carried": "dashed", "non-finite": "dashed"}
 
 
@@ -27,10 +31,26 @@ def render(trace: Trace, options: Options = Options()) -> str:
     """One pass as DOT.
 
     Raises:
-        RenderError: there is nothing to draw, or no such pass.
+        RenderError: there is nothing to draw, no such pass, or far too many arrows.
     """
     scene = compose(trace, options.choice())
+    check_density(scene)
     return draw(scene, theme_named(options.theme))
+
+
+def check_density(scene: Scene) -> None:
+    """Make sure that arrows can be told apart, and drawn in seconds.
+
+    Raises:
+        RenderError: with what to do instead, if not.
+    """
+    n_boxes, n_arrows = len(scene.boxes), len(scene.arrows)
+    if n_arrows > ARROW_LIMIT and n_arrows > ARROWS_A_BOX * n_boxes:
+        raise RenderError(
+            f"the picture has {n_arrows:,} arrows between {n_boxes:,} boxes, which nobody could tell apart (limit "
+            f"{ARROW_LIMIT:,}). Draw a part of it with --focus NAME, fold it with --depth N (without --no-fold), or "
+            "write HTML or JSON."
+        )
 
 
 def theme_named(name: str) -> Theme:

@@ -66,6 +66,15 @@ def render(trace: Trace, options: Options) -> str:
     Raises:
         RenderError: nothing bears the name in focus.
     """
+    return "".join(pieces(trace, options))
+
+
+def pieces(trace: Trace, options: Options) -> Iterator[str]:
+    """The same text piece by piece: of a large graph it is several times as large as the graph.
+
+    Raises:
+        RenderError: nothing bears the name in focus.
+    """
     if options.focus is not None:
         trace = focused_trace(trace, options.focus)
     document: dict[str, Iterable[str]] = {
@@ -79,7 +88,7 @@ def render(trace: Trace, options: Options) -> str:
         "cuts": _rows(map(_cut, trace.cuts), 1),
         "findings": _rows(map(_finding, trace.findings if options.findings else ()), 1),
     }
-    return "".join(_object(document, 0)) + "\n"
+    return chain(_object(document, 0), ("\n",))
 
 
 def _one_line(value: object) -> str:

@@ -36,11 +36,12 @@ def render(trace: Trace, options: Options = Options()) -> str | bytes:
     """One pass as a picture: text for SVG, bytes for PNG and PDF.
 
     Raises:
-        RenderError: there is nothing to draw, or a program is missing, failed or took too long.
+        RenderError: there is nothing to draw, far too much, or a program is missing, failed or took too long.
     """
     theme = dot.theme_named(options.theme)
     program = _program(options)
     scene = compose(trace, options.choice())
+    dot.check_density(scene)
     if options.engine == "dot":
         _check_size(scene)
     if program is not None and len(scene.boxes) <= DOT_LIMIT:

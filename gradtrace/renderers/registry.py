@@ -1,6 +1,7 @@
 """The formats: what they are called, which files hold them, and which module draws them."""
 
 import importlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import PurePath
 from typing import Any
@@ -41,6 +42,14 @@ class Format:
         module = self._load()
         drawn: str | bytes = module.render(trace, module.Options(**self.preset, **options))
         return drawn
+
+    def pieces(self, trace: Trace, **options: Any) -> Iterator[str] | None:
+        """The same text piece by piece, so that a large one need not be held whole; None if it has to be."""
+        module = self._load()
+        written: Iterator[str] | None = None
+        if hasattr(module, "pieces"):
+            written = module.pieces(trace, module.Options(**self.preset, **options))
+        return written
 
     def _load(self) -> Any:
         return importlib.import_module(f"gradtrace.renderers.{self.module}")

@@ -200,8 +200,8 @@ def test_gradtrace_below_gradtrace_records_for_itself():
     assert json.loads(_gradtrace("render", "inner.gtrace", "-f", "json").stdout)["passes"]
 
 
-def test_a_reader_that_has_gone_is_no_error():
-    """As for `| head`."""
+def test_a_reader_that_has_gone_ends_the_command_quietly():
+    """As for `| head`: by SIGPIPE, as any other program."""
     script = _script(PROGRAM)
     _gradtrace("record", "-q", script)
     running = subprocess.Popen(
@@ -211,7 +211,7 @@ def test_a_reader_that_has_gone_is_no_error():
 
     assert running.stderr.read() == b""
     running.stderr.close()
-    assert running.wait() == 0
+    assert running.wait() == -signal.SIGPIPE
 
 
 def test_a_programs_change_of_directory_does_not_move_our_files(tmp_path):

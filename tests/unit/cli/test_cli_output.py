@@ -52,3 +52,38 @@ def test_stdout_takes_text_and_bytes(capfdbinary):
     Output.open("-", "auto").write(b"\x89PNG")
 
     assert capfdbinary.readouterr().out == b"text \x89PNG"
+
+
+def test_file_is_replaced_whole_or_not_at_all(tmp_path):
+    """What fails in the middle of a long document leaves the old one."""
+    file = tmp_path / "x.json"
+    file.write_text("old")
+
+    def pieces():
+        yield "x" * (1 << 20)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(RenderError, match=r"cannot write .*x.json: No space left on device"):
+        Output.open(str(file), "auto").write_pieces(pieces())
+
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_closed_stdout_is_told_before_anything_runs(monkeypatch):
+    """Nobody would see the result."""
+    monkeypatch.setattr("sys.stdout", None)
+
+    with pytest.raises(UsageError, match="stdout is closed: give a file with -o"):
+        Output.open(None, "auto")
+
+
+def test_output_through_a_dead_link_is_made_where_it_points(tmp_path):
+    """If there is a folder for it."""
+    (tmp_path / "a").symlink_to("new.svg")
+    (tmp_path / "b").symlink_to("nowhere/new.svg")
+
+    check_writable(tmp_path / "a")
+
+    with pytest.raises(UsageError, match=r"there is no directory .*nowhere"):
+        check_writable(tmp_path / "b")

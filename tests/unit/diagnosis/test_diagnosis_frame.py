@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 import pytest
@@ -15,7 +16,7 @@ from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.selection import Selection, names_in, rule_named
 from gradtrace.diagnosis.settings import CheckSettings, find_settings
 from gradtrace.errors import UsageError
-from gradtrace.model import Event, Finding, RelatedLocation, Trace
+from gradtrace.model import Event, Finding, Location, RelatedLocation, Trace
 
 
 def rule(name: str, *findings: Finding) -> Rule:
@@ -168,10 +169,28 @@ def test_comments_are_looked_for_where_the_run_was(tmp_path: Path) -> None:
         Event(0, "step", 1, location=at(1, "x", file=str(here))),
         Event(1, "step", 1, location=at(1, "x", file="gone")),
     )
-    diagnosed = examine(Trace(run(), events=events), Selection(severity="info"))
+    diagnosed = examine(Trace(run(), events=events), Selection(severity="info"), sources=[tmp_path])
     assert [(one.rule, one.location and one.location.file) for one in diagnosed.findings] == [
         ("unused-ignore", str(here))
     ]
+
+
+def test_other_files_are_not_opened_but_what_the_recording_holds_of_them_counts(tmp_path: Path) -> None:
+    """A comment on a line that was recorded silences it; the rest of the file is not looked at."""
+    script = tmp_path / "train.py"
+    script.write_text("opt.step()  # gradtrace: ignore[a]\nx = 1  # gradtrace: ignore\n")
+    (tmp_path / "train.txt").write_text(script.read_text())
+    place = Location(str(script), 7, 1, 7, 10, "f", "    opt.step()  # gradtrace: ignore[b]")
+    for file, sources in ((script, []), (script, [tmp_path / "sub"]), (tmp_path / "train.txt", [tmp_path])):
+        here = replace(place, file=str(file))
+        trace = Trace(run(), findings=(Finding("b", "error", "m", here),))
+        (only,) = ignores.read(trace, sources)
+        assert (only.location.line, only.rules) == (7, ("b",))
+        assert only.covers(trace.findings[0])
+    (first, second) = ignores.read(
+        trace=Trace(run(), findings=(Finding("b", "error", "m", place),)), folders=[tmp_path]
+    )
+    assert (first.rules, second.rules) == (("a",), ())
 
 
 # What is known already.

@@ -1,5 +1,8 @@
 """What the words of a command line are taken for."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from gradtrace.errors import GradtraceError, TargetError, UsageError
@@ -12,7 +15,7 @@ def _in_an_empty_directory(tmp_path, monkeypatch):
 
 
 def test_an_existing_file_is_a_script(tmp_path):
-    """Any existing file is run, whatever its suffix, with the words after -- as its own."""
+    """A file without a suffix is run, with the words after -- as its own."""
     (tmp_path / "train").touch()
 
     target = parse_target(["train"], program_argv=["--lr", "0.1"])
@@ -137,3 +140,56 @@ def test_no_word_is_too_strange_to_be_looked_at(word):
         kind = TargetKind.EXPRESSION
 
     assert kind is TargetKind.EXPRESSION
+
+
+HEADER = b'{"t": "header", "format": "gradtrace-recording", "version": [1, 0]'
+
+
+@pytest.mark.parametrize("name", ["run.gtrace", "run.json", "run.recording", "run", "run.py", "run.txt.bak"])
+def test_recording_is_known_by_what_it_holds(tmp_path: Path, name: str) -> None:
+    """Whatever its name: it is never run."""
+    (tmp_path / name).write_bytes(HEADER)
+    assert parse_target([str(tmp_path / name)]).kind is TargetKind.RECORDING
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.py", b""), ("a.PYW", b"x"), ("a", b"x"), ("a.cgi", b"#!/usr/bin/env python3\n")]
+)
+def test_programs_are_run_by_name_or_first_line(tmp_path: Path, name: str, content: bytes) -> None:
+    """Those that are called like one, or begin with a line that names python."""
+    (tmp_path / name).write_bytes(content)
+    assert parse_target([str(tmp_path / name)]).kind is TargetKind.SCRIPT
+
+
+@pytest.mark.parametrize("name", ["data.recording", "data.json", "notes.txt", "a.cfg"])
+def test_other_files_are_not_run(tmp_path: Path, name: str) -> None:
+    """The message says how to run one that is a program after all."""
+    file = tmp_path / name
+    file.write_bytes(b"print('executed')\n")
+    with pytest.raises(TargetError, match=rf"is no recording, .* so it is not run: .* as in: -- python {file}"):
+        parse_target([str(file)])
+
+
+@pytest.mark.parametrize("name", ["x.gtrace", "x.json"])
+def test_pipes_devices_and_dead_links_are_refused_at_once(tmp_path: Path, name: str) -> None:
+    """Nothing waits for a writer, and nothing is read from them."""
+    file = tmp_path / name
+    os.mkfifo(file)
+    with pytest.raises(TargetError, match=r"cannot read .*: it is a named pipe, not a file"):
+        parse_target([str(file)])
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    with pytest.raises(TargetError, match=r"cannot read .*: it is a device, not a file"):
+        parse_target([str(file)])
+    file.unlink()
+    file.symlink_to("gone")
+    with pytest.raises(TargetError, match=r"is a link to gone, and there is no such file"):
+        parse_target([str(file)])
+
+
+def test_folder_of_streams_is_a_recording(tmp_path: Path) -> None:
+    """A folder that holds neither these nor a program is refused."""
+    with pytest.raises(TargetError, match="no streams of a recording"):
+        parse_target([str(tmp_path)])
+    (tmp_path / "1.stream").write_bytes(HEADER)
+    assert parse_target([str(tmp_path)]).kind is TargetKind.RECORDING

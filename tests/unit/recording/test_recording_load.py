@@ -1,6 +1,7 @@
 """What `load` makes of whole, cut, damaged, foreign and newer files."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import builders
 import pytest
 from builders import Story, Tape, scalar
-from stream_lines import header, line, plain, recording, stream
+from stream_lines import framed, header, line, plain, recording, stream
 
 from gradtrace.errors import RecordingError
 from gradtrace.model import (
@@ -64,6 +65,21 @@ def test_hostile_text_survives(tmp_path: Path) -> None:
     text = "\ud800 \x00\x1b[31m</script>\n\u202e" + "x" * 10_000
     trace = builders.hostile_trace([text])
     assert repr(loaded(tmp_path, recording(trace))) == repr(trace)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (b'"dtype": "float32"', b'"dtype": "<b>"', "dtype"),
+        (b'"device": "cpu"', b'"device": "cpu\\u001b"', "device"),
+    ],
+)
+def test_words_that_torch_or_the_recorder_choose_have_their_form(
+    tmp_path: Path, old: bytes, new: bytes, what: str
+) -> None:
+    """Where no text of the user can stand, none is let in."""
+    lines = recording(builders.product_trace())
+    assert f"is no {what}" in refusal(tmp_path, b"".join([lines[0], *(text.replace(old, new) for text in lines[1:])]))
 
 
 def test_one_stream_without_an_end_is_read_and_marked(tmp_path: Path) -> None:
@@ -152,6 +168,51 @@ def test_what_a_recorder_did_not_see_is_read(tmp_path: Path) -> None:
     assert replace(first, location=None) == BlindSpot(Blind.ASLEEP, "x", 2, 1)
     assert second == BlindSpot("of tomorrow")
     assert blind_spots(next(tmp_path.iterdir())) == (BlindSpot(Blind.ASLEEP, "x", 2, 1), second)
+
+
+def changes(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    """Every line lost, doubled, moved by one, or with one of its figures changed."""
+    for i, text in enumerate(lines):
+        yield f"line {i + 1} lost", [*lines[:i], *lines[i + 1 :]]
+        yield f"line {i + 1} doubled", [*lines[: i + 1], *lines[i:]]
+        if i + 1 < len(lines):
+            yield f"line {i + 1} moved", [*lines[:i], lines[i + 1], text, *lines[i + 2 :]]
+        for digit in list(re.finditer(rb"\d", text))[:: max(1, len(text) // 30)]:
+            other = b"%d" % ((int(digit[0]) + 1) % 10)
+            yield (
+                f"line {i + 1} changed",
+                [*lines[:i], text[: digit.start()] + other + text[digit.end() :], *lines[i + 1 :]],
+            )
+
+
+@pytest.mark.parametrize("name", ["accumulate_trace", "hooked_trace", "failed_trace"])
+def test_no_line_is_lost_doubled_moved_or_changed_unseen(tmp_path: Path, name: str) -> None:
+    """Each is refused, except for the end of the file, whose loss makes the recording incomplete and is noted."""
+    whole = framed(recording(TRACES[name]()))
+    assert loaded(tmp_path, whole) == TRACES[name]()
+    for what, lines in changes(whole):
+        try:
+            trace = loaded(tmp_path, lines)
+        except RecordingError:
+            continue
+        assert lines == whole[:-1], what
+        assert trace.run.blind_spots[-1].reason == Blind.FILE_CUT
+
+
+def test_file_of_version_1_0_has_no_checksums_and_is_read(tmp_path: Path) -> None:
+    """What was recorded before there were any stays readable, and checksums that are there are looked at."""
+    trace = builders.product_trace()
+    assert b'"crc"' not in b"".join(recording(trace))
+    assert loaded(tmp_path, recording(trace)) == trace
+    lines = framed(recording(trace))
+    lines[0] = lines[0].replace(b"[1, 1]", b"[1, 0]")
+    assert "line 1: it is not what was written" in refusal(tmp_path, b"".join(lines))
+
+
+def test_line_breaks_of_windows_are_no_damage(tmp_path: Path) -> None:
+    """A version control system may have changed them."""
+    lines = framed(recording(builders.product_trace()))
+    assert loaded(tmp_path, [text.replace(b"\n", b"\r\n") for text in lines]) == builders.product_trace()
 
 
 def test_later_definition_replaces_the_earlier_one(tmp_path: Path) -> None:
@@ -244,7 +305,7 @@ def test_unknown_kinds_and_fields_of_a_newer_minor_version_are_skipped(tmp_path:
     lines = [text.replace(b'{"t":', b'{"colour": [1], "t":') for text in recording(trace)]
     lines[0] = lines[0].replace(b"[1, 0]", b"[1, 9]")
     lines.insert(3, line("weather", temperature=20))
-    read = loaded(tmp_path, lines)
+    read = loaded(tmp_path, framed(lines))
     assert replace(read, run=replace(read.run, notes=())) == trace
     (note,) = read.run.notes
     assert note == (
@@ -261,7 +322,7 @@ def test_kinds_of_things_in_a_newer_minor_version_are_read_as_unknown(tmp_path: 
         text = next(text for text in lines if known in text)
         word = known.split(b'"')[-2] if known != b'"call": "Tensor.backward", "roots"' else b"Tensor.backward"
         lines[lines.index(text)] = text.replace(known, known.replace(word, b"later"))
-    trace = loaded(tmp_path, lines)
+    trace = loaded(tmp_path, framed(lines))
     assert trace.leaves[0].kind is LeafKind.UNKNOWN
     assert trace.passes[0].call is PassCall.UNKNOWN
     assert trace.passes[0].accumulations[0].effect is Effect.UNKNOWN
@@ -286,20 +347,22 @@ def test_unknown_kind_in_this_version_is_damage(tmp_path: Path) -> None:
 def test_newer_major_version_is_refused(tmp_path: Path) -> None:
     """The message says whose file it is and what to do."""
     assert refusal(tmp_path, header(builders.run(), version=[2, 1], gradtrace="9.0", target=None)) == (
-        "DIR/run.gtrace has format version 2.1, written by gradtrace '9.0'; gradtrace 0.1.0 reads version 1.0: "
+        "DIR/run.gtrace has format version 2.1, written by gradtrace '9.0'; gradtrace 0.1.0 reads version 1.1: "
         "show it with the version that wrote it, or record the program again"
     )
 
+
+TEXT = "it is text, and its first line is not a gradtrace header"
 
 FOREIGN = {
     b"PK\x03\x04rest": "it looks like a file that torch.save or pickle wrote",
     b"\x80\x02}q\x00.": "it looks like a file that torch.save or pickle wrote",
     b"\x7fELF\x00\x01": "it holds binary data",
-    b"import torch\n": "its first line is not a gradtrace header",
-    b"[]\n": "its first line is not a gradtrace header",
-    b"\n\n": "its first line is not a gradtrace header",
-    b'{"t": "header", "format": "other", "version": [1, 0]}\n': "its first line is not a gradtrace header",
-    b"[" * 200_000: "its first line is not a gradtrace header",
+    b"import torch\n": TEXT,
+    b"[]\n": TEXT,
+    b"\n\n": TEXT,
+    b'{"t": "header", "format": "other", "version": [1, 0]}\n': TEXT,
+    b"[" * 200_000: TEXT,
 }
 
 
@@ -318,7 +381,7 @@ def test_empty_and_missing_files_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(RecordingError, match=r"cannot read .*nothing.gtrace: No such file or directory"):
         load(tmp_path / "nothing.gtrace")
-    with pytest.raises(RecordingError, match=r"cannot read .*: Is a directory"):
+    with pytest.raises(RecordingError, match=r"cannot read .*: it is a directory, not a file"):
         load(tmp_path)
 
 
@@ -362,7 +425,10 @@ def test_damage_in_the_middle_is_refused_with_its_place(tmp_path: Path, damage: 
     text = refusal(tmp_path, content.replace(*BROKEN[damage], 1))
     assert re.match(r"DIR/run.gtrace is damaged at line \d+: ", text)
     assert damage in text
-    assert text.endswith("the file was changed after it was recorded: record the program again")
+    assert text.endswith(
+        "the file was changed after it was recorded: record the program again, or save what stands before that "
+        "line with gradtrace merge DIR/run.gtrace -o OTHER"
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from typing import Any
 
 import builders
 import pytest
-from stream_lines import header, line, stream
+from stream_lines import framed, header, line, stream
 
 from gradtrace.analysis.coverage import coverage
+from gradtrace.errors import RecordingError
 from gradtrace.model import Blind, BlindSpot, Trace
 from gradtrace.recording import BlindRecord, load, merge
 
@@ -205,7 +206,7 @@ def test_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     merge(tmp_path, status=0, target=pipe)
     reader.join()
     assert pipe.is_fifo()
-    assert read[0].endswith(b'{"t":"status","status":0,"process":0}\n')
+    assert b'{"t":"status","status":0,"process":0,"n":' in read[0].splitlines()[-1]
 
 
 def test_same_streams_give_the_same_bytes(tmp_path: Path) -> None:
@@ -215,3 +216,73 @@ def test_same_streams_give_the_same_bytes(tmp_path: Path) -> None:
     merge(tmp_path, status=0, target=tmp_path / "a")
     merge(tmp_path, status=0, target=tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_every_file_of_several_nodes_is_merged_by_rank(tmp_path: Path) -> None:
+    """The recordings of two nodes become one; it ends as the one that failed."""
+    for node, ranks, status in ((1, (2, 3), 0), (0, (0, 1), 7)):
+        folder = tmp_path / str(node)
+        folder.mkdir()
+        for rank in ranks:
+            put(folder, str(rank), framed(named(10 + rank, 1, rank, f"rank {rank}")))
+        merge(folder, status=status, target=tmp_path / f"{node}.gtrace")
+    merge(tmp_path / "1.gtrace", tmp_path / "0.gtrace", target=tmp_path / "all")
+    trace = load(tmp_path / "all")
+    assert [leaf.name for leaf in trace.leaves] == ["rank 0", "rank 1", "rank 2", "rank 3"]
+    assert trace.run.status == 7
+    merge(tmp_path / "all", target=tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "all").read_bytes()
+
+
+def test_streams_without_their_parent_have_no_end(tmp_path: Path) -> None:
+    """Nobody knows how the program ended, and the recording says so."""
+    put(tmp_path, "1", framed(stream(builders.product_trace())))
+    merge(tmp_path, target=tmp_path / "run.gtrace")
+    run = load(tmp_path / "run.gtrace").run
+    assert (run.status, run.complete) == (None, False)
+    assert [spot.text for spot in run.blind_spots] == [
+        "the recording has no end: it was cut short, or the program was still running"
+    ]
+
+
+def test_damaged_stream_is_taken_up_to_there_and_named(tmp_path: Path) -> None:
+    """A line that was lost in one process does not spoil the others."""
+    lines = framed(stream(builders.product_trace(), pid=1, rank=0))
+    put(tmp_path, "a", [*lines[:5], *lines[6:]])
+    put(tmp_path, "b", framed(stream(builders.product_trace(), pid=2, rank=1)))
+    trace = merged(tmp_path)
+    assert [one.process for one in trace.passes] == [1, 1, 1]
+    assert not trace.run.complete
+    assert trace.run.blind_spots[-1].text == (
+        "what process 0 wrote is damaged at line 6: line 7 stands where line 6 was: a line was lost, doubled or moved; "
+        "it was read up to there"
+    )
+
+
+def test_what_stands_before_the_damage_of_a_recording_can_be_saved(tmp_path: Path) -> None:
+    """`load` refuses the file; merged, it is shorter, and says so."""
+    put(tmp_path, "1", framed(stream(builders.product_trace())))
+    merge(tmp_path, status=0, target=tmp_path / "whole")
+    lines = (tmp_path / "whole").read_bytes().splitlines(keepends=True)
+    (tmp_path / "bad").write_bytes(b"".join(lines[:-4] + lines[-3:]))
+    with pytest.raises(RecordingError, match="a line was lost, doubled or moved"):
+        load(tmp_path / "bad")
+    merge(tmp_path / "bad", target=tmp_path / "saved")
+    run = load(tmp_path / "saved").run
+    assert not run.complete
+    assert f"is damaged at line {len(lines) - 3}" in run.blind_spots[0].text
+
+
+def test_program_that_replaces_another_in_its_process_is_a_process_of_its_own(tmp_path: Path) -> None:
+    """After `os.execv` the number of the process is the same, and the stream goes on in the same file."""
+    put(tmp_path, "5", [*framed(named(5, 1, None, "before")), *framed(named(5, 1, None, "after"))])
+    trace = merged(tmp_path)
+    assert [(leaf.name, leaf.process) for leaf in trace.leaves] == [("before", 0), ("after", 1)]
+
+
+def test_folder_in_which_no_header_is_whole_is_refused(tmp_path: Path) -> None:
+    """There is nothing to be saved, and the target is not made."""
+    (tmp_path / "1.stream").write_bytes(header(builders.run())[:-10])
+    with pytest.raises(RecordingError, match="begins with a whole header"):
+        merge(tmp_path, target=tmp_path / "run.gtrace")
+    assert [one.name for one in tmp_path.iterdir()] == ["1.stream"]

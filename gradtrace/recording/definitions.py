@@ -1,0 +1,66 @@
+"""What the lines of a process refer to, and the texts and shapes that they repeat."""
+
+import re
+from collections.abc import Hashable
+from typing import Any
+
+from gradtrace.model import SavedTensor
+from gradtrace.recording.damage import Damage
+
+_DTYPE = re.compile(r"[A-Za-z_][\w.]{0,63}", re.ASCII)
+_DEVICE = re.compile(r"[A-Za-z_]\w{0,31}(?::\d{1,9})?", re.ASCII)
+
+
+class Shared(dict[Any, Any]):
+    """Gives back the first of all equal things, so that a million nodes of one type hold its name once."""
+
+    def __missing__(self, key: Hashable) -> Any:
+        self[key] = key
+        return key
+
+
+class _Checked(dict[Any, Any]):
+    """The same for words that must be of a certain form; None, for an unknown one, is let through."""
+
+    def __init__(self, form: re.Pattern[str], what: str) -> None:
+        super().__init__({None: None})
+        self._form = form
+        self._what = what
+
+    def __missing__(self, key: str) -> str:
+        if not self._form.fullmatch(key):
+            raise Damage(f"{key[:40]!r} is no {self._what}")
+        self[key] = key
+        return key
+
+
+class _Defined(dict[Any, Any]):
+    """What lines have defined, by number; None, where a line refers to nothing, stays None."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__({None: None})
+        self._what = what
+
+    def __missing__(self, key: int) -> Any:
+        raise Damage(f"there is no {self._what} {key}")
+
+
+class Definitions:
+    """All that a process has defined.
+
+    Attributes:
+        places: locations by id.
+        leaves: ids that leaves have in the trace, by those that they have here.
+        shared: texts, shapes and arguments.
+        dtypes: their names, which are looked at once.
+        devices: likewise.
+        saved: descriptions of saved tensors by their rows; of those without numbers, which alone repeat.
+    """
+
+    def __init__(self) -> None:
+        self.places: dict[int | None, Any] = _Defined("location")
+        self.leaves: dict[int | None, Any] = _Defined("leaf")
+        self.shared = Shared()
+        self.dtypes = _Checked(_DTYPE, "dtype")
+        self.devices = _Checked(_DEVICE, "device")
+        self.saved: dict[Any, SavedTensor] = {}
