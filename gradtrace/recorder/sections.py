@@ -12,7 +12,7 @@ import os
 import sys
 import sysconfig
 from pathlib import Path
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from gradtrace.recorder import torch_facts
@@ -24,6 +24,7 @@ _SITE = tuple(
     folder + os.sep for name in ("purelib", "platlib") if (folder := sysconfig.get_paths()[name]).startswith(_LIBRARY)
 )
 _KNOWN_MODULES = ("builtins", "torch", "json", "gradtrace", "re", "_queue")
+_CO_VARARGS = 0x4
 _NEVER_OURS = (TimeoutError, InterruptedError)
 
 _set_eval_frame = torch_facts.set_eval_frame
@@ -79,15 +80,31 @@ def is_watched() -> bool:
 
 
 def is_foreign(error: BaseException) -> bool:
-    """Whether an exception that arrived in our code comes from elsewhere, and belongs to the program."""
+    """Whether an exception that arrived in our code comes from elsewhere, and belongs to the program.
+
+    A handler of a signal may run between any two instructions of ours: its frame tells it, for it gets the signal's
+    number and the frame that was interrupted. What another thread sent has no frame but ours and is of a class that
+    nothing we call would raise.
+    """
     if not isinstance(error, Exception) or isinstance(error, _NEVER_OURS):
         return True
     traceback = error.__traceback__
     while traceback is not None:
         if not _is_known(traceback.tb_frame.f_code):
-            return True
+            return _handles_signal(traceback.tb_frame)
         traceback = traceback.tb_next
     return type(error).__module__.partition(".")[0] not in _KNOWN_MODULES
+
+
+def _handles_signal(frame: FrameType) -> bool:
+    """Whether a frame was called as Python calls the handler of a signal."""
+    code = frame.f_code
+    n_named = code.co_argcount + bool(code.co_flags & _CO_VARARGS)
+    n_named += code.co_kwonlyargcount if n_named > code.co_argcount else 0
+    found = frame.f_locals
+    given = [found.get(name) for name in code.co_varnames[:n_named]]
+    given += [one for value in given if type(value) is tuple for one in value]
+    return any(type(one) is FrameType for one in given) and any(isinstance(one, int) for one in given)
 
 
 def _is_known(code: CodeType) -> bool:

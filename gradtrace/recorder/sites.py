@@ -23,6 +23,8 @@ _CO_OPTIMIZED = 0x1
 _SNAPSHOT_LOCALS = sys.version_info < (3, 13)
 _SHOWS_LOCALS = frozenset({"locals", "vars", "dir", "eval", "exec", "f_locals", "_getframe", "currentframe", "stack"})
 """Names by which a function gets at the dictionary of its variables."""
+_ASSERTS = "@py_builtins"
+"""Through this pytest asks for the variables of a test, when an assertion in it has failed."""
 _HELD_BY_FRAME = 3
 """References to that dictionary when nobody else has one: the frame's, ours, and that of the call which counts."""
 
@@ -81,7 +83,7 @@ def locals_of(frame: types.FrameType) -> dict[str, object]:
     code = frame.f_code
     if not _SNAPSHOT_LOCALS or not code.co_flags & _CO_OPTIMIZED:
         return dict(frame.f_locals)
-    if not _SHOWS_LOCALS.isdisjoint(code.co_names):
+    if not _SHOWS_LOCALS.isdisjoint(code.co_names) and _ASSERTS not in code.co_names:
         return {}
     snapshot = frame.f_locals
     copy = dict(snapshot)

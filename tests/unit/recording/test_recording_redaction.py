@@ -8,7 +8,7 @@ from stream_lines import line, stream
 
 from gradtrace.recording import Redaction, load, merge
 
-HERE, HOME = Path("/home/ann/projects/net"), Path("/home/ann")
+HERE, HOME = Path("/homes/ann/projects/net"), Path("/homes/ann")
 
 
 def redacted(tmp_path: Path, *lines: bytes, target: str = "train.py", argv: tuple[str, ...] = ()) -> Path:
@@ -22,7 +22,7 @@ def redacted(tmp_path: Path, *lines: bytes, target: str = "train.py", argv: tupl
     ("target", "argv", "shown"),
     [
         ("train.py", ("--token", "s3cret"), "train.py"),
-        ("/home/ann/projects/net/train.py", ("s3cret",), "train.py"),
+        ("/homes/ann/projects/net/train.py", ("s3cret",), "train.py"),
         ("torchrun train.py s3cret", ("train.py", "s3cret"), "torchrun [redacted]"),
         ("-c key = 's3cret'", (), "-c [redacted]"),
         ("-m train", ("s3cret",), "-m train"),
@@ -39,11 +39,11 @@ def test_words_of_the_program_are_left_out(tmp_path: Path, target: str, argv: tu
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("File /home/ann/projects/net/models/a.py", "File models/a.py"),
-        ('"/home/ann/projects/net"', '"."'),
-        ("/home/ann/data/x.bin, /home/ann", "~/data/x.bin, ~"),
-        ("/home/anna/x /home/ann-2/x", "/home/anna/x /home/ann-2/x"),
-        ("/mnt/home/ann/x", "/mnt/home/ann/x"),
+        ("File /homes/ann/projects/net/models/a.py", "File models/a.py"),
+        ('"/homes/ann/projects/net"', '"."'),
+        ("/homes/ann/data/x.bin, /homes/ann", "~/data/x.bin, ~"),
+        ("/homes/anna/x /homes/ann-2/x", "/homes/anna/x /homes/ann-2/x"),
+        ("/mnt/homes/ann/x", "/mnt/homes/ann/x"),
         ("/usr/lib/x.py", "/usr/lib/x.py"),
     ],
 )
@@ -55,7 +55,7 @@ def test_folders_are_left_out_of_every_text(tmp_path: Path, text: str, shown: st
 def test_files_named_in_other_letters_are_found(tmp_path: Path) -> None:
     """A name beyond ASCII stands in the file as escapes."""
     (tmp_path / "1.stream").write_bytes(
-        b"".join([*stream(builders.product_trace()), line("note", text="/home/bjørn/x")])
+        b"".join([*stream(builders.product_trace()), line("note", text="/homes/bjørn/x")])
     )
-    merge(tmp_path, target=tmp_path / "r", redaction=Redaction(HERE, Path("/home/bjørn")))
+    merge(tmp_path, target=tmp_path / "r", redaction=Redaction(HERE, Path("/homes/bjørn")))
     assert load(tmp_path / "r").run.notes[0] == "~/x"
