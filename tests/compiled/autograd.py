@@ -20,4 +20,4 @@ losses = []
 for _ in range(5):
     model.zero_grad()
     losses.append(step(torch.randn(3, 4)))
-report(model, *losses)
+report(model, *losses, frames=False)

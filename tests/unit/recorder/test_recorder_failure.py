@@ -1,16 +1,18 @@
-"""A failure inside the recorder never reaches the program: it is said once, and the recorder switches itself off."""
+"""A failure inside the recorder never reaches the program: one observation is lost, and the recording says which."""
 
 import pytest
 from recorder_session import hooks_of, recorded, train
 
+from gradtrace.model import Blind
 from gradtrace.recorder import (
     events,
-    forward,
+    forward_table,
     full_pass,
     grad_watch,
     journal,
     leaves,
     names,
+    pass_leaves,
     stream,
     walk,
     watch,
@@ -28,8 +30,8 @@ PLACES = {
     "hooking": (full_pass.FullPass, "_hook"),
     "sending": (full_pass.FullPass, "_send"),
     "a leaf's arrival": (full_pass.FullPass, "_receive"),
-    "the end of a pass": (full_pass.FullPass, "_accumulations"),
-    "noting a line": (forward.ForwardTable, "add"),
+    "the end of a pass": (pass_leaves.PassLeaves, "rows"),
+    "noting a line": (forward_table.ForwardTable, "add"),
     "noting an event": (events.Events, "add"),
     "a gradient that is written": (grad_watch.GradWatch, "_wrote"),
     "beginning to count": (watch.Watch, "begin"),
@@ -47,18 +49,20 @@ def fail(*_args, **_keywords):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_the_program_goes_on_as_if_nothing_were(place, tmp_path, monkeypatch, capfd):
-    """Numbers, hooks and output; one line on stderr says what happened."""
+    """Numbers, hooks and output; the recording says what was not seen."""
     owner, name = PLACES[place]
     _, expected = train(steps=4)
-    with recorded(tmp_path, passes=((1, 2),)):
+    with recorded(tmp_path, passes=((1, 2),)) as session:
         monkeypatch.setattr(owner, name, fail)
         net, numbers = train(steps=4)
         monkeypatch.undo()
 
-    said = capfd.readouterr()
     assert numbers == expected
     assert all(isinstance(key, int) for keys in hooks_of(net) for key in keys)
-    assert said.out == ""
-    assert said.err == (
-        "gradtrace: the recorder failed and has switched itself off (InjectedError: on purpose); the program goes on\n"
-    )
+    assert capfd.readouterr() == ("", "")
+    stopped = session.directory / "stopped"
+    if stopped.exists():
+        assert stopped.read_text() == "InjectedError: on purpose\0"
+    else:
+        reasons = {(spot.reason, "InjectedError: on purpose" in spot.text) for spot in session.trace().run.blind_spots}
+        assert (Blind.OBSERVATION_FAILED, True) in reasons

@@ -15,7 +15,13 @@ from gradtrace.recorder.session import current
 from gradtrace.recording import records
 from gradtrace.recording.lines import decode
 
-WRITTEN_ELSEWHERE = {records.StatusRecord, records.ProcessRecord, records.ErrorRecord, records.NoteRecord}
+WRITTEN_ELSEWHERE = {
+    records.StatusRecord,
+    records.ProcessRecord,
+    records.ErrorRecord,
+    records.NoteRecord,
+    records.BlindRecord,
+}
 """Kinds of lines that the launcher writes, or the recorder of a program that ends badly."""
 
 NEVER_WRITTEN = {("LeafRecord", "location")}
