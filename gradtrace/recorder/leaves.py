@@ -139,8 +139,8 @@ class Leaves:
                     self._changed += 1
 
             state = LeafState(number, weakref.ref(tensor, forget))
+            self._define(state, tensor, scope)  # first: what is not written down must not be referred to
             table[key] = state
-            self._define(state, tensor, scope)
         elif not state.is_named and scope is not None:
             self._define(state, tensor, scope)
         return state
