@@ -5,20 +5,18 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
+from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.invisible import hide, skipped_by_warnings
 from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.sites import ModuleTable, local
-
-if TYPE_CHECKING:
-    from gradtrace.recorder.failures import Failures
 
 _PASSIVE = CallKinds.PASSIVE
 

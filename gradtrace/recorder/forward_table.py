@@ -7,10 +7,11 @@ its place.
 
 from __future__ import annotations
 
+import types
 import weakref
 from array import array
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -18,9 +19,6 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import impersonating_code
 from gradtrace.recorder.measure import value_row
 from gradtrace.recorder.sites import ModuleTable, Place, is_internal, running_module
-
-if TYPE_CHECKING:
-    import types
 
 _MAX_INTERVALS = 2_000_000
 _MAX_VALUES = 200_000

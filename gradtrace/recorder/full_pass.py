@@ -26,7 +26,7 @@ from gradtrace.recorder.engine import Call
 from gradtrace.recorder.forward_table import Origin
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.leaves import LeafState
-from gradtrace.recorder.looking import is_tensor
+from gradtrace.recorder.looking import is_tensor, message, type_name
 from gradtrace.recorder.marks import Mark, mark
 from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.names import Scope
@@ -401,12 +401,7 @@ class FullPass:
         self._note_freed()
 
     def _write_end(self, error: BaseException | None, node: int | None) -> None:
-        described = None
-        if error is not None:
-            try:
-                described = [type(error).__name__, plain_text(str(error))[:4000]]
-            except Exception:  # a user's exception with a broken __str__
-                described = [type(error).__name__, ""]
+        described = None if error is None else [type_name(error), plain_text(message(error))[:4000]]
         conflict = None
         if error is not None:
             try:

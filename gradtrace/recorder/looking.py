@@ -91,3 +91,13 @@ def parameters(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 def buffers(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     """The buffers of a module and all below it, each once, with its path."""
     return _tensors(module, "_buffers")
+
+
+def message(error: BaseException) -> str:
+    """What an exception says, without running a `__str__` of the program's."""
+    for kind in _MRO(type(error)):
+        if "__str__" in _NAMESPACE(kind):
+            if kind.__module__.partition(".")[0] in ("builtins", "torch"):
+                return str(error)
+            break
+    return " ".join(one for one in error.args if type(one) is str)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import types
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.holders import write_holders
+from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.looking import message, type_name
 from gradtrace.recorder.sites import Place, is_internal
 from gradtrace.recorder.stream import plain_text
-
-if TYPE_CHECKING:
-    from gradtrace.recorder.session import Recorder
 
 _MAX_FRAMES = 50
 
@@ -74,20 +76,30 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def write(recorder: Recorder) -> None:
-    """Leave what is known only at the end."""
-    recorder.events.flush()
-    recorder.watch.pause()
+def write(
+    journal: Journal,
+    table: ForwardTable | None,
+    checkpoint: Checkpoint,
+    draw: Callable[[list[torch.Tensor], Any], None],
+) -> None:
+    """Leave what is known only at the end.
+
+    Args:
+        journal: where to.
+        table: the forward table of this thread.
+        checkpoint: writes what has grown until now.
+        draw: describes a graph that was never run backward, from its roots, and names from a frame.
+    """
     main = sys.modules.get("__main__")
     error = ended_by or _uncaught(main)
     if error is not None:
-        _write_error(recorder, error)
+        _write_error(journal, error)
     if isinstance(main, types.ModuleType):
-        if not recorder.journal.last_pass_index:
-            _write_undriven(recorder, vars(main))
-        if recorder.config.facts:
-            write_holders(recorder.journal, recorder.table(), _FrameLike(vars(main)))  # type: ignore[arg-type]
-    recorder.checkpoint.write()
+        if not journal.last_pass_index:
+            _write_undriven(journal, vars(main), draw)
+        if journal.config.facts:
+            write_holders(journal, table, _FrameLike(vars(main)))  # type: ignore[arg-type]
+    checkpoint.write()
 
 
 def _uncaught(main: object) -> BaseException | None:
@@ -105,41 +117,38 @@ def _uncaught(main: object) -> BaseException | None:
     return error if is_script or is_module else None
 
 
-def _write_error(recorder: Recorder, error: BaseException) -> None:
+def _write_error(journal: Journal, error: BaseException) -> None:
     frames: list[int | None] = []
     traceback = error.__traceback__
     while traceback is not None and len(frames) < _MAX_FRAMES:
         code = traceback.tb_frame.f_code
         if not is_internal(code):
-            frames.append(recorder.journal.place(Place(code, traceback.tb_lasti, "")))
+            frames.append(journal.place(Place(code, traceback.tb_lasti, "")))
         traceback = traceback.tb_next
-    try:
-        message = str(error)
-    except Exception:  # a user's broken __str__ never breaks us
-        message = ""
-    recorder.journal.write(
-        {"t": "error", "type": type(error).__name__, "message": plain_text(message)[:4000], "frames": frames}
-    )
+    said = {"type": type_name(error), "message": plain_text(message(error))[:4000]}
+    journal.write({"t": "error", **said, "frames": frames})
 
 
-def _write_undriven(recorder: Recorder, variables: dict[str, Any]) -> None:
+def _write_undriven(
+    journal: Journal, variables: dict[str, Any], draw: Callable[[list[torch.Tensor], Any], None]
+) -> None:
     """Draw the graphs of a program that never ran one backward: from the asked-for roots, else from its globals."""
     tensors = {
         name: value
         for name, value in list(variables.items())
         if type(value) in torch_facts.PLAIN_TYPES and value.grad_fn is not None and not name.startswith("__")
     }
-    wanted = [name for name in recorder.config.roots if name in tensors]
-    if recorder.config.roots:
-        missing = [name for name in recorder.config.roots if name not in tensors]
+    wanted = [name for name in journal.config.roots if name in tensors]
+    if journal.config.roots:
+        missing = [name for name in journal.config.roots if name not in tensors]
         for name in missing:
             why = "has no grad_fn" if name in variables else "is not a global variable"
-            recorder.journal.note(f"--root {name}: {name} {why}; results with a graph: {', '.join(tensors) or 'none'}")
+            journal.note(f"--root {name}: {name} {why}; results with a graph: {', '.join(tensors) or 'none'}")
         roots = [tensors[name] for name in wanted]
     else:
         roots = _last_results(list(tensors.values()))
     if roots:
-        recorder.passes.draw(roots, _FrameLike(variables))
+        draw(roots, _FrameLike(variables))
 
 
 class _FrameLike:

@@ -229,7 +229,7 @@ class Recorder:
     def _at_exit(self) -> None:
         with Quiet():
             ends: list[tuple[str, Callable[[], None]]] = [
-                ("the end of the program", lambda: program_end.write(self)),
+                ("the end of the program", self._write_end),
                 ("the end", self.stop),
             ]
             if self.is_on:
@@ -242,6 +242,11 @@ class Recorder:
                         self._failures.unknown(what, error)
             self.modes.leave()
             let_go()
+
+    def _write_end(self) -> None:
+        self.events.flush()
+        self.watch.pause()
+        program_end.write(self.journal, self.table(), self.checkpoint, self.passes.draw)
 
     def _announce(self, number: int) -> None:
         notices.leave(self.config.session, "announced", str(number), once=True)

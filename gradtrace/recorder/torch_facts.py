@@ -33,6 +33,9 @@ is_compiling = torch.compiler.is_compiling
 CALL_IMPL = _module.Module._call_impl.__code__
 """The frame of a module's call: its `self` is the module."""
 
+CustomFunction = _C._FunctionBase
+"""The class of the node of a function that was written in Python."""
+
 FUNCTION_APPLY = torch.autograd.Function.apply.__func__.__code__  # type: ignore[attr-defined]
 
 vector_norm = _C._linalg.linalg_vector_norm  # type: ignore[attr-defined]

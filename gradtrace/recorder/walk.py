@@ -60,7 +60,7 @@ def _facts_of(node: Node) -> _TypeFacts:
     known = _facts.get(kind)
     if known is not None:
         return known
-    is_custom = issubclass(kind, torch._C._FunctionBase)
+    is_custom = issubclass(kind, torch_facts.CustomFunction)
     name = kind.__name__
     attributes = dir(kind)
     raw = {entry.removeprefix("_raw_saved_") for entry in attributes if entry.startswith("_raw_saved_")}
