@@ -6,10 +6,11 @@ Importing this package imports nothing heavy: the public verbs are loaded when t
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from gradtrace.version import __version__
+
 if TYPE_CHECKING:
     from gradtrace.api import Recording, explain, load, record, render
 
-__version__ = "0.1.0"
 
 __all__ = ["Recording", "__version__", "explain", "load", "record", "render"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from gradtrace import __version__
 from gradtrace.cli.console import look_at
 from gradtrace.cli.output import Output
+from gradtrace.version import __version__
 
 _TIMEOUT = 60
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from gradtrace import __version__
 from gradtrace.cli.messages import say_error
 from gradtrace.errors import GradtraceError
+from gradtrace.version import __version__
 
 COMMANDS = {
     "explain": "gradtrace.cli.explain",

@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
-from gradtrace import __version__
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stream import Shelf, Stream, encode, plain_text
+from gradtrace.version import __version__
 
 _MAX_TEXT = 2_000
 _MAX_LINES = 12

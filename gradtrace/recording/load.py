@@ -9,7 +9,6 @@ from typing import BinaryIO
 
 import msgspec
 
-from gradtrace import __version__
 from gradtrace.errors import RecordingError
 from gradtrace.files import open_regular
 from gradtrace.model import Blind, BlindSpot, Observation, ObservationKind, Run, Trace
@@ -23,6 +22,7 @@ from gradtrace.recording.records import (
     ProcessRecord,
     StatusRecord,
 )
+from gradtrace.version import __version__
 
 _LONGEST_HEADER = 1 << 24
 _LONGEST_REASON = 200

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from gradtrace import __version__
 from gradtrace.errors import RecordingError
 from gradtrace.files import PRIVATE, read_regular, replacing
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
@@ -20,6 +19,7 @@ from gradtrace.recording.records import (
 )
 from gradtrace.recording.redaction import Redaction
 from gradtrace.recording.streams import Stream, find_streams
+from gradtrace.version import __version__
 
 _LARGEST_CONFIG = 10_000_000
 
