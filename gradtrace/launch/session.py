@@ -34,6 +34,9 @@ _SAYINGS = {
 
 _OF_A_RUNNING_PROGRAM = "announced"
 
+_PATIENCE = 1.0
+"""Seconds that a program goes on after the asked-for passes before the user is told."""
+
 _UNWRITTEN = "it could not write why: is the disk full?"
 
 
@@ -155,9 +158,17 @@ class Session:
         for name, saying in _SAYINGS.items():
             for word in self._words(name):
                 text = saying.format(word)
-                if text not in self._said and not (is_over and name == _OF_A_RUNNING_PROGRAM):
+                if text not in self._said and (name != _OF_A_RUNNING_PROGRAM or self._goes_on(is_over=is_over)):
                     self._said.add(text)
                     yield text
+
+    def _goes_on(self, *, is_over: bool) -> bool:
+        """Whether the program has been running for a while since the asked-for passes were in."""
+        try:
+            since = (self.directory / _OF_A_RUNNING_PROGRAM).stat().st_mtime
+        except OSError:
+            return False
+        return not is_over and time.time() - since > _PATIENCE
 
     def _words(self, name: str) -> list[str]:
         """The words of a file, up to the last that is whole."""

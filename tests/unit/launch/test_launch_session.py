@@ -70,6 +70,8 @@ def test_words_are_told_once_and_when_they_are_whole():
         stopped = "the recorder failed and has switched itself off (OSError: full); the program goes on without it"
 
         assert [*session.news(is_over=True)] == [stopped]
+        assert [*session.news()] == []  # a program that ends soon after need not be told of
+        os.utime(session.directory / "announced", (0, 0))
         assert [*session.news()] == [
             "the asked-for passes are recorded; the program goes on, at pass 4 (Ctrl-C shows them now)"
         ]
