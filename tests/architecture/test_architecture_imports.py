@@ -44,7 +44,7 @@ def test_room_needs_only_the_standard_library(room: str, others: set[str]) -> No
         foreign = {name for name in imported_modules(path) if name.partition(".")[0] not in sys.stdlib_module_names}
         assert {name.partition(".")[0] for name in foreign} <= others, path
         own = {name for name in foreign if name.startswith("gradtrace.")}
-        assert {name.split(".")[1] for name in own} <= {room, "model"}, path
+        assert {name.split(".")[1] for name in own} <= {room, "model", "version"}, path
 
 
 def test_bootstrap_needs_no_package() -> None:

@@ -21,7 +21,7 @@ import torch
 from gradtrace import recorder
 from gradtrace.recorder import expression
 from gradtrace.recorder.config import Config
-from gradtrace.recording import load
+from gradtrace.recording import load, merge
 from gradtrace.renderers.explanation import Options, render
 
 Numbers = float | list[float]
@@ -196,8 +196,8 @@ def _explained(one: Exercise, session: Path, patch: pytest.MonkeyPatch) -> str:
         assert expression.main() == 0
     finally:
         recorder.stop()
-    (stream,) = session.glob("*.stream")
-    return render(load(stream), Options(width=400))
+    merge(session, target=session / "run.gtrace", status=0)
+    return render(load(session / "run.gtrace"), Options(width=400))
 
 
 _NUMBER = r"-?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)"
