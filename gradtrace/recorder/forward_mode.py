@@ -14,7 +14,7 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
-from gradtrace.recorder.invisible import hide, skipped_by_warnings
+from gradtrace.recorder.invisible import hide, is_our_line, skipped_by_warnings
 from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.sites import ModuleTable, local
 
@@ -84,6 +84,8 @@ class ForwardMode(TorchFunctionMode):
         except BaseException as error:
             hide(error)
             raise
+        if torch_facts.anomaly_enabled():
+            hide_in_anomaly(result, before)
         if not self.is_active or _tracing_state() is not None:
             return result
         try:
@@ -117,6 +119,21 @@ class ForwardMode(TorchFunctionMode):
 
 
 skipped_by_warnings(ForwardMode.__torch_function__)
+
+
+def hide_in_anomaly(result: Any, before: int) -> None:
+    """Take our frames out of the stacks which anomaly mode keeps with the nodes that were made from this number on."""
+    stack = [one.grad_fn for one in (result if type(result) in (tuple, list) else (result,)) if type(one) in _plain]
+    seen: set[Any] = set()
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen or not before <= node._sequence_nr() < torch_facts.NO_SEQUENCE:
+            continue
+        seen.add(node)
+        lines = node.metadata.get(torch_facts.ANOMALY_STACK)
+        if type(lines) is list:
+            lines[:] = [line for line in lines if not is_our_line(line)]
+        stack.extend(child for child, _ in node.next_functions)
 
 
 def custom_function_watch(

@@ -72,3 +72,8 @@ def impersonating_code(frame: types.FrameType) -> types.CodeType:
         co_name=_IMPERSONATOR_NAME,
         co_qualname=_IMPERSONATOR_NAME,
     )
+
+
+def is_our_line(line: object) -> bool:
+    """Whether a line of a formatted stack is of a frame of ours."""
+    return isinstance(line, str) and (OUR_FILE_NAME in line or f", in {_IMPERSONATOR_NAME}" in line)

@@ -147,6 +147,9 @@ class Leaves:
 
     def _define(self, state: LeafState, tensor: torch.Tensor, scope: Scope | None) -> None:
         name, kind, state.is_named = self._name_of(tensor, scope, state.id)
+        is_lazy = torch_facts.is_uninitialized(tensor)
+        if is_lazy:
+            state.is_named = False  # to be written again when it has a shape
         value = None
         if is_readable(tensor) and tensor.numel() <= self._value_limit and tensor.is_cpu and has_memory(tensor):
             value = json.loads(values(tensor.detach()))
@@ -156,7 +159,7 @@ class Leaves:
             "id": state.id,
             "name": name,
             "kind": kind,
-            "shape": list(map(int, tensor.shape)),
+            "shape": [] if is_lazy else list(map(int, tensor.shape)),
             "dtype": torch_facts.short_dtype(tensor.dtype),
             "device": str(tensor.device),
             "requires_grad": tensor.requires_grad,

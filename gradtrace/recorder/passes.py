@@ -88,6 +88,8 @@ class Passes:
         if not self.is_on:
             return None
         is_compiled = is_compiled or self._modes.is_asleep or torch_facts.compiles_autograd()
+        if is_compiled and not all(type(root) in torch_facts.PLAIN_TYPES for root in roots):
+            return None  # the compiler's own, over tensors that stand for others
         with Quiet():
             stack = self._stacks.setdefault(threading.get_ident(), [])
             depth = len(stack)

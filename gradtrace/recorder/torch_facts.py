@@ -47,6 +47,9 @@ DisableTorchDispatch = _C._DisableTorchDispatch
 dispatch_stack_length = _C._len_torch_dispatch_stack
 profiler_enabled = _C._autograd._profiler_enabled
 enable_record_function = _C._autograd._enable_record_function
+anomaly_enabled = torch.is_anomaly_enabled
+ANOMALY_STACK = "traceback_"
+"""Where anomaly mode keeps the stack of a node, in its metadata: lines as `traceback.format_stack` writes them."""
 tracing_state = _C._get_tracing_state
 """None unless `torch.jit.trace` runs."""
 

@@ -189,7 +189,7 @@ class _TraceBuilder:
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:
         error = next((process.error for process in processes if process.error is not None), None)
-        spots = tuple(dict.fromkeys([*_blind_spots(processes), *self._unseen(header, is_truncated)]))
+        spots = _counted_together([*_blind_spots(processes), *self._unseen(header, is_truncated)])
         is_whole = not (
             any(one.has_incomplete_pass for one in processes) or any(spot.reason in _UNFINISHED for spot in spots)
         )
@@ -240,6 +240,16 @@ def _together(processes: list[ProcessBuilder]) -> tuple[Observation, ...]:
         for kind, seen in process.observations.items():
             known = total.get(kind)
             total[kind] = seen if known is None else replace(known, count=known.count + seen.count)
+    return tuple(total.values())
+
+
+def _counted_together(spots: list[BlindSpot]) -> tuple[BlindSpot, ...]:
+    """Equal ones once, with how many things they stand for."""
+    total: dict[tuple[str, str, int], BlindSpot] = {}
+    for spot in spots:
+        key = (spot.reason, spot.text, spot.process)
+        known = total.get(key)
+        total[key] = spot if known is None else replace(known, count=known.count + spot.count)
     return tuple(total.values())
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import itertools
 import json
 import os
 import re
@@ -30,12 +31,16 @@ def torchrun(*words):
     return ("--", sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *words)
 
 
+UNMEASURED = {"vmap_fails"}
+"""Programs whose gradients cannot be measured: that nothing was found is no clean bill."""
+
+
 def rules_found(name, *words):
     """The rules of which `check` found something; the program must be well otherwise."""
-    done = gradtrace("check", "-f", "json", f"{name}.py", "--", *words)
-    assert done.returncode in {0, 1}, done.stderr
-    text = done.stdout[done.stdout.index('{"') :] if '{"' in done.stdout else done.stdout[done.stdout.index("{\n") :]
-    return {finding["rule"] for finding in json.loads(text)["findings"]}
+    done = gradtrace("check", "-f", "json", "-o", "found.json", f"{name}.py", "--", *words)
+    could_look = name not in UNMEASURED
+    assert done.returncode in ({0, 1} if could_look else {2}), done.stderr
+    return {finding["rule"] for finding in json.loads(Path("found.json").read_text("utf-8"))["findings"]}
 
 
 def assert_nobody_can_tell(names, depth, folder):
@@ -110,7 +115,8 @@ def test_what_finishes_when_it_dies_is_complete(tmp_path):
     for number, start in enumerate([(sys.executable,), (*GRADTRACE, "record", "-q", "-o", tmp_path / "x.gtrace")]):
         folder = tmp_path / str(number)
         folder.mkdir()
-        done = run(*start, "lost_at_exit.py", folder)
+        words = (folder,) if start[1:] == () else ("--", folder)
+        done = run(*start, "lost_at_exit.py", *words)
         names = sorted(re.sub("temporary-.*", "temporary", path.name) for path in folder.iterdir())
         with contextlib.suppress(OSError, EOFError, zipfile.BadZipFile):
             names.append(gzip.decompress((folder / "log.gz").read_bytes()))
@@ -172,15 +178,15 @@ def test_a_test_that_captures_its_output_passes():
     assert (done.returncode, "1 passed" in done.stdout) == (0, True)
 
 
-def test_a_stack_in_a_hook_shows_at_most_two_frames_of_ours():
-    """And one in a thread shows none, or one."""
+def test_a_stack_in_a_hook_shows_at_most_one_frame_more():
+    """It bears torch's name, and none stands in a thread."""
     alone, below = bare("stack_in_hook.py"), gradtrace("record", "-q", "-o", "x.gtrace", "stack_in_hook.py")
     frames = {text: re.findall(r'File "(.*)", line \d+, in (.*)', text) for text in (alone.stdout, below.stdout)}
-    theirs = [one for one in frames[below.stdout] if "gradtrace" not in one[0]]
+    once = [one for one, _ in itertools.groupby(frames[below.stdout])]  # the engine's entry stands there twice
 
-    assert theirs == frames[alone.stdout]
-    assert len(frames[below.stdout]) - len(theirs) <= 2
-    assert below.stderr.count("gradtrace") <= 1
+    assert once == frames[alone.stdout]
+    assert len(frames[below.stdout]) - len(once) <= 1
+    assert "gradtrace" not in below.stdout + below.stderr
 
 
 # The recorder stops on ordinary torch.
