@@ -29,11 +29,13 @@ class Checkpoint:
         journal: Journal,
         grads: GradWatch,
         find_tables: Callable[[], list[Any]],
+        count_others: Callable[[], int],
         facts: tuple[CutWatch | NumberWatch, ...],
     ) -> None:
         self._journal = journal
         self._grads = grads
         self._find_tables = find_tables
+        self._count_others = count_others
         self._facts = facts
         self._n_passes = 0
         self._due = 0.0
@@ -53,7 +55,7 @@ class Checkpoint:
             facts.write()
         grads = self._grads
         n_with_graph = sum(table.starts.buffer_info()[1] for table in self._find_tables())
-        observed = (grads.n_calls, grads.n_without_grad, n_with_graph)
+        observed = (grads.n_calls + self._count_others(), grads.n_without_grad, n_with_graph)
         if observed == self._observed:
             return
         kinds = (ObservationKind.OPS, ObservationKind.OPS_WITHOUT_GRAD, ObservationKind.OPS_WITH_GRAPH)

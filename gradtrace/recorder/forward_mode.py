@@ -18,7 +18,7 @@ from gradtrace.recorder.invisible import hide, is_our_line, skipped_by_warnings
 from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.sites import ModuleTable, local
 
-_PASSIVE = CallKinds.PASSIVE
+_PASSIVE, _NOTHING = CallKinds.PASSIVE, CallKinds.NOTHING
 
 _sequence_number = torch_facts.sequence_number
 _tracing_state = torch_facts.tracing_state
@@ -55,7 +55,11 @@ Observer = Callable[[TorchCall], None]
 
 
 class ForwardMode(TorchFunctionMode):
-    """The mode of one thread. What it does after a call asks nothing that the program could notice."""
+    """The mode of one thread. What it does after a call asks nothing that the program could notice.
+
+    Args:
+        observers_wait: they want to hear only of calls that concern `.grad`, or make no node.
+    """
 
     def __init__(
         self,
@@ -64,14 +68,19 @@ class ForwardMode(TorchFunctionMode):
         kinds: CallKinds,
         observers: tuple[Observer, ...],
         failures: Failures,
+        *,
+        observers_wait: bool,
     ) -> None:
         super().__init__()
         self.table = table
         self.is_active = True
+        self.n_only_placed = 0
+        """Calls that no observer was told of, because they made nodes and nothing else."""
         self._modules = modules
         self._kinds = kinds
         self._observers = observers
         self._failures = failures
+        self._observers_wait = observers_wait
 
     def __torch_function__(self, func: Any, types_: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Make the call and note the nodes that it made."""
@@ -91,24 +100,32 @@ class ForwardMode(TorchFunctionMode):
         try:
             kind = self._kinds.of(func)
             if kind != _PASSIVE:
-                seen = TorchCall(func, kind, args, kwargs or {}, result, frame, before, _sequence_number())
-                if types_ or (type(result) not in _plain) or is_watched():
+                after = _sequence_number()
+                is_plain = not types_ and type(result) in _plain and not is_watched()
+                if is_plain and kind == _NOTHING and after != before and self._observers_wait:
+                    self.n_only_placed += 1
+                    self._place(func, frame, before, after, result)
+                    return result
+                seen = TorchCall(func, kind, args, kwargs or {}, result, frame, before, after)
+                if is_plain:
+                    self._note(seen)
+                else:
                     with Quiet():
                         self._note(seen)
-                else:
-                    self._note(seen)
         except BaseException as error:
             if self._failures.is_foreign(error):
                 raise
             self._failures.unknown("a call of torch", error)
         return result
 
+    def _place(self, func: Any, frame: types.FrameType, before: int, after: int, result: Any) -> None:
+        table = self.table
+        table.add(before, after, table.origin_at(frame, getattr(func, "__name__", ""), self._modules))
+        table.note_result(result)
+
     def _note(self, seen: TorchCall) -> None:
         if seen.before != seen.after:
-            table = self.table
-            name = getattr(seen.func, "__name__", "")
-            table.add(seen.before, seen.after, table.origin_at(seen.frame, name, self._modules))
-            table.note_result(seen.result)
+            self._place(seen.func, seen.frame, seen.before, seen.after, seen.result)
         for observe in self._observers:
             try:
                 observe(seen)

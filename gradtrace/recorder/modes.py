@@ -28,6 +28,7 @@ class Modes:
 
     Args:
         observers: what looks at each call besides the table of intervals.
+        observers_wait: as in `ForwardMode`.
         sleep: called when the first thread enters a compiled callable, and when the last has left it.
     """
 
@@ -39,6 +40,8 @@ class Modes:
         observers: tuple[Observer, ...],
         failures: Failures,
         sleep: Callable[[bool], None],
+        *,
+        observers_wait: bool,
     ) -> None:
         self._value_limit = value_limit
         self._modules = modules
@@ -46,6 +49,8 @@ class Modes:
         self._observers = observers
         self._failures = failures
         self._sleep = sleep
+        self._observers_wait = observers_wait
+        self._n_ended = 0
         self._modes: dict[int, ForwardMode] = {}
         self._ended_tables: deque[ForwardTable] = deque(maxlen=_MAX_ENDED)
         """Of threads that have ended: their graphs may be run elsewhere."""
@@ -70,6 +75,11 @@ class Modes:
     def tables(self) -> list[ForwardTable]:
         """The tables of all threads."""
         return [*(mode.table for mode in self._modes.copy().values()), *self._ended_tables]
+
+    @property
+    def n_only_placed(self) -> int:
+        """Calls of torch that no observer was told of."""
+        return self._n_ended + sum(mode.n_only_placed for mode in self._modes.copy().values())
 
     # On and off.
 
@@ -129,7 +139,14 @@ class Modes:
         mode = self._modes.get(thread)
         if mode is None:
             table = ForwardTable(self._value_limit)
-            mode = self._modes[thread] = ForwardMode(table, self._modules, self._kinds, self._observers, self._failures)
+            mode = self._modes[thread] = ForwardMode(
+                table,
+                self._modules,
+                self._kinds,
+                self._observers,
+                self._failures,
+                observers_wait=self._observers_wait,
+            )
         if not _is_on_stack(mode):
             _put_below(mode)
 
@@ -159,6 +176,7 @@ class Modes:
             mode.is_active = False
             self._pop()
             self._ended_tables.append(mode.table)
+            self._n_ended += mode.n_only_placed
 
     @property
     def is_asleep(self) -> bool:

@@ -85,7 +85,9 @@ class Recorder:
         observers: list[Observer] = [self.grads.saw]
         observers += [one.saw for one in (self.cuts, self.numbers) if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
-        self.modes = Modes(config.value_limit, modules, kinds, tuple(observers), self._failures, self._sleep)
+        self.modes = Modes(
+            config.value_limit, modules, kinds, tuple(observers), self._failures, self._sleep, observers_wait=not facts
+        )
         self.context = Context(
             config=config,
             journal=journal,
@@ -101,7 +103,7 @@ class Recorder:
             tables=self.modes.tables,
         )
         watched = tuple(one for one in (self.cuts, self.numbers) if one is not None)
-        self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, watched)
+        self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
         self.passes = Passes(self.context, self.events, self.watch, self.modes, self.checkpoint, self._announce)
 
     def table(self) -> Any:

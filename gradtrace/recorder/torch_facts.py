@@ -85,7 +85,7 @@ HAS_TORCH_FUNCTION = {
 
 def pointer(tensor: torch.Tensor) -> int:
     """The address of a tensor's data; 0 where it has none (sparse, an efficient zero tensor, a wrapper)."""
-    if tensor.layout is not torch.strided:
+    if type(tensor) not in PLAIN_TYPES or tensor.layout is not torch.strided:
         return 0
     try:
         return tensor.data_ptr()
@@ -95,6 +95,8 @@ def pointer(tensor: torch.Tensor) -> int:
 
 def storage_pointer(tensor: torch.Tensor) -> int:
     """The address of the memory that a tensor is a view of; 0 where it has none."""
+    if type(tensor) not in PLAIN_TYPES:
+        return 0
     try:
         return tensor.untyped_storage().data_ptr()
     except (RuntimeError, NotImplementedError):
