@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from gradtrace.model import BackwardPass, Blind, BlindSpot, Level, Trace
 
 _ALL = frozenset({Blind.NO_TORCH, Blind.OTHER_INTERPRETER, Blind.NOT_INSTALLED})
-_HARMLESS = frozenset(
-    {Blind.OBSERVATION_FAILED, Blind.COMPILED_REGION, Blind.FAKE_TENSORS, Blind.ASLEEP, Blind.PASSES_NOT_RECORDED}
-)
+_HARMLESS = frozenset({Blind.COMPILED_REGION, Blind.FAKE_TENSORS, Blind.ASLEEP, Blind.PASSES_NOT_RECORDED})
 _CHOSEN = frozenset({Blind.NO_FACTS, Blind.STRUCTURE_ONLY, Blind.PASSES_NOT_RECORDED})
 
 
@@ -52,8 +50,10 @@ def gaps(spots: Iterable[BlindSpot], status: int | None, n_passes: int | None = 
     for spot in dict.fromkeys(spots):
         is_total = spot.reason in _ALL or (spot.reason == Blind.RECORDER_FAILED and n_passes == 0)
         is_interrupted = spot.reason == Blind.KILLED and status == -signal.SIGINT  # who asks for an end knows of it
-        is_open = spot.reason not in _HARMLESS and not is_interrupted
-        found.append(Gap(spot, is_total, is_open, spot.reason in _CHOSEN, status, n_passes or 0))
+        is_whole_run = spot.reason == Blind.PASSES_NOT_RECORDED and spot.count == n_passes
+        is_open = is_whole_run or (spot.reason not in _HARMLESS and not is_interrupted)
+        is_chosen = spot.reason in _CHOSEN and not is_whole_run
+        found.append(Gap(spot, is_total, is_open, is_chosen, status, n_passes or 0))
     return tuple(sorted(found, key=lambda gap: (not gap.is_total, not gap.is_open, gap.is_chosen)))
 
 

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from gradtrace.model import Blind
 from gradtrace.model.kinds import PassCall
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.checkpoint import Checkpoint
@@ -63,6 +64,7 @@ class Passes:
         self._checkpoint = checkpoint
         self._announce = announce
         self._has_announced = False
+        self._has_met_compiled = False
         self._stacks: dict[int, list[Ticket]] = {}
         """By thread the passes that run, outermost first."""
         self._threads: dict[int, int] = {}
@@ -90,6 +92,10 @@ class Passes:
         is_compiled = is_compiled or self._modes.is_asleep or torch_facts.compiles_autograd()
         if is_compiled and not all(type(root) in torch_facts.PLAIN_TYPES for root in roots):
             return None  # the compiler's own, over tensors that stand for others
+        if is_compiled and not self._has_met_compiled:
+            self._has_met_compiled = True
+            with Quiet():
+                self._journal.blind(Blind.COMPILED_REGION)
         with Quiet():
             stack = self._stacks.setdefault(threading.get_ident(), [])
             depth = len(stack)

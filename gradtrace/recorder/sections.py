@@ -25,6 +25,8 @@ _SITE = tuple(
 )
 _KNOWN_MODULES = ("builtins", "torch", "json", "gradtrace", "re", "_queue")
 _CO_VARARGS = 0x4
+_HANDLED = 2
+"""What a handler is given."""
 _NEVER_OURS = (TimeoutError, InterruptedError)
 
 _set_eval_frame = torch_facts.set_eval_frame
@@ -97,14 +99,16 @@ def is_foreign(error: BaseException) -> bool:
 
 
 def _handles_signal(frame: FrameType) -> bool:
-    """Whether a frame was called as Python calls the handler of a signal."""
+    """Whether a frame was called as Python calls a signal's handler: with the number and the frame, and no more."""
     code = frame.f_code
-    n_named = code.co_argcount + bool(code.co_flags & _CO_VARARGS)
-    n_named += code.co_kwonlyargcount if n_named > code.co_argcount else 0
     found = frame.f_locals
-    given = [found.get(name) for name in code.co_varnames[:n_named]]
-    given += [one for value in given if type(value) is tuple for one in value]
-    return any(type(one) is FrameType for one in given) and any(isinstance(one, int) for one in given)
+    given = [found.get(name) for name in code.co_varnames[: code.co_argcount]]
+    if code.co_flags & _CO_VARARGS:
+        rest = found.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
+        given += rest if type(rest) is tuple else ()
+    if len(given) not in (_HANDLED, _HANDLED + 1):  # one more for a method
+        return False
+    return isinstance(given[-2], int) and type(given[-1]) is FrameType
 
 
 def _is_known(code: CodeType) -> bool:

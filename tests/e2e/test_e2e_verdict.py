@@ -38,7 +38,7 @@ class Breaks:
         from gradtrace.recorder import {module}
 
         def fail(*words, **named):
-            raise ValueError("on purpose")
+            raise {error}("on purpose")
 
         {module}.{name} = fail
         return None
@@ -62,17 +62,17 @@ def script(text: str, name: str = "train.py") -> str:
     return name
 
 
-def broken(where: str, module: str, name: str) -> dict[str, str]:
+def broken(where: str, module: str, name: str, error: str = "ValueError") -> dict[str, str]:
     """The environment of a user whose own sitecustomize breaks the recorder."""
     folder = Path("site")
     folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(BROKEN.format(where=where, module=module, name=name), "utf-8")
+    (folder / "sitecustomize.py").write_text(BROKEN.format(where=where, module=module, name=name, error=error), "utf-8")
     return {**os.environ, "PYTHONPATH": str(folder.absolute())}
 
 
 def test_a_recorder_that_fails_is_no_clean_bill() -> None:
     """Every command says so: check by its status and its last line, the others as they go."""
-    environment = broken("first pass", "full_pass", "FullPass.__init__")
+    environment = broken("first pass", "journal", "Journal.write_rows", "OSError")
     script(CAREFUL)
 
     checked = gradtrace("check", "-o", "found.sarif", "train.py", env=environment)
@@ -80,7 +80,7 @@ def test_a_recorder_that_fails_is_no_clean_bill() -> None:
     read = gradtrace("check", "train.gtrace")
     told = gradtrace("explain", "train.gtrace")
 
-    reason = "the recorder failed at pass 1 (ValueError: on purpose); what came after was not seen"
+    reason = "the recorder failed at pass 1 (OSError: on purpose); what came after was not seen"
     assert (checked.returncode, recorded.returncode, read.returncode, told.returncode) == (2, 0, 2, 2)
     (invocation,) = json.loads(Path("found.sarif").read_text("utf-8"))["runs"][0]["invocations"]
     (notification,) = invocation["toolExecutionNotifications"]
@@ -89,6 +89,15 @@ def test_a_recorder_that_fails_is_no_clean_bill() -> None:
     assert f"gradtrace: {reason}" in recorded.stderr
     assert " ".join(read.stdout.split()).startswith(f"Could not look: {reason}.")
     assert told.stderr.startswith(f"gradtrace: error: nothing to show: {reason}")
+
+
+def test_a_recorder_that_sees_no_pass_is_no_clean_bill() -> None:
+    """It goes on, and counts the passes; what it could not see is said."""
+    done = gradtrace("check", script(CAREFUL), env=broken("passes", "full_pass", "FullPass.__init__"))
+
+    assert done.returncode == 2
+    assert "the graph of a pass (ValueError: on purpose)" in " ".join(done.stdout.split())
+    assert "nothing wrong" not in done.stdout
 
 
 def test_a_recorder_that_cannot_start_is_no_clean_bill() -> None:
