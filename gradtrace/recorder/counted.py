@@ -23,7 +23,10 @@ class Pattern(NamedTuple):
 
 
 class Group:
-    """A pattern, the pass with which it began, and how often it has come."""
+    """A pattern, the pass with which it began, and how often it has come.
+
+    What is the same for all its passes is written once, in `head`; `lines` are the few that grow.
+    """
 
     def __init__(self, pattern: Pattern, first: int) -> None:
         self.pattern = pattern
@@ -41,12 +44,12 @@ class Group:
         where = {"location": pattern.place, "thread": pattern.thread}
         rows = [[number, None, None, None, effect] for number, effect in pattern.effects]
         error = None if pattern.error is None else [pattern.error, ""]
-        self._call = _up_to_count({"t": "event", **event})
-        self._begin = _up_to_count({"t": "pass", "index": first, "call": pattern.name, "roots": [], **flags, **where})
-        self._end = (
+        self.head = (
+            encode({"t": "pass", "index": first, "call": pattern.name, "roots": [], **flags, **where}),
             encode({"t": "accumulations", "index": first, "rows": rows}),
-            encode({"t": "pass_end", "index": first, "error": error}),
         )
+        self._call = _up_to_count({"t": "event", **event})
+        self._end = _up_to_count({"t": "pass_end", "index": first, "error": error})
 
     def add(self, events: tuple[CountedEvent, ...]) -> None:
         """One pass more, and the events before it."""
@@ -55,7 +58,7 @@ class Group:
             self._events[event] = self._events.get(event, 0) + 1
 
     def lines(self) -> list[str]:
-        """What is known of these passes."""
+        """What is known of these passes, besides the head."""
         lines = []
         for event, times in self._events.items():
             line = self._event_lines.get(event)
@@ -63,7 +66,7 @@ class Group:
                 line = _up_to_count({"t": "event", "pass_index": self._before_pass, **event.fields()})
                 self._event_lines[event] = line
             lines.append(f"{line}{times}}}")
-        return [*lines, f"{self._call}{self._n_passes}}}", f"{self._begin}{self._n_passes}}}", *self._end]
+        return [*lines, f"{self._call}{self._n_passes}}}", f"{self._end}{self._n_passes}}}"]
 
 
 def _up_to_count(record: dict[str, Any]) -> str:

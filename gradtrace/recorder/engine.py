@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from gradtrace.model.kinds import PassCall
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.invisible import disguised, hide
+from gradtrace.recorder.invisible import hide, skipped_by_warnings
 from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.sites import Place, is_internal
 
@@ -44,7 +44,7 @@ class Call:
     @property
     def reaches_engine(self) -> bool:
         """Whether torch lets the pass begin: every root must be part of a graph."""
-        return all(not is_tensor(root) or root.requires_grad for root in self.roots)
+        return all(not is_tensor(root) or torch_facts.requires_grad(root) for root in self.roots)
 
 
 def _name_and_place(frame: types.FrameType | None) -> tuple[PassCall, Place | None]:
@@ -130,4 +130,4 @@ def watch_engine(original: Callable[..., Any], observer: PassObserver) -> Callab
         finally:
             set_eval_frame(eval_frame)
 
-    return disguised(_engine_run_backward, original)
+    return skipped_by_warnings(_engine_run_backward)

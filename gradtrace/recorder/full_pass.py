@@ -43,9 +43,10 @@ def root_edge(root: Any) -> tuple[Any, int] | None:
     """The node and output at which a pass starts; None for a tensor without a graph."""
     if not is_tensor(root):  # a GradientEdge
         return root.node, root.output_nr
-    if root.grad_fn is not None:
-        return root.grad_fn, root.output_nr
-    if root.requires_grad:
+    node = torch_facts.grad_fn(root)
+    if node is not None:
+        return node, torch_facts.output_number(root)
+    if torch_facts.requires_grad(root):
         return torch.autograd.graph.get_gradient_edge(root).node, 0
     return None
 

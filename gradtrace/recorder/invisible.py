@@ -18,19 +18,30 @@ import types
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-OUR_FILE_NAME = "<frozen importlib._bootstrap> gradtrace"
+OUR_FILE_NAME = "<frozen importlib._bootstrap>"
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-_disguised: dict[int, types.CodeType] = {}
+_made: dict[tuple[int, str, int], tuple[types.CodeType, types.CodeType]] = {}
+_our_codes: set[int] = set()
 
 _TEMPLATE = (lambda func, args, kwargs: func(*args, **kwargs)).__code__
 
 
+def _bearing(code: types.CodeType, file: str, line: int) -> types.CodeType:
+    """Code of ours that bears another file and line; the same code again each time, for wrappers come and go."""
+    key = (id(code), file, line)
+    known = _made.get(key)
+    if known is None:
+        known = _made[key] = (code.replace(co_filename=file, co_firstlineno=line), code)
+        _our_codes.add(id(known[0]))
+    return known[0]
+
+
 def skipped_by_warnings(function: _F) -> _F:
     """Mark a wrapper as ours: warnings do not count its frame, `hide` removes it."""
-    code = function.__code__.replace(co_filename=OUR_FILE_NAME)
-    function.__code__ = code
+    code = function.__code__
+    function.__code__ = _bearing(code, OUR_FILE_NAME, code.co_firstlineno)
     return function
 
 
@@ -38,9 +49,7 @@ def disguised(wrapper: _F, original: Callable[..., Any]) -> _F:
     """Give a wrapper the file and line of what it wraps, for `inspect`; `hide` still knows it as ours."""
     code = getattr(original, "__code__", None)
     if isinstance(code, types.CodeType):
-        own = wrapper.__code__.replace(co_filename=code.co_filename, co_firstlineno=code.co_firstlineno)
-        wrapper.__code__ = own
-        _disguised[id(own)] = own
+        wrapper.__code__ = _bearing(wrapper.__code__, code.co_filename, code.co_firstlineno)
     return wrapper
 
 
@@ -54,7 +63,7 @@ def hide(error: BaseException) -> None:
 
 def is_ours(code: types.CodeType) -> bool:
     """Whether a frame with this code belongs to a wrapper of ours or to an impersonator."""
-    return code.co_filename == OUR_FILE_NAME or code.co_name == _IMPERSONATOR_NAME or id(code) in _disguised
+    return code.co_name == _IMPERSONATOR_NAME or id(code) in _our_codes
 
 
 _IMPERSONATOR_NAME = "<gradtrace call>"
@@ -75,5 +84,7 @@ def impersonating_code(frame: types.FrameType) -> types.CodeType:
 
 
 def is_our_line(line: object) -> bool:
-    """Whether a line of a formatted stack is of a frame of ours."""
-    return isinstance(line, str) and (OUR_FILE_NAME in line or f", in {_IMPERSONATOR_NAME}" in line)
+    """Whether a line of a formatted stack is of a frame of ours around an operation."""
+    if type(line) is not str:
+        return False
+    return f", in {_IMPERSONATOR_NAME}" in line or (OUR_FILE_NAME in line and ", in __torch_function__" in line)

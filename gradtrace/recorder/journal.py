@@ -105,13 +105,19 @@ class Journal:
             self.write_header()
             self.stream.write(line)
 
-    def set_tail(self, owner: object, lines: Iterable[str]) -> None:
-        """Put encoded records at the end of the stream: in place of those that stand there, if they are the owner's."""
+    def set_tail(self, owner: object, lines: Iterable[str], head: Iterable[str] = ()) -> None:
+        """Put encoded records at the end of the stream: in place of those that stand there, if they are the owner's.
+
+        Args:
+            owner: whoever may replace them again.
+            lines: what may be replaced.
+            head: what goes before it, for good.
+        """
         with self._lock:
             self.write_header()
             if self._tail_owner is not owner:
                 self.seal()
-            self.stream.set_tail(lines)
+            self.stream.set_tail(lines, head)
             self._tail_owner = owner
 
     def is_tail_of(self, owner: object) -> bool:

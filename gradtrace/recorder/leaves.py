@@ -159,10 +159,10 @@ class Leaves:
             "id": state.id,
             "name": name,
             "kind": kind,
-            "shape": [] if is_lazy else list(map(int, tensor.shape)),
+            "shape": [] if is_lazy else list(map(int, torch_facts.shape(tensor))),
             "dtype": torch_facts.short_dtype(tensor.dtype),
             "device": str(tensor.device),
-            "requires_grad": tensor.requires_grad,
+            "requires_grad": torch_facts.requires_grad(tensor),
             "optimizers": state.owners,
             "value": value,
         }

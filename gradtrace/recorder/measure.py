@@ -108,7 +108,7 @@ class Measurements:
 
     def add(self, tensor: torch.Tensor) -> int:
         """Measure a tensor, and return the number of its statistics; must be called with torch functions disabled."""
-        beginning, numel = head(tensor.shape, tensor.dtype)
+        beginning, numel = head(torch_facts.shape(tensor), tensor.dtype)
         number = len(self.rows)
         self.rows.append(beginning)
         self.numels.append(numel)

@@ -55,7 +55,7 @@ class Modes:
         self._ended_tables: deque[ForwardTable] = deque(maxlen=_MAX_ENDED)
         """Of threads that have ended: their graphs may be run elsewhere."""
         self._patches = Patches()
-        self._checks: list[tuple[dict[str, Any], str, Any, Any]] = []
+        self._checks = override_checks.Checks()
         self._asleep: dict[int, int] = {}
         """Threads inside compiled callables, and how deep."""
         self._lock = threading.RLock()
@@ -95,7 +95,7 @@ class Modes:
                 )
                 override_checks.answer_for(self._mode_is_ours)
                 if not self._asleep:
-                    self._set_checks()
+                    self._checks.put()
             for mode in self._modes.copy().values():
                 mode.is_active = True
             if threading.get_ident() not in self._asleep:
@@ -110,20 +110,8 @@ class Modes:
                 return
             self.is_on = False
             self._patches.undo()
-            self._reset_checks()
+            self._checks.take_away()
             self._pop()
-
-    def _set_checks(self) -> None:
-        if not self._checks:
-            for namespace, name, original, check in override_checks.places():
-                namespace[name] = check
-                self._checks.append((namespace, name, original, check))
-
-    def _reset_checks(self) -> None:
-        while self._checks:
-            namespace, name, original, check = self._checks.pop()
-            if namespace.get(name) is check:
-                namespace[name] = original
 
     def _mode_is_ours(self) -> bool:
         return self.is_on and torch_facts.stack_length() == 1 and type(torch_facts.mode_at(0)) is ForwardMode
@@ -209,7 +197,7 @@ class Modes:
             is_outermost = thread not in self._asleep
             if not self._asleep:
                 self._sleep(True)
-                self._reset_checks()
+                self._checks.take_away()
             self._asleep[thread] = self._asleep.get(thread, 0) + 1
             if is_outermost:
                 self._pop()
@@ -225,7 +213,7 @@ class Modes:
             if not self._asleep:
                 self._sleep(False)
                 if self.is_on:
-                    self._set_checks()
+                    self._checks.put()
             if self.is_on and threading.get_ident() == thread:
                 self.thread_begins(is_daemon=threading.current_thread().daemon)
         after, table = torch_facts.sequence_number(), self.table()

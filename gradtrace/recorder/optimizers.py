@@ -55,6 +55,8 @@ class Optimizers:
     def number(self, optimizer: torch.optim.Optimizer, scope: Scope | None = None) -> int:
         """The optimizer's id, written down before its first use and again when its name is found."""
         state = self.get(optimizer)
+        if scope is None and state.record is not None:
+            return state.id
         name = scope.optimizers.get(id(optimizer)) if scope is not None else None
         record = {
             "t": "optimizer",

@@ -5,9 +5,10 @@
 counted wrongly, and `TransformerEncoder` in evaluation would leave its fused path and give other numbers (measured:
 9.5e-7). So while a pass is recorded these three are answered as if our mode were not there.
 
-The replacements are safe wherever they get to: somebody who keeps one has a function that asks the original as soon as
-a mode of the program's is on the stack or nothing is recorded, and TorchScript knows them as it knows the originals.
-Compiled code never sees them: `modes` puts the originals back for as long as a compiled callable runs.
+Only torch's own functions find them, among the globals of their modules. Who imports a check, or asks a module for it,
+gets the original: the modules are for that time of a class whose attributes of these names say so. TorchScript, which
+looks into the globals, knows the replacements as it knows the originals. Compiled code never sees them: `modes` takes
+them away for as long as a compiled callable runs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import functools
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from gradtrace.recorder import torch_facts
@@ -72,17 +73,81 @@ def _replacements() -> dict[str, Callable[..., bool]]:
     return made
 
 
-def places() -> Iterator[tuple[dict[str, Any], str, Callable[..., bool], Callable[..., bool]]]:
-    """Where torch's own modules hold the checks: namespace, name, original, replacement."""
-    for name, check in _replacements().items():
-        original = torch_facts.HAS_TORCH_FUNCTION[name]
+def _getter(name: str, original: Callable[..., bool]) -> property:
+    """An attribute that shows everybody who asks a module for a check the original, and keeps what they put there."""
+
+    def get(module: types.ModuleType) -> Any:
+        value = vars(module)[name]
+        return original if value is _replacements()[name] else value
+
+    def put(module: types.ModuleType, value: Any) -> None:
+        vars(module)[name] = value
+
+    def remove(module: types.ModuleType) -> None:
+        del vars(module)[name]
+
+    return property(get, put, remove)
+
+
+def _getter_of_overrides(name: str, original: Callable[..., bool]) -> property:
+    """The same for `torch.overrides`, whose own attribute stays: the modules of torch ask it by that name."""
+    shown = _getter(name, original)
+
+    def get(module: types.ModuleType) -> Any:
+        value = vars(module)[name]
+        asks = sys._getframe(1).f_code.co_filename
+        is_torchs = value is original and asks.startswith(torch_facts.NN_DIRECTORY)
+        return _replacements()[name] if is_torchs else value
+
+    return property(get, shown.fset, shown.fdel)
+
+
+def _kind_of_module(getter: Callable[[str, Callable[..., bool]], property]) -> type[types.ModuleType]:
+    originals = torch_facts.HAS_TORCH_FUNCTION.items()
+    return type("module", (types.ModuleType,), {name: getter(name, original) for name, original in originals})
+
+
+_Module = _kind_of_module(_getter)
+_Overrides = _kind_of_module(_getter_of_overrides)
+
+
+class Checks:
+    """The replacements, in place or not."""
+
+    def __init__(self) -> None:
+        self._modules: list[types.ModuleType] = []
+
+    def put(self) -> None:
+        """Let torch's own functions find the replacements among their globals, and nobody else."""
+        if self._modules:
+            return
         for module in list(sys.modules.values()):
             if type(module) is not types.ModuleType:
                 continue
             namespace = vars(module)
             inside = namespace.get("__name__")
-            if type(inside) is str and inside.startswith("torch.") and namespace.get(name) is original:
-                yield namespace, name, original, check
+            if type(inside) is not str or not inside.startswith("torch."):
+                continue
+            found = [name for name, one in torch_facts.HAS_TORCH_FUNCTION.items() if namespace.get(name) is one]
+            if not found:
+                continue
+            self._modules.append(module)
+            if inside == "torch.overrides":
+                module.__class__ = _Overrides
+                continue
+            module.__class__ = _Module
+            for name in found:
+                namespace[name] = _replacements()[name]
+
+    def take_away(self) -> None:
+        """Everything is as it was."""
+        while self._modules:
+            module = self._modules.pop()
+            module.__class__ = types.ModuleType
+            namespace = vars(module)
+            for name, original in torch_facts.HAS_TORCH_FUNCTION.items():
+                if namespace.get(name) is _replacements()[name]:
+                    namespace[name] = original
 
 
 def answer_for(mode_is_ours: Callable[[], bool]) -> None:

@@ -44,7 +44,7 @@ class Quiet:
         if self._trace is not None:
             sys.settrace(None)
         self._profile = _getprofile()
-        if self._profile is not None:
+        if callable(self._profile):
             sys.setprofile(None)
         self._eval_frame = _set_eval_frame(None)
         self._function = torch_facts.DisableTorchFunction()
@@ -65,7 +65,7 @@ class Quiet:
             self._dispatch.__exit__(None, None, None)
         self._function.__exit__(None, None, None)
         _set_eval_frame(self._eval_frame)
-        if self._profile is not None:
+        if callable(self._profile):  # cProfile's is no function: it goes on, for it could not be set again
             sys.setprofile(self._profile)
         if self._trace is not None:
             sys.settrace(self._trace)

@@ -305,7 +305,8 @@ class Recorder:
             elif of_optimizer:
                 number = self._optimizers.number(owner)
             self.events.add(EventKind.ZERO_GRAD, leaves, place, call=call, set_to_none=set_to_none, optimizer=number)
-            self.leaves.remember_grads(leaves)
+            if leaves:
+                self.leaves.remember_grads(leaves)
 
     def _after_step(self) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
         def after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001

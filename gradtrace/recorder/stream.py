@@ -91,9 +91,9 @@ class Stream:
         """Append one line of JSON, given without its line break; it goes before the tail."""
         self._put((line,), None)
 
-    def set_tail(self, lines: Iterable[str]) -> None:
-        """Put these lines in place of the tail."""
-        self._put((), tuple(lines))
+    def set_tail(self, lines: Iterable[str], before: Iterable[str] = ()) -> None:
+        """Put these lines in place of the tail, and others before it for good."""
+        self._put(tuple(before), tuple(lines))
 
     def seal(self) -> None:
         """The tail stays as it is; what follows goes behind it."""

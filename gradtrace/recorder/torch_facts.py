@@ -22,8 +22,16 @@ from torch.utils import _device
 
 TORCH_DIRECTORY = str(Path(torch.__file__).parent) + os.sep
 
+NN_DIRECTORY = TORCH_DIRECTORY + "nn" + os.sep
+
 sequence_number = _C._autograd._get_sequence_nr
 """The number which the next node made on this thread will get."""
+
+grad_fn = _C.TensorBase.grad_fn.__get__  # type: ignore[attr-defined]
+shape = _C.TensorBase.shape.__get__  # type: ignore[attr-defined]
+requires_grad = _C.TensorBase.requires_grad.__get__  # type: ignore[attr-defined]
+output_number = _C.TensorBase.output_nr.__get__  # type: ignore[attr-defined]
+"""Attributes of any tensor, whatever a subclass has put in their place."""
 
 NO_SEQUENCE = 2**64 - 1
 """What `_sequence_nr()` says of an AccumulateGrad: the engine runs it as soon as it can."""

@@ -211,7 +211,7 @@ class Describer:
         module = "null"
         if state.record["kind"] != LeafKind.TENSOR and "." in state.name:
             module = quote(state.name.rpartition(".")[0])
-        output = f"{_place_head(0, variable.shape, variable.dtype, variable.device)}]"
+        output = f"{_place_head(0, torch_facts.shape(variable), variable.dtype, variable.device)}]"
         return f"[{number},{facts.head},{quote(state.name)},{module},null,null,null,{state.id},[{output}]]"
 
     def _guarded_row(self, node: Node, number: int, facts: _TypeFacts) -> str:
@@ -378,7 +378,7 @@ class Describer:
         rest = f"{'true' if shared else 'false'},{_text_or_number(leaf)},false,{value}"
         if self._context.config.facts and value == "null":
             rest += self._statistics(tensor)
-        return f"{_saved_head(name, tensor.shape, tensor.dtype, tensor.device)},{rest}]"
+        return f"{_saved_head(name, torch_facts.shape(tensor), tensor.dtype, tensor.device)},{rest}]"
 
     def _is_shared(self, tensor: torch.Tensor) -> bool:
         """Whether its memory was met before, at a leaf or at another node."""

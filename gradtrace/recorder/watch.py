@@ -9,6 +9,7 @@ killed lacks no pass. When something that matters changes, the next pass is reco
 from __future__ import annotations
 
 import math
+import operator
 import threading
 import time
 import weakref
@@ -34,6 +35,8 @@ _MAX_KNOWN = 1_000
 _MAX_CHANGES = 400
 """So often is a change of pattern written down; a longer run is then counted without distinguishing."""
 _MAX_TRIPS = 3
+_PERIOD = 0.25
+"""Seconds."""
 _MAX_ALIVE = 8
 _SAMPLE = 4096
 _SHARE = 0.005
@@ -87,7 +90,12 @@ class Watch:
         self._roots: deque[weakref.ref[Any]] = deque(maxlen=_MAX_ALIVE)
         self._device_flag: torch.Tensor | None = None
         self._cursor = 0
-        events.counted = self.write
+        self._head: tuple[str, ...] = ()
+        """What is still to be written before the lines of the group."""
+        self._written = 0.0
+        self._looked_at: tuple[Any, Any, Any] | None = None
+        self._seen: tuple[tuple[int, Effect], ...] = ()
+        events.counted = self._write_if_due
 
     def begin(self, call: Call, index: int) -> LedgerPass:
         """Before the engine runs."""
@@ -121,17 +129,7 @@ class Watch:
     def finish(self, done: LedgerPass, error: BaseException | None) -> str | None:
         """After the engine has run; returns why a closer look is due, or None."""
         spent = time.perf_counter() - done.started
-        effects = []
-        after = done.versions()
-        for state, before, version in zip(done.states, done.before, after, strict=True):
-            state.has_grad = version is not None
-            if version is None:
-                continue
-            state.version = version
-            if before is None:
-                effects.append((state.id, Effect.CREATED))
-            elif version != before:
-                effects.append((state.id, Effect.ACCUMULATED))
+        effects = self._effects(done)
         call = done.call
         pattern = Pattern(
             call.name,
@@ -141,7 +139,7 @@ class Watch:
             call.thread,
             None if error is None else type(error).__name__,
             tuple(self._events_between.pattern),
-            tuple(effects),
+            effects,
         )
         self._events_between.pattern.clear()
         is_news = self._count(pattern, done.index)
@@ -154,13 +152,34 @@ class Watch:
             return None
         return self._trip(reason)
 
+    def _effects(self, done: LedgerPass) -> tuple[tuple[int, Effect], ...]:
+        """What the pass did to each leaf; most often the same as the one before, from the same to the same versions."""
+        after = done.versions()
+        looked_at = (done.references, done.before, after)
+        if self._looked_at is not None and all(map(operator.eq, looked_at, self._looked_at)):
+            return self._seen
+        effects = []
+        for state, before, version in zip(done.states, done.before, after, strict=True):
+            state.has_grad = version is not None
+            if version is None:
+                continue
+            state.version = version
+            if before is None:
+                effects.append((state.id, Effect.CREATED))
+            elif version != before:
+                effects.append((state.id, Effect.ACCUMULATED))
+        self._looked_at, self._seen = looked_at, tuple(effects)
+        return self._seen
+
     def _count(self, pattern: Pattern, index: int) -> bool:
         """Count a pass; True when nothing like it has been seen although the program had settled."""
-        is_news = pattern not in self._known and self._n_counted >= _SETTLED
-        if len(self._known) < _MAX_KNOWN:
-            self._known.add(pattern)
-        self._n_counted += 1
         group = self._group
+        is_news = False
+        if group is None or pattern != group.pattern:
+            is_news = pattern not in self._known and self._n_counted >= _SETTLED
+            if len(self._known) < _MAX_KNOWN:
+                self._known.add(pattern)
+        self._n_counted += 1
         if group is None or (pattern != group.pattern and self._n_changes < _MAX_CHANGES):
             self._n_changes += 1
             group = self._begin_group(pattern, index)
@@ -179,6 +198,7 @@ class Watch:
         elif self._journal.is_tail_of(self):
             self._journal.set_tail(self, ())
         self._group = Group(pattern, index)
+        self._head = self._group.head
         return self._group
 
     def after_fork(self) -> None:
@@ -191,7 +211,14 @@ class Watch:
         index = self._journal.last_pass_index
         for event in self._events_between.pattern:
             lines.append(encode({"t": "event", "pass_index": index, **event.fields()}))
-        self._journal.set_tail(self._group or self, lines)
+        head, self._head = self._head, ()
+        self._journal.set_tail(self._group or self, lines, head)
+        self._written = time.monotonic()
+
+    def _write_if_due(self) -> None:
+        """Between passes: an event is in the file within a fraction of a second, at the latest with the next pass."""
+        if time.monotonic() - self._written > _PERIOD or self._n_counted <= _SETTLED:
+            self.write()
 
     def pause(self) -> None:
         """Passes are recorded in full for a while: what was counted stays, and is counted afresh afterwards."""
@@ -239,7 +266,7 @@ class Watch:
 
     def _old_graphs(self, call: Call) -> str | None:
         for root in call.roots:
-            if is_tensor(root) and root.grad_fn is not None:
+            if is_tensor(root) and torch_facts.grad_fn(root) is not None:
                 alive = sum(1 for reference in self._roots if reference() is not None)
                 self._roots.append(weakref.ref(root))
                 return "graphs of earlier passes stay alive" if alive == _MAX_ALIVE else None

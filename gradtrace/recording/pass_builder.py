@@ -94,7 +94,7 @@ class PassBuilder:
             error=error,
             graph=graph,
             accumulations=tuple(self._accumulations),
-            count=begin.count,
+            count=begin.count if end is None or end.count is None else end.count,
             parent=begin.parent,
             thread=begin.thread,
             process=self.process,

@@ -302,6 +302,8 @@ class ProcessBuilder:
 
     @take.register
     def _(self, record: PassEndRecord) -> None:
+        if record.count is not None and record.count < 1:
+            raise Damage(f"pass {record.index} ends as {record.count} passes; they count from 1")
         self._keep(self._open_pass(record.index).build(record))
         del self._open[record.index]
 

@@ -282,12 +282,16 @@ class ConflictRow(msgspec.Struct, frozen=True):
 
 
 class PassEndRecord(Record, frozen=True, tag="pass_end"):
-    """The pass is over. A full pass without one was cut short. `error` is (type, message)."""
+    """The pass is over. A full pass without one was cut short. `error` is (type, message).
+
+    `count` is how many equal passes the two lines stand for, where more was known at the end than at the beginning.
+    """
 
     index: int
     error: tuple[str, str] | None = None
     error_node: int | None = None
     conflict: "ConflictRow | None" = None
+    count: int | None = None
 
 
 class EventRecord(Record, frozen=True, tag="event"):
