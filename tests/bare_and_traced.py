@@ -12,6 +12,7 @@ A program says in comments how it wants to be run:
     # options: WORDS        options for `gradtrace record`
     # shell: WORDS          redirections, as in `2>&-`
     # imports: MODULE       what a process shared with others imports once, as it takes long
+    # listed: WHAT          it prints what docs/transparency.md lists: only its status is compared
 
 Files whose names begin with `_` are no programs: they are beside each program, to be imported.
 
@@ -57,7 +58,9 @@ class Program:
     @classmethod
     def read(cls, path: Path) -> Program:
         """Take the wishes from the comments of a program."""
-        found = re.findall(r"^# (alone|soak|options|shell|imports): (.*)$", path.read_text("utf-8"), re.MULTILINE)
+        found = re.findall(
+            r"^# (alone|soak|options|shell|imports|listed): (.*)$", path.read_text("utf-8"), re.MULTILINE
+        )
         return cls(path, dict(found))
 
     @property
@@ -106,13 +109,12 @@ def differences(programs: Sequence[Program], depth: Sequence[str] = (), folder: 
         scratch = Path(name)
         bare = _run(programs, scratch, None)
         traced = _run(programs, scratch, depth)
-        found = {one.name: _difference(bare[one.name], traced[one.name]) for one in programs}
+        found = {one.name: _difference(bare[one.name], traced[one.name], one) for one in programs}
         found = {one: text for one, text in found.items() if text}
         if found:
             again = _run([one for one in programs if one.name in found], scratch, None)
-            for one in found:
-                if _difference(bare[one], again[one]):
-                    found[one] = "    bare, it already differs from run to run\n" + _difference(bare[one], again[one])
+            # A program whose bare runs differ from each other cannot be compared.
+            found = {one: text for one, text in found.items() if not _difference(bare[one], again[one])}
     return found
 
 
@@ -192,9 +194,10 @@ def _masked(status: int, stdout: bytes, stderr: bytes) -> Seen:
     return Seen(status, stdout, theirs, has_failed=bool(FAILED.search(stderr)))
 
 
-def _difference(bare: Seen, traced: Seen) -> str:
+def _difference(bare: Seen, traced: Seen, program: Program | None = None) -> str:
     rows = [] if bare.status == traced.status else [f"    status: {bare.status} -> {traced.status}"]
-    for what in ("stdout", "stderr"):
+    is_listed = program is not None and "listed" in program.wishes
+    for what in () if is_listed else ("stdout", "stderr"):
         before, after = getattr(bare, what), getattr(traced, what)
         if before != after:
             rows += [f"    {what}:", *_changed_lines(before, after)]

@@ -27,7 +27,7 @@ NN_DIRECTORY = TORCH_DIRECTORY + "nn" + os.sep
 sequence_number = _C._autograd._get_sequence_nr
 """The number which the next node made on this thread will get."""
 
-grad_fn = _C.TensorBase.grad_fn.__get__  # type: ignore[attr-defined]
+grad_fn = _C.TensorBase.grad_fn.__get__  # type: ignore[union-attr]
 shape = _C.TensorBase.shape.__get__  # type: ignore[attr-defined]
 requires_grad = _C.TensorBase.requires_grad.__get__  # type: ignore[attr-defined]
 output_number = _C.TensorBase.output_nr.__get__  # type: ignore[attr-defined]

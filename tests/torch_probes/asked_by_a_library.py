@@ -1,5 +1,7 @@
 """Libraries that import torch's checks for overrides, keep them, pickle them, compare them, and ask them."""
 
+# listed: one mode more on the stack
+
 import inspect
 import pickle
 

@@ -1,5 +1,7 @@
 """When graphs, contexts, modules and hooks die, as weak references, finalizers and __del__ see it."""
 
+# listed: the Python object of a .grad
+
 import gc
 import weakref
 

@@ -1,5 +1,7 @@
 """Stacks dumped by faulthandler, logging and inspect: exact in forward code, with at most two wrappers of ours in hooks."""
 
+# listed: one frame more
+
 import faulthandler
 import inspect
 import io

@@ -1,5 +1,7 @@
 """Which of torch's and the program's functions a profile function sees, and cProfile counts; threads are watched too."""
 
+# listed: calls of ours by name
+
 import cProfile
 import os
 import pstats

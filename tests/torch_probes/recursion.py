@@ -1,5 +1,7 @@
 """How deep the program may recurse, in forward and in backward code: a wrapper may cost a few frames, no more."""
 
+# listed: levels left to recurse into
+
 import os
 import sys
 

@@ -1,5 +1,7 @@
 """References to tensors, nodes and modules, and when they die."""
 
+# listed: the Python object of a .grad
+
 import os
 import sys
 

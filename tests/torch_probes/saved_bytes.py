@@ -1,5 +1,7 @@
 """The bytes of saved and pickled models, tensors with hooks, optimizers and generators."""
 
+# listed: the numbers of hooks
+
 import hashlib
 import io
 import pickle

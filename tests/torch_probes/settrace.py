@@ -1,5 +1,7 @@
 """Which calls a trace function of the program sees in a step: at most the wrappers of zero_grad, backward and step."""
 
+# listed: calls of ours by name
+
 import os
 import sys
 

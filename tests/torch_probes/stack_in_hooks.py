@@ -1,5 +1,7 @@
 """The frames that each kind of hook sees below itself: a wrapper of ours cannot be hidden, more than two are wrong."""
 
+# listed: one frame more
+
 import os
 import sys
 
