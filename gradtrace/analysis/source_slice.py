@@ -54,8 +54,12 @@ def span_of(place: Location) -> Span | None:
         return None
     margin = len(lines[0]) - len(_dedented(place.text).split("\n", 1)[0])
     first, last = lines[0], lines[place.end_line - place.line]
-    start = len(first[margin : place.column - 1].encode())
-    return 1, start, 1 + place.end_line - place.line, len(last[margin : place.end_column - 1].encode())
+    start = _n_bytes(first[margin : place.column - 1])
+    return 1, start, 1 + place.end_line - place.line, _n_bytes(last[margin : place.end_column - 1])
+
+
+def _n_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def goes_to(place: Location) -> frozenset[str]:

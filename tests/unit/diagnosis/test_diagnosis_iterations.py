@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradtrace.diagnosis.iterations import inner, n_rounds
 from gradtrace.diagnosis.lifetimes import growths
-from gradtrace.model import BackwardPass, Graph, Holder, Location, Node, Run, Trace
+from gradtrace.model import BackwardPass, Graph, Holder, HolderKind, Location, Node, Run, Trace
 
 RUN = Run("train.py", (), "3.11", "2.13.0", "0", "cpu")
 
@@ -42,7 +42,13 @@ def test_a_program_may_train_with_what_autograd_grad_returns() -> None:
 
 def held(pass_index: int, n_passes: int) -> Holder:
     return Holder(
-        "total", "tensor", Location("train.py", 4, text="total += slope"), 1, 9 * n_passes, n_passes, pass_index
+        "total",
+        HolderKind.VARIABLE,
+        Location("train.py", 4, text="total += slope"),
+        1,
+        9 * n_passes,
+        n_passes,
+        pass_index,
     )
 
 
