@@ -57,7 +57,7 @@ class Events:
         self.is_counting = False
         """Passes are only counted now: events are part of the pattern, not lines of their own."""
         self.pattern: list[CountedEvent] = []
-        self.counted: Callable[[], None] = lambda: None
+        self.counted: Callable[[EventKind], None] = lambda _: None
         """Called when the pattern has grown."""
 
     def is_muted(self) -> bool:
@@ -145,7 +145,7 @@ class Events:
         event = CountedEvent(kind, *numbers, call, (), tuple(facts.items()))
         if not self.pattern or self.pattern[-1] != event:
             self.pattern.append(event)
-            self.counted()
+            self.counted(kind)
 
     def note_unseen(self, kind: EventKind, leaves: list[int], *, set_to_none: bool | None) -> None:
         """Note what the state of the leaves tells although nobody saw it happen."""

@@ -69,7 +69,7 @@ class Leaves:
         self._lock = threading.RLock()
         self._changed = 0
         """How often the set of leaves, or who met them, has changed."""
-        self._own: dict[int, tuple[int, list[LeafState], list[weakref.ref[torch.Tensor]]]] = {}
+        self._own: dict[int, tuple[int, list[LeafState]]] = {}
 
     # Whose leaves may be touched. An engine replaces `.grad` without the interpreter's lock, so that to look at the
     # `.grad` of a leaf while the engine of another thread may run over it is to read freed memory.
@@ -104,15 +104,15 @@ class Leaves:
             other != thread and (leaves is None or state.id in leaves) for other, leaves in self._running.values()
         )
 
-    def owned(self, thread: int) -> tuple[list[LeafState], list[weakref.ref[torch.Tensor]]]:
+    def owned(self, thread: int) -> list[LeafState]:
         """The leaves that a pass of this thread met first; none where engines run side by side."""
         if self.was_concurrent:
-            return [], []
+            return []
         known = self._own.get(thread)
         if known is None or known[0] != self._changed:
             states = [state for state in self.states.copy().values() if state.thread == thread]
-            known = self._own[thread] = (self._changed, states, [state.reference for state in states])
-        return known[1], known[2]
+            known = self._own[thread] = (self._changed, states)
+        return known[1]
 
     def name(self, tensor: torch.Tensor, name: str) -> None:
         """Say what a leaf is called."""

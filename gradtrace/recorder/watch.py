@@ -9,7 +9,6 @@ killed lacks no pass. When something that matters changes, the next pass is reco
 from __future__ import annotations
 
 import math
-import operator
 import threading
 import time
 import weakref
@@ -24,7 +23,7 @@ from gradtrace.recorder.counted import Group, Pattern
 from gradtrace.recorder.engine import Call
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.journal import Journal
-from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.measure import is_readable
 from gradtrace.recorder.stream import encode
@@ -35,6 +34,8 @@ _MAX_KNOWN = 1_000
 _MAX_CHANGES = 400
 """So often is a change of pattern written down; a longer run is then counted without distinguishing."""
 _MAX_TRIPS = 3
+_FEW = 16
+"""So many leaves are looked at in each pass, once passes repeat."""
 _PERIOD = 0.25
 """Seconds."""
 _MAX_ALIVE = 8
@@ -50,15 +51,16 @@ _OBSERVED = {_BAD_ROOT: ObservationKind.ROOT_NOT_FINITE, _BAD_GRADIENT: Observat
 
 
 class LedgerPass:
-    """A pass that is only looked at: what each leaf had before, of those over which only this thread's passes run."""
+    """A pass that is only looked at: what some leaves had before, of those that this thread's passes met first."""
 
     __slots__ = ("before", "call", "deferred", "index", "references", "started", "states")
 
-    def __init__(self, call: Call, index: int, leaves: Leaves, thread: int) -> None:
+    def __init__(self, call: Call, index: int, states: list[LeafState]) -> None:
         self.call = call
         self.index = index
         self.deferred: BaseException | None = None
-        self.states, self.references = leaves.owned(thread)
+        self.states = states
+        self.references = [state.reference for state in states]
         self.before = self.versions()
         self.started = time.perf_counter()
 
@@ -93,13 +95,17 @@ class Watch:
         self._head: tuple[str, ...] = ()
         """What is still to be written before the lines of the group."""
         self._written = 0.0
-        self._looked_at: tuple[Any, Any, Any] | None = None
+        self._states: list[LeafState] = []
+        self._known_effects: dict[int, Effect | None] = {}
         self._seen: tuple[tuple[int, Effect], ...] = ()
+        self._n_equal = 0
+        """How many passes one after the other did the same to all leaves that were looked at."""
+        self._turn = 0
         events.counted = self._write_if_due
 
     def begin(self, call: Call, index: int) -> LedgerPass:
         """Before the engine runs."""
-        begun = LedgerPass(call, index, self._leaves, threading.get_ident())
+        begun = LedgerPass(call, index, self._to_look_at())
         if not any(kind == EventKind.ZERO_GRAD for kind, *_ in self._events_between.pattern):
             self._note_changes(begun)
         return begun
@@ -152,23 +158,37 @@ class Watch:
             return None
         return self._trip(reason)
 
+    def _to_look_at(self) -> list[LeafState]:
+        """All leaves, until the passes repeat; from then on some of them, in turn: each within a few passes."""
+        states = self._leaves.owned(threading.get_ident())
+        n_leaves = len(states)
+        if n_leaves <= _FEW or states is not self._states or self._n_equal < _SETTLED:
+            self._states = states
+            return states
+        first = self._turn = (self._turn + _FEW) % n_leaves
+        return states[first : first + _FEW] or states[:_FEW]
+
     def _effects(self, done: LedgerPass) -> tuple[tuple[int, Effect], ...]:
-        """What the pass did to each leaf; most often the same as the one before, from the same to the same versions."""
-        after = done.versions()
-        looked_at = (done.references, done.before, after)
-        if self._looked_at is not None and all(map(operator.eq, looked_at, self._looked_at)):
-            return self._seen
-        effects = []
-        for state, before, version in zip(done.states, done.before, after, strict=True):
+        """What the pass did to each leaf.
+
+        Of a leaf that was not looked at it is taken to be what it was the last time; where one that was looked
+        at differs, all are looked at from the next pass on.
+        """
+        effects = self._known_effects if done.states is not self._states else {}
+        is_equal = True
+        for state, before, version in zip(done.states, done.before, done.versions(), strict=True):
             state.has_grad = version is not None
-            if version is None:
-                continue
-            state.version = version
-            if before is None:
-                effects.append((state.id, Effect.CREATED))
-            elif version != before:
-                effects.append((state.id, Effect.ACCUMULATED))
-        self._looked_at, self._seen = looked_at, tuple(effects)
+            effect = None
+            if version is not None:
+                state.version = version
+                effect = Effect.CREATED if before is None else Effect.ACCUMULATED if version != before else None
+            is_equal = is_equal and self._known_effects.get(state.id) == effect
+            if done.states is self._states:
+                effects[state.id] = effect
+        self._n_equal = self._n_equal + 1 if is_equal else 0
+        if effects is not self._known_effects and effects != self._known_effects:
+            self._known_effects = effects
+            self._seen = tuple((number, effect) for number, effect in effects.items() if effect is not None)
         return self._seen
 
     def _count(self, pattern: Pattern, index: int) -> bool:
@@ -215,9 +235,10 @@ class Watch:
         self._journal.set_tail(self._group or self, lines, head)
         self._written = time.monotonic()
 
-    def _write_if_due(self) -> None:
-        """Between passes: an event is in the file within a fraction of a second, at the latest with the next pass."""
-        if time.monotonic() - self._written > _PERIOD or self._n_counted <= _SETTLED:
+    def _write_if_due(self, kind: EventKind) -> None:
+        """Between passes: a step is in the file at once, other events within a fraction of a second or a pass."""
+        is_due = kind == EventKind.STEP or self._n_counted <= _SETTLED
+        if is_due or time.monotonic() - self._written > _PERIOD:
             self.write()
 
     def pause(self) -> None:
@@ -244,7 +265,7 @@ class Watch:
     def _sample(self, done: LedgerPass, spent: float) -> str | None:
         """Look through some gradients, in turn, for as long as is allowed."""
         until = time.perf_counter() + _SHARE * spent
-        n_leaves = len(done.states)
+        n_leaves = len(done.references)
         for _ in range(n_leaves):
             if time.perf_counter() > until:
                 return None

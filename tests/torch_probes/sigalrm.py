@@ -1,5 +1,6 @@
 """An exception raised by a signal handler in the midst of training is not swallowed."""
 
+# listed: a signal that arrives while torch imports something of its own
 # alone: it has a timer of its own
 
 import random

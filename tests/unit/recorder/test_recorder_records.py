@@ -10,7 +10,6 @@ import torch
 from recorder_session import recorded
 from torch import nn
 
-from gradtrace.recorder import program_end
 from gradtrace.recorder.session import current
 from gradtrace.recording import records
 from gradtrace.recording.lines import decode
@@ -109,7 +108,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
         program()
         recorder = current()
         assert recorder is not None
-        program_end.write(recorder)
+        recorder._write_end()
     return session.stream.read_bytes().splitlines(keepends=True)
 
 
