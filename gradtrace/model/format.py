@@ -4,7 +4,7 @@ FORMAT_NAME = "gradtrace-recording"
 """Stands in the first line of each stream and recording."""
 
 FORMAT_VERSION = (1, 1)
-"""History: 1.0 the first; 1.1 a number and a checksum at the end of each line."""
+"""History: 1.0 the first; 1.1 a number and a checksum at the end of each line, and lines for what was not seen."""
 
 FRAMED_SINCE = (1, 1)
 """From here on every line ends in its number and a checksum."""
