@@ -8,12 +8,15 @@ happened to run (a signal handler's exception, Ctrl-C, one that another thread s
 
 from __future__ import annotations
 
+import functools
 import os
+import signal
 import sys
 import sysconfig
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from types import CodeType, FrameType, TracebackType
-from typing import Any
+from types import CodeType, FrameType, FunctionType, MethodType, TracebackType
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import is_ours
@@ -25,8 +28,6 @@ _SITE = tuple(
 )
 _KNOWN_MODULES = ("builtins", "torch", "json", "gradtrace", "re", "_queue")
 _CO_VARARGS = 0x4
-_HANDLED = 2
-"""What a handler is given."""
 _NEVER_OURS = (TimeoutError, InterruptedError)
 
 _set_eval_frame = torch_facts.set_eval_frame
@@ -84,50 +85,74 @@ def is_watched() -> bool:
 def is_foreign(error: BaseException) -> bool:
     """Whether an exception that arrived in our code comes from elsewhere, and belongs to the program.
 
-    A handler of a signal may run between any two instructions of ours: its frame tells it, for it gets the signal's
-    number and the frame that was interrupted. What another thread sent has no frame but ours and is of a class that
-    nothing we call would raise.
+    A handler of a signal may run between any two instructions of ours, and be anybody's: one of its frames is of a
+    function that is registered, or was given the signal's number and the frame that was interrupted. What another
+    thread sent has no frame but ours and is of a class that nothing we call would raise.
     """
     if not isinstance(error, Exception) or isinstance(error, _NEVER_OURS):
         return True
+    handlers = set(_handlers())
+    is_known = True
     traceback = error.__traceback__
     while traceback is not None:
-        if not _is_known(traceback.tb_frame.f_code):
-            return _handles_signal(traceback.tb_frame)
+        frame = traceback.tb_frame
+        if frame.f_code in handlers or (not _is_of_ours(frame.f_code) and _has_handler_s_arguments(frame)):
+            return True
+        is_known = is_known and _is_known(frame.f_code)
         traceback = traceback.tb_next
-    return type(error).__module__.partition(".")[0] not in _KNOWN_MODULES
+    return is_known and type(error).__module__.partition(".")[0] not in _KNOWN_MODULES
 
 
-def _handles_signal(frame: FrameType) -> bool:
-    """Whether a frame was called as Python calls a signal's handler: with the number and the frame, and no more."""
+def _handlers() -> Iterator[CodeType]:
+    """The code of the functions that are registered as handlers of signals."""
+    for number in signal.valid_signals():
+        handler: object = signal.getsignal(number)
+        while type(handler) is functools.partial:
+            handler = handler.func
+        if type(handler) is MethodType:
+            handler = handler.__func__
+        if type(handler) is FunctionType:
+            yield handler.__code__
+
+
+def _has_handler_s_arguments(frame: FrameType) -> bool:
+    """Whether a function was called as Python calls a signal's handler: with a number and a frame, one after another.
+
+    There may be others around them: what a method is of, what `functools.partial` adds, defaults.
+    """
     code = frame.f_code
     found = frame.f_locals
     given = [found.get(name) for name in code.co_varnames[: code.co_argcount]]
     if code.co_flags & _CO_VARARGS:
         rest = found.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
         given += rest if type(rest) is tuple else ()
-    if len(given) not in (_HANDLED, _HANDLED + 1):  # one more for a method
-        return False
-    return isinstance(given[-2], int) and type(given[-1]) is FrameType
+    return any(
+        issubclass(type(number), int) and type(interrupted) is FrameType for number, interrupted in pairwise(given)
+    )
+
+
+def _is_of_ours(code: CodeType) -> bool:
+    return code.co_filename.startswith(_PACKAGE) or is_ours(code)
 
 
 def _is_known(code: CodeType) -> bool:
     """Whether this is our code, torch's, or of the standard library which both call."""
     name = code.co_filename
-    if name.startswith((_PACKAGE, torch_facts.TORCH_DIRECTORY, "<frozen ", "<string>")) or is_ours(code):
+    if _is_of_ours(code) or name.startswith((torch_facts.TORCH_DIRECTORY, "<frozen ", "<string>")):
         return True
     return name.startswith(_LIBRARY) and not name.startswith(_SITE)
 
 
 def leave_no_trace(error: BaseException) -> None:
     """Take our frames out of a foreign exception's traceback, so that it shows what it would show without us."""
-    kept: list[Any] = []
+    kept: list[TracebackType] = []
     traceback = error.__traceback__
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if not (code.co_filename.startswith(_PACKAGE) or is_ours(code)):
+        if not _is_of_ours(traceback.tb_frame.f_code):
             kept.append(traceback)
         traceback = traceback.tb_next
-    for one, following in zip(kept, [*kept[1:], None], strict=True):
+    following = None
+    for one in reversed(kept):
         one.tb_next = following
-    error.__traceback__ = kept[0] if kept else None
+        following = one
+    error.__traceback__ = following
