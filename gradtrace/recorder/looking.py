@@ -15,6 +15,8 @@ import torch
 
 _MRO = type.__dict__["__mro__"].__get__
 _NAMESPACE = type.__dict__["__dict__"].__get__
+_ARGUMENTS = BaseException.__dict__["args"].__get__
+_PLAIN = frozenset({str, bytes, int, float, complex, bool, type(None), torch.Size, torch.dtype, torch.device})
 _TENSOR = torch.Tensor
 _MODULE = torch.nn.Module
 _OPTIMIZER = torch.optim.Optimizer
@@ -41,8 +43,13 @@ def attributes(value: Any) -> dict[str, Any]:
         descriptor = _NAMESPACE(kind).get("__dict__")
         if type(descriptor) is types.GetSetDescriptorType:
             found = descriptor.__get__(value)
-            return dict.copy(found) if issubclass(type(found), dict) else {}
+            return _copy(found) if issubclass(type(found), dict) else {}
     return {}
+
+
+def _copy(found: dict[str, Any]) -> dict[str, Any]:
+    """A dictionary's entries; one of a class of the program's would have a say in `dict.copy`."""
+    return dict.copy(found) if type(found) is dict else dict(dict.items(found))
 
 
 def type_name(value: Any) -> str:
@@ -54,7 +61,7 @@ def type_name(value: Any) -> str:
 def _members(module: torch.nn.Module, kind: str) -> dict[str, Any]:
     found: Any = attributes(module).get(kind)
     if issubclass(type(found), dict):
-        return dict.copy(found)
+        return _copy(found)
     if type(found).__module__.startswith("torch."):  # of a scripted module
         return dict(found.items())
     return {}
@@ -94,10 +101,20 @@ def buffers(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def message(error: BaseException) -> str:
-    """What an exception says, without running a `__str__` of the program's."""
+    """What an exception says, without running a `__str__` or `__repr__` of the program's."""
+    arguments = _ARGUMENTS(error)
     for kind in _MRO(type(error)):
-        if "__str__" in _NAMESPACE(kind):
-            if kind.__module__.partition(".")[0] in ("builtins", "torch"):
+        namespace = _NAMESPACE(kind)
+        if "__str__" in namespace:
+            module = namespace.get("__module__", "builtins")
+            if module.partition(".")[0] in ("builtins", "torch") and all(map(_is_plain, arguments)):
                 return str(error)
             break
-    return " ".join(one for one in error.args if type(one) is str)
+    return " ".join(one for one in arguments if type(one) is str)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether Python alone says how it is written."""
+    if type(value) in (list, tuple):
+        return all(type(one) in _PLAIN for one in value)
+    return type(value) in _PLAIN
