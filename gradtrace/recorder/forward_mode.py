@@ -23,6 +23,8 @@ _PASSIVE, _NOTHING = CallKinds.PASSIVE, CallKinds.NOTHING
 _sequence_number = torch_facts.sequence_number
 _tracing_state = torch_facts.tracing_state
 _plain = torch_facts.PLAIN_TYPES
+_plain_ids = frozenset(map(id, _plain))
+"""To look for a class without asking its metaclass: of a method's call torch names also plain types."""
 
 
 class TorchCall(NamedTuple):
@@ -101,7 +103,7 @@ class ForwardMode(TorchFunctionMode):
             kind = self._kinds.of(func)
             if kind != _PASSIVE:
                 after = _sequence_number()
-                is_plain = not types_ and type(result) in _plain and not is_watched()
+                is_plain = _plain_ids.issuperset(map(id, types_)) and type(result) in _plain and not is_watched()
                 if is_plain and kind == _NOTHING and after != before and self._observers_wait:
                     self.n_only_placed += 1
                     self._place(func, frame, before, after, result)
