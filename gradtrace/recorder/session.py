@@ -202,6 +202,7 @@ class Recorder:
             with Quiet():
                 self.events.flush()
                 self.watch.pause()
+                self.checkpoint.write()
                 self._failures.write()
 
     def _give_up(self, why: str) -> None:
