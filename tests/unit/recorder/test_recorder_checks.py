@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import types
 
 import pytest
 import torch
@@ -201,3 +202,17 @@ def test_tracing_tells_when_it_begins_and_ends():
     assert told == ["entered", "left"]
     assert traced(-torch.ones(1)).item() == 0.0
     assert untold.code == traced.code
+
+
+def test_who_asks_for_a_check_gets_the_original(tmp_path):
+    """Of whichever module of torch; torch's own functions find the replacement."""
+    with recorded(tmp_path):
+        asked = [torch.functional.has_torch_function, torch.overrides.has_torch_function]
+        imported = importlib.import_module("torch.overrides").has_torch_function
+        found = vars(torch.functional)["has_torch_function"]
+    afterwards = vars(torch.functional)["has_torch_function"], type(torch.functional), type(torch.overrides)
+
+    original = ORIGINALS["has_torch_function"]
+    assert [*asked, imported] == [original] * 3
+    assert found is not original
+    assert afterwards == (original, types.ModuleType, types.ModuleType)
