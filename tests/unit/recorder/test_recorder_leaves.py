@@ -178,17 +178,17 @@ def test_a_thread_owns_the_leaves_that_it_met_first(leaves):
     for state, thread in zip(states, (HERE, ELSEWHERE, HERE), strict=True):
         leaves.meet(state, thread)
     leaves.meet(states[0], ELSEWHERE)
-    both = leaves.owned(HERE)[0], leaves.owned(ELSEWHERE)[0]
-    again = leaves.owned(HERE)[0]
+    both = leaves.owned(HERE), leaves.owned(ELSEWHERE)
+    again = leaves.owned(HERE)
     del tensors[0]
     gc.collect()
-    after = leaves.owned(HERE)[0]
+    after = leaves.owned(HERE)
     leaves.was_concurrent = True
 
     assert both == ([states[0], states[2]], [states[1]])
     assert again is both[0]
     assert after == [states[2]]
-    assert leaves.owned(HERE) == ([], [])
+    assert leaves.owned(HERE) == []
 
 
 def test_an_engine_waits_until_nobody_looks(leaves):
