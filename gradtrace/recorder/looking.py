@@ -8,6 +8,7 @@ dictionary of the instance.
 from __future__ import annotations
 
 import types
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
@@ -15,6 +16,7 @@ import torch
 
 _MRO = type.__dict__["__mro__"].__get__
 _NAMESPACE = type.__dict__["__dict__"].__get__
+_MODULE_NAME = type.__dict__["__module__"].__get__
 _TENSOR = torch.Tensor
 _MODULE = torch.nn.Module
 _OPTIMIZER = torch.optim.Optimizer
@@ -41,8 +43,31 @@ def attributes(value: Any) -> dict[str, Any]:
         descriptor = _NAMESPACE(kind).get("__dict__")
         if type(descriptor) is types.GetSetDescriptorType:
             found = descriptor.__get__(value)
-            return dict.copy(found) if issubclass(type(found), dict) else {}
+            return copied(found)
     return {}
+
+
+def copied(found: Any) -> dict[str, Any]:
+    """A copy of a namespace, without a call of the methods of a class of the program's; empty for what is none."""
+    if is_any_of(found, dict, OrderedDict):
+        return dict.copy(found)
+    if not issubclass(type(found), dict):
+        return {}
+    return {name: value for name, value in list(dict.items(found)) if type(name) is str}
+
+
+def is_any_of(value: Any, *kinds: type) -> bool:
+    """Whether its class is one of these; `in` would ask a metaclass of the program's for equality."""
+    kind = type(value)
+    return any(kind is one for one in kinds)
+
+
+def listed(value: Any) -> list[Any]:
+    """A copy of a list or tuple, also of a subclass; empty for anything else."""
+    for kind in (list, tuple):
+        if issubclass(type(value), kind):
+            return [*kind.__iter__(value)]
+    return []
 
 
 def type_name(value: Any) -> str:
@@ -54,8 +79,8 @@ def type_name(value: Any) -> str:
 def _members(module: torch.nn.Module, kind: str) -> dict[str, Any]:
     found: Any = attributes(module).get(kind)
     if issubclass(type(found), dict):
-        return dict.copy(found)
-    if type(found).__module__.startswith("torch."):  # of a scripted module
+        return copied(found)
+    if module_of(type(found)).startswith("torch."):  # of a scripted module
         return dict(found.items())
     return {}
 
@@ -93,11 +118,17 @@ def buffers(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     return _tensors(module, "_buffers")
 
 
+def module_of(kind: type) -> str:
+    """The module in which a class was made, without asking its metaclass."""
+    name = _MODULE_NAME(kind)
+    return name if type(name) is str else ""
+
+
 def message(error: BaseException) -> str:
     """What an exception says, without running a `__str__` of the program's."""
     for kind in _MRO(type(error)):
         if "__str__" in _NAMESPACE(kind):
-            if kind.__module__.partition(".")[0] in ("builtins", "torch"):
+            if module_of(kind).partition(".")[0] in ("builtins", "torch"):
                 return str(error)
             break
     return " ".join(one for one in error.args if type(one) is str)

@@ -8,11 +8,14 @@ happened to run (a signal handler's exception, Ctrl-C, one that another thread s
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import sysconfig
 from pathlib import Path
-from types import CodeType, FrameType, TracebackType
+from queue import Empty
+from signal import getsignal, valid_signals
+from types import CodeType, FrameType, FunctionType, MethodType, TracebackType
 from typing import Any
 
 from gradtrace.recorder import torch_facts
@@ -25,9 +28,9 @@ _SITE = tuple(
 )
 _KNOWN_MODULES = ("builtins", "torch", "json", "gradtrace", "re", "_queue")
 _CO_VARARGS = 0x4
-_HANDLED = 2
-"""What a handler is given."""
 _NEVER_OURS = (TimeoutError, InterruptedError)
+_SILENT = frozenset({AssertionError, NotImplementedError, MemoryError, StopIteration, EOFError, SyntaxError, Empty})
+"""What the interpreter, the library and torch do raise without a word."""
 
 _set_eval_frame = torch_facts.set_eval_frame
 _gettrace, _getprofile = sys.gettrace, sys.getprofile
@@ -84,31 +87,47 @@ def is_watched() -> bool:
 def is_foreign(error: BaseException) -> bool:
     """Whether an exception that arrived in our code comes from elsewhere, and belongs to the program.
 
-    A handler of a signal may run between any two instructions of ours: its frame tells it, for it gets the signal's
-    number and the frame that was interrupted. What another thread sent has no frame but ours and is of a class that
-    nothing we call would raise.
+    A handler of a signal may run between any two instructions of ours: its frame tells it. What another thread sent has
+    no frame but ours; it is of a class that nothing we call would raise, or made of a class alone, without a word.
     """
     if not isinstance(error, Exception) or isinstance(error, _NEVER_OURS):
         return True
+    is_known = True
     traceback = error.__traceback__
     while traceback is not None:
-        if not _is_known(traceback.tb_frame.f_code):
-            return _handles_signal(traceback.tb_frame)
+        frame = traceback.tb_frame
+        if not (frame.f_code.co_filename.startswith(_PACKAGE) or is_ours(frame.f_code)):
+            if _handles_signal(frame):
+                return True
+            is_known = is_known and _is_known(frame.f_code)
         traceback = traceback.tb_next
-    return type(error).__module__.partition(".")[0] not in _KNOWN_MODULES
+    if not is_known:
+        return False
+    is_silent = not BaseException.args.__get__(error) and type(error) not in _SILENT  # type: ignore[attr-defined]
+    return is_silent or type(error).__module__.partition(".")[0] not in _KNOWN_MODULES
 
 
 def _handles_signal(frame: FrameType) -> bool:
-    """Whether a frame was called as Python calls a signal's handler: with the number and the frame, and no more."""
-    code = frame.f_code
-    found = frame.f_locals
-    given = [found.get(name) for name in code.co_varnames[: code.co_argcount]]
+    """Whether a frame was called as Python calls a signal's handler: with the frame that was interrupted, its caller.
+
+    A handler may have dropped its arguments by now; then it is known by its code.
+    """
+    code, found = frame.f_code, frame.f_locals
+    n_named = code.co_argcount + code.co_kwonlyargcount
+    given = [found.get(name) for name in code.co_varnames[:n_named]]
     if code.co_flags & _CO_VARARGS:
-        rest = found.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
+        rest = found.get(code.co_varnames[n_named])
         given += rest if type(rest) is tuple else ()
-    if len(given) not in (_HANDLED, _HANDLED + 1):  # one more for a method
-        return False
-    return isinstance(given[-2], int) and type(given[-1]) is FrameType
+    if frame.f_back is not None and any(one is frame.f_back for one in given):
+        return True
+    return any(_code_of(getsignal(number)) is code for number in valid_signals())
+
+
+def _code_of(handler: Any) -> CodeType | None:
+    """The code that a signal's handler runs, if it is written in Python."""
+    while type(handler) in (functools.partial, MethodType):
+        handler = handler.func if type(handler) is functools.partial else handler.__func__
+    return handler.__code__ if type(handler) is FunctionType else None
 
 
 def _is_known(code: CodeType) -> bool:
