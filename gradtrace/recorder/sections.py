@@ -147,6 +147,6 @@ def leave_no_trace(error: BaseException) -> None:
         if not (code.co_filename.startswith(_PACKAGE) or is_ours(code)):
             kept.append(traceback)
         traceback = traceback.tb_next
-    for one, following in zip(kept, [*kept[1:], None], strict=True):
+    for one, following in zip(kept, [*kept[1:], None], strict=False):
         one.tb_next = following
     error.__traceback__ = kept[0] if kept else None
