@@ -20,7 +20,7 @@ from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
-from gradtrace.recorder.looking import is_tensor
+from gradtrace.recorder.looking import is_any_of, is_tensor, module_of
 from gradtrace.recorder.names import Names, assigned_names
 from gradtrace.recorder.sites import Place, running_module, user_place
 
@@ -315,7 +315,7 @@ def tensors_among(args: Any, kwargs: Any) -> list[torch.Tensor]:
 def _is_sequence(value: Any) -> bool:
     """Whether it is a tuple (also of what torch returns by name) or a list, and no class of the program's."""
     kind = type(value)
-    return kind in (tuple, list) or (issubclass(kind, tuple) and kind.__module__.startswith("torch."))
+    return is_any_of(value, tuple, list) or (issubclass(kind, tuple) and module_of(kind).startswith("torch."))
 
 
 def _called(func: Any) -> str | None:

@@ -15,6 +15,7 @@ from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.invisible import hide, is_our_line, skipped_by_warnings
+from gradtrace.recorder.looking import is_any_of
 from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.sites import ModuleTable, local
 
@@ -142,7 +143,7 @@ skipped_by_warnings(ForwardMode.__torch_function__)
 
 def hide_in_anomaly(result: Any, before: int) -> None:
     """Take our frames out of the stacks which anomaly mode keeps with the nodes that were made from this number on."""
-    stack = [one.grad_fn for one in (result if type(result) in (tuple, list) else (result,)) if type(one) in _plain]
+    stack = [one.grad_fn for one in (result if is_any_of(result, tuple, list) else (result,)) if type(one) in _plain]
     seen: set[Any] = set()
     while stack:
         node = stack.pop()

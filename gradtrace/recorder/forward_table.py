@@ -17,6 +17,7 @@ import torch
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import impersonating_code
+from gradtrace.recorder.looking import is_any_of
 from gradtrace.recorder.measure import value_row
 from gradtrace.recorder.sites import ModuleTable, Place, is_internal, running_module
 
@@ -146,7 +147,7 @@ class ForwardTable:
         """Keep the values of a small result for its node."""
         if type(result) in _plain:
             self._note_value(result)
-        elif isinstance(result, tuple | list) and len(result) <= _MAX_RESULTS:
+        elif is_any_of(result, tuple, list) and len(result) <= _MAX_RESULTS:
             for one in result:
                 if type(one) in _plain:
                     self._note_value(one)

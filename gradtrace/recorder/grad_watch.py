@@ -16,7 +16,7 @@ from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import LeafState, Leaves
-from gradtrace.recorder.looking import is_tensor
+from gradtrace.recorder.looking import is_any_of, is_tensor
 from gradtrace.recorder.names import assigned_names
 from gradtrace.recorder.sites import Place, is_internal, locals_of, user_place
 from gradtrace.recorder.writes import Writes
@@ -84,7 +84,7 @@ class GradWatch:
 
     def _wrote(self, targets: Any, seen: TorchCall) -> None:
         frame, name = seen.frame, seen.func.__name__
-        if type(targets) not in (tuple, list):
+        if not is_any_of(targets, tuple, list):
             return
         if self._writes is not None:
             self._writes.saw(targets, _torch_call(frame) or name, frame)
@@ -200,7 +200,7 @@ def holder_of(grad: torch.Tensor, frame: types.FrameType) -> str | None:
         scopes.append(locals_of(frame.f_back))
     for scope in scopes:
         for name, value in scope.items():
-            listed: Any = value if type(value) in (list, tuple) else ()
+            listed: Any = value if is_any_of(value, list, tuple) else ()
             if value is grad or any(one is grad for one in listed[:_MAX_LISTED]):
                 return name
     return None

@@ -16,7 +16,7 @@ from gradtrace.model.kinds import HolderKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
-from gradtrace.recorder.looking import attributes, is_module, is_tensor
+from gradtrace.recorder.looking import attributes, copied, is_any_of, is_module, is_tensor, module_of
 from gradtrace.recorder.sites import is_internal, locals_of
 from gradtrace.recorder.stores import stored_at
 
@@ -66,7 +66,7 @@ def _results(frame: types.FrameType | None) -> Iterator[tuple[str, torch.Tensor]
             spaces = [locals_of(frame)] if frame.f_code.co_flags & _CO_NEWLOCALS else []
             if id(frame.f_globals) not in seen_globals:
                 seen_globals.add(id(frame.f_globals))
-                spaces.append(dict(frame.f_globals))
+                spaces.append(copied(frame.f_globals))
             queue.extend(
                 (name, value, 0)
                 for space in spaces
@@ -90,11 +90,11 @@ def _results(frame: types.FrameType | None) -> Iterator[tuple[str, torch.Tensor]
 
 def _parts(value: Any) -> list[tuple[str, Any]]:
     kind = type(value)
-    if kind in (list, tuple, deque, set):
+    if is_any_of(value, list, tuple, deque, set):
         return [(f"[{position}]", part) for position, part in enumerate(tuple(value))]
-    if kind in (dict, defaultdict, OrderedDict):
-        return [(f"[{key!r}]", part) for key, part in tuple(dict.items(value)) if type(key) in (str, int)]
-    if kind.__module__.partition(".")[0] in ("torch", "numpy", "builtins") and not is_module(value):
+    if is_any_of(value, dict, defaultdict, OrderedDict):
+        return [(f"[{key!r}]", part) for key, part in tuple(dict.items(value)) if is_any_of(key, str, int)]
+    if module_of(kind).partition(".")[0] in ("torch", "numpy", "builtins") and not is_module(value):
         return []
     return [("." + key, part) for key, part in attributes(value).items()]
 

@@ -8,6 +8,7 @@ dictionary of the instance.
 from __future__ import annotations
 
 import types
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
@@ -17,6 +18,7 @@ _MRO = type.__dict__["__mro__"].__get__
 _NAMESPACE = type.__dict__["__dict__"].__get__
 _ARGUMENTS = BaseException.__dict__["args"].__get__
 _PLAIN = frozenset({str, bytes, int, float, complex, bool, type(None), torch.Size, torch.dtype, torch.device})
+_MODULE_NAME = type.__dict__["__module__"].__get__
 _TENSOR = torch.Tensor
 _MODULE = torch.nn.Module
 _OPTIMIZER = torch.optim.Optimizer
@@ -43,13 +45,31 @@ def attributes(value: Any) -> dict[str, Any]:
         descriptor = _NAMESPACE(kind).get("__dict__")
         if type(descriptor) is types.GetSetDescriptorType:
             found = descriptor.__get__(value)
-            return _copy(found) if issubclass(type(found), dict) else {}
+            return copied(found)
     return {}
 
 
-def _copy(found: dict[str, Any]) -> dict[str, Any]:
-    """A dictionary's entries; one of a class of the program's would have a say in `dict.copy`."""
-    return dict.copy(found) if type(found) is dict else dict(dict.items(found))
+def copied(found: Any) -> dict[str, Any]:
+    """A copy of a namespace, without a call of the methods of a class of the program's; empty for what is none."""
+    if is_any_of(found, dict, OrderedDict):
+        return dict.copy(found)
+    if not issubclass(type(found), dict):
+        return {}
+    return {name: value for name, value in list(dict.items(found)) if type(name) is str}
+
+
+def is_any_of(value: Any, *kinds: type) -> bool:
+    """Whether its class is one of these; `in` would ask a metaclass of the program's for equality."""
+    kind = type(value)
+    return any(kind is one for one in kinds)
+
+
+def listed(value: Any) -> list[Any]:
+    """A copy of a list or tuple, also of a subclass; empty for anything else."""
+    for kind in (list, tuple):
+        if issubclass(type(value), kind):
+            return [*kind.__iter__(value)]
+    return []
 
 
 def type_name(value: Any) -> str:
@@ -61,8 +81,8 @@ def type_name(value: Any) -> str:
 def _members(module: torch.nn.Module, kind: str) -> dict[str, Any]:
     found: Any = attributes(module).get(kind)
     if issubclass(type(found), dict):
-        return _copy(found)
-    if type(found).__module__.startswith("torch."):  # of a scripted module
+        return copied(found)
+    if module_of(type(found)).startswith("torch."):  # of a scripted module
         return dict(found.items())
     return {}
 
@@ -100,14 +120,19 @@ def buffers(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     return _tensors(module, "_buffers")
 
 
+def module_of(kind: type) -> str:
+    """The module in which a class was made, without asking its metaclass."""
+    name = _MODULE_NAME(kind)
+    return name if type(name) is str else ""
+
+
 def message(error: BaseException) -> str:
     """What an exception says, without running a `__str__` or `__repr__` of the program's."""
     arguments = _ARGUMENTS(error)
     for kind in _MRO(type(error)):
         namespace = _NAMESPACE(kind)
         if "__str__" in namespace:
-            module = namespace.get("__module__", "builtins")
-            if module.partition(".")[0] in ("builtins", "torch") and all(map(_is_plain, arguments)):
+            if module_of(kind).partition(".")[0] in ("builtins", "torch") and all(map(_is_plain, arguments)):
                 return str(error)
             break
     return " ".join(one for one in arguments if type(one) is str)

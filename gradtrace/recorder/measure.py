@@ -21,6 +21,7 @@ import torch
 
 from gradtrace.model.kinds import Level
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.stream import plain_number
 
 _HALF = frozenset({torch.float16, torch.bfloat16})
@@ -116,7 +117,9 @@ class Measurements:
         if self.level != Level.STRUCTURE and is_readable(tensor):
             try:
                 rest = self._measure(number, tensor.detach() if tensor.requires_grad else tensor, numel)
-            except RuntimeError:  # zeros that torch never wrote anywhere, or a layout without the operations
+            except RuntimeError as error:  # zeros that torch never wrote anywhere, or a layout without the operations
+                if is_foreign(error):
+                    raise
                 rest = self._measure(number, tensor.detach().clone(), numel) if tensor._is_zerotensor() else _UNKNOWN
         if rest is not None:
             self.rows[number] += rest

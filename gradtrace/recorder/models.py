@@ -41,7 +41,7 @@ class ModelWatch:
         for attribute, value in looking.attributes(module).items():
             if attribute.startswith("_"):
                 continue
-            if type(value) in (list, tuple, dict):
+            if looking.is_any_of(value, list, tuple, dict):
                 parts = [
                     one
                     for one in tuple(value.values() if type(value) is dict else value)

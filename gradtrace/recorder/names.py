@@ -16,7 +16,17 @@ import torch
 
 from gradtrace.model.kinds import LeafKind
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.looking import attributes, buffers, is_module, is_optimizer, is_tensor, modules, parameters
+from gradtrace.recorder.looking import (
+    attributes,
+    buffers,
+    copied,
+    is_any_of,
+    is_module,
+    is_optimizer,
+    is_tensor,
+    modules,
+    parameters,
+)
 from gradtrace.recorder.sites import is_internal, locals_of
 
 _MAX_ITEMS = 500
@@ -152,13 +162,13 @@ class Scope:
             frame = frame.f_back
 
     def _take(self, variables: dict[str, Any]) -> None:
-        for name, value in variables.copy().items():
+        for name, value in copied(variables).items():
             if type(name) is not str or name.startswith("__") or name == "_":
                 continue
             self._take_item(name, value)
             for step, item in _items(value):
                 self._take_item(name + step, item)
-        own = variables.get("self")
+        own = dict.get(variables, "self")
         if own is None:
             return
         for key, item in attributes(own).items():
@@ -185,8 +195,8 @@ class Scope:
 
 def _items(value: Any) -> list[tuple[str, Any]]:
     """What a list, tuple or dictionary holds, each with how it is reached."""
-    if type(value) in (list, tuple) and len(value) <= _MAX_ITEMS:
+    if is_any_of(value, list, tuple) and len(value) <= _MAX_ITEMS:
         return [(f"[{position}]", item) for position, item in enumerate(tuple(value))]
     if type(value) is dict and len(value) <= _MAX_ITEMS:
-        return [(f"[{key!r}]", item) for key, item in value.copy().items() if type(key) in (str, int)]
+        return [(f"[{key!r}]", item) for key, item in value.copy().items() if is_any_of(key, str, int)]
     return []

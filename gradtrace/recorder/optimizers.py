@@ -9,14 +9,16 @@ import torch
 
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
-from gradtrace.recorder.looking import is_tensor, type_name
+from gradtrace.recorder.looking import attributes, is_tensor, listed, type_name
 from gradtrace.recorder.names import Scope
 from gradtrace.recorder.sites import Place
 
 
 def owned(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    """The tensors in its param groups."""
-    return [one for group in list(optimizer.param_groups) for one in group["params"] if is_tensor(one)]
+    """The tensors in its param groups; none where these are not an attribute but a property."""
+    groups = attributes(optimizer).get("param_groups")
+    found = [dict.get(one, "params") for one in listed(groups) if issubclass(type(one), dict)]
+    return [one for tensors in found for one in listed(tensors) if is_tensor(one)]
 
 
 class _State:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
 import sys
 import sysconfig
-from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
+from queue import Empty
+from signal import getsignal, valid_signals
 from types import CodeType, FrameType, FunctionType, MethodType, TracebackType
+from typing import Any
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import is_ours
@@ -29,6 +29,8 @@ _SITE = tuple(
 _KNOWN_MODULES = ("builtins", "torch", "json", "gradtrace", "re", "_queue")
 _CO_VARARGS = 0x4
 _NEVER_OURS = (TimeoutError, InterruptedError)
+_SILENT = frozenset({AssertionError, NotImplementedError, MemoryError, StopIteration, EOFError, SyntaxError, Empty})
+"""What the interpreter, the library and torch do raise without a word."""
 
 _set_eval_frame = torch_facts.set_eval_frame
 _gettrace, _getprofile = sys.gettrace, sys.getprofile
@@ -85,74 +87,66 @@ def is_watched() -> bool:
 def is_foreign(error: BaseException) -> bool:
     """Whether an exception that arrived in our code comes from elsewhere, and belongs to the program.
 
-    A handler of a signal may run between any two instructions of ours, and be anybody's: one of its frames is of a
-    function that is registered, or was given the signal's number and the frame that was interrupted. What another
-    thread sent has no frame but ours and is of a class that nothing we call would raise.
+    A handler of a signal may run between any two instructions of ours: its frame tells it. What another thread sent has
+    no frame but ours; it is of a class that nothing we call would raise, or made of a class alone, without a word.
     """
     if not isinstance(error, Exception) or isinstance(error, _NEVER_OURS):
         return True
-    handlers = set(_handlers())
     is_known = True
     traceback = error.__traceback__
     while traceback is not None:
         frame = traceback.tb_frame
-        if frame.f_code in handlers or (not _is_of_ours(frame.f_code) and _has_handler_s_arguments(frame)):
-            return True
-        is_known = is_known and _is_known(frame.f_code)
+        if not (frame.f_code.co_filename.startswith(_PACKAGE) or is_ours(frame.f_code)):
+            if _handles_signal(frame):
+                return True
+            is_known = is_known and _is_known(frame.f_code)
         traceback = traceback.tb_next
-    return is_known and type(error).__module__.partition(".")[0] not in _KNOWN_MODULES
+    if not is_known:
+        return False
+    is_silent = not BaseException.args.__get__(error) and type(error) not in _SILENT  # type: ignore[attr-defined]
+    return is_silent or type(error).__module__.partition(".")[0] not in _KNOWN_MODULES
 
 
-def _handlers() -> Iterator[CodeType]:
-    """The code of the functions that are registered as handlers of signals."""
-    for number in signal.valid_signals():
-        handler: object = signal.getsignal(number)
-        while type(handler) is functools.partial:
-            handler = handler.func
-        if type(handler) is MethodType:
-            handler = handler.__func__
-        if type(handler) is FunctionType:
-            yield handler.__code__
+def _handles_signal(frame: FrameType) -> bool:
+    """Whether a frame was called as Python calls a signal's handler: with the frame that was interrupted, its caller.
 
-
-def _has_handler_s_arguments(frame: FrameType) -> bool:
-    """Whether a function was called as Python calls a signal's handler: with a number and a frame, one after another.
-
-    There may be others around them: what a method is of, what `functools.partial` adds, defaults.
+    A handler may have dropped its arguments by now; then it is known by its code.
     """
-    code = frame.f_code
-    found = frame.f_locals
-    given = [found.get(name) for name in code.co_varnames[: code.co_argcount]]
+    code, found = frame.f_code, frame.f_locals
+    n_named = code.co_argcount + code.co_kwonlyargcount
+    given = [found.get(name) for name in code.co_varnames[:n_named]]
     if code.co_flags & _CO_VARARGS:
-        rest = found.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
+        rest = found.get(code.co_varnames[n_named])
         given += rest if type(rest) is tuple else ()
-    return any(
-        issubclass(type(number), int) and type(interrupted) is FrameType for number, interrupted in pairwise(given)
-    )
+    if frame.f_back is not None and any(one is frame.f_back for one in given):
+        return True
+    return any(_code_of(getsignal(number)) is code for number in valid_signals())
 
 
-def _is_of_ours(code: CodeType) -> bool:
-    return code.co_filename.startswith(_PACKAGE) or is_ours(code)
+def _code_of(handler: Any) -> CodeType | None:
+    """The code that a signal's handler runs, if it is written in Python."""
+    while type(handler) in (functools.partial, MethodType):
+        handler = handler.func if type(handler) is functools.partial else handler.__func__
+    return handler.__code__ if type(handler) is FunctionType else None
 
 
 def _is_known(code: CodeType) -> bool:
     """Whether this is our code, torch's, or of the standard library which both call."""
     name = code.co_filename
-    if _is_of_ours(code) or name.startswith((torch_facts.TORCH_DIRECTORY, "<frozen ", "<string>")):
+    if name.startswith((_PACKAGE, torch_facts.TORCH_DIRECTORY, "<frozen ", "<string>")) or is_ours(code):
         return True
     return name.startswith(_LIBRARY) and not name.startswith(_SITE)
 
 
 def leave_no_trace(error: BaseException) -> None:
     """Take our frames out of a foreign exception's traceback, so that it shows what it would show without us."""
-    kept: list[TracebackType] = []
+    kept: list[Any] = []
     traceback = error.__traceback__
     while traceback is not None:
-        if not _is_of_ours(traceback.tb_frame.f_code):
+        code = traceback.tb_frame.f_code
+        if not (code.co_filename.startswith(_PACKAGE) or is_ours(code)):
             kept.append(traceback)
         traceback = traceback.tb_next
-    following = None
-    for one in reversed(kept):
+    for one, following in zip(kept, [*kept[1:], None], strict=False):
         one.tb_next = following
-        following = one
-    error.__traceback__ = following
+    error.__traceback__ = kept[0] if kept else None

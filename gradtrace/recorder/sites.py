@@ -16,7 +16,7 @@ import torch
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import is_ours
-from gradtrace.recorder.looking import is_module
+from gradtrace.recorder.looking import copied, is_module
 
 _MAX_DEPTH = 400
 _CO_OPTIMIZED = 0x1
@@ -82,7 +82,7 @@ def locals_of(frame: types.FrameType) -> dict[str, object]:
     """
     code = frame.f_code
     if not _SNAPSHOT_LOCALS or not code.co_flags & _CO_OPTIMIZED:
-        return dict(frame.f_locals)
+        return copied(frame.f_locals)
     if not _SHOWS_LOCALS.isdisjoint(code.co_names) and _ASSERTS not in code.co_names:
         return {}
     snapshot = frame.f_locals

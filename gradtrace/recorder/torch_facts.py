@@ -97,8 +97,15 @@ def pointer(tensor: torch.Tensor) -> int:
         return 0
     try:
         return tensor.data_ptr()
-    except RuntimeError:
+    except RuntimeError as error:
+        if _came_in_between(error):
+            raise
         return 0
+
+
+def _came_in_between(error: BaseException) -> bool:
+    """Whether an error was raised not by the call of torch in our line, but by a signal's handler right after it."""
+    return error.__traceback__ is not None and error.__traceback__.tb_next is not None
 
 
 def storage_pointer(tensor: torch.Tensor) -> int:
@@ -107,7 +114,9 @@ def storage_pointer(tensor: torch.Tensor) -> int:
         return 0
     try:
         return tensor.untyped_storage().data_ptr()
-    except (RuntimeError, NotImplementedError):
+    except (RuntimeError, NotImplementedError) as error:
+        if _came_in_between(error):
+            raise
         return 0
 
 

@@ -22,6 +22,7 @@ from gradtrace.recorder.leaves import LeafState
 from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.measure import Measurements, has_memory, head, is_readable, values
 from gradtrace.recorder.names import Scope, assigned_names
+from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.slot_names import slot_inputs
 from gradtrace.recorder.stream import encode, plain_text, quote
 
@@ -303,19 +304,19 @@ class Describer:
     ) -> str:
         try:
             metadata = node._input_metadata
-        except (RuntimeError, AttributeError):
+        except (RuntimeError, AttributeError) as error:
+            if is_foreign(error):
+                raise
             return "[]"
         rows = []
         single = len(metadata) == 1
         for index, one in enumerate(metadata):
             try:
                 row = _place_head(index, tuple(one.shape), one.dtype, one.device)
-            except (
-                RuntimeError,
-                TypeError,
-                ValueError,
-            ):  # an output that takes no gradient, or a shape that is a symbol
-                continue
+            except (RuntimeError, TypeError, ValueError) as error:
+                if is_foreign(error):
+                    raise
+                continue  # an output that takes no gradient, or a shape that is a symbol
             name = None
             if not single:
                 name = by_output.get(index) or (names[index] if len(names) == len(metadata) else None)
@@ -345,8 +346,9 @@ class Describer:
             for name, raw_name, plain_name in facts.saved:
                 kept = getattr(node, raw_name if torch_facts.SAVED_TENSORS_SHOW_DATA else plain_name)
                 self._save(rows, name, kept)
-        except (RuntimeError, AttributeError):  # freed by an earlier pass
-            pass
+        except (RuntimeError, AttributeError) as error:  # freed by an earlier pass
+            if is_foreign(error):
+                raise
         return f"[{','.join(rows)}]"
 
     def _save(self, rows: list[str], name: str, kept: Any) -> None:
@@ -439,7 +441,9 @@ def _arguments(node: Node, facts: _TypeFacts) -> str:
     for name, attribute in facts.arguments:
         try:
             value = getattr(node, attribute)
-        except (RuntimeError, AttributeError):
+        except (RuntimeError, AttributeError) as error:
+            if is_foreign(error):
+                raise
             continue
         if isinstance(value, bool | int | float | str) or (isinstance(value, tuple) and len(value) <= _MAX_LENGTH):
             found.append((name, repr(_signed(value))[:_MAX_ARGUMENT]))
