@@ -14,7 +14,7 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
-from gradtrace.recorder.invisible import hide, is_our_line, skipped_by_warnings
+from gradtrace.recorder.invisible import hide, is_our_line, plain_call, skipped_by_warnings
 from gradtrace.recorder.looking import is_any_of
 from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.sites import ModuleTable, local
@@ -91,16 +91,15 @@ class ForwardMode(TorchFunctionMode):
         before: int = _sequence_number()
         result: Any
         try:
-            call = types.FunctionType(self.table.calling_code(frame), frame.f_globals)
-            result = call(func, args, kwargs or {})
+            result = self._caller(frame)(func, args, kwargs or {})
         except BaseException as error:
             hide(error)
             raise
-        if torch_facts.anomaly_enabled():
-            hide_in_anomaly(result, before)
-        if not self.is_active or _tracing_state() is not None:
-            return result
         try:
+            if torch_facts.anomaly_enabled():
+                hide_in_anomaly(result, before)
+            if not self.is_active or _tracing_state() is not None:
+                return result
             kind = self._kinds.of(func)
             if kind != _PASSIVE:
                 after = _sequence_number()
@@ -120,6 +119,16 @@ class ForwardMode(TorchFunctionMode):
                 raise
             self._failures.unknown("a call of torch", error)
         return result
+
+    def _caller(self, frame: types.FrameType) -> Callable[..., Any]:
+        """What makes the call in the name of this frame."""
+        try:
+            return types.FunctionType(self.table.calling_code(frame), frame.f_globals)
+        except BaseException as error:
+            if self._failures.is_foreign(error):
+                raise
+            self._failures.unknown("a call of torch", error)
+            return plain_call
 
     def _place(self, func: Any, frame: types.FrameType, before: int, after: int, result: Any) -> None:
         table = self.table

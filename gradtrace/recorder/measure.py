@@ -65,7 +65,9 @@ def is_readable(tensor: torch.Tensor) -> bool:
     """Whether its elements can be read without surprising anybody."""
     if type(tensor) not in _PLAIN or tensor.is_meta or _functorch_is_active() or tensor.is_nested:
         return False
-    return not _is_functorch_wrapped(tensor)  # what `torch.func.vjp` returns lives on after it
+    if _is_functorch_wrapped(tensor):
+        return False  # what `torch.func.vjp` returns lives on after it
+    return tensor.is_cpu or not torch_facts.is_capturing()
 
 
 def has_memory(tensor: torch.Tensor) -> bool:

@@ -93,7 +93,7 @@ class Modes:
                     "unwrap_dead_wrappers",
                     lambda original: custom_function_watch(original, self.here, self._failures),
                 )
-                override_checks.answer_for(self._mode_is_ours)
+                override_checks.answer_for(self._mode_is_ours, self._failures)
                 if not self._asleep:
                     self._checks.put()
             for mode in self._modes.copy().values():

@@ -20,8 +20,8 @@ class Zeroing(Protocol):
     def begin_zeroing(self) -> None:
         """It begins: what it reads and clears is one event, and there may be thousands."""
 
-    def end_zeroing(self) -> bool:
-        """It has ended; whether it was the outermost one."""
+    def end_zeroing(self) -> None:
+        """It has ended."""
 
     def zeroed(self, owner: Any, frame: types.FrameType, *, set_to_none: bool, of_optimizer: bool) -> None:
         """It has cleared what it holds."""
@@ -33,17 +33,15 @@ def watch_zero_grad(original: Callable[..., None], zeroing: Zeroing, *, of_optim
     @functools.wraps(original)
     def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
         zeroing.begin_zeroing()
-        is_outermost = False
         try:
             original(self, *args, **kwargs)
         except BaseException as error:
             hide(error)
             raise
         finally:
-            is_outermost = zeroing.end_zeroing()
-        if is_outermost:
-            set_to_none = bool(args[0] if args else kwargs.get("set_to_none", True))
-            zeroing.zeroed(self, sys._getframe(1), set_to_none=set_to_none, of_optimizer=of_optimizer)
+            zeroing.end_zeroing()
+        set_to_none = bool(args[0] if args else kwargs.get("set_to_none", True))
+        zeroing.zeroed(self, sys._getframe(1), set_to_none=set_to_none, of_optimizer=of_optimizer)
 
     return disguised(zero_grad, original)
 

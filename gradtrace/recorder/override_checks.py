@@ -20,12 +20,14 @@ from collections.abc import Callable
 from typing import Any
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.invisible import skipped_by_warnings
 
 _PLAIN = torch_facts.PLAIN_TYPES
 _DISABLED = torch_facts.disabled_torch_function
 
-_mode_is_ours: Callable[[], bool] = lambda: False  # noqa: E731 - what `install` replaces
+_mode_is_ours: Callable[[], bool] = lambda: False  # noqa: E731 - what `answer_for` replaces
+_failures: Failures | None = None
 
 
 def _overrides(value: Any) -> bool:
@@ -36,23 +38,49 @@ def _overrides(value: Any) -> bool:
 
 def _of_all(original: Callable[[Any], bool]) -> Callable[..., bool]:
     def has_torch_function(relevant_args: Any) -> bool:
-        return any(map(_overrides, relevant_args)) if _mode_is_ours() else original(relevant_args)
+        try:
+            if _mode_is_ours():
+                return any(map(_overrides, relevant_args))
+        except BaseException as error:
+            if _is_foreign(error):
+                raise
+        return original(relevant_args)
 
     return has_torch_function
 
 
 def _of_one(original: Callable[[Any], bool]) -> Callable[..., bool]:
     def has_torch_function_unary(obj: Any) -> bool:
-        return _overrides(obj) if _mode_is_ours() else original(obj)
+        try:
+            if _mode_is_ours():
+                return _overrides(obj)
+        except BaseException as error:
+            if _is_foreign(error):
+                raise
+        return original(obj)
 
     return has_torch_function_unary
 
 
 def _of_each(original: Callable[..., bool]) -> Callable[..., bool]:
     def has_torch_function_variadic(*args: Any) -> bool:
-        return any(map(_overrides, args)) if _mode_is_ours() else original(*args)
+        try:
+            if _mode_is_ours():
+                return any(map(_overrides, args))
+        except BaseException as error:
+            if _is_foreign(error):
+                raise
+        return original(*args)
 
     return has_torch_function_variadic
+
+
+def _is_foreign(error: BaseException) -> bool:
+    """Whether an exception belongs to the program; what is ours is noted, and torch's own check then answers."""
+    if _failures is None or _failures.is_foreign(error):
+        return True
+    _failures.unknown("a check for overrides", error)
+    return False
 
 
 _MAKERS = {
@@ -150,7 +178,7 @@ class Checks:
                     namespace[name] = original
 
 
-def answer_for(mode_is_ours: Callable[[], bool]) -> None:
-    """Say how it is known that the only mode on this thread's stack is ours."""
-    global _mode_is_ours  # noqa: PLW0603 - the replacements are one for the process
-    _mode_is_ours = mode_is_ours
+def answer_for(mode_is_ours: Callable[[], bool], failures: Failures) -> None:
+    """Say how it is known that the only mode on this thread's stack is ours, and who hears when that fails."""
+    global _mode_is_ours, _failures
+    _mode_is_ours, _failures = mode_is_ours, failures

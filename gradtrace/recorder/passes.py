@@ -32,11 +32,6 @@ class Ticket:
         self.full: FullPass | None = None
         self.counted: LedgerPass | None = None
 
-    @property
-    def deferred(self) -> BaseException | None:
-        """What arrived for the program while a hook of ours ran."""
-        return None if self.full is None else self.full.deferred
-
 
 class Passes:
     """The passes of a process, in order.
@@ -89,17 +84,16 @@ class Passes:
         """A pass is about to begin; one that is compiled, or begins in a compiled region, is only counted."""
         if not self.is_on:
             return None
-        is_compiled = is_compiled or self._modes.is_asleep or torch_facts.compiles_autograd()
-        if is_compiled and not all(type(root) in torch_facts.PLAIN_TYPES for root in roots):
-            return None  # the compiler's own, over tensors that stand for others
-        if is_compiled and not self._has_met_compiled:
-            self._has_met_compiled = True
-            with Quiet():
-                self._journal.blind(Blind.COMPILED_REGION)
         with Quiet():
             stack = self._stacks.setdefault(threading.get_ident(), [])
             depth = len(stack)
             try:
+                is_compiled = is_compiled or self._modes.is_asleep or torch_facts.compiles_autograd()
+                if is_compiled and not all(type(root) in torch_facts.PLAIN_TYPES for root in roots):
+                    return None  # the compiler's own, over tensors that stand for others
+                if is_compiled and not self._has_met_compiled:
+                    self._has_met_compiled = True
+                    self._journal.blind(Blind.COMPILED_REGION)
                 return self._begin_pass(frame, roots, args, kwargs, is_compiled=is_compiled)
             except BaseException as error:
                 while len(stack) > depth:
@@ -172,8 +166,8 @@ class Passes:
                 if self._failures.is_foreign(failure):
                     raise
                 self._failures.unknown("the end of a pass", failure)
-        if error is None and ticket.deferred is not None:
-            raise ticket.deferred
+        if error is None and ticket.full is not None and ticket.full.deferred is not None:
+            raise ticket.full.deferred
         stop_after = self._config.stop_after
         is_last = stop_after is not None and self._n_outer >= stop_after and ticket.call.parent is None
         if is_last and error is None and threading.current_thread() is threading.main_thread():

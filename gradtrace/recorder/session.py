@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -231,20 +231,14 @@ class Recorder:
 
     def _at_exit(self) -> None:
         with Quiet():
-            ends: list[tuple[str, Callable[[], None]]] = [
-                ("the end of the program", self._write_end),
-                ("the end", self.stop),
-            ]
-            if self.is_on:
-                for what, last in ends:
-                    try:
-                        last()
-                    except BaseException as error:
-                        if self._failures.is_foreign(error):
-                            raise
-                        self._failures.unknown(what, error)
-            self.modes.leave()
-            let_go()
+            ends = [self._write_end, self.stop] if self.is_on else []
+            for last in (*ends, self.modes.leave, let_go):
+                try:
+                    last()
+                except BaseException as error:
+                    if self._failures.is_foreign(error):
+                        raise
+                    self._failures.unknown("the end of the program", error)
 
     def _write_end(self) -> None:
         self.events.flush()
@@ -268,7 +262,7 @@ class Recorder:
                 self.cuts.parameter_made(data, parameter, frame)
 
     @contextlib.contextmanager
-    def _looking(self, what: str) -> Any:
+    def _looking(self, what: str) -> Iterator[None]:
         with Quiet():
             try:
                 yield
@@ -279,16 +273,19 @@ class Recorder:
 
     def begin_zeroing(self) -> None:
         """`zero_grad` begins."""
-        self.events.mute()
+        with self._looking("zero_grad"):
+            self.events.mute()
 
-    def end_zeroing(self) -> bool:
-        """`zero_grad` has ended; whether it was the outermost one."""
-        self.events.unmute()
-        return not self.events.is_muted()
+    def end_zeroing(self) -> None:
+        """`zero_grad` has ended."""
+        with self._looking("zero_grad"):
+            self.events.unmute()
 
     def zeroed(self, owner: Any, frame: types.FrameType, *, set_to_none: bool, of_optimizer: bool) -> None:
-        """`zero_grad` has run."""
+        """`zero_grad` has run; of one inside another only the outer one is told."""
         with self._looking("zero_grad"):
+            if self.events.is_muted():
+                return
             call = f"{looking.type_name(owner)}.zero_grad" if of_optimizer else "Module.zero_grad"
             place = user_place(frame, call)
             number = None

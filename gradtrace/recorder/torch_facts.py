@@ -159,6 +159,11 @@ def compiles_autograd() -> bool:
     return compiled_autograd is not None and bool(getattr(compiled_autograd, "compiled_autograd_enabled", False))
 
 
+def is_capturing() -> bool:
+    """Whether this thread's work on a GPU becomes part of a graph: nothing has run yet, and a look would end it."""
+    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()  # type: ignore[no-untyped-call]
+
+
 def make_known_to_torchscript(check: Any) -> None:
     """Let TorchScript take a function for one of `has_torch_function*`, which it compiles to False."""
     from torch.jit._builtins import _register_builtin
