@@ -28,6 +28,8 @@ Runner = Callable[[str, int], str]
 _BLOCK = re.compile(r"^```console(?: (?P<columns>\d+))?\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 _ROWS = 50
 _PATIENCE = 120
+_SAID_TO_THE_PATIENT = re.compile(r"^gradtrace: the asked-for passes are recorded; .*\n", re.MULTILINE)
+"""What is said of a program that goes on for a second: that depends on the machine."""
 
 
 def refresh(page: str, run: Runner) -> str:
@@ -78,7 +80,7 @@ class Terminal:
             os.close(ours)
             process.wait()
         text = screen.decode("utf-8", "replace").replace("\r\n", "\n")
-        return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+        return _SAID_TO_THE_PATIENT.sub("", "".join(f"{line.rstrip()}\n" for line in text.splitlines()))
 
     def _environment(self, columns: int) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if key in {"HOME", "LD_LIBRARY_PATH", "VIRTUAL_ENV"}}
