@@ -104,13 +104,22 @@ class Leaves:
             other != thread and (leaves is None or state.id in leaves) for other, leaves in self._running.values()
         )
 
+    def is_alone(self, thread: int) -> bool:
+        """Whether no other thread's engine runs; ask and look within `touching`."""
+        return all(other == thread for other, _ in self._running.values())
+
     def owned(self, thread: int) -> list[LeafState]:
-        """The leaves that a pass of this thread met first; none where engines run side by side."""
+        """The leaves that a pass of this thread met first; none where engines run side by side.
+
+        Where all passes run on one thread, those too that no pass has met: a frozen one may be trained later on.
+        """
         if self.was_concurrent:
             return []
         known = self._own.get(thread)
         if known is None or known[0] != self._changed:
-            states = [state for state in self.states.copy().values() if state.thread == thread]
+            everyone = list(self.states.copy().values())
+            is_only = all(state.thread in (thread, None) for state in everyone)
+            states = [one for one in everyone if one.thread == thread or (is_only and one.thread is None)]
             known = self._own[thread] = (self._changed, states)
         return known[1]
 
@@ -141,6 +150,7 @@ class Leaves:
             state = LeafState(number, weakref.ref(tensor, forget))
             self._define(state, tensor, scope)  # first: what is not written down must not be referred to
             table[key] = state
+            self._changed += 1
         elif not state.is_named and scope is not None:
             self._define(state, tensor, scope)
         return state

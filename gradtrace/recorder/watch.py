@@ -51,7 +51,7 @@ _OBSERVED = {_BAD_ROOT: ObservationKind.ROOT_NOT_FINITE, _BAD_GRADIENT: Observat
 
 
 class LedgerPass:
-    """A pass that is only looked at: what some leaves had before, of those that this thread's passes met first."""
+    """A pass that is only looked at: what some leaves had before (those that `Leaves.owned` names)."""
 
     __slots__ = ("before", "call", "deferred", "index", "references", "started", "states")
 
@@ -75,6 +75,13 @@ class LedgerPass:
                 grad = tensor.grad
                 found.append(None if grad is None else grad._version)
         return found
+
+    def forget_unmet(self) -> None:
+        """Look no more at leaves that no pass is known to have met: another thread's engine may be at them."""
+        kept = [at for at, state in enumerate(self.states) if state.thread is not None]
+        self.states = [self.states[at] for at in kept]
+        self.references = [self.references[at] for at in kept]
+        self.before = [self.before[at] for at in kept]
 
 
 class Watch:
@@ -105,10 +112,14 @@ class Watch:
 
     def begin(self, call: Call, index: int) -> LedgerPass:
         """Before the engine runs."""
-        begun = LedgerPass(call, index, self._to_look_at())
-        if not any(kind == EventKind.ZERO_GRAD for kind, *_ in self._events_between.pattern):
-            self._note_changes(begun)
-        return begun
+        with self._leaves.touching():
+            states = self._to_look_at()
+            if not self._leaves.is_alone(threading.get_ident()):
+                states = [state for state in states if state.thread is not None]
+            begun = LedgerPass(call, index, states)
+            if not any(kind == EventKind.ZERO_GRAD for kind, *_ in self._events_between.pattern):
+                self._note_changes(begun)
+            return begun
 
     def _note_changes(self, begun: LedgerPass) -> None:
         """What the program did to `.grad` by itself since the last pass, told from the state alone."""
@@ -176,12 +187,19 @@ class Watch:
         """
         effects = self._known_effects if done.states is not self._states else {}
         is_equal = True
-        for state, before, version in zip(done.states, done.before, done.versions(), strict=True):
+        thread = threading.get_ident()
+        with self._leaves.touching():
+            if not self._leaves.is_alone(thread):
+                done.forget_unmet()
+            after = done.versions()
+        for state, before, version in zip(done.states, done.before, after, strict=True):
             state.has_grad = version is not None
             effect = None
             if version is not None:
                 state.version = version
                 effect = Effect.CREATED if before is None else Effect.ACCUMULATED if version != before else None
+                if effect is not None:
+                    self._leaves.meet(state, thread)
             is_equal = is_equal and self._known_effects.get(state.id) == effect
             if done.states is self._states:
                 effects[state.id] = effect
@@ -269,7 +287,8 @@ class Watch:
         for _ in range(n_leaves):
             if time.perf_counter() > until:
                 return None
-            tensor = done.references[self._cursor % n_leaves]()
+            at = self._cursor % n_leaves
+            tensor = None if done.states[at].thread is None else done.references[at]()
             self._cursor += 1
             grad = None if tensor is None else tensor.grad
             if grad is not None and is_readable(grad) and grad.is_cpu and grad.layout is torch.strided:
