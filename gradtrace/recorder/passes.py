@@ -20,6 +20,11 @@ from gradtrace.recorder.modes import Modes
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.watch import LedgerPass, Watch
 
+_MAX_AWAITED = 3
+"""So many call sites are waited for whose first pass came after those that were asked for."""
+_PATIENCE = 20
+"""After so many passes a call site is no longer waited for."""
+
 
 class Ticket:
     """A pass while the engine runs it."""
@@ -68,6 +73,11 @@ class Passes:
         self._keeps_latest = self._config.passes == "last"
         """Every pass is recorded in full, in place of the one before, and counted besides."""
         self.is_on = True
+        self._sites: set[int | None] = {None}
+        """Call sites of which a pass was recorded in full, or of which none will be; as locations."""
+        self._awaited: int | None = None
+        """The call site for which passes are recorded in full until it comes again."""
+        self._n_awaited = self._n_waited = 0
 
     def begin(self) -> None:
         """Watch the forward computation if the first pass is to be recorded in full."""
@@ -193,7 +203,7 @@ class Passes:
                 self._turn_on()
                 return
         if ticket.call.parent is None:
-            self._choose_next()
+            self._choose_next(ticket)
         if self._context.cuts is not None and error is None:
             self._context.cuts.gradients_returned(result, ticket.call.roots, frame)
 
@@ -213,16 +223,35 @@ class Passes:
         self._events.is_counting = False
         self._modes.turn_on()
 
-    def _choose_next(self) -> None:
+    def _choose_next(self, done: Ticket) -> None:
         """Whether the next pass is to be recorded in full."""
         if self._keeps_latest:
             return
-        wanted = self._config.wants(self._n_outer + 1)
+        wanted = self._config.wants(self._n_outer + 1) or self._awaits_site(done)
         if wanted and self._events.is_counting:
             self._turn_on()
         elif not wanted and not self._events.is_counting:
             self._events.is_counting = True
             self._modes.turn_off()
+
+    def _awaits_site(self, done: Ticket) -> bool:
+        """Whether a call site that fills `.grad` came too late for the passes that were asked for from the first on.
+
+        A step may have many passes inside it, as the inner ones of MAML, before it comes to the one that trains.
+        """
+        if self._has_met_compiled or not self._config.wants(1):
+            return False
+        site = self._journal.place(done.call.place) if done.call.accumulates else None
+        if done.full is not None:
+            self._sites.add(site)
+        elif site not in self._sites and self._awaited is None and self._n_awaited < _MAX_AWAITED:
+            self._awaited, self._n_waited = site, 0
+            self._n_awaited += 1
+        self._n_waited += 1
+        if self._awaited in self._sites or self._n_waited > _PATIENCE:
+            self._sites.add(self._awaited)
+            self._awaited = None
+        return self._awaited is not None
 
     def _announce_if_done(self) -> None:
         """When a pass begins that nobody asked for, all those are in which somebody did."""
@@ -241,4 +270,5 @@ class Passes:
         """A child of this process counts its own passes."""
         self._stacks = {}
         self._n_passes = self._n_outer = 0
+        self._sites, self._awaited = {None}, None
         self._journal.last_pass_index = 0
