@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import itertools
 import json
 import os
 import re
@@ -182,10 +181,11 @@ def test_a_stack_in_a_hook_shows_at_most_one_frame_more():
     """It bears torch's name, and none stands in a thread."""
     alone, below = bare("stack_in_hook.py"), gradtrace("record", "-q", "-o", "x.gtrace", "stack_in_hook.py")
     frames = {text: re.findall(r'File "(.*)", line \d+, in (.*)', text) for text in (alone.stdout, below.stdout)}
-    once = [one for one, _ in itertools.groupby(frames[below.stdout])]  # the engine's entry stands there twice
+    ours = ("<frozen importlib._bootstrap>", "_engine_run_backward")  # a name of a file that warnings do not count
+    theirs = [one for one in frames[below.stdout] if one != ours]
 
-    assert once == frames[alone.stdout]
-    assert len(frames[below.stdout]) - len(once) <= 1
+    assert theirs == frames[alone.stdout]
+    assert len(frames[below.stdout]) - len(theirs) <= 1
     assert "gradtrace" not in below.stdout + below.stderr
 
 
@@ -233,14 +233,15 @@ def test_a_gradient_that_is_zero_by_itself_was_not_zeroed():
     """The first pass adds zeros; nobody clears anything."""
     done = gradtrace("explain", "never_zeroed.py")
 
-    assert "zeroed" not in done.stdout.replace("never zeroed", "").replace("not zeroed", "")
+    assert "never zeroed" in done.stdout
+    assert "zeroed" not in re.sub("never zeroed|not zeroed|never_zeroed.py", "", done.stdout)
 
 
 def test_a_killed_program_is_not_said_to_be_here_whole():
     """It ran 500 passes: either they are here, or what is missing is said."""
     done = gradtrace("explain", "killed_in_ledger.py")
 
-    assert done.returncode == 128 + signal.SIGKILL
+    assert done.returncode == -signal.SIGKILL
     assert "500" in done.stdout + done.stderr or "until then is here" not in done.stdout + done.stderr
 
 

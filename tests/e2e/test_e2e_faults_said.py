@@ -28,7 +28,7 @@ SOUND = (
 @cache
 def traces() -> dict[str, Trace]:
     """All programs, in forks of one process."""
-    folder = Path(__file__).parent / "programs"
+    folder = Path(__file__).parent.parent / "faults"
     return dict(zip(PROGRAMS, forked_runs.record([folder / f"{name}.py" for name in PROGRAMS]), strict=True))
 
 
