@@ -1,6 +1,7 @@
 """One step of the chain rule in words, told only when the measured numbers satisfy it."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -210,10 +211,15 @@ def _matrix_step(operands: Operands, edge: Edge, arrived: Array, sent: Array) ->
         matrix = operands.value(other)
         if matrix is None:
             return ""
-        text = operands.text(other)
+        turned = _transposed(operands.text(other))
         brought = arrived.matmul(matrix.transposed) if side == "right" else matrix.transposed.matmul(arrived)
-        words = f"= gradient @ {text}ᵀ" if side == "right" else f"= {text}ᵀ @ gradient"
+        words = f"= gradient @ {turned}" if side == "right" else f"= {turned} @ gradient"
     return words if brought is not None and brought.is_close(sent) else ""
+
+
+def _transposed(text: str) -> str:
+    """`fc.weight` for `fc.weightᵀ`, as of a linear layer."""
+    return text.removesuffix("ᵀ") if re.fullmatch(r"[\w.]+ᵀ", text) else f"{text}ᵀ"
 
 
 def _gradient(stats: TensorStats) -> str:

@@ -285,3 +285,16 @@ def _read_until(terminal, text):
         seen += os.read(terminal, 1024) if select.select([terminal], [], [], 1)[0] else b""
     assert text in seen
     return seen
+
+
+def test_a_weight_that_is_transposed_twice_stands_as_it_is():
+    """A linear layer multiplies by its weight transposed; backward multiplies by the weight."""
+    name = _script("""
+        import torch
+        fc = torch.nn.Linear(3, 2)
+        fc(torch.ones(1, 3).requires_grad_()).sum().backward()
+    """)
+    told = _gradtrace("explain", name).stdout
+
+    assert "= gradient @ weight" in told
+    assert "weightᵀ" not in told
