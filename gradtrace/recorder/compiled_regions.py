@@ -29,13 +29,13 @@ _PACKAGE = "torch._dynamo"
 Enter = Callable[[], Callable[[], None]]
 
 
-def watch(patches: Patches, enter: Enter, failed: Callable[[BaseException], None]) -> None:
+def watch(patches: Patches, enter: Enter, absorb: Callable[[BaseException], bool]) -> None:
     """Call `enter` whenever tracing begins or a compiled callable is entered, and what it returns when that is over.
 
     Args:
         patches: where it is noted how to undo this.
         enter: called with no arguments.
-        failed: told when the module cannot be watched after it was imported.
+        absorb: told when the module cannot be watched after it was imported; False if that is to be raised.
     """
     _watch_jit_trace(patches, enter)
     _watch_fx(patches, enter)
@@ -53,14 +53,14 @@ def watch(patches: Patches, enter: Enter, failed: Callable[[BaseException], None
         spec = find_spec(name, *args, **kwargs)
         if name == _PACKAGE and spec is not None and spec.loader is not None:
             attributes.pop("find_spec", None)
-            _after_import(spec.loader, lambda: _watch_contexts(patches, enter), failed)
+            _after_import(spec.loader, lambda: _watch_contexts(patches, enter), absorb)
         return spec
 
     attributes["find_spec"] = find
     patches.add(lambda: attributes.pop("find_spec", None) and None)
 
 
-def _after_import(loader: Any, then: Callable[[], None], failed: Callable[[BaseException], None]) -> None:
+def _after_import(loader: Any, then: Callable[[], None], absorb: Callable[[BaseException], bool]) -> None:
     """Run something once the module of this loader has been executed."""
     execute, attributes = loader.exec_module, vars(loader)
 
@@ -70,7 +70,8 @@ def _after_import(loader: Any, then: Callable[[], None], failed: Callable[[BaseE
         try:
             then()
         except BaseException as error:
-            failed(error)
+            if not absorb(error):
+                raise
 
     # By this file name Python strips its own frames from the traceback of a failed import, and so this one.
     exec_module.__code__ = exec_module.__code__.replace(co_filename="<frozen importlib._bootstrap>")

@@ -21,15 +21,15 @@ class Failures:
         self._stop = stop
         self._counts: dict[tuple[str, str], int] = {}
 
-    def is_foreign(self, error: BaseException) -> bool:
-        """Whether an exception that arrived in our code is the program's; then a bare `raise` must follow."""
-        if not sections.is_foreign(error):
+    def absorb(self, what: str, error: BaseException) -> bool:
+        """Note that one observation failed; False if the exception is the program's, and a `raise` must follow."""
+        if sections.is_foreign(error):
+            sections.leave_no_trace(error)
             return False
-        sections.leave_no_trace(error)
+        self._note(what, error)
         return True
 
-    def unknown(self, what: str, error: BaseException) -> None:
-        """Note that one observation failed."""
+    def _note(self, what: str, error: BaseException) -> None:
         if isinstance(error, OSError):  # the stream cannot be written
             self.stop(error)
             return

@@ -115,9 +115,8 @@ class ForwardMode(TorchFunctionMode):
                     with Quiet():
                         self._note(seen)
         except BaseException as error:
-            if self._failures.is_foreign(error):
+            if not self._failures.absorb("a call of torch", error):
                 raise
-            self._failures.unknown("a call of torch", error)
         return result
 
     def _caller(self, frame: types.FrameType) -> Callable[..., Any]:
@@ -125,9 +124,8 @@ class ForwardMode(TorchFunctionMode):
         try:
             return types.FunctionType(self.table.calling_code(frame), frame.f_globals)
         except BaseException as error:
-            if self._failures.is_foreign(error):
+            if not self._failures.absorb("a call of torch", error):
                 raise
-            self._failures.unknown("a call of torch", error)
             return plain_call
 
     def _place(self, func: Any, frame: types.FrameType, before: int, after: int, result: Any) -> None:
@@ -142,9 +140,8 @@ class ForwardMode(TorchFunctionMode):
             try:
                 observe(seen)
             except BaseException as error:
-                if self._failures.is_foreign(error):
+                if not self._failures.absorb("a call of torch", error):
                     raise
-                self._failures.unknown("a call of torch", error)
 
 
 skipped_by_warnings(ForwardMode.__torch_function__)
@@ -186,9 +183,8 @@ def custom_function_watch(
             try:
                 note(mode, sys._getframe(1))
             except BaseException as error:
-                if failures.is_foreign(error):
+                if not failures.absorb("a custom function", error):
                     raise
-                failures.unknown("a custom function", error)
         return original(args)  # type: ignore[no-any-return]
 
     return skipped_by_warnings(unwrap_dead_wrappers)

@@ -130,9 +130,8 @@ class FullPass:
         try:
             look()
         except BaseException as error:
-            if self._context.failures.is_foreign(error):
+            if not self._context.failures.absorb(what, error):
                 raise
-            self._context.failures.unknown(what, error)
 
     def _meet_leaves(self, leaves: dict[int, tuple[LeafState, torch.Tensor]], scope: Scope) -> None:
         registry = self._context.leaves
@@ -231,10 +230,8 @@ class FullPass:
     # While the engine runs. What a hook of ours raises must not reach the engine, and so not the program.
 
     def _caught(self, what: str, error: BaseException) -> None:
-        if self._context.failures.is_foreign(error):
+        if not self._context.failures.absorb(what, error):
             self.deferred = self.deferred or error
-        else:
-            self._context.failures.unknown(what, error)
 
     def _arrives_at_hooks(self, key: int, gradient: torch.Tensor) -> None:
         try:

@@ -42,7 +42,7 @@ def _of_all(original: Callable[[Any], bool]) -> Callable[..., bool]:
             if _mode_is_ours():
                 return any(map(_overrides, relevant_args))
         except BaseException as error:
-            if _is_foreign(error):
+            if not _absorb(error):
                 raise
         return original(relevant_args)
 
@@ -55,7 +55,7 @@ def _of_one(original: Callable[[Any], bool]) -> Callable[..., bool]:
             if _mode_is_ours():
                 return _overrides(obj)
         except BaseException as error:
-            if _is_foreign(error):
+            if not _absorb(error):
                 raise
         return original(obj)
 
@@ -68,19 +68,16 @@ def _of_each(original: Callable[..., bool]) -> Callable[..., bool]:
             if _mode_is_ours():
                 return any(map(_overrides, args))
         except BaseException as error:
-            if _is_foreign(error):
+            if not _absorb(error):
                 raise
         return original(*args)
 
     return has_torch_function_variadic
 
 
-def _is_foreign(error: BaseException) -> bool:
-    """Whether an exception belongs to the program; what is ours is noted, and torch's own check then answers."""
-    if _failures is None or _failures.is_foreign(error):
-        return True
-    _failures.unknown("a check for overrides", error)
-    return False
+def _absorb(error: BaseException) -> bool:
+    """As `Failures.absorb`; torch's own check then answers."""
+    return _failures is not None and _failures.absorb("a check for overrides", error)
 
 
 _MAKERS = {

@@ -108,9 +108,8 @@ class Passes:
             except BaseException as error:
                 while len(stack) > depth:
                     self._context.leaves.engine_ends(stack.pop().index)
-                if self._failures.is_foreign(error):
+                if not self._failures.absorb("the beginning of a pass", error):
                     raise
-                self._failures.unknown("the beginning of a pass", error)
         return None
 
     def _begin_pass(
@@ -152,9 +151,8 @@ class Passes:
         try:
             ticket.full = FullPass(self._context, ticket.call, ticket.index, frame, self._is_innermost)
         except BaseException as error:
-            if self._failures.is_foreign(error):
+            if not self._failures.absorb("the graph of a pass", error):
                 raise
-            self._failures.unknown("the graph of a pass", error)
             if ticket.counted is None:
                 ticket.counted = self._watch.begin(ticket.call, ticket.index)
 
@@ -173,9 +171,8 @@ class Passes:
             try:
                 self._end_pass(ticket, result, error, frame)
             except BaseException as failure:
-                if self._failures.is_foreign(failure):
+                if not self._failures.absorb("the end of a pass", failure):
                     raise
-                self._failures.unknown("the end of a pass", failure)
         if error is None and ticket.full is not None and ticket.full.deferred is not None:
             raise ticket.full.deferred
         stop_after = self._config.stop_after
@@ -221,6 +218,8 @@ class Passes:
     def _turn_on(self) -> None:
         self._watch.pause()
         self._events.is_counting = False
+        leaves = self._context.leaves
+        leaves.remember_grads([state.id for state in leaves.owned(threading.get_ident())])
         self._modes.turn_on()
 
     def _choose_next(self, done: Ticket) -> None:

@@ -133,7 +133,7 @@ class Recorder:
         self._install_between()
         if not torch_facts.SAVED_TENSORS_SHOW_DATA:
             patches.replace(torch.autograd.graph.saved_tensors_hooks, "__enter__", self._watch_saved_hooks)
-        compiled_regions.watch(patches, self._enter_compiled_region, self._caught("compiled code"))
+        compiled_regions.watch(patches, self._enter_compiled_region, self._absorb_compiled)
         thread = threading.Thread
         if {"_set_native_id", "_delete"} <= vars(thread).keys():  # gevent brings threads of its own
             patches.replace(thread, "_set_native_id", lambda one: watch_thread_begin(one, self._thread_begins))
@@ -157,9 +157,6 @@ class Recorder:
         elif self.is_on:
             self._install_between()
 
-    def _caught(self, what: str) -> Callable[[BaseException], None]:
-        return lambda error: self._failures.unknown(what, error)
-
     def _thread_begins(self, thread: threading.Thread) -> None:
         with self._looking("a thread"):
             self.modes.thread_begins(is_daemon=bool(looking.attributes(thread).get("_daemonic")))
@@ -168,13 +165,15 @@ class Recorder:
         with self._looking("a thread"):
             self.modes.thread_ends()
 
+    def _absorb_compiled(self, error: BaseException) -> bool:
+        return self._failures.absorb("compiled code", error)
+
     def _enter_compiled_region(self) -> Callable[[], None]:
         try:
             return self.modes.enter_compiled_region(sys._getframe(1))
         except BaseException as error:
-            if self._failures.is_foreign(error):
+            if not self._failures.absorb("a compiled callable", error):
                 raise
-            self._failures.unknown("a compiled callable", error)
             return lambda: None
 
     def _watch_saved_hooks(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -236,9 +235,8 @@ class Recorder:
                 try:
                     last()
                 except BaseException as error:
-                    if self._failures.is_foreign(error):
+                    if not self._failures.absorb("the end of the program", error):
                         raise
-                    self._failures.unknown("the end of the program", error)
 
     def _write_end(self) -> None:
         self.events.flush()
@@ -267,9 +265,8 @@ class Recorder:
             try:
                 yield
             except BaseException as error:
-                if self._failures.is_foreign(error):
+                if not self._failures.absorb(what, error):
                     raise
-                self._failures.unknown(what, error)
 
     def begin_zeroing(self) -> None:
         """`zero_grad` begins."""

@@ -220,9 +220,8 @@ class Describer:
         try:
             return self._row(node, number, facts)
         except BaseException as error:
-            if self._context.failures.is_foreign(error):
+            if not self._context.failures.absorb(f"a node {facts.name}", error):
                 raise
-            self._context.failures.unknown(f"a node {facts.name}", error)
         if len(self.sequence) == number:
             self.sequence.append(torch_facts.NO_SEQUENCE)
         if len(self.positions) == number:
@@ -364,9 +363,8 @@ class Describer:
             try:
                 rows.append(self._saved_row(name, tensor))
             except BaseException as error:
-                if self._context.failures.is_foreign(error):
+                if not self._context.failures.absorb(f"a saved tensor {name} of type {type(tensor).__name__}", error):
                     raise
-                self._context.failures.unknown(f"a saved tensor {name} of type {type(tensor).__name__}", error)
 
     def _saved_row(self, name: str, tensor: torch.Tensor) -> str:
         shared, leaf, value = False, None, "null"

@@ -27,9 +27,9 @@ def test_one_line_for_each_kind_and_the_rest_at_the_end(journal):
     stopped = []
     failures = Failures(journal, stopped.append)
     for number in (1, 2, 1, 1, 2):
-        failures.unknown("a step", ValueError(number))
-    failures.unknown("a step", KeyError(1))
-    failures.unknown("a pass", ValueError(1))
+        failures.absorb("a step", ValueError(number))
+    failures.absorb("a step", KeyError(1))
+    failures.absorb("a pass", ValueError(1))
     at_once = lines(journal)
     failures.write()
 
@@ -47,7 +47,7 @@ def test_one_line_for_each_kind_and_the_rest_at_the_end(journal):
 def test_each_line_says_that_an_observation_failed(journal):
     """And before which pass."""
     journal.last_pass_index = 7
-    Failures(journal, pytest.fail).unknown("a step", ValueError("x"))
+    Failures(journal, pytest.fail).absorb("a step", ValueError("x"))
 
     line = json.loads(journal.stream.path.read_text().splitlines()[-1])
     assert (line["reason"], line["pass_index"]) == (Blind.OBSERVATION_FAILED, 7)
@@ -57,7 +57,7 @@ def test_there_are_at_most_so_many_kinds(journal):
     """An error that says something else each time does not fill the file."""
     failures = Failures(journal, pytest.fail)
     for number in range(300):
-        failures.unknown("a step", ValueError(number))
+        failures.absorb("a step", ValueError(number))
 
     assert len(lines(journal)) == 100
 
@@ -65,7 +65,7 @@ def test_there_are_at_most_so_many_kinds(journal):
 def test_an_error_of_the_system_ends_the_recording(journal):
     """The stream cannot be written: nothing is, and word is left."""
     stopped = []
-    Failures(journal, stopped.append).unknown("a step", OSError(28, "No space left on device"))
+    Failures(journal, stopped.append).absorb("a step", OSError(28, "No space left on device"))
 
     assert stopped == ["OSError: [Errno 28] No space left on device"]
     assert not journal.stream.path.exists()
@@ -76,7 +76,7 @@ def test_a_line_that_cannot_be_written_ends_the_recording(journal):
     journal.write_header()
     journal.stream.path.unlink()
     stopped = []
-    Failures(journal, stopped.append).unknown("a step", ValueError("x"))
+    Failures(journal, stopped.append).absorb("a step", ValueError("x"))
 
     assert len(stopped) == 1
     assert stopped[0].startswith("FileNotFoundError: ")
@@ -92,7 +92,9 @@ def test_an_error_that_cannot_say_what_it_is_ends_the_recording(journal):
     stopped = []
     failures = Failures(journal, stopped.append)
     failures.stop(BrokenError())
-    failures.unknown("a step", BrokenError())
+    with pytest.raises(BrokenError) as raised:
+        raise BrokenError("ours")
+    assert failures.absorb("a step", raised.value)
 
     assert stopped == ["BrokenError", "ValueError: broken"]
 
@@ -100,8 +102,8 @@ def test_an_error_that_cannot_say_what_it_is_ends_the_recording(journal):
 def test_a_text_that_json_cannot_hold_is_spelled_out(journal):
     """Half a surrogate, and a text without end."""
     failures = Failures(journal, pytest.fail)
-    failures.unknown("a step", ValueError("\ud800"))
-    failures.unknown("a step", ValueError("x" * 1000))
+    failures.absorb("a step", ValueError("\ud800"))
+    failures.absorb("a step", ValueError("x" * 1000))
 
     texts = [text for text, _ in lines(journal)]
     assert texts[0] == "a step (ValueError: \\ud800)"
@@ -112,5 +114,6 @@ def test_an_exception_of_the_program_s_loses_our_frames(journal):
     """It goes on as if we had not been there."""
     with pytest.raises(KeyboardInterrupt) as found:
         raise KeyboardInterrupt
-    assert Failures(journal, pytest.fail).is_foreign(found.value)
-    assert not Failures(journal, pytest.fail).is_foreign(ValueError("ours"))
+    assert not Failures(journal, pytest.fail).absorb("a step", found.value)
+    assert Failures(journal, pytest.fail).absorb("a step", ValueError("ours"))
+    assert len(lines(journal)) == 1
