@@ -187,6 +187,7 @@ class Watch:
         """
         effects = self._known_effects if done.states is not self._states else {}
         is_equal = True
+        taken: set[int] | None = None  # where the `.grad` of the leaves lie that passes have met
         thread = threading.get_ident()
         with self._leaves.touching():
             if not self._leaves.is_alone(thread):
@@ -198,8 +199,13 @@ class Watch:
             if version is not None:
                 state.version = version
                 effect = Effect.CREATED if before is None else Effect.ACCUMULATED if version != before else None
-                if effect is not None:
-                    self._leaves.meet(state, thread)
+                if effect is not None and state.thread is None:
+                    if taken is None:
+                        taken = {_place_of_grad(one) for one in done.states if one.thread is not None} - {0}
+                    if _place_of_grad(state) in taken:
+                        effect = None  # the program gave both leaves one tensor, and the pass met the other one
+                    else:
+                        self._leaves.meet(state, thread)
             is_equal = is_equal and self._known_effects.get(state.id) == effect
             if done.states is self._states:
                 effects[state.id] = effect
@@ -329,3 +335,10 @@ class Watch:
 
 def _is_finite(number: complex) -> bool:
     return math.isfinite(number.real) and math.isfinite(number.imag)
+
+
+def _place_of_grad(state: LeafState) -> int:
+    """The address of the memory of a leaf's `.grad`; 0 where there is none."""
+    tensor = state.reference()
+    grad = None if tensor is None else tensor.grad
+    return 0 if grad is None else torch_facts.storage_pointer(grad)

@@ -65,5 +65,4 @@ except RuntimeError: logging.exception("oops")
 m=nn.MultiheadAttention(8,2,batch_first=True).eval()
 with torch.no_grad():
     q=torch.ones(1,3,8); print(m(q,q,q)[0].sum())
-print(torch.overrides.has_torch_function((x,)))
 x@torch.ones(9)

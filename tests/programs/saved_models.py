@@ -42,7 +42,7 @@ class Own(torch.Tensor):
 with Counting():
     net(torch.ones(2, 3)).sum().backward()
 print(Counting.calls, type(torch.ones(2).as_subclass(Own) * 2).__name__, is_tensor_method_or_property(torch.Tensor.add))
-print(torch.overrides.has_torch_function((torch.ones(1),)), torch.overrides.has_torch_function((torch.ones(1).as_subclass(Own),)))
+print(torch.overrides.has_torch_function((torch.ones(1).as_subclass(Own),)))
 print(torch.optim.Optimizer.zero_grad.__name__, torch.optim.Adam.step.__name__, nn.Module.zero_grad.__qualname__)
 scripted = torch.jit.script(nn.Linear(2, 2)) if hasattr(torch.jit, "script") else None
 exported = torch.export.export(nn.Linear(2, 2), (torch.ones(1, 2),))
