@@ -1,16 +1,37 @@
 """What the recorder, the launcher and the reader of recordings must agree on."""
 
+from enum import IntEnum
+
 FORMAT_NAME = "gradtrace-recording"
 """Stands in the first line of each stream and recording."""
 
-FORMAT_VERSION = (1, 1)
-"""History: 1.0 the first; 1.1 a number and a checksum at the end of each line, and lines for what was not seen."""
-
-FRAMED_SINCE = (1, 1)
-"""From here on every line ends in its number and a checksum."""
+FORMAT_VERSION = (2, 0)
+"""History: 1.0 the first; 1.1 a number and a checksum at the end of each line, and lines for what was not seen; 2.0
+columns behind lines, and what repeats from pass to pass once."""
 
 VALUE_LIMIT = 16
 """Tensors up to this many elements are recorded with all their values."""
 
 EXPRESSION_FILE = "<expression>"
 """The file name of a target that is an expression, in locations and tracebacks."""
+
+
+class Form(IntEnum):
+    """What is known of a tensor that was measured, and so how many numbers of a column are its own."""
+
+    UNKNOWN = 0
+    """Nothing but shape and dtype."""
+    VALUES = 1
+    """All elements, in order; all else follows from them."""
+    NORM = 2
+    """The 2-norm, which is finite, and so are all elements."""
+    NORM_ALONE = 3
+    """The 2-norm, which is not finite; how many elements are not is unknown."""
+    FULL = 4
+    """Norm, least, greatest, mean; how many are NaN, infinite, zero."""
+    ROW = 5
+    """A row of its own, in order: complex and whole numbers, and what else no column of doubles holds."""
+
+
+N_NUMBERS = (0, 0, 1, 1, 7, 0)
+"""How many numbers each form has; of `VALUES` as many as the tensor has elements."""

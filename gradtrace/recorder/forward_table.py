@@ -18,8 +18,9 @@ import torch
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import impersonating_code
 from gradtrace.recorder.looking import is_any_of
-from gradtrace.recorder.measure import value_row
+from gradtrace.recorder.measure import flat_values, values
 from gradtrace.recorder.sites import ModuleTable, Place, is_internal, running_module
+from gradtrace.recorder.tables import FLOATS
 
 _MAX_INTERVALS = 2_000_000
 _MAX_VALUES = 200_000
@@ -28,6 +29,10 @@ _MAX_RESULTS = 8
 
 _sequence_number = torch_facts.sequence_number
 _plain = torch_facts.PLAIN_TYPES
+
+
+Result = tuple[torch.Size, torch.dtype, list[Any]]
+"""Shape, dtype and elements of what a call returned: in order if a column of doubles holds them, else nested."""
 
 
 class Origin:
@@ -57,8 +62,8 @@ class ForwardTable:
         self._by_key: dict[tuple[int, int, int, int], int] = {}
         self._calls: dict[tuple[int, int], tuple[types.CodeType, types.CodeType]] = {}
         self.value_limit = value_limit
-        self.values: dict[tuple[int, int], str] = {}
-        """Values of small results: (sequence number of the node, output) to an encoded row."""
+        self.values: dict[tuple[int, int], Result] = {}
+        """Small results, by sequence number of the node and output."""
         self.retained: set[tuple[int, int]] = set()
         """Outputs for which the user called `retain_grad()`."""
         self.hooked: dict[tuple[int, int], tuple[weakref.ref[Any], list[Place]]] = {}
@@ -160,7 +165,9 @@ class ForwardTable:
             return
         if len(self.values) > _MAX_VALUES:
             self.values.clear()
-        self.values[node._sequence_nr(), tensor.output_nr] = value_row(tensor)
+        dtype = tensor.dtype
+        elements = flat_values(tensor) if dtype in FLOATS else values(tensor)
+        self.values[node._sequence_nr(), tensor.output_nr] = (tensor.shape, dtype, elements)
 
     def after_pass(self) -> None:
         """Keep what is known of single tensors within bounds; a retained graph may be walked again."""

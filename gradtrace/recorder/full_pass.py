@@ -12,7 +12,6 @@ import functools
 import gc
 import threading
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,20 +19,23 @@ import torch
 
 from gradtrace.model.kinds import Recorded
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.columns import Columns, packed
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.deep_graphs import keep_from_recursion
+from gradtrace.recorder.describer import Describer
 from gradtrace.recorder.engine import Call
+from gradtrace.recorder.flow import Flow
 from gradtrace.recorder.forward_table import Origin
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.leaves import LeafState
 from gradtrace.recorder.looking import is_tensor, message, type_name
-from gradtrace.recorder.marks import Mark, mark
+from gradtrace.recorder.marks import mark
 from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.names import Scope
 from gradtrace.recorder.pass_leaves import PassLeaves
-from gradtrace.recorder.sections import Quiet, is_watched
-from gradtrace.recorder.stream import encode, plain_text
-from gradtrace.recorder.walk import Describer, Walk
+from gradtrace.recorder.sections import Quiet
+from gradtrace.recorder.stream import plain_text
+from gradtrace.recorder.walk import Walk
 
 _OBSERVER = "gradtrace"
 """Our key in a tensor's dictionary of hooks, whose own keys are numbers."""
@@ -76,15 +78,8 @@ class FullPass:
         self._is_innermost = is_innermost
         self._table = context.table()
         self._thread = threading.get_ident()
-        self._measurements = Measurements(context.config.value_limit, context.config.level)
-        self._order = array("l")
-        self._received = array("l")
-        self._arrived = array("l")
-        self._sent = array("l")
-        self._edge_keys: list[int] = []
-        self._is_alone: list[bool] = []
-        self._arriving: dict[int, tuple[int, Mark]] = {}
-        self._observed: dict[int, int] = {}
+        config = context.config
+        self._measurements = Measurements(context.journal.tables, config.value_limit, config.level)
         self._handles: list[Any] = []
         self._observers: list[dict[Any, Any]] = []
         self._leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
@@ -108,17 +103,22 @@ class FullPass:
             edges = [root_edge(root) for root in call.roots]
             self._walk = walk = Walk([edge[0] for edge in edges if edge is not None])
             keep_from_recursion(walk)
-            describer = Describer(context, self._table, scope)
-            self._write_pass(walk, edges, scope)
-            describer.write(self.index, walk)
+            describer = Describer(context, self._table, scope, self._measurements, self.index)
+            self._write_pass(describer.describe(walk), walk, edges, scope)
+            self._state = describer.state()
             self._sequence, self._positions = describer.sequence, describer.positions
             self._meet_leaves(describer.leaves, scope)
             if context.cuts is not None:
                 context.cuts.graph_walked(self._sequence, self.index)
-            self._prepare_edges(walk, edges)
+            on_ran = self._attribute if call.create_graph else None
+            self._flow = Flow(walk, edges, self._measurements, self._caught, on_ran)
             self._find_captures(walk)
             if call.accumulates or self._captures:
                 self._ledger.measure_before()
+            self._n_before = self._measurements.split()
+            self._is_state_written = not self._measurements.is_pending
+            if self._is_state_written:
+                self._write_state()
             if not call.is_drawn_only:
                 self._hook(walk)
             # A leaf holds its node weakly: that of a leaf which is itself a root would die, and our hooks with it.
@@ -146,26 +146,20 @@ class FullPass:
                 registry.own(state, owners.get(id(tensor), []))
         self._ledger = PassLeaves(registry, leaves, self._measurements, self._thread, accumulates=self.call.accumulates)
 
-    def _prepare_edges(self, walk: Walk, edges: list[Any]) -> None:
-        self._edge_keys = [target << 20 | output for target, output in zip(walk.targets, walk.outputs, strict=True)]
-        fan_in = Counter(self._edge_keys)
-        fan_in.update(walk.ids[edge[0]] << 20 | edge[1] for edge in edges if edge is not None)
-        self._is_alone = [fan_in[key] == 1 for key in self._edge_keys]
-
-    def _write_pass(self, walk: Walk, edges: list[Any], scope: Scope) -> None:
-        call = self.call
-        measured = Measurements(self._measurements.value_limit, self._measurements.level)
-        described: list[tuple[str, int | None, int | None]] = []
+    def _write_pass(self, graph: int, walk: Walk, edges: list[Any], scope: Scope) -> None:
+        call, journal = self.call, self._journal
+        measured = Measurements(journal.tables, self._measurements.value_limit, self._measurements.level)
+        described: list[tuple[list[Any], int | None, int | None]] = []
         for position, (root, edge) in enumerate(zip(call.roots, edges, strict=True)):
             tensor = root if is_tensor(root) else None
             name = scope.tensors.get(id(tensor)) if tensor is not None else None
             given = call.gradients[position] if position < len(call.gradients) else None
-            where = "null" if edge is None else str(walk.ids[edge[0]])
-            head = f"{where},{encode(name and plain_text(name))},{0 if edge is None else edge[1]}"
+            node, output = (None, 0) if edge is None else (walk.ids[edge[0]], edge[1])
+            head = [node, name and plain_text(name), output]
             value = None if tensor is None else measured.add(tensor)
             described.append((head, value, None if given is None else measured.add(given)))
         measured.settle()
-        rows = [f"[{head},{measured.row(value)},{measured.row(given)}]" for head, value, given in described]
+        rows = [[*head, measured.row(value), measured.row(given)] for head, value, given in described]
         record = {
             "t": "pass",
             "index": self.index,
@@ -176,10 +170,28 @@ class FullPass:
             "location": self._journal.place(call.place),
             "parent": call.parent,
             "thread": call.thread,
-            "n_nodes": len(walk.ids),
-            "n_edges": len(walk.sources),
+            "graph": graph,
+            "roots": rows,
         }
-        self._journal.write_with_rows(record, "roots", rows)
+        journal.write_pass(record)
+
+    def _write_state(self) -> None:
+        """What is known before the engine runs."""
+        columns, numbers, rows = self._measurements.take(self._n_before)
+        state = self._journal.tables.table("state", {**self._state, **columns})
+        self._write_measured({"state": state}, numbers, rows)
+
+    def _write_flow(self, accumulations: Columns) -> None:
+        """What moved, and where it landed."""
+        columns, numbers, rows = self._measurements.take()
+        moved = {**self._flow.columns(), **accumulations, **columns}
+        flow = self._journal.tables.table("flow", moved, effects=PassLeaves.effects())
+        self._write_measured({"flow": flow}, numbers, rows)
+
+    def _write_measured(self, table: dict[str, int], numbers: array[float], rows: list[Any]) -> None:
+        named, data = packed({"number": numbers})
+        record = {"t": "measured", "index": self.index, **table, "columns": named}
+        self._journal.write_pass({**record, "rows": rows} if rows else record, data)
 
     def _find_captures(self, walk: Walk) -> None:
         """Where the gradients arrive that `autograd.grad` returns."""
@@ -205,7 +217,7 @@ class FullPass:
                 if after:
                     self._put_first(after, functools.partial(self._accumulated, number))
             else:
-                handles.append(node.register_hook(functools.partial(self._ran, number)))
+                handles.append(node.register_hook(self._flow.hook(number)))
         if self._table is not None and self._table.hooked:
             numbers = {sequence: number for number, sequence in enumerate(self._sequence)}
             for (sequence, output), (hooks, _) in self._table.hooked.copy().items():
@@ -236,87 +248,9 @@ class FullPass:
     def _arrives_at_hooks(self, key: int, gradient: torch.Tensor) -> None:
         try:
             with Quiet(), torch.no_grad():
-                self._observed[key] = self._measurements.add(gradient)
+                self._flow.observe(key >> 20, key & 0xFFFFF, gradient)
         except BaseException as error:
             self._caught("a gradient before the program's hook", error)
-
-    def _receive(self, number: int, output: int, gradient: torch.Tensor) -> tuple[int, Mark]:
-        """The statistics of a gradient that arrived at a node, measured anew only if they are not known."""
-        key = number << 20 | output
-        own = mark(gradient)
-        arriving = self._arriving.pop(key, None)
-        if arriving is not None:
-            if arriving[1] == own and own[0]:
-                return arriving[0], own
-            self._arrived.extend((number, output, arriving[0]))
-        elif key in self._observed:
-            self._arrived.extend((number, output, self._observed.pop(key)))
-        return self._measurements.add(gradient), own
-
-    def _ran(self, number: int, sent: Any, received: Any) -> None:
-        """A node has run."""
-        try:
-            if is_watched():
-                with Quiet():
-                    self._note_node(number, sent, received)
-            else:
-                with torch_facts.DisableTorchFunction():
-                    self._note_node(number, sent, received)
-        except BaseException as error:
-            self._caught("what a node received and sent", error)
-
-    def _note_node(self, number: int, sent: Any, received: Any) -> None:
-        self._order.append(number)
-        known: list[tuple[torch.Tensor, int, Mark]] = []
-        for output, gradient in enumerate(received):
-            if gradient is not None:
-                stats, own = self._receive(number, output, gradient)
-                self._received.extend((number, output, stats))
-                known.append((gradient, stats, own))
-        if sent.__class__ is not tuple:
-            sent = (sent,)
-        walk = self._walk
-        first, slots = walk.first_edge[number], walk.slots
-        last = walk.first_edge[number + 1]
-        for slot, gradient in enumerate(sent):
-            if gradient is not None:
-                edge = first + slot
-                if edge >= last or slots[edge] != slot:
-                    edge = walk.edge(number, slot)
-                if edge >= 0:
-                    self._send(edge, gradient, known)
-        if self.call.create_graph:
-            self._attribute(number)
-
-    def _send(self, edge: int, gradient: torch.Tensor, known: list[tuple[torch.Tensor, int, Mark]]) -> None:
-        found: Mark | None = None
-        stats = -1
-        for tensor, number, tensor_mark in known:
-            if tensor is gradient:
-                stats, found = number, tensor_mark
-                break
-        if found is None:
-            found = mark(gradient)
-            stats = self._same_data(gradient, found, known)
-            if stats < 0:
-                stats = self._measurements.add(gradient)
-        self._sent.extend((edge, stats))
-        if self._is_alone[edge]:
-            self._arriving[self._edge_keys[edge]] = (stats, found)
-
-    def _same_data(self, gradient: torch.Tensor, own: Mark, known: list[tuple[torch.Tensor, int, Mark]]) -> int:
-        """Statistics for the same elements in another shape: what a view sends on needs no second measurement."""
-        for tensor, number, tensor_mark in known:
-            if own != tensor_mark or not own[0]:
-                continue
-            numel = self._measurements.numels[number]
-            if numel > self._measurements.value_limit and numel == gradient.numel():
-                if gradient.dtype is not tensor.dtype or not _is_dense(gradient) or not _is_dense(tensor):
-                    continue
-                if gradient.shape == tensor.shape:
-                    return number
-                return self._measurements.add_reshaped(number, gradient.shape, gradient.dtype)
-        return -1
 
     def _attribute(self, number: int) -> None:
         """Nodes that this node's backward made come from where the node itself does."""
@@ -344,13 +278,13 @@ class FullPass:
             with Quiet(), torch.no_grad():
                 if not self._is_innermost(self.index):
                     return
-                self._order.append(number)
+                self._flow.order.append(number)
                 gradient = gradients[0]
                 if gradient is not None:
                     self._ledger.arrives(number)
-                    stats, own = self._receive(number, 0, gradient)
-                    self._received.extend((number, 0, stats))
-                    self._ledger.contributions[number] = (stats, own)
+                    stats = self._flow.receive(number, 0, gradient)
+                    self._flow.note_received(number, 0, stats)
+                    self._ledger.contributions[number] = (stats, mark(gradient))
         except BaseException as error:
             self._caught("what arrived at a leaf", error)
 
@@ -379,21 +313,11 @@ class FullPass:
             if self.call.create_graph:
                 self._attribute_rest()
             captured = {number for number, _, _ in self._captures}
-            rows = [] if self.call.is_drawn_only else self._ledger.rows(captured)
+            accumulations = {} if self.call.is_drawn_only else self._ledger.columns(captured)
             self._measurements.settle()
-        index = self.index
-        self._journal.write_rows("stats", index, self._measurements.rows)
-        self._journal.write_pass(
-            {
-                "t": "flow",
-                "index": index,
-                "order": self._order.tolist(),
-                "received": _by(3, self._received),
-                "arrived": _by(3, self._arrived),
-                "sent": _by(2, self._sent),
-            }
-        )
-        self._journal.write_pass({"t": "accumulations", "index": index, "rows": rows})
+        if not self._is_state_written:
+            self._write_state()
+        self._write_flow(accumulations)
         node = None if error is None else self._failed_node()
         self._write_end(error, node)
         self._note_freed()
@@ -414,7 +338,7 @@ class FullPass:
     def _note_freed(self) -> None:
         """Remember which nodes can not be run again."""
         if self._table is not None and self._context.config.facts and not self.call.retain_graph:
-            for number in self._order:
+            for number in self._flow.order:
                 sequence = self._sequence[number]
                 if sequence != torch_facts.NO_SEQUENCE:
                     self._table.freed[sequence] = self.index
@@ -429,29 +353,29 @@ class FullPass:
         return None if node is None else writes.conflict(error, node, number)
 
     def _take_captures(self, result: Any) -> None:
-        received = set(zip(self._received[::3], self._received[1::3], strict=True))
+        received = set(zip(self._flow.received[::3], self._flow.received[1::3], strict=True))
         for (number, output, _), gradient in zip(self._captures, result, strict=False):
             if number is None or gradient is None:
                 continue
-            stats, own = self._receive(number, output, gradient)
+            stats = self._flow.receive(number, output, gradient)
             if (number, output) not in received:
-                self._received.extend((number, output, stats))
+                self._flow.note_received(number, output, stats)
             if number in self._leaves:
-                self._ledger.contributions[number] = (stats, own)
+                self._ledger.contributions[number] = (stats, mark(gradient))
 
     def _failed_node(self) -> int | None:
         """The node at which the engine stopped: of those that were ready to run, it takes the one made last."""
         walk = self._walk
         n_nodes = len(self._sequence)
         done = bytearray(n_nodes)
-        for number in self._order:
+        for number in self._flow.order:
             done[number] = 1
-        waiting = array("l", bytes(n_nodes * array("l").itemsize))
+        waiting = [0] * n_nodes
         for source, target in zip(walk.sources, walk.targets, strict=True):
             if not done[source]:
                 waiting[target] += 1
         ready = [number for number in range(n_nodes) if not done[number] and not waiting[number]]
-        started = bool(self._order) or (n_nodes > 0 and self.call.reaches_engine)
+        started = bool(self._flow.order) or (n_nodes > 0 and self.call.reaches_engine)
         return max(ready, key=lambda number: self._sequence[number], default=None) if started else None
 
     def leaf_ids(self) -> list[int]:
@@ -477,22 +401,3 @@ def without_collector() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _by(n: int, flat: array[int]) -> list[tuple[int, ...]]:
-    """A flat column as rows of n."""
-    return list(zip(*(flat[offset::n] for offset in range(n)), strict=True))
-
-
-def _is_dense(tensor: torch.Tensor) -> bool:
-    """Whether each element of its memory is there once, as in a permutation and unlike in an expansion."""
-    if tensor.is_contiguous():
-        return True
-    expected = 1
-    for stride, extent in sorted(
-        (stride, extent) for extent, stride in zip(tensor.shape, tensor.stride(), strict=True) if extent > 1
-    ):
-        if stride != expected:
-            return False
-        expected *= extent
-    return True

@@ -19,6 +19,7 @@ from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stream import Shelf, Stream, encode, plain_text
+from gradtrace.recorder.tables import Tables
 from gradtrace.version import __version__
 
 _MAX_TEXT = 2_000
@@ -65,6 +66,7 @@ class Journal:
         self.process = os.getpid()
         self.stream.close()
         self.stream = Stream(self._path())
+        self.tables = Tables(self)
         self._shelf = Shelf() if self.config.passes == "last" else None
         self._tail_owner: object = None
         self._has_header = False
@@ -76,15 +78,18 @@ class Journal:
         """Append a record."""
         self._append(encode(record))
 
-    def write_pass(self, record: dict[str, Any]) -> None:
-        """Append a record that belongs to a full pass."""
-        self._append_pass(encode(record))
-
-    def _append_pass(self, line: str) -> None:
+    def write_pass(self, record: dict[str, Any], data: bytes = b"") -> None:
+        """Append a record that belongs to a full pass, and data behind it."""
+        line = encode(record)
         if self._shelf is None:
-            self._append(line)
+            self._append(line, data)
         else:
-            self._shelf.write(line)
+            self._shelf.write(line, data)
+
+    @property
+    def keeps_latest(self) -> bool:
+        """Whether only the latest pass is kept, in a file of its own."""
+        return self._shelf is not None
 
     def end_pass(self) -> None:
         """A full pass is written; when only the latest is wanted, it takes the place of the one before."""
@@ -92,18 +97,10 @@ class Journal:
             self.write_header()
             self._shelf.replace(self.stream.path.with_name(f"last-{self.stream.path.name}"), encode(self._header()))
 
-    def write_rows(self, kind: str, index: int, rows: list[str]) -> None:
-        """Append a table of a pass whose rows are encoded already."""
-        self._append_pass(f'{{"t":"{kind}","index":{index},"rows":[{",".join(rows)}]}}')
-
-    def write_with_rows(self, record: dict[str, Any], name: str, rows: list[str]) -> None:
-        """Append a record with one field whose rows are encoded already."""
-        self._append_pass(f'{encode(record)[:-1]},"{name}":[{",".join(rows)}]}}')
-
-    def _append(self, line: str) -> None:
+    def _append(self, line: str, data: bytes = b"") -> None:
         with self._lock:
             self.write_header()
-            self.stream.write(line)
+            self.stream.write(line, data)
 
     def set_tail(self, owner: object, lines: Iterable[str], head: Iterable[str] = ()) -> None:
         """Put encoded records at the end of the stream: in place of those that stand there, if they are the owner's.

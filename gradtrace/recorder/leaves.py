@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import weakref
 from collections.abc import Iterator
@@ -162,7 +161,7 @@ class Leaves:
             state.is_named = False  # to be written again when it has a shape
         value = None
         if is_readable(tensor) and tensor.numel() <= self._value_limit and tensor.is_cpu and has_memory(tensor):
-            value = json.loads(values(tensor.detach()))
+            value = values(tensor.detach())
         state.name = name
         state.record = {
             "t": "leaf",

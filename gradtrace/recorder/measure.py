@@ -1,64 +1,35 @@
-"""What is measured of a tensor, as encoded rows.
+"""What is measured of a tensor.
 
 Small tensors are recorded with all their values, from which the reader takes every statistic; of the others the
 default level takes the 2-norm, which also tells whether a NaN or an infinity is among them. On an accelerator nothing
 is read back before the pass is over: the numbers stay on the device in `Measurements` and are fetched together, so
 that no hook waits for the device.
 
-A row is JSON text from the start (`StatsRow`: shape, dtype, numel, norm, min, max, mean, nan, inf, zero, value): a
-pass has thousands of them, and text costs the garbage collector nothing.
+What is measured often is kept as columns: which shape and dtype, which form (`Form`), and the numbers one after
+another as doubles. What is rare (complex numbers, whole numbers, layouts that are not strided) is a row of its own.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from array import array
 from typing import Any
 
 import torch
 
+from gradtrace.model.format import N_NUMBERS, Form
 from gradtrace.model.kinds import Level
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.stream import plain_number
+from gradtrace.recorder.tables import FLOATS, Spec, Tables
 
 _HALF = frozenset({torch.float16, torch.bfloat16})
-_PYTHON_WRITES_JSON = frozenset(
-    {
-        torch.float32,
-        torch.float64,
-        torch.float16,
-        torch.bfloat16,
-        torch.int64,
-        torch.int32,
-        torch.int16,
-        torch.int8,
-        torch.uint8,
-    }
-)
-_NOT_JSON = re.compile(r"-?inf|nan")
-_UNKNOWN = ",null,null,null,null,null,null,null,null]"
-_BEFORE_VALUE = ",null,null,null,null,null,null,null,"
-_MAX_HEADS = 100_000
+_EXACT = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
 _PLAIN = torch_facts.PLAIN_TYPES
 _functorch_is_active = torch_facts.functorch_is_active
 _is_functorch_wrapped = torch_facts.is_functorch_wrapped
-
-_heads: dict[tuple[torch.Size, torch.dtype], tuple[str, int]] = {}
-
-
-def head(shape: torch.Size, dtype: torch.dtype) -> tuple[str, int]:
-    """The beginning of a row, `[[2,3],"float32",6`, and the number of elements."""
-    known = _heads.get((shape, dtype))
-    if known is None:
-        if len(_heads) > _MAX_HEADS:
-            _heads.clear()
-        numel = math.prod(shape)
-        extents = ",".join(str(int(extent)) for extent in shape)
-        known = _heads[shape, dtype] = (f'[[{extents}],"{torch_facts.short_dtype(dtype)}",{numel}', numel)
-    return known
 
 
 def is_readable(tensor: torch.Tensor) -> bool:
@@ -77,133 +48,240 @@ def has_memory(tensor: torch.Tensor) -> bool:
     return not tensor.numel() or tensor.untyped_storage().nbytes() > 0
 
 
-def values(tensor: torch.Tensor) -> str:
-    """All elements of a tensor that requires no grad, in nested lists, as JSON."""
+def values(tensor: torch.Tensor) -> Any:
+    """All elements of a tensor that requires no grad, in nested lists, as JSON can hold them."""
     if tensor.layout is not torch.strided:
         tensor = tensor.to_dense()
-    if tensor.dtype in _PYTHON_WRITES_JSON:
-        text = repr(tensor.tolist())
-        return _NOT_JSON.sub(r'"\g<0>"', text) if "n" in text else text
-    return json.dumps(_plain(tensor.tolist()))
+    found = tensor.tolist()
+    return found if tensor.dtype in _EXACT else _plain(found)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(one) for one in value]
-    return str(value).strip("()") if isinstance(value, complex) else value
+    if isinstance(value, complex):
+        return str(value).strip("()")
+    return plain_number(value) if isinstance(value, float) else value
 
 
-def value_row(tensor: torch.Tensor) -> str:
-    """The row of a tensor with all its values."""
-    return head(tensor.shape, tensor.dtype)[0] + _BEFORE_VALUE + values(tensor) + "]"
+def flat_values(tensor: torch.Tensor) -> list[float]:
+    """All elements of a strided tensor, in order."""
+    found = tensor.tolist()
+    n_dimensions = tensor.dim()
+    if n_dimensions == 1:
+        return found  # type: ignore[no-any-return]
+    if not n_dimensions:
+        return [found]
+    for _ in range(n_dimensions - 1):
+        found = [one for row in found for one in row]
+    return found  # type: ignore[no-any-return]
 
 
 class Measurements:
     """The statistics of one pass, numbered in order of measurement."""
 
-    def __init__(self, value_limit: int, level: Level) -> None:
+    def __init__(self, tables: Tables, value_limit: int, level: Level) -> None:
         self.value_limit = value_limit
         self.level = level
-        self.rows: list[str] = []
-        self.numels = array("q")
-        self._pending: list[tuple[list[int], torch.Tensor, bool]] = []
-        self._pending_of: dict[int, list[int]] = {}
+        self.tables = tables
+        self._specs = array("I")
+        self._forms = array("B")
+        self._numels = array("q")
+        self._starts = array("q")
+        """Where the numbers of each begin."""
+        self._numbers = array("d")
+        self._rows: dict[int, list[Any]] = {}
+        """By number, those that are rows."""
+        self._pending: list[tuple[int, torch.Tensor]] = []
+        self._copies: list[tuple[int, int]] = []
+        """Which have the numbers of which: known when these are."""
+        self._written = (0, 0)
+        self.is_pending = False
+        """Some lie, or lay, on a device: nothing can be written before `settle`."""
 
-    def add(self, tensor: torch.Tensor) -> int:
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._forms)
+
+    def numel(self, number: int) -> int:
+        """How many elements the tensor has."""
+        return self._numels[number]
+
+    def add(self, tensor: torch.Tensor, level: Level | None = None) -> int:
         """Measure a tensor, and return the number of its statistics; must be called with torch functions disabled."""
-        beginning, numel = head(torch_facts.shape(tensor), tensor.dtype)
-        number = len(self.rows)
-        self.rows.append(beginning)
-        self.numels.append(numel)
-        rest: str | None = _UNKNOWN
-        if self.level != Level.STRUCTURE and is_readable(tensor):
-            try:
-                rest = self._measure(number, tensor.detach() if tensor.requires_grad else tensor, numel)
-            except RuntimeError as error:  # zeros that torch never wrote anywhere, or a layout without the operations
-                if is_foreign(error):
-                    raise
-                rest = self._measure(number, tensor.detach().clone(), numel) if tensor._is_zerotensor() else _UNKNOWN
-        if rest is not None:
-            self.rows[number] += rest
+        spec = self.tables.spec(torch_facts.shape(tensor), tensor.dtype)
+        if self.level == Level.STRUCTURE or not is_readable(tensor):
+            return self._append(spec, Form.UNKNOWN)
+        level = level or self.level
+        try:
+            return self._measure(spec, tensor.detach() if tensor.requires_grad else tensor, level)
+        except RuntimeError as error:  # zeros that torch never wrote anywhere, or a layout without the operations
+            if is_foreign(error):
+                raise
+            if tensor._is_zerotensor():
+                return self._measure(spec, tensor.detach().clone(), level)
+            return self._append(spec, Form.UNKNOWN)
+
+    def add_values(self, spec: Spec, elements: list[float]) -> int:
+        """All values of a tensor of a dtype that doubles hold."""
+        number = self._append(spec, Form.VALUES)
+        self._numbers.extend(elements)
         return number
+
+    def add_nested(self, spec: Spec, elements: Any) -> int:
+        """All values of a tensor of another dtype, in nested lists that JSON can hold."""
+        return self._append_row(spec, [*[None] * 7, elements])
 
     def add_reshaped(self, number: int, shape: torch.Size, dtype: torch.dtype) -> int:
         """The same elements in another shape: the same statistics."""
-        tail = self.rows[number].partition(f'",{self.numels[number]}')[2]
-        beginning, numel = head(shape, dtype)
-        self.rows.append(beginning + tail)
-        self.numels.append(numel)
-        waiting = self._pending_of.get(number)
-        if waiting is not None:
-            waiting.append(len(self.rows) - 1)
-            self._pending_of[len(self.rows) - 1] = waiting
-        return len(self.rows) - 1
+        copy = self._append(self.tables.spec(shape, dtype), Form(self._forms[number]))
+        self._copies.append((copy, number))
+        start = self._starts[number]
+        self._numbers.extend(self._numbers[start : start + self._n_numbers(number)])
+        if number in self._rows:
+            self._rows[copy] = self._rows[number]
+        return copy
 
-    def decoded(self, number: int) -> Any:
-        """A row as lists, for a record that is written rarely."""
-        return json.loads(self.rows[number])
-
-    def row(self, number: int | None) -> str:
-        """A row by its number; null for none."""
-        return "null" if number is None else self.rows[number]
-
-    def _measure(self, number: int, tensor: torch.Tensor, numel: int) -> str | None:
-        """The rest of a row; None when it still lies on a device."""
-        on_cpu = tensor.is_cpu
-        if numel <= self.value_limit:
-            if on_cpu:
-                return f"{_BEFORE_VALUE}{values(tensor)}]"
-            self._wait(number, tensor.clone(), is_whole=True)
+    def row(self, number: int | None) -> list[Any] | None:
+        """All that is known of one, for a record that is written rarely: `StatsRow`; None for none."""
+        if number is None:
             return None
+        shape, dtype = self.tables.described(self._specs[number])
+        return [shape, dtype, self._numels[number], *self._tail(number, shape)]
+
+    def _tail(self, number: int, shape: list[int]) -> list[Any]:
+        form, start = self._forms[number], self._starts[number]
+        if form == Form.ROW:
+            return self._rows[number]
+        found = list(map(plain_number, self._numbers[start : start + self._n_numbers(number)]))
+        if form == Form.VALUES:
+            return [*[None] * 7, nested(found, shape)]
+        if form == Form.FULL:
+            return [*found[:4], *map(int, found[4:]), None]  # type: ignore[call-overload]
+        if form == Form.NORM:
+            return [*found, None, None, None, 0, 0, None, None]
+        return [*found, *[None] * (8 - len(found))]
+
+    def split(self) -> tuple[int, int]:
+        """Where those that come end, and those that follow begin."""
+        return len(self._forms), len(self._numbers)
+
+    def take(self, until: tuple[int, int] | None = None) -> tuple[Columns, array[float], list[list[Any]]]:
+        """What was not taken before: specs and forms, the numbers, and rows; up to a place where `split` was asked."""
+        (first, first_number), (last, last_number) = self._written, until or self.split()
+        self._written = (last, last_number)
+        columns = {"spec": self._specs[first:last], "form": self._forms[first:last]}
+        rows = [row for number, row in self._rows.items() if first <= number < last]
+        return columns, self._numbers[first_number:last_number], rows
+
+    def _n_numbers(self, number: int) -> int:
+        form = self._forms[number]
+        return self._numels[number] if form == Form.VALUES else N_NUMBERS[form]
+
+    def _append(self, spec: Spec, form: Form) -> int:
+        number = len(self._forms)
+        self._specs.append(spec.number)
+        self._forms.append(form)
+        self._numels.append(spec.numel)
+        self._starts.append(len(self._numbers))
+        return number
+
+    def _append_row(self, spec: Spec, tail: list[Any]) -> int:
+        number = self._append(spec, Form.ROW)
+        self._rows[number] = tail
+        return number
+
+    def _measure(self, spec: Spec, tensor: torch.Tensor, level: Level) -> int:
+        on_cpu = tensor.is_cpu
+        numel = spec.numel
+        if numel <= self.value_limit:
+            if tensor.dtype in FLOATS and tensor.layout is torch.strided:
+                if on_cpu:
+                    elements = flat_values(tensor)  # first: it may fail
+                    return self.add_values(spec, elements)
+                return self._wait(spec, Form.VALUES, tensor.clone())
+            if on_cpu:
+                return self._append_row(spec, [*[None] * 7, values(tensor)])
+            number = self._append_row(spec, [None] * 8)
+            self._pending.append((number, tensor.clone()))
+            self.is_pending = True
+            return number
         stored = tensor
         if tensor.layout is not torch.strided:
             stored = tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.to_dense()
         if not stored.numel():
-            return f",0.0,null,null,null,0,0,{numel},null]"
+            return self._append_row(spec, [0.0, None, None, None, 0, 0, numel, None])
         norm = _norm(stored)
         if not on_cpu:
-            self._wait(number, norm, is_whole=False)
-            return None
-        return self._statistics(stored, norm.item(), numel)
+            return self._wait(spec, Form.NORM, norm)
+        return self._statistics(spec, stored, norm.item(), level)
 
-    def _statistics(self, stored: torch.Tensor, norm: float, numel: int) -> str:
+    def _statistics(self, spec: Spec, stored: torch.Tensor, norm: float, level: Level) -> int:
         n_nan = n_inf = 0
         if math.isfinite(norm):
-            if self.level != Level.FULL:
-                return f",{norm!r},null,null,null,0,0,null,null]"
+            if level != Level.FULL:
+                number = self._append(spec, Form.NORM)
+                self._numbers.append(norm)
+                return number
         else:
             n_nan, n_inf = int(torch.isnan(stored).sum()), int(torch.isinf(stored).sum())
             if not n_nan and not n_inf:  # the squares overflowed, the elements did not
                 wide = torch.complex128 if stored.is_complex() else torch.float64
                 norm = torch_facts.vector_norm(stored.to(wide)).item()
-        low = high = mean = zero = None
-        if self.level == Level.FULL:
-            zero = numel - int(torch.count_nonzero(stored))
-            if not stored.is_complex() and stored.dtype is not torch.bool and stored.numel() == numel:
-                low, high = (plain_number(bound.item()) for bound in torch.aminmax(stored))
-                wide_enough = stored.dtype in (torch.float32, torch.float64)
-                mean = plain_number((stored if wide_enough else stored.to(torch.float64)).mean().item())
-        rest = [plain_number(norm), low, high, mean, n_nan, n_inf, zero, None]
-        return "," + json.dumps(rest, separators=(",", ":"))[1:]
+        if level != Level.FULL:
+            return self._append_row(spec, [plain_number(norm), None, None, None, n_nan, n_inf, None, None])
+        zero = spec.numel - int(torch.count_nonzero(stored))
+        if stored.is_complex() or stored.dtype is torch.bool or stored.numel() != spec.numel:
+            return self._append_row(spec, [plain_number(norm), None, None, None, n_nan, n_inf, zero, None])
+        low, high = torch.aminmax(stored)
+        wide_enough = stored.dtype in (torch.float32, torch.float64)
+        mean = (stored if wide_enough else stored.to(torch.float64)).mean()
+        if stored.dtype not in FLOATS:
+            bounds = [low.item(), high.item(), plain_number(mean.item())]
+            return self._append_row(spec, [plain_number(norm), *bounds, n_nan, n_inf, zero, None])
+        number = self._append(spec, Form.FULL)
+        self._numbers.extend((norm, low.item(), high.item(), mean.item(), n_nan, n_inf, zero))
+        return number
 
-    def _wait(self, number: int, tensor: torch.Tensor, *, is_whole: bool) -> None:
-        waiting = [number]
-        self._pending.append((waiting, tensor, is_whole))
-        self._pending_of[number] = waiting
+    def _wait(self, spec: Spec, form: Form, tensor: torch.Tensor) -> int:
+        """Make room for numbers that still lie on a device."""
+        number = self._append(spec, form)
+        self._numbers.extend([math.nan] * self._n_numbers(number))
+        self._pending.append((number, tensor))
+        self.is_pending = True
+        return number
 
     def settle(self) -> None:
         """Fetch what still lies on a device."""
-        for numbers, tensor, is_whole in self._pending:
-            if is_whole:
-                rest = f"{_BEFORE_VALUE}{values(tensor)}]"
-            else:
-                norm = tensor.item()
-                finite = "0,0" if math.isfinite(norm) else "null,null"
-                rest = f",{json.dumps(plain_number(norm))},null,null,null,{finite},null,null]"
-            for number in numbers:
-                self.rows[number] += rest
+        for number, tensor in self._pending:
+            self._fill(number, tensor)
+        if self._pending:
+            for copy, number in self._copies:
+                self._forms[copy] = self._forms[number]
+                n, start, own = self._n_numbers(number), self._starts[number], self._starts[copy]
+                self._numbers[own : own + n] = self._numbers[start : start + n]
         self._pending.clear()
-        self._pending_of.clear()
+        self._copies.clear()
+
+    def _fill(self, number: int, tensor: torch.Tensor) -> None:
+        start = self._starts[number]
+        if self._forms[number] == Form.ROW:
+            self._rows[number][-1] = values(tensor)
+        elif self._forms[number] == Form.VALUES:
+            self._numbers[start : start + self._numels[number]] = array("d", flat_values(tensor))
+        else:
+            norm = self._numbers[start] = tensor.item()
+            if not math.isfinite(norm):
+                self._forms[number] = Form.NORM_ALONE
+
+
+def nested(elements: list[Any], shape: list[int]) -> Any:
+    """Elements in order as nested lists."""
+    if not shape:
+        return elements[0]
+    for extent in reversed(shape[1:]):
+        elements = [elements[first : first + extent] for first in range(0, len(elements), extent)] if extent else []
+    return elements
 
 
 def _norm(tensor: torch.Tensor) -> torch.Tensor:

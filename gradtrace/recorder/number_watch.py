@@ -61,7 +61,7 @@ class NumberWatch:
     def _describe(
         self, call: str, inputs: list[torch.Tensor], result: torch.Tensor, frame: types.FrameType
     ) -> dict[str, Any]:
-        measured = Measurements(self._value_limit, Level.FULL)
+        measured = Measurements(self._journal.tables, self._value_limit, Level.FULL)
         with torch.no_grad():
             output = measured.add(result)
             numbers = [measured.add(one) for one in inputs[:_MAX_INPUTS]]
@@ -74,8 +74,8 @@ class NumberWatch:
             "id": len(self._records),
             "call": call,
             "location": location,
-            "output": measured.decoded(output),
-            "inputs": [measured.decoded(number) for number in numbers],
+            "output": measured.row(output),
+            "inputs": [measured.row(number) for number in numbers],
             "name": names[0] if len(names) == 1 else None,
             "module": None if module is None else self._names.module_path(module),
             "before_pass": self._journal.last_pass_index + 1,

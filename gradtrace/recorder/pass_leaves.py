@@ -6,14 +6,18 @@ replaces it without the interpreter's lock. What could not be looked at is left 
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import torch
 
 from gradtrace.model.kinds import Effect
+from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.marks import Mark, mark
 from gradtrace.recorder.measure import Measurements
+
+_EFFECTS = [effect for effect in Effect if not effect.is_unknown]
 
 
 class PassLeaves:
@@ -79,19 +83,26 @@ class PassLeaves:
             if self._accumulates and number not in self._after:
                 self.added(number, self._of_pass[number][1])
 
-    def rows(self, captured: set[int | None]) -> list[list[Any]]:
-        """After the engine has run: leaf, before, contribution, after, and what that was.
+    @staticmethod
+    def effects() -> list[Effect]:
+        """What the last number of a row stands for."""
+        return _EFFECTS
+
+    def columns(self, captured: set[int | None]) -> Columns:
+        """After the engine has run: rows of leaf, before, contribution, after, and what that was.
 
         Args:
             captured: the leaves whose gradient `autograd.grad` gave back.
         """
-        rows: list[list[Any]] = []
+        rows = array("i")
         with self._leaves.touching():
             for number, (state, tensor) in self._of_pass.items():
                 row = self._row(number, state, tensor, is_captured=number in captured)
                 if row is not None:
-                    rows.append(row)
-        return rows
+                    *numbers, effect = row
+                    rows.extend(-1 if one is None else one for one in numbers)
+                    rows.append(_EFFECTS.index(effect))
+        return {"accumulation": rows}
 
     def _row(self, number: int, state: LeafState, tensor: torch.Tensor, *, is_captured: bool) -> list[Any] | None:
         before = self._before.get(number)

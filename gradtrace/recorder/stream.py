@@ -1,5 +1,7 @@
 """The file in which a process leaves what it saw: one JSON object a line, one call of the system a line.
 
+A line may have data behind it: columns of numbers, as bytes.
+
 What has been written survives SIGKILL, a segmentation fault and `os._exit`. The schema is
 `gradtrace.recording.records`.
 """
@@ -42,6 +44,10 @@ quote = json.encoder.encode_basestring_ascii
 """A text as a JSON string."""
 
 
+Line = tuple[str, bytes]
+"""One line of JSON without its line break, and the data behind it."""
+
+
 class Framing:
     """Ends each line of a file with its number and a checksum that goes on from the line before.
 
@@ -52,12 +58,15 @@ class Framing:
         self._number = number
         self._checksum = checksum
 
-    def __call__(self, line: str) -> bytes:
-        """One line of JSON, given without its line break."""
-        body = line[:-1].encode("ascii")
+    def __call__(self, line: Line) -> bytes:
+        """The line, its frame, and its data."""
+        text, data = line
+        body = text[:-1].encode("ascii")
         self._number += 1
-        self._checksum = zlib.crc32(body, self._checksum)
-        return b'%b,"n":%d,"crc":%d}\n' % (body, self._number, self._checksum)
+        self._checksum = zlib.crc32(data, zlib.crc32(body, self._checksum))
+        if not data:
+            return b'%b,"n":%d,"crc":%d}\n' % (body, self._number, self._checksum)
+        return b'%b,"bytes":%d,"n":%d,"crc":%d}\n%b\n' % (body, len(data), self._number, self._checksum, data)
 
     def copy(self) -> Framing:
         """One that goes on from here."""
@@ -80,26 +89,26 @@ class Stream:
         """Where the file is, or is to be: where another process of this number wrote one, it gets a name beside it."""
         self._fd: int | None = None
         self._identity: tuple[int, int] | None = None
-        self._tail: tuple[str, ...] = ()
+        self._tail: tuple[Line, ...] = ()
         self._tail_start: int | None = None
         self._framing = Framing()
         """Of the lines before the tail."""
-        self._waiting: deque[tuple[tuple[str, ...], tuple[str, ...] | None, bool]] = deque()
+        self._waiting: deque[tuple[tuple[Line, ...], tuple[Line, ...] | None, bool]] = deque()
         self._is_writing = False
 
-    def write(self, line: str) -> None:
-        """Append one line of JSON, given without its line break; it goes before the tail."""
-        self._put((line,), None)
+    def write(self, line: str, data: bytes = b"") -> None:
+        """Append one line of JSON, given without its line break, with data behind it; it goes before the tail."""
+        self._put(((line, data),), None)
 
     def set_tail(self, lines: Iterable[str], before: Iterable[str] = ()) -> None:
         """Put these lines in place of the tail, and others before it for good."""
-        self._put(tuple(before), tuple(lines))
+        self._put(tuple((line, b"") for line in before), tuple((line, b"") for line in lines))
 
     def seal(self) -> None:
         """The tail stays as it is; what follows goes behind it."""
         self._put((), None, is_sealed=True)
 
-    def _put(self, lines: tuple[str, ...], tail: tuple[str, ...] | None, *, is_sealed: bool = False) -> None:
+    def _put(self, lines: tuple[Line, ...], tail: tuple[Line, ...] | None, *, is_sealed: bool = False) -> None:
         self._waiting.append((lines, tail, is_sealed))
         if self._is_writing:
             return
@@ -110,7 +119,7 @@ class Stream:
         finally:
             self._is_writing = False
 
-    def _put_now(self, lines: tuple[str, ...], tail: tuple[str, ...] | None, is_sealed: bool) -> None:
+    def _put_now(self, lines: tuple[Line, ...], tail: tuple[Line, ...] | None, is_sealed: bool) -> None:
         """Write lines and a tail (None: the same as before) in place of the old tail, with one call."""
         if tail is None:
             tail = self._tail
@@ -202,15 +211,15 @@ class Shelf:
     """Lines that are kept until they are wanted: for `--passes last`, which keeps only the latest pass."""
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
+        self._lines: list[Line] = []
 
-    def write(self, line: str) -> None:
+    def write(self, line: str, data: bytes = b"") -> None:
         """Hold one line back."""
-        self._lines.append(line)
+        self._lines.append((line, data))
 
     def replace(self, path: Path, header: str) -> None:
         """Make a header, and the lines since the last call, the whole content of a file, atomically."""
         beside = path.with_suffix(".part")
-        beside.write_bytes(b"".join(map(Framing(), [header, *self._lines])))
+        beside.write_bytes(b"".join(map(Framing(), [(header, b""), *self._lines])))
         beside.replace(path)
         self._lines.clear()

@@ -6,7 +6,8 @@ from gradtrace.errors import RecordingError
 from gradtrace.files import open_regular
 from gradtrace.model import BlindSpot
 from gradtrace.recording.damage import Damage
-from gradtrace.recording.lines import decode, lines_of
+from gradtrace.recording.frames import lines_of
+from gradtrace.recording.lines import LONGEST, decode
 from gradtrace.recording.records import BlindRecord
 
 _BEGINNING = b'{"t":"blind"'
@@ -20,7 +21,7 @@ def blind_spots(path: Path) -> tuple[BlindSpot, ...]:
     """
     try:
         with open_regular(path) as file:
-            records = [_record(line) for line in lines_of(file) if line.startswith(_BEGINNING)]
+            records = [_record(line.text) for line in lines_of(file, LONGEST) if line.text.startswith(_BEGINNING)]
     except OSError as error:
         raise RecordingError(f"cannot read {path}: {error.strerror or error}") from error
     found = [

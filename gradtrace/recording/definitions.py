@@ -4,8 +4,8 @@ import re
 from collections.abc import Hashable
 from typing import Any
 
-from gradtrace.model import SavedTensor
 from gradtrace.recording.damage import Damage
+from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, Spec, StateTable
 
 _DTYPE = re.compile(r"[A-Za-z_][\w.]{0,63}", re.ASCII)
 _DEVICE = re.compile(r"[A-Za-z_]\w{0,31}(?::\d{1,9})?", re.ASCII)
@@ -54,7 +54,10 @@ class Definitions:
         shared: texts, shapes and arguments.
         dtypes: their names, which are looked at once.
         devices: likewise.
-        saved: descriptions of saved tensors by their rows; of those without numbers, which alone repeat.
+        specs: shape, dtype and number of elements by id.
+        kinds: descriptions of nodes by id.
+        graphs, states, flows: tables of passes by id.
+        leaf_words: name and module of the leaves, by the ids that they have in the trace.
     """
 
     def __init__(self) -> None:
@@ -63,4 +66,9 @@ class Definitions:
         self.shared = Shared()
         self.dtypes = _Checked(_DTYPE, "dtype")
         self.devices = _Checked(_DEVICE, "device")
-        self.saved: dict[Any, SavedTensor] = {}
+        self.specs: dict[int, Spec] = _Defined("spec")
+        self.kinds: dict[int, NodeKind] = _Defined("kind of nodes")
+        self.graphs: dict[int, GraphTable] = _Defined("graph")
+        self.states: dict[int, StateTable] = _Defined("state")
+        self.flows: dict[int, FlowTable] = _Defined("flow")
+        self.leaf_words: dict[int, tuple[str, str | None]] = {}

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import MISSING, field, fields, make_dataclass
 from typing import Any
 
-from gradtrace.model import Edge, Node, NodeOutput, SavedTensor, TensorStats
+from gradtrace.model import Edge, Node, NodeOutput, TensorStats
 
 
 def _draft_of(cls: type) -> Any:
@@ -22,7 +22,6 @@ def _draft_of(cls: type) -> Any:
 EdgeDraft = _draft_of(Edge)
 NodeDraft = _draft_of(Node)
 OutputDraft = _draft_of(NodeOutput)
-SavedDraft = _draft_of(SavedTensor)
 StatsDraft = _draft_of(TensorStats)
 
 

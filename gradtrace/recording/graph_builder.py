@@ -1,7 +1,4 @@
-"""From the tables of one pass to a `Graph`.
-
-Each line is turned into drafts of the model at once and let go, so that a graph of a million nodes is never held twice.
-"""
+"""From the tables of one pass to a `Graph`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,122 +6,97 @@ from typing import Any
 from gradtrace.model import Edge, Graph, Node, NodeOutput, SavedTensor, TensorStats
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
-from gradtrace.recording.drafts import EdgeDraft, NodeDraft, OutputDraft, SavedDraft, finish
-from gradtrace.recording.measured import stats, value
-from gradtrace.recording.records import EdgeRow, FlowRecord, NodeRow, OutputRow, SavedRow
+from gradtrace.recording.drafts import EdgeDraft, NodeDraft, OutputDraft, finish
+from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, OutputKind, StateTable
+
+Measured = Sequence[TensorStats | None]
 
 
 class GraphBuilder:
-    """Takes rows in the order of the file; every method raises `Damage` when they contradict one another."""
+    """Makes nodes and edges as drafts, adds what was measured, and finishes them.
 
-    def __init__(self, known: Definitions) -> None:
-        self.nodes: list[Any] = []
-        self.edges: list[Any] = []
+    Every method raises `Damage` when a table contradicts another.
+    """
+
+    def __init__(self, known: Definitions, table: GraphTable, index: int) -> None:
         self._known = known
-        self._n_ran = 0
-
-    def take_nodes(self, rows: Sequence[NodeRow]) -> None:
-        """Add nodes."""
-        nodes, shared = self.nodes, self._known.shared
-        places, leaves, output, saved = self._known.places, self._known.leaves, self._output, self._saved
-        for row in rows:
-            if row.id != len(nodes):
-                raise Damage(f"node {row.id} stands where node {len(nodes)} is expected")
-            nodes.append(
-                NodeDraft(
-                    row.id,
-                    shared[row.type],
-                    shared[row.op],
-                    shared[row.name],
-                    shared[row.module],
-                    shared[row.module_type],
-                    shared[row.call],
-                    places[row.location],
-                    leaves[row.leaf],
-                    tuple([output(one) for one in row.outputs]),
-                    tuple([saved(one) for one in row.saved]) if row.saved else (),
-                    None,
-                    row.is_custom,
-                    places[row.backward_location],
-                    shared[row.arguments],
-                    row.made_after,
-                    row.freed_by,
-                )
+        self._index = index
+        kinds = list(map(known.kinds.__getitem__, table.kinds))
+        self.nodes = [_node(number, kind) for number, kind in enumerate(kinds)]
+        self.edges = [
+            EdgeDraft(source, target, slot, output, inputs[slot] if slot < len(inputs := kinds[source].inputs) else None)
+            for source, target, slot, output in zip(
+                table.sources, table.targets, table.slots, table.outputs, strict=True
             )
+        ]
 
-    def _output(self, row: OutputRow) -> Any:
+    def take_state(self, table: StateTable, measured: Measured) -> None:
+        """Add what was known before the pass ran."""
         known = self._known
-        return OutputDraft(
-            row.index,
-            known.shared[row.shape],
-            known.dtypes[row.dtype],
-            known.devices[row.device],
-            None,
-            None,
-            tuple([known.places[hook] for hook in row.hooks]) if row.hooks else (),
-            None if row.value is None else stats(row.value, known.dtypes, known.shared),
-            known.shared[row.name],
-            row.retains_grad,
-        )
+        for number, leaf in table.leaves:
+            node = self._node(number)
+            node.leaf = known.leaves[leaf]
+            node.name, node.module = known.leaf_words[node.leaf]
+        for number, index, stats in table.values:
+            output = self._output(number, index)
+            if output is not None:
+                output.value = at(measured, stats)
+        self._take_saved(table, measured)
+        ends = [first for first, _ in table.made[1:]] + [len(self.nodes)]
+        for (first, back), end in zip(table.made, ends, strict=False):
+            made_after = self._index - back
+            for node in self.nodes[first:end]:
+                if node.leaf is None:
+                    node.made_after = made_after
+        for number, back in table.freed:
+            self._node(number).freed_by = self._index - back
 
-    def _saved(self, row: SavedRow) -> SavedTensor:
-        known = self._known
-        repeats = row.value is None and row.stats is None  # equal numbers need not be the same: 1 and 1.0, 0.0 and -0.0
-        if repeats and row in known.saved:
-            return known.saved[row]
-        draft = SavedDraft(
-            known.shared[row.name],
-            known.shared[row.shape],
-            known.dtypes[row.dtype],
-            row.bytes,
-            known.devices[row.device],
-            row.shared,
-            known.leaves[row.leaf],
-            row.packed,
-            value(row.value),
-            stats(row.stats, known.dtypes, known.shared),
-        )
-        finish((draft,), SavedTensor)
-        saved: SavedTensor = draft
-        if repeats:
-            known.saved[row] = saved
-        return saved
+    def _take_saved(self, table: StateTable, measured: Measured) -> None:
+        found: dict[int, dict[int, tuple[TensorStats | None, int | None]]] = {}
+        for number, position, stats in table.saved:
+            found.setdefault(number, {})[position] = (at(measured, stats), None)
+        for number, position, leaf in table.saved_leaves:
+            of_node = found.setdefault(number, {})
+            of_node[position] = (of_node.get(position, (None, None))[0], self._known.leaves[leaf])
+        for number, of_node in found.items():
+            node = self._node(number)
+            kept = list(node.saved)
+            for position, (stats_or_none, leaf_or_none) in of_node.items():
+                if position >= len(kept):
+                    raise Damage(f"node {number} saves {len(kept)} tensors, and no tensor {position}")
+                kept[position] = _saved(kept[position], stats_or_none, leaf_or_none)
+            node.saved = tuple(kept)
 
-    def take_edges(self, rows: Sequence[EdgeRow]) -> None:
-        """Add edges."""
-        shared = self._known.shared
-        self.edges += [EdgeDraft(row.source, row.target, row.slot, row.output, shared[row.input]) for row in rows]
-
-    def take_flow(self, record: FlowRecord, measured: Sequence[TensorStats | None]) -> None:
+    def take_flow(self, table: FlowTable, measured: Measured) -> None:
         """Add the order of execution, and the statistics of what moved."""
-        nodes, edges = self.nodes, self.edges
-        for number in record.order:
-            if not 0 <= number < len(nodes):
-                raise Damage(f"there is no node {number}")
-            nodes[number].order = self._n_ran
-            self._n_ran += 1
-        for number, index, row in record.received:
+        edges = self.edges
+        for place, number in enumerate(table.order):
+            self._node(number).order = place
+        for number, index, row in table.received:
             self._receive(number, index, at(measured, row))
-        for number, index, row in record.arrived:
-            output = self._find(number, index)
+        for number, index, row in table.arrived:
+            output = self._output(number, index)
             if output is not None:
                 output.arrived = at(measured, row)
-        for number, row in record.sent:
-            if not 0 <= number < len(edges):
+        for number, row in table.sent:
+            if number >= len(edges):
                 raise Damage(f"there is no edge {number}")
             edges[number].sent = at(measured, row)
 
-    def _find(self, number: int, index: int) -> Any:
-        if not 0 <= number < len(self.nodes):
+    def _node(self, number: int) -> Any:
+        if number >= len(self.nodes):
             raise Damage(f"there is no node {number}")
-        for output in self.nodes[number].outputs:
+        return self.nodes[number]
+
+    def _output(self, number: int, index: int) -> Any:
+        for output in self._node(number).outputs:
             if output.index == index:
                 return output
         return None
 
     def _receive(self, number: int, index: int, what: TensorStats | None) -> None:
         """A gradient arrived at an output; of some the walk knew nothing, and they are added."""
-        output = self._find(number, index)
+        output = self._output(number, index)
         if output is not None:
             output.received = what
         elif what is not None:
@@ -132,36 +104,74 @@ class GraphBuilder:
             node = self.nodes[number]
             node.outputs = tuple(sorted((*node.outputs, added), key=lambda output: output.index))
 
-    def is_joined(self, roots: Sequence[int | None]) -> bool:
-        """Whether every node is a root or fed by another."""
-        reached = {edge.target for edge in self.edges} | {*roots}
-        return bool(self.edges) and all(node.id in reached for node in self.nodes)
-
     def build(self) -> Graph:
         """The graph; nothing can be added to it."""
         nodes, edges = self.nodes, self.edges
-        n_nodes, before, is_sorted = len(nodes), (-1, -1), True
-        for edge in edges:
-            source, target = edge.source, edge.target
-            if not (0 <= source < n_nodes and 0 <= target < n_nodes):
-                raise Damage(f"an edge goes from node {source} to node {target}, of {n_nodes} nodes")
-            edge.source, edge.target = nodes[source].id, nodes[target].id  # the same number is held once
-            here = (source, edge.slot)
-            is_sorted = is_sorted and before <= here
-            before = here
-        if not is_sorted:
-            edges.sort(key=lambda edge: (edge.source, edge.slot))
         for node in nodes:
             finish(node.outputs, NodeOutput)
         finish(nodes, Node)
         finish(edges, Edge)
-        return Graph(tuple(nodes), tuple(edges))
+        made: tuple[Edge, ...] = tuple(edges)
+        if not _is_sorted(made):
+            made = tuple(sorted(made, key=lambda edge: (edge.source, edge.slot)))
+        return Graph(tuple(nodes), made)
 
 
-def at(measured: Sequence[TensorStats | None], number: int | None) -> TensorStats | None:
+def _node(number: int, kind: NodeKind) -> Any:
+    return NodeDraft(
+        number,
+        kind.type,
+        kind.op,
+        kind.name,
+        kind.module,
+        kind.module_type,
+        kind.call,
+        kind.location,
+        None,
+        tuple([_draft(one) for one in kind.outputs]),
+        kind.saved,
+        None,
+        kind.is_custom,
+        kind.backward_location,
+        kind.arguments,
+    )
+
+
+def _draft(kind: OutputKind) -> Any:
+    return OutputDraft(
+        kind.index, kind.shape, kind.dtype, kind.device, None, None, kind.hooks, None, kind.name, kind.retains_grad
+    )
+
+
+def _saved(kind: SavedTensor, stats: TensorStats | None, leaf: int | None) -> SavedTensor:
+    """A saved tensor with what is known of it in this pass: all its elements, or statistics."""
+    value = None if stats is None else stats.value
+    return SavedTensor(
+        kind.name,
+        kind.shape,
+        kind.dtype,
+        kind.bytes,
+        kind.device,
+        kind.shared,
+        leaf,
+        kind.packed,
+        value,
+        None if value is not None else stats,
+    )
+
+
+def _is_sorted(edges: Sequence[Edge]) -> bool:
+    before = (-1, -1)
+    for edge in edges:
+        here = (edge.source, edge.slot)
+        if here < before:
+            return False
+        before = here
+    return True
+
+
+def at(measured: Measured, number: int) -> TensorStats | None:
     """The statistics with this number. Raises `Damage`."""
-    if number is None:
-        return None
     if not 0 <= number < len(measured):
         raise Damage(f"there are no statistics {number}")
     return measured[number]

@@ -6,14 +6,16 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from gradtrace.model.format import FORMAT_VERSION, FRAMED_SINCE
+from gradtrace.model.format import FORMAT_VERSION
 from gradtrace.recording.damage import Damage
-from gradtrace.recording.frames import Frames
+from gradtrace.recording.frames import Frames, lines_of
 from gradtrace.recording.records import (
     AccumulationsRecord,
     AnyRecord,
+    ColumnsRecord,
     CutRecord,
     EventRecord,
+    FlowRecord,
     HolderRecord,
     LeafRecord,
     ModuleFactRecord,
@@ -21,8 +23,8 @@ from gradtrace.recording.records import (
     PassRecord,
 )
 
-_LONGEST = 1 << 30
-"""Bytes of a line; that of a pass with ten million nodes is half as long."""
+LONGEST = 1 << 30
+"""Bytes of a line, or of the data behind one; of a pass with ten million nodes they are fewer."""
 
 _DECODER: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
 _KNOWN_KINDS = frozenset(record.__struct_config__.tag for record in AnyRecord.__args__)
@@ -46,20 +48,20 @@ class RecordLines:
         self.n_unknown = 0
         self._frames = Frames()
 
-    def __iter__(self) -> Iterator[AnyRecord]:
-        """Decode line after line; raises `Damage` at a whole line that is not a record."""
-        for line in lines_of(self._file):
+    def __iter__(self) -> Iterator[tuple[AnyRecord, bytes]]:
+        """Decode line after line, each with the data behind it; raises `Damage` at a whole line that is no record."""
+        for line in lines_of(self._file, LONGEST):
             self.number += 1
-            if line.isspace():
+            if line.text.isspace():
                 continue
             try:
                 self._frames.check(line)
-                record = decode(line)
+                record = decode(line.text)
             except Damage:
-                if not line.endswith(b"\n"):
+                if not line.is_whole:
                     self.is_truncated = True
                     return
-                if self.is_newer and _is_of_unknown_kind(line):
+                if self.is_newer and _is_of_unknown_kind(line.text):
                     self.n_unknown += 1
                     continue
                 raise
@@ -67,17 +69,13 @@ class RecordLines:
                 if not self.is_newer:
                     raise Damage("it names a kind that this version does not have")
                 self.n_unknown += 1
-            yield record
+            if line.data and not isinstance(record, ColumnsRecord):
+                raise Damage("there is data behind it, where none belongs")
+            yield record, line.data
 
     def expect_version(self, version: tuple[int, int]) -> None:
-        """Ask for what lines of this version have, and skip what only a newer one knows."""
+        """Skip what only a newer version knows."""
         self.is_newer = version > FORMAT_VERSION
-        self._frames.are_due = version >= FRAMED_SINCE
-
-
-def lines_of(file: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file; what is longer than any that is written is cut, so that memory is safe."""
-    return iter(lambda: file.readline(_LONGEST), b"")
 
 
 def decode(line: bytes) -> AnyRecord:
@@ -116,6 +114,8 @@ def _names_unknown_kind(record: AnyRecord) -> bool:
             return record.call.is_unknown or record.recorded.is_unknown
         case AccumulationsRecord():
             return any(row.effect.is_unknown for row in record.rows)
+        case FlowRecord():
+            return any(effect.is_unknown for effect in record.effects)
         case LeafRecord() | EventRecord() | ObservationRecord() | CutRecord() | HolderRecord() | ModuleFactRecord():
             return record.kind.is_unknown
         case _:

@@ -13,11 +13,13 @@ from gradtrace.errors import RecordingError
 from gradtrace.files import open_regular
 from gradtrace.model import Blind, BlindSpot, Observation, ObservationKind, Run, Trace
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
+from gradtrace.recording.columns import unpacked
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.lines import RecordLines, plain
 from gradtrace.recording.process_builder import Offsets, ProcessBuilder
 from gradtrace.recording.records import (
     AnyRecord,
+    ColumnsRecord,
     HeaderRecord,
     ProcessRecord,
     StatusRecord,
@@ -86,8 +88,8 @@ def _read(path: Path, file: BinaryIO) -> Trace:
     lines.expect_version(version)
     trace = _TraceBuilder()
     try:
-        for record in lines:
-            trace.take(record)
+        for record, data in lines:
+            trace.take(record, data)
     except Damage as damage:
         raise RecordingError(
             f"{path} is damaged at line {lines.number}: {str(damage)[:_LONGEST_REASON]}; "
@@ -142,8 +144,8 @@ class _TraceBuilder:
         self._status: int | None = None
         self._cut_processes: dict[int, str] = {}
 
-    def take(self, record: AnyRecord) -> None:
-        """Add what one line says; raises `Damage`."""
+    def take(self, record: AnyRecord, data: bytes) -> None:
+        """Add what one line says, with the data behind it; raises `Damage`."""
         match record:
             case HeaderRecord() if self._header is None:
                 self._header = record
@@ -154,6 +156,8 @@ class _TraceBuilder:
             case StatusRecord():
                 if record.process == 0:
                     self._status = record.status
+            case ColumnsRecord():
+                self._current.take_columns(record, unpacked(record.columns, data))
             case _:
                 self._current.take(record)
 

@@ -1,14 +1,19 @@
 """From rows of numbers to the model's statistics."""
 
 from cmath import isinf
-from collections.abc import Mapping
-from math import fsum, hypot, inf, nan
+from collections.abc import Mapping, Sequence
+from math import fsum, hypot, inf, isfinite, nan
 from typing import Any
 
 from gradtrace.model import NestedValue, TensorStats
+from gradtrace.model.format import N_NUMBERS, Form
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.drafts import StatsDraft, finish
-from gradtrace.recording.records import Num, StatsRow
+from gradtrace.recording.records import MeasuredRow, Num, StatsRow
+from gradtrace.recording.tables import Spec
+
+_UNKNOWN, _VALUES, _NORM, _NORM_ALONE, _FULL, _ROW = map(int, Form)
+_MAX_EMPTY = 1_000
 
 _NOT_IN_JSON = {"nan": nan, "inf": inf, "-inf": -inf}
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
@@ -55,25 +60,82 @@ def stats(row: StatsRow | None, dtypes: Mapping[Any, Any], shared: Mapping[Any, 
     """The statistics of one tensor; its dtype as `dtypes` has it, its shape as `shared` does."""
     if row is None:
         return None
-    shape, dtype = shared[row.shape], dtypes[row.dtype]
+    return _of_row(shared[row.shape], dtypes[row.dtype], row.numel, row)
+
+
+def _of_row(shape: tuple[int, ...], dtype: str, numel: int, row: StatsRow | MeasuredRow) -> TensorStats:
     if row.norm is None and row.value is not None:
-        return from_values(shape, dtype, row.numel, value(row.value))
-    draft = StatsDraft(
-        shape,
-        dtype,
-        row.numel,
-        number(row.norm),
-        number(row.min),
-        number(row.max),
-        number(row.mean),
-        row.nan,
-        row.inf,
-        row.zero,
-        None if row.value is None else value(row.value),
-    )
+        return from_values(shape, dtype, numel, value(row.value))
+    elements = None if row.value is None else value(row.value)
+    numbers = map(number, (row.norm, row.min, row.max, row.mean))
+    return _made(shape, dtype, numel, *numbers, row.nan, row.inf, row.zero, elements)
+
+
+def _made(*fields: Any) -> TensorStats:
+    draft = StatsDraft(*fields)
     finish((draft,), TensorStats)
     made: TensorStats = draft
     return made
+
+
+def all_stats(
+    specs: Sequence[Spec], forms: Sequence[int], numbers: Sequence[float], rows: Sequence[MeasuredRow]
+) -> list[TensorStats]:
+    """The statistics whose shapes, forms and numbers stand in columns. Raises `Damage` if there are too few or many."""
+    found: list[TensorStats] = []
+    at, following = 0, iter(rows)
+    for spec, form in zip(specs, forms, strict=True):
+        shape, dtype, numel = spec
+        first = at
+        if form == _VALUES:
+            at += numel
+            if at > len(numbers):
+                break
+            flat = list(numbers[first:at])
+            found.append(_of_elements(shape, dtype, numel, flat, _nested(flat, shape)))
+        elif form == _NORM:
+            at += 1
+            found.append(_made(shape, dtype, numel, *numbers[first:at], None, None, None, 0, 0, None, None))
+        elif form == _ROW:
+            row = next(following, None)
+            if row is None:
+                raise Damage("there are fewer rows than it says")
+            found.append(_of_row(shape, dtype, numel, row))
+        elif form == _UNKNOWN:
+            found.append(TensorStats(shape, dtype, numel))
+        elif form == _NORM_ALONE:
+            at += 1
+            found.append(TensorStats(shape, dtype, numel, *numbers[first:at]))
+        elif form == _FULL:
+            at += N_NUMBERS[_FULL]
+            found.append(_of_seven(spec, numbers[first:at]))
+        else:
+            raise Damage(f"there is no form {form}")
+    if at != len(numbers) or next(following, None) is not None:
+        raise Damage("the numbers are more or fewer than it says")
+    return found
+
+
+def _of_seven(spec: Spec, numbers: Sequence[float]) -> TensorStats:
+    if len(numbers) != N_NUMBERS[_FULL] or not all(map(isfinite, numbers[4:])):
+        raise Damage("the numbers are more or fewer than it says")
+    norm, low, high, mean, *counts = numbers
+    return _made(*spec, norm, low, high, mean, *map(int, counts), None)
+
+
+def _nested(flat: list[Any], shape: tuple[int, ...]) -> NestedValue:
+    """Elements in order as nested lists."""
+    if not shape:
+        return flat[0]
+    for extent in reversed(shape[1:]):
+        if not extent:
+            return _empty(shape)
+        flat = [flat[first : first + extent] for first in range(0, len(flat), extent)]
+    return flat
+
+
+def _empty(shape: tuple[int, ...]) -> NestedValue:
+    return [_empty(shape[1:]) for _ in range(min(shape[0], _MAX_EMPTY))] if shape else []
 
 
 def from_values(shape: tuple[int, ...], dtype: str, numel: int, values: NestedValue) -> TensorStats:
@@ -81,7 +143,12 @@ def from_values(shape: tuple[int, ...], dtype: str, numel: int, values: NestedVa
 
     Raises `Damage` if the elements are not numbers of one kind.
     """
-    flat = _flat(values)
+    return _of_elements(shape, dtype, numel, _flat(values), values)
+
+
+def _of_elements(
+    shape: tuple[int, ...], dtype: str, numel: int, flat: list[Any], values: NestedValue
+) -> TensorStats:
     try:
         n_nan = sum(one != one for one in flat)  # noqa: PLR0124 - only nan differs from itself, complex nan too
         n_inf = sum(map(isinf, flat))
@@ -92,19 +159,7 @@ def from_values(shape: tuple[int, ...], dtype: str, numel: int, values: NestedVa
         norm = nan if n_nan else hypot(*map(abs, flat))
     except (TypeError, OverflowError) as error:
         raise Damage("the elements of a tensor are no numbers of one kind") from error
-    return TensorStats(
-        shape=shape,
-        dtype=dtype,
-        numel=numel,
-        norm=norm,
-        min=low,
-        max=high,
-        mean=mean,
-        nan=n_nan,
-        inf=n_inf,
-        zero=flat.count(0),
-        value=values,
-    )
+    return _made(shape, dtype, numel, norm, low, high, mean, n_nan, n_inf, flat.count(0), values)
 
 
 def _flat(values: NestedValue) -> list[Any]:

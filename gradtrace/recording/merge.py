@@ -9,7 +9,7 @@ import msgspec
 from gradtrace.errors import RecordingError
 from gradtrace.files import PRIVATE, read_regular, replacing
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
-from gradtrace.recording.frames import Framing
+from gradtrace.recording.frames import Framing, Line
 from gradtrace.recording.records import (
     BlindRecord,
     HeaderRecord,
@@ -50,14 +50,14 @@ def merge(
     """
     records = _records(sources, status, redaction, blind)
     if redaction is not None:
-        records = map(redaction.record, records)
+        records = map(redaction.line, records)
     with replacing(target, PRIVATE) as file:
         file.writelines(map(Framing(), records))
 
 
 def _records(
     sources: tuple[Path, ...], status: int | None, redaction: Redaction | None, blind: Iterable[BlindRecord]
-) -> Iterator[bytes]:
+) -> Iterator[Line]:
     streams = find_streams(*sources)
     if not streams and status is None:
         raise RecordingError(f"nothing in {sources[0]} begins with a whole header: there is nothing to be saved")
@@ -93,8 +93,8 @@ def _ending(streams: list[Stream]) -> int | None:
     return next((one for one in endings.values() if one), 0)
 
 
-def _json(record: Record) -> bytes:
-    return msgspec.json.encode(record)
+def _json(record: Record) -> Line:
+    return Line(msgspec.json.encode(record))
 
 
 def _made_up_header(session: Path) -> HeaderRecord:

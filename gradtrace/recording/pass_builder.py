@@ -16,15 +16,14 @@ from gradtrace.model import (
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
 from gradtrace.recording.graph_builder import GraphBuilder, at
-from gradtrace.recording.measured import stats
+from gradtrace.recording.measured import all_stats, stats
 from gradtrace.recording.records import (
     AccumulationRow,
     ConflictRow,
-    FlowRecord,
+    MeasuredRecord,
     PassEndRecord,
     PassRecord,
     RootRow,
-    StatsRow,
 )
 
 _INCOMPLETE = PassError(INCOMPLETE, "the recording ends in the middle of this pass")
@@ -36,49 +35,49 @@ class PassBuilder:
     def __init__(self, begin: PassRecord, process: int, known: Definitions) -> None:
         self.begin = begin
         self.process = process
-        self.graph = GraphBuilder(known)
         self._known = known
-        self._measured: list[TensorStats | None] = []
+        self._measured: list[TensorStats] = []
         self._accumulations: list[Accumulation] = []
-        self._has_moved = False
+        self._graph: GraphBuilder | None = None
+        if begin.recorded == Recorded.FULL:
+            if begin.graph is None:
+                raise Damage(f"pass {begin.index} was recorded in full, and names no graph")
+            self._graph = GraphBuilder(known, known.graphs[begin.graph], begin.index)
 
-    @property
-    def has_whole_graph(self) -> bool:
-        """Whether all nodes and edges have been read."""
-        if self.begin.n_nodes is not None and self.begin.n_edges is not None:
-            return len(self.graph.nodes) == self.begin.n_nodes and len(self.graph.edges) == self.begin.n_edges
-        if self._measured or self._has_moved or self._accumulations:
-            return bool(self.graph.nodes)
-        return self.graph.is_joined([root.node for root in self.begin.roots])
+    def take_measured(self, record: MeasuredRecord, numbers: Sequence[float]) -> None:
+        """Add the numbers of a table of the pass."""
+        known, graph = self._known, self._graph
+        if graph is None or (record.state is None) == (record.flow is None):
+            raise Damage(f"pass {record.index} has no such numbers")
+        state = None if record.state is None else known.states[record.state]
+        flow = None if record.flow is None else known.flows[record.flow]
+        table = state or flow
+        if table is None:
+            raise Damage(f"pass {record.index} has no such numbers")
+        specs = list(map(known.specs.__getitem__, table.specs))
+        self._measured += all_stats(specs, table.forms, numbers, record.rows)
+        if state is not None:
+            graph.take_state(state, self._measured)
+        if flow is not None:
+            graph.take_flow(flow, self._measured)
+            self._accumulations += [
+                Accumulation(known.leaves[leaf], self._at(before), self._at(contribution), self._at(after), effect)
+                for leaf, before, contribution, after, effect in flow.accumulations
+            ]
 
-    def take_stats(self, rows: Sequence[StatsRow]) -> None:
-        """Add statistics."""
-        dtypes, shared = self._known.dtypes, self._known.shared
-        self._measured += [stats(row, dtypes, shared) for row in rows]
-
-    def take_flow(self, record: FlowRecord) -> None:
-        """Add what moved."""
-        self._has_moved = True
-        self.graph.take_flow(record, self._measured)
+    def _at(self, number: int) -> TensorStats | None:
+        return None if number == -1 else at(self._measured, number)
 
     def take_accumulations(self, rows: Sequence[AccumulationRow]) -> None:
-        """Add what happened to leaves."""
-        measured = self._measured
+        """Add what a pass of which nothing was measured did to leaves."""
         self._accumulations += [
-            Accumulation(
-                leaf=self._known.leaves[row.leaf],
-                before=at(measured, row.before),
-                contribution=at(measured, row.contribution),
-                after=at(measured, row.after),
-                effect=row.effect,
-            )
-            for row in rows
+            Accumulation(self._known.leaves[row.leaf], None, None, None, row.effect) for row in rows
         ]
 
     def build(self, end: PassEndRecord | None) -> BackwardPass:
         """The pass; without an `end` it is marked as incomplete. Raises `Damage`."""
         begin, known = self.begin, self._known
-        graph = self.graph.build() if begin.recorded == Recorded.FULL else None
+        graph = None if self._graph is None else self._graph.build()
         error = _error(known, end) if end is not None or graph is None else _INCOMPLETE
         n_nodes = len(graph.nodes) if graph else 0
         if graph and error and error.node is not None and not 0 <= error.node < n_nodes:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import singledispatchmethod
+from math import prod
 
 from gradtrace.model import (
     STORED,
@@ -14,6 +15,7 @@ from gradtrace.model import (
     Graph,
     Holder,
     Leaf,
+    LeafKind,
     Location,
     ModuleFact,
     NonFinite,
@@ -22,7 +24,9 @@ from gradtrace.model import (
     OptimizerInfo,
     ProgramError,
     Recorded,
+    SavedTensor,
 )
+from gradtrace.recording.columns import Columns
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
 from gradtrace.recording.measured import stats, value
@@ -30,25 +34,31 @@ from gradtrace.recording.pass_builder import PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
     BlindRecord,
+    ColumnsRecord,
     CutRecord,
-    EdgesRecord,
     ErrorRecord,
     EventRecord,
     FlowRecord,
+    GraphRecord,
     HolderRecord,
     LeafRecord,
     LocationRecord,
     ModuleFactRecord,
-    NodesRecord,
+    MeasuredRecord,
+    NodeKindRecord,
     NonFiniteRecord,
     NoteRecord,
     ObservationRecord,
     OptimizerRecord,
+    OutputRow,
     PassEndRecord,
     PassRecord,
     Record,
-    StatsRecord,
+    SavedRow,
+    SpecRecord,
+    StateRecord,
 )
+from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, OutputKind, Spec, StateTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +202,6 @@ class ProcessBuilder:
         for builder in self._open.values():
             index, is_full = builder.begin.index, builder.begin.recorded == Recorded.FULL
             self.has_incomplete_pass = self.has_incomplete_pass or is_full
-            if is_full and not builder.has_whole_graph:
-                self._leave_out(index)
-                continue
             try:
                 self._keep(builder.build(None))
             except Damage:
@@ -227,6 +234,8 @@ class ProcessBuilder:
     @take.register
     def _(self, record: LeafRecord) -> None:
         leaf_id = self._known.leaves.setdefault(record.id, self._offsets.leaves + len(self._leaves))
+        module = record.name.rpartition(".")[0] if record.kind != LeafKind.TENSOR else ""
+        self._known.leaf_words[leaf_id] = (record.name, module or None)
         self._leaves[leaf_id] = Leaf(
             id=leaf_id,
             name=record.name,
@@ -281,20 +290,56 @@ class ProcessBuilder:
         self._passes[one.index] = one
 
     @take.register
-    def _(self, record: NodesRecord) -> None:
-        self._open_pass(record.index).graph.take_nodes(record.rows)
+    def _(self, record: SpecRecord) -> None:
+        dtype = self._known.dtypes[record.dtype]
+        self._known.specs[record.id] = Spec(self._known.shared[record.shape], dtype, prod(record.shape))
 
     @take.register
-    def _(self, record: EdgesRecord) -> None:
-        self._open_pass(record.index).graph.take_edges(record.rows)
+    def _(self, record: NodeKindRecord) -> None:
+        known = self._known
+        shared, places = known.shared, known.places
+        known.kinds[record.id] = NodeKind(
+            type=shared[record.type],
+            op=shared[record.op],
+            name=shared[record.name],
+            module=shared[record.module],
+            module_type=shared[record.module_type],
+            call=shared[record.call],
+            location=places[record.location],
+            outputs=tuple(map(self._output, record.outputs)),
+            saved=tuple(map(self._saved, record.saved)),
+            is_custom=record.is_custom,
+            backward_location=places[record.backward_location],
+            arguments=shared[record.arguments],
+            inputs=tuple(map(shared.__getitem__, record.inputs)),
+        )
 
-    @take.register
-    def _(self, record: StatsRecord) -> None:
-        self._open_pass(record.index).take_stats(record.rows)
+    def _output(self, row: OutputRow) -> OutputKind:
+        known = self._known
+        shape, dtype, _ = known.specs[row.spec]
+        hooks = tuple(known.places[hook] for hook in row.hooks)
+        name, device = known.shared[row.name], known.devices[row.device]
+        return OutputKind(row.index, shape, dtype, device, name, row.retains_grad, hooks)
 
-    @take.register
-    def _(self, record: FlowRecord) -> None:
-        self._open_pass(record.index).take_flow(record)
+    def _saved(self, row: SavedRow) -> SavedTensor:
+        known = self._known
+        device = known.devices[row.device]
+        if row.spec is None:
+            return SavedTensor(known.shared[row.name], None, None, row.bytes, device, packed=True)
+        shape, dtype, _ = known.specs[row.spec]
+        return SavedTensor(known.shared[row.name], shape, dtype, row.bytes, device, row.shared)
+
+    def take_columns(self, record: ColumnsRecord, columns: Columns) -> None:
+        """Add a table, or the numbers of one."""
+        match record:
+            case GraphRecord():
+                self._known.graphs[record.id] = GraphTable(columns, record.n_nodes, record.n_edges)
+            case StateRecord():
+                self._known.states[record.id] = StateTable(columns)
+            case FlowRecord():
+                self._known.flows[record.id] = FlowTable(columns, record.effects)
+            case MeasuredRecord():
+                self._open_pass(record.index).take_measured(record, columns.get("number", []))
 
     @take.register
     def _(self, record: AccumulationsRecord) -> None:

@@ -1,20 +1,24 @@
 """The lines of a `.gtrace` file.
 
-A recording is UTF-8 text, one JSON object a line, each with a `t` that names its kind. The recorder (which may use only
-the standard library) writes them with `json`; this module is the schema by which they are read and validated.
+A recording is lines of JSON, one object a line, each with a `t` that names its kind; behind some lines stands data. The
+recorder (which may use only the standard library) writes them with `json` and `array`; this module is the schema by
+which they are read and validated.
 
-Large tables are arrays of rows in the order of the fields below (`array_like`), so that a graph of 100,000 nodes stays
-small. Locations, and the statistics of a pass, are written once and referred to by number. Numbers that JSON cannot
-hold are the strings `"nan"`, `"inf"` and `"-inf"`.
+What is many stands in columns (`ColumnRow`): arrays of machine numbers, little-endian, one after another in the data
+behind the line. What repeats from pass to pass is written once and referred to by number: shapes with dtypes (`spec`),
+what nodes of one place in the source have in common (`node_kind`), and the whole numbers of a pass: its graph (`graph`),
+what was known before it ran (`state`) and what moved (`flow`). A pass that does what one before did adds its numbers
+alone (`measured`).
 
-Order of lines for one full pass: `pass`, any number of `nodes` and `edges`, then `stats`, `flow`, `accumulations`,
-`pass_end`. A definition (`location`, `leaf`, `optimizer`) stands before its first use; a later `leaf` or `optimizer`
-line with the same id replaces the earlier one (a better name was found, an optimizer took it over), and so does a later
-pass with the same index. A file that ends early is valid up to its last whole line.
+Order of lines for one full pass: `graph` where it is new, `pass`, `state` where it is new and `measured`, `flow` where
+it is new and `measured`, `pass_end`. A definition (`location`, `leaf`, `optimizer`, `spec`, `node_kind`) stands before
+its first use; a later `leaf` or `optimizer` line with the same id replaces the earlier one (a better name was found, an
+optimizer took it over), and so does a later pass with the same index. A file that ends early is valid up to its last
+whole line.
 
-From version 1.1 on the last two fields of every line are `n`, its number in the file from 1, and `crc`, a checksum:
-CRC-32 of all bytes of the line before `,"n":`, continued from the checksum of the line before. So no line is lost,
-doubled, moved or changed unseen.
+The last fields of every line are `bytes`, how much data stands behind it (absent: none), `n`, its number in the file
+from 1, and `crc`, a checksum: CRC-32 of all bytes of the line before these fields and of the data, continued from the
+checksum of the line before. So no line is lost, doubled, moved or changed unseen.
 
 A stream is what one process writes: `header`, then the rest. A merged file has one `header`, then for each process a
 `process` line and that process's lines, and at its end `status`. Ids are those of their stream; `load` renumbers them.
@@ -131,8 +135,8 @@ class StatsRow(msgspec.Struct, frozen=True, array_like=True):
 class PassRecord(Record, frozen=True, tag="pass"):
     """A pass begins.
 
-    With `recorded` "ledger" no tables follow but `accumulations`; with `count` > 1 it stands for a run of passes.
-    `n_nodes` and `n_edges` say how long the tables will be: so a pass that was cut short can be told from a whole one.
+    With `recorded` "ledger" nothing follows but `pass_end` and perhaps `accumulations`; with `count` > 1 it stands for
+    a run of passes.
     """
 
     index: int
@@ -145,40 +149,51 @@ class PassRecord(Record, frozen=True, tag="pass"):
     parent: int | None = None
     thread: int = 0
     count: int = 1
-    n_nodes: int | None = None
-    n_edges: int | None = None
+    graph: int | None = None
+
+
+class ColumnRow(msgspec.Struct, frozen=True, array_like=True):
+    """A column in the data behind the line: its type is one of B, I (4 bytes), i and d."""
+
+    name: str
+    type: str
+    length: int
+
+
+class SpecRecord(Record, frozen=True, tag="spec"):
+    """A shape and a dtype."""
+
+    id: int
+    shape: tuple[int, ...]
+    dtype: str
 
 
 class OutputRow(msgspec.Struct, frozen=True, array_like=True):
-    """`NodeOutput` without what is measured during the pass; `hooks` are location ids."""
+    """`NodeOutput` without what is measured; `hooks` are location ids."""
 
     index: int
-    shape: tuple[int, ...]
-    dtype: str
+    spec: int
     device: str = "cpu"
-    value: StatsRow | None = None
     name: str | None = None
     retains_grad: bool = False
-    hooks: list[int] = []
+    hooks: list[int | None] = []
 
 
 class SavedRow(msgspec.Struct, frozen=True, array_like=True):
-    """`SavedTensor`, field by field."""
+    """`SavedTensor` without what is measured; without a spec it is packed."""
 
     name: str
-    shape: tuple[int, ...] | None
-    dtype: str | None
+    spec: int | None
     bytes: int
     device: str = "cpu"
     shared: bool = False
-    leaf: int | None = None
-    packed: bool = False
-    value: Any = None
-    stats: "StatsRow | None" = None
 
 
-class NodeRow(msgspec.Struct, frozen=True, array_like=True):
-    """`Node` without what is measured during the pass."""
+class NodeKindRecord(Record, frozen=True, tag="node_kind"):
+    """What nodes have in common that one line of the program made: `Node` without what is measured.
+
+    `inputs` names the slots of its edges. The name and the module of a leaf are the leaf's.
+    """
 
     id: int
     type: str
@@ -188,73 +203,85 @@ class NodeRow(msgspec.Struct, frozen=True, array_like=True):
     module_type: str | None = None
     call: str | None = None
     location: int | None = None
-    leaf: int | None = None
     outputs: list[OutputRow] = []
     saved: list[SavedRow] = []
     is_custom: bool = False
     backward_location: int | None = None
     arguments: tuple[tuple[str, str], ...] = ()
-    made_after: int | None = None
-    freed_by: int | None = None
+    inputs: list[str] = []
 
 
-class NodesRecord(Record, frozen=True, tag="nodes"):
-    """Some nodes of a pass, ids ascending over its records."""
+class ColumnsRecord(Record, frozen=True, kw_only=True):
+    """One with columns behind it."""
 
-    index: int
-    rows: list[NodeRow]
-
-
-class EdgeRow(msgspec.Struct, frozen=True, array_like=True):
-    """`Edge` without what is measured during the pass."""
-
-    source: int
-    target: int
-    slot: int
-    output: int = 0
-    input: str | None = None
+    columns: list[ColumnRow] = []
 
 
-class EdgesRecord(Record, frozen=True, tag="edges"):
-    """Some edges of a pass; edges are numbered over its records."""
+class GraphRecord(ColumnsRecord, frozen=True, tag="graph"):
+    """A graph: `kind` of each node; of each edge, in order of source and slot, `source`, `target`, `slot`, `output`."""
 
-    index: int
-    rows: list[EdgeRow]
-
-
-class StatsRecord(Record, frozen=True, tag="stats"):
-    """Statistics of a pass, numbered over its records; flow and accumulations refer to them."""
-
-    index: int
-    rows: list[StatsRow]
+    id: int
+    n_nodes: int
+    n_edges: int
 
 
-class FlowRecord(Record, frozen=True, tag="flow"):
-    """What moved.
+class StateRecord(ColumnsRecord, frozen=True, tag="state"):
+    """What is known before a pass runs.
 
-    `order` lists node ids as the engine ran them; `received` and `arrived` rows are (node, output, stats), `sent` rows
-    (edge, stats).
+    `spec` and `form` (`Form`) of its statistics, which are numbered over the pass. Rows of two: `leaf` (node, leaf),
+    `made` and `freed` (node, how many passes back the node was made, up to the next row, or freed). Rows of three:
+    `value` (node, output, statistics), `saved` (node, position, statistics), `saved_leaf` (node, position, leaf).
     """
 
+    id: int
+
+
+class FlowRecord(ColumnsRecord, frozen=True, tag="flow"):
+    """What moved, and where it landed.
+
+    `spec` and `form` as in `state`, whose numbers they continue. `order` lists nodes as the engine ran them. Rows of
+    three: `received` and `arrived` (node, output, statistics); of two: `sent` (edge, statistics); of five:
+    `accumulation` (leaf; statistics before, contribution, after, -1 for none; what that was, of `effects`).
+    """
+
+    id: int
+    effects: list[Effect] = []
+
+
+class MeasuredRow(msgspec.Struct, frozen=True, array_like=True):
+    """`TensorStats` without shape and dtype."""
+
+    norm: Num | None = None
+    min: Num | None = None
+    max: Num | None = None
+    mean: Num | None = None
+    nan: int | None = None
+    inf: int | None = None
+    zero: int | None = None
+    value: Any = None
+
+
+class MeasuredRecord(ColumnsRecord, frozen=True, tag="measured"):
+    """The numbers of a `state` or a `flow`: the column `number`, and `rows` for those whose form says so."""
+
     index: int
-    order: list[int] = []
-    received: list[tuple[int, int, int]] = []
-    arrived: list[tuple[int, int, int]] = []
-    sent: list[tuple[int, int]] = []
+    state: int | None = None
+    flow: int | None = None
+    rows: list[MeasuredRow] = []
 
 
 class AccumulationRow(msgspec.Struct, frozen=True, array_like=True):
-    """`Accumulation`; the numbers are statistics of the pass."""
+    """`Accumulation` of a pass of which nothing was measured."""
 
     leaf: int
-    before: int | None
-    contribution: int | None
-    after: int | None
+    before: None
+    contribution: None
+    after: None
     effect: Effect
 
 
 class AccumulationsRecord(Record, frozen=True, tag="accumulations"):
-    """What the pass did to leaves."""
+    """What a pass of which nothing was measured did to leaves."""
 
     index: int
     rows: list[AccumulationRow]
@@ -430,10 +457,12 @@ AnyRecord = (
     | LeafRecord
     | OptimizerRecord
     | PassRecord
-    | NodesRecord
-    | EdgesRecord
-    | StatsRecord
+    | SpecRecord
+    | NodeKindRecord
+    | GraphRecord
+    | StateRecord
     | FlowRecord
+    | MeasuredRecord
     | AccumulationsRecord
     | PassEndRecord
     | EventRecord

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from gradtrace.recording.frames import Line
 from gradtrace.recording.records import HeaderRecord
 
 HIDDEN = "[redacted]"
@@ -38,8 +39,9 @@ class Redaction:
             target = f"{target.split(' ', 1)[0]} {HIDDEN}"
         return msgspec.structs.replace(header, argv=[HIDDEN] * len(header.argv), target=target)
 
-    def record(self, record: bytes) -> bytes:
+    def line(self, line: Line) -> Line:
         """A line without the names of the two folders, wherever they stand in a text."""
+        text = line.text
         for pattern, put in self._rules:
-            record = pattern.sub(put, record)
-        return record
+            text = pattern.sub(put, text)
+        return Line(text, line.data)

@@ -8,17 +8,19 @@ from pathlib import Path
 import msgspec
 
 from gradtrace.files import open_regular
-from gradtrace.model.format import FRAMED_SINCE
 from gradtrace.recording.damage import Damage
-from gradtrace.recording.frames import Frames, record_of
-from gradtrace.recording.lines import decode, lines_of, plain
+from gradtrace.recording.frames import Frames, Line, lines_of, unframed
+from gradtrace.recording.lines import LONGEST, decode, plain
 from gradtrace.recording.records import HeaderRecord, ProcessRecord, StatusRecord
 
 _LATEST = "last-"
 _TELLING = frozenset({"leaf", "optimizer", "pass", "event", "error", "note", "blind"})
 """Kinds of lines that make a process worth a number of its own."""
 _OF_LATEST_PASS = frozenset(
-    {"location", "leaf", "optimizer", "pass", "nodes", "edges", "stats", "flow", "accumulations", "pass_end"}
+    {
+        *("location", "leaf", "optimizer", "spec", "node_kind", "graph", "pass", "state", "flow", "measured"),
+        *("accumulations", "pass_end"),
+    }
 )
 _OF_FILE = frozenset({"header", "status"})
 _HEAD = re.compile(rb'\s*\{\s*"t"\s*:\s*"(\w+)"')
@@ -60,19 +62,20 @@ class Stream:
     status: int | None = None
     latest: Path | None = None
 
-    def lines(self) -> Iterator[tuple[str, bytes]]:
-        """Its records as JSON, with their kinds."""
+    def lines(self) -> Iterator[tuple[str, Line]]:
+        """Its records as JSON without frames, with their kinds."""
         left = self.stop - self.start
         with open_regular(self.path) as file:
             file.seek(self.start)
-            while left > 0:
-                line = file.readline()
-                left -= len(line)
-                kind = _kind(line)
+            for line in lines_of(file, LONGEST):
+                if left <= 0:
+                    return
+                left -= line.length
+                kind = _kind(line.text)
                 if kind is not None and kind not in _OF_FILE:
-                    yield kind, record_of(line)
+                    yield kind, unframed(line)
 
-    def latest_lines(self) -> Iterator[tuple[str, bytes]]:
+    def latest_lines(self) -> Iterator[tuple[str, Line]]:
         """The lines of the latest pass and what they refer to; nothing that the stream itself says too."""
         if self.latest is not None:
             for part in parts(self.latest):
@@ -90,11 +93,11 @@ def parts(path: Path) -> list[Stream]:
     """
     reader = _Parts(path)
     with open_regular(path) as file:
-        for number, line in enumerate(lines_of(file), 1):
+        for number, line in enumerate(lines_of(file, LONGEST), 1):
             try:
                 reader.take(line)
             except Damage as damage:
-                reader.end(_CUT if not line.endswith(b"\n") else f"is damaged at line {number}: {damage}")
+                reader.end(f"is damaged at line {number}: {damage}" if line.is_whole else _CUT)
                 break
     return reader.found
 
@@ -109,19 +112,19 @@ class _Parts:
         self._at = 0
         self._process = 0
 
-    def take(self, line: bytes) -> None:
+    def take(self, line: Line) -> None:
         """The next line; raises `Damage`."""
-        if not line.endswith(b"\n"):
+        if not line.is_whole:
             raise Damage(_CUT)
-        head = _HEAD.match(line)
+        head = _HEAD.match(line.text)
         if head is not None and head[1] == b"header":
             self._frames = Frames()  # a program that took the place of another begins anew
-        kind = head[1].decode() if self._frames.check(line) and head is not None else _kind(line)
+        self._frames.check(line)
+        kind = _kind(line.text) if head is None else head[1].decode()
         if kind is None:
             raise Damage("it is not JSON")
-        match decode(line) if kind in ("header", "process", "status") else None:
+        match decode(line.text) if kind in ("header", "process", "status") else None:
             case HeaderRecord() as header:
-                self._frames.are_due = header.version >= FRAMED_SINCE
                 self._begin(header)
             case _ if not self.found:
                 raise Damage("it is not a header")
@@ -129,7 +132,7 @@ class _Parts:
                 self._switch(process)
             case StatusRecord() as ended if ended.process == 0:
                 self.found[0].status = ended.status
-        self._at += len(line)
+        self._at += line.length
         self.found[-1].stop = self._at
         self.found[-1].tells_something |= kind in _TELLING
 

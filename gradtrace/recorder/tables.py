@@ -1,0 +1,107 @@
+"""What repeats from pass to pass, written once and from then on referred to by number.
+
+Shapes with their dtypes, descriptions of nodes, and the columns of whole numbers of a pass: its graph, what was
+measured before it ran, and what moved. A training step that does what the one before did adds its numbers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gradtrace.model.kinds import Level
+from gradtrace.recorder import torch_facts
+from gradtrace.recorder.columns import Columns, packed
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.journal import Journal
+
+FLOATS = frozenset({torch.float32, torch.float64, torch.float16, torch.bfloat16})
+"""What a column of doubles holds without loss."""
+_MAX_KNOWN = 200_000
+_MAX_TABLES = 20_000
+
+
+class Spec:
+    """A shape and a dtype, under the number by which lines refer to them.
+
+    Attributes:
+        is_small_float: tensors of this kind are recorded with all their values, which doubles hold.
+    """
+
+    __slots__ = ("is_small_float", "number", "numel")
+
+    def __init__(self, number: int, numel: int, *, is_small_float: bool) -> None:
+        self.number = number
+        self.numel = numel
+        self.is_small_float = is_small_float
+
+
+class Tables:
+    """Numbers of one stream."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._specs: dict[tuple[torch.Size, torch.dtype], Spec] = {}
+        self._kinds: dict[Hashable, int] = {}
+        self._tables: dict[bytes, int] = {}
+        self._described: list[tuple[list[int], str]] = []
+        self._n_kinds = self._n_tables = 0
+
+    def spec(self, shape: torch.Size, dtype: torch.dtype) -> Spec:
+        """A shape and a dtype."""
+        known = self._specs.get((shape, dtype))
+        return self._new_spec(shape, dtype) if known is None else known
+
+    def _new_spec(self, shape: torch.Size, dtype: torch.dtype) -> Spec:
+        extents = [int(extent) for extent in shape]
+        numel = 1
+        for extent in extents:
+            numel *= extent
+        if len(self._specs) >= _MAX_KNOWN:
+            self._specs.clear()
+        number = len(self._described)
+        self._described.append((extents, torch_facts.short_dtype(dtype)))
+        self._journal.write({"t": "spec", "id": number, "shape": extents, "dtype": self._described[-1][1]})
+        config = self._journal.config
+        is_small = numel <= config.value_limit and config.level != Level.STRUCTURE
+        made = self._specs[shape, dtype] = Spec(number, numel, is_small_float=is_small and dtype in FLOATS)
+        return made
+
+    def described(self, spec: int) -> tuple[list[int], str]:
+        """Shape and dtype of a number."""
+        return self._described[spec]
+
+    def known_kind(self, key: Hashable) -> int | None:
+        """The number of a description of nodes, if it is written down already."""
+        return self._kinds.get(key)
+
+    def new_kind(self, key: Hashable, fields: dict[str, Any]) -> int:
+        """Write down a description of nodes."""
+        if len(self._kinds) >= _MAX_KNOWN:
+            self._kinds.clear()
+        number, self._n_kinds = self._n_kinds, self._n_kinds + 1
+        self._journal.write({"t": "node_kind", "id": number, **fields})
+        self._kinds[key] = number
+        return number
+
+    def table(self, kind: str, columns: Columns, **fields: Any) -> int:
+        """Columns of whole numbers, of the kind `graph`, `state` or `flow`."""
+        named, data = packed(columns)
+        if self._journal.keeps_latest:  # the file of the latest pass is written anew each time, with all that it needs
+            return self._write(kind, fields, named, data)
+        digest = blake2b(data, digest_size=16, key=f"{kind}{named}{fields}".encode()[:64]).digest()
+        known = self._tables.get(digest)
+        if known is None:
+            if len(self._tables) >= _MAX_TABLES:
+                self._tables.clear()
+            known = self._tables[digest] = self._write(kind, fields, named, data)
+        return known
+
+    def _write(self, kind: str, fields: dict[str, Any], named: list[tuple[str, str, int]], data: bytes) -> int:
+        number, self._n_tables = self._n_tables, self._n_tables + 1
+        self._journal.write_pass({"t": kind, "id": number, **fields, "columns": named}, data)
+        return number
