@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from array import array
 from dataclasses import astuple
 from typing import Any
 
-from gradtrace.model import BackwardPass, Cut, Location, NestedValue, Run, TensorStats, Trace
+from gradtrace.model import BackwardPass, Cut, Graph, Location, NestedValue, Node, Run, TensorStats, Trace
+from gradtrace.model.format import Form
 
 
 def plain(x: NestedValue) -> Any:
@@ -20,25 +22,65 @@ def plain(x: NestedValue) -> Any:
     return x
 
 
-def line(kind: str, /, **fields: Any) -> bytes:
-    return json.dumps({"t": kind, **fields}, allow_nan=False).encode() + b"\n"
+def line(kind: str, /, data: bytes = b"", **fields: Any) -> bytes:
+    """A line without its frame, and behind its line break the data that belongs to it."""
+    return json.dumps({"t": kind, **fields}, allow_nan=False).encode() + b"\n" + data
 
 
 def framed(lines: list[bytes]) -> list[bytes]:
-    """The lines of a file of version 1.0 as one of the present version has them: numbered, with checksums."""
-    lines = [lines[0].replace(b'"version": [1, 0]', b'"version": [1, 1]'), *lines[1:]]
+    """The lines as a file has them: numbered, with checksums, and their data behind them."""
     checksum, done = 0, []
-    for number, text in enumerate(lines, 1):
-        record = text.rstrip(b"\n")[:-1]
-        checksum = zlib.crc32(record, checksum)
-        done.append(record + f',"n":{number},"crc":{checksum}}}\n'.encode())
+    for number, one in enumerate(lines, 1):
+        text, _, data = one.partition(b"\n")
+        record = text[:-1]
+        checksum = zlib.crc32(data, zlib.crc32(record, checksum))
+        size = f',"bytes":{len(data)}' if data else ""
+        done.append(record + f'{size},"n":{number},"crc":{checksum}}}\n'.encode() + (data + b"\n" if data else b""))
     return done
+
+
+def content(lines: list[bytes]) -> bytes:
+    """The bytes of a file of these lines, which have their frames already or get them."""
+    return b"".join(lines if not lines or b'"crc":' in lines[0] else framed(lines))
+
+
+def with_change(lines: list[bytes], old: bytes, new: bytes) -> list[bytes]:
+    """The lines with a text replaced where it stands first; behind line breaks stands data, which stays."""
+    for i, one in enumerate(lines):
+        text, rest = one.split(b"\n", 1)
+        if old in text:
+            return [*lines[:i], text.replace(old, new, 1) + b"\n" + rest, *lines[i + 1 :]]
+    raise ValueError(f"{old!r} stands nowhere")
+
+
+def with_data(lines: list[bytes], kind: str, column: str, at: int, number: int) -> list[bytes]:
+    """The lines with another number in a column of the first line of this kind."""
+    for i, one in enumerate(lines):
+        text, data = one.split(b"\n", 1)
+        fields = json.loads(text)
+        if fields["t"] == kind and any(name == column for name, _, _ in fields["columns"]):
+            arrays, start = {}, 0
+            for name, code, length in fields["columns"]:
+                arrays[name] = array(code)
+                end = start + length * arrays[name].itemsize
+                arrays[name].frombytes(data[start:end])
+                start = end
+            arrays[column][at] = number
+            changed = b"".join(one.tobytes() for one in arrays.values())
+            return [*lines[:i], text + b"\n" + changed, *lines[i + 1 :]]
+    raise ValueError(f"no {kind} has {column}")
+
+
+def packed(**columns: Any) -> tuple[list[Any], bytes]:
+    """Columns and the bytes of them; a name ends in the type of its column."""
+    made = [(name[:-2], array(name[-1], numbers)) for name, numbers in columns.items()]
+    return [[name, one.typecode, len(one)] for name, one in made], b"".join(one.tobytes() for _, one in made)
 
 
 def header(run: Run, pid: int = 100, parent_pid: int = 1, rank: int | None = None, **changes: Any) -> bytes:
     fields = {
         "format": "gradtrace-recording",
-        "version": [1, 0],
+        "version": [2, 0],
         "pid": pid,
         "parent_pid": parent_pid,
         "target": run.target,
@@ -80,6 +122,8 @@ class _Writer:
         self.process = process
         self.lines: list[bytes] = []
         self.locations: dict[Location, int] = {}
+        self.specs: dict[Any, int] = {}
+        self.n_kinds = self.n_tables = 0
         self.leaves = self._local(trace.leaves)
         self.optimizers = self._local(trace.optimizers)
         self.cuts = self._local(trace.cuts)
@@ -89,8 +133,8 @@ class _Writer:
     def _local(self, things: Any) -> dict[int, int]:
         return {thing.id: i for i, thing in enumerate(thing for thing in things if thing.process == self.process)}
 
-    def add(self, kind: str, /, **fields: Any) -> None:
-        self.lines.append(line(kind, **fields))
+    def add(self, kind: str, /, data: bytes = b"", **fields: Any) -> None:
+        self.lines.append(line(kind, data, **fields))
 
     def location(self, location: Location | None) -> int | None:
         if location is None:
@@ -201,10 +245,57 @@ class _Writer:
             frames = [self.location(frame) for frame in run.error.frames]
             self.add("error", type=run.error.type, message=run.error.message, frames=frames)
 
+    def spec(self, shape: Any, dtype: str | None) -> int:
+        key = (tuple(shape), dtype)
+        if key not in self.specs:
+            self.specs[key] = len(self.specs)
+            self.add("spec", id=self.specs[key], shape=shape, dtype=dtype)
+        return self.specs[key]
+
+    def table(self, kind: str, columns: tuple[list[Any], bytes], **fields: Any) -> int:
+        number, self.n_tables = self.n_tables, self.n_tables + 1
+        self.add(kind, columns[1], id=number, **fields, columns=columns[0])
+        return number
+
+    def kind(self, node: Node, inputs: list[str | None]) -> int:
+        outputs = [
+            [
+                *(one.index, self.spec(one.shape, one.dtype), one.device, one.name, one.retains_grad),
+                [self.location(hook) for hook in one.hooks],
+            ]
+            for one in node.outputs
+        ]
+        saved = [
+            [one.name, None if one.packed else self.spec(one.shape or (), one.dtype), one.bytes, one.device, one.shared]
+            for one in node.saved
+        ]
+        where, backward = self.location(node.location), self.location(node.backward_location)
+        is_leaf = node.leaf is not None
+        self.add(
+            "node_kind",
+            id=self.n_kinds,
+            type=node.type,
+            op=node.op,
+            name=None if is_leaf else node.name,
+            module=None if is_leaf else node.module,
+            module_type=node.module_type,
+            call=node.call,
+            location=where,
+            outputs=outputs,
+            saved=saved,
+            is_custom=node.is_custom,
+            backward_location=backward,
+            arguments=node.arguments,
+            inputs=inputs,
+        )
+        self.n_kinds += 1
+        return self.n_kinds - 1
+
     def write_pass(self, one: BackwardPass) -> None:
         index = self.index(one.index)
         location = self.location(one.location)
         roots = [[r.node, r.name, r.output, self.stats(r.value), self.stats(r.gradient)] for r in one.roots]
+        graph = None if one.graph is None else self.write_graph(one.graph)
         self.add(
             "pass",
             index=index,
@@ -217,66 +308,104 @@ class _Writer:
             parent=self.index(one.parent),
             thread=one.thread,
             count=one.count,
+            graph=graph,
         )
-        table: list[Any] = []
-
-        def number(stats: TensorStats | None) -> int | None:
-            if stats is None:
-                return None
-            table.append(self.stats(stats))
-            return len(table) - 1
-
-        received: list[Any] = []
-        arrived: list[Any] = []
-        sent: list[Any] = []
-        order: list[int] = []
-        if one.graph:
-            nodes = []
-            for node in one.graph.nodes:
-                outputs = []
-                for out in node.outputs:
-                    hooks = [self.location(hook) for hook in out.hooks]
-                    value = self.stats(out.value)
-                    outputs.append(
-                        [out.index, out.shape, out.dtype, out.device, value, out.name, out.retains_grad, hooks]
-                    )
-                    if out.received:
-                        received.append([node.id, out.index, number(out.received)])
-                    if out.arrived:
-                        arrived.append([node.id, out.index, number(out.arrived)])
-                saved = [
-                    [
-                        *(s.name, s.shape, s.dtype, s.bytes, s.device, s.shared),
-                        None if s.leaf is None else self.leaves[s.leaf],
-                        s.packed,
-                        plain(s.value),
-                    ]
-                    for s in node.saved
-                ]
-                where, backward = self.location(node.location), self.location(node.backward_location)
-                leaf = None if node.leaf is None else self.leaves[node.leaf]
-                nodes.append(
-                    [
-                        *(node.id, node.type, node.op, node.name, node.module, node.module_type, node.call),
-                        *(where, leaf, outputs, saved, node.is_custom, backward, node.arguments),
-                    ]
-                )
-            ran = [node for node in one.graph.nodes if node.order is not None]
-            order = [node.id for node in sorted(ran, key=lambda node: node.order or 0)]
-            half = len(nodes) // 2
-            for rows in (nodes[:half], nodes[half:]):
-                self.add("nodes", index=index, rows=rows)
-            edges = one.graph.edges
-            self.add("edges", index=index, rows=[[e.source, e.target, e.slot, e.output, e.input] for e in edges])
-            sent = [[i, number(e.sent)] for i, e in enumerate(edges) if e.sent]
-        rows = [
-            [self.leaves[a.leaf], number(a.before), number(a.contribution), number(a.after), a.effect]
-            for a in one.accumulations
-        ]
-        self.add("stats", index=index, rows=table)
-        if one.graph:
-            self.add("flow", index=index, order=order, received=received, arrived=arrived, sent=sent)
-        self.add("accumulations", index=index, rows=rows)
+        if one.graph is None:
+            rows = [[self.leaves[a.leaf], None, None, None, a.effect] for a in one.accumulations]
+            self.add("accumulations", index=index, rows=rows)
+        else:
+            self.write_measured(one, one.graph, index)
         error = one.error
         pair = [error.type, error.message] if error else None
         self.add("pass_end", index=index, error=pair, error_node=error.node if error else None)
+
+    def write_graph(self, graph: Graph) -> int:
+        edges = graph.edges
+        kinds = []
+        for node in graph.nodes:
+            inputs: list[Any] = []
+            for edge in edges:
+                if edge.source == node.id and edge.input is not None:
+                    inputs += [""] * (edge.slot + 1 - len(inputs))
+                    inputs[edge.slot] = edge.input
+            kinds.append(self.kind(node, inputs))
+        columns = packed(
+            kind_I=kinds,
+            source_I=[edge.source for edge in edges],
+            target_I=[edge.target for edge in edges],
+            slot_I=[edge.slot for edge in edges],
+            output_I=[edge.output for edge in edges],
+        )
+        return self.table("graph", columns, n_nodes=len(graph.nodes), n_edges=len(edges))
+
+    def write_measured(self, one: BackwardPass, graph: Graph, index: int | None) -> None:
+        measured = Measured(self)
+        number = measured.number
+        leaves, values, saved, saved_leaves = [], [], [], []
+        for node in graph.nodes:
+            if node.leaf is not None:
+                leaves += [node.id, self.leaves[node.leaf]]
+            for output in node.outputs:
+                if output.value:
+                    values += [node.id, output.index, number(output.value)]
+            for at, kept in enumerate(node.saved):
+                if kept.value is not None:
+                    stats = TensorStats(kept.shape or (), kept.dtype or "", 0, value=kept.value)
+                    saved += [node.id, at, number(stats)]
+                if kept.leaf is not None:
+                    saved_leaves += [node.id, at, self.leaves[kept.leaf]]
+        rows = {"leaf_I": leaves, "value_I": values, "saved_I": saved, "saved_leaf_I": saved_leaves}
+        state = self.table("state", packed(**rows, **measured.columns()))
+        measured.write(index, state=state)
+
+        received, arrived = [], []
+        for node in graph.nodes:
+            for output in node.outputs:
+                if output.received:
+                    received += [node.id, output.index, number(output.received)]
+                if output.arrived:
+                    arrived += [node.id, output.index, number(output.arrived)]
+        sent = [part for at, edge in enumerate(graph.edges) if edge.sent for part in (at, number(edge.sent))]
+        ran = sorted((node for node in graph.nodes if node.order is not None), key=lambda node: node.order or 0)
+        effects = list(dict.fromkeys(a.effect for a in one.accumulations))
+        landed = []
+        for a in one.accumulations:
+            measured_of = [number(stats) for stats in (a.before, a.contribution, a.after)]
+            landed += [self.leaves[a.leaf], *measured_of, effects.index(a.effect)]
+        moved = {"order_I": [node.id for node in ran], "received_I": received, "arrived_I": arrived, "sent_I": sent}
+        flow = self.table("flow", packed(**moved, accumulation_i=landed, **measured.columns()), effects=effects)
+        measured.write(index, flow=flow)
+
+
+class Measured:
+    """The statistics of a pass: those of which everything is known by a norm as numbers, all others as rows."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self._writer = writer
+        self._n_before = 0
+        self._specs: list[int] = []
+        self._forms: list[int] = []
+        self._numbers: list[float] = []
+        self._rows: list[Any] = []
+
+    def number(self, stats: TensorStats | None) -> int:
+        if stats is None:
+            return -1
+        self._specs.append(self._writer.spec(stats.shape, stats.dtype))
+        only_norm = TensorStats(stats.shape, stats.dtype, stats.numel, stats.norm, nan=0, inf=0)
+        if stats.norm is not None and stats == only_norm:
+            self._forms.append(Form.NORM)
+            self._numbers.append(stats.norm)
+        else:
+            self._forms.append(Form.ROW)
+            self._rows.append(self._writer.stats(stats)[3:])
+        return self._n_before + len(self._forms) - 1
+
+    def columns(self) -> dict[str, list[int]]:
+        return {"spec_I": self._specs, "form_B": self._forms}
+
+    def write(self, index: int | None, **table: int) -> None:
+        columns, data = packed(number_d=self._numbers)
+        self._writer.add("measured", data, index=index, **table, columns=columns, rows=self._rows)
+        self._n_before += len(self._forms)
+        self._specs, self._forms, self._numbers, self._rows = [], [], [], []

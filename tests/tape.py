@@ -136,7 +136,8 @@ class Tape:
     def leaf(self, name: str, value: Value) -> Ref:
         leaf_id = len(self.leaves)
         self.leaves[leaf_id] = (name, value)
-        node = Node(0, "AccumulateGrad", "leaf", name=name, leaf=leaf_id)
+        module = name.rpartition(".")[0] or None
+        node = Node(0, "AccumulateGrad", "leaf", name=name, module=module, leaf=leaf_id)
         return Ref(Op(1 << 60, node, [], lambda _: [], [value]), value)
 
     def constant(self, value: Value) -> Ref:

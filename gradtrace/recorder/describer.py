@@ -26,8 +26,8 @@ from gradtrace.recorder.node_types import NodeType, inputs_of, type_of
 from gradtrace.recorder.saved_tensors import Saved, SavedTensors
 from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.stream import plain_text
-from gradtrace.recorder.walk import Node, Walk
 from gradtrace.recorder.tables import FLOATS
+from gradtrace.recorder.walk import Node, Walk
 
 _MAX_ARGUMENT = 60
 _MAX_LENGTH = 8
@@ -174,7 +174,8 @@ class Describer:
         else:
             table, position = self._find(sequence, of.op)
         self.positions.append(position if table is self._table else -1)
-        where, names = _NOWHERE, ()
+        where = _NOWHERE
+        names: tuple[str, ...] = ()
         if position >= 0 and table is not None:
             origin_number = table.origin_numbers[position]
             where = self._places.get((id(table), origin_number)) or self._where(table, origin_number)
@@ -260,7 +261,7 @@ class Describer:
             ],
             "inputs": list(map(_text, inputs)),
         }
-        return self._tables.new_kind(key, {field: one for field, one in fields.items() if one})
+        return self._tables.new_kind(key, {field: one for field, one in fields.items() if one or type(one) is int})
 
     def _note_history(self, number: int, sequence: int) -> None:
         """After which pass nodes were made, where that changes, and by which one was freed: counted back from this."""

@@ -36,22 +36,11 @@ class Flow:
 
     Args:
         edges: node and output at which the pass starts, for each root.
-        caught: takes what our code raised in a hook.
-        ran: called after each node has been looked at, if anybody wants to know.
     """
 
-    def __init__(
-        self,
-        walk: Walk,
-        edges: Sequence[tuple[Any, int] | None],
-        measurements: Measurements,
-        caught: Callable[[str, BaseException], None],
-        ran: Callable[[int], None] | None,
-    ) -> None:
+    def __init__(self, walk: Walk, edges: Sequence[tuple[Any, int] | None], measurements: Measurements) -> None:
         self._walk = walk
         self._measurements = measurements
-        self._caught = caught
-        self._on_ran = ran
         self.order = array("I")
         self.received = array("I")
         self._arrived = array("I")
@@ -67,9 +56,16 @@ class Flow:
         """The nodes in the order in which they ran; received and arrived: node, output, number; sent: edge, number."""
         return {"order": self.order, "received": self.received, "arrived": self._arrived, "sent": self._sent}
 
-    def hook(self, number: int) -> Callable[[Any, Any], None]:
-        """What torch calls after a node has run."""
-        note, caught = self._note_node, self._caught
+    def hook(
+        self, number: int, caught: Callable[[str, BaseException], None], then: Callable[[int], None] | None
+    ) -> Callable[[Any, Any], None]:
+        """What torch calls after a node has run.
+
+        Args:
+            caught: takes what our code raised.
+            then: is called afterwards, if anybody wants to know.
+        """
+        note = self._note_node
 
         def ran(sent: Any, received: Any) -> None:
             try:
@@ -79,6 +75,8 @@ class Flow:
                 else:
                     with Quiet():
                         note(number, sent, received)
+                if then is not None:
+                    then(number)
             except BaseException as error:
                 caught("what a node received and sent", error)
 
@@ -135,8 +133,6 @@ class Flow:
                     edge = walk.edge(number, slot)
                 if edge >= 0:
                     self._send(edge, gradient, known)
-        if self._on_ran is not None:
-            self._on_ran(number)
 
     def _send(self, edge: int, gradient: torch.Tensor, known: list[tuple[torch.Tensor, int]]) -> None:
         for tensor, number in known:

@@ -64,6 +64,7 @@ class ForwardTable:
         self.value_limit = value_limit
         self.values: dict[tuple[int, int], Result] = {}
         """Small results, by sequence number of the node and output."""
+        self._spent: list[int] = []
         self.retained: set[tuple[int, int]] = set()
         """Outputs for which the user called `retain_grad()`."""
         self.hooked: dict[tuple[int, int], tuple[weakref.ref[Any], list[Place]]] = {}
@@ -168,6 +169,12 @@ class ForwardTable:
         dtype = tensor.dtype
         elements = flat_values(tensor) if dtype in FLOATS else values(tensor)
         self.values[node._sequence_nr(), tensor.output_nr] = (tensor.shape, dtype, elements)
+
+    def forget(self, numbers: list[int]) -> None:
+        """These nodes have run and cannot run again; the next pass may still fail for want of them, and show them."""
+        for number in self._spent:
+            self.values.pop((number, 0), None)
+        self._spent = numbers
 
     def after_pass(self) -> None:
         """Keep what is known of single tensors within bounds; a retained graph may be walked again."""

@@ -19,7 +19,7 @@ import torch
 
 from gradtrace.model.kinds import Recorded
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.columns import Columns, packed
+from gradtrace.recorder.columns import packed
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.deep_graphs import keep_from_recursion
 from gradtrace.recorder.describer import Describer
@@ -32,7 +32,7 @@ from gradtrace.recorder.looking import is_tensor, message, type_name
 from gradtrace.recorder.marks import mark
 from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.names import Scope
-from gradtrace.recorder.pass_leaves import PassLeaves
+from gradtrace.recorder.pass_leaves import EFFECTS, PassLeaves, column
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.stream import plain_text
 from gradtrace.recorder.walk import Walk
@@ -110,8 +110,7 @@ class FullPass:
             self._meet_leaves(describer.leaves, scope)
             if context.cuts is not None:
                 context.cuts.graph_walked(self._sequence, self.index)
-            on_ran = self._attribute if call.create_graph else None
-            self._flow = Flow(walk, edges, self._measurements, self._caught, on_ran)
+            self._flow = Flow(walk, edges, self._measurements)
             self._find_captures(walk)
             if call.accumulates or self._captures:
                 self._ledger.measure_before()
@@ -181,11 +180,11 @@ class FullPass:
         state = self._journal.tables.table("state", {**self._state, **columns})
         self._write_measured({"state": state}, numbers, rows)
 
-    def _write_flow(self, accumulations: Columns) -> None:
+    def _write_flow(self, accumulations: array[int]) -> None:
         """What moved, and where it landed."""
         columns, numbers, rows = self._measurements.take()
-        moved = {**self._flow.columns(), **accumulations, **columns}
-        flow = self._journal.tables.table("flow", moved, effects=PassLeaves.effects())
+        moved = {**self._flow.columns(), "accumulation": accumulations, **columns}
+        flow = self._journal.tables.table("flow", moved, effects=EFFECTS)
         self._write_measured({"flow": flow}, numbers, rows)
 
     def _write_measured(self, table: dict[str, int], numbers: array[float], rows: list[Any]) -> None:
@@ -208,6 +207,7 @@ class FullPass:
 
     def _hook(self, walk: Walk) -> None:
         handles = self._handles
+        attribute = self._attribute if self.call.create_graph else None
         for node, number in walk.ids.items():
             if number in self._leaves:
                 handles.append(node.register_prehook(functools.partial(self._arrives_at_leaf, number)))
@@ -217,7 +217,7 @@ class FullPass:
                 if after:
                     self._put_first(after, functools.partial(self._accumulated, number))
             else:
-                handles.append(node.register_hook(self._flow.hook(number)))
+                handles.append(node.register_hook(self._flow.hook(number, self._caught, attribute)))
         if self._table is not None and self._table.hooked:
             numbers = {sequence: number for number, sequence in enumerate(self._sequence)}
             for (sequence, output), (hooks, _) in self._table.hooked.copy().items():
@@ -313,11 +313,11 @@ class FullPass:
             if self.call.create_graph:
                 self._attribute_rest()
             captured = {number for number, _, _ in self._captures}
-            accumulations = {} if self.call.is_drawn_only else self._ledger.columns(captured)
+            rows = [] if self.call.is_drawn_only else self._ledger.rows(captured)
             self._measurements.settle()
         if not self._is_state_written:
             self._write_state()
-        self._write_flow(accumulations)
+        self._write_flow(column(rows))
         node = None if error is None else self._failed_node()
         self._write_end(error, node)
         self._note_freed()
@@ -337,11 +337,13 @@ class FullPass:
 
     def _note_freed(self) -> None:
         """Remember which nodes can not be run again."""
-        if self._table is not None and self._context.config.facts and not self.call.retain_graph:
-            for number in self._flow.order:
-                sequence = self._sequence[number]
-                if sequence != torch_facts.NO_SEQUENCE:
-                    self._table.freed[sequence] = self.index
+        table = self._table
+        if table is None or self.call.retain_graph:
+            return
+        ran = [self._sequence[number] for number in self._flow.order]
+        table.forget(ran)
+        if self._context.config.facts:
+            table.freed.update((number, self.index) for number in ran if number != torch_facts.NO_SEQUENCE)
 
     def _conflict(self, error: BaseException | None, number: int | None) -> dict[str, Any] | None:
         """Who wrote to the saved tensor that torch complains of."""

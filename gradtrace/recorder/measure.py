@@ -66,15 +66,13 @@ def _plain(value: Any) -> Any:
 
 def flat_values(tensor: torch.Tensor) -> list[float]:
     """All elements of a strided tensor, in order."""
-    found = tensor.tolist()
+    found: Any = tensor.tolist()
     n_dimensions = tensor.dim()
     if n_dimensions == 1:
         return found  # type: ignore[no-any-return]
-    if not n_dimensions:
-        return [found]
     for _ in range(n_dimensions - 1):
         found = [one for row in found for one in row]
-    return found  # type: ignore[no-any-return]
+    return found if n_dimensions else [found]
 
 
 class Measurements:
@@ -157,7 +155,7 @@ class Measurements:
         if form == Form.VALUES:
             return [*[None] * 7, nested(found, shape)]
         if form == Form.FULL:
-            return [*found[:4], *map(int, found[4:]), None]  # type: ignore[call-overload]
+            return [*found[:4], *map(int, found[4:]), None]
         if form == Form.NORM:
             return [*found, None, None, None, 0, 0, None, None]
         return [*found, *[None] * (8 - len(found))]

@@ -7,17 +7,29 @@ replaces it without the interpreter's lock. What could not be looked at is left 
 from __future__ import annotations
 
 from array import array
-from typing import Any
+from collections.abc import Iterable
 
 import torch
 
 from gradtrace.model.kinds import Effect
-from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.marks import Mark, mark
 from gradtrace.recorder.measure import Measurements
 
-_EFFECTS = [effect for effect in Effect if not effect.is_unknown]
+EFFECTS = [Effect.CREATED, Effect.ACCUMULATED, Effect.UNCHANGED, Effect.NOT_STORED]
+"""What the last number of a row in a column stands for."""
+
+Row = tuple[int, int | None, int | None, int | None, Effect]
+"""Leaf; numbers of the statistics of `.grad` before, of what was added, of `.grad` after; what that was."""
+
+
+def column(rows: Iterable[Row]) -> array[int]:
+    """The rows as they are written."""
+    flat = array("i")
+    for *numbers, effect in rows:
+        flat.extend(-1 if one is None else one for one in numbers)
+        flat.append(EFFECTS.index(effect))
+    return flat
 
 
 class PassLeaves:
@@ -83,43 +95,36 @@ class PassLeaves:
             if self._accumulates and number not in self._after:
                 self.added(number, self._of_pass[number][1])
 
-    @staticmethod
-    def effects() -> list[Effect]:
-        """What the last number of a row stands for."""
-        return _EFFECTS
-
-    def columns(self, captured: set[int | None]) -> Columns:
-        """After the engine has run: rows of leaf, before, contribution, after, and what that was.
+    def rows(self, captured: set[int | None]) -> list[Row]:
+        """After the engine has run: what it did to each leaf.
 
         Args:
             captured: the leaves whose gradient `autograd.grad` gave back.
         """
-        rows = array("i")
+        rows: list[Row] = []
         with self._leaves.touching():
             for number, (state, tensor) in self._of_pass.items():
                 row = self._row(number, state, tensor, is_captured=number in captured)
                 if row is not None:
-                    *numbers, effect = row
-                    rows.extend(-1 if one is None else one for one in numbers)
-                    rows.append(_EFFECTS.index(effect))
-        return {"accumulation": rows}
+                    rows.append(row)
+        return rows
 
-    def _row(self, number: int, state: LeafState, tensor: torch.Tensor, *, is_captured: bool) -> list[Any] | None:
+    def _row(self, number: int, state: LeafState, tensor: torch.Tensor, *, is_captured: bool) -> Row | None:
         before = self._before.get(number)
         contribution = self.contributions.get(number)
         if not self._accumulates:
             if is_captured and contribution is not None:
-                return [state.id, before, contribution[0], before, Effect.NOT_STORED]
+                return (state.id, before, contribution[0], before, Effect.NOT_STORED)
             return None
         may_touch = self._leaves.may_touch(state, self._thread)
         grad = tensor.grad if may_touch else None
         if may_touch:
             self._leaves.remember(state, grad)
         if contribution is None:
-            return [state.id, before, None, before, Effect.UNCHANGED]
+            return (state.id, before, None, before, Effect.UNCHANGED)
         after = self._after.get(number)
         if after is None and grad is not None:
             same = before is None and mark(grad) == contribution[1] and contribution[1][0]
             after = contribution[0] if same else self._measurements.add(grad)
         was_none = before is None and number in self._before
-        return [state.id, before, contribution[0], after, Effect.CREATED if was_none else Effect.ACCUMULATED]
+        return (state.id, before, contribution[0], after, Effect.CREATED if was_none else Effect.ACCUMULATED)

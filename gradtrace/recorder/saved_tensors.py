@@ -113,7 +113,9 @@ class SavedTensors:
         if spec.numel > self._value_limit:
             is_wanted = self._measures_all and tensor.is_floating_point() and has_memory(tensor)
             return self._measurements.add(tensor, Level.FULL) if is_wanted else _NOTHING
-        key = (pointer, tensor._version, spec.number, tensor.stride()) if pointer else None
+        key = (pointer, tensor._version, spec.number, tensor.stride(), tensor.is_neg()) if pointer else None
+        if tensor.is_complex():
+            key = None  # another may be its conjugate, at the same place
         known = None if key is None else self._known.get(key)
         if known is not None:
             return known

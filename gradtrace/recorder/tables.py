@@ -14,7 +14,7 @@ import torch
 
 from gradtrace.model.kinds import Level
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.columns import Columns, packed
+from gradtrace.recorder.columns import Columns, Named, packed
 
 if TYPE_CHECKING:
     from gradtrace.recorder.journal import Journal
@@ -101,7 +101,7 @@ class Tables:
             known = self._tables[digest] = self._write(kind, fields, named, data)
         return known
 
-    def _write(self, kind: str, fields: dict[str, Any], named: list[tuple[str, str, int]], data: bytes) -> int:
+    def _write(self, kind: str, fields: dict[str, Any], named: list[Named], data: bytes) -> int:
         number, self._n_tables = self._n_tables, self._n_tables + 1
         self._journal.write_pass({"t": kind, "id": number, **fields, "columns": named}, data)
         return number

@@ -24,7 +24,9 @@ class GraphBuilder:
         kinds = list(map(known.kinds.__getitem__, table.kinds))
         self.nodes = [_node(number, kind) for number, kind in enumerate(kinds)]
         self.edges = [
-            EdgeDraft(source, target, slot, output, inputs[slot] if slot < len(inputs := kinds[source].inputs) else None)
+            EdgeDraft(
+                source, target, slot, output, inputs[slot] if slot < len(inputs := kinds[source].inputs) else None
+            )
             for source, target, slot, output in zip(
                 table.sources, table.targets, table.slots, table.outputs, strict=True
             )
@@ -139,7 +141,7 @@ def _node(number: int, kind: NodeKind) -> Any:
 
 def _draft(kind: OutputKind) -> Any:
     return OutputDraft(
-        kind.index, kind.shape, kind.dtype, kind.device, None, None, kind.hooks, None, kind.name, kind.retains_grad
+        kind.number, kind.shape, kind.dtype, kind.device, None, None, kind.hooks, None, kind.name, kind.retains_grad
     )
 
 

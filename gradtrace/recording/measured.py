@@ -12,7 +12,7 @@ from gradtrace.recording.drafts import StatsDraft, finish
 from gradtrace.recording.records import MeasuredRow, Num, StatsRow
 from gradtrace.recording.tables import Spec
 
-_UNKNOWN, _VALUES, _NORM, _NORM_ALONE, _FULL, _ROW = map(int, Form)
+_, _VALUES, _NORM, _, _FULL, _ROW = map(int, Form)
 _MAX_EMPTY = 1_000
 
 _NOT_IN_JSON = {"nan": nan, "inf": inf, "-inf": -inf}
@@ -83,42 +83,38 @@ def all_stats(
 ) -> list[TensorStats]:
     """The statistics whose shapes, forms and numbers stand in columns. Raises `Damage` if there are too few or many."""
     found: list[TensorStats] = []
-    at, following = 0, iter(rows)
+    end, following = 0, iter(rows)
     for spec, form in zip(specs, forms, strict=True):
-        shape, dtype, numel = spec
-        first = at
-        if form == _VALUES:
-            at += numel
-            if at > len(numbers):
-                break
-            flat = list(numbers[first:at])
-            found.append(_of_elements(shape, dtype, numel, flat, _nested(flat, shape)))
-        elif form == _NORM:
-            at += 1
-            found.append(_made(shape, dtype, numel, *numbers[first:at], None, None, None, 0, 0, None, None))
-        elif form == _ROW:
+        if form == _ROW:
             row = next(following, None)
             if row is None:
                 raise Damage("there are fewer rows than it says")
-            found.append(_of_row(shape, dtype, numel, row))
-        elif form == _UNKNOWN:
-            found.append(TensorStats(shape, dtype, numel))
-        elif form == _NORM_ALONE:
-            at += 1
-            found.append(TensorStats(shape, dtype, numel, *numbers[first:at]))
-        elif form == _FULL:
-            at += N_NUMBERS[_FULL]
-            found.append(_of_seven(spec, numbers[first:at]))
-        else:
+            found.append(_of_row(*spec, row))
+            continue
+        if form >= len(N_NUMBERS):
             raise Damage(f"there is no form {form}")
-    if at != len(numbers) or next(following, None) is not None:
+        first, end = end, end + (spec.numel if form == _VALUES else N_NUMBERS[form])
+        if end > len(numbers):
+            break
+        found.append(_of_numbers(spec, form, list(numbers[first:end])))
+    if end != len(numbers) or next(following, None) is not None:
         raise Damage("the numbers are more or fewer than it says")
     return found
 
 
+def _of_numbers(spec: Spec, form: int, numbers: list[float]) -> TensorStats:
+    if form == _VALUES:
+        return _of_elements(*spec, numbers, _nested(numbers, spec.shape))
+    if form == _NORM:
+        return _made(*spec, *numbers, None, None, None, 0, 0, None, None)
+    if form == _FULL:
+        return _of_seven(spec, numbers)
+    return _made(*spec, *(numbers or [None]), *[None] * 7)
+
+
 def _of_seven(spec: Spec, numbers: Sequence[float]) -> TensorStats:
-    if len(numbers) != N_NUMBERS[_FULL] or not all(map(isfinite, numbers[4:])):
-        raise Damage("the numbers are more or fewer than it says")
+    if not all(map(isfinite, numbers[4:])):
+        raise Damage("a count of elements is not finite")
     norm, low, high, mean, *counts = numbers
     return _made(*spec, norm, low, high, mean, *map(int, counts), None)
 
@@ -146,9 +142,7 @@ def from_values(shape: tuple[int, ...], dtype: str, numel: int, values: NestedVa
     return _of_elements(shape, dtype, numel, _flat(values), values)
 
 
-def _of_elements(
-    shape: tuple[int, ...], dtype: str, numel: int, flat: list[Any], values: NestedValue
-) -> TensorStats:
+def _of_elements(shape: tuple[int, ...], dtype: str, numel: int, flat: list[Any], values: NestedValue) -> TensorStats:
     try:
         n_nan = sum(one != one for one in flat)  # noqa: PLR0124 - only nan differs from itself, complex nan too
         n_inf = sum(map(isinf, flat))

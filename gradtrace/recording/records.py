@@ -6,9 +6,9 @@ which they are read and validated.
 
 What is many stands in columns (`ColumnRow`): arrays of machine numbers, little-endian, one after another in the data
 behind the line. What repeats from pass to pass is written once and referred to by number: shapes with dtypes (`spec`),
-what nodes of one place in the source have in common (`node_kind`), and the whole numbers of a pass: its graph (`graph`),
-what was known before it ran (`state`) and what moved (`flow`). A pass that does what one before did adds its numbers
-alone (`measured`).
+what nodes of one place in the source have in common (`node_kind`), and the whole numbers of a pass: its graph
+(`graph`), what was known before it ran (`state`) and what moved (`flow`). A pass that does what one before did adds its
+numbers alone (`measured`).
 
 Order of lines for one full pass: `graph` where it is new, `pass`, `state` where it is new and `measured`, `flow` where
 it is new and `measured`, `pass_end`. A definition (`location`, `leaf`, `optimizer`, `spec`, `node_kind`) stands before

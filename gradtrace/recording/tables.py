@@ -19,7 +19,7 @@ class Spec(NamedTuple):
 class OutputKind(NamedTuple):
     """`NodeOutput` without what is measured."""
 
-    index: int
+    number: int
     shape: tuple[int, ...]
     dtype: str
     device: str

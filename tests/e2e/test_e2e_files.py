@@ -10,7 +10,7 @@ from pathlib import Path
 
 import builders
 import pytest
-from stream_lines import framed, line, recording, stream
+from stream_lines import content, framed, line, packed, recording, stream
 
 COMMANDS = (["explain"], ["check"], ["render", "-f", "svg"], ["render", "-f", "json"])
 
@@ -46,7 +46,7 @@ def test_sources_that_are_no_files_of_the_run_are_not_opened(tmp_path: Path, wor
             line("event", kind="step", pass_index=0, location=900 + number),
         ]
     lines[0] = lines[0].replace(b'"expression"', b'"facts": true, "expression"')
-    (work / "run.gtrace").write_bytes(b"".join(lines))
+    (work / "run.gtrace").write_bytes(content(lines))
     done = gradtrace(*words, "--color", "never", "run.gtrace", cwd=work)
     assert (done.returncode, done.stderr) in [(0, ""), (1, "")]
     assert "hidden-in-here" not in done.stdout
@@ -124,19 +124,26 @@ def test_unmerged_streams_are_shown_and_merged(tmp_path: Path) -> None:
 def test_too_dense_a_picture_is_refused_with_a_hint(tmp_path: Path) -> None:
     """Nobody could read it, and it would take half a minute and 27 MB."""
     n = 130
-    nodes = [[i, "AddBackward0", "add", None, None, None, "add", None, None, [[0, [], "float32"]]] for i in range(n)]
-    edges = [[i, j, j - i - 1, 0, "self"] for i in range(n) for j in range(i + 1, n)]
+    edges = [(i, j) for i in range(n) for j in range(i + 1, n)]
+    columns, data = packed(
+        kind_I=[0] * n,
+        source_I=[i for i, _ in edges],
+        target_I=[j for _, j in edges],
+        slot_I=[j - i - 1 for i, j in edges],
+        output_I=[0] * len(edges),
+    )
     head = recording(builders.product_trace())[:1]
     begin = {"call": "Tensor.backward", "retain_graph": False, "create_graph": False, "recorded": "full"}
     lines = [
         *head,
-        line("pass", index=1, roots=[[0, "l", 0]], **begin),
-        line("nodes", index=1, rows=nodes),
-        line("edges", index=1, rows=edges),
+        line("spec", id=0, shape=[], dtype="float32"),
+        line("node_kind", id=0, type="AddBackward0", op="add", call="add", outputs=[[0, 0]]),
+        line("graph", data, id=0, n_nodes=n, n_edges=len(edges), columns=columns),
+        line("pass", index=1, roots=[[0, "l", 0]], graph=0, **begin),
         line("pass_end", index=1),
         line("status", status=0),
     ]
-    (tmp_path / "dense.gtrace").write_bytes(b"".join(lines))
+    (tmp_path / "dense.gtrace").write_bytes(content(lines))
     for form in ("svg", "dot"):
         done = gradtrace("render", "-f", form, "dense.gtrace", cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, "")

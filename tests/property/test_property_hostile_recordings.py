@@ -9,7 +9,7 @@ from typing import Any
 
 import builders
 import pytest
-from stream_lines import recording
+from stream_lines import content, recording
 
 from gradtrace.diagnosis.examine import examine
 from gradtrace.diagnosis.registry import RULES
@@ -53,7 +53,7 @@ def fields(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from fields(item, (*path, key))
 
 
-def forged(lines: list[Any]) -> Iterator[tuple[str, bytes]]:
+def forged(lines: list[Any], behind: list[bytes]) -> Iterator[tuple[str, bytes]]:
     """The recording with one kind of field after the other made hostile."""
     seen = set()
     for number, line in enumerate(lines):
@@ -69,7 +69,10 @@ def forged(lines: list[Any]) -> Iterator[tuple[str, bytes]]:
                 place = place[step]
             place[path[-1]] = HOSTILE
             rest = [*lines[:number], changed, *lines[number + 1 :]]
-            yield what, b"".join(json.dumps(one).encode() + b"\n" for one in rest)
+            yield (
+                what,
+                content([json.dumps(one).encode() + b"\n" + data for one, data in zip(rest, behind, strict=True)]),
+            )
 
 
 def shown(trace: Trace) -> Iterator[tuple[str, str]]:
@@ -90,12 +93,14 @@ def shown(trace: Trace) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("name", ["hooked_trace", "module_net_trace", "failed_trace"])
 def test_every_text_of_a_recording_is_inert_everywhere(name: str) -> None:
     """No control character, no markup and no command of a format gets through from any field."""
-    lines = [json.loads(line) for line in recording(getattr(builders, name)())]
+    whole = [line.split(b"\n", 1) for line in recording(getattr(builders, name)())]
+    lines = [json.loads(text) for text, _ in whole]
+    behind = [data for _, data in whole]
     n_shown = 0
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "run.gtrace"
-        for what, content in forged(lines):
-            file.write_bytes(content)
+        for what, changed in forged(lines, behind):
+            file.write_bytes(changed)
             try:
                 trace = load(file)
             except RecordingError:

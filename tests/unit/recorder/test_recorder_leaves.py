@@ -302,14 +302,14 @@ def test_a_child_process_begins_anew(leaves, journal):
 
 def ledger(leaves, tensors, *, accumulates=True):
     of_pass = {number: (leaves.get(one, None), one) for number, one in enumerate(tensors)}
-    measured = Measurements(10, Level.DEFAULT)
+    measured = Measurements(leaves._journal.tables, 10, Level.DEFAULT)
     return PassLeaves(leaves, of_pass, measured, HERE, accumulates=accumulates), measured
 
 
 def values(measured, row):
     """The row with what was measured in place of the numbers of measurements."""
     measured.settle()
-    return [row[0], *(None if one is None else measured.decoded(one)[-1] for one in row[1:4]), row[4]]
+    return [row[0], *(None if one is None else measured.row(one)[-1] for one in row[1:4]), row[4]]
 
 
 def contribute(one, measured, number, tensor):

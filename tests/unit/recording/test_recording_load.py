@@ -9,7 +9,7 @@ from typing import Any
 import builders
 import pytest
 from builders import Story, Tape, scalar
-from stream_lines import framed, header, line, plain, recording, stream
+from stream_lines import content, framed, header, line, plain, recording, stream, with_change, with_data
 
 from gradtrace.errors import RecordingError
 from gradtrace.model import (
@@ -35,7 +35,7 @@ TRACES = {
 
 def written(tmp_path: Path, lines: list[bytes]) -> Path:
     path = tmp_path / "run.gtrace"
-    path.write_bytes(b"".join(lines))
+    path.write_bytes(content(lines))
     return path
 
 
@@ -43,9 +43,11 @@ def loaded(tmp_path: Path, lines: list[bytes]) -> Trace:
     return load(written(tmp_path, lines))
 
 
-def refusal(tmp_path: Path, content: bytes) -> str:
+def refusal(tmp_path: Path, file: bytes | list[bytes]) -> str:
+    path = tmp_path / "run.gtrace"
+    path.write_bytes(file if isinstance(file, bytes) else content(file))
     with pytest.raises(RecordingError) as caught:
-        loaded(tmp_path, [content])
+        load(path)
     return str(caught.value).replace(str(tmp_path), "DIR")
 
 
@@ -79,7 +81,7 @@ def test_words_that_torch_or_the_recorder_choose_have_their_form(
 ) -> None:
     """Where no text of the user can stand, none is let in."""
     lines = recording(builders.product_trace())
-    assert f"is no {what}" in refusal(tmp_path, b"".join([lines[0], *(text.replace(old, new) for text in lines[1:])]))
+    assert f"is no {what}" in refusal(tmp_path, [lines[0], *with_change(lines[1:], old, new)])
 
 
 def test_one_stream_without_an_end_is_read_and_marked(tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ def test_one_stream_without_an_end_is_read_and_marked(tmp_path: Path) -> None:
 
 def test_truncated_last_line_is_left_out(tmp_path: Path) -> None:
     """What stands before the cut is kept."""
-    lines = stream(builders.product_trace())
+    lines = framed(stream(builders.product_trace()))
     trace = loaded(tmp_path, [*lines[:-1], lines[-1][:-9]])
     assert len(trace.passes) == 3
     assert len(trace.events) == 3
@@ -104,7 +106,7 @@ def test_truncated_last_line_is_left_out(tmp_path: Path) -> None:
 def test_last_line_that_only_lacks_its_break_counts(tmp_path: Path) -> None:
     """An editor that strips the last line break takes nothing away."""
     trace = builders.product_trace()
-    lines = recording(trace)
+    lines = framed(recording(trace))
     assert loaded(tmp_path, [*lines[:-1], lines[-1].rstrip(b"\n")]) == trace
 
 
@@ -120,7 +122,7 @@ def test_every_cut_leaves_the_passes_before_it(tmp_path: Path) -> None:
 def test_pass_cut_after_its_graph_is_kept_and_marked(tmp_path: Path) -> None:
     """Killed in the middle of backward: the graph is there, without measurements."""
     lines = stream(builders.product_trace())
-    trace = loaded(tmp_path, lines[: kinds(lines).index("edges") + 1])
+    trace = loaded(tmp_path, lines[: kinds(lines).index("pass") + 1])
     (only,) = trace.passes
     assert only.error == PassError("incomplete", "the recording ends in the middle of this pass")
     assert only.graph is not None
@@ -128,24 +130,25 @@ def test_pass_cut_after_its_graph_is_kept_and_marked(tmp_path: Path) -> None:
     assert not trace.run.complete
 
 
-def test_pass_cut_within_its_graph_is_dropped_and_named(tmp_path: Path) -> None:
-    """A graph that is not whole is not shown as if it were."""
-    lines = stream(builders.product_trace())
-    trace = loaded(tmp_path, lines[: kinds(lines).index("edges")])
-    assert trace.passes == ()
-    cut = "pass 1 was cut short before its graph was recorded, and is left out"
-    assert trace.run.blind_spots[0] == BlindSpot(Blind.FILE_CUT, cut, pass_index=1)
+def test_pass_cut_in_the_middle_of_a_column_is_kept_up_to_there(tmp_path: Path) -> None:
+    """The numbers that are not whole are left out, and the graph stays."""
+    lines = framed(stream(builders.product_trace()))
+    at = next(i for i, text in enumerate(lines) if b'"t": "flow"' in text)
+    assert b'"bytes":' in lines[at]
+    trace = loaded(tmp_path, [*lines[:at], lines[at][:-5]])
+    (only,) = trace.passes
+    assert only.error == PassError("incomplete", "the recording ends in the middle of this pass")
+    cut = "the recording ends in the middle of a line; it was read up to there"
+    assert trace.run.blind_spots[0] == BlindSpot(Blind.FILE_CUT, cut)
 
 
-@pytest.mark.parametrize(("n_edges", "n_kept"), [(4, 1), (5, 0)])
-def test_announced_lengths_tell_a_whole_graph(tmp_path: Path, n_edges: int, n_kept: int) -> None:
-    """A pass that says how many edges it has is kept only if all are there."""
+def test_graph_is_written_once_for_all_passes_that_have_it(tmp_path: Path) -> None:
+    """A later pass refers to it, and carries numbers alone."""
     lines = stream(builders.product_trace())
-    until_edges = lines[: kinds(lines).index("edges") + 1]
-    counted = [
-        text.replace(b'"count": 1', b'"count": 1, "n_nodes": 4, "n_edges": %d' % n_edges) for text in until_edges
-    ]
-    assert len(loaded(tmp_path, counted).passes) == n_kept
+    second = [i for i, kind in enumerate(kinds(lines)) if kind == "graph"][1]
+    changed = with_change(lines[second + 1 :], b'"graph": 3', b'"graph": 0')
+    trace = loaded(tmp_path, [*lines[:second], *changed])
+    assert repr(trace.passes) == repr(builders.product_trace().passes)
 
 
 def test_program_killed_by_a_signal_is_named(tmp_path: Path) -> None:
@@ -199,20 +202,11 @@ def test_no_line_is_lost_doubled_moved_or_changed_unseen(tmp_path: Path, name: s
         assert trace.run.blind_spots[-1].reason == Blind.FILE_CUT
 
 
-def test_file_of_version_1_0_has_no_checksums_and_is_read(tmp_path: Path) -> None:
-    """What was recorded before there were any stays readable, and checksums that are there are looked at."""
-    trace = builders.product_trace()
-    assert b'"crc"' not in b"".join(recording(trace))
-    assert loaded(tmp_path, recording(trace)) == trace
-    lines = framed(recording(trace))
-    lines[0] = lines[0].replace(b"[1, 1]", b"[1, 0]")
-    assert "line 1: it is not what was written" in refusal(tmp_path, b"".join(lines))
-
-
-def test_line_breaks_of_windows_are_no_damage(tmp_path: Path) -> None:
-    """A version control system may have changed them."""
+def test_line_without_a_checksum_is_damage(tmp_path: Path) -> None:
+    """Every line has one."""
     lines = framed(recording(builders.product_trace()))
-    assert loaded(tmp_path, [text.replace(b"\n", b"\r\n") for text in lines]) == builders.product_trace()
+    bare = recording(builders.product_trace())
+    assert "line 3: it lacks its checksum" in refusal(tmp_path, [*lines[:2], bare[2], *lines[3:]])
 
 
 def test_later_definition_replaces_the_earlier_one(tmp_path: Path) -> None:
@@ -300,10 +294,10 @@ def test_nested_pass_without_its_parent_stands_alone(tmp_path: Path) -> None:
 
 
 def test_unknown_kinds_and_fields_of_a_newer_minor_version_are_skipped(tmp_path: Path) -> None:
-    """A file of version 1.9 is read for what this version knows."""
+    """A file of version 2.9 is read for what this version knows."""
     trace = builders.product_trace()
     lines = [text.replace(b'{"t":', b'{"colour": [1], "t":') for text in recording(trace)]
-    lines[0] = lines[0].replace(b"[1, 0]", b"[1, 9]")
+    lines[0] = lines[0].replace(b"[2, 0]", b"[2, 9]")
     lines.insert(3, line("weather", temperature=20))
     read = loaded(tmp_path, framed(lines))
     assert replace(read, run=replace(read.run, notes=())) == trace
@@ -317,7 +311,7 @@ def test_unknown_kinds_and_fields_of_a_newer_minor_version_are_skipped(tmp_path:
 def test_kinds_of_things_in_a_newer_minor_version_are_read_as_unknown(tmp_path: Path) -> None:
     """A leaf, a pass, what it did, and an event of kinds that are not declared here are there, and a note says so."""
     lines = recording(builders.product_trace())
-    lines[0] = lines[0].replace(b"[1, 0]", b"[1, 9]")
+    lines[0] = lines[0].replace(b"[2, 0]", b"[2, 9]")
     for known in (b'"kind": "tensor"', b'"call": "Tensor.backward", "roots"', b'"created"', b'"kind": "zero_grad"'):
         text = next(text for text in lines if known in text)
         word = known.split(b'"')[-2] if known != b'"call": "Tensor.backward", "roots"' else b"Tensor.backward"
@@ -334,20 +328,22 @@ def test_kinds_of_things_in_a_newer_minor_version_are_read_as_unknown(tmp_path: 
 
 def test_kind_of_a_thing_that_this_version_does_not_have_is_damage(tmp_path: Path) -> None:
     """Nobody wrote that, so the file was changed."""
-    content = b"".join(recording(builders.product_trace())).replace(b'"kind": "tensor"', b'"kind": "later"')
-    assert "it names a kind that this version does not have" in refusal(tmp_path, content)
+    lines = with_change(recording(builders.product_trace()), b'"kind": "tensor"', b'"kind": "later"')
+    assert "it names a kind that this version does not have" in refusal(tmp_path, lines)
 
 
 def test_unknown_kind_in_this_version_is_damage(tmp_path: Path) -> None:
     """Nothing is skipped that this version should know."""
-    text = refusal(tmp_path, b"".join([header(builders.run()), line("weather", temperature=20)]))
+    text = refusal(tmp_path, [header(builders.run()), line("weather", temperature=20)])
     assert text.startswith("DIR/run.gtrace is damaged at line 2: Invalid value 'weather'")
 
 
-def test_newer_major_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [[3, 1], [1, 1]])
+def test_other_major_version_is_refused(tmp_path: Path, version: list[int]) -> None:
     """The message says whose file it is and what to do."""
-    assert refusal(tmp_path, header(builders.run(), version=[2, 1], gradtrace="9.0", target=None)) == (
-        "DIR/run.gtrace has format version 2.1, written by gradtrace '9.0'; gradtrace 0.1.0 reads version 1.1: "
+    theirs = ".".join(map(str, version))
+    assert refusal(tmp_path, header(builders.run(), version=version, gradtrace="9.0", target=None)) == (
+        f"DIR/run.gtrace has format version {theirs}, written by gradtrace '9.0'; gradtrace 0.1.0 reads version 2.0: "
         "show it with the version that wrote it, or record the program again"
     )
 
@@ -361,7 +357,7 @@ FOREIGN = {
     b"import torch\n": TEXT,
     b"[]\n": TEXT,
     b"\n\n": TEXT,
-    b'{"t": "header", "format": "other", "version": [1, 0]}\n': TEXT,
+    b'{"t": "header", "format": "other", "version": [2, 0]}\n': TEXT,
     b"[" * 200_000: TEXT,
 }
 
@@ -394,41 +390,76 @@ def test_header_cut_in_the_middle_is_refused(tmp_path: Path) -> None:
 
 
 BROKEN: dict[str, tuple[bytes, bytes]] = {
-    "it is not JSON": (b'"t": "edges"', b'"t": "edges'),
-    "an edge goes from node 0 to node 99, of 4 nodes": (b"[0, 1, 0, 0, ", b"[0, 99, 0, 0, "),
-    "there is no location 77": (
-        b'"MulBackward0", "mul", null, null, null, "Tensor.mul", 0',
-        b'"M", "mul", null, null, null, "m", 77',
+    "it is not JSON": (b'"t": "graph"', b'"t": "graph'),
+    "there is no location 77": (b'"call": "Tensor.mul", "location": 0', b'"call": "m", "location": 77'),
+    "there is no graph 9": (b'"graph": 0', b'"graph": 9'),
+    "there is no spec 70": (b'"outputs": [[0, 0', b'"outputs": [[0, 70'),
+    "there is no flow 50": (b'"flow": 2', b'"flow": 50'),
+    "the graph has 4 nodes, where it says 5": (b'"n_nodes": 4', b'"n_nodes": 5'),
+    "the graph has 4 edges, where it says 0": (b'"n_edges": 4', b'"n_edges": 0'),
+    "pass 9 has not begun": (b'"t": "measured", "index": 1', b'"t": "measured", "index": 9'),
+    "pass 1 was recorded in full, and names no graph": (b'"graph": 0', b'"graph": null'),
+    "pass 1 has no such numbers": (b'"index": 1, "state": 1', b'"index": 1, "states": 1'),
+    "'many' is not a number": (b'"rows": [[1.0,', b'"rows": [["many",'),
+    "there are fewer rows than it says": (b'"rows": [[', b'"row": [['),
+    "there is less data behind it than it says": (b'["kind", "I", 4]', b'["kind", "I", 400]'),
+    "there is more data behind it than it says": (b'["kind", "I", 4], ', b""),
+    "'kind' is no column of 4 of type 'Q'": (b'["kind", "I", 4]', b'["kind", "Q", 4]'),
+    "column received has 13 numbers, which are no rows of 3": (
+        b'["received", "I", 12], ["arrived", "I", 0], ["sent", "I", 8]',
+        b'["received", "I", 13], ["arrived", "I", 0], ["sent", "I", 7]',
     ),
-    "there is no leaf 5": (
-        b'"t": "accumulations", "index": 1, "rows": [[0',
-        b'"t": "accumulations", "index": 1, "rows": [[5',
-    ),
-    "there are no statistics 400": (b'"sent": [[0, 4]', b'"sent": [[0, 400]'),
-    "there is no node 44": (b'"order": [0', b'"order": [44'),
-    "there is no edge 9": (b'"sent": [[0,', b'"sent": [[9,'),
-    "pass 9 has not begun": (b'"t": "edges", "index": 1', b'"t": "edges", "index": 9'),
-    "node 1 stands where node 0 is expected": (b'"rows": [[0, "MulBackward0"', b'"rows": [[1, "MulBackward0"'),
-    "'many' is not a number": (b"1, 1.0, 1.0, 1.0", b'1, "many", 1.0, 1.0'),
     "dict is not the element of a tensor": (b'"value": 0.5', b'"value": {"a": 1}'),
     "a root names node 8 of 4": (b'"roots": [[0', b'"roots": [[8'),
-    "a second header": (b'{"t": "process"', header(builders.run()) + b'{"t": "process"'),
     "process 5 follows process 0": (b'"process": 0', b'"process": 5'),
 }
 
+WRONG_NUMBERS: dict[str, tuple[str, str, int, int]] = {
+    "there is no kind of nodes 44": ("graph", "kind", 0, 44),
+    "an edge names node 99 of 4": ("graph", "target", 0, 99),
+    "there is no leaf 5": ("state", "leaf", 1, 5),
+    "node 0 saves 2 tensors, and no tensor 7": ("state", "saved", 1, 7),
+    "there is no form 200": ("state", "form", 0, 200),
+    "there is no node 44": ("flow", "order", 0, 44),
+    "there is no edge 9": ("flow", "sent", 0, 9),
+    "there are no statistics 400": ("flow", "sent", 1, 400),
+    "there are no statistics -2": ("flow", "accumulation", 1, -2),
+    "there is no effect 6": ("flow", "accumulation", 4, 6),
+}
 
-@pytest.mark.parametrize("damage", BROKEN)
-def test_damage_in_the_middle_is_refused_with_its_place(tmp_path: Path, damage: str) -> None:
-    """The message says which line cannot be true, why, and what to do."""
-    content = b"".join(recording(builders.product_trace()))
-    assert BROKEN[damage][0] in content
-    text = refusal(tmp_path, content.replace(*BROKEN[damage], 1))
+
+def assert_is_damaged(text: str, damage: str) -> None:
     assert re.match(r"DIR/run.gtrace is damaged at line \d+: ", text)
     assert damage in text
     assert text.endswith(
         "the file was changed after it was recorded: record the program again, or save what stands before that "
         "line with gradtrace merge DIR/run.gtrace -o OTHER"
     )
+
+
+@pytest.mark.parametrize("damage", BROKEN)
+def test_damage_in_the_middle_is_refused_with_its_place(tmp_path: Path, damage: str) -> None:
+    """The message says which line cannot be true, why, and what to do."""
+    assert_is_damaged(refusal(tmp_path, with_change(recording(builders.product_trace()), *BROKEN[damage])), damage)
+
+
+@pytest.mark.parametrize("damage", WRONG_NUMBERS)
+def test_number_of_a_column_that_refers_to_nothing_is_damage(tmp_path: Path, damage: str) -> None:
+    """What a column names must be there."""
+    lines = with_data(recording(builders.product_trace()), *WRONG_NUMBERS[damage])
+    assert_is_damaged(refusal(tmp_path, lines), damage)
+
+
+def test_second_header_is_damage(tmp_path: Path) -> None:
+    """A file has one."""
+    first, *rest = recording(builders.product_trace())
+    assert_is_damaged(refusal(tmp_path, [first, first, *rest]), "a second header")
+
+
+def test_data_behind_a_line_that_has_no_columns_is_damage(tmp_path: Path) -> None:
+    """Nobody would read it."""
+    lines = [*recording(builders.product_trace()), line("note", b"data", text="x")]
+    assert_is_damaged(refusal(tmp_path, lines), "there is data behind it, where none belongs")
 
 
 @pytest.mark.parametrize(
@@ -461,5 +492,5 @@ def test_values_that_are_no_tensor_are_damage(tmp_path: Path, values: Any) -> No
     row = [[2], "float32", 2, None, None, None, None, None, None, None, values]
     fields = {"call": "Tensor.backward", "retain_graph": False, "create_graph": False, "recorded": "ledger"}
     begin = line("pass", index=1, roots=[[None, "loss", 0, row, None]], **fields)
-    text = refusal(tmp_path, header(builders.run()) + begin + line("pass_end", index=1))
+    text = refusal(tmp_path, [header(builders.run()), begin, line("pass_end", index=1)])
     assert "is damaged at line 3: " in text

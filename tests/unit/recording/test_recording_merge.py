@@ -11,17 +11,18 @@ from typing import Any
 
 import builders
 import pytest
-from stream_lines import framed, header, line, stream
+from stream_lines import content, framed, header, line, stream
 
 from gradtrace.analysis.coverage import coverage
 from gradtrace.errors import RecordingError
 from gradtrace.model import Blind, BlindSpot, Trace
 from gradtrace.recording import BlindRecord, load, merge
+from gradtrace.recording.frames import lines_of
 
 
 def put(session: Path, name: str, lines: list[bytes], *, cut: int = 0) -> None:
-    content = b"".join(lines)
-    (session / f"{name}.stream").write_bytes(content[: len(content) - cut])
+    whole = content(lines)
+    (session / f"{name}.stream").write_bytes(whole[: len(whole) - cut])
 
 
 def merged(session: Path, status: int = 0) -> Trace:
@@ -263,7 +264,8 @@ def test_what_stands_before_the_damage_of_a_recording_can_be_saved(tmp_path: Pat
     """`load` refuses the file; merged, it is shorter, and says so."""
     put(tmp_path, "1", framed(stream(builders.product_trace())))
     merge(tmp_path, status=0, target=tmp_path / "whole")
-    lines = (tmp_path / "whole").read_bytes().splitlines(keepends=True)
+    with (tmp_path / "whole").open("rb") as file:
+        lines = [b"".join((one.text, one.data and one.data + b"\n")) for one in lines_of(file, 1 << 20)]
     (tmp_path / "bad").write_bytes(b"".join(lines[:-4] + lines[-3:]))
     with pytest.raises(RecordingError, match="a line was lost, doubled or moved"):
         load(tmp_path / "bad")

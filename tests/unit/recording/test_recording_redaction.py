@@ -4,7 +4,7 @@ from pathlib import Path
 
 import builders
 import pytest
-from stream_lines import line, stream
+from stream_lines import content, line, stream
 
 from gradtrace.recording import Redaction, load, merge
 
@@ -13,7 +13,7 @@ HERE, HOME = Path("/homes/ann/projects/net"), Path("/homes/ann")
 
 def redacted(tmp_path: Path, *lines: bytes, target: str = "train.py", argv: tuple[str, ...] = ()) -> Path:
     first = stream(builders.product_trace(), target=target, argv=list(argv))
-    (tmp_path / "1.stream").write_bytes(b"".join([*first, *lines]))
+    (tmp_path / "1.stream").write_bytes(content([*first, *lines]))
     merge(tmp_path, target=tmp_path / "run.gtrace", status=0, redaction=Redaction(HERE, HOME))
     return tmp_path / "run.gtrace"
 
@@ -55,7 +55,7 @@ def test_folders_are_left_out_of_every_text(tmp_path: Path, text: str, shown: st
 def test_files_named_in_other_letters_are_found(tmp_path: Path) -> None:
     """A name beyond ASCII stands in the file as escapes."""
     (tmp_path / "1.stream").write_bytes(
-        b"".join([*stream(builders.product_trace()), line("note", text="/homes/bjørn/x")])
+        content([*stream(builders.product_trace()), line("note", text="/homes/bjørn/x")])
     )
     merge(tmp_path, target=tmp_path / "r", redaction=Redaction(HERE, Path("/homes/bjørn")))
     assert load(tmp_path / "r").run.notes[0] == "~/x"
