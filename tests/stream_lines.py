@@ -340,41 +340,44 @@ class _Writer:
 
     def write_measured(self, one: BackwardPass, graph: Graph, index: int | None) -> None:
         measured = Measured(self)
-        number = measured.number
+        state = self.table("state", packed(**self.state(graph, measured), **measured.columns()))
+        measured.write(index, state=state)
+        effects = list(dict.fromkeys(a.effect for a in one.accumulations))
+        landed = []
+        for a in one.accumulations:
+            numbers = [measured.number(stats) for stats in (a.before, a.contribution, a.after)]
+            landed += [self.leaves[a.leaf], *numbers, effects.index(a.effect)]
+        moved = self.moved(graph, measured)
+        flow = self.table("flow", packed(**moved, accumulation_i=landed, **measured.columns()), effects=effects)
+        measured.write(index, flow=flow)
+
+    def state(self, graph: Graph, measured: Measured) -> dict[str, list[int]]:
         leaves, values, saved, saved_leaves = [], [], [], []
         for node in graph.nodes:
             if node.leaf is not None:
                 leaves += [node.id, self.leaves[node.leaf]]
             for output in node.outputs:
                 if output.value:
-                    values += [node.id, output.index, number(output.value)]
+                    values += [node.id, output.index, measured.number(output.value)]
             for at, kept in enumerate(node.saved):
                 if kept.value is not None:
                     stats = TensorStats(kept.shape or (), kept.dtype or "", 0, value=kept.value)
-                    saved += [node.id, at, number(stats)]
+                    saved += [node.id, at, measured.number(stats)]
                 if kept.leaf is not None:
                     saved_leaves += [node.id, at, self.leaves[kept.leaf]]
-        rows = {"leaf_I": leaves, "value_I": values, "saved_I": saved, "saved_leaf_I": saved_leaves}
-        state = self.table("state", packed(**rows, **measured.columns()))
-        measured.write(index, state=state)
+        return {"leaf_I": leaves, "value_I": values, "saved_I": saved, "saved_leaf_I": saved_leaves}
 
+    def moved(self, graph: Graph, measured: Measured) -> dict[str, list[int]]:
         received, arrived = [], []
         for node in graph.nodes:
             for output in node.outputs:
                 if output.received:
-                    received += [node.id, output.index, number(output.received)]
+                    received += [node.id, output.index, measured.number(output.received)]
                 if output.arrived:
-                    arrived += [node.id, output.index, number(output.arrived)]
-        sent = [part for at, edge in enumerate(graph.edges) if edge.sent for part in (at, number(edge.sent))]
+                    arrived += [node.id, output.index, measured.number(output.arrived)]
+        sent = [part for at, edge in enumerate(graph.edges) if edge.sent for part in (at, measured.number(edge.sent))]
         ran = sorted((node for node in graph.nodes if node.order is not None), key=lambda node: node.order or 0)
-        effects = list(dict.fromkeys(a.effect for a in one.accumulations))
-        landed = []
-        for a in one.accumulations:
-            measured_of = [number(stats) for stats in (a.before, a.contribution, a.after)]
-            landed += [self.leaves[a.leaf], *measured_of, effects.index(a.effect)]
-        moved = {"order_I": [node.id for node in ran], "received_I": received, "arrived_I": arrived, "sent_I": sent}
-        flow = self.table("flow", packed(**moved, accumulation_i=landed, **measured.columns()), effects=effects)
-        measured.write(index, flow=flow)
+        return {"order_I": [node.id for node in ran], "received_I": received, "arrived_I": arrived, "sent_I": sent}
 
 
 class Measured:

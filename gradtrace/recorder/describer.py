@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 from array import array
 from bisect import bisect_right
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -35,8 +35,9 @@ _OTHER_OP, _POSSIBLE, _SAME_OP = range(3)
 
 
 class _Where(NamedTuple):
-    """Where nodes come from, in words."""
+    """Where nodes come from, in words; `number` stands for them all."""
 
+    number: int
     place: int | None
     module: str | None
     module_type: str | None
@@ -45,7 +46,7 @@ class _Where(NamedTuple):
     is_direct: bool
 
 
-_NOWHERE = _Where(None, None, None, None, (), is_direct=True)
+_NOWHERE = _Where(-1, None, None, None, None, (), is_direct=True)
 
 _Output = tuple[int, tuple[int, ...], torch.dtype, torch.device]
 """Index, shape, dtype and device of an output."""
@@ -84,7 +85,7 @@ class Describer:
         self._scope = scope
         self._forward = [one for one in (table, *(one for one in context.tables() if one is not table)) if one]
         self._is_only = len(self._forward) == 1 and table is not None
-        self._places: dict[tuple[int, int], _Where] = {}
+        self._places: dict[tuple[ForwardTable, int], _Where] = {}
         self._saved_tensors = SavedTensors(context, measurements)
         self._facts = context.config.facts
         self._kept = KeptOutputs(context.journal) if self._facts else None
@@ -165,29 +166,10 @@ class Describer:
     def _kind(self, node: Node, number: int, of: NodeType, n_slots: int) -> int:
         sequence = node._sequence_nr()
         self.sequence.append(sequence)
-        table: ForwardTable | None
-        if self._is_only:
-            table = self._table
-            position = bisect_right(table.starts, sequence) - 1  # type: ignore[union-attr]
-            if position >= 0 and sequence >= table.ends[position]:  # type: ignore[union-attr]
-                position = -1
-        else:
-            table, position = self._find(sequence, of.op)
+        table, position, where, names = self._origin(sequence, of.op)
         self.positions.append(position if table is self._table else -1)
-        where = _NOWHERE
-        names: tuple[str, ...] = ()
-        if position >= 0 and table is not None:
-            origin_number = table.origin_numbers[position]
-            where = self._places.get((id(table), origin_number)) or self._where(table, origin_number)
-            if where.names and sequence == table.ends[position] - 1:
-                names = where.names if where.is_direct or table.is_last_of_call(position) else ()
         by_output = self._scope.results.get(node) if self._scope.results else None
         name = (by_output.get(0) if by_output else None) or (names[0] if len(names) == 1 else None)
-        backward = None
-        if of.is_custom:
-            backward = self._backward_place(node)
-            if self._kept is not None:
-                self._kept.look(node)
         outputs, more = self._outputs(node, sequence, number, table, names, by_output)
         described, measured = self._saved_tensors.look(node, of)
         for at, stats, leaf in measured:
@@ -198,10 +180,8 @@ class Describer:
         arguments = _arguments(node, of) if of.arguments else ()
         if self._facts and self._table is not None:
             self._note_history(number, sequence)
-        inputs: Any = n_slots
-        if of.is_custom:
-            inputs = (of.name, inputs_of(node, of, n_slots))
-        key = (of.number, where, name, outputs, more, described, arguments, inputs, backward)
+        backward, inputs = (None, n_slots) if not of.is_custom else self._custom(node, of, n_slots)
+        key = (of.number, where.number, name, outputs, more, described, arguments, inputs, backward)
         known = self._tables.known_kind(key)
         if known is not None:
             return known
@@ -217,6 +197,30 @@ class Describer:
             inputs=inputs_of(node, of, n_slots),
             backward=backward,
         )
+
+    def _custom(self, node: Node, of: NodeType, n_slots: int) -> tuple[int | None, Any]:
+        """Where the backward of a custom function is written, and what tells its class from others."""
+        if self._kept is not None:
+            self._kept.look(node)
+        return self._backward_place(node), (of.name, inputs_of(node, of, n_slots))
+
+    def _origin(self, sequence: int, op: str) -> tuple[ForwardTable | None, int, _Where, tuple[str, ...]]:
+        """Table and position of the call that made a node, where that was, and the names which the line gives it."""
+        table = self._table
+        if self._is_only and table is not None:
+            position = bisect_right(table.starts, sequence) - 1
+            if position >= 0 and sequence >= table.ends[position]:
+                position = -1
+        else:
+            table, position = self._find(sequence, op)
+        if position < 0 or table is None:
+            return table, position, _NOWHERE, ()
+        origin_number = table.origin_numbers[position]
+        where = self._places.get((table, origin_number)) or self._where(table, origin_number)
+        names = where.names
+        if names and (sequence != table.ends[position] - 1 or not (where.is_direct or table.is_last_of_call(position))):
+            names = ()
+        return table, position, where, names
 
     def _define(
         self,
@@ -240,9 +244,8 @@ class Describer:
             spec = self._tables.spec(torch.Size(shape), dtype).number
             rows.append([index, spec, str(device), _text(own_name), retains, list(hooks)])
         kept = []
-        for one in saved:
-            spec_or_none = None if one.spec < 0 else one.spec
-            kept.append([one.name, spec_or_none, one.n_bytes, str(one.device or "cpu"), one.shared])
+        for argument, saved_spec, n_bytes, at, shared in saved:
+            kept.append([argument, None if saved_spec < 0 else saved_spec, n_bytes, str(at or "cpu"), shared])
         fields: dict[str, Any] = {
             "type": _text(of.name),
             "op": _text(of.op),
@@ -297,8 +300,9 @@ class Describer:
         call = origin.place.call if origin.place is not None else None
         module, module_type = self._module(origin.module)
         names = () if place is None else assigned_names(self._journal.location(place))
-        where = _Where(place, module, module_type, call, names, origin.is_direct)
-        self._places[id(table), origin_number] = where
+        number = self._tables.where_number((place, module, module_type, call))
+        where = _Where(number, place, module, module_type, call, names, origin.is_direct)
+        self._places[table, origin_number] = where
         return where
 
     def _module(self, number: int) -> tuple[str | None, str | None]:
@@ -333,24 +337,21 @@ class Describer:
             except (RuntimeError, TypeError, ValueError) as error:
                 if is_foreign(error):
                     raise  # else an output that takes no gradient, or a shape that is a symbol
-        if table is None:
+                continue
+            result = None if table is None else table.values.get((sequence, index))
+            if result is not None:
+                self._value.extend((number, index, self._measured(result)))
+        n_outputs = len(metadata)
+        if table is None or (n_outputs == 1 and not table.hooked and not table.retained):
             return tuple(outputs), None
-        if table.values:
-            for index, *_ in outputs:
-                result = table.values.get((sequence, index))
-                if result is not None:
-                    self._value.extend((number, index, self._measured(result)))
-        if len(metadata) == 1 and not table.hooked and not table.retained:
-            return tuple(outputs), None
-        by_output = by_output or {}
-        is_named = len(metadata) > 1
-        names = names if len(names) == len(metadata) else (None,) * len(metadata)  # type: ignore[assignment]
+        own_names: Sequence[str | None] = [None] * n_outputs if n_outputs == 1 or len(names) != n_outputs else names
+        if by_output and n_outputs > 1:
+            own_names = [by_output.get(index) or name for index, name in enumerate(own_names)]
         more = []
         for index, *_ in outputs:
             hooked = table.hooked.get((sequence, index))
             hooks = () if hooked is None else tuple(map(self._journal.place, hooked[1]))
-            name = (by_output.get(index) or names[index]) if is_named else None
-            more.append((name, (sequence, index) in table.retained, hooks))
+            more.append((own_names[index], (sequence, index) in table.retained, hooks))
         return tuple(outputs), tuple(more)
 
     def _measured(self, result: tuple[torch.Size, torch.dtype, list[Any]]) -> int:

@@ -18,7 +18,7 @@ import torch
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.marks import Mark, mark
-from gradtrace.recorder.measure import Measurements, flat_values, is_readable
+from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.walk import Walk
 
@@ -41,6 +41,7 @@ class Flow:
     def __init__(self, walk: Walk, edges: Sequence[tuple[Any, int] | None], measurements: Measurements) -> None:
         self._walk = walk
         self._measurements = measurements
+        self._spec = measurements.tables.spec
         self.order = array("I")
         self.received = array("I")
         self._arrived = array("I")
@@ -62,6 +63,7 @@ class Flow:
         """What torch calls after a node has run.
 
         Args:
+            number: the node.
             caught: takes what our code raised.
             then: is called afterwards, if anybody wants to know.
         """
@@ -105,13 +107,7 @@ class Flow:
         self.received.extend((number, output, stats))
 
     def _measure(self, gradient: torch.Tensor) -> int:
-        measurements = self._measurements
-        if type(gradient) is torch.Tensor:
-            spec = measurements.tables.spec(gradient.shape, gradient.dtype)
-            if spec.is_small_float and not gradient.requires_grad and gradient.layout is torch.strided:
-                if is_readable(gradient) and gradient.is_cpu and not gradient._is_zerotensor():
-                    return measurements.add_values(spec, flat_values(gradient))
-        return measurements.add(gradient)
+        return self._measurements.add_known(self._spec(torch_facts.shape(gradient), gradient.dtype), gradient)
 
     def _note_node(self, number: int, sent: Any, received: Any) -> None:
         self.order.append(number)

@@ -27,6 +27,7 @@ _MAX_VALUES = 200_000
 _MAX_KEPT = 50_000
 _MAX_RESULTS = 8
 
+_functorch_is_active = torch_facts.functorch_is_active
 _sequence_number = torch_facts.sequence_number
 _plain = torch_facts.PLAIN_TYPES
 
@@ -162,7 +163,7 @@ class ForwardTable:
         if tensor.numel() > self.value_limit or not tensor.is_cpu or tensor.layout is not torch.strided:
             return
         node = tensor.grad_fn
-        if node is None or torch_facts.functorch_is_active():
+        if node is None or _functorch_is_active():
             return
         if len(self.values) > _MAX_VALUES:
             self.values.clear()

@@ -33,7 +33,7 @@ from gradtrace.recorder.marks import mark
 from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.names import Scope
 from gradtrace.recorder.pass_leaves import EFFECTS, PassLeaves, column
-from gradtrace.recorder.sections import Quiet
+from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.stream import plain_text
 from gradtrace.recorder.walk import Walk
 
@@ -275,18 +275,24 @@ class FullPass:
 
     def _arrives_at_leaf(self, number: int, gradients: Any) -> None:
         try:
-            with Quiet(), torch.no_grad():
-                if not self._is_innermost(self.index):
-                    return
-                self._flow.order.append(number)
-                gradient = gradients[0]
-                if gradient is not None:
-                    self._ledger.arrives(number)
-                    stats = self._flow.receive(number, 0, gradient)
-                    self._flow.note_received(number, 0, stats)
-                    self._ledger.contributions[number] = (stats, mark(gradient))
+            if not self._is_innermost(self.index):
+                return
+            if is_watched() or torch.is_grad_enabled():
+                with Quiet(), torch.no_grad():
+                    self._note_leaf(number, gradients[0])
+            else:
+                with torch_facts.DisableTorchFunction():
+                    self._note_leaf(number, gradients[0])
         except BaseException as error:
             self._caught("what arrived at a leaf", error)
+
+    def _note_leaf(self, number: int, gradient: torch.Tensor | None) -> None:
+        self._flow.order.append(number)
+        if gradient is not None:
+            self._ledger.arrives(number)
+            stats = self._flow.receive(number, 0, gradient)
+            self._flow.note_received(number, 0, stats)
+            self._ledger.contributions[number] = (stats, mark(gradient))
 
     def suspend(self) -> None:
         """Another pass begins inside this one."""

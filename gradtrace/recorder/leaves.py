@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import weakref
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -73,11 +72,9 @@ class Leaves:
     # Whose leaves may be touched. An engine replaces `.grad` without the interpreter's lock, so that to look at the
     # `.grad` of a leaf while the engine of another thread may run over it is to read freed memory.
 
-    @contextlib.contextmanager
-    def touching(self) -> Iterator[None]:
+    def touching(self) -> AbstractContextManager[Any]:
         """No engine begins on another thread while this one looks at `.grad`."""
-        with self._lock:
-            yield
+        return self._lock
 
     def engine_begins(self, index: int, thread: int, leaves: frozenset[int] | None) -> None:
         """The engine is about to run a pass."""
@@ -99,9 +96,10 @@ class Leaves:
 
     def may_touch(self, state: LeafState, thread: int) -> bool:
         """Whether this thread may look at the `.grad` of the leaf now; ask and look within `touching`."""
-        return not any(
-            other != thread and (leaves is None or state.id in leaves) for other, leaves in self._running.values()
-        )
+        for other, leaves in self._running.values():
+            if other != thread and (leaves is None or state.id in leaves):
+                return False
+        return True
 
     def is_alone(self, thread: int) -> bool:
         """Whether no other thread's engine runs; ask and look within `touching`."""

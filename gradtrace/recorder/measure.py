@@ -28,6 +28,7 @@ from gradtrace.recorder.tables import FLOATS, Spec, Tables
 _HALF = frozenset({torch.float16, torch.bfloat16})
 _EXACT = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
 _PLAIN = torch_facts.PLAIN_TYPES
+_VALUES = int(Form.VALUES)
 _functorch_is_active = torch_facts.functorch_is_active
 _is_functorch_wrapped = torch_facts.is_functorch_wrapped
 
@@ -68,11 +69,30 @@ def flat_values(tensor: torch.Tensor) -> list[float]:
     """All elements of a strided tensor, in order."""
     found: Any = tensor.tolist()
     n_dimensions = tensor.dim()
-    if n_dimensions == 1:
-        return found  # type: ignore[no-any-return]
+    if n_dimensions == 2:  # noqa: PLR2004 - by far the most often
+        return [one for row in found for one in row]
     for _ in range(n_dimensions - 1):
         found = [one for row in found for one in row]
     return found if n_dimensions else [found]
+
+
+def small_values(tensor: torch.Tensor) -> list[float] | None:
+    """All elements of an ordinary tensor of few elements on the CPU; None of any other, which `add` must look at."""
+    if (
+        type(tensor) not in _PLAIN
+        or not tensor.is_cpu
+        or tensor.layout is not torch.strided
+        or tensor.is_nested
+        or _functorch_is_active()
+        or _is_functorch_wrapped(tensor)
+    ):
+        return None
+    try:
+        return flat_values(tensor)
+    except RuntimeError as error:  # zeros that torch never wrote anywhere
+        if is_foreign(error):
+            raise
+        return None
 
 
 class Measurements:
@@ -84,7 +104,6 @@ class Measurements:
         self.tables = tables
         self._specs = array("I")
         self._forms = array("B")
-        self._numels = array("q")
         self._starts = array("q")
         """Where the numbers of each begin."""
         self._numbers = array("d")
@@ -103,7 +122,7 @@ class Measurements:
 
     def numel(self, number: int) -> int:
         """How many elements the tensor has."""
-        return self._numels[number]
+        return self.tables.numel(self._specs[number])
 
     def add(self, tensor: torch.Tensor, level: Level | None = None) -> int:
         """Measure a tensor, and return the number of its statistics; must be called with torch functions disabled."""
@@ -120,9 +139,17 @@ class Measurements:
                 return self._measure(spec, tensor.detach().clone(), level)
             return self._append(spec, Form.UNKNOWN)
 
+    def add_known(self, spec: Spec, tensor: torch.Tensor) -> int:
+        """As `add`, of a tensor whose shape and dtype are known; the ordinary small one takes a shorter way."""
+        elements = small_values(tensor) if spec.is_small_float else None
+        return self.add(tensor) if elements is None else self.add_values(spec, elements)
+
     def add_values(self, spec: Spec, elements: list[float]) -> int:
         """All values of a tensor of a dtype that doubles hold."""
-        number = self._append(spec, Form.VALUES)
+        number = len(self._forms)
+        self._specs.append(spec.number)
+        self._forms.append(_VALUES)
+        self._starts.append(len(self._numbers))
         self._numbers.extend(elements)
         return number
 
@@ -145,7 +172,7 @@ class Measurements:
         if number is None:
             return None
         shape, dtype = self.tables.described(self._specs[number])
-        return [shape, dtype, self._numels[number], *self._tail(number, shape)]
+        return [shape, dtype, self.numel(number), *self._tail(number, shape)]
 
     def _tail(self, number: int, shape: list[int]) -> list[Any]:
         form, start = self._forms[number], self._starts[number]
@@ -174,13 +201,12 @@ class Measurements:
 
     def _n_numbers(self, number: int) -> int:
         form = self._forms[number]
-        return self._numels[number] if form == Form.VALUES else N_NUMBERS[form]
+        return self.numel(number) if form == Form.VALUES else N_NUMBERS[form]
 
     def _append(self, spec: Spec, form: Form) -> int:
         number = len(self._forms)
         self._specs.append(spec.number)
         self._forms.append(form)
-        self._numels.append(spec.numel)
         self._starts.append(len(self._numbers))
         return number
 
@@ -266,7 +292,7 @@ class Measurements:
         if self._forms[number] == Form.ROW:
             self._rows[number][-1] = values(tensor)
         elif self._forms[number] == Form.VALUES:
-            self._numbers[start : start + self._numels[number]] = array("d", flat_values(tensor))
+            self._numbers[start : start + self.numel(number)] = array("d", flat_values(tensor))
         else:
             norm = self._numbers[start] = tensor.item()
             if not math.isfinite(norm):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Hashable
+from typing import Any
 
 import torch
 
@@ -10,28 +11,22 @@ from gradtrace.model.kinds import Level
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.looking import is_tensor
-from gradtrace.recorder.measure import Measurements, flat_values, has_memory, is_readable
+from gradtrace.recorder.measure import Measurements, has_memory, is_readable
 from gradtrace.recorder.node_types import NodeType
 from gradtrace.recorder.sections import is_foreign
-from gradtrace.recorder.tables import FLOATS
+from gradtrace.recorder.tables import Spec
 
-_NO_LEAF = -1
 _NOTHING = -1
 
+Saved = tuple[str, int, int, torch.device | None, bool]
+"""What the description of a node says of a saved tensor: name, shape and dtype (-1 if it is packed), bytes, device,
+and whether its memory was met before, at a leaf or at another node."""
 
-class Saved(NamedTuple):
-    """What the description of a node says of a saved tensor: the same in each pass of the same structure.
+_Described = tuple[int, int, torch.device, bool, int]
+"""Shape and dtype, bytes, device, whether it is shared, number of statistics or -1."""
 
-    Attributes:
-        spec: shape and dtype, -1 if it is packed.
-        shared: its memory was met before, at a leaf or at another node.
-    """
-
-    name: str
-    spec: int
-    n_bytes: int
-    device: torch.device | None
-    shared: bool
+More = list[tuple[int, int, int]]
+"""Those of which there is more to say: position, number of statistics or -1, leaf or -1."""
 
 
 class SavedTensors:
@@ -39,23 +34,22 @@ class SavedTensors:
 
     def __init__(self, context: Context, measurements: Measurements) -> None:
         self._context = context
-        self._tables = context.journal.tables
+        self._spec = context.journal.tables.spec
         self._measurements = measurements
-        self._value_limit = context.config.value_limit
         self._measures_all = context.config.facts
         self._storages: set[int] = set()
-        self._known: dict[tuple[Any, ...], int] = {}
-        """Values that were read already, by where they lie and how."""
+        self._known: dict[Hashable, _Described] = {}
+        """What was found out of a tensor that another node saved before, by where it lies and how."""
 
     def know(self, leaf: torch.Tensor) -> None:
         """The memory of a leaf; all are to be known before the first node is looked at."""
         if is_readable(leaf) and leaf.layout is torch.strided:
             self._storages.add(torch_facts.pointer(leaf))
 
-    def look(self, node: Any, of: NodeType) -> tuple[tuple[Saved, ...], list[tuple[int, int, int]]]:
-        """Descriptions, and for those of which there is more: position, number of statistics or -1, leaf or -1."""
+    def look(self, node: Any, of: NodeType) -> tuple[tuple[Saved, ...], More]:
+        """What a node keeps."""
         described: list[Saved] = []
-        more: list[tuple[int, int, int]] = []
+        more: More = []
         shows_data = torch_facts.SAVED_TENSORS_SHOW_DATA
         if not shows_data and self._context.saw_saved_hooks:
             return (), more  # to look would be to unpack, and that runs the program's hooks
@@ -70,61 +64,62 @@ class SavedTensors:
                 raise
         return tuple(described), more
 
-    def _save(self, name: str, kept: Any, described: list[Saved], more: list[tuple[int, int, int]]) -> None:
+    def _save(self, name: str, kept: Any, described: list[Saved], more: More) -> None:
         if type(kept) is tuple:
             for position, one in enumerate(kept):
                 self._save(f"{name}[{position}]", one, described, more)
             return
         if getattr(kept, "unpack_hook", None) is not None:
-            described.append(Saved(name, -1, 0, None, shared=False))
+            described.append((name, -1, 0, None, False))
             return
         tensor = kept if is_tensor(kept) else getattr(kept, "data", None)
-        if is_tensor(tensor):
-            try:
-                self._describe(name, tensor, described, more)
-            except BaseException as error:
-                what = f"a saved tensor {name} of type {type(tensor).__name__}"
-                if not self._context.failures.absorb(what, error):
-                    raise
-
-    def _describe(
-        self, name: str, tensor: torch.Tensor, described: list[Saved], more: list[tuple[int, int, int]]
-    ) -> None:
-        dtype = tensor.dtype
-        spec = self._tables.spec(torch_facts.shape(tensor), dtype)
-        shared, leaf, number = False, _NO_LEAF, _NOTHING
-        if is_readable(tensor):
-            pointer = torch_facts.pointer(tensor)
-            if pointer:
-                shared = pointer in self._storages
-                self._storages.add(pointer)
-            if tensor.requires_grad and tensor.is_leaf:
-                state = self._context.leaves.find(tensor)
-                leaf = _NO_LEAF if state is None else state.id
-            number = self._measure(tensor, pointer, spec)
-        if number != _NOTHING or leaf != _NO_LEAF:
-            more.append((len(described), number, leaf))
-        described.append(Saved(name, spec.number, spec.numel * dtype.itemsize, tensor.device, shared))
-
-    def _measure(self, tensor: torch.Tensor, pointer: int, spec: Any) -> int:
-        """The number of its values, read once, or with facts of its statistics; -1 for neither."""
-        if not tensor.is_cpu:
-            return _NOTHING
-        if spec.numel > self._value_limit:
-            is_wanted = self._measures_all and tensor.is_floating_point() and has_memory(tensor)
-            return self._measurements.add(tensor, Level.FULL) if is_wanted else _NOTHING
-        key = (pointer, tensor._version, spec.number, tensor.stride(), tensor.is_neg()) if pointer else None
-        if tensor.is_complex():
-            key = None  # another may be its conjugate, at the same place
-        known = None if key is None else self._known.get(key)
-        if known is not None:
-            return known
-        if not has_memory(tensor):
-            return _NOTHING
-        if tensor.dtype in FLOATS and tensor.layout is torch.strided:
-            number = self._measurements.add_values(spec, flat_values(tensor))
+        if tensor is None or not is_tensor(tensor):
+            return
+        try:
+            spec, n_bytes, device, shared, number = self._describe(tensor)
+            leaf = self._leaf(tensor)
+        except BaseException as error:
+            what = f"a saved tensor {name} of type {type(tensor).__name__}"
+            if not self._context.failures.absorb(what, error):
+                raise
         else:
-            number = self._measurements.add(tensor)
-        if key is not None:
-            self._known[key] = number
-        return number
+            if number >= 0 or leaf >= 0:
+                more.append((len(described), number, leaf))
+            described.append((name, spec, n_bytes, device, shared))
+
+    def _leaf(self, tensor: torch.Tensor) -> int:
+        """The number of the leaf that it is, or -1."""
+        if type(tensor) not in torch_facts.PLAIN_TYPES or not tensor.requires_grad or not tensor.is_leaf:
+            return _NOTHING
+        state = self._context.leaves.find(tensor)
+        return _NOTHING if state is None else state.id
+
+    def _describe(self, tensor: torch.Tensor) -> _Described:
+        dtype, shape = tensor.dtype, torch_facts.shape(tensor)
+        if not is_readable(tensor):
+            spec = self._spec(shape, dtype)
+            return spec.number, spec.numel * dtype.itemsize, tensor.device, False, _NOTHING
+        if tensor.layout is not torch.strided or dtype.is_complex or not (pointer := tensor.data_ptr()):
+            return self._look_at(tensor, shape, dtype)  # a complex one may be the conjugate of what lies there
+        key = (pointer, tensor._version, shape, tensor.stride(), dtype, tensor.is_neg())
+        known = self._known.get(key)
+        if known is None:
+            known = self._look_at(tensor, shape, dtype)
+            self._known[key] = (*known[:3], True, known[4])
+        return known
+
+    def _look_at(self, tensor: torch.Tensor, shape: torch.Size, dtype: torch.dtype) -> _Described:
+        spec = self._spec(shape, dtype)
+        pointer = torch_facts.pointer(tensor)
+        shared = pointer in self._storages
+        if pointer:
+            self._storages.add(pointer)
+        number = self._measure(tensor, spec) if tensor.is_cpu and has_memory(tensor) else _NOTHING
+        return spec.number, spec.numel * dtype.itemsize, tensor.device, shared, number
+
+    def _measure(self, tensor: torch.Tensor, spec: Spec) -> int:
+        """The number of its values, or with facts of its statistics; -1 for neither."""
+        if spec.numel <= self._measurements.value_limit:
+            return self._measurements.add_known(spec, tensor)
+        is_wanted = self._measures_all and tensor.is_floating_point()
+        return self._measurements.add(tensor, Level.FULL) if is_wanted else _NOTHING

@@ -47,8 +47,10 @@ class Tables:
         self._journal = journal
         self._specs: dict[tuple[torch.Size, torch.dtype], Spec] = {}
         self._kinds: dict[Hashable, int] = {}
+        self._wheres: dict[Hashable, int] = {}
         self._tables: dict[bytes, int] = {}
         self._described: list[tuple[list[int], str]] = []
+        self._numels: list[int] = []
         self._n_kinds = self._n_tables = 0
 
     def spec(self, shape: torch.Size, dtype: torch.dtype) -> Spec:
@@ -64,6 +66,7 @@ class Tables:
         if len(self._specs) >= _MAX_KNOWN:
             self._specs.clear()
         number = len(self._described)
+        self._numels.append(numel)
         self._described.append((extents, torch_facts.short_dtype(dtype)))
         self._journal.write({"t": "spec", "id": number, "shape": extents, "dtype": self._described[-1][1]})
         config = self._journal.config
@@ -71,9 +74,17 @@ class Tables:
         made = self._specs[shape, dtype] = Spec(number, numel, is_small_float=is_small and dtype in FLOATS)
         return made
 
+    def numel(self, spec: int) -> int:
+        """How many elements a tensor of a spec has."""
+        return self._numels[spec]
+
     def described(self, spec: int) -> tuple[list[int], str]:
         """Shape and dtype of a number."""
         return self._described[spec]
+
+    def where_number(self, words: Hashable) -> int:
+        """A number for where nodes come from, the same in each pass."""
+        return self._wheres.setdefault(words, len(self._wheres))
 
     def known_kind(self, key: Hashable) -> int | None:
         """The number of a description of nodes, if it is written down already."""

@@ -109,7 +109,7 @@ def _of_numbers(spec: Spec, form: int, numbers: list[float]) -> TensorStats:
         return _made(*spec, *numbers, None, None, None, 0, 0, None, None)
     if form == _FULL:
         return _of_seven(spec, numbers)
-    return _made(*spec, *(numbers or [None]), *[None] * 7)
+    return _made(*spec, *(numbers or (None,)), *[None] * 7)
 
 
 def _of_seven(spec: Spec, numbers: Sequence[float]) -> TensorStats:
