@@ -36,6 +36,22 @@ main()
 """
 """Ends where the program would be started."""
 
+MEANWHILE = """
+import os, signal, sys
+sys.argv = ["gradtrace", *{words!r}]
+from gradtrace.launch import process
+
+def wait(child, session):
+    print("LOADED", *sys.modules, file=sys.stderr, flush=True)
+    os.kill(child._pid, signal.SIGKILL)
+    os._exit(0)
+
+process._Child.wait = wait
+from gradtrace.__main__ import main
+main()
+"""
+"""Ends where nothing is left to do but to wait for the program."""
+
 EARLY = re.compile(
     r"gradtrace(\.(__main__|errors|files|version|(cli|launch)(\..+)?|formulas(\.user_cache)?|renderers(\.registry)?"
     r"|diagnosis(\.selection|\.settings)?|model(\.excerpt|\.format|\.kinds|\.location)?))?"
@@ -96,6 +112,22 @@ def test_the_program_is_started_before_what_shows_it_is_loaded(words: list[str])
     assert "gradtrace.launch.process" in names
     ours = [name for name in names if name.partition(".")[0] in ("gradtrace", *HEAVY)]
     assert [name for name in ours if not EARLY.fullmatch(name)] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["explain", "w*w*y", "w=0.5", "y=2.0"], {"renderers.explanation", "formulas.symbolic"}),
+        (["render", "-o", "net.svg", "-c", "pass"], {"renderers.pictures", "diagnosis.registry"}),
+        (["check", "-c", "pass"], {"renderers.findings_full", "diagnosis.registry"}),
+        (["why", "-c", "pass", "w"], {"renderers.reason", "analysis.reasons"}),
+        (["record", "-c", "pass"], set()),
+    ],
+    ids=["explain", "render", "check", "why", "record"],
+)
+def test_what_shows_a_program_is_loaded_while_it_starts(words: list[str], wanted: set[str]) -> None:
+    """And nobody waits for it when the program has ended."""
+    assert {f"gradtrace.{name}" for name in {*wanted, "recording.load"}} <= {*loaded(MEANWHILE.format(words=words))}
 
 
 @pytest.mark.parametrize(
