@@ -14,7 +14,7 @@ from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import Traced, traced
 from gradtrace.errors import UsageError
 from gradtrace.launch import TargetKind
-from gradtrace.model import Severity
+from gradtrace.model.kinds import Severity
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -98,10 +98,16 @@ def command(
     )
     if write_baseline and chosen is None:
         raise UsageError("--write-baseline writes the file that --baseline names: give both")
-    with traced(in_depth(request), place.path) as ended:
+    with traced(in_depth(request), place.path, lambda: _prepare(shown_as)) as ended:
         trace = _examined(ended, wish, request)
         place.write(_rendered(trace, shown_as, place, here, ascii_only=ascii_only))
         return _status(trace, ended, wish)
+
+
+def _prepare(shown_as: Format) -> None:
+    import gradtrace.diagnosis.examine  # noqa: F401
+
+    shown_as.prepare()
 
 
 def _status(trace: Trace, ended: Traced, wish: _Wish) -> int:
@@ -126,14 +132,19 @@ def _selection(
         ignore=(*names_in(" ".join(ignore)), *settings.ignore),
         severity=Severity(severity or settings.severity or Severity.WARNING),
     )
-    selection.rules()
+    if selection.select or selection.ignore:
+        from gradtrace.diagnosis.registry import RULES
+
+        selection.rules(RULES)
     return selection
 
 
 def _known(path: Path | None) -> Counter[Fingerprint] | None:
+    if path is None:
+        return None
     from gradtrace.diagnosis.baseline import read
 
-    return None if path is None else read(path)
+    return read(path)
 
 
 def _folder(request: Request, here: Path) -> Path:

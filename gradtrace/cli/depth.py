@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from gradtrace.cli.request import Request
 from gradtrace.launch import TargetKind
-from gradtrace.model import Level
+from gradtrace.model.kinds import Level
 
 _PASSES = ((1, 20),)
 

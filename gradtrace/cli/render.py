@@ -15,7 +15,7 @@ from gradtrace.cli.output import Output, absolute
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.show import show
 from gradtrace.errors import UsageError
-from gradtrace.model import Level
+from gradtrace.model.kinds import Level
 
 if TYPE_CHECKING:
     from gradtrace.renderers.registry import Format

@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from gradtrace.model import Blind
+from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import PassCall
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.checkpoint import Checkpoint

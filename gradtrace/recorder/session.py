@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from gradtrace.model import Blind
+from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import EventKind
 from gradtrace.recorder import compiled_regions, looking, notices, program_end, torch_facts
 from gradtrace.recorder.call_kinds import CallKinds

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.ledger import Ledger, ledger
 from gradtrace.errors import RenderError
+from gradtrace.formulas.closed_form import look_ahead
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
 from gradtrace.renderers import explanation_run, wording
 from gradtrace.renderers.added import remark
@@ -50,6 +51,11 @@ _USUAL = 3
 
 _WIDTH = 100
 _NARROWEST = 40
+
+
+def prepare(expression: str, words: tuple[str, ...]) -> None:
+    """Finds the closed forms of an expression while it runs."""
+    look_ahead(expression, words)
 
 
 def render(trace: Trace, options: Options) -> str:
