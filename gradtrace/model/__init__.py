@@ -30,6 +30,7 @@ from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
 from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
 from gradtrace.model.run import Observation, ProgramError, Run
+from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
 from gradtrace.model.trace import Trace
 
@@ -66,6 +67,8 @@ __all__ = [
     "Observation",
     "ObservationKind",
     "OptimizerInfo",
+    "ParameterChange",
+    "ParameterGroup",
     "PassCall",
     "PassError",
     "ProgramError",
@@ -74,7 +77,9 @@ __all__ = [
     "Root",
     "Run",
     "SavedTensor",
+    "ScaleUpdate",
     "Severity",
+    "StepFact",
     "TensorSpec",
     "TensorStats",
     "Trace",

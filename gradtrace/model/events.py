@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gradtrace.model.kinds import EventKind
 from gradtrace.model.location import Location
+from gradtrace.model.steps import StepFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Event:
         name: for `grad_alias`: the variable that stands for the `.grad` already.
         is_assignment: for `grad_cleared` and `grad_modified`: a statement of the program assigned to `.grad`, rather
             than a function of torch that wrote into it.
+        step: for `step`: what it did, if that was looked at.
     """
 
     order: int
@@ -43,3 +45,4 @@ class Event:
     name: str | None = None
     is_assignment: bool = False
     process: int = 0
+    step: StepFact | None = None

@@ -18,6 +18,7 @@ from gradtrace.recorder.events import Events
 from gradtrace.recorder.full_pass import FullPass
 from gradtrace.recorder.modes import Modes
 from gradtrace.recorder.sections import Quiet
+from gradtrace.recorder.step_watch import StepWatch
 from gradtrace.recorder.watch import LedgerPass, Watch
 
 _MAX_AWAITED = 3
@@ -53,6 +54,7 @@ class Passes:
         modes: Modes,
         checkpoint: Checkpoint,
         announce: Callable[[int], None],
+        steps: StepWatch | None = None,
     ) -> None:
         self._context = context
         self._config = context.config
@@ -63,6 +65,7 @@ class Passes:
         self._modes = modes
         self._checkpoint = checkpoint
         self._announce = announce
+        self._steps = steps
         self._has_announced = False
         self._has_met_compiled = False
         self._stacks: dict[int, list[Ticket]] = {}
@@ -123,6 +126,8 @@ class Passes:
             self._n_outer += 1
             let_go()
         index = self._n_passes
+        if self._steps is not None:
+            self._steps.pass_begins(frame)
         number = self._threads.setdefault(thread, len(self._threads))
         call = describe_call(frame, roots, args, kwargs, parent=None if parent is None else parent.index, thread=number)
         ticket = Ticket(call, index)
@@ -140,6 +145,8 @@ class Passes:
             self._begin_full(ticket, parent, frame)
         full = ticket.full
         ids = frozenset(full.leaf_ids()) if full is not None else None
+        if ids is not None and self._steps is not None and call.accumulates:
+            self._steps.full_pass_begins(ids)
         self._context.leaves.engine_begins(index, thread, ids)
         return ticket
 
@@ -192,6 +199,8 @@ class Passes:
             return
         if ticket.full is not None:
             self._finish_full(ticket.full, result, error)
+        if self._steps is not None:
+            self._steps.pass_ended()
         self._checkpoint.pass_ended()
         if ticket.counted is not None:
             reason = self._watch.finish(ticket.counted, error)

@@ -22,10 +22,12 @@ from gradtrace.model import (
     OptimizerInfo,
     ProgramError,
     Recorded,
+    ScaleUpdate,
+    StepFact,
 )
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
-from gradtrace.recording.measured import stats, value
+from gradtrace.recording.measured import number, stats, value
 from gradtrace.recording.pass_builder import PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
@@ -47,8 +49,11 @@ from gradtrace.recording.records import (
     PassEndRecord,
     PassRecord,
     Record,
+    ScaleRecord,
     StatsRecord,
+    StepRecord,
 )
+from gradtrace.recording.step_builder import facts_of, step_fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Offsets:
     passes: int = 0
     events: int = 0
     cuts: int = 0
+    steps: int = 0
 
 
 class ProcessBuilder:
@@ -83,6 +89,8 @@ class ProcessBuilder:
         self._passes: dict[int, BackwardPass] = {}
         self._first_index: int | None = None
         self._events: list[Event] = []
+        self._steps: list[StepFact] = []
+        self._scale_updates: list[ScaleUpdate] = []
         self._cuts: dict[int, Cut] = {}
         self._blind_spots: list[BlindSpot] = []
         self._taken_in: dict[int, dict[int, set[int]]] = {}
@@ -135,14 +143,30 @@ class ProcessBuilder:
     @property
     def events(self) -> tuple[Event, ...]:
         """The events, with orders and pass indices over the run."""
+        steps, first = self.steps, self._offsets.steps
+        facts = (one and steps[one.number - first] for one in facts_of(self._events, self._steps))
         return tuple(
             replace(
                 event,
                 pass_index=self._numbered(event.pass_index),
                 leaves=event.leaves or (self._reached(event.pass_index) if event.kind == EventKind.BACKWARD else ()),
+                step=fact,
             )
-            for event in self._events
+            for event, fact in zip(self._events, facts, strict=True)
         )
+
+    @property
+    def steps(self) -> tuple[StepFact, ...]:
+        """What steps did, with pass indices over the run."""
+        return tuple(
+            replace(one, pass_index=self._numbered(one.pass_index), began_after=self._numbered(one.began_after))
+            for one in self._steps
+        )
+
+    @property
+    def scale_updates(self) -> tuple[ScaleUpdate, ...]:
+        """What became of the scale of the loss, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._scale_updates)
 
     def _reached(self, index: int) -> tuple[int, ...]:
         """The leaves to whose `.grad` a pass added; when the event was written, before the pass, nobody knew."""
@@ -180,6 +204,7 @@ class ProcessBuilder:
             last,
             self._offsets.events + len(self._events),
             self._offsets.cuts + len(self._cuts),
+            self._offsets.steps + len(self._steps),
         )
 
     def _numbered(self, index: int) -> int:
@@ -327,6 +352,18 @@ class ProcessBuilder:
                 process=self.process,
             )
         )
+
+    @take.register
+    def _(self, record: StepRecord) -> None:
+        position = self._offsets.steps + len(self._steps)
+        optimizer = self._optimizer(record.optimizer)
+        self._steps.append(step_fact(record, position, optimizer, self._known, self.process))
+
+    @take.register
+    def _(self, record: ScaleRecord) -> None:
+        place = self._known.places[record.location]
+        before, after = number(record.before), number(record.after)
+        self._scale_updates.append(ScaleUpdate(record.pass_index, before, after, place, self.process))
 
     @take.register
     def _(self, record: CutRecord) -> None:
