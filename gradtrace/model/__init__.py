@@ -7,7 +7,7 @@ fill it in the recorder and read it where it is shown. Words are those of `docs/
 
 from gradtrace.model.blind_spot import Blind, BlindSpot
 from gradtrace.model.cut import Cut
-from gradtrace.model.events import Event
+from gradtrace.model.events import Event, GradWrite
 from gradtrace.model.facts import Conflict, Holder, ModuleFact, NonFinite, Write
 from gradtrace.model.finding import Finding, RelatedLocation
 from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
@@ -50,6 +50,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Finding",
+    "GradWrite",
     "Graph",
     "Holder",
     "HolderKind",

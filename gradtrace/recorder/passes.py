@@ -16,6 +16,7 @@ from gradtrace.recorder.deep_graphs import let_go
 from gradtrace.recorder.engine import Call, describe_call
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.full_pass import FullPass
+from gradtrace.recorder.grad_norms import GradNorms
 from gradtrace.recorder.modes import Modes
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.step_watch import StepWatch
@@ -55,6 +56,7 @@ class Passes:
         checkpoint: Checkpoint,
         announce: Callable[[int], None],
         steps: StepWatch | None = None,
+        norms: GradNorms | None = None,
     ) -> None:
         self._context = context
         self._config = context.config
@@ -66,6 +68,7 @@ class Passes:
         self._checkpoint = checkpoint
         self._announce = announce
         self._steps = steps
+        self._norms = norms
         self._has_announced = False
         self._has_met_compiled = False
         self._stacks: dict[int, list[Ticket]] = {}
@@ -199,8 +202,7 @@ class Passes:
             return
         if ticket.full is not None:
             self._finish_full(ticket.full, result, error)
-        if self._steps is not None:
-            self._steps.pass_ended()
+        self._note_grads(ticket)
         self._checkpoint.pass_ended()
         if ticket.counted is not None:
             reason = self._watch.finish(ticket.counted, error)
@@ -221,6 +223,17 @@ class Passes:
         table = self._modes.table()
         if table is not None:
             table.after_pass()
+
+    def _note_grads(self, ticket: Ticket) -> None:
+        """What was left in `.grad` is known of passes recorded in full alone."""
+        if self._steps is not None:
+            self._steps.pass_ended()
+        if self._norms is None or not ticket.call.accumulates:
+            return
+        if ticket.full is None:
+            self._norms.forget()
+        elif not self._events.is_counting:
+            self._norms.pass_ended(ticket.index, ticket.full.leaf_ids())
 
     # What comes next.
 

@@ -34,6 +34,7 @@ from gradtrace.recorder.engine import watch_engine
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_mode import Observer
+from gradtrace.recorder.grad_norms import GradNorms
 from gradtrace.recorder.grad_watch import GradWatch
 from gradtrace.recorder.invisible import skipped_by_warnings
 from gradtrace.recorder.journal import Journal
@@ -85,15 +86,16 @@ class Recorder:
         self.leaves = Leaves(journal, names, config.value_limit)
         self._optimizers = Optimizers(journal, self.leaves)
         self.watch = Watch(journal, self.leaves, self.events)
-        self.steps = None
+        self.steps = self.norms = None
         if config.level != Level.STRUCTURE:
+            self.norms = GradNorms(self.events, self.leaves, self._failures)
             latest = config.passes == "last"
             self.steps = StepWatch(journal, self.events, self.leaves, self._optimizers, keeps_latest=latest)
         facts = config.facts
         self.cuts = CutWatch(journal, self.leaves, names, self.table) if facts else None
         self.numbers = NumberWatch(journal, names, config.value_limit) if facts else None
         writes = Writes(journal, self.leaves) if facts else None
-        self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, sees_reads=facts)
+        self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, self.norms, sees_reads=facts)
         observers: list[Observer] = [self.grads.saw]
         observers += [one.saw for one in (self.cuts, self.numbers) if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
@@ -117,7 +119,7 @@ class Recorder:
         watched = tuple(one for one in (self.cuts, self.numbers) if one is not None)
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
         self.passes = Passes(
-            self.context, self.events, self.watch, self.modes, self.checkpoint, self._announce, self.steps
+            self.context, self.events, self.watch, self.modes, self.checkpoint, self._announce, self.steps, self.norms
         )
 
     def table(self) -> Any:
@@ -249,8 +251,9 @@ class Recorder:
         self._optimizers.forget_lines()
         self.watch.after_fork()
         self.passes.after_fork()
-        if self.steps is not None:
+        if self.steps is not None and self.norms is not None:
             self.steps.after_fork()
+            self.norms.after_fork()
 
     def _at_exit(self) -> None:
         with Quiet():
@@ -326,6 +329,8 @@ class Recorder:
             self.events.add(EventKind.ZERO_GRAD, leaves, place, call=call, set_to_none=set_to_none, optimizer=number)
             if leaves:
                 self.leaves.remember_grads(leaves)
+            if self.norms is not None:
+                self.norms.forget(leaves)
 
     def _before_step(self, steps: StepWatch) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
         def before_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:

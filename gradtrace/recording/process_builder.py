@@ -11,12 +11,14 @@ from gradtrace.model import (
     Cut,
     Event,
     EventKind,
+    GradWrite,
     Graph,
     Holder,
     Leaf,
     Location,
     ModuleFact,
     NonFinite,
+    Number,
     Observation,
     ObservationKind,
     OptimizerInfo,
@@ -37,6 +39,7 @@ from gradtrace.recording.records import (
     ErrorRecord,
     EventRecord,
     FlowRecord,
+    GradWriteRow,
     HolderRecord,
     LeafRecord,
     LocationRecord,
@@ -89,6 +92,8 @@ class ProcessBuilder:
         self._passes: dict[int, BackwardPass] = {}
         self._first_index: int | None = None
         self._events: list[Event] = []
+        self._writes: list[list[GradWriteRow]] = []
+        """Of each event: the pass that tells what was before may not be read yet."""
         self._steps: list[StepFact] = []
         self._scale_updates: list[ScaleUpdate] = []
         self._cuts: dict[int, Cut] = {}
@@ -144,6 +149,7 @@ class ProcessBuilder:
     def events(self) -> tuple[Event, ...]:
         """The events, with orders and pass indices over the run."""
         steps, first = self.steps, self._offsets.steps
+        left = {since: self._left_by(since) for rows in self._writes for row in rows if (since := row.since)}
         facts = (one and steps[one.number - first] for one in facts_of(self._events, self._steps))
         return tuple(
             replace(
@@ -151,9 +157,21 @@ class ProcessBuilder:
                 pass_index=self._numbered(event.pass_index),
                 leaves=event.leaves or (self._reached(event.pass_index) if event.kind == EventKind.BACKWARD else ()),
                 step=fact,
+                writes=tuple(self._written(row, left) for row in rows),
             )
-            for event, fact in zip(self._events, facts, strict=True)
+            for event, fact, rows in zip(self._events, facts, self._writes, strict=True)
         )
+
+    def _left_by(self, index: int) -> dict[int, Number | None]:
+        """The norms of `.grad` that a pass left, by leaf."""
+        one = self._passes.get(index)
+        rows = one.accumulations if one else ()
+        return {row.leaf: row.after.norm for row in rows if row.after is not None}
+
+    def _written(self, row: GradWriteRow, left: dict[int, dict[int, Number | None]]) -> GradWrite:
+        leaf = self._known.leaves[row.leaf]
+        before = number(row.before) if row.since is None else left.get(row.since, {}).get(leaf)
+        return GradWrite(leaf, before, number(row.after))
 
     @property
     def steps(self) -> tuple[StepFact, ...]:
@@ -334,6 +352,9 @@ class ProcessBuilder:
 
     @take.register
     def _(self, record: EventRecord) -> None:
+        for row in record.writes:
+            self._written(row, {})  # raises here what the line does wrong
+        self._writes.append(record.writes)
         self._events.append(
             Event(
                 order=self._offsets.events + len(self._events),

@@ -294,6 +294,15 @@ class PassEndRecord(Record, frozen=True, tag="pass_end"):
     count: int | None = None
 
 
+class GradWriteRow(msgspec.Struct, frozen=True, array_like=True):
+    """`GradWrite`; with `since` the norm before is what the ledger of that pass says that it left."""
+
+    leaf: int
+    before: Num | None
+    since: int | None
+    after: Num | None
+
+
 class EventRecord(Record, frozen=True, tag="event"):
     """`Event`; its order is that of the lines."""
 
@@ -309,6 +318,7 @@ class EventRecord(Record, frozen=True, tag="event"):
     is_leaf: bool | None = None
     name: str | None = None
     is_assignment: bool = False
+    writes: list[GradWriteRow] = []
 
 
 class ParameterRow(msgspec.Struct, frozen=True, array_like=True):

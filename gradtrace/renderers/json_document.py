@@ -23,6 +23,7 @@ from gradtrace.model import (
     Edge,
     Event,
     Finding,
+    GradWrite,
     Graph,
     Leaf,
     NestedValue,
@@ -354,6 +355,7 @@ def _event(event: Event) -> Json:
         "is_leaf": event.is_leaf,
         "name": event.name,
         "step": None if event.step is None else event.step.number,
+        "writes": [_write(one) for one in event.writes] or None,
     }
     return {
         "order": event.order,
@@ -368,6 +370,10 @@ def _event(event: Event) -> Json:
         "process": event.process,
         **{key: fact for key, fact in facts.items() if fact is not None},
     }
+
+
+def _write(write: GradWrite) -> Json:
+    return {"leaf": write.leaf, "before": _number(write.before), "after": _number(write.after)}
 
 
 def _step(step: StepFact, consumed_passes: tuple[int, ...]) -> Json:
