@@ -24,6 +24,8 @@ from gradtrace.recorder.watch import LedgerPass, Watch
 
 _MAX_AWAITED = 3
 """So many call sites are waited for whose first pass came after those that were asked for."""
+_MOST_ALONG = 64
+"""So many inner passes in a row come along with the pass that fills `.grad`; more of them count themselves."""
 _PATIENCE = 20
 """After so many passes a call site is no longer waited for."""
 
@@ -76,6 +78,10 @@ class Passes:
         self._threads: dict[int, int] = {}
         self._n_passes = 0
         self._n_outer = 0
+        """How many passes count, of those that `--passes` speaks of: those that fill `.grad`, inside no other."""
+        self._n_along = 0
+        """Inner passes since the last that counts."""
+        self._has_filled = False
         self._keeps_latest = self._config.passes == "last"
         """Every pass is recorded in full, in place of the one before, and counted besides."""
         self.is_on = True
@@ -126,7 +132,6 @@ class Passes:
         parent = stack[-1] if stack else None
         self._n_passes += 1
         if parent is None:
-            self._n_outer += 1
             let_go()
         index = self._n_passes
         if self._steps is not None:
@@ -137,7 +142,7 @@ class Passes:
         table = self._modes.table()
         if table is not None and parent is None:
             table.begin_pass(index)
-        if parent is None and self._events.is_counting and self._config.wants(self._n_outer):
+        if parent is None and self._config.wants(self._count(call)) and self._events.is_counting:
             self._turn_on()
         stack.append(ticket)
         if self._events.is_counting or is_compiled:
@@ -152,6 +157,27 @@ class Passes:
             self._steps.full_pass_begins(ids)
         self._context.leaves.engine_begins(index, thread, ids)
         return ticket
+
+    def _count(self, call: Call) -> int:
+        """The number by which `--passes` may ask for a pass: that of the pass which fills `.grad`, or will.
+
+        Gradients that `autograd.grad` returns are inner ones where the program fills `.grad` too: they come along with
+        the pass that does, and count only as long as none has, or where very many follow each other. A first step with
+        more of them than were asked for is not the first that counts: nothing of it has been watched.
+        """
+        if not call.accumulates:
+            if not self._has_filled or self._n_along >= _MOST_ALONG:
+                self._n_outer += 1
+                return self._n_outer
+            self._n_along += 1
+            return self._n_outer + 1
+        self._n_along = 0
+        if not self._has_filled:
+            self._has_filled = True
+            is_too_late = self._n_outer > 0 and self._events.is_counting and self._config.wants(1)
+            self._n_outer = -1 if is_too_late and not self._keeps_latest else 0
+        self._n_outer += 1
+        return self._n_outer
 
     def _begin_full(self, ticket: Ticket, parent: Ticket | None, frame: types.FrameType) -> None:
         if ticket.counted is None:
@@ -290,6 +316,7 @@ class Passes:
     def after_fork(self) -> None:
         """A child of this process counts its own passes."""
         self._stacks = {}
-        self._n_passes = self._n_outer = 0
+        self._n_passes = self._n_outer = self._n_along = 0
+        self._has_filled = False
         self._sites, self._awaited = {None}, None
         self._journal.last_pass_index = 0

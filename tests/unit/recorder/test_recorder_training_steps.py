@@ -6,6 +6,7 @@ from recorder_session import recorded
 from torch import nn
 
 from gradtrace.analysis.training_steps import inner, numbers
+from gradtrace.model import Recorded
 
 
 def told(trace):
@@ -174,3 +175,93 @@ def test_passes_of_a_closure_are_of_one_step(tmp_path):
     known = numbers(trace)
     assert {known[index] for index in first.own_passes} == {1}
     assert {known[index] for index in second.own_passes} == {2}
+
+
+# Which passes `--passes` speaks of.
+
+
+def full(trace):
+    """How each pass that was recorded in full began, and its step."""
+    of_step = numbers(trace)
+    return [(one.call.rsplit(".", 1)[-1], of_step[one.index]) for one in trace.passes if one.recorded == Recorded.FULL]
+
+
+def meta_learn(n_inner, steps, *, create_graph=True):
+    torch.manual_seed(0)
+    w = torch.randn(3, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.01)
+    for _ in range(steps):
+        fast = w
+        for _ in range(n_inner):
+            (slope,) = torch.autograd.grad(fast.pow(2).sum(), fast, create_graph=create_graph)
+            fast = fast - 0.1 * slope
+        optimizer.zero_grad()
+        fast.sum().backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("create_graph", [True, False])
+def test_passes_are_counted_by_those_that_fill_grad(create_graph, tmp_path):
+    """Inner ones come along, and do not use up the count."""
+    with recorded(tmp_path, passes=((1, 3),)) as session:
+        meta_learn(2, 6, create_graph=create_graph)
+
+    one_step = [("grad", 1), ("grad", 1), ("backward", 1)]
+    assert full(session.trace()) == [(call, step) for step in (1, 2, 3) for call, _ in one_step]
+
+
+def test_a_single_pass_is_found_behind_its_inner_ones(tmp_path):
+    """The third pass that fills `.grad`, with the inner passes of its step.
+
+    Before the first that fills it nobody knows that there will be one, and every pass counts.
+    """
+    with recorded(tmp_path, passes=((3, 3),)) as session:
+        meta_learn(4, 5)
+
+    assert full(session.trace()) == [("grad", 1), *[("grad", 3)] * 4, ("backward", 3)]
+
+
+def test_a_step_that_begins_with_more_inner_passes_than_were_asked_for(tmp_path):
+    """The first that counts is the next one: it is watched from its beginning."""
+    with recorded(tmp_path, passes=((1, 2),)) as session:
+        meta_learn(5, 5)
+
+    trace = session.trace()
+    assert full(trace) == [
+        *[("grad", 1)] * 2,
+        *([*[("grad", 2)] * 5, ("backward", 2)]),
+        *[("grad", 3)] * 5,
+        ("backward", 3),
+    ]
+    outer = [one for one in trace.passes if one.call == "Tensor.backward" and one.graph is not None]
+    assert all(node.location is not None for one in outer for node in one.graph.nodes if node.op != "leaf")
+
+
+def test_a_program_that_fills_no_grad_counts_what_it_has(tmp_path):
+    """With what `autograd.grad` returns."""
+    w = torch.ones(2, requires_grad=True)
+    with recorded(tmp_path, passes=((2, 3),)) as session:
+        for _ in range(6):
+            torch.autograd.grad(w.pow(3).sum(), w)
+
+    assert [one.index for one in session.trace().passes if one.recorded == Recorded.FULL] == [2, 3]
+
+
+def test_inner_passes_without_end_count_themselves(tmp_path):
+    """After one step of training a program asks for gradients for days."""
+    w = torch.ones(2, requires_grad=True)
+    with recorded(tmp_path, passes=((1, 3),)) as session:
+        w.sum().backward()
+        for _ in range(100):
+            torch.autograd.grad(w.pow(3).sum(), w)
+
+    n_full = sum(one.recorded == Recorded.FULL for one in session.trace().passes)
+    assert n_full == 1 + 64 + 2
+
+
+def test_a_program_ends_after_the_passes_that_fill_grad(tmp_path):
+    """`--stop-after` counts like `--passes`."""
+    with recorded(tmp_path, passes=((1, 3),), stop_after=3) as session, pytest.raises(SystemExit):
+        meta_learn(2, 6)
+
+    assert [one.call.rsplit(".", 1)[-1] for one in session.trace().passes] == ["grad", "grad", "backward"] * 3
