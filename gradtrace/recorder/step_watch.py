@@ -337,8 +337,11 @@ class StepWatch:
             return
         change.change = readings.distance(tensor, copy)
         if change.quiet_rows is not None and change.quiet_rows.device == tensor.device:
-            moved = (tensor.detach() != copy).flatten(1).any(1)
-            change.moved = moved & change.quiet_rows
+            quiet = change.quiet_rows
+            if quiet.is_cpu and not quiet.any():
+                change.moved = quiet
+            else:
+                change.moved = quiet & (tensor.detach() != copy).flatten(1).any(1)
 
     def _write(
         self, step: _Step, call: str, place: Place | None, number: int, *, is_skipped: bool | None = None
@@ -482,14 +485,19 @@ def _with_tensors(changes: list[_Change]) -> Iterator[tuple[_Change, torch.Tenso
 def _zero_rows(gradient: torch.Tensor) -> torch.Tensor | None:
     """Which rows of a gradient are zero throughout."""
     if gradient.layout is torch.strided:
-        return ~gradient.detach().flatten(1).any(1) if gradient.numel() else None
+        return _are_zero(gradient.detach()) if gradient.numel() else None
     if gradient.layout is not torch.sparse_coo or gradient.sparse_dim() != 1:
         return None
     known = gradient.detach().coalesce()
     rows = torch.ones(known.shape[0], dtype=torch.bool, device=known.device)
     if known.values().numel():
-        rows[known.indices()[0]] = ~known.values().flatten(1).any(1)
+        rows[known.indices()[0]] = _are_zero(known.values())
     return rows
+
+
+def _are_zero(rows: torch.Tensor) -> torch.Tensor:
+    """Which rows are zero throughout: the largest absolute value tells it several times as fast as `any`."""
+    return rows.flatten(1).abs().amax(1) == 0
 
 
 def _autocast(device: str) -> str | None:
