@@ -9,6 +9,9 @@ from gradtrace.analysis.by_value import by_value, concerned, found_empty
 from gradtrace.analysis.once import once
 from gradtrace.model import CLEARING, STORED, BackwardPass, Effect, EventKind, PassCall, StepFact, Trace
 
+_MOST_CONSUMED = 100_000
+"""So many of the passes that are counted together are told one by one."""
+
 
 @once
 def inner(trace: Trace) -> frozenset[int]:
@@ -81,9 +84,8 @@ def consumed(trace: Trace, step: StepFact) -> tuple[int, ...]:
                 continue
             is_first = bool(found_empty(one, row)) or one.index <= since
             if last > since:
-                found.update(
-                    [last] if is_first and row.effect == Effect.CREATED else range(max(one.index, since + 1), last + 1)
-                )
+                first = max(one.index, since + 1, last - _MOST_CONSUMED + 1)
+                found.update([last] if is_first and row.effect == Effect.CREATED else range(first, last + 1))
             if is_first:
                 del wanted[row.leaf]
         if not wanted:

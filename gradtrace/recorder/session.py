@@ -357,10 +357,15 @@ class Recorder:
                 self.steps.ends(optimizer, frame, call, place, number)
         leaves = []
         if not self.events.is_counting:
-            for one in owned(optimizer):
-                state = self.leaves.find(one)
-                if state is not None and one.grad is not None:
-                    leaves.append(state.id)
+            thread = threading.get_ident()
+            with self.leaves.touching():
+                for one in owned(optimizer):
+                    state = self.leaves.find(one)
+                    if state is None:
+                        continue
+                    may_touch = self.leaves.may_touch(state, thread)
+                    if one.grad is not None if may_touch else state.has_grad:
+                        leaves.append(state.id)
         self.events.add(EventKind.STEP, leaves, place, call=call, optimizer=number)
 
     def scaler_steps(self, scaler: Any, optimizer: Any) -> bool:

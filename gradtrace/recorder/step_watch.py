@@ -24,6 +24,7 @@ from gradtrace.recorder.looking import attributes, copied, is_optimizer, is_tens
 from gradtrace.recorder.optimizers import Optimizers, groups
 from gradtrace.recorder.readings import Reading, Readings, may_read, plain_values
 from gradtrace.recorder.sites import Place
+from gradtrace.recorder.stream import plain_text
 
 _MOST_STEPS = 1_000
 """So many steps of a process are looked at."""
@@ -91,10 +92,10 @@ class _Change:
             None if self.gradient is None else self.gradient.plain(),
             self.value_before,
             self.value_after,
-            [[name, reading.plain()] for name, reading in self.moments],
+            [[plain_text(name), reading.plain()] for name, reading in self.moments],
             None if self.moved is None else len(rows),
             rows[:_MOST_ROWS],
-            self.type,
+            self.type and plain_text(self.type),
         ]
 
 
@@ -511,7 +512,9 @@ def _rates(group: dict[str, Any], readings: Readings) -> list[tuple[str, Any]]:
     """The numbers of a param group, by name: plain ones, tensors of one element, pairs of these."""
     found: list[tuple[str, Any]] = []
     for name, value in group.items():
-        rate = None if name == "params" else _rate(value, readings)
+        if type(name) is not str or name == "params":
+            continue
+        rate = _rate(value, readings)
         if rate is None and type(value) in (tuple, list):
             parts = [_rate(one, readings) for one in value]
             rate = parts if parts and all(one is not None for one in parts) else None
@@ -533,7 +536,7 @@ def _plain_rates(rates: list[tuple[str, Any]]) -> dict[str, Any]:
             return [plain(one) for one in rate]
         return rate.plain() if type(rate) is Reading else plain_values(rate)
 
-    return {name: plain(rate) for name, rate in rates}
+    return {plain_text(name): plain(rate) for name, rate in rates}
 
 
 def _moments(kept: Any, readings: Readings) -> list[tuple[str, Reading]]:

@@ -8,10 +8,13 @@ from gradtrace.recording.definitions import Definitions
 from gradtrace.recording.measured import number, value
 from gradtrace.recording.records import ParameterRow, StepRecord
 
+_MOST_PASSES = 1_000_000
+"""No closure runs so many."""
+
 
 def step_fact(record: StepRecord, position: int, optimizer: int, known: Definitions, process: int) -> StepFact:
     """What a step did; pass indices are still those of the process."""
-    if record.began_after > record.pass_index:
+    if not 0 <= record.pass_index - record.began_after <= _MOST_PASSES:
         raise Damage(f"a step after pass {record.pass_index} began after pass {record.began_after}")
     groups = tuple(ParameterGroup(tuple((name, value(rate)) for name, rate in one.items())) for one in record.groups)
     return StepFact(

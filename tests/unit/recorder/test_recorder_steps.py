@@ -2,6 +2,7 @@
 
 import gc
 import math
+import threading
 import warnings
 import weakref
 
@@ -444,6 +445,44 @@ def test_steps_in_a_hook_belong_to_the_pass_that_runs(tmp_path):
     trace = session.trace()
     assert [one.pass_index for one in trace.steps] == [1, 1, 2, 2]
     assert [consumed(trace, one) for one in trace.steps] == [(1,), (1,), (2,), (2,)]
+
+
+def test_threads_step_for_themselves(tmp_path):
+    """Each thread's steps are told, of its own parameters."""
+    with recorded(tmp_path) as session:
+
+        def work(rate):
+            w = torch.ones(2, requires_grad=True)
+            optimizer = torch.optim.SGD([w], lr=rate)
+            for _ in range(5):
+                optimizer.zero_grad()
+                (w * 2).sum().backward()
+                optimizer.step()
+
+        threads = [threading.Thread(target=work, args=(rate,)) for rate in (0.25, 0.5)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+
+    trace = session.trace()
+    assert failures(trace) == []
+    for rate, last in ((0.25, -1.5), (0.5, -4.0)):
+        mine = [step for step in trace.steps if step.groups[0].rate("lr") == rate]
+        assert len(mine) == 5
+        assert len({change.leaf for step in mine for change in step.changes}) == 1
+        assert mine[-1].changes[0].value_after == [last, last]
+
+
+def test_names_of_rates_may_be_any_text(tmp_path):
+    """Also what is no Unicode."""
+    with recorded(tmp_path) as session:
+        w = torch.ones(2, requires_grad=True)
+        optimizer = torch.optim.SGD([{"params": [w], "\udcff\x1b": 2, 5: 3}], lr=0.5)
+        w.sum().backward()
+        optimizer.step()
+
+    assert session.trace().steps[0].groups[0].rate("\\udcff\x1b") == 2
 
 
 def test_nothing_is_looked_at_where_only_structure_is_wanted(tmp_path):
