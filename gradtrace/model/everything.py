@@ -2,7 +2,7 @@
 
 from gradtrace.model.blind_spot import Blind, BlindSpot
 from gradtrace.model.cut import Cut
-from gradtrace.model.events import Event
+from gradtrace.model.events import Event, GradWrite
 from gradtrace.model.facts import Conflict, Holder, ModuleFact, NonFinite, Write
 from gradtrace.model.finding import Finding, RelatedLocation
 from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
@@ -25,6 +25,7 @@ from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
 from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
 from gradtrace.model.run import Observation, ProgramError, Run
+from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
 from gradtrace.model.trace import Trace
 
@@ -44,6 +45,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Finding",
+    "GradWrite",
     "Graph",
     "Holder",
     "HolderKind",
@@ -61,6 +63,8 @@ __all__ = [
     "Observation",
     "ObservationKind",
     "OptimizerInfo",
+    "ParameterChange",
+    "ParameterGroup",
     "PassCall",
     "PassError",
     "ProgramError",
@@ -69,7 +73,9 @@ __all__ = [
     "Root",
     "Run",
     "SavedTensor",
+    "ScaleUpdate",
     "Severity",
+    "StepFact",
     "TensorSpec",
     "TensorStats",
     "Trace",

@@ -88,6 +88,15 @@ class Leaves:
         with self._lock:
             self._running.pop(index, None)
 
+    @property
+    def is_any_running(self) -> bool:
+        """Whether any engine runs."""
+        return bool(self._running)
+
+    def running_on(self, thread: int) -> int | None:
+        """The innermost pass that this thread runs."""
+        return next((index for index, one in reversed(self._running.copy().items()) if one[0] == thread), None)
+
     def meet(self, state: LeafState, thread: int) -> None:
         """A pass of this thread runs over the leaf."""
         if state.thread is None:

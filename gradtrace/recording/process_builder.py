@@ -12,6 +12,7 @@ from gradtrace.model import (
     Cut,
     Event,
     EventKind,
+    GradWrite,
     Graph,
     Holder,
     Leaf,
@@ -19,17 +20,20 @@ from gradtrace.model import (
     Location,
     ModuleFact,
     NonFinite,
+    Number,
     Observation,
     ObservationKind,
     OptimizerInfo,
     ProgramError,
     Recorded,
     SavedTensor,
+    ScaleUpdate,
+    StepFact,
 )
 from gradtrace.recording.columns import Columns
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
-from gradtrace.recording.measured import stats, value
+from gradtrace.recording.measured import number, stats, value
 from gradtrace.recording.pass_builder import PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
@@ -39,6 +43,7 @@ from gradtrace.recording.records import (
     ErrorRecord,
     EventRecord,
     FlowRecord,
+    GradWriteRow,
     GraphRecord,
     HolderRecord,
     LeafRecord,
@@ -55,9 +60,12 @@ from gradtrace.recording.records import (
     PassRecord,
     Record,
     SavedRow,
+    ScaleRecord,
     SpecRecord,
     StateRecord,
+    StepRecord,
 )
+from gradtrace.recording.step_builder import facts_of, step_fact
 from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, OutputKind, Spec, StateTable
 
 
@@ -70,6 +78,7 @@ class Offsets:
     passes: int = 0
     events: int = 0
     cuts: int = 0
+    steps: int = 0
 
 
 class ProcessBuilder:
@@ -93,6 +102,10 @@ class ProcessBuilder:
         self._passes: dict[int, BackwardPass] = {}
         self._first_index: int | None = None
         self._events: list[Event] = []
+        self._writes: list[list[GradWriteRow]] = []
+        """Of each event: the pass that tells what was before may not be read yet."""
+        self._steps: list[StepFact] = []
+        self._scale_updates: list[ScaleUpdate] = []
         self._cuts: dict[int, Cut] = {}
         self._blind_spots: list[BlindSpot] = []
         self._taken_in: dict[int, dict[int, set[int]]] = {}
@@ -145,14 +158,43 @@ class ProcessBuilder:
     @property
     def events(self) -> tuple[Event, ...]:
         """The events, with orders and pass indices over the run."""
+        steps, first = self.steps, self._offsets.steps
+        left = {since: self._left_by(since) for rows in self._writes for row in rows if (since := row.since)}
+        facts = (one and steps[one.number - first] for one in facts_of(self._events, self._steps))
         return tuple(
             replace(
                 event,
                 pass_index=self._numbered(event.pass_index),
                 leaves=event.leaves or (self._reached(event.pass_index) if event.kind == EventKind.BACKWARD else ()),
+                step=fact,
+                writes=tuple(self._written(row, left) for row in rows),
             )
-            for event in self._events
+            for event, fact, rows in zip(self._events, facts, self._writes, strict=True)
         )
+
+    def _left_by(self, index: int) -> dict[int, Number | None]:
+        """The norms of `.grad` that a pass left, by leaf."""
+        one = self._passes.get(index)
+        rows = one.accumulations if one else ()
+        return {row.leaf: row.after.norm for row in rows if row.after is not None}
+
+    def _written(self, row: GradWriteRow, left: dict[int, dict[int, Number | None]]) -> GradWrite:
+        leaf = self._known.leaves[row.leaf]
+        before = number(row.before) if row.since is None else left.get(row.since, {}).get(leaf)
+        return GradWrite(leaf, before, number(row.after))
+
+    @property
+    def steps(self) -> tuple[StepFact, ...]:
+        """What steps did, with pass indices over the run."""
+        return tuple(
+            replace(one, pass_index=self._numbered(one.pass_index), began_after=self._numbered(one.began_after))
+            for one in self._steps
+        )
+
+    @property
+    def scale_updates(self) -> tuple[ScaleUpdate, ...]:
+        """What became of the scale of the loss, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._scale_updates)
 
     def _reached(self, index: int) -> tuple[int, ...]:
         """The leaves to whose `.grad` a pass added; when the event was written, before the pass, nobody knew."""
@@ -190,6 +232,7 @@ class ProcessBuilder:
             last,
             self._offsets.events + len(self._events),
             self._offsets.cuts + len(self._cuts),
+            self._offsets.steps + len(self._steps),
         )
 
     def _numbered(self, index: int) -> int:
@@ -354,6 +397,9 @@ class ProcessBuilder:
 
     @take.register
     def _(self, record: EventRecord) -> None:
+        for row in record.writes:
+            self._written(row, {})  # raises here what the line does wrong
+        self._writes.append(record.writes)
         self._events.append(
             Event(
                 order=self._offsets.events + len(self._events),
@@ -372,6 +418,18 @@ class ProcessBuilder:
                 process=self.process,
             )
         )
+
+    @take.register
+    def _(self, record: StepRecord) -> None:
+        position = self._offsets.steps + len(self._steps)
+        optimizer = self._optimizer(record.optimizer)
+        self._steps.append(step_fact(record, position, optimizer, self._known, self.process))
+
+    @take.register
+    def _(self, record: ScaleRecord) -> None:
+        place = self._known.places[record.location]
+        before, after = number(record.before), number(record.after)
+        self._scale_updates.append(ScaleUpdate(record.pass_index, before, after, place, self.process))
 
     @take.register
     def _(self, record: CutRecord) -> None:

@@ -321,6 +321,15 @@ class PassEndRecord(Record, frozen=True, tag="pass_end"):
     count: int | None = None
 
 
+class GradWriteRow(msgspec.Struct, frozen=True, array_like=True):
+    """`GradWrite`; with `since` the norm before is what the ledger of that pass says that it left."""
+
+    leaf: int
+    before: Num | None
+    since: int | None
+    after: Num | None
+
+
 class EventRecord(Record, frozen=True, tag="event"):
     """`Event`; its order is that of the lines."""
 
@@ -336,6 +345,53 @@ class EventRecord(Record, frozen=True, tag="event"):
     is_leaf: bool | None = None
     name: str | None = None
     is_assignment: bool = False
+    writes: list[GradWriteRow] = []
+
+
+class ParameterRow(msgspec.Struct, frozen=True, array_like=True):
+    """`ParameterChange`, field by field; `moments` are (name, number)."""
+
+    leaf: int
+    group: int
+    before: Num | None = None
+    after: Num | None = None
+    change: Num | None = None
+    has_gradient: bool | None = None
+    gradient: Num | None = None
+    value_before: Any = None
+    value_after: Any = None
+    moments: list[tuple[str, Num | None]] = []
+    n_moved_rows: int | None = None
+    moved_rows: list[int] = []
+    type: str | None = None
+
+
+class StepRecord(Record, frozen=True, tag="step"):
+    """`StepFact`; it belongs to the next `step` event of its optimizer after the same pass, unless it was skipped.
+
+    `groups` are the numbers of each param group by name; a number may be a list of numbers.
+    """
+
+    pass_index: int
+    began_after: int
+    optimizer: int
+    call: str
+    location: int | None = None
+    groups: list[dict[str, Any]] = []
+    rows: list[ParameterRow] = []
+    n_others: int = 0
+    autocast: str | None = None
+    scale: Num | None = None
+    is_skipped: bool | None = None
+
+
+class ScaleRecord(Record, frozen=True, tag="scale"):
+    """`ScaleUpdate`."""
+
+    pass_index: int
+    before: Num | None
+    after: Num | None
+    location: int | None = None
 
 
 class ObservationRecord(Record, frozen=True, tag="observation"):
@@ -466,6 +522,8 @@ AnyRecord = (
     | AccumulationsRecord
     | PassEndRecord
     | EventRecord
+    | StepRecord
+    | ScaleRecord
     | ObservationRecord
     | CutRecord
     | NonFiniteRecord

@@ -19,6 +19,7 @@ from gradtrace.renderers.explanation_modules import module_table
 from gradtrace.renderers.explanation_paths import sums
 from gradtrace.renderers.explanation_terminal import Terminal, natural_width
 from gradtrace.renderers.explanation_tree import MOST_NODES, tree
+from gradtrace.renderers.explanation_updates import updates
 from gradtrace.renderers.explanation_words import words
 from gradtrace.renderers.notes import notes
 
@@ -223,6 +224,7 @@ def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: O
         yield Heading(f"What pass {one.index} added")
         yield from _leaves(trace, one, _width(options), fold=not options.verbose)
         yield from sums(trace, one)
+        yield from updates(trace, one)
     yield from _graph(trace, one, options)
 
 

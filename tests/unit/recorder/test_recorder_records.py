@@ -59,7 +59,8 @@ def program() -> None:
     """Something of everything that the recorder watches."""
     torch.manual_seed(0)
     net = Model()
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
     losses = []
     for step in range(4):
         optimizer.zero_grad()
@@ -68,9 +69,10 @@ def program() -> None:
         weight = hidden.mean().item()
         left, right = (Keeping.apply(hidden) * weight + torch.zeros(2).log().exp()).split(1, dim=1)
         losses.append((left + right)[torch.tensor([0, 1])].mean())
-        losses[-1].backward(retain_graph=step == 0)
+        scaler.scale(losses[-1]).backward(retain_graph=step == 0)
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
     net.layer.bias.requires_grad = False
     grad = net.layer.weight.grad
     assert net.layer.weight.grad is grad
