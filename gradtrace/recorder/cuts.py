@@ -87,7 +87,7 @@ class CutWatch:
         self._leaves = leaves
         self._names = names
         self._find_table = find_table
-        self._cuts: dict[tuple[int, int, CutKind], _Cut] = {}
+        self._cuts: dict[tuple[tuple[int, ...], CutKind], _Cut] = {}
         self._by_id: dict[int, _Cut] = {}
         self._tainted: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._numbers: dict[float, int] = {}
@@ -144,7 +144,7 @@ class CutWatch:
         place = user_place(frame, call)
         if place is None or (kind == CutKind.NO_GRAD and f"{torch.__name__}/optim" in frame.f_code.co_filename):
             return
-        key = (id(place.code), place.instruction, kind)
+        key = (place.key, kind)
         cut = self._cuts.get(key)
         if cut is not None:
             cut.count += 1
@@ -283,9 +283,9 @@ class CutWatch:
             if cut is not None:
                 self._tainted[id(parameter)] = (weakref.ref(parameter), cut.id)
 
-    def _key(self, frame: types.FrameType, kind: CutKind) -> tuple[int, int, CutKind]:
+    def _key(self, frame: types.FrameType, kind: CutKind) -> tuple[tuple[int, ...], CutKind]:
         place = user_place(frame, "")
-        return (0, 0, kind) if place is None else (id(place.code), place.instruction, kind)
+        return (() if place is None else place.key, kind)
 
     def write(self) -> None:
         """Write every cut again of which more is known by now."""

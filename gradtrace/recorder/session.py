@@ -47,7 +47,7 @@ from gradtrace.recorder.optimizers import Optimizers, owned
 from gradtrace.recorder.passes import Passes
 from gradtrace.recorder.patches import Patches
 from gradtrace.recorder.sections import Quiet
-from gradtrace.recorder.sites import ModuleTable, Place, user_place
+from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
 from gradtrace.recorder.watch import Watch
 from gradtrace.recorder.writes import Writes
 
@@ -64,6 +64,7 @@ class Recorder:
         self._between = Patches()
         """What sees the calls between passes; not there while a compiled callable runs."""
         self._has_failed = False
+        settle_own_folders()
         self.journal = Journal(config)
         self._failures = Failures(self.journal, self._give_up)
         self._compose()
@@ -251,7 +252,7 @@ class Recorder:
     def _made(self, optimizer: torch.optim.Optimizer, frame: types.FrameType | None) -> None:
         with self._looking("an optimizer"):
             outside = outside_init(frame, optimizer)
-            place = None if outside is None else Place(outside.f_code, outside.f_lasti, "Optimizer")
+            place = None if outside is None else place_at(outside, "Optimizer")
             self._optimizers.get(optimizer, place)
 
     def _parameter(self, data: Any, parameter: torch.Tensor, frame: types.FrameType) -> None:

@@ -222,6 +222,7 @@ class ProcessBuilder:
             end_column=record.end_column,
             function=record.function,
             text=record.text,
+            via=self._known.places[record.via],
         )
 
     @take.register

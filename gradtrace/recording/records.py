@@ -65,7 +65,7 @@ class HeaderRecord(Record, frozen=True, tag="header"):
 
 
 class LocationRecord(Record, frozen=True, tag="location"):
-    """A place in the source, defined once."""
+    """A place in the source, defined once; `via`: the place of a library's from which torch was called for it."""
 
     id: int
     file: str
@@ -75,6 +75,7 @@ class LocationRecord(Record, frozen=True, tag="location"):
     end_column: int
     function: str
     text: str
+    via: int | None = None
 
 
 class LeafRecord(Record, frozen=True, tag="leaf"):

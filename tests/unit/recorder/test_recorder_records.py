@@ -52,6 +52,10 @@ class Model(nn.Module):
         return self.layer(x) * self.scale
 
 
+LIBRARY: dict[str, Any] = {}
+exec(compile("def twice(x):\n    return x * 2\n", "/srv/site-packages/library.py", "exec"), LIBRARY)
+
+
 def program() -> None:
     """Something of everything that the recorder watches."""
     torch.manual_seed(0)
@@ -64,7 +68,7 @@ def program() -> None:
         hidden.register_hook(lambda gradient: gradient * 2)
         weight = hidden.mean().item()
         left, right = (Keeping.apply(hidden) * weight + torch.zeros(2).log().exp()).split(1, dim=1)
-        losses.append((left + right).mean())
+        losses.append(LIBRARY["twice"](left + right).mean())
         losses[-1].backward(retain_graph=step == 0)
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
