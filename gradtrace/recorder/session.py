@@ -24,6 +24,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from gradtrace.model import Blind
 from gradtrace.model.kinds import EventKind
 from gradtrace.recorder import compiled_regions, looking, notices, program_end, torch_facts
+from gradtrace.recorder.births import Births
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.config import Config
@@ -75,7 +76,8 @@ class Recorder:
         self.events = Events(journal)
         names = Names()
         modules = ModuleTable()
-        self.leaves = Leaves(journal, names, config.value_limit)
+        self._births = Births()
+        self.leaves = Leaves(journal, names, config.value_limit, self._births)
         self._optimizers = Optimizers(journal, self.leaves)
         self.watch = Watch(journal, self.leaves, self.events)
         facts = config.facts
@@ -83,7 +85,7 @@ class Recorder:
         self.numbers = NumberWatch(journal, names, config.value_limit) if facts else None
         writes = Writes(journal, self.leaves) if facts else None
         self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, sees_reads=facts)
-        observers: list[Observer] = [self.grads.saw]
+        observers: list[Observer] = [self._births.saw, self.grads.saw]
         observers += [one.saw for one in (self.cuts, self.numbers) if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
         self.modes = Modes(
@@ -258,6 +260,8 @@ class Recorder:
     def _parameter(self, data: Any, parameter: torch.Tensor, frame: types.FrameType) -> None:
         if self.cuts is not None and torch_facts.tracing_state() is None:
             with self._looking("a new parameter"):
+                if self.modes.is_on:
+                    self._births.made(parameter, frame)
                 self.cuts.parameter_made(data, parameter, frame)
 
     @contextlib.contextmanager

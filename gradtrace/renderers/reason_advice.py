@@ -74,10 +74,12 @@ def _adopt(one: Subject) -> str:
     made = wording.at(one.orphaned_by.location)
     fact = one.unregistered
     if fact is not None:
+        place = one.leaf.location if one.leaf is not None else None
+        where = f" (made{wording.at(place)})" if place is not None else ""
         return (
             f"No optimizer owns it, so step() never changes it: it belongs to a module in {short(fact.attribute)} of "
-            f"{short(fact.module or fact.module_type)}, a plain list or dictionary, which parameters() does not look "
-            "into. Make that an nn.ModuleList or nn.ModuleDict."
+            f"{short(fact.module or fact.module_type)}{where}, a plain list or dictionary, which parameters() does not "
+            "look into. Make that an nn.ModuleList or nn.ModuleDict."
         )
     return (
         f"No optimizer owns it, so step() never changes it: pass it to {short(one.orphaned_by.type)}{made}, "

@@ -23,7 +23,7 @@ PLACES = {
     "writing a table": (journal.Journal, "write_rows"),
     "walking the graph": (walk.Walk, "_walk"),
     "describing the nodes": (walk.Describer, "write"),
-    "looking through variables": (names.Scope, "_take"),
+    "looking through variables": (names.Scope, "_take_variables"),
     "naming a leaf": (leaves.Leaves, "_define"),
     "learning modules": (names.Names, "learn"),
     "measuring": (full_pass.Measurements, "add"),

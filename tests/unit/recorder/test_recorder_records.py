@@ -23,8 +23,8 @@ WRITTEN_ELSEWHERE = {
 }
 """Kinds of lines that the launcher writes, or the recorder of a program that ends badly."""
 
-NEVER_WRITTEN = {("LeafRecord", "location"), ("PassRecord", "count")}
-"""What readers would show, but no recorder sees: where a leaf was made; and what recordings of format 1.0 say there."""
+NEVER_WRITTEN = {("PassRecord", "count")}
+"""What recordings of format 1.0 say there."""
 
 
 class Keeping(torch.autograd.Function):
