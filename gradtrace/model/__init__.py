@@ -8,12 +8,13 @@ fill it in the recorder and read it where it is shown. Words are those of `docs/
 from gradtrace.model.blind_spot import Blind, BlindSpot
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
-from gradtrace.model.facts import Conflict, Holder, ModuleFact, NonFinite, Write
+from gradtrace.model.facts import Bystander, Conflict, Holder, ModuleFact, NonFinite, Write
 from gradtrace.model.finding import Finding, RelatedLocation
 from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
 from gradtrace.model.kinds import (
     CLEARING,
     STORED,
+    BystanderKind,
     CutKind,
     Effect,
     EventKind,
@@ -41,6 +42,8 @@ __all__ = [
     "BackwardPass",
     "Blind",
     "BlindSpot",
+    "Bystander",
+    "BystanderKind",
     "Conflict",
     "Cut",
     "CutKind",

@@ -136,6 +136,22 @@ class HolderKind(_RecordedKind):
     UNKNOWN = "unknown"
 
 
+class BystanderKind(_RecordedKind):
+    """Why a tensor takes no part in the graph of a pass (`Bystander.kind`)."""
+
+    REQUIRES_NO_GRAD = "requires_no_grad"
+    """`requires_grad` is False, and nothing that it was computed from is known to require grad."""
+    INTEGERS = "integers"
+    """Its dtype cannot require grad: integers, booleans."""
+    INFERENCE = "inference_tensor"
+    """It was made in inference mode."""
+    CUT_OFF = "cut_off"
+    """It was computed from what requires grad, and cut off (`Bystander.cut`): detached, computed under no_grad."""
+    ELSEWHERE = "elsewhere"
+    """It requires grad, and the roots of the pass were not computed from it."""
+    UNKNOWN = "unknown"
+
+
 class ModuleFactKind(_RecordedKind):
     """What a model holds without registering it (`ModuleFact.kind`)."""
 

@@ -254,6 +254,11 @@ class CutWatch:
                 # What a call makes last is what it was called for: of linear() the product, not the transposed weight.
                 self._taken_in.setdefault(nodes[1] - 1, []).append(number)
 
+    def cut_of(self, tensor: torch.Tensor) -> int | None:
+        """The cut that a tensor comes from, if it is known to come from one."""
+        known = self._tainted.get(id(tensor))
+        return known[1] if known is not None and known[0]() is tensor else None
+
     def graph_walked(self, sequence_numbers: Any, index: int) -> None:
         """Note which cuts the graph of a pass has taken in."""
         if self._reentries:
@@ -286,6 +291,11 @@ class CutWatch:
     def _key(self, frame: types.FrameType, kind: CutKind) -> tuple[tuple[int, ...], CutKind]:
         place = user_place(frame, "")
         return (() if place is None else place.key, kind)
+
+    def after_fork(self) -> None:
+        """The stream is a new one, and nothing of the other stands in it."""
+        self._cuts, self._by_id, self._tainted, self._numbers = {}, {}, {}, {}
+        self._reentries, self._taken_in = {}, {}
 
     def write(self) -> None:
         """Write every cut again of which more is known by now."""

@@ -83,6 +83,10 @@ class NumberWatch:
             "is_tracked": result.requires_grad,
         }
 
+    def after_fork(self) -> None:
+        """The stream is a new one, and nothing of the other stands in it."""
+        self._records, self._written = {}, {}
+
     def write(self) -> None:
         """Write every record again whose count has grown."""
         for record in list(self._records.values()):

@@ -84,6 +84,27 @@ class Scope:
             self._paths = _paths([space for space in self._spaces if space.is_own] or self._spaces)
         return self._paths.get(id(thing))
 
+    def visible(self) -> Iterator[tuple[str, torch.Tensor, types.CodeType | None]]:
+        """Tensors with all names that the program has for them, and the code that assigns a variable, if it runs.
+
+        Variables go first, then what is best known as an element or an attribute.
+        """
+        variables: set[int] = set()
+        held: dict[int, torch.Tensor] = {}
+        spaces = [space for space in self._spaces if space.is_own] or self._spaces
+        for space in spaces:
+            for name, value in space.variables.items():
+                if is_tensor(value):
+                    variables.add(id(value))
+                    yield name, value, space.code
+        for space in spaces:
+            parts = [item for value in space.variables.values() for _, item in _items(value)]
+            parts += attributes(space.variables.get("self")).values()
+            held.update((id(item), item) for item in parts if is_tensor(item))
+        for number, tensor in held.items():
+            if number not in variables and number in self.tensors:
+                yield self.tensors[number], tensor, None
+
     def _take_variables(self, space: _Space, *, also_loops: bool = False) -> None:
         for name, value in space.variables.items():
             if also_loops or not (_is_leaf(value) and space.code is not None and name in _loop_variables(space.code)):

@@ -25,6 +25,7 @@ from gradtrace.model import Blind
 from gradtrace.model.kinds import EventKind
 from gradtrace.recorder import compiled_regions, looking, notices, program_end, torch_facts
 from gradtrace.recorder.births import Births
+from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.config import Config
@@ -104,6 +105,7 @@ class Recorder:
             writes=writes,
             table=self.modes.table,
             tables=self.modes.tables,
+            bystanders=Bystanders(journal, self.leaves, self._births, self.cuts),
         )
         watched = tuple(one for one in (self.cuts, self.numbers) if one is not None)
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
@@ -226,6 +228,10 @@ class Recorder:
         self.journal.begin_stream()
         self.modes.after_fork()
         self.leaves.after_fork()
+        self.context.bystanders.after_fork()
+        for one in (self.cuts, self.numbers):
+            if one is not None:
+                one.after_fork()
         self.events.after_fork()
         self._optimizers.forget_lines()
         self.watch.after_fork()

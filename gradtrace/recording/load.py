@@ -185,6 +185,7 @@ class _TraceBuilder:
             non_finite=tuple(one for process in processes for one in process.non_finite),
             holders=tuple(one for process in processes for one in process.holders),
             module_facts=tuple(one for process in processes for one in process.module_facts),
+            bystanders=tuple(one for process in processes for one in process.bystanders),
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:

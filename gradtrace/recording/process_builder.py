@@ -8,6 +8,7 @@ from gradtrace.model import (
     BackwardPass,
     Blind,
     BlindSpot,
+    Bystander,
     Cut,
     Event,
     EventKind,
@@ -30,6 +31,7 @@ from gradtrace.recording.pass_builder import PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
     BlindRecord,
+    BystanderRecord,
     CutRecord,
     EdgesRecord,
     ErrorRecord,
@@ -89,6 +91,7 @@ class ProcessBuilder:
         self._non_finite: dict[int, NonFinite] = {}
         self._holders: list[Holder] = []
         self.module_facts: list[ModuleFact] = []
+        self._bystanders: list[Bystander] = []
         self._known = Definitions()
 
     @property
@@ -164,6 +167,11 @@ class ProcessBuilder:
     def holders(self) -> tuple[Holder, ...]:
         """Variables that keep old graphs alive, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._holders)
+
+    @property
+    def bystanders(self) -> tuple[Bystander, ...]:
+        """Tensors that took no part, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._bystanders)
 
     @property
     def blind_spots(self) -> tuple[BlindSpot, ...]:
@@ -396,6 +404,26 @@ class ProcessBuilder:
                 attribute=record.attribute,
                 count=record.count,
                 leaves=tuple(map(self._known.leaves.__getitem__, record.leaves)),
+                process=self.process,
+            )
+        )
+
+    @take.register
+    def _(self, record: BystanderRecord) -> None:
+        if record.cut is not None and record.cut not in self._cuts:
+            raise Damage(f"there is no cut {record.cut}")
+        self._bystanders.append(
+            Bystander(
+                name=record.name,
+                kind=record.kind,
+                shape=record.shape,
+                dtype=self._known.dtypes[record.dtype],
+                device=self._known.devices[record.device],
+                requires_grad=record.requires_grad,
+                is_leaf=record.is_leaf,
+                pass_index=record.pass_index,
+                location=self._known.places[record.location],
+                cut=None if record.cut is None else self._offsets.cuts + record.cut,
                 process=self.process,
             )
         )

@@ -25,6 +25,7 @@ from typing import Any
 import msgspec
 
 from gradtrace.model import (
+    BystanderKind,
     CutKind,
     Effect,
     EventKind,
@@ -376,6 +377,21 @@ class ModuleFactRecord(Record, frozen=True, tag="module_fact"):
     leaves: list[int] = []
 
 
+class BystanderRecord(Record, frozen=True, tag="bystander"):
+    """`Bystander`; `cut` is the id of a cut."""
+
+    name: str
+    kind: BystanderKind
+    shape: tuple[int, ...]
+    dtype: str
+    device: str = "cpu"
+    requires_grad: bool = False
+    is_leaf: bool = True
+    pass_index: int = 0
+    location: int | None = None
+    cut: int | None = None
+
+
 class ErrorRecord(Record, frozen=True, tag="error"):
     """The exception that is ending the program; `frames` are location ids, outermost first."""
 
@@ -443,6 +459,7 @@ AnyRecord = (
     | NonFiniteRecord
     | HolderRecord
     | ModuleFactRecord
+    | BystanderRecord
     | ErrorRecord
     | NoteRecord
     | BlindRecord
