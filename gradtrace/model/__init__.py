@@ -6,7 +6,7 @@ fill it in the recorder and read it where it is shown. Words are those of `docs/
 """
 
 from gradtrace.model.blind_spot import Blind, BlindSpot
-from gradtrace.model.cut import Cut
+from gradtrace.model.cut import Cut, GradSwitch
 from gradtrace.model.events import Event
 from gradtrace.model.facts import Bystander, Conflict, Holder, ModuleFact, NonFinite, Write
 from gradtrace.model.finding import Finding, RelatedLocation
@@ -26,6 +26,7 @@ from gradtrace.model.kinds import (
     PassCall,
     Recorded,
     Severity,
+    SwitchKind,
 )
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
@@ -52,6 +53,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Finding",
+    "GradSwitch",
     "Graph",
     "Holder",
     "HolderKind",
@@ -78,6 +80,7 @@ __all__ = [
     "Run",
     "SavedTensor",
     "Severity",
+    "SwitchKind",
     "TensorSpec",
     "TensorStats",
     "Trace",

@@ -68,6 +68,24 @@ class CutKind(_RecordedKind):
     UNKNOWN = "unknown"
 
 
+class SwitchKind(_RecordedKind):
+    """What switched gradients off (`GradSwitch.kind`)."""
+
+    WITH = "with_block"
+    """A `with` block."""
+    DECORATOR = "decorated"
+    """A decorated function was called."""
+    CALL = "switched_by_call"
+    """`torch.set_grad_enabled(False)` as a statement."""
+    CHECKPOINT = "checkpointing"
+    """`torch.utils.checkpoint` runs its function without gradients, and again in the pass."""
+    FUNCTION = "custom_function"
+    """The `forward` of a custom Function runs without gradients."""
+    BACKWARD = "running_backward"
+    """A pass without `create_graph` was running."""
+    UNKNOWN = "unknown"
+
+
 class ObservationKind(_RecordedKind):
     """What was counted over a run (`Observation.kind`)."""
 

@@ -23,6 +23,7 @@ from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.looking import is_any_of, is_tensor, module_of
 from gradtrace.recorder.names import Names, assigned_names
 from gradtrace.recorder.sites import Place, running_module, user_place
+from gradtrace.recorder.switches import switched_off_by
 
 _MAX_CUTS = 2_000
 _MAX_TAINTED = 100_000
@@ -161,6 +162,8 @@ class CutWatch:
         location = self._journal.place(place)
         names = assigned_names(self._journal.location(location)) if location is not None else ()
         module = running_module(frame)
+        is_off = kind in (CutKind.NO_GRAD, CutKind.INFERENCE_MODE)
+        switch = switched_off_by(frame) if is_off else None
         return {
             "t": "cut",
             "id": len(self._cuts),
@@ -171,6 +174,7 @@ class CutWatch:
             "name": names[0] if len(names) == 1 else None,
             "leaves": self._leaves_above(cut_off),
             "module": None if module is None else self._names.module_path(module),
+            "switch": None if switch is None else switch.record(self._journal),
         }
 
     def _name(self, tensor: torch.Tensor) -> str | None:

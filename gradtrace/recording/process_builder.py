@@ -12,6 +12,7 @@ from gradtrace.model import (
     Cut,
     Event,
     EventKind,
+    GradSwitch,
     Graph,
     Holder,
     Leaf,
@@ -50,6 +51,7 @@ from gradtrace.recording.records import (
     PassRecord,
     Record,
     StatsRecord,
+    SwitchRow,
 )
 
 
@@ -357,7 +359,11 @@ class ProcessBuilder:
             passes=tuple(record.passes),
             module=record.module,
             process=self.process,
+            switch=self._switch(record.switch),
         )
+
+    def _switch(self, row: SwitchRow | None) -> GradSwitch | None:
+        return None if row is None else GradSwitch(row.kind, row.call, self._known.places[row.location])
 
     @take.register
     def _(self, record: NonFiniteRecord) -> None:
@@ -435,6 +441,7 @@ class ProcessBuilder:
             count=record.count,
             location=self._known.places[record.location],
             text=record.text,
+            switch=self._switch(record.switch),
         )
 
     @take.register

@@ -35,6 +35,7 @@ from gradtrace.model import (
     ObservationKind,
     PassCall,
     Recorded,
+    SwitchKind,
 )
 
 Num = int | float | str
@@ -313,6 +314,14 @@ class EventRecord(Record, frozen=True, tag="event"):
     is_assignment: bool = False
 
 
+class SwitchRow(msgspec.Struct, frozen=True):
+    """`GradSwitch`."""
+
+    kind: SwitchKind
+    call: str
+    location: int | None = None
+
+
 class ObservationRecord(Record, frozen=True, tag="observation"):
     """`Observation`; a later line of the same kind replaces an earlier one."""
 
@@ -320,6 +329,7 @@ class ObservationRecord(Record, frozen=True, tag="observation"):
     count: int
     location: int | None = None
     text: str = ""
+    switch: SwitchRow | None = None
 
 
 class CutRecord(Record, frozen=True, tag="cut"):
@@ -337,6 +347,7 @@ class CutRecord(Record, frozen=True, tag="cut"):
     passes: list[int] = []
     module: str | None = None
     nodes: list[tuple[int, int]] = []
+    switch: SwitchRow | None = None
 
 
 class NonFiniteRecord(Record, frozen=True, tag="non_finite"):
