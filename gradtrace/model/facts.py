@@ -75,8 +75,9 @@ class Holder:
     Attributes:
         name: `total`, `history`, `self.losses`.
         kind: whether it is a variable of the program's, or what a custom function keeps in its context.
-        location: where the newest tensor that it holds was made, or where it was stored, when that is seen (for a list,
-            a dict and `own_output`).
+        location: where tensors are stored into it (appended, put into an item, assigned to an attribute or a variable),
+            when one place is known to do that; else `made`.
+        made: where the newest tensor that it holds was made.
         n_tensors: how many tensors with a graph it holds.
         n_nodes: how many nodes these keep alive (counted up to a limit).
         n_passes: from how many passes these nodes come.
@@ -91,6 +92,7 @@ class Holder:
     n_passes: int
     pass_index: int
     process: int = 0
+    made: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dis
-import types
 from collections.abc import Container
 from typing import Any
 
@@ -18,12 +16,11 @@ from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.measure import is_readable
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import Place
+from gradtrace.recorder.stores import stored_by
 from gradtrace.recorder.stream import plain_text
 
 _MAX_PER_PASS = 100
 _MAX_NAMES = 2_000
-
-_stores: dict[int, tuple[types.CodeType, dict[str, int | None]]] = {}
 
 
 class Bystanders:
@@ -46,7 +43,9 @@ class Bystanders:
             leaves: `id`s of the tensors that are leaves of its graph.
         """
         seen = [
-            (name, tensor, None if code is None else _stored_at(code, name)) for name, tensor, code in scope.visible()
+            (name, tensor, stored_by(scope.codes() if code is None else [code], name))
+            for name, tensor, code in scope.visible()
+            if name not in self._told
         ]
         places: dict[int, Place] = {}
         for _, tensor, place in seen:
@@ -106,19 +105,3 @@ class Bystanders:
     def after_fork(self) -> None:
         """The stream is a new one."""
         self._told.clear()
-
-
-def _stored_at(code: types.CodeType, name: str) -> Place | None:
-    """Where the one statement stands that assigns a variable; None where several do, for which one did is not known."""
-    known = _stores.get(id(code))
-    if known is None:
-        if len(_stores) > 1_000:  # noqa: PLR2004 - a program that makes code without end
-            _stores.clear()
-        offsets: dict[str, int | None] = {}
-        for one in dis.get_instructions(code):
-            if one.opname.startswith("STORE_") and one.opname not in ("STORE_SUBSCR", "STORE_ATTR", "STORE_SLICE"):
-                for stored in one.argval if type(one.argval) is tuple else (one.argval,):
-                    offsets[stored] = None if stored in offsets else one.offset
-        known = _stores[id(code)] = (code, offsets)
-    offset = known[1].get(name)
-    return None if offset is None else Place(code, offset, "")

@@ -17,6 +17,7 @@ from gradtrace.recorder.births import Births
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.measure import has_memory, is_readable, values
 from gradtrace.recorder.names import Names, Scope
+from gradtrace.recorder.stores import stored_by
 
 _MAX_SEARCHES = 3
 
@@ -184,6 +185,8 @@ class Leaves:
             "value": value,
             "location": self._journal.place(self._births.place(tensor)),
         }
+        if scope is not None and kind == LeafKind.TENSOR and ("." in name or "[" in name):
+            state.record["stored"] = self._journal.place(stored_by(scope.codes(), name))
         self._journal.write(state.record)
 
     def _name_of(self, tensor: torch.Tensor, scope: Scope | None, state: LeafState) -> tuple[str, LeafKind, bool]:

@@ -135,6 +135,11 @@ def class_attribute(kind: type, name: str) -> Any:
     return None
 
 
+def own_members(kind: type) -> list[Any]:
+    """What a class itself defines, without what it inherits."""
+    return list(_NAMESPACE(kind).values())
+
+
 def message(error: BaseException) -> str:
     """What an exception says, without running a `__str__` or `__repr__` of the program's."""
     arguments = _ARGUMENTS(error)

@@ -20,6 +20,7 @@ from gradtrace.recorder.looking import (
     is_optimizer,
     is_tensor,
     module_of,
+    own_members,
 )
 from gradtrace.recorder.sites import is_internal, is_own, locals_of
 
@@ -29,6 +30,7 @@ _MAX_ITEMS = 500
 _MAX_OBJECTS = 5_000
 _MAX_DEPTH = 6
 _MAX_KEY = 60
+_MAX_CODES = 500
 _CO_NEWLOCALS = 0x2
 _OPAQUE = (
     *(type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.CodeType),
@@ -65,6 +67,7 @@ class Scope:
         self.modules: list[tuple[str, torch.nn.Module]] = []
         self._spaces = list(_spaces(frame))
         self._paths: dict[int, str] | None = None
+        self._codes: list[types.CodeType] | None = None
         for own in (True, False):
             spaces = [space for space in self._spaces if space.is_own is own]
             for space in spaces:
@@ -104,6 +107,18 @@ class Scope:
         for number, tensor in held.items():
             if number not in variables and number in self.tensors:
                 yield self.tensors[number], tensor, None
+
+    def codes(self) -> list[types.CodeType]:
+        """The program's own code that can be seen: what runs, innermost first, and functions and methods beside it."""
+        if self._codes is None:
+            spaces = [space for space in self._spaces if space.is_own] or self._spaces
+            found = {id(space.code): space.code for space in spaces if space.code is not None}
+            for value in (value for space in spaces for value in space.variables.values()):
+                if len(found) > _MAX_CODES:
+                    break
+                found.update((id(code), code) for code in _codes_of(value))
+            self._codes = list(found.values())
+        return self._codes
 
     def _take_variables(self, space: _Space, *, also_loops: bool = False) -> None:
         for name, value in space.variables.items():
@@ -174,6 +189,27 @@ def _variables(namespace: dict[str, Any]) -> dict[str, Any]:
         and name != "_"
         and not (of_shell and (name in _SHELL or name.strip("_i").isdecimal()))
     }
+
+
+def _codes_of(value: Any) -> Iterator[types.CodeType]:
+    """The code of a function or of the methods of a class, if it is the program's own, with what is nested in it."""
+    members = own_members(value) if issubclass(type(value), type) else [value]
+    stack = [_code_of(one) for one in members]
+    while stack:
+        code = stack.pop()
+        if code is not None and is_own(code):
+            yield code
+            stack.extend(one for one in code.co_consts if type(one) is types.CodeType)
+
+
+def _code_of(value: Any) -> types.CodeType | None:
+    if is_any_of(value, staticmethod, classmethod):
+        value = value.__func__
+    elif type(value) is property:
+        value = value.fget
+    if type(value) is types.FunctionType:
+        value = value.__dict__.get("__wrapped__", value)
+    return value.__code__ if type(value) is types.FunctionType else None
 
 
 def _is_leaf(value: Any) -> bool:

@@ -250,6 +250,7 @@ class ProcessBuilder:
             value=value(record.value),
             location=self._known.places[record.location],
             process=self.process,
+            stored=self._known.places[record.stored],
         )
 
     @take.register
@@ -397,6 +398,7 @@ class ProcessBuilder:
                 n_passes=record.n_passes,
                 pass_index=record.pass_index,
                 process=self.process,
+                made=self._known.places[record.made],
             )
         )
 

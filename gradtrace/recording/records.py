@@ -93,6 +93,7 @@ class LeafRecord(Record, frozen=True, tag="leaf"):
     optimizers: list[int]
     value: Any = None
     location: int | None = None
+    stored: int | None = None
 
 
 class OptimizerRecord(Record, frozen=True, tag="optimizer"):
@@ -375,6 +376,7 @@ class HolderRecord(Record, frozen=True, tag="holder"):
     n_nodes: int
     n_passes: int
     pass_index: int
+    made: int | None = None
 
 
 class ModuleFactRecord(Record, frozen=True, tag="module_fact"):
