@@ -1,14 +1,15 @@
 """All that `gradtrace.model` offers by name."""
 
 from gradtrace.model.blind_spot import Blind, BlindSpot
-from gradtrace.model.cut import Cut
+from gradtrace.model.cut import Cut, GradSwitch
 from gradtrace.model.events import Event, GradWrite
-from gradtrace.model.facts import Conflict, Holder, ModuleFact, NonFinite, Write
+from gradtrace.model.facts import Bystander, Conflict, Holder, ModuleFact, NonFinite, Write
 from gradtrace.model.finding import Finding, RelatedLocation
 from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
 from gradtrace.model.kinds import (
     CLEARING,
     STORED,
+    BystanderKind,
     CutKind,
     Effect,
     EventKind,
@@ -20,6 +21,7 @@ from gradtrace.model.kinds import (
     PassCall,
     Recorded,
     Severity,
+    SwitchKind,
 )
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
@@ -37,6 +39,8 @@ __all__ = [
     "BackwardPass",
     "Blind",
     "BlindSpot",
+    "Bystander",
+    "BystanderKind",
     "Conflict",
     "Cut",
     "CutKind",
@@ -45,6 +49,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Finding",
+    "GradSwitch",
     "GradWrite",
     "Graph",
     "Holder",
@@ -76,6 +81,7 @@ __all__ = [
     "ScaleUpdate",
     "Severity",
     "StepFact",
+    "SwitchKind",
     "TensorSpec",
     "TensorStats",
     "Trace",

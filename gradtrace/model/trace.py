@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
-from gradtrace.model.facts import Holder, ModuleFact, NonFinite
+from gradtrace.model.facts import Bystander, Holder, ModuleFact, NonFinite
 from gradtrace.model.finding import Finding
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.passes import BackwardPass
@@ -33,3 +33,4 @@ class Trace:
     module_facts: tuple[ModuleFact, ...] = ()
     steps: tuple[StepFact, ...] = ()
     scale_updates: tuple[ScaleUpdate, ...] = ()
+    bystanders: tuple[Bystander, ...] = ()

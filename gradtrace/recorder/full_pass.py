@@ -94,7 +94,7 @@ class FullPass:
     # Before the engine runs.
 
     def _begin(self, frame: Any) -> None:
-        context, call = self._context, self.call
+        context, call, index = self._context, self.call, self.index
         with torch.no_grad(), without_collector():
             scope = Scope(frame)
             context.learn(scope)
@@ -111,6 +111,8 @@ class FullPass:
             if context.cuts is not None:
                 context.cuts.graph_walked(self._sequence, self.index)
             self._flow = Flow(walk, edges, self._measurements)
+            taking_part = {id(one) for _, one in self._leaves.values()}
+            self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
             self._find_captures(walk)
             if call.accumulates or self._captures:
                 self._ledger.measure_before()

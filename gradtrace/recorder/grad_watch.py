@@ -20,6 +20,7 @@ from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.looking import is_any_of, is_tensor
 from gradtrace.recorder.names import assigned_names
 from gradtrace.recorder.sites import Place, is_internal, locals_of, user_place
+from gradtrace.recorder.switches import Switch, switched_off_by
 from gradtrace.recorder.writes import Writes
 
 _MAX_COUNTED = 50_000
@@ -57,6 +58,7 @@ class GradWatch:
         self.n_calls = 0
         self.n_without_grad = 0
         self.first_without_grad: Place | None = None
+        self.first_switch: Switch | None = None
         self._handlers: dict[int, Callable[[TorchCall], None]] = {
             CallKinds.IN_PLACE: lambda seen: self._wrote(seen.args[:1], seen),
             CallKinds.IN_PLACE_LIST: lambda seen: self._wrote(seen.args[0], seen),
@@ -85,6 +87,7 @@ class GradWatch:
             self.n_without_grad += 1
             if self.n_without_grad == 1:
                 self.first_without_grad = user_place(seen.frame, "")
+                self.first_switch = switched_off_by(seen.frame)
 
     def _wrote(self, targets: Any, seen: TorchCall) -> None:
         frame, name = seen.frame, seen.func.__name__

@@ -24,6 +24,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import EventKind, Level
 from gradtrace.recorder import compiled_regions, looking, notices, program_end, torch_facts
+from gradtrace.recorder.births import Births
+from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.config import Config
@@ -55,7 +57,7 @@ from gradtrace.recorder.optimizers import Optimizers, owned
 from gradtrace.recorder.passes import Passes
 from gradtrace.recorder.patches import Patches
 from gradtrace.recorder.sections import Quiet
-from gradtrace.recorder.sites import ModuleTable, Place, user_place
+from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
 from gradtrace.recorder.step_watch import StepWatch
 from gradtrace.recorder.watch import Watch
 from gradtrace.recorder.writes import Writes
@@ -73,6 +75,7 @@ class Recorder:
         self._between = Patches()
         """What sees the calls between passes; not there while a compiled callable runs."""
         self._has_failed = False
+        settle_own_folders()
         self.journal = Journal(config)
         self._failures = Failures(self.journal, self._give_up)
         self._compose()
@@ -83,7 +86,8 @@ class Recorder:
         self.events = Events(journal)
         names = Names()
         modules = ModuleTable()
-        self.leaves = Leaves(journal, names, config.value_limit)
+        self._births = Births()
+        self.leaves = Leaves(journal, names, config.value_limit, self._births)
         self._optimizers = Optimizers(journal, self.leaves)
         self.watch = Watch(journal, self.leaves, self.events)
         self.steps = self.norms = None
@@ -96,7 +100,7 @@ class Recorder:
         self.numbers = NumberWatch(journal, names, config.value_limit) if facts else None
         writes = Writes(journal, self.leaves) if facts else None
         self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, self.norms, sees_reads=facts)
-        observers: list[Observer] = [self.grads.saw]
+        observers: list[Observer] = [self._births.saw, self.grads.saw]
         observers += [one.saw for one in (self.cuts, self.numbers) if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
         self.modes = Modes(
@@ -115,6 +119,7 @@ class Recorder:
             writes=writes,
             table=self.modes.table,
             tables=self.modes.tables,
+            bystanders=Bystanders(journal, self.leaves, self._births, self.cuts),
         )
         watched = tuple(one for one in (self.cuts, self.numbers) if one is not None)
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
@@ -247,6 +252,10 @@ class Recorder:
         self.journal.begin_stream()
         self.modes.after_fork()
         self.leaves.after_fork()
+        self.context.bystanders.after_fork()
+        for one in (self.cuts, self.numbers):
+            if one is not None:
+                one.after_fork()
         self.events.after_fork()
         self._optimizers.forget_lines()
         self.watch.after_fork()
@@ -278,12 +287,14 @@ class Recorder:
     def _made(self, optimizer: torch.optim.Optimizer, frame: types.FrameType | None) -> None:
         with self._looking("an optimizer"):
             outside = outside_init(frame, optimizer)
-            place = None if outside is None else Place(outside.f_code, outside.f_lasti, "Optimizer")
+            place = None if outside is None else place_at(outside, "Optimizer")
             self._optimizers.get(optimizer, place)
 
     def _parameter(self, data: Any, parameter: torch.Tensor, frame: types.FrameType) -> None:
         if self.cuts is not None and torch_facts.tracing_state() is None:
             with self._looking("a new parameter"):
+                if self.modes.is_on:
+                    self._births.made(parameter, frame)
                 self.cuts.parameter_made(data, parameter, frame)
 
     @contextlib.contextmanager

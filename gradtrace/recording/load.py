@@ -191,6 +191,7 @@ class _TraceBuilder:
             module_facts=tuple(one for process in processes for one in process.module_facts),
             steps=tuple(one for process in processes for one in process.steps),
             scale_updates=tuple(one for process in processes for one in process.scale_updates),
+            bystanders=tuple(one for process in processes for one in process.bystanders),
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:

@@ -9,9 +9,11 @@ from gradtrace.model import (
     BackwardPass,
     Blind,
     BlindSpot,
+    Bystander,
     Cut,
     Event,
     EventKind,
+    GradSwitch,
     GradWrite,
     Graph,
     Holder,
@@ -38,6 +40,7 @@ from gradtrace.recording.pass_builder import PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
     BlindRecord,
+    BystanderRecord,
     ColumnsRecord,
     CutRecord,
     ErrorRecord,
@@ -64,6 +67,7 @@ from gradtrace.recording.records import (
     SpecRecord,
     StateRecord,
     StepRecord,
+    SwitchRow,
 )
 from gradtrace.recording.step_builder import facts_of, step_fact
 from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, OutputKind, Spec, StateTable
@@ -112,6 +116,7 @@ class ProcessBuilder:
         self._non_finite: dict[int, NonFinite] = {}
         self._holders: list[Holder] = []
         self.module_facts: list[ModuleFact] = []
+        self._bystanders: list[Bystander] = []
         self._known = Definitions()
 
     @property
@@ -218,6 +223,11 @@ class ProcessBuilder:
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._holders)
 
     @property
+    def bystanders(self) -> tuple[Bystander, ...]:
+        """Tensors that took no part, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._bystanders)
+
+    @property
     def blind_spots(self) -> tuple[BlindSpot, ...]:
         """What was not looked at, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._blind_spots)
@@ -272,6 +282,7 @@ class ProcessBuilder:
             end_column=record.end_column,
             function=record.function,
             text=record.text,
+            via=self._known.places[record.via],
         )
 
     @take.register
@@ -291,6 +302,7 @@ class ProcessBuilder:
             value=value(record.value),
             location=self._known.places[record.location],
             process=self.process,
+            stored=self._known.places[record.stored],
         )
 
     @take.register
@@ -451,7 +463,11 @@ class ProcessBuilder:
             passes=tuple(record.passes),
             module=record.module,
             process=self.process,
+            switch=self._switch(record.switch),
         )
+
+    def _switch(self, row: SwitchRow | None) -> GradSwitch | None:
+        return None if row is None else GradSwitch(row.kind, row.call, self._known.places[row.location])
 
     @take.register
     def _(self, record: NonFiniteRecord) -> None:
@@ -485,6 +501,7 @@ class ProcessBuilder:
                 n_passes=record.n_passes,
                 pass_index=record.pass_index,
                 process=self.process,
+                made=self._known.places[record.made],
             )
         )
 
@@ -503,12 +520,33 @@ class ProcessBuilder:
         )
 
     @take.register
+    def _(self, record: BystanderRecord) -> None:
+        if record.cut is not None and record.cut not in self._cuts:
+            raise Damage(f"there is no cut {record.cut}")
+        self._bystanders.append(
+            Bystander(
+                name=record.name,
+                kind=record.kind,
+                shape=record.shape,
+                dtype=self._known.dtypes[record.dtype],
+                device=self._known.devices[record.device],
+                requires_grad=record.requires_grad,
+                is_leaf=record.is_leaf,
+                pass_index=record.pass_index,
+                location=self._known.places[record.location],
+                cut=None if record.cut is None else self._offsets.cuts + record.cut,
+                process=self.process,
+            )
+        )
+
+    @take.register
     def _(self, record: ObservationRecord) -> None:
         self.observations[record.kind] = Observation(
             kind=record.kind,
             count=record.count,
             location=self._known.places[record.location],
             text=record.text,
+            switch=self._switch(record.switch),
         )
 
     @take.register

@@ -29,6 +29,7 @@ from typing import Any
 import msgspec
 
 from gradtrace.model import (
+    BystanderKind,
     CutKind,
     Effect,
     EventKind,
@@ -38,6 +39,7 @@ from gradtrace.model import (
     ObservationKind,
     PassCall,
     Recorded,
+    SwitchKind,
 )
 
 Num = int | float | str
@@ -69,7 +71,7 @@ class HeaderRecord(Record, frozen=True, tag="header"):
 
 
 class LocationRecord(Record, frozen=True, tag="location"):
-    """A place in the source, defined once."""
+    """A place in the source, defined once; `via`: the place of a library's from which torch was called for it."""
 
     id: int
     file: str
@@ -79,6 +81,7 @@ class LocationRecord(Record, frozen=True, tag="location"):
     end_column: int
     function: str
     text: str
+    via: int | None = None
 
 
 class LeafRecord(Record, frozen=True, tag="leaf"):
@@ -94,6 +97,7 @@ class LeafRecord(Record, frozen=True, tag="leaf"):
     optimizers: list[int]
     value: Any = None
     location: int | None = None
+    stored: int | None = None
 
 
 class OptimizerRecord(Record, frozen=True, tag="optimizer"):
@@ -394,6 +398,14 @@ class ScaleRecord(Record, frozen=True, tag="scale"):
     location: int | None = None
 
 
+class SwitchRow(msgspec.Struct, frozen=True):
+    """`GradSwitch`."""
+
+    kind: SwitchKind
+    call: str
+    location: int | None = None
+
+
 class ObservationRecord(Record, frozen=True, tag="observation"):
     """`Observation`; a later line of the same kind replaces an earlier one."""
 
@@ -401,6 +413,7 @@ class ObservationRecord(Record, frozen=True, tag="observation"):
     count: int
     location: int | None = None
     text: str = ""
+    switch: SwitchRow | None = None
 
 
 class CutRecord(Record, frozen=True, tag="cut"):
@@ -418,6 +431,7 @@ class CutRecord(Record, frozen=True, tag="cut"):
     passes: list[int] = []
     module: str | None = None
     nodes: list[tuple[int, int]] = []
+    switch: SwitchRow | None = None
 
 
 class NonFiniteRecord(Record, frozen=True, tag="non_finite"):
@@ -445,6 +459,7 @@ class HolderRecord(Record, frozen=True, tag="holder"):
     n_nodes: int
     n_passes: int
     pass_index: int
+    made: int | None = None
 
 
 class ModuleFactRecord(Record, frozen=True, tag="module_fact"):
@@ -456,6 +471,21 @@ class ModuleFactRecord(Record, frozen=True, tag="module_fact"):
     attribute: str
     count: int
     leaves: list[int] = []
+
+
+class BystanderRecord(Record, frozen=True, tag="bystander"):
+    """`Bystander`; `cut` is the id of a cut."""
+
+    name: str
+    kind: BystanderKind
+    shape: tuple[int, ...]
+    dtype: str
+    device: str = "cpu"
+    requires_grad: bool = False
+    is_leaf: bool = True
+    pass_index: int = 0
+    location: int | None = None
+    cut: int | None = None
 
 
 class ErrorRecord(Record, frozen=True, tag="error"):
@@ -529,6 +559,7 @@ AnyRecord = (
     | NonFiniteRecord
     | HolderRecord
     | ModuleFactRecord
+    | BystanderRecord
     | ErrorRecord
     | NoteRecord
     | BlindRecord

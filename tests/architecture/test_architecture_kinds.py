@@ -21,7 +21,16 @@ KINDS = {
     if isinstance(kind, type) and issubclass(kind, StrEnum) and kind.__members__
 }
 FIELDS = {
-    "kind": ("EventKind", "CutKind", "ObservationKind", "LeafKind", "HolderKind", "ModuleFactKind"),
+    "kind": (
+        "EventKind",
+        "CutKind",
+        "ObservationKind",
+        "LeafKind",
+        "HolderKind",
+        "ModuleFactKind",
+        "BystanderKind",
+        "SwitchKind",
+    ),
     "call": ("PassCall",),
     "recorded": ("Recorded",),
     "effect": ("Effect",),
