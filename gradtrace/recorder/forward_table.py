@@ -19,7 +19,7 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import impersonating_code
 from gradtrace.recorder.looking import is_any_of
 from gradtrace.recorder.measure import flat_values, values
-from gradtrace.recorder.sites import ModuleTable, Place, is_internal, is_own, own_frame, place_at, running_module
+from gradtrace.recorder.sites import ModuleTable, Place, is_own, own_frame, place_at, running_module, skip_internal
 from gradtrace.recorder.tables import FLOATS
 
 _MAX_INTERVALS = 2_000_000
@@ -120,10 +120,7 @@ class ForwardTable:
         own: types.FrameType | None = frame
         module = running_module(frame)
         if not direct:
-            last = frame
-            while outer is not None and is_internal(outer.f_code):
-                last = outer
-                outer = outer.f_back
+            last, outer = skip_internal(frame)
             own = own_frame(outer)
             if outer is frame:
                 direct = own is None

@@ -146,6 +146,20 @@ def user_frame(frame: types.FrameType | None) -> types.FrameType | None:
     return frame
 
 
+def skip_internal(frame: types.FrameType) -> tuple[types.FrameType, types.FrameType | None]:
+    """The outermost of the frames of torch's or ours from this one outwards, and what called it; itself if not ours."""
+    last: types.FrameType = frame
+    outer: types.FrameType | None = frame
+    while outer is not None:
+        code = outer.f_code
+        known = _ours_or_torchs.get(id(code))
+        if not (is_internal(code) if known is None else known[0]):
+            break
+        last = outer
+        outer = outer.f_back
+    return last, outer
+
+
 def own_frame(frame: types.FrameType | None) -> types.FrameType | None:
     """The innermost frame, from this one outwards, which is of a file of the program's own."""
     while frame is not None and not is_own(frame.f_code):
@@ -224,7 +238,11 @@ def outermost_module(frame: types.FrameType | None) -> torch.nn.Module | None:
 
 
 def _self_of(frame: types.FrameType) -> torch.nn.Module | None:
-    module = local(frame, "self")
+    """The module of a frame of `Module._call_impl`, which is torch's and asks for no `locals()`."""
+    snapshot = frame.f_locals
+    module = snapshot.get("self")
+    if _SNAPSHOT_LOCALS and sys.getrefcount(snapshot) <= _HELD_BY_FRAME:
+        snapshot.clear()
     return module if is_module(module) else None
 
 
