@@ -326,8 +326,9 @@ class Recorder:
             number = None
             leaves: list[int] = []
             if not self.events.is_counting:
-                scope = Scope(frame)
-                self.context.learn(scope)
+                scope = None if self._knows_all(owner, of_optimizer=of_optimizer) else Scope(frame)
+                if scope is not None:
+                    self.context.learn(scope)
                 if of_optimizer:
                     number = self._optimizers.number(owner, scope)
                     leaves = self._optimizers.leaves_of(owner, scope)
@@ -342,6 +343,12 @@ class Recorder:
                 self.leaves.remember_grads(leaves)
             if self.norms is not None:
                 self.norms.forget(leaves)
+
+    def _knows_all(self, owner: Any, *, of_optimizer: bool) -> bool:
+        """Whether the owner's tensors have their names, so that nobody needs to look for any."""
+        tensors = owned(owner) if of_optimizer else [one for _, one in looking.parameters(owner)]
+        states = [self.leaves.find(one) for one in tensors if one.requires_grad]
+        return all(state is not None and state.is_named for state in states)
 
     def _before_step(self, steps: StepWatch) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
         def before_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
