@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from gradtrace.model.kinds import Recorded
+from gradtrace.model.needs import Tensors
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.deep_graphs import keep_from_recursion
@@ -76,7 +77,9 @@ class FullPass:
         self._is_innermost = is_innermost
         self._table = context.table()
         self._thread = threading.get_ident()
-        self._measurements = Measurements(context.config.value_limit, context.config.level)
+        self._measurements = Measurements(
+            context.config.value_limit, context.config.statistics(Tensors.GRADIENTS, Tensors.LEAVES)
+        )
         self._order = array("l")
         self._received = array("l")
         self._arrived = array("l")
@@ -154,7 +157,7 @@ class FullPass:
 
     def _write_pass(self, walk: Walk, edges: list[Any], scope: Scope) -> None:
         call = self.call
-        measured = Measurements(self._measurements.value_limit, self._measurements.level)
+        measured = Measurements(self._measurements.value_limit, self._context.config.statistics(Tensors.ROOTS))
         described: list[tuple[str, int | None, int | None]] = []
         for position, (root, edge) in enumerate(zip(call.roots, edges, strict=True)):
             tensor = root if is_tensor(root) else None

@@ -1,9 +1,9 @@
 """What is measured of a tensor, as encoded rows.
 
-Small tensors are recorded with all their values, from which the reader takes every statistic; of the others the
-default level takes the 2-norm, which also tells whether a NaN or an infinity is among them. On an accelerator nothing
-is read back before the pass is over: the numbers stay on the device in `Measurements` and are fetched together, so
-that no hook waits for the device.
+Small tensors are recorded with all their values, from which the reader takes every statistic; of the others that is
+taken which somebody reads (`gradtrace.model.needs`). A 2-norm tells by itself whether a NaN or an infinity is among
+them. On an accelerator nothing is read back before the pass is over: the numbers stay on the device in `Measurements`
+and are fetched together, so that no hook waits for the device.
 
 A row is JSON text from the start (`StatsRow`: shape, dtype, numel, norm, min, max, mean, nan, inf, zero, value): a
 pass has thousands of them, and text costs the garbage collector nothing.
@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from gradtrace.model.kinds import Level
+from gradtrace.model.needs import Statistic
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.stream import plain_number
@@ -45,6 +45,11 @@ _MAX_HEADS = 100_000
 _PLAIN = torch_facts.PLAIN_TYPES
 _functorch_is_active = torch_facts.functorch_is_active
 _is_functorch_wrapped = torch_facts.is_functorch_wrapped
+
+_OF_NORM = frozenset({Statistic.NORM, Statistic.FINITE, Statistic.VALUES})
+"""What the norm tells, or small tensors do."""
+
+_COUNTED = frozenset({Statistic.ZEROS, Statistic.ALL_ZERO})
 
 _heads: dict[tuple[torch.Size, torch.dtype], tuple[str, int]] = {}
 
@@ -77,6 +82,11 @@ def has_memory(tensor: torch.Tensor) -> bool:
     return not tensor.numel() or tensor.untyped_storage().nbytes() > 0
 
 
+def begins_otherwise(tensor: torch.Tensor) -> bool:
+    """Whether its first element tells that it is not all zero."""
+    return tensor.layout is torch.strided and bool(tensor.detach().as_strided((1,), (1,)).item())
+
+
 def values(tensor: torch.Tensor) -> str:
     """All elements of a tensor that requires no grad, in nested lists, as JSON."""
     if tensor.layout is not torch.strided:
@@ -101,9 +111,10 @@ def value_row(tensor: torch.Tensor) -> str:
 class Measurements:
     """The statistics of one pass, numbered in order of measurement."""
 
-    def __init__(self, value_limit: int, level: Level) -> None:
+    def __init__(self, value_limit: int, statistics: frozenset[Statistic]) -> None:
         self.value_limit = value_limit
-        self.level = level
+        self.statistics = statistics
+        self._is_norm_enough = statistics <= _OF_NORM
         self.rows: list[str] = []
         self.numels = array("q")
         self._pending: list[tuple[list[int], torch.Tensor, bool]] = []
@@ -116,7 +127,7 @@ class Measurements:
         self.rows.append(beginning)
         self.numels.append(numel)
         rest: str | None = _UNKNOWN
-        if self.level != Level.STRUCTURE and is_readable(tensor):
+        if self.statistics and is_readable(tensor):
             try:
                 rest = self._measure(number, tensor.detach() if tensor.requires_grad else tensor, numel)
             except RuntimeError as error:  # zeros that torch never wrote anywhere, or a layout without the operations
@@ -169,7 +180,7 @@ class Measurements:
     def _statistics(self, stored: torch.Tensor, norm: float, numel: int) -> str:
         n_nan = n_inf = 0
         if math.isfinite(norm):
-            if self.level != Level.FULL:
+            if self._is_norm_enough:
                 return f",{norm!r},null,null,null,0,0,null,null]"
         else:
             n_nan, n_inf = int(torch.isnan(stored).sum()), int(torch.isinf(stored).sum())
@@ -177,10 +188,12 @@ class Measurements:
                 wide = torch.complex128 if stored.is_complex() else torch.float64
                 norm = torch_facts.vector_norm(stored.to(wide)).item()
         low = high = mean = zero = None
-        if self.level == Level.FULL:
+        if self.statistics & _COUNTED:
             zero = numel - int(torch.count_nonzero(stored))
-            if not stored.is_complex() and stored.dtype is not torch.bool and stored.numel() == numel:
+        if not stored.is_complex() and stored.dtype is not torch.bool and stored.numel() == numel:
+            if Statistic.EXTREMES in self.statistics:
                 low, high = (plain_number(bound.item()) for bound in torch.aminmax(stored))
+            if Statistic.MEAN in self.statistics:
                 wide_enough = stored.dtype in (torch.float32, torch.float64)
                 mean = plain_number((stored if wide_enough else stored.to(torch.float64)).mean().item())
         rest = [plain_number(norm), low, high, mean, n_nan, n_inf, zero, None]

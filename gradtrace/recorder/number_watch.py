@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from gradtrace.model.kinds import Level
+from gradtrace.model.needs import ALL
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.cuts import tensors_among
 from gradtrace.recorder.forward_mode import TorchCall
@@ -61,7 +61,7 @@ class NumberWatch:
     def _describe(
         self, call: str, inputs: list[torch.Tensor], result: torch.Tensor, frame: types.FrameType
     ) -> dict[str, Any]:
-        measured = Measurements(self._value_limit, Level.FULL)
+        measured = Measurements(self._value_limit, ALL)
         with torch.no_grad():
             output = measured.add(result)
             numbers = [measured.add(one) for one in inputs[:_MAX_INPUTS]]

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gradtrace.model.kinds import LeafKind, Level
+from gradtrace.model.kinds import LeafKind
+from gradtrace.model.needs import Statistic
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.kept_outputs import KeptOutputs
 from gradtrace.recorder.leaves import LeafState
 from gradtrace.recorder.looking import is_tensor
-from gradtrace.recorder.measure import Measurements, has_memory, head, is_readable, values
+from gradtrace.recorder.measure import Measurements, begins_otherwise, has_memory, head, is_readable, values
 from gradtrace.recorder.names import Scope, assigned_names
 from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.slot_names import slot_inputs
@@ -30,6 +31,7 @@ Node = Any
 _CHUNK = 2_000
 _MAX_ARGUMENT = 60
 _MAX_LENGTH = 8
+_ALL_ZERO = frozenset({Statistic.ALL_ZERO})
 
 
 class _TypeFacts(NamedTuple):
@@ -341,19 +343,19 @@ class Describer:
         try:
             if facts.is_custom:
                 kept = node._raw_saved_tensors if torch_facts.SAVED_TENSORS_SHOW_DATA else node.saved_tensors
-                self._save(rows, "saved", tuple(kept or ()))
+                self._save(rows, facts.name, "saved", tuple(kept or ()))
             for name, raw_name, plain_name in facts.saved:
                 kept = getattr(node, raw_name if torch_facts.SAVED_TENSORS_SHOW_DATA else plain_name)
-                self._save(rows, name, kept)
+                self._save(rows, facts.name, name, kept)
         except (RuntimeError, AttributeError) as error:  # freed by an earlier pass
             if is_foreign(error):
                 raise
         return f"[{','.join(rows)}]"
 
-    def _save(self, rows: list[str], name: str, kept: Any) -> None:
+    def _save(self, rows: list[str], op: str, name: str, kept: Any) -> None:
         if type(kept) is tuple:
             for position, one in enumerate(kept):
-                self._save(rows, f"{name}[{position}]", one)
+                self._save(rows, op, f"{name}[{position}]", one)
             return
         if getattr(kept, "unpack_hook", None) is not None:
             rows.append(f'["{name}",null,null,0,"cpu",false,null,true]')
@@ -361,12 +363,12 @@ class Describer:
         tensor = kept if is_tensor(kept) else getattr(kept, "data", None)
         if is_tensor(tensor):
             try:
-                rows.append(self._saved_row(name, tensor))
+                rows.append(self._saved_row(op, name, tensor))
             except BaseException as error:
                 if not self._context.failures.absorb(f"a saved tensor {name} of type {type(tensor).__name__}", error):
                     raise
 
-    def _saved_row(self, name: str, tensor: torch.Tensor) -> str:
+    def _saved_row(self, op: str, name: str, tensor: torch.Tensor) -> str:
         shared, leaf, value = False, None, "null"
         if is_readable(tensor):
             shared = self._is_shared(tensor)
@@ -376,8 +378,8 @@ class Describer:
             if tensor.numel() <= self._value_limit and tensor.is_cpu and has_memory(tensor):
                 value = values(tensor)
         rest = f"{'true' if shared else 'false'},{_text_or_number(leaf)},false,{value}"
-        if self._context.config.facts and value == "null":
-            rest += self._statistics(tensor)
+        if value == "null":
+            rest += self._statistics(tensor, self._context.config.of_saved(op, name))
         return f"{_saved_head(name, torch_facts.shape(tensor), tensor.dtype, tensor.device)},{rest}]"
 
     def _is_shared(self, tensor: torch.Tensor) -> bool:
@@ -388,10 +390,12 @@ class Describer:
             self._storages.add(pointer)
         return known
 
-    def _statistics(self, tensor: torch.Tensor) -> str:
-        if not is_readable(tensor) or not tensor.is_floating_point() or not tensor.is_cpu or not has_memory(tensor):
+    def _statistics(self, tensor: torch.Tensor, asked: frozenset[Statistic]) -> str:
+        if not asked or not is_readable(tensor) or not tensor.is_floating_point():
             return ""
-        measured = Measurements(self._value_limit, Level.FULL)
+        if not tensor.is_cpu or not has_memory(tensor) or (asked == _ALL_ZERO and begins_otherwise(tensor)):
+            return ""
+        measured = Measurements(self._value_limit, asked)
         return f",{measured.row(measured.add(tensor))}"
 
     def _backward_place(self, node: Node) -> int | None:
