@@ -82,6 +82,10 @@ def need(of: Tensors, *statistics: Statistic, ops: Iterable[str] = (), names: It
     return Need(of, frozenset(statistics), tuple(ops), tuple(names))
 
 
+USUALLY: Needs = tuple(Need(of, USUAL) for of in (Tensors.GRADIENTS, Tensors.LEAVES, Tensors.RESULTS, Tensors.ROOTS))
+"""What pictures and stories show."""
+
+
 def together(many: Iterable[Needs]) -> Needs:
     """The needs of several, each once, in a fixed order."""
     unique = {one for needs in many for one in needs}

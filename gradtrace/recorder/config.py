@@ -77,6 +77,13 @@ class Config:
         asked = (one for one in self.needs if one.of == Tensors.SAVED and one.is_at(op, name))
         return frozenset().union(*(one.statistics for one in asked))
 
+    @property
+    def looks_closer(self) -> bool:
+        """Whether, instead of everything everywhere, what stands around a number that is not finite is measured."""
+        if not self.facts or self.needs is None or self.level != Level.DEFAULT:
+            return False
+        return any(one.of == Tensors.TROUBLE for one in self.needs)
+
     def wants(self, index: int) -> bool:
         """Whether the pass with this number, counted from 1, is to be recorded in full."""
         return any(first <= index and (last is None or index <= last) for first, last in self._ranges)

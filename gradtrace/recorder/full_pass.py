@@ -21,6 +21,7 @@ import torch
 from gradtrace.model.kinds import Recorded
 from gradtrace.model.needs import Tensors
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.closer import Closer
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.deep_graphs import keep_from_recursion
 from gradtrace.recorder.engine import Call
@@ -80,6 +81,8 @@ class FullPass:
         self._measurements = Measurements(
             context.config.value_limit, context.config.statistics(Tensors.GRADIENTS, Tensors.LEAVES)
         )
+        numbers = context.numbers if context.config.looks_closer else None
+        self._closer = None if numbers is None else Closer(context, numbers, self._measurements, index)
         self._order = array("l")
         self._received = array("l")
         self._arrived = array("l")
@@ -112,10 +115,12 @@ class FullPass:
             self._walk = walk = Walk([edge[0] for edge in edges if edge is not None])
             keep_from_recursion(walk)
             describer = Describer(context, self._table, scope)
-            self._write_pass(walk, edges, scope)
+            describer.is_close = self._write_pass(walk, edges, scope) and self._closer is not None
             describer.write(self.index, walk)
             self._sequence, self._positions = describer.sequence, describer.positions
             self._meet_leaves(describer.leaves, scope)
+            if describer.is_close:
+                self._guarded("what is not finite", lambda: self._look_closer(walk, edges))
             if context.cuts is not None:
                 context.cuts.graph_walked(self._sequence, self.index)
             self._prepare_edges(walk, edges)
@@ -128,6 +133,11 @@ class FullPass:
             self._root_leaves = [edge[0] for edge in edges if edge is not None and walk.ids[edge[0]] in self._leaves]
             walk.ids.clear()  # the wrappers: nothing of the graph is held while it runs
         self._sequence_mark = torch_facts.sequence_number()
+
+    def _look_closer(self, walk: Walk, edges: list[Any]) -> None:
+        if self._closer is not None:
+            roots = [(*edge, root) for root, edge in zip(self.call.roots, edges, strict=True) if edge is not None]
+            self._closer.roots_are_bad(walk, [one for one in roots if is_tensor(one[2])])
 
     def _guarded(self, what: str, look: Callable[[], None]) -> None:
         try:
@@ -155,7 +165,8 @@ class FullPass:
         fan_in.update(walk.ids[edge[0]] << 20 | edge[1] for edge in edges if edge is not None)
         self._is_alone = [fan_in[key] == 1 for key in self._edge_keys]
 
-    def _write_pass(self, walk: Walk, edges: list[Any], scope: Scope) -> None:
+    def _write_pass(self, walk: Walk, edges: list[Any], scope: Scope) -> bool:
+        """Write how the pass begins; whether at something that is not finite."""
         call = self.call
         measured = Measurements(self._measurements.value_limit, self._context.config.statistics(Tensors.ROOTS))
         described: list[tuple[str, int | None, int | None]] = []
@@ -183,6 +194,7 @@ class FullPass:
             "n_edges": len(walk.sources),
         }
         self._journal.write_with_rows(record, "roots", rows)
+        return any(map(measured.is_bad, measured.strange))
 
     def _find_captures(self, walk: Walk) -> None:
         """Where the gradients arrive that `autograd.grad` returns."""
@@ -279,6 +291,7 @@ class FullPass:
         if sent.__class__ is not tuple:
             sent = (sent,)
         walk = self._walk
+        n_sent = len(self._sent)
         first, slots = walk.first_edge[number], walk.slots
         last = walk.first_edge[number + 1]
         for slot, gradient in enumerate(sent):
@@ -288,6 +301,8 @@ class FullPass:
                     edge = walk.edge(number, slot)
                 if edge >= 0:
                     self._send(edge, gradient, known)
+        if self._closer is not None and self._measurements.strange:
+            self._closer.node_ran(number, known, self._sent[n_sent + 1 :: 2])
         if self.call.create_graph:
             self._attribute(number)
 
@@ -384,6 +399,11 @@ class FullPass:
             captured = {number for number, _, _ in self._captures}
             rows = [] if self.call.is_drawn_only else self._ledger.rows(captured)
             self._measurements.settle()
+        if self._context.numbers is not None:
+            self._context.numbers.pass_ended()
+            begins_badly = self._closer is not None and self._closer.begins_badly
+            if begins_badly or any(map(self._measurements.is_bad, self._measurements.strange)):
+                self._context.numbers.alarm()
         index = self.index
         self._journal.write_rows("stats", index, self._measurements.rows)
         self._journal.write_pass(
@@ -394,6 +414,7 @@ class FullPass:
                 "received": _by(3, self._received),
                 "arrived": _by(3, self._arrived),
                 "sent": _by(2, self._sent),
+                "saved": [] if self._closer is None else self._closer.saved,
             }
         )
         self._journal.write_pass({"t": "accumulations", "index": index, "rows": rows})

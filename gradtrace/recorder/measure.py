@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from gradtrace.model.needs import Statistic
+from gradtrace.model.needs import ALL, Statistic
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.stream import plain_number
@@ -115,6 +115,8 @@ class Measurements:
         self.value_limit = value_limit
         self.statistics = statistics
         self._is_norm_enough = statistics <= _OF_NORM
+        self.strange: set[int] = set()
+        """Numbers of what is not finite, or nothing but zeros in half precision."""
         self.rows: list[str] = []
         self.numels = array("q")
         self._pending: list[tuple[list[int], torch.Tensor, bool]] = []
@@ -145,6 +147,8 @@ class Measurements:
         self.rows.append(beginning + tail)
         self.numels.append(numel)
         waiting = self._pending_of.get(number)
+        if number in self.strange:
+            self.strange.add(len(self.rows) - 1)
         if waiting is not None:
             waiting.append(len(self.rows) - 1)
             self._pending_of[len(self.rows) - 1] = waiting
@@ -158,12 +162,25 @@ class Measurements:
         """A row by its number; null for none."""
         return "null" if number is None else self.rows[number]
 
+    def is_bad(self, number: int) -> bool:
+        """Whether it is strange for not being finite."""
+        return number in self.strange and '"' in self.rows[number].partition('",')[2]
+
+    def complete(self, number: int, tensor: torch.Tensor) -> None:
+        """Measure everything of a tensor of which only a part was asked for."""
+        if self.numels[number] > self.value_limit and number not in self._pending_of:
+            whole = Measurements(self.value_limit, ALL)
+            self.rows[number] = whole.row(whole.add(tensor))
+
     def _measure(self, number: int, tensor: torch.Tensor, numel: int) -> str | None:
         """The rest of a row; None when it still lies on a device."""
         on_cpu = tensor.is_cpu
         if numel <= self.value_limit:
             if on_cpu:
-                return f"{_BEFORE_VALUE}{values(tensor)}]"
+                text = values(tensor)
+                if "n" in text or (tensor.dtype is torch.float16 and numel and not tensor.any()):
+                    self.strange.add(number)
+                return f"{_BEFORE_VALUE}{text}]"
             self._wait(number, tensor.clone(), is_whole=True)
             return None
         stored = tensor
@@ -175,7 +192,10 @@ class Measurements:
         if not on_cpu:
             self._wait(number, norm, is_whole=False)
             return None
-        return self._statistics(stored, norm.item(), numel)
+        size = norm.item()
+        if not math.isfinite(size) or (not size and tensor.dtype is torch.float16):
+            self.strange.add(number)
+        return self._statistics(stored, size, numel)
 
     def _statistics(self, stored: torch.Tensor, norm: float, numel: int) -> str:
         n_nan = n_inf = 0
@@ -208,13 +228,18 @@ class Measurements:
         """Fetch what still lies on a device."""
         for numbers, tensor, is_whole in self._pending:
             if is_whole:
-                rest = f"{_BEFORE_VALUE}{values(tensor)}]"
+                text = values(tensor)
+                is_strange = "n" in text
+                rest = f"{_BEFORE_VALUE}{text}]"
             else:
                 norm = tensor.item()
+                is_strange = not math.isfinite(norm)
                 finite = "0,0" if math.isfinite(norm) else "null,null"
                 rest = f",{json.dumps(plain_number(norm))},null,null,null,{finite},null,null]"
             for number in numbers:
                 self.rows[number] += rest
+            if is_strange:
+                self.strange.update(numbers)
         self._pending.clear()
         self._pending_of.clear()
 

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import torch
 
 from gradtrace.model.kinds import LeafKind
-from gradtrace.model.needs import Statistic
+from gradtrace.model.needs import ALL, Statistic
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.context import Context
-from gradtrace.recorder.forward_table import ForwardTable
+from gradtrace.recorder.forward_table import ForwardTable, Origin
 from gradtrace.recorder.kept_outputs import KeptOutputs
 from gradtrace.recorder.leaves import LeafState
 from gradtrace.recorder.looking import is_tensor
@@ -148,6 +148,23 @@ def _fit(table: ForwardTable, position: int, op: str) -> int:
     return _OTHER_OP if origin.is_direct and torch_facts.has_own_node(call) else _POSSIBLE
 
 
+def op_of(node: Node) -> str:
+    """What the operation of a node is called."""
+    return _facts_of(node).op
+
+
+def find_origin(tables: list[ForwardTable], sequence: int, op: str) -> Origin | None:
+    """Where the node was made that has this number and is of this op, on the thread of the first table if not known."""
+    found = [(one, position) for one in tables if (position := one.find(sequence)) >= 0]
+    if len(found) > 1:
+        fits = [_fit(one, position, op) for one, position in found]
+        found = [found[fits.index(max(fits))]] if max(fits) > _OTHER_OP else []
+    if not found:
+        return None
+    table, position = found[0]
+    return table.origins[table.origin_numbers[position]]
+
+
 class Describer:
     """Writes the nodes and edges of one walk."""
 
@@ -160,6 +177,8 @@ class Describer:
         self._places: dict[tuple[int, int], _Where] = {}
         self._value_limit = context.config.value_limit
         self._storages: set[int] = set()
+        self.is_close = False
+        """All saved tensors are measured: the pass begins at what is not finite."""
         self._kept = KeptOutputs(context.journal) if context.config.facts else None
         self.leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
         """By node id: the leaf of each AccumulateGrad."""
@@ -379,7 +398,7 @@ class Describer:
                 value = values(tensor)
         rest = f"{'true' if shared else 'false'},{_text_or_number(leaf)},false,{value}"
         if value == "null":
-            rest += self._statistics(tensor, self._context.config.of_saved(op, name))
+            rest += self._statistics(tensor, ALL if self.is_close else self._context.config.of_saved(op, name))
         return f"{_saved_head(name, torch_facts.shape(tensor), tensor.dtype, tensor.device)},{rest}]"
 
     def _is_shared(self, tensor: torch.Tensor) -> bool:

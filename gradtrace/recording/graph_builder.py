@@ -4,6 +4,7 @@ Each line is turned into drafts of the model at once and let go, so that a graph
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from gradtrace.model import Edge, Graph, Node, NodeOutput, SavedTensor, TensorStats
@@ -113,6 +114,15 @@ class GraphBuilder:
             if not 0 <= number < len(edges):
                 raise Damage(f"there is no edge {number}")
             edges[number].sent = at(measured, row)
+
+        for number, name, saved_row in record.saved:
+            self._measure_saved(number, name, stats(saved_row, self._known.dtypes, self._known.shared))
+
+    def _measure_saved(self, number: int, name: str, what: TensorStats | None) -> None:
+        if not 0 <= number < len(self.nodes):
+            raise Damage(f"there is no node {number}")
+        node = self.nodes[number]
+        node.saved = tuple(replace(one, stats=what) if one.name == name else one for one in node.saved)
 
     def _find(self, number: int, index: int) -> Any:
         if not 0 <= number < len(self.nodes):

@@ -233,7 +233,7 @@ class FlowRecord(Record, frozen=True, tag="flow"):
     """What moved.
 
     `order` lists node ids as the engine ran them; `received` and `arrived` rows are (node, output, stats), `sent` rows
-    (edge, stats).
+    (edge, stats). `saved` rows are (node, name, statistics): of what a node kept at which finite gradients ended.
     """
 
     index: int
@@ -241,6 +241,7 @@ class FlowRecord(Record, frozen=True, tag="flow"):
     received: list[tuple[int, int, int]] = []
     arrived: list[tuple[int, int, int]] = []
     sent: list[tuple[int, int]] = []
+    saved: list[tuple[int, str, StatsRow]] = []
 
 
 class AccumulationRow(msgspec.Struct, frozen=True, array_like=True):
@@ -350,6 +351,7 @@ class NonFiniteRecord(Record, frozen=True, tag="non_finite"):
     before_pass: int = 0
     count: int = 1
     is_tracked: bool = True
+    is_exact: bool = True
 
 
 class HolderRecord(Record, frozen=True, tag="holder"):
