@@ -11,7 +11,7 @@ _ROWS = {
     "structure": "gradtrace, structure only",
     "default": "gradtrace, default",
     "full": "gradtrace, all statistics",
-    "check": "gradtrace check: facts and all statistics",
+    "check": "gradtrace check",
     "anomaly": "anomaly mode",
     "torchviz": "torchviz (the graph, no values)",
     "torchlens": "torchlens (forward only)",
