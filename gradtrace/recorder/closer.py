@@ -20,6 +20,8 @@ _MOST_NODES = 8
 """Of one pass so many nodes are looked at at which finite gradients end."""
 _MOST_GRAPHS = 3
 """So many graphs of a run are looked through for an origin."""
+_LARGEST = 200_000
+"""A graph of more nodes is not looked through; the results of the next passes are looked at all the same."""
 
 
 class Closer:
@@ -70,7 +72,7 @@ class Closer:
         return any(self._measured.is_bad(one) for one in numbers)
 
     def _look_through(self, walk: Walk, roots: list[tuple[Any, int, torch.Tensor]]) -> None:
-        if self._numbers.n_graphs >= _MOST_GRAPHS:
+        if self._numbers.n_graphs >= _MOST_GRAPHS or len(walk.ids) > _LARGEST:
             return
         self._numbers.n_graphs += 1
         table = self._context.table()

@@ -77,7 +77,7 @@ class NumberWatch:
 
     def alarm(self) -> None:
         """Something was not finite: look at each result of the next passes."""
-        if self._n_alarms < _MAX_ALARMS:
+        if self._n_alarms < _MAX_ALARMS and not self._is_always_on:
             self._n_alarms += 1
             self._n_left = _PASSES_AFTER
 

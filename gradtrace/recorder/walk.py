@@ -154,7 +154,7 @@ def op_of(node: Node) -> str:
 
 
 def find_origin(tables: list[ForwardTable], sequence: int, op: str) -> Origin | None:
-    """Where the node was made that has this number and is of this op, on the thread of the first table if not known."""
+    """Where the node was made that has this number and is of this op; none where several threads may have made it."""
     found = [(one, position) for one in tables if (position := one.find(sequence)) >= 0]
     if len(found) > 1:
         fits = [_fit(one, position, op) for one, position in found]

@@ -225,6 +225,18 @@ def test_results_are_looked_at_after_something_was_not_finite(tmp_path) -> None:
     assert [(one.call, one.before_pass, one.count) for one in seen] == [("log", 3, 3)]
 
 
+def test_no_further_pass_is_recorded_where_every_result_is_looked_at_anyway(tmp_path) -> None:
+    """As at `--level full`."""
+    trace = recorded(tmp_path, steps(9, 1), passes=((1, 2),), level="full")
+    assert [one.index for one in trace.passes if one.graph is not None] == [1, 2]
+
+
+def test_passes_after_one_that_is_not_finite_are_recorded_too(tmp_path) -> None:
+    """Three of them."""
+    trace = recorded(tmp_path, steps(9, 1), passes=((1, 2),))
+    assert [one.index for one in trace.passes if one.graph is not None] == [1, 2, 3, 4, 5]
+
+
 def test_nothing_is_asked_while_all_is_finite(tmp_path, monkeypatch) -> None:
     """Neither of results nor of saved tensors."""
     from gradtrace.recorder import number_watch, origins
