@@ -80,6 +80,7 @@ def command(
       gradtrace check train.py
       gradtrace check -f concise train.py -- --epochs 2
     """  # noqa: D301  click wants a real backspace
+    from gradtrace.diagnosis.diagnose import needs_of
     from gradtrace.diagnosis.settings import find_settings
 
     place = Output.open(output, request.color)
@@ -98,7 +99,8 @@ def command(
     )
     if write_baseline and chosen is None:
         raise UsageError("--write-baseline writes the file that --baseline names: give both")
-    with traced(in_depth(request), place.path) as ended:
+    needs = needs_of(wish.selection.rules())
+    with traced(in_depth(request, needs), place.path) as ended:
         trace = _examined(ended, wish, request)
         place.write(_rendered(trace, shown_as, place, here, ascii_only=ascii_only))
         return _status(trace, ended, wish)

@@ -33,6 +33,7 @@ def command(request: Request, *, output: str | None, facts: bool, redact: bool) 
       gradtrace record -o run.gtrace -- torchrun --nproc-per-node 2 train.py
     """  # noqa: D301  click wants a real backspace
     from gradtrace.analysis.coverage import gaps
+    from gradtrace.diagnosis.diagnose import everybodys_needs
     from gradtrace.recording import blind_spots
     from gradtrace.renderers.coverage_words import said
 
@@ -42,7 +43,7 @@ def command(request: Request, *, output: str | None, facts: bool, redact: bool) 
     path = absolute(output or f"{target.stem}.gtrace")
     check_writable(path)
     if facts:
-        request = in_depth(request)
+        request = in_depth(request, everybodys_needs())
     with Session() as session:
         ended = record(request, session, path, redaction=_redaction() if redact else None)
     found = gaps(blind_spots(path) if path.is_file() else (), ended.status)

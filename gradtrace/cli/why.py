@@ -8,6 +8,7 @@ from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import say_gaps, seen, traced
 from gradtrace.errors import UsageError
+from gradtrace.model.needs import USUALLY
 
 _FORMATS = click.Choice(["text", "markdown", "json"])
 
@@ -49,7 +50,7 @@ def command(request: Request, *, name: str, output: str | None, format_name: str
         verbose=request.verbose,
         ascii_only=ascii_only or not console.unicode,
     )
-    with traced(request.with_facts(), place.path) as ended:
+    with traced(request.with_facts(USUALLY), place.path) as ended:
         trace = seen(ended, request, "explain")
         if trace is None:
             return ended.status

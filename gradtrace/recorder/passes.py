@@ -129,7 +129,7 @@ class Passes:
         table = self._modes.table()
         if table is not None and parent is None:
             table.begin_pass(index)
-        if parent is None and self._events.is_counting and self._config.wants(self._n_outer):
+        if parent is None and self._events.is_counting and self._wants_now(call, is_compiled=is_compiled):
             self._turn_on()
         stack.append(ticket)
         if self._events.is_counting or is_compiled:
@@ -142,6 +142,15 @@ class Passes:
         ids = frozenset(full.leaf_ids()) if full is not None else None
         self._context.leaves.engine_begins(index, thread, ids)
         return ticket
+
+    def _wants_now(self, call: Call, *, is_compiled: bool) -> bool:
+        """Whether a pass is recorded in full although its forward computation may not have been watched."""
+        if self._config.wants(self._n_outer):
+            return True
+        is_bad = not is_compiled and self._config.looks_closer and self._watch.is_first_bad(call)
+        if is_bad:
+            self._journal.note(f"pass {self._n_passes} is recorded in full: a root is not finite")
+        return is_bad
 
     def _begin_full(self, ticket: Ticket, parent: Ticket | None, frame: types.FrameType) -> None:
         if ticket.counted is None:
@@ -196,6 +205,8 @@ class Passes:
         if ticket.counted is not None:
             reason = self._watch.finish(ticket.counted, error)
             if reason is not None and ticket.full is None:
+                if self._context.numbers is not None and not reason.startswith("the pattern"):
+                    self._context.numbers.alarm()
                 self._journal.note(f"after pass {ticket.index}: {reason}; the next pass is recorded in full")
                 self._turn_on()
                 return
@@ -226,7 +237,9 @@ class Passes:
         """Whether the next pass is to be recorded in full."""
         if self._keeps_latest:
             return
+        numbers = self._context.numbers
         wanted = self._config.wants(self._n_outer + 1) or self._awaits_site(done)
+        wanted = wanted or (numbers is not None and numbers.is_alarmed)
         if wanted and self._events.is_counting:
             self._turn_on()
         elif not wanted and not self._events.is_counting:
