@@ -9,7 +9,9 @@ from gradtrace.cli.main import main as run
 def main() -> int:
     """Runs the command line of this process."""
     gc.disable()  # looking for garbage among the objects of a large recording takes as long as drawing it
-    return run()
+    status = run()
+    gc.freeze()  # nor need Python look for it once more when it ends
+    return status
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -75,7 +74,7 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """
     place = Path(os.path.realpath(path))
     before = _status(path)
-    part = place.with_name(f".gradtrace-{secrets.token_hex(8)}.part")
+    part = place.with_name(f".gradtrace-{os.urandom(8).hex()}.part")
     is_direct = _is_descriptor(path) or (
         before is not None and (not stat.S_ISREG(before.st_mode) or not os.access(place.parent, os.W_OK))
     )

@@ -40,6 +40,7 @@ BOUNDARIES = frozenset(
             for name in (
                 *("_thread_begins", "_thread_ends", "_at_exit", "_made", "_parameter", "_looking"),
                 *("begin_zeroing", "end_zeroing", "zeroed"),
+                *("scaler_steps", "scaler_has_stepped", "scaler_updated"),
             )
         ),
     }

@@ -140,9 +140,10 @@ class _Writer:
         if location is None:
             return None
         if location not in self.locations:
+            via = self.location(location.via)
             number = self.locations[location] = len(self.locations)
             names = ("file", "line", "column", "end_line", "end_column", "function", "text")
-            self.add("location", id=number, **dict(zip(names, astuple(location), strict=True)))
+            self.add("location", id=number, **{name: getattr(location, name) for name in names}, via=via)
         return self.locations[location]
 
     def stats(self, stats: TensorStats | None) -> Any:

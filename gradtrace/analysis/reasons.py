@@ -13,7 +13,7 @@ from gradtrace.analysis.reasons_leaf import leaf_subject
 from gradtrace.analysis.reasons_lost import lost, nearest_place
 from gradtrace.analysis.reasons_names import Value, meant_by
 from gradtrace.analysis.topology import reachable
-from gradtrace.model import Cut, EventKind, Leaf, Location, Trace
+from gradtrace.model import Bystander, Cut, EventKind, Leaf, Location, Trace
 
 __all__ = ["Answer", "Reason", "Subject", "why"]
 
@@ -37,6 +37,7 @@ def why(trace: Trace, name: str) -> Answer:
     subjects = [leaf_subject(trace, leaf, nodes, has_ways=has_ways) for leaf in meant.leaves]
     subjects += [_value_subject(trace, value) for value in meant.values]
     subjects += [_constant(trace, cut) for cut in meant.cuts]
+    subjects += [_aside(trace, one) for one in meant.bystanders]
     if meant.error is not None:
         subjects.append(_not_reached(trace, name, meant.error))
     return Answer(name, tuple(_grouped(subjects)))
@@ -98,6 +99,15 @@ def _constant(trace: Trace, cut: Cut) -> Subject:
         sources=tuple(leaf for leaf in trace.leaves if leaf.id in cut.leaves),
         backward=next((one for one in trace.passes if one.index in cut.passes), None),
     )
+
+
+def _aside(trace: Trace, one: Bystander) -> Subject:
+    """A tensor that takes no part: the cut that it comes from, or what it is."""
+    cut = next((cut for cut in trace.cuts if cut.id == one.cut), None)
+    if cut is not None:
+        return replace(_constant(trace, cut), name=one.name, bystander=one)
+    backward = next((each for each in trace.passes if each.index == one.pass_index), None)
+    return Subject(one.name, "tensor", Reason.BYSTANDER, backward=backward, place=one.location, bystander=one)
 
 
 def _not_reached(trace: Trace, name: str, place: Location) -> Subject:

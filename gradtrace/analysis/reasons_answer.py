@@ -8,6 +8,7 @@ from enum import StrEnum
 from gradtrace.analysis.paths import Ways
 from gradtrace.model import (
     BackwardPass,
+    Bystander,
     Cut,
     Event,
     Leaf,
@@ -62,6 +63,8 @@ class Reason(StrEnum):
     """Its module is part of the graph, and it is not."""
     OUTSIDE = "outside"
     """Nothing of its module is part of any graph."""
+    BYSTANDER = "bystander"
+    """It carries a name in the program, and takes no part in any graph that was recorded."""
 
 
 HAS_GRADIENT = frozenset({Reason.GRADIENT, Reason.RETAINED, Reason.CLEARED})
@@ -97,6 +100,7 @@ class Subject:
         read: where the program read `.grad` and found None.
         unregistered: the model's attribute that holds its module without registering it.
         error: what ended the program.
+        bystander: what is known of a tensor that takes no part in any graph.
         same: names of further tensors to which the same answer applies.
     """
 
@@ -127,6 +131,7 @@ class Subject:
     unregistered: ModuleFact | None = None
     error: ProgramError | None = None
     same: tuple[str, ...] = ()
+    bystander: Bystander | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from gradtrace.analysis.topology import Adjacency
 from gradtrace.errors import UnknownNameError
-from gradtrace.model import BackwardPass, Cut, Graph, Leaf, Location, ModuleFact, Node, Trace
+from gradtrace.model import BackwardPass, Bystander, Cut, Graph, Leaf, Location, ModuleFact, Node, Trace
 
 _SUGGESTIONS = 4
 _SHOWN = 12
@@ -37,10 +37,11 @@ class Meant:
     values: tuple[Value, ...] = ()
     cuts: tuple[Cut, ...] = ()
     error: Location | None = None
+    bystanders: tuple[Bystander, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether it stands for anything."""
-        return bool(self.leaves or self.values or self.cuts or self.error)
+        return bool(self.leaves or self.values or self.cuts or self.error or self.bystanders)
 
 
 def meant_by(trace: Trace, asked: str) -> Meant:
@@ -98,7 +99,10 @@ def _named(trace: Trace, name: str, fits: Callable[[str, str], bool]) -> Meant:
         cuts = ()
     if leaves and not any(leaf.name == name for leaf in leaves):
         values = {}  # a pattern or a module means its parameters
-    return Meant(leaves, tuple(values.values()), cuts)
+    bystanders = tuple(one for one in trace.bystanders if fits(one.name, name))
+    if leaves or values or cuts:
+        bystanders = ()  # of the same name, in another pass or another function
+    return Meant(leaves, tuple(values.values()), cuts, bystanders=bystanders)
 
 
 def _holders(fact: ModuleFact) -> tuple[str, ...]:
@@ -147,9 +151,10 @@ def _at_line(trace: Trace, file: str, line: int) -> Meant:
             value = Value(node.name or node.op, one, one.graph, node, output)
             values.setdefault(_identity(value), value)
     error = next((frame for frame in reversed(_frames(trace)) if _is_there(frame, file, line)), None)
+    bystanders = tuple(one for one in trace.bystanders if _is_there(one.location, file, line))
     if leaves or values or cuts:
-        error = None
-    return Meant(leaves, tuple(values.values()), cuts, error)
+        error, bystanders = None, ()
+    return Meant(leaves, tuple(values.values()), cuts, error, () if error else bystanders)
 
 
 def _results_there(graph: Graph, file: str, line: int) -> Iterator[Node]:
@@ -205,6 +210,7 @@ def _known_names(trace: Trace) -> Iterator[str]:
     yield from (value.name for value in _values(trace))
     yield from (_holders(fact)[0] for fact in trace.module_facts)
     yield from (cut.name for cut in trace.cuts if cut.name is not None)
+    yield from (one.name for one in trace.bystanders)
 
 
 def _no_such_line(trace: Trace, name: str, file: str) -> str:

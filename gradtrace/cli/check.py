@@ -14,7 +14,7 @@ from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import Traced, traced
 from gradtrace.errors import UsageError
 from gradtrace.launch import TargetKind
-from gradtrace.model import Severity
+from gradtrace.model.kinds import Severity
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gradtrace.diagnosis.selection import Selection
     from gradtrace.diagnosis.settings import CheckSettings
     from gradtrace.model import Trace
+    from gradtrace.model.needs import Needs
     from gradtrace.renderers.registry import Format
 
 FOUND = 1
@@ -80,7 +81,6 @@ def command(
       gradtrace check train.py
       gradtrace check -f concise train.py -- --epochs 2
     """  # noqa: D301  click wants a real backspace
-    from gradtrace.diagnosis.diagnose import needs_of
     from gradtrace.diagnosis.settings import find_settings
 
     place = Output.open(output, request.color)
@@ -99,11 +99,28 @@ def command(
     )
     if write_baseline and chosen is None:
         raise UsageError("--write-baseline writes the file that --baseline names: give both")
-    needs = needs_of(wish.selection.rules())
-    with traced(in_depth(request, needs), place.path) as ended:
+    with traced(in_depth(request, _needs(wish.selection)), place.path, lambda: _prepare(shown_as)) as ended:
         trace = _examined(ended, wish, request)
         place.write(_rendered(trace, shown_as, place, here, ascii_only=ascii_only))
         return _status(trace, ended, wish)
+
+
+def _needs(selection: Selection) -> Needs:
+    """What must be measured; where all rules may be heard, they need not be loaded for that."""
+    from gradtrace.diagnosis.all_needs import OF_RULES
+
+    if not selection.select and not selection.ignore:
+        return OF_RULES
+    from gradtrace.diagnosis.diagnose import needs_of
+    from gradtrace.diagnosis.registry import RULES
+
+    return needs_of(selection.rules(RULES))
+
+
+def _prepare(shown_as: Format) -> None:
+    import gradtrace.diagnosis.examine  # noqa: F401
+
+    shown_as.prepare()
 
 
 def _status(trace: Trace, ended: Traced, wish: _Wish) -> int:
@@ -128,14 +145,19 @@ def _selection(
         ignore=(*names_in(" ".join(ignore)), *settings.ignore),
         severity=Severity(severity or settings.severity or Severity.WARNING),
     )
-    selection.rules()
+    if selection.select or selection.ignore:
+        from gradtrace.diagnosis.registry import RULES
+
+        selection.rules(RULES)
     return selection
 
 
 def _known(path: Path | None) -> Counter[Fingerprint] | None:
+    if path is None:
+        return None
     from gradtrace.diagnosis.baseline import read
 
-    return None if path is None else read(path)
+    return read(path)
 
 
 def _folder(request: Request, here: Path) -> Path:

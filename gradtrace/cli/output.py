@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gradtrace.cli.console import Console, file_console, look_at
-from gradtrace.cli.pager import page
 from gradtrace.errors import RenderError, UsageError
 from gradtrace.files import replacing
 
@@ -47,8 +46,11 @@ class Output:
             RenderError: if it cannot be written; a file is then as it was.
             BrokenPipeError: if the reader has gone.
         """
-        if self.has_pager and self.console.is_terminal and isinstance(content, str) and page(content):
-            return
+        if self.has_pager and self.console.is_terminal and isinstance(content, str):
+            from gradtrace.cli.pager import page
+
+            if page(content):
+                return
         self.write_pieces((content,))
 
     def write_pieces(self, pieces: Iterable[str | bytes]) -> None:

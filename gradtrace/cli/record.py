@@ -32,20 +32,21 @@ def command(request: Request, *, output: str | None, facts: bool, redact: bool) 
       gradtrace record train.py -- --epochs 2
       gradtrace record -o run.gtrace -- torchrun --nproc-per-node 2 train.py
     """  # noqa: D301  click wants a real backspace
-    from gradtrace.analysis.coverage import gaps
-    from gradtrace.diagnosis.diagnose import everybodys_needs
-    from gradtrace.recording import blind_spots
-    from gradtrace.renderers.coverage_words import said
-
     target = request.target
     if target.kind is TargetKind.RECORDING:
         raise UsageError(f"{target.text} is a recording already: gradtrace explain {target.text} shows it")
     path = absolute(output or f"{target.stem}.gtrace")
     check_writable(path)
     if facts:
-        request = in_depth(request, everybodys_needs())
+        from gradtrace.diagnosis.all_needs import EVERYBODYS
+
+        request = in_depth(request, EVERYBODYS)
     with Session() as session:
         ended = record(request, session, path, redaction=_redaction() if redact else None)
+    from gradtrace.analysis.coverage import gaps
+    from gradtrace.recording import blind_spots
+    from gradtrace.renderers.coverage_words import said
+
     found = gaps(blind_spots(path) if path.is_file() else (), ended.status)
     nothing = next((gap for gap in found if gap.is_total), None)
     if nothing is not None:

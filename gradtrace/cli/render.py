@@ -15,7 +15,7 @@ from gradtrace.cli.output import Output, absolute
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.show import show
 from gradtrace.errors import UsageError
-from gradtrace.model import Level
+from gradtrace.model.kinds import Level
 from gradtrace.model.needs import together
 
 if TYPE_CHECKING:
@@ -100,8 +100,7 @@ def command(
 def _draw(
     request: Request, output: str | None, format_name: str | None, asked: dict[str, Any], *, has_pager: bool = False
 ) -> int:
-    from gradtrace.diagnosis.diagnose import needs_of
-    from gradtrace.diagnosis.registry import RULES
+    from gradtrace.diagnosis.all_needs import OF_RULES
 
     place = replace(Output.open(output, request.color), has_pager=has_pager)
     drawn_as = _format(format_name, place)
@@ -111,7 +110,7 @@ def _draw(
         request = request.with_stdout_diverted()  # what the program prints would break the document
     if request.settings.level != Level.STRUCTURE:
         request = request.with_facts(
-            together((drawn_as.needs, needs_of(RULES)))
+            together((drawn_as.needs, OF_RULES))
         )  # cuts are drawn where values left the graph, findings where they belong
     return show(request, drawn_as, place, asked)
 

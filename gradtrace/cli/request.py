@@ -12,7 +12,7 @@ import click
 from gradtrace.cli.messages import say
 from gradtrace.errors import UsageError
 from gradtrace.launch import Settings, Target, TargetKind, parse_passes, parse_target
-from gradtrace.model import Level
+from gradtrace.model.kinds import Level
 from gradtrace.model.needs import Needs
 
 _SECONDS = click.FloatRange(0, min_open=True)

@@ -36,6 +36,6 @@ def command(
     if name is None:
         place.write(rule_page.render_list(RULES, options))
     else:
-        rule = rule_named(name)
+        rule = rule_named(name, RULES)
         place.write(program(rule.page) if wants_example else rule_page.render(rule, options))
     return 0

@@ -1,18 +1,22 @@
 """What `explain` and `render` have in common: run, draw in a format, write."""
 
+from __future__ import annotations
+
 import re
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradtrace.cli.console import Console
 from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request
 from gradtrace.cli.traced import say_gaps, seen, traced
 from gradtrace.errors import UsageError
-from gradtrace.model import Trace
-from gradtrace.renderers.registry import Format
+
+if TYPE_CHECKING:
+    from gradtrace.model import Trace
+    from gradtrace.renderers.registry import Format
 
 
 def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, Any]) -> int:
@@ -27,13 +31,13 @@ def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, An
     Raises:
         GradtraceError: if an option does not fit the format, or anything fails.
     """
-    from gradtrace.analysis.coverage import coverage
-
     given = _given(drawn_as, asked)
-    with traced(request, output.path) as ended:
+    with traced(request, output.path, lambda: _prepare(request, drawn_as)) as ended:
         loaded = seen(ended, request, "show")
         if loaded is None:
             return ended.status
+        from gradtrace.analysis.coverage import coverage
+
         if drawn_as.is_machine_format:  # the others say it themselves
             say_gaps(request, (gap for gap in coverage(loaded) if not gap.is_chosen))
         options = {**_seen(drawn_as, output.console), **given}
@@ -43,6 +47,13 @@ def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, An
         except BrokenPipeError:
             return ended.status or -signal.SIGPIPE
         return ended.status
+
+
+def _prepare(request: Request, drawn_as: Format) -> None:
+    expression = request.target.expression
+    drawn_as.prepare(expression.source if expression else None, request.target.argv)
+    if request.settings.facts:
+        import gradtrace.diagnosis.examine  # noqa: F401
 
 
 def _write(trace: Trace, drawn_as: Format, options: dict[str, Any], output: Output) -> None:

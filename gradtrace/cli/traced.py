@@ -18,7 +18,7 @@ import click
 from gradtrace.cli.request import Request
 from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError, TargetError
 from gradtrace.files import PRIVATE
-from gradtrace.launch import TIMED_OUT, Session, Target, TargetKind, run
+from gradtrace.launch import TIMED_OUT, Session, TargetKind, run
 
 if TYPE_CHECKING:
     from gradtrace.analysis.coverage import Gap
@@ -56,16 +56,16 @@ def record(
     meanwhile: Callable[[], None] | None = None,
     redaction: Redaction | None = None,
 ) -> Traced:
-    """Runs the target and writes its recording; `meanwhile` is done here while the program starts.
+    """Runs the target and writes its recording; what `redaction` names is left out of it.
 
-    What `redaction` names is left out of the recording.
+    While the program starts, what reads its streams is loaded here, and `meanwhile` is done.
 
     Raises:
         TargetError: if the run could not begin, in the child's words.
     """
     if request.verbose:
         request.say(f"running {request.target.text} with {request.settings.python or sys.executable}")
-    ending = run(request.target, request.settings, session, request.say, meanwhile)
+    ending = run(request.target, request.settings, session, request.say, lambda: _prepare(meanwhile))
     if request.verbose:
         request.say(f"it ended with status {ending.status}; now its streams are put together")
     if session.refusal is not None:
@@ -87,26 +87,20 @@ def record(
     return Traced(recording, TIMED_OUT if ending.timed_out else ending.status)
 
 
-def _meanwhile(target: Target) -> Callable[[], None] | None:
-    """What can be done for an expression while the child imports torch: load what will read and explain it."""
-    expression = target.expression
-    if expression is None:
-        return None
+def _prepare(meanwhile: Callable[[], None] | None) -> None:
+    import gradtrace.recording  # noqa: F401
 
-    def prepare() -> None:
-        import gradtrace.recording
-        import gradtrace.renderers.explanation  # noqa: F401
-        from gradtrace.formulas.closed_form import closed_forms
-
-        closed_forms(expression.source, target.argv)  # it remembers what it found
-
-    return prepare
+    if meanwhile is not None:
+        meanwhile()
 
 
 @contextmanager
-def traced(request: Request, output: Path | None = None) -> Iterator[Traced]:
+def traced(
+    request: Request, output: Path | None = None, meanwhile: Callable[[], None] | None = None
+) -> Iterator[Traced]:
     """Runs the target and yields its recording, which lives only inside the block.
 
+    `meanwhile` is done while the program starts: it loads what will show the recording, so that nobody waits for that.
     When showing it fails, the recording is kept beside `output` or in the current directory, and the error says where.
 
     Raises:
@@ -117,7 +111,7 @@ def traced(request: Request, output: Path | None = None) -> Iterator[Traced]:
             yield Traced(recording, status=0)
         return
     with Session() as session:
-        ended = record(request, session, session.directory / "run.gtrace", _meanwhile(request.target))
+        ended = record(request, session, session.directory / "run.gtrace", meanwhile)
         try:
             yield ended
         except (RenderError, RecordingError, OSError) as error:

@@ -36,27 +36,26 @@ def command(request: Request, *, name: str, output: str | None, format_name: str
       gradtrace why train.py encoder.0.weight
       gradtrace why 'w*w*y' w=0.5 y=2.0 w
     """  # noqa: D301  click wants a real backspace
-    from gradtrace.renderers import reason
-
     place = Output.open(output, request.color)
     format_name = format_name or _by_suffix(place)
     if format_name == "json" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
-    console = place.console
-    options = reason.Options(
-        format=format_name,
-        color=console.color,
-        width=console.width,
-        verbose=request.verbose,
-        ascii_only=ascii_only or not console.unicode,
-    )
-    with traced(request.with_facts(USUALLY), place.path) as ended:
+    with traced(request.with_facts(USUALLY), place.path, _prepare) as ended:
         trace = seen(ended, request, "explain")
         if trace is None:
             return ended.status
         from gradtrace.analysis.coverage import coverage
         from gradtrace.analysis.reasons import why
+        from gradtrace.renderers import reason
 
+        console = place.console
+        options = reason.Options(
+            format=format_name,
+            color=console.color,
+            width=console.width,
+            verbose=request.verbose,
+            ascii_only=ascii_only or not console.unicode,
+        )
         content = reason.render(why(trace, name), options)
         say_gaps(request, (gap for gap in coverage(trace) if gap.is_open))
         try:
@@ -68,6 +67,11 @@ def command(request: Request, *, name: str, output: str | None, format_name: str
 
 # NAME stands between the TARGET and the program's own words.
 next(one for one in command.params if one.name == "words").metavar = "TARGET [NAME=VALUE]..."
+
+
+def _prepare() -> None:
+    import gradtrace.analysis.reasons
+    import gradtrace.renderers.reason  # noqa: F401
 
 
 def _by_suffix(place: Output) -> str:

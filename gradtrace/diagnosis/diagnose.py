@@ -8,7 +8,7 @@ from gradtrace.analysis.by_value import by_value
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
-from gradtrace.model.needs import USUALLY, Needs, Statistic, Tensors, need, together
+from gradtrace.model.needs import Needs, Statistic, Tensors, need, together
 
 SEVERITIES = tuple(Severity)
 """From the most severe to the least."""
@@ -22,11 +22,6 @@ def needs_of(rules: Iterable[Rule]) -> Needs:
     heard = tuple(rules)
     asked = RULES if any(map(_is_last, heard)) else heard  # a last rule asks whether another explains what it tells
     return together((ALWAYS, *(rule.needs for rule in asked)))
-
-
-def everybodys_needs() -> Needs:
-    """What must be measured for a recording that any rule may be asked about, and that is shown."""
-    return together((USUALLY, needs_of(RULES)))
 
 
 def diagnose(trace: Trace, rules: Iterable[Rule] = RULES) -> Trace:

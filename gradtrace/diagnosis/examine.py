@@ -31,7 +31,7 @@ def examine(
     Raises:
         UsageError: if the selection names no rule.
     """
-    rules = selection.rules()
+    rules = selection.rules(RULES)
     heard = {rule.name for rule in rules}
     diagnosed = diagnose(trace, rules)
     left = ignores.apply(diagnosed.findings, ignores.read(diagnosed, sources), heard, {rule.name for rule in RULES})

@@ -5,24 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gradtrace.analysis.once import once
-from gradtrace.model import BackwardPass, PassCall, Trace
-
-
-@once
-def inner(trace: Trace) -> frozenset[int]:
-    """Indices of the passes inside a round: inner loops, penalties, derivatives with respect to inputs.
-
-    They return their gradients and store none. Where no pass of the process stores any, the program trains with what
-    `autograd.grad` returns, and only gradients with a graph are for a loss.
-    """
-    storing = {one.process for one in trace.passes if not _returns(one) and not one.is_drawn_only}
-    return frozenset(
-        one.index for one in trace.passes if _returns(one) and (one.create_graph or one.process in storing)
-    )
-
-
-def _returns(one: BackwardPass) -> bool:
-    return one.call == PassCall.AUTOGRAD_GRAD or one.parent is not None
+from gradtrace.analysis.training_steps import inner
+from gradtrace.model import Trace
 
 
 @once

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gradtrace.analysis.once import once
-from gradtrace.diagnosis.iterations import inner
+from gradtrace.analysis.training_steps import inner
 from gradtrace.diagnosis.lineage import crossings
 from gradtrace.model import BackwardPass, Graph, Holder, HolderKind, Node, Trace
 

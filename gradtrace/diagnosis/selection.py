@@ -1,14 +1,18 @@
 """Which rules are heard, and which findings are worth showing."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
-from gradtrace.diagnosis.diagnose import SEVERITIES
-from gradtrace.diagnosis.registry import RULES
-from gradtrace.diagnosis.rule import Rule
 from gradtrace.errors import UsageError
-from gradtrace.model import Finding, Severity
+from gradtrace.model.kinds import Severity
+
+if TYPE_CHECKING:
+    from gradtrace.diagnosis.rule import Rule
+    from gradtrace.model import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Selection:
     ignore: tuple[str, ...] = ()
     severity: Severity = Severity.WARNING
 
-    def rules(self, among: Sequence[Rule] = RULES) -> tuple[Rule, ...]:
+    def rules(self, among: Sequence[Rule]) -> tuple[Rule, ...]:
         """The rules to run.
 
         Raises:
@@ -39,11 +43,12 @@ class Selection:
 
     def shown(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """Those that are severe enough."""
-        wanted = SEVERITIES[: SEVERITIES.index(self.severity) + 1]
+        severities = tuple(Severity)  # from the most severe to the least
+        wanted = severities[: severities.index(self.severity) + 1]
         return tuple(finding for finding in findings if finding.severity in wanted)
 
 
-def rule_named(name: str, among: Sequence[Rule] = RULES) -> Rule:
+def rule_named(name: str, among: Sequence[Rule]) -> Rule:
     """The rule of this name.
 
     Raises:

@@ -7,10 +7,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from gradtrace.diagnosis.diagnose import SEVERITIES
 from gradtrace.errors import UsageError
 from gradtrace.files import read_regular
-from gradtrace.model import Severity
+from gradtrace.model.kinds import Severity
 
 _LARGEST = 10_000_000
 """Bytes of a file of settings."""
@@ -56,7 +55,9 @@ def _settings(table: object, path: Path) -> CheckSettings:
             close = get_close_matches(key.replace("_", "-"), known, n=1, cutoff=0.5)
             meant = f"did you mean {close[0]}?" if close else f"it may have {', '.join(known)}"
             raise UsageError(f"{path}: [tool.gradtrace] has a key {key!r}; {meant}")
-    severity = _checked(table, "severity", path, lambda value: value in SEVERITIES, f"one of {', '.join(SEVERITIES)}")
+    severity = _checked(
+        table, "severity", path, lambda value: value in tuple(Severity), f"one of {', '.join(Severity)}"
+    )
     baseline = _checked(table, "baseline", path, lambda value: isinstance(value, str), "the name of a file")
     return CheckSettings(
         select=tuple(_checked(table, "select", path, _is_names, "a list of names of rules") or ()),

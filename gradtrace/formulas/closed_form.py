@@ -6,6 +6,7 @@ the numbers of the run is never shown.
 
 import ast
 import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ _LARGEST_POWER = 12
 """To factor a sum it is expanded, and larger powers have too many terms."""
 
 _LONGEST_SOURCE = 300
+_NUMBER = re.compile(r"\s*[-+]?[\d._]+(e[-+]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 _STRANGERS = (ast.Subscript, ast.Lambda, ast.comprehension, ast.MatMult, ast.Starred, ast.FunctionDef, ast.For, ast.If)
 """Syntax that no formula of scalars has; where it occurs, SymPy need not be imported."""
 
@@ -56,6 +58,15 @@ def closed_forms(source: str, words: tuple[str, ...]) -> tuple[Derivative, ...]:
         words: the words that define its names: `w=0.5`, `c:=2`.
     """
     return _found(source, words) if _may_be_scalar(source, words) else ()
+
+
+def look_ahead(source: str, words: tuple[str, ...]) -> None:
+    """Finds the derivatives where the names are numbers as they stand, so that `closed_forms` has them at hand.
+
+    Only values of the run tell whether others are scalars; formulas of what is not would be worked out for nothing.
+    """
+    if all(_NUMBER.fullmatch(word.partition("=")[2]) for word in words):
+        closed_forms(source, words)
 
 
 def _may_be_scalar(source: str, words: tuple[str, ...]) -> bool:

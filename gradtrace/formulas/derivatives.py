@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +65,8 @@ def derivatives() -> dict[str, Derivative]:
 
 def torch_version() -> str:
     """Tell the version of the installed torch, without importing it; `unknown` for a source tree."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - with a parser of e-mail in it
+
     try:
         return version("torch")
     except PackageNotFoundError:

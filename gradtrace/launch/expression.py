@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradtrace.errors import TargetError
-from gradtrace.model import Location
 from gradtrace.model.excerpt import excerpt
 from gradtrace.model.format import EXPRESSION_FILE
+from gradtrace.model.location import Location
 
 _BINDING = re.compile(r"\s*([^\W\d]\w*)\s*(:?=)(?!=)(.*)", re.DOTALL)
 

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def run(
         settings: how.
         session: where the recorders below write.
         say: tells the user a line; what recorders leave for the user in the session is told by it, too.
-        meanwhile: short work to do here while the program starts; signals are passed on after it.
+        meanwhile: short work to do here while the program starts; signals are passed on after it. It is done ahead of
+            time, so that what fails in it is not told: it fails again when it is needed.
 
     Raises:
         TargetError: if there is no such interpreter or command.
@@ -66,9 +68,11 @@ def run(
     try:
         with Witness(watched) as witness:
             pid = _spawn(command, session.environment(), before, divert_stdout=settings.divert_stdout)
+            child = _Child(pid, watched, witness, say, settings.timeout)
             if meanwhile is not None:
-                meanwhile()
-            ending = _Child(pid, watched, witness, say).wait(session, settings.timeout)
+                with suppress(Exception):
+                    meanwhile()
+            ending = child.wait(session)
         for text in session.news(is_over=True):
             say(text)
         return ending
@@ -122,17 +126,19 @@ def _stdout_to_stderr() -> tuple[int, ...] | tuple[int, int, str, int, int]:
 class _Child:
     """The program, while it runs."""
 
-    def __init__(self, pid: int, watched: set[int], witness: Witness, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, pid: int, watched: set[int], witness: Witness, say: Callable[[str], None], timeout: float | None
+    ) -> None:
         self._pid = pid
         self._watched = watched
         self._witness = witness
         self._say = say
-        self._deadline: float | None = None
+        self._timeout = timeout
+        self._deadline = None if timeout is None else time.monotonic() + timeout
         self._is_late = False
 
-    def wait(self, session: Session, timeout: float | None) -> Ending:
+    def wait(self, session: Session) -> Ending:
         """Passes signals on, tells what recorders leave to be told, and returns when the program has ended."""
-        self._deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             remaining = _LOOK if self._deadline is None else self._deadline - time.monotonic()
             received = _next_signal(self._watched, max(0.0, min(_LOOK, remaining)))
@@ -143,8 +149,8 @@ class _Child:
                 os.kill(self._pid, received[0])
             for text in session.news():
                 self._say(text)
-            if timeout is not None and self._deadline is not None and time.monotonic() >= self._deadline:
-                self._end(timeout)
+            if self._deadline is not None and time.monotonic() >= self._deadline:
+                self._end()
 
     def _status(self) -> int | None:
         """How it ended; None as long as it runs. Where it was stopped as a job, this process stops with it."""
@@ -168,11 +174,11 @@ class _Child:
         # group, or concern this process alone.
         return not self._witness.received(number) and not is_from_kernel
 
-    def _end(self, timeout: float) -> None:
+    def _end(self) -> None:
         if self._is_late:
             self._say("the program did not stop: killing it")
         else:
-            self._say(f"the program ran longer than {timeout:g} s (--timeout): interrupting it")
+            self._say(f"the program ran longer than {self._timeout:g} s (--timeout): interrupting it")
         os.kill(self._pid, signal.SIGKILL if self._is_late else signal.SIGINT)
         self._is_late = True
         self._deadline = time.monotonic() + GRACE

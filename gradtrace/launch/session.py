@@ -15,8 +15,8 @@ from gradtrace.errors import RecordingError
 from gradtrace.formulas.user_cache import cache_directory
 from gradtrace.launch.settings import Settings
 from gradtrace.launch.target import Target
-from gradtrace.model import Level
 from gradtrace.model.format import VALUE_LIMIT
+from gradtrace.model.kinds import Level
 
 _BOOTSTRAP = Path(__file__).parent / "bootstrap"
 

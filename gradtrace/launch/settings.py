@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gradtrace.launch.passes import Passes
-from gradtrace.model import Level
+from gradtrace.model.kinds import Level
 from gradtrace.model.needs import Needs
 
 

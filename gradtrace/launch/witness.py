@@ -1,7 +1,7 @@
 """Tells whether a signal was sent to this process alone or to its whole group, which includes the program.
 
-The kernel does not say. So a small process stands in the group, blocks everything and is asked: what it was sent as
-well, was sent to the group, and the program has it already. This file is that process too, run by its path.
+The kernel does not say. So a small process (`bystander`) stands in the group, blocks everything and is asked: what it
+was sent as well, was sent to the group, and the program has it already.
 """
 
 import os
@@ -9,10 +9,10 @@ import select
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
-_PATIENCE = 0.05
-"""Seconds to wait for the other half of a signal to a group: the kernel goes through the group one by one."""
+_BYSTANDER = str(Path(__file__).with_name("bystander.py"))
 
 _LONGEST_ANSWER = 2.0
 """Seconds after which no answer is expected any more: the witness was stopped or ended."""
@@ -38,7 +38,7 @@ class Witness:
         try:
             self._pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-I", "-S", __file__],
+                [sys.executable, "-I", "-S", _BYSTANDER],
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, asked, 0),
@@ -85,13 +85,3 @@ def _above_the_standard_ones(descriptor: int) -> int:
     moved = _above_the_standard_ones(os.dup(descriptor))
     os.close(descriptor)
     return moved
-
-
-def _stand() -> None:
-    while question := os.read(0, 1):
-        info = signal.sigtimedwait([question[0]], _PATIENCE)
-        os.write(1, b"n" if info is None else b"y")
-
-
-if __name__ == "__main__":
-    _stand()

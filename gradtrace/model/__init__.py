@@ -3,80 +3,19 @@
 Frozen dataclasses from the standard library alone, shared by the recorder (which fills them), the recording
 (which stores them) and everything that analyses or shows them. To add a fact, add a field with a default here,
 fill it in the recorder and read it where it is shown. Words are those of `docs/glossary.md`.
+
+To make the classes takes longer than to record a small program. What runs inside the program, or before it is started,
+therefore imports from the module that it needs; the first name taken from here loads `everything`.
 """
 
-from gradtrace.model.blind_spot import Blind, BlindSpot
-from gradtrace.model.cut import Cut
-from gradtrace.model.events import Event
-from gradtrace.model.facts import Conflict, Holder, ModuleFact, NonFinite, Write
-from gradtrace.model.finding import Finding, RelatedLocation
-from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
-from gradtrace.model.kinds import (
-    CLEARING,
-    STORED,
-    CutKind,
-    Effect,
-    EventKind,
-    HolderKind,
-    LeafKind,
-    Level,
-    ModuleFactKind,
-    ObservationKind,
-    PassCall,
-    Recorded,
-    Severity,
-)
-from gradtrace.model.leaf import Leaf, OptimizerInfo
-from gradtrace.model.location import Location
-from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
-from gradtrace.model.run import Observation, ProgramError, Run
-from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
-from gradtrace.model.trace import Trace
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "CLEARING",
-    "INCOMPLETE",
-    "STORED",
-    "Accumulation",
-    "BackwardPass",
-    "Blind",
-    "BlindSpot",
-    "Conflict",
-    "Cut",
-    "CutKind",
-    "Edge",
-    "Effect",
-    "Event",
-    "EventKind",
-    "Finding",
-    "Graph",
-    "Holder",
-    "HolderKind",
-    "Leaf",
-    "LeafKind",
-    "Level",
-    "Location",
-    "ModuleFact",
-    "ModuleFactKind",
-    "NestedValue",
-    "Node",
-    "NodeOutput",
-    "NonFinite",
-    "Number",
-    "Observation",
-    "ObservationKind",
-    "OptimizerInfo",
-    "PassCall",
-    "PassError",
-    "ProgramError",
-    "Recorded",
-    "RelatedLocation",
-    "Root",
-    "Run",
-    "SavedTensor",
-    "Severity",
-    "TensorSpec",
-    "TensorStats",
-    "Trace",
-    "Write",
-]
+if TYPE_CHECKING:
+    from gradtrace.model.everything import *  # noqa: F403
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("gradtrace.model.everything"), name)

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradtrace.model.kinds import CutKind
+from gradtrace.model.kinds import CutKind, SwitchKind
 from gradtrace.model.location import Location
+
+
+@dataclass(frozen=True, slots=True)
+class GradSwitch:
+    """What switched gradients off.
+
+    Attributes:
+        kind: how.
+        call: what was written or called: `torch.no_grad`, `checkpoint`, `Round.forward`.
+        location: the `with`, the definition of the decorated function or of `forward`, the call; in a library, the
+            user's own line that led there, with the library's as its `via`.
+    """
+
+    kind: SwitchKind
+    call: str
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +38,7 @@ class Cut:
         reentry: where the result, or what was made of it, first came back into a graph, as a constant.
         passes: indices of the passes in whose graph it did.
         module: the module that was running.
+        switch: for `no_grad` and `inference_mode`: what switched gradients off, when that was found.
     """
 
     id: int
@@ -36,3 +53,4 @@ class Cut:
     passes: tuple[int, ...] = ()
     module: str | None = None
     process: int = 0
+    switch: GradSwitch | None = None

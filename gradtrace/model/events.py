@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gradtrace.model.kinds import EventKind
 from gradtrace.model.location import Location
+from gradtrace.model.steps import StepFact
+from gradtrace.model.tensors import Number
+
+
+@dataclass(frozen=True, slots=True)
+class GradWrite:
+    """One leaf's `.grad` before a write and after it: 2-norms, None where they are not known."""
+
+    leaf: int
+    before: Number | None
+    after: Number | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,9 @@ class Event:
         name: for `grad_alias`: the variable that stands for the `.grad` already.
         is_assignment: for `grad_cleared` and `grad_modified`: a statement of the program assigned to `.grad`, rather
             than a function of torch that wrote into it.
+        step: for `step`: what it did, if that was looked at.
+        writes: for `grad_modified` near passes recorded in full: what it did to the `.grad` of each leaf. A second
+            event at one place (`p.grad *= 2` writes and then assigns what it has written to) has none.
     """
 
     order: int
@@ -43,3 +59,21 @@ class Event:
     name: str | None = None
     is_assignment: bool = False
     process: int = 0
+    step: StepFact | None = None
+    writes: tuple[GradWrite, ...] = ()
+
+    @property
+    def norm_before(self) -> float | None:
+        """The 2-norm before the write over the `.grad` of all its leaves; None if one of them is not known."""
+        return _total(one.before for one in self.writes)
+
+    @property
+    def norm_after(self) -> float | None:
+        """The same after the write."""
+        return _total(one.after for one in self.writes)
+
+
+def _total(norms: Iterable[Number | None]) -> float | None:
+    known = list(norms)
+    numbers = [float(one) for one in known if isinstance(one, int | float)]
+    return math.hypot(*numbers) if known and len(numbers) == len(known) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradtrace.model.kinds import HolderKind, ModuleFactKind
+from gradtrace.model.kinds import BystanderKind, HolderKind, ModuleFactKind
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import TensorStats
 
@@ -77,8 +77,9 @@ class Holder:
     Attributes:
         name: `total`, `history`, `self.losses`.
         kind: whether it is a variable of the program's, or what a custom function keeps in its context.
-        location: where the newest tensor that it holds was made, or where it was stored, when that is seen (for a list,
-            a dict and `own_output`).
+        location: where tensors are stored into it (appended, put into an item, assigned to an attribute or a variable),
+            when one place is known to do that; else `made`.
+        made: where the newest tensor that it holds was made.
         n_tensors: how many tensors with a graph it holds.
         n_nodes: how many nodes these keep alive (counted up to a limit).
         n_passes: from how many passes these nodes come.
@@ -92,6 +93,32 @@ class Holder:
     n_nodes: int
     n_passes: int
     pass_index: int
+    process: int = 0
+    made: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bystander:
+    """A tensor that carries a name in the program and took no part in the graph of a pass; recorded at any level.
+
+    Attributes:
+        name: the variable, or how it is reached from one.
+        kind: why it takes no part.
+        pass_index: the first pass recorded in full at which it was seen.
+        location: where it was made, or assigned to the variable, when that is known.
+        cut: id of the cut that it comes from (`Trace.cuts`), when facts for a diagnosis were asked for.
+    """
+
+    name: str
+    kind: BystanderKind
+    shape: tuple[int, ...]
+    dtype: str
+    device: str = "cpu"
+    requires_grad: bool = False
+    is_leaf: bool = True
+    pass_index: int = 0
+    location: Location | None = None
+    cut: int | None = None
     process: int = 0
 
 

@@ -68,6 +68,24 @@ class CutKind(_RecordedKind):
     UNKNOWN = "unknown"
 
 
+class SwitchKind(_RecordedKind):
+    """What switched gradients off (`GradSwitch.kind`)."""
+
+    WITH = "with_block"
+    """A `with` block."""
+    DECORATOR = "decorated"
+    """A decorated function was called."""
+    CALL = "switched_by_call"
+    """`torch.set_grad_enabled(False)` as a statement."""
+    CHECKPOINT = "checkpointing"
+    """`torch.utils.checkpoint` runs its function without gradients, and again in the pass."""
+    FUNCTION = "custom_function"
+    """The `forward` of a custom Function runs without gradients."""
+    BACKWARD = "running_backward"
+    """A pass without `create_graph` was running."""
+    UNKNOWN = "unknown"
+
+
 class ObservationKind(_RecordedKind):
     """What was counted over a run (`Observation.kind`)."""
 
@@ -133,6 +151,22 @@ class HolderKind(_RecordedKind):
     """A variable or an attribute that is such a tensor, or a list or dict of them."""
     OWN_OUTPUT = "own_output"
     """An attribute of a custom function's context (`ctx.y`) that is the function's own output."""
+    UNKNOWN = "unknown"
+
+
+class BystanderKind(_RecordedKind):
+    """Why a tensor takes no part in the graph of a pass (`Bystander.kind`)."""
+
+    REQUIRES_NO_GRAD = "requires_no_grad"
+    """`requires_grad` is False, and nothing that it was computed from is known to require grad."""
+    INTEGERS = "integers"
+    """Its dtype cannot require grad: integers, booleans."""
+    INFERENCE = "inference_tensor"
+    """It was made in inference mode."""
+    CUT_OFF = "cut_off"
+    """It was computed from what requires grad, and cut off (`Bystander.cut`): detached, computed under no_grad."""
+    ELSEWHERE = "elsewhere"
+    """It requires grad, and the roots of the pass were not computed from it."""
     UNKNOWN = "unknown"
 
 

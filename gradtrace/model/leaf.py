@@ -18,6 +18,8 @@ class Leaf:
         optimizers: ids of the optimizers whose param groups hold it.
         value: all elements when it was first seen, if there are at most 16.
         location: where it was made, when that was seen.
+        stored: for one that a container or an attribute holds (`self.w`, `params[0]`): the line that puts it there,
+            when only one does.
         process: which process of the run it lives in.
     """
 
@@ -32,6 +34,7 @@ class Leaf:
     value: NestedValue = None
     location: Location | None = None
     process: int = 0
+    stored: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)

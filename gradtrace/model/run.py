@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradtrace.model.blind_spot import BlindSpot
+from gradtrace.model.cut import GradSwitch
 from gradtrace.model.kinds import ObservationKind
 from gradtrace.model.location import Location
 
@@ -20,12 +21,16 @@ class ProgramError:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A counted fact about a run that helps when little else was seen."""
+    """A counted fact about a run that helps when little else was seen.
+
+    `switch` is what switched gradients off for the first of the operations that ran without them.
+    """
 
     kind: ObservationKind
     count: int
     location: Location | None = None
     text: str = ""
+    switch: GradSwitch | None = None
 
 
 @dataclass(frozen=True, slots=True)

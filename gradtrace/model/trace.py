@@ -6,16 +6,20 @@ from dataclasses import dataclass
 
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
-from gradtrace.model.facts import Holder, ModuleFact, NonFinite
+from gradtrace.model.facts import Bystander, Holder, ModuleFact, NonFinite
 from gradtrace.model.finding import Finding
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.passes import BackwardPass
 from gradtrace.model.run import Run
+from gradtrace.model.steps import ScaleUpdate, StepFact
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Trace:
-    """A run: its leaves (`leaves[i].id == i`), optimizers, passes in order, and events in order."""
+    """A run: its leaves (`leaves[i].id == i`), optimizers, passes in order, and events in order.
+
+    `steps` are what steps did that were looked at (`Event.step` of their events), in order.
+    """
 
     run: Run
     leaves: tuple[Leaf, ...] = ()
@@ -27,3 +31,6 @@ class Trace:
     non_finite: tuple[NonFinite, ...] = ()
     holders: tuple[Holder, ...] = ()
     module_facts: tuple[ModuleFact, ...] = ()
+    steps: tuple[StepFact, ...] = ()
+    scale_updates: tuple[ScaleUpdate, ...] = ()
+    bystanders: tuple[Bystander, ...] = ()

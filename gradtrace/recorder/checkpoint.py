@@ -62,5 +62,8 @@ class Checkpoint:
         places = (None, grads.first_without_grad, None)
         for kind, count, place in zip(kinds, observed, places, strict=True):
             location = self._journal.place(place)
-            self._journal.write({"t": "observation", "kind": kind, "count": count, "location": location, "text": ""})
+            record = {"t": "observation", "kind": kind, "count": count, "location": location, "text": ""}
+            if kind == ObservationKind.OPS_WITHOUT_GRAD and grads.first_switch is not None:
+                record["switch"] = grads.first_switch.record(self._journal)
+            self._journal.write(record)
         self._observed = observed

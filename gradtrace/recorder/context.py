@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.cuts import CutWatch
 from gradtrace.recorder.failures import Failures
@@ -42,6 +43,7 @@ class Context:
     writes: Writes | None
     table: Callable[[], ForwardTable | None]
     tables: Callable[[], list[ForwardTable]]
+    bystanders: Bystanders
     saw_saved_hooks: bool = False
 
     def learn(self, scope: Scope) -> None:

@@ -23,6 +23,7 @@ from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.looking import is_any_of, is_tensor, module_of
 from gradtrace.recorder.names import Names, assigned_names
 from gradtrace.recorder.sites import Place, running_module, user_place
+from gradtrace.recorder.switches import switched_off_by
 
 _MAX_CUTS = 2_000
 _MAX_TAINTED = 100_000
@@ -87,7 +88,7 @@ class CutWatch:
         self._leaves = leaves
         self._names = names
         self._find_table = find_table
-        self._cuts: dict[tuple[int, int, CutKind], _Cut] = {}
+        self._cuts: dict[tuple[tuple[int, ...], CutKind], _Cut] = {}
         self._by_id: dict[int, _Cut] = {}
         self._tainted: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._numbers: dict[float, int] = {}
@@ -144,7 +145,7 @@ class CutWatch:
         place = user_place(frame, call)
         if place is None or (kind == CutKind.NO_GRAD and f"{torch.__name__}/optim" in frame.f_code.co_filename):
             return
-        key = (id(place.code), place.instruction, kind)
+        key = (place.key, kind)
         cut = self._cuts.get(key)
         if cut is not None:
             cut.count += 1
@@ -161,6 +162,8 @@ class CutWatch:
         location = self._journal.place(place)
         names = assigned_names(self._journal.location(location)) if location is not None else ()
         module = running_module(frame)
+        is_off = kind in (CutKind.NO_GRAD, CutKind.INFERENCE_MODE)
+        switch = switched_off_by(frame) if is_off else None
         return {
             "t": "cut",
             "id": len(self._cuts),
@@ -171,6 +174,7 @@ class CutWatch:
             "name": names[0] if len(names) == 1 else None,
             "leaves": self._leaves_above(cut_off),
             "module": None if module is None else self._names.module_path(module),
+            "switch": None if switch is None else switch.record(self._journal),
         }
 
     def _name(self, tensor: torch.Tensor) -> str | None:
@@ -254,6 +258,11 @@ class CutWatch:
                 # What a call makes last is what it was called for: of linear() the product, not the transposed weight.
                 self._taken_in.setdefault(nodes[1] - 1, []).append(number)
 
+    def cut_of(self, tensor: torch.Tensor) -> int | None:
+        """The cut that a tensor comes from, if it is known to come from one."""
+        known = self._tainted.get(id(tensor))
+        return known[1] if known is not None and known[0]() is tensor else None
+
     def graph_walked(self, sequence_numbers: Any, index: int) -> None:
         """Note which cuts the graph of a pass has taken in."""
         if self._reentries:
@@ -283,9 +292,14 @@ class CutWatch:
             if cut is not None:
                 self._tainted[id(parameter)] = (weakref.ref(parameter), cut.id)
 
-    def _key(self, frame: types.FrameType, kind: CutKind) -> tuple[int, int, CutKind]:
+    def _key(self, frame: types.FrameType, kind: CutKind) -> tuple[tuple[int, ...], CutKind]:
         place = user_place(frame, "")
-        return (0, 0, kind) if place is None else (id(place.code), place.instruction, kind)
+        return (() if place is None else place.key, kind)
+
+    def after_fork(self) -> None:
+        """The stream is a new one, and nothing of the other stands in it."""
+        self._cuts, self._by_id, self._tainted, self._numbers = {}, {}, {}, {}
+        self._reentries, self._taken_in = {}, {}
 
     def write(self) -> None:
         """Write every cut again of which more is known by now."""

@@ -13,7 +13,7 @@ from gradtrace.model.kinds import PassCall
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import hide, skipped_by_warnings
 from gradtrace.recorder.looking import is_tensor
-from gradtrace.recorder.sites import Place, is_internal
+from gradtrace.recorder.sites import Place, is_internal, place_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _name_and_place(frame: types.FrameType | None) -> tuple[PassCall, Place | No
             elif function == "backward" and frame.f_code.co_filename.endswith("_tensor.py"):
                 name = PassCall.TENSOR_BACKWARD
         frame = frame.f_back
-    return name, None if frame is None else Place(frame.f_code, frame.f_lasti, name)
+    return name, None if frame is None else place_at(frame, name)
 
 
 def describe_call(

@@ -7,8 +7,8 @@ something else follows; what it is so far stands at the end of the stream.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from gradtrace.model.kinds import EventKind
 from gradtrace.recorder.journal import Journal
@@ -17,6 +17,16 @@ from gradtrace.recorder.stream import encode
 
 _JOINED = frozenset({EventKind.GRAD_CLEARED, EventKind.GRAD_MODIFIED, EventKind.REQUIRES_GRAD})
 """Kinds of events that a loop over parameters makes one by one."""
+
+
+class Measured(Protocol):
+    """What was measured of one leaf at an event."""
+
+    def settle(self) -> None:
+        """Fetch what still lies on a device."""
+
+    def row(self) -> list[Any]:
+        """As a row of the event's line."""
 
 
 class CountedEvent(NamedTuple):
@@ -50,6 +60,8 @@ class Events:
         self._journal = journal
         self._lock = threading.RLock()
         self._held: dict[str, Any] | None = None
+        self._held_writes: list[Measured] = []
+        """What was measured at the event that is held back."""
         self._n_written = 0
         """Leaves of the event that is held back which the file names already."""
         self._muted: dict[int, int] = {}
@@ -87,26 +99,28 @@ class Events:
         call: str = "",
         set_to_none: bool | None = None,
         optimizer: int | None = None,
+        writes: Sequence[Measured] = (),
         **facts: bool | str,
     ) -> None:
         """Note an event; leaves of an equal one just before it are joined. `facts` are fields that few kinds have."""
         with self._lock:
-            self._add(kind, leaves, place, call=call, set_to_none=set_to_none, optimizer=optimizer, facts=facts)
+            if self.is_counting:
+                self.count(kind, place, call=call, set_to_none=set_to_none, optimizer=optimizer, facts=facts)
+                return
+            self._add(kind, leaves, place, writes, call=call, set_to_none=set_to_none, optimizer=optimizer, facts=facts)
 
     def _add(
         self,
         kind: EventKind,
         leaves: list[int],
         place: Place | None,
+        writes: Sequence[Measured],
         *,
         call: str,
         set_to_none: bool | None,
         optimizer: int | None,
         facts: Mapping[str, bool | str],
     ) -> None:
-        if self.is_counting:
-            self.count(kind, place, call=call, set_to_none=set_to_none, optimizer=optimizer, facts=facts)
-            return
         record = {
             "t": "event",
             "kind": kind,
@@ -123,11 +137,12 @@ class Events:
             is_same = {**held, "leaves": leaves} == record
             if is_same and kind in _JOINED and not set(leaves) & set(held["leaves"]):
                 held["leaves"] = held["leaves"] + leaves
+                self._held_writes += writes
                 if len(held["leaves"]) >= 2 * self._n_written:
                     self._write_held(held)
                 return
             self.flush()
-        self._held = record
+        self._held, self._held_writes = record, list(writes)
         self._write_held(record)
 
     def count(
@@ -156,13 +171,17 @@ class Events:
         with self._lock:
             if self._held is not None:
                 held, self._held = self._held, None
+                for one in self._held_writes:
+                    one.settle()
                 self._write_held(held)
+                self._held_writes = []
                 self._journal.seal()
 
     def _write_held(self, held: dict[str, Any]) -> None:
         """Write the event as it is so far, for the case that the process ends here."""
         self._n_written = len(held["leaves"])
-        self._journal.set_tail(held, [encode(held)])
+        writes = [one.row() for one in self._held_writes]
+        self._journal.set_tail(held, [encode({**held, "writes": writes} if writes else held)])
 
     def begin_pass(self, index: int, place: Place | None, call: str) -> None:
         """A pass begins: what came before it is written, and then the pass itself."""
@@ -176,5 +195,6 @@ class Events:
         """The stream is a new one."""
         self._lock = threading.RLock()
         self._held = None
+        self._held_writes = []
         self._muted.clear()
         self.pattern.clear()

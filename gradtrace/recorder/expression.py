@@ -20,9 +20,9 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
-from gradtrace.model import Location
 from gradtrace.model.excerpt import excerpt
 from gradtrace.model.format import EXPRESSION_FILE
+from gradtrace.model.location import Location
 
 
 def _session() -> Path:

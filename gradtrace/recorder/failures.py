@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from gradtrace.model import Blind
+from gradtrace.model.blind_spot import Blind
 from gradtrace.recorder import sections
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.stream import plain_text

@@ -19,7 +19,7 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import impersonating_code
 from gradtrace.recorder.looking import is_any_of
 from gradtrace.recorder.measure import flat_values, values
-from gradtrace.recorder.sites import ModuleTable, Place, is_internal, running_module
+from gradtrace.recorder.sites import ModuleTable, Place, is_own, own_frame, place_at, running_module, skip_internal
 from gradtrace.recorder.tables import FLOATS
 
 _MAX_INTERVALS = 2_000_000
@@ -60,7 +60,7 @@ class ForwardTable:
         self._pass_indices = array("l")
         self.freed: dict[int, int] = {}
         """By sequence number: the pass that ran a node and freed what it had saved."""
-        self._by_key: dict[tuple[int, int, int, int], int] = {}
+        self._by_key: dict[tuple[int, ...], int] = {}
         self._calls: dict[tuple[int, int], tuple[types.CodeType, types.CodeType]] = {}
         self.value_limit = value_limit
         self.values: dict[tuple[int, int], Result] = {}
@@ -102,7 +102,7 @@ class ForwardTable:
         here, there = (self.origins[self.origin_numbers[position + step]].place for step in (0, 1))
         return here is None or there is None or here[:2] != there[:2]
 
-    def origin_number(self, origin: Origin, key: tuple[int, int, int, int]) -> int:
+    def origin_number(self, origin: Origin, key: tuple[int, ...]) -> int:
         """Intern an origin."""
         number = self._by_key.get(key)
         if number is None:
@@ -114,30 +114,28 @@ class ForwardTable:
 
     def origin_at(self, frame: types.FrameType, call: str, modules: ModuleTable) -> int:
         """The origin of a call that is being made from this frame."""
-        code = frame.f_code
-        instruction = frame.f_lasti
-        direct = not is_internal(code)
+        code, instruction = frame.f_code, frame.f_lasti
+        direct = is_own(code)
         outer: types.FrameType | None = frame
-        module = None
+        own: types.FrameType | None = frame
+        module = running_module(frame)
         if not direct:
-            outer = frame.f_back
-            last = frame
-            while outer is not None and is_internal(outer.f_code):
-                last = outer
-                outer = outer.f_back
-            module = running_module(frame)
+            last, outer = skip_internal(frame)
+            own = own_frame(outer)
+            if outer is frame:
+                direct = own is None
+            elif last.f_code is not torch_facts.CALL_IMPL and not last.f_code.co_name.startswith("_"):
+                call = last.f_code.co_name
             if outer is not None:
                 code, instruction = outer.f_code, outer.f_lasti
-            if last.f_code is not torch_facts.CALL_IMPL and not last.f_code.co_name.startswith("_"):
-                call = last.f_code.co_name
-        else:
-            module = running_module(frame.f_back)
         number = -1 if module is None else modules.number(module, frame)
-        key = (id(code), instruction, number, direct)
+        key: tuple[int, ...] = (id(code), instruction, number, direct)
+        if own is not None and own is not outer:
+            key = (*key, id(own.f_code), own.f_lasti)
         known = self._by_key.get(key)
         if known is not None:
             return known
-        place = None if outer is None else Place(code, instruction, call)
+        place = None if outer is None else place_at(outer, call)
         return self.origin_number(Origin(place, number, direct), key)
 
     def calling_code(self, frame: types.FrameType) -> types.CodeType:

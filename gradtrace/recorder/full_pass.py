@@ -99,7 +99,7 @@ class FullPass:
     # Before the engine runs.
 
     def _begin(self, frame: Any) -> None:
-        context, call = self._context, self.call
+        context, call, index = self._context, self.call, self.index
         with torch.no_grad(), without_collector():
             scope = Scope(frame)
             context.learn(scope)
@@ -123,6 +123,8 @@ class FullPass:
             self._flow = Flow(walk, edges, self._measurements)
             if self._closer is not None:
                 self._closer.begins(self._flow, describer.unknown)
+            taking_part = {id(one) for _, one in self._leaves.values()}
+            self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
             self._find_captures(walk)
             if call.accumulates or self._captures:
                 self._ledger.measure_before()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,11 +14,13 @@ from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.forward_table import ForwardTable
+from gradtrace.recorder.grad_norms import GradNorms, Written
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.looking import is_any_of, is_tensor
 from gradtrace.recorder.names import assigned_names
 from gradtrace.recorder.sites import Place, is_internal, locals_of, user_place
+from gradtrace.recorder.switches import Switch, switched_off_by
 from gradtrace.recorder.writes import Writes
 
 _MAX_COUNTED = 50_000
@@ -31,6 +33,7 @@ class GradWatch:
     Args:
         find_table: gives the table of this thread.
         writes: the log of in-place writes, if one is kept.
+        norms: what measures `.grad` around writes, if numbers are wanted.
         sees_reads: the program's own reading of `.grad`, and switches of `requires_grad`, are of interest too.
     """
 
@@ -41,6 +44,7 @@ class GradWatch:
         leaves: Leaves,
         find_table: Callable[[], ForwardTable | None],
         writes: Writes | None,
+        norms: GradNorms | None = None,
         *,
         sees_reads: bool,
     ) -> None:
@@ -49,10 +53,12 @@ class GradWatch:
         self._leaves = leaves
         self._find_table = find_table
         self._writes = writes
+        self._norms = norms
         self._sees_reads = sees_reads
         self.n_calls = 0
         self.n_without_grad = 0
         self.first_without_grad: Place | None = None
+        self.first_switch: Switch | None = None
         self._handlers: dict[int, Callable[[TorchCall], None]] = {
             CallKinds.IN_PLACE: lambda seen: self._wrote(seen.args[:1], seen),
             CallKinds.IN_PLACE_LIST: lambda seen: self._wrote(seen.args[0], seen),
@@ -81,6 +87,7 @@ class GradWatch:
             self.n_without_grad += 1
             if self.n_without_grad == 1:
                 self.first_without_grad = user_place(seen.frame, "")
+                self.first_switch = switched_off_by(seen.frame)
 
     def _wrote(self, targets: Any, seen: TorchCall) -> None:
         frame, name = seen.frame, seen.func.__name__
@@ -98,7 +105,8 @@ class GradWatch:
         if touched:
             zeroed = name in _ZEROING
             kind = EventKind.GRAD_CLEARED if zeroed else EventKind.GRAD_MODIFIED
-            self._event(kind, touched, frame, name, set_to_none=False if zeroed else None)
+            measured = [] if self._norms is None else self._norms.wrote(touched, is_zero=zeroed)
+            self._event(kind, touched, frame, name, set_to_none=False if zeroed else None, measured=measured)
 
     def _assigned(self, tensor: torch.Tensor, value: torch.Tensor | None, frame: types.FrameType) -> None:
         if self._events.is_muted():
@@ -110,7 +118,9 @@ class GradWatch:
             kind, written, to_none = EventKind.GRAD_CLEARED, "Tensor.grad = None", True
         else:
             kind, written, to_none = EventKind.GRAD_MODIFIED, "Tensor.grad = ...", None
-        self._event(kind, [state], frame, written, set_to_none=to_none, is_assignment=not _torch_call(frame))
+        measured = [] if self._norms is None else self._norms.assigned(state, value)
+        is_assignment = not _torch_call(frame)
+        self._event(kind, [state], frame, written, set_to_none=to_none, is_assignment=is_assignment, measured=measured)
         self._leaves.remember(state, value)
 
     def _event(
@@ -122,10 +132,13 @@ class GradWatch:
         *,
         set_to_none: bool | None,
         is_assignment: bool = False,
+        measured: Sequence[Written] = (),
     ) -> None:
         call = _torch_call(frame) or name
         place, leaves = user_place(frame, call), [state.id for state in states]
-        self._events.add(kind, leaves, place, call=call, set_to_none=set_to_none, is_assignment=is_assignment)
+        self._events.add(
+            kind, leaves, place, call=call, set_to_none=set_to_none, writes=measured, is_assignment=is_assignment
+        )
 
     def _read(self, tensor: torch.Tensor, grad: torch.Tensor | None, frame: types.FrameType) -> None:
         """The program itself looked at a `.grad`: it is None, or another variable stands for it already."""

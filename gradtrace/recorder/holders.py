@@ -15,9 +15,10 @@ import torch
 from gradtrace.model.kinds import HolderKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.forward_table import ForwardTable
-from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.journal import Journal, positions
 from gradtrace.recorder.looking import attributes, copied, is_any_of, is_module, is_tensor, module_of
-from gradtrace.recorder.sites import is_internal, locals_of
+from gradtrace.recorder.scope import Scope
+from gradtrace.recorder.sites import Place, is_internal, locals_of
 from gradtrace.recorder.stores import stored_at
 
 _MAX_NODES = 5_000
@@ -33,28 +34,40 @@ def write_holders(journal: Journal, table: ForwardTable | None, frame: types.Fra
     if table is None:
         return
     groups: dict[str, list[tuple[str, Any]]] = {}
+    scope: Scope | None = None
     for path, tensor in _results(frame):
         groups.setdefault(path.partition("[")[0], []).append((path, tensor.grad_fn))
     for base, members in groups.items():
         n_nodes, passes, newest = _reach([node for _, node in members], table)
         if len(passes) < _MIN_PASSES:
             continue
+        scope = scope or Scope(frame)
         position = table.find(newest)
-        place = table.origins[table.origin_numbers[position]].place if position >= 0 else None
-        if "[" in members[0][0]:
-            place = stored_at(frame, base.partition(".")[0]) or place
+        made = table.origins[table.origin_numbers[position]].place if position >= 0 else None
+        path = f"{base}[" if "[" in members[0][0] else base
+        stored = stored_at(frame, scope.codes(), path)
+        place = made if stored is None or _is_same_line(stored, made) else stored
         journal.write(
             {
                 "t": "holder",
                 "name": base,
                 "kind": HolderKind.VARIABLE,
                 "location": journal.place(place),
+                "made": journal.place(made),
                 "n_tensors": len(members),
                 "n_nodes": n_nodes,
                 "n_passes": len(passes),
                 "pass_index": journal.last_pass_index,
             }
         )
+
+
+def _is_same_line(one: Place, other: Place | None) -> bool:
+    return (
+        other is not None
+        and one.code is other.code
+        and positions(one.code, one.instruction)[0] == positions(other.code, other.instruction)[0]
+    )
 
 
 def _results(frame: types.FrameType | None) -> Iterator[tuple[str, torch.Tensor]]:

@@ -160,15 +160,15 @@ class Journal:
         """The id of a place, defined on first use."""
         if place is None:
             return None
-        return self._locate((id(place.code), place.instruction), place.code, place.instruction)
+        return self._locate(place.key, place.code, place.instruction, place.via)
 
-    def _locate(self, key: tuple[Any, ...], code: types.CodeType, instruction: int) -> int:
+    def _locate(self, key: tuple[Any, ...], code: types.CodeType, instruction: int, via: Place | None = None) -> int:
         with self._lock:
             known = self._locations.get(key)
             if known is not None:
                 return known
             line, column, end_line, end_column = positions(code, instruction)
-            return self._define(key, code, (line, column, end_line, end_column))
+            return self._define(key, code, (line, column, end_line, end_column), self.place(via))
 
     def function(self, code: types.CodeType) -> int:
         """The id of the place where a function is defined."""
@@ -184,7 +184,9 @@ class Journal:
         returns = [one.offset for one in dis.get_instructions(code) if one.opname in ("RETURN_VALUE", "RETURN_CONST")]
         return self._locate((id(code), "return"), code, returns[-1]) if returns else self.function(code)
 
-    def _define(self, key: tuple[Any, ...], code: types.CodeType, span: tuple[int, int, int, int]) -> int:
+    def _define(
+        self, key: tuple[Any, ...], code: types.CodeType, span: tuple[int, int, int, int], via: int | None = None
+    ) -> int:
         line, column, end_line, end_column = span
         file = code.co_filename
         lines = [
@@ -192,7 +194,7 @@ class Journal:
             for number in range(line, min(end_line, line + _MAX_LINES) + 1)
         ]
         first, last = lines[0], lines[-1]
-        record = {
+        record: dict[str, Any] = {
             "t": "location",
             "id": next(self._new_location),
             "file": plain_text(file),
@@ -203,7 +205,9 @@ class Journal:
             "function": plain_text(code.co_qualname),
             "text": plain_text("\n".join(lines)[:_MAX_TEXT]),
         }
-        number: int = record["id"]  # type: ignore[assignment]
+        if via is not None:
+            record["via"] = via
+        number: int = record["id"]
         self.write(record)
         self._locations[key] = number
         self._locations[key, "code"] = code  # type: ignore[assignment] # keeps the id of the code from being reused

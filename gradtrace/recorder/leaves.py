@@ -11,9 +11,13 @@ import torch
 
 from gradtrace.model.kinds import LeafKind
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.births import Births
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.measure import has_memory, is_readable, values
 from gradtrace.recorder.names import Names, Scope
+from gradtrace.recorder.stores import stored_by
+
+_MAX_SEARCHES = 3
 
 
 class LeafState:
@@ -25,6 +29,7 @@ class LeafState:
         "has_grad",
         "id",
         "is_named",
+        "n_searches",
         "name",
         "owners",
         "record",
@@ -38,6 +43,8 @@ class LeafState:
         self.reference = reference
         self.name = ""
         self.is_named = False
+        self.n_searches = 0
+        """How often a way was looked for that leads from a variable to it, and none was found."""
         self.owners: list[int] = []
         self.record: dict[str, Any] = {}
         self.grad_pointer = 0
@@ -50,9 +57,10 @@ class LeafState:
 class Leaves:
     """The registry."""
 
-    def __init__(self, journal: Journal, names: Names, value_limit: int) -> None:
+    def __init__(self, journal: Journal, names: Names, value_limit: int, births: Births | None = None) -> None:
         self._journal = journal
         self._names = names
+        self._births = births or Births()
         self._value_limit = value_limit
         self._given: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
         self.states: dict[int, LeafState] = {}
@@ -87,6 +95,15 @@ class Leaves:
         """The engine has run it."""
         with self._lock:
             self._running.pop(index, None)
+
+    @property
+    def is_any_running(self) -> bool:
+        """Whether any engine runs."""
+        return bool(self._running)
+
+    def running_on(self, thread: int) -> int | None:
+        """The innermost pass that this thread runs."""
+        return next((index for index, one in reversed(self._running.copy().items()) if one[0] == thread), None)
 
     def meet(self, state: LeafState, thread: int) -> None:
         """A pass of this thread runs over the leaf."""
@@ -153,7 +170,7 @@ class Leaves:
         return state
 
     def _define(self, state: LeafState, tensor: torch.Tensor, scope: Scope | None) -> None:
-        name, kind, state.is_named = self._name_of(tensor, scope, state.id)
+        name, kind, state.is_named = self._name_of(tensor, scope, state)
         is_lazy = torch_facts.is_uninitialized(tensor)
         if is_lazy:
             state.is_named = False  # to be written again when it has a shape
@@ -172,10 +189,13 @@ class Leaves:
             "requires_grad": torch_facts.requires_grad(tensor),
             "optimizers": state.owners,
             "value": value,
+            "location": self._journal.place(self._births.place(tensor)),
         }
+        if scope is not None and kind == LeafKind.TENSOR and ("." in name or "[" in name):
+            state.record["stored"] = self._journal.place(stored_by(scope.codes(), name))
         self._journal.write(state.record)
 
-    def _name_of(self, tensor: torch.Tensor, scope: Scope | None, number: int) -> tuple[str, LeafKind, bool]:
+    def _name_of(self, tensor: torch.Tensor, scope: Scope | None, state: LeafState) -> tuple[str, LeafKind, bool]:
         given = self._given.get(id(tensor))
         if given is not None and given[0]() is tensor:
             return given[1], LeafKind.TENSOR, True
@@ -184,9 +204,12 @@ class Leaves:
             return *found, True
         kind = LeafKind.PARAMETER if issubclass(type(tensor), torch.nn.Parameter) else LeafKind.TENSOR
         variable = scope.tensors.get(id(tensor)) if scope is not None else None
+        if variable is None and scope is not None and state.n_searches < _MAX_SEARCHES:
+            state.n_searches += 1
+            variable = scope.path(tensor)
         if variable is not None:
             return variable, kind, True
-        return f"leaf {number}", kind, False
+        return f"leaf {state.id}", kind, False
 
     def name_unnamed(self, scope: Scope) -> None:
         """Look once more for what leaves without a name are called."""

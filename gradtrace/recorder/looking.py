@@ -126,6 +126,20 @@ def module_of(kind: type) -> str:
     return name if type(name) is str else ""
 
 
+def class_attribute(kind: type, name: str) -> Any:
+    """What a class, or the first of its bases that has one, has under this name; no descriptor runs."""
+    for one in _MRO(kind):
+        namespace = _NAMESPACE(one)
+        if name in namespace:
+            return namespace[name]
+    return None
+
+
+def own_members(kind: type) -> list[Any]:
+    """What a class itself defines, without what it inherits."""
+    return list(_NAMESPACE(kind).values())
+
+
 def message(error: BaseException) -> str:
     """What an exception says, without running a `__str__` or `__repr__` of the program's."""
     arguments = _ARGUMENTS(error)

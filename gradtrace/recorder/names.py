@@ -1,37 +1,29 @@
 """What a person would call a tensor.
 
 In order of preference: the path of a parameter in its model, the variable that holds the tensor now, in the frames
-from the call of `backward()` outwards (also one level into lists, dictionaries and `self`), and the name to which the
-source line assigns the result.
+from the call of `backward()` outwards, what leads to it from such a variable through lists, dictionaries and
+attributes, and the name to which the source line assigns the result.
 """
 
 from __future__ import annotations
 
 import re
-import types
 import weakref
 from typing import Any
 
 import torch
 
 from gradtrace.model.kinds import LeafKind
-from gradtrace.recorder import torch_facts
-from gradtrace.recorder.looking import (
-    attributes,
-    buffers,
-    copied,
-    is_any_of,
-    is_module,
-    is_optimizer,
-    is_tensor,
-    modules,
-    parameters,
-)
-from gradtrace.recorder.sites import is_internal, locals_of
+from gradtrace.recorder.looking import buffers, module_of, modules, parameters, type_name
+from gradtrace.recorder.scope import TRANSPARENT, Scope
 
-_MAX_ITEMS = 500
-_CO_NEWLOCALS = 0x2
-_WRAPPERS = {"DistributedDataParallel": "module.", "DataParallel": "module.", "OptimizedModule": "_orig_mod."}
+__all__ = ["Names", "Scope", "assigned_names"]
+
+_WRAPPERS = frozenset({"DistributedDataParallel", "DataParallel", "FullyShardedDataParallel", "AveragedModel"})
+_WRAPPING_PACKAGES = ("torch.nn.parallel.", "torch.distributed.", "torch.optim.", "deepspeed.", "accelerate.")
+"""Of these a child `module` is what they wrap; a module of the program's may have a part of this name."""
+_KERAS = re.compile(r"^(?:.*\.)?_?torch_params\.(?=.*/)")
+"""Keras registers all variables of a layer once more, each with the path that it has for Keras."""
 _TARGET = re.compile(r"(?:^|;)\s*([^\W\d][\w.]*(?:\[[^\]=]*\])?(?:\s*,\s*[^\W\d][\w.]*)*)\s*(?::[^=;]*)?=\s*\(*$")
 _AUGMENTED = re.compile(r"\s*([^\W\d][\w.]*)\s*(?:[-+*/@%&|^]|//|\*\*|<<|>>)=")
 _REST = re.compile(r"\s*\)*\s*(?:$|[;#])")
@@ -69,12 +61,35 @@ class _Root:
         module = self.reference()
         if module is None:
             return
-        strip = _WRAPPERS.get(type(module).__name__, "")
-        self.modules = {id(part): path.removeprefix(strip).rstrip(".") for path, part in modules(module)}
-        self.tensors = {id(one): (path.removeprefix(strip), LeafKind.BUFFER) for path, one in buffers(module)}
-        named = {id(one): (path.removeprefix(strip), LeafKind.PARAMETER) for path, one in parameters(module)}
+        parts = list(modules(module))
+        wrapping = {path for path, part in parts if _wraps(part)}
+        self.modules = {id(part): _said(path, wrapping) for path, part in parts}
+        self.tensors = {id(one): (_said(path, wrapping), LeafKind.BUFFER) for path, one in buffers(module)}
+        named = {id(one): (_said(path, wrapping), LeafKind.PARAMETER) for path, one in parameters(module)}
         self.tensors.update(named)
         self.n_parameters = len(named)
+
+
+def _wraps(module: torch.nn.Module) -> bool:
+    """Whether its part `module` is what a person would call the module itself."""
+    return type_name(module) in _WRAPPERS or module_of(type(module)).startswith(_WRAPPING_PACKAGES)
+
+
+def _said(path: str, wrapping: set[str]) -> str:
+    """A path without the steps that only lead through wrappers: `fc.weight` for `module._orig_mod.fc.weight`."""
+    if not wrapping and not any(step in path for step in (*TRANSPARENT, "torch_params")):
+        return path
+    steps, kept = path.split("."), []
+    for position, step in enumerate(steps):
+        is_wrapped = step == "module" and ".".join(steps[:position]) in wrapping
+        if step not in TRANSPARENT and not is_wrapped:
+            kept.append(step)
+    said = ".".join(kept)
+    of_keras = _KERAS.match(said)
+    if of_keras is None:
+        return said
+    layers = said[of_keras.end() :].split("/")
+    return ".".join(layers[1:] if len(layers) > 2 else layers)  # noqa: PLR2004 - the first is the model
 
 
 class Names:
@@ -94,7 +109,7 @@ class Names:
                 continue
             if any(id(module) in root.modules and root.reference() is not None for root in self._roots.values()):
                 continue
-            root = _Root(module, named.get(id(module)))
+            root = _Root(module, named.get(id(module)) or scope.path(module))
             for number in [number for number, other in self._roots.items() if number in root.modules]:
                 del self._roots[number]
             self._roots[id(module)] = root
@@ -139,64 +154,3 @@ class Names:
         if not (self._is_ambiguous and root.n_parameters and root.name):
             return path
         return f"{root.name}.{path}" if path else root.name
-
-
-class Scope:
-    """The variables that can be seen from a call outwards, for the moment; it holds references and must not be kept."""
-
-    def __init__(self, frame: types.FrameType | None) -> None:
-        self.tensors: dict[int, str] = {}
-        self.results: dict[Any, dict[int, str]] = {}
-        """By node: output number to name."""
-        self.optimizers: dict[int, str] = {}
-        self.modules: list[tuple[str, torch.nn.Module]] = []
-        self._alive: list[torch.Tensor] = []
-        seen: set[int] = set()
-        while frame is not None:
-            if not is_internal(frame.f_code):
-                if frame.f_code.co_flags & _CO_NEWLOCALS:
-                    self._take(locals_of(frame))
-                if id(frame.f_globals) not in seen:
-                    seen.add(id(frame.f_globals))
-                    self._take(frame.f_globals)
-            frame = frame.f_back
-
-    def _take(self, variables: dict[str, Any]) -> None:
-        for name, value in copied(variables).items():
-            if type(name) is not str or name.startswith("__") or name == "_":
-                continue
-            self._take_item(name, value)
-            for step, item in _items(value):
-                self._take_item(name + step, item)
-        own = dict.get(variables, "self")
-        if own is None:
-            return
-        for key, item in attributes(own).items():
-            if is_tensor(item) or not is_module(own):
-                self._take_item(f"self.{key}", item)
-
-    def _take_item(self, name: str, value: Any) -> None:
-        if is_tensor(value):
-            self._take_tensor(name, value)
-        elif is_module(value):
-            self.modules.append((name, value))
-        elif is_optimizer(value):
-            self.optimizers.setdefault(id(value), name)
-
-    def _take_tensor(self, name: str, tensor: torch.Tensor) -> None:
-        self.tensors.setdefault(id(tensor), name)
-        if type(tensor) in torch_facts.PLAIN_TYPES and tensor.requires_grad:
-            if tensor._is_view() and tensor._version:  # its grad_fn may be stale, and asking would make a new one
-                return
-            node = tensor.grad_fn
-            if node is not None:
-                self.results.setdefault(node, {}).setdefault(tensor.output_nr, name)
-
-
-def _items(value: Any) -> list[tuple[str, Any]]:
-    """What a list, tuple or dictionary holds, each with how it is reached."""
-    if is_any_of(value, list, tuple) and len(value) <= _MAX_ITEMS:
-        return [(f"[{position}]", item) for position, item in enumerate(tuple(value))]
-    if type(value) is dict and len(value) <= _MAX_ITEMS:
-        return [(f"[{key!r}]", item) for key, item in value.copy().items() if is_any_of(key, str, int)]
-    return []

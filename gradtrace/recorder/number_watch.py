@@ -44,7 +44,7 @@ class NumberWatch:
         self._journal = journal
         self._names = names
         self._value_limit = value_limit
-        self._records: dict[tuple[int, int], dict[str, Any]] = {}
+        self._records: dict[tuple[int, ...], dict[str, Any]] = {}
         self._written: dict[int, int] = {}
         """By id the count that the stream tells."""
 
@@ -67,7 +67,7 @@ class NumberWatch:
         place = user_place(frame, call)
         if place is None:
             return
-        key = (id(place.code), place.instruction)
+        key = place.key
         known = self._records.get(key)
         if known is not None:
             known["count"] += 1
@@ -135,6 +135,10 @@ class NumberWatch:
             "is_tracked": True,
             "is_exact": True,
         }
+
+    def after_fork(self) -> None:
+        """The stream is a new one, and nothing of the other stands in it."""
+        self._records, self._written = {}, {}
 
     def write(self) -> None:
         """Write every record again whose count has grown."""

@@ -1,4 +1,4 @@
-"""Sees the calls between passes that the ledger is about: `zero_grad`, `step`, an optimizer made, a parameter made."""
+"""Sees the calls between passes that the ledger is about: `zero_grad`, an optimizer made, a parameter made, scaling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import torch
 
-from gradtrace.recorder.invisible import disguised, hide
+from gradtrace.recorder.invisible import disguised, hide, skipped_by_warnings
 from gradtrace.recorder.sites import local, user_frame
 
 
@@ -81,3 +81,53 @@ def watch_parameters(original: Any, made: Callable[[Any, torch.Tensor, types.Fra
         return parameter
 
     return staticmethod(disguised(__new__, make))
+
+
+class Scaling(Protocol):
+    """Who hears of `GradScaler`."""
+
+    def scaler_steps(self, scaler: Any, optimizer: Any) -> bool:
+        """`step` begins; whether its end is of interest."""
+
+    def scaler_has_stepped(self, scaler: Any, frame: types.FrameType, *, has_failed: bool) -> None:
+        """`step` has ended."""
+
+    def scaler_updated(self, scaler: Any, frame: types.FrameType) -> None:
+        """`update` has run."""
+
+
+def watch_scaler_step(original: Callable[..., Any], scaling: Scaling) -> Callable[..., Any]:
+    """Wrap `GradScaler.step`: it leaves the optimizer alone where a gradient is not finite."""
+
+    @functools.wraps(original)
+    def step(*args: Any, **kwargs: Any) -> Any:
+        scaler = args[0] if args else None
+        optimizer = args[1] if len(args) > 1 else kwargs.get("optimizer")
+        is_of_interest = scaling.scaler_steps(scaler, optimizer)
+        try:
+            result = original(*args, **kwargs)
+        except BaseException as error:
+            if is_of_interest:
+                scaling.scaler_has_stepped(scaler, sys._getframe(1), has_failed=True)
+            hide(error)
+            raise
+        if is_of_interest:
+            scaling.scaler_has_stepped(scaler, sys._getframe(1), has_failed=False)
+        return result
+
+    return skipped_by_warnings(step)
+
+
+def watch_scaler_update(original: Callable[..., None], scaling: Scaling) -> Callable[..., None]:
+    """Wrap `GradScaler.update`: it may change the scale."""
+
+    @functools.wraps(original)
+    def update(*args: Any, **kwargs: Any) -> None:
+        try:
+            original(*args, **kwargs)
+        except BaseException as error:
+            hide(error)
+            raise
+        scaling.scaler_updated(args[0], sys._getframe(1))
+
+    return skipped_by_warnings(update)

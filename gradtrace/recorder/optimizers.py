@@ -9,16 +9,20 @@ import torch
 
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
-from gradtrace.recorder.looking import attributes, is_tensor, listed, type_name
+from gradtrace.recorder.looking import attributes, copied, is_tensor, listed, type_name
 from gradtrace.recorder.names import Scope
 from gradtrace.recorder.sites import Place
 
 
+def groups(optimizer: torch.optim.Optimizer) -> list[tuple[dict[str, Any], list[torch.Tensor]]]:
+    """A copy of each param group, and its tensors; none where the groups are not an attribute but a property."""
+    found = [copied(one) for one in listed(attributes(optimizer).get("param_groups")) if issubclass(type(one), dict)]
+    return [(one, [tensor for tensor in listed(one.get("params")) if is_tensor(tensor)]) for one in found]
+
+
 def owned(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    """The tensors in its param groups; none where these are not an attribute but a property."""
-    groups = attributes(optimizer).get("param_groups")
-    found = [dict.get(one, "params") for one in listed(groups) if issubclass(type(one), dict)]
-    return [one for tensors in found for one in listed(tensors) if is_tensor(one)]
+    """The tensors in its param groups."""
+    return [one for _, tensors in groups(optimizer) for one in tensors]
 
 
 class _State:

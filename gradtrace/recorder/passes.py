@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from gradtrace.model import Blind
+from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import PassCall
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.checkpoint import Checkpoint
@@ -16,12 +16,16 @@ from gradtrace.recorder.deep_graphs import let_go
 from gradtrace.recorder.engine import Call, describe_call
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.full_pass import FullPass
+from gradtrace.recorder.grad_norms import GradNorms
 from gradtrace.recorder.modes import Modes
 from gradtrace.recorder.sections import Quiet
+from gradtrace.recorder.step_watch import StepWatch
 from gradtrace.recorder.watch import LedgerPass, Watch
 
 _MAX_AWAITED = 3
 """So many call sites are waited for whose first pass came after those that were asked for."""
+_MOST_ALONG = 64
+"""So many inner passes in a row come along with the pass that fills `.grad`; more of them count themselves."""
 _PATIENCE = 20
 """After so many passes a call site is no longer waited for."""
 
@@ -53,6 +57,8 @@ class Passes:
         modes: Modes,
         checkpoint: Checkpoint,
         announce: Callable[[int], None],
+        steps: StepWatch | None = None,
+        norms: GradNorms | None = None,
     ) -> None:
         self._context = context
         self._config = context.config
@@ -63,6 +69,8 @@ class Passes:
         self._modes = modes
         self._checkpoint = checkpoint
         self._announce = announce
+        self._steps = steps
+        self._norms = norms
         self._has_announced = False
         self._has_met_compiled = False
         self._stacks: dict[int, list[Ticket]] = {}
@@ -70,6 +78,10 @@ class Passes:
         self._threads: dict[int, int] = {}
         self._n_passes = 0
         self._n_outer = 0
+        """How many passes count, of those that `--passes` speaks of: those that fill `.grad`, inside no other."""
+        self._n_along = 0
+        """Inner passes since the last that counts."""
+        self._has_filled = False
         self._keeps_latest = self._config.passes == "last"
         """Every pass is recorded in full, in place of the one before, and counted besides."""
         self.is_on = True
@@ -120,17 +132,20 @@ class Passes:
         parent = stack[-1] if stack else None
         self._n_passes += 1
         if parent is None:
-            self._n_outer += 1
             let_go()
         index = self._n_passes
+        if self._steps is not None:
+            self._steps.pass_begins(frame)
         number = self._threads.setdefault(thread, len(self._threads))
         call = describe_call(frame, roots, args, kwargs, parent=None if parent is None else parent.index, thread=number)
         ticket = Ticket(call, index)
         table = self._modes.table()
         if table is not None and parent is None:
             table.begin_pass(index)
-        if parent is None and self._events.is_counting and self._wants_now(call, is_compiled=is_compiled):
-            self._turn_on()
+        if parent is None:
+            is_wanted = self._config.wants(self._count(call))
+            if self._events.is_counting and (is_wanted or self._begins_badly(call, is_compiled=is_compiled)):
+                self._turn_on()
         stack.append(ticket)
         if self._events.is_counting or is_compiled:
             self._journal.last_pass_index = index
@@ -140,17 +155,38 @@ class Passes:
             self._begin_full(ticket, parent, frame)
         full = ticket.full
         ids = frozenset(full.leaf_ids()) if full is not None else None
+        if ids is not None and self._steps is not None and call.accumulates:
+            self._steps.full_pass_begins(ids)
         self._context.leaves.engine_begins(index, thread, ids)
         return ticket
 
-    def _wants_now(self, call: Call, *, is_compiled: bool) -> bool:
-        """Whether a pass is recorded in full although its forward computation may not have been watched."""
-        if self._config.wants(self._n_outer):
-            return True
+    def _begins_badly(self, call: Call, *, is_compiled: bool) -> bool:
+        """Whether a pass is recorded in full for its root, although its forward computation was not watched."""
         is_bad = not is_compiled and self._config.looks_closer and self._watch.is_first_bad(call)
         if is_bad:
             self._journal.note(f"pass {self._n_passes} is recorded in full: a root is not finite")
         return is_bad
+
+    def _count(self, call: Call) -> int:
+        """The number by which `--passes` may ask for a pass: that of the pass which fills `.grad`, or will.
+
+        Gradients that `autograd.grad` returns are inner ones where the program fills `.grad` too: they come along with
+        the pass that does, and count only as long as none has, or where very many follow each other. A first step with
+        more of them than were asked for is not the first that counts: nothing of it has been watched.
+        """
+        if not call.accumulates:
+            if not self._has_filled or self._n_along >= _MOST_ALONG:
+                self._n_outer += 1
+                return self._n_outer
+            self._n_along += 1
+            return self._n_outer + 1
+        self._n_along = 0
+        if not self._has_filled:
+            self._has_filled = True
+            is_too_late = self._n_outer > 0 and self._events.is_counting and self._config.wants(1)
+            self._n_outer = -1 if is_too_late and not self._keeps_latest else 0
+        self._n_outer += 1
+        return self._n_outer
 
     def _begin_full(self, ticket: Ticket, parent: Ticket | None, frame: types.FrameType) -> None:
         if ticket.counted is None:
@@ -201,6 +237,7 @@ class Passes:
             return
         if ticket.full is not None:
             self._finish_full(ticket.full, result, error)
+        self._note_grads(ticket)
         self._checkpoint.pass_ended()
         if ticket.counted is not None:
             reason = self._watch.finish(ticket.counted, error)
@@ -223,6 +260,17 @@ class Passes:
         table = self._modes.table()
         if table is not None:
             table.after_pass()
+
+    def _note_grads(self, ticket: Ticket) -> None:
+        """What was left in `.grad` is known of passes recorded in full alone."""
+        if self._steps is not None:
+            self._steps.pass_ended()
+        if self._norms is None or not ticket.call.accumulates:
+            return
+        if ticket.full is None:
+            self._norms.forget()
+        elif not self._events.is_counting:
+            self._norms.pass_ended(ticket.index, ticket.full.leaf_ids())
 
     # What comes next.
 
@@ -281,6 +329,7 @@ class Passes:
     def after_fork(self) -> None:
         """A child of this process counts its own passes."""
         self._stacks = {}
-        self._n_passes = self._n_outer = 0
+        self._n_passes = self._n_outer = self._n_along = 0
+        self._has_filled = False
         self._sites, self._awaited = {None}, None
         self._journal.last_pass_index = 0

@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from gradtrace.model import Blind
-from gradtrace.model.kinds import EventKind
+from gradtrace.model.blind_spot import Blind
+from gradtrace.model.kinds import EventKind, Level
 from gradtrace.model.needs import Tensors
 from gradtrace.recorder import compiled_regions, looking, notices, program_end, torch_facts
+from gradtrace.recorder.births import Births
+from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.config import Config
@@ -35,6 +37,7 @@ from gradtrace.recorder.engine import watch_engine
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_mode import Observer
+from gradtrace.recorder.grad_norms import GradNorms
 from gradtrace.recorder.grad_watch import GradWatch
 from gradtrace.recorder.invisible import skipped_by_warnings
 from gradtrace.recorder.journal import Journal
@@ -43,12 +46,20 @@ from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.modes import Modes, watch_thread_begin, watch_thread_end
 from gradtrace.recorder.names import Names, Scope
 from gradtrace.recorder.number_watch import NumberWatch
-from gradtrace.recorder.observed_calls import outside_init, watch_optimizers, watch_parameters, watch_zero_grad
+from gradtrace.recorder.observed_calls import (
+    outside_init,
+    watch_optimizers,
+    watch_parameters,
+    watch_scaler_step,
+    watch_scaler_update,
+    watch_zero_grad,
+)
 from gradtrace.recorder.optimizers import Optimizers, owned
 from gradtrace.recorder.passes import Passes
 from gradtrace.recorder.patches import Patches
 from gradtrace.recorder.sections import Quiet
-from gradtrace.recorder.sites import ModuleTable, Place, user_place
+from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
+from gradtrace.recorder.step_watch import StepWatch
 from gradtrace.recorder.watch import Watch
 from gradtrace.recorder.writes import Writes
 
@@ -65,6 +76,7 @@ class Recorder:
         self._between = Patches()
         """What sees the calls between passes; not there while a compiled callable runs."""
         self._has_failed = False
+        settle_own_folders()
         self.journal = Journal(config)
         self._failures = Failures(self.journal, self._give_up)
         self._compose()
@@ -75,16 +87,22 @@ class Recorder:
         self.events = Events(journal)
         names = Names()
         modules = ModuleTable()
-        self.leaves = Leaves(journal, names, config.value_limit)
+        self._births = Births()
+        self.leaves = Leaves(journal, names, config.value_limit, self._births)
         self._optimizers = Optimizers(journal, self.leaves)
         self.watch = Watch(journal, self.leaves, self.events)
+        self.steps = self.norms = None
+        if config.level != Level.STRUCTURE:
+            self.norms = GradNorms(self.events, self.leaves, self._failures)
+            latest = config.passes == "last"
+            self.steps = StepWatch(journal, self.events, self.leaves, self._optimizers, keeps_latest=latest)
         facts = config.facts
         self.cuts = CutWatch(journal, self.leaves, names, self.table) if facts else None
         everything = not config.looks_closer
         self.numbers = NumberWatch(journal, names, config.value_limit, is_on=everything) if facts else None
         writes = Writes(journal, self.leaves) if facts else None
-        self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, sees_reads=facts)
-        observers: list[Observer] = [self.grads.saw]
+        self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, self.norms, sees_reads=facts)
+        observers: list[Observer] = [self._births.saw, self.grads.saw]
         observers += [one.saw for one in (self.cuts, self.numbers) if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
         limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
@@ -105,10 +123,13 @@ class Recorder:
             writes=writes,
             table=self.modes.table,
             tables=self.modes.tables,
+            bystanders=Bystanders(journal, self.leaves, self._births, self.cuts),
         )
         watched = tuple(one for one in (self.cuts, self.numbers) if one is not None)
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
-        self.passes = Passes(self.context, self.events, self.watch, self.modes, self.checkpoint, self._announce)
+        self.passes = Passes(
+            self.context, self.events, self.watch, self.modes, self.checkpoint, self._announce, self.steps, self.norms
+        )
 
     def table(self) -> Any:
         """The forward table of this thread."""
@@ -151,6 +172,12 @@ class Recorder:
         patches.replace(torch.nn.Module, "zero_grad", lambda one: watch_zero_grad(one, self, of_optimizer=False))
         hook = register_optimizer_step_post_hook(self._after_step())
         patches.add(hook.remove)
+        if self.steps is not None:
+            hook = register_optimizer_step_pre_hook(self._before_step(self.steps))
+            patches.add(hook.remove)
+            scaler = torch.amp.GradScaler
+            patches.replace(scaler, "step", lambda original: watch_scaler_step(original, self))
+            patches.replace(scaler, "update", lambda original: watch_scaler_update(original, self))
         if self.config.facts:
             patches.replace(torch.nn.Parameter, "__new__", lambda original: watch_parameters(original, self._parameter))
 
@@ -206,6 +233,8 @@ class Recorder:
                 self.events.flush()
                 self.watch.pause()
                 self.checkpoint.write()
+                if self.steps is not None:
+                    self.steps.write_latest()
                 self._failures.write()
 
     def _give_up(self, why: str) -> None:
@@ -227,10 +256,17 @@ class Recorder:
         self.journal.begin_stream()
         self.modes.after_fork()
         self.leaves.after_fork()
+        self.context.bystanders.after_fork()
+        for one in (self.cuts, self.numbers):
+            if one is not None:
+                one.after_fork()
         self.events.after_fork()
         self._optimizers.forget_lines()
         self.watch.after_fork()
         self.passes.after_fork()
+        if self.steps is not None and self.norms is not None:
+            self.steps.after_fork()
+            self.norms.after_fork()
 
     def _at_exit(self) -> None:
         with Quiet():
@@ -255,12 +291,14 @@ class Recorder:
     def _made(self, optimizer: torch.optim.Optimizer, frame: types.FrameType | None) -> None:
         with self._looking("an optimizer"):
             outside = outside_init(frame, optimizer)
-            place = None if outside is None else Place(outside.f_code, outside.f_lasti, "Optimizer")
+            place = None if outside is None else place_at(outside, "Optimizer")
             self._optimizers.get(optimizer, place)
 
     def _parameter(self, data: Any, parameter: torch.Tensor, frame: types.FrameType) -> None:
         if self.cuts is not None and torch_facts.tracing_state() is None:
             with self._looking("a new parameter"):
+                if self.modes.is_on:
+                    self._births.made(parameter, frame)
                 self.cuts.parameter_made(data, parameter, frame)
 
     @contextlib.contextmanager
@@ -306,6 +344,17 @@ class Recorder:
             self.events.add(EventKind.ZERO_GRAD, leaves, place, call=call, set_to_none=set_to_none, optimizer=number)
             if leaves:
                 self.leaves.remember_grads(leaves)
+            if self.norms is not None:
+                self.norms.forget(leaves)
+
+    def _before_step(self, steps: StepWatch) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
+        def before_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            with self._looking("an optimizer before its step"):
+                if not steps.is_idle:
+                    steps.has_stepped(optimizer)
+                    steps.begins(optimizer, sys._getframe(1), has_arguments=len(args) > 1 or len(kwargs) > 0)
+
+        return skipped_by_warnings(before_step)
 
     def _after_step(self) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
         def after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001
@@ -318,13 +367,41 @@ class Recorder:
         call = f"{looking.type_name(optimizer)}.step"
         place = user_place(frame, call)
         number = self._optimizers.number(optimizer)
+        if self.steps is not None and not self.steps.is_idle:
+            with self._looking("what a step did"):
+                self.steps.ends(optimizer, frame, call, place, number)
         leaves = []
         if not self.events.is_counting:
-            for one in owned(optimizer):
-                state = self.leaves.find(one)
-                if state is not None and one.grad is not None:
-                    leaves.append(state.id)
+            thread = threading.get_ident()
+            with self.leaves.touching():
+                for one in owned(optimizer):
+                    state = self.leaves.find(one)
+                    if state is None:
+                        continue
+                    may_touch = self.leaves.may_touch(state, thread)
+                    if one.grad is not None if may_touch else state.has_grad:
+                        leaves.append(state.id)
         self.events.add(EventKind.STEP, leaves, place, call=call, optimizer=number)
+
+    def scaler_steps(self, scaler: Any, optimizer: Any) -> bool:
+        """A `GradScaler` begins to step."""
+        is_of_interest = False
+        with self._looking("a GradScaler"):
+            if self.steps is not None and not self.steps.is_idle:
+                is_of_interest = self.steps.scaling_begins(scaler, optimizer)
+        return is_of_interest
+
+    def scaler_has_stepped(self, scaler: Any, frame: types.FrameType, *, has_failed: bool) -> None:
+        """It has stepped, or has not."""
+        with self._looking("a GradScaler"):
+            if self.steps is not None:
+                self.steps.scaling_ends(scaler, user_place(frame, "GradScaler.step"), has_failed=has_failed)
+
+    def scaler_updated(self, scaler: Any, frame: types.FrameType) -> None:
+        """Its scale may have changed."""
+        with self._looking("a GradScaler"):
+            if self.steps is not None and self.steps.awaits_update:
+                self.steps.scale_updated(scaler, user_place(frame, "GradScaler.update"))
 
 
 def current() -> Recorder | None:

@@ -1,12 +1,16 @@
 """Places in the program: from a frame to the user's call and the module that it is in.
 
-A frame of torch's own is never the place that a person means: the innermost frame outside torch is. On the way up,
-the frames of `Module._call_impl` tell which module is running, without a hook on anybody's module.
+A frame of torch's own is never the place that a person means, nor one of a library: the innermost frame of a file of
+the program's own is, and the library's place is kept beside it. On the way up, the frames of `Module._call_impl` tell
+which module is running, without a hook on anybody's module.
 """
 
 from __future__ import annotations
 
+import os
+import site
 import sys
+import sysconfig
 import types
 import weakref
 from pathlib import Path
@@ -31,15 +35,41 @@ _HELD_BY_FRAME = 3
 _EXPRESSION_RUNNER = str(Path(__file__).with_name("expression.py"))
 """Runs what the user typed, but is not what the user typed."""
 
+_SEPARATORS = tuple({os.sep, os.altsep or os.sep})
+_PATHS = sysconfig.get_paths()
+_STANDARD = tuple({_PATHS["stdlib"] + os.sep, _PATHS["platstdlib"] + os.sep})
+_INSTALLED = tuple(
+    {folder + os.sep for folder in (*site.getsitepackages(), site.getusersitepackages(), _PATHS["purelib"])}
+    | {_PATHS["platlib"] + os.sep, _PATHS["scripts"] + os.sep}
+)
+"""Where packages lie, and the commands that they bring."""
+_PACKAGE_FOLDERS = ("site-packages", "dist-packages")
+_TYPED = ("<expression", "<program>", "<string>", "<stdin>", "<console>", "<ipython-input", "<doctest")
+"""How code is called that a person typed and that lies in no file."""
+_CELLS = f"{os.sep}ipykernel_"
+_MADE_BY_DATACLASSES = "__create_fn__"
+
 _ours_or_torchs: dict[int, tuple[bool, types.CodeType]] = {}
+_owns: dict[int, tuple[bool, types.CodeType]] = {}
+_own_folders: tuple[str, ...] = ()
 
 
 class Place(NamedTuple):
-    """A call in the user's source: the code, the instruction in it, and torch's function that was called there."""
+    """A call in the user's source: the code, the instruction in it, and torch's function that was called there.
+
+    `via` is the place of a library's from which torch was called, where it was not from the user's own line.
+    """
 
     code: types.CodeType
     instruction: int
     call: str
+    via: Place | None = None
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """Tells places apart, as long as their code is kept."""
+        own = (id(self.code), self.instruction)
+        return own if self.via is None else (*own, id(self.via.code), self.via.instruction)
 
 
 def is_internal(code: types.CodeType) -> bool:
@@ -60,9 +90,79 @@ def is_internal(code: types.CodeType) -> bool:
     return internal
 
 
+def settle_own_folders() -> None:
+    """Know in which folders the program's own files lie: that of its script, and the one it was started in."""
+    global _own_folders  # noqa: PLW0603 - a process has one program
+    try:
+        folders = {os.getcwd()}  # noqa: PTH109 - nothing more than the words
+    except OSError:  # it was removed
+        folders = set()
+    for name in ("__main__", "__mp_main__"):
+        main = sys.modules.get(name)
+        file = vars(main).get("__file__") if type(main) is types.ModuleType else None
+        if type(file) is str:
+            folder = os.path.dirname(os.path.abspath(file))  # noqa: PTH100, PTH120 - a Path would resolve nothing more
+            folders |= {folder, os.path.realpath(folder)}
+    found = tuple(sorted(folder.rstrip(os.sep) + os.sep for folder in folders))
+    if found != _own_folders:
+        _own_folders = found
+        _owns.clear()
+
+
+def is_own(code: types.CodeType) -> bool:
+    """Whether a frame with this code is of a file of the program's own: no library's, nor the standard library's."""
+    known = _owns.get(id(code))
+    if known is not None:
+        return known[0]
+    own = not is_internal(code) and _is_own_file(code)
+    if len(_owns) > 200_000:  # noqa: PLR2004 - as above
+        _owns.clear()
+    _owns[id(code)] = (own, code)
+    return own
+
+
+def _is_own_file(code: types.CodeType) -> bool:
+    name = code.co_filename
+    if name.startswith("<"):
+        return name.startswith(_TYPED) and not code.co_qualname.startswith(_MADE_BY_DATACLASSES)
+    if _CELLS in name:
+        return True
+    path = os.path.abspath(name)  # noqa: PTH100 - without following links: these are looked at below
+    if _is_library(path):
+        return False
+    return path.startswith(_own_folders) or os.path.realpath(path).startswith(_own_folders)
+
+
+def _is_library(path: str) -> bool:
+    if path.startswith((*_STANDARD, *_INSTALLED)):
+        return True
+    return any(f"{separator}{folder}{separator}" in path for folder in _PACKAGE_FOLDERS for separator in _SEPARATORS)
+
+
 def user_frame(frame: types.FrameType | None) -> types.FrameType | None:
-    """The innermost frame, from this one outwards, which is the user's."""
+    """The innermost frame, from this one outwards, which is neither torch's nor ours."""
     while frame is not None and is_internal(frame.f_code):
+        frame = frame.f_back
+    return frame
+
+
+def skip_internal(frame: types.FrameType) -> tuple[types.FrameType, types.FrameType | None]:
+    """The outermost of the frames of torch's or ours from this one outwards, and what called it; itself if not ours."""
+    last: types.FrameType = frame
+    outer: types.FrameType | None = frame
+    while outer is not None:
+        code = outer.f_code
+        known = _ours_or_torchs.get(id(code))
+        if not (is_internal(code) if known is None else known[0]):
+            break
+        last = outer
+        outer = outer.f_back
+    return last, outer
+
+
+def own_frame(frame: types.FrameType | None) -> types.FrameType | None:
+    """The innermost frame, from this one outwards, which is of a file of the program's own."""
+    while frame is not None and not is_own(frame.f_code):
         frame = frame.f_back
     return frame
 
@@ -70,7 +170,25 @@ def user_frame(frame: types.FrameType | None) -> types.FrameType | None:
 def user_place(frame: types.FrameType | None, call: str) -> Place | None:
     """The user's line from which this frame was reached."""
     frame = user_frame(frame)
-    return None if frame is None else Place(frame.f_code, frame.f_lasti, call)
+    return None if frame is None else place_at(frame, call)
+
+
+def place_at(frame: types.FrameType, call: str) -> Place:
+    """The user's line that a frame outside torch runs or was reached from; a library's, if no file is the user's."""
+    own = own_frame(frame)
+    if own is None or own is frame:
+        return Place(frame.f_code, frame.f_lasti, call)
+    via: types.FrameType | None = frame
+    while via is not None and via is not own and _is_passed_through(via.f_code):
+        via = via.f_back
+    by_way_of = None if via is None or via is own else Place(via.f_code, via.f_lasti, call)
+    return Place(own.f_code, own.f_lasti, call, by_way_of)
+
+
+def _is_passed_through(code: types.CodeType) -> bool:
+    """Whether a frame with this code is torch's, ours or the standard library's, which nobody wants to hear of."""
+    name = code.co_filename
+    return is_internal(code) or (name.startswith(_STANDARD) and not name.startswith(_INSTALLED))
 
 
 def locals_of(frame: types.FrameType) -> dict[str, object]:
@@ -120,7 +238,11 @@ def outermost_module(frame: types.FrameType | None) -> torch.nn.Module | None:
 
 
 def _self_of(frame: types.FrameType) -> torch.nn.Module | None:
-    module = local(frame, "self")
+    """The module of a frame of `Module._call_impl`, which is torch's and asks for no `locals()`."""
+    snapshot = frame.f_locals
+    module = snapshot.get("self")
+    if _SNAPSHOT_LOCALS and sys.getrefcount(snapshot) <= _HELD_BY_FRAME:
+        snapshot.clear()
     return module if is_module(module) else None
 
 

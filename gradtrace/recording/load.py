@@ -189,6 +189,9 @@ class _TraceBuilder:
             non_finite=tuple(one for process in processes for one in process.non_finite),
             holders=tuple(one for process in processes for one in process.holders),
             module_facts=tuple(one for process in processes for one in process.module_facts),
+            steps=tuple(one for process in processes for one in process.steps),
+            scale_updates=tuple(one for process in processes for one in process.scale_updates),
+            bystanders=tuple(one for process in processes for one in process.bystanders),
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:

@@ -9,9 +9,12 @@ from gradtrace.model import (
     BackwardPass,
     Blind,
     BlindSpot,
+    Bystander,
     Cut,
     Event,
     EventKind,
+    GradSwitch,
+    GradWrite,
     Graph,
     Holder,
     Leaf,
@@ -19,26 +22,31 @@ from gradtrace.model import (
     Location,
     ModuleFact,
     NonFinite,
+    Number,
     Observation,
     ObservationKind,
     OptimizerInfo,
     ProgramError,
     Recorded,
     SavedTensor,
+    ScaleUpdate,
+    StepFact,
 )
 from gradtrace.recording.columns import Columns
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
-from gradtrace.recording.measured import stats, value
+from gradtrace.recording.measured import number, stats, value
 from gradtrace.recording.pass_builder import PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
     BlindRecord,
+    BystanderRecord,
     ColumnsRecord,
     CutRecord,
     ErrorRecord,
     EventRecord,
     FlowRecord,
+    GradWriteRow,
     GraphRecord,
     HolderRecord,
     LeafRecord,
@@ -55,9 +63,13 @@ from gradtrace.recording.records import (
     PassRecord,
     Record,
     SavedRow,
+    ScaleRecord,
     SpecRecord,
     StateRecord,
+    StepRecord,
+    SwitchRow,
 )
+from gradtrace.recording.step_builder import facts_of, step_fact
 from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, OutputKind, Spec, StateTable
 
 
@@ -70,6 +82,7 @@ class Offsets:
     passes: int = 0
     events: int = 0
     cuts: int = 0
+    steps: int = 0
 
 
 class ProcessBuilder:
@@ -93,12 +106,17 @@ class ProcessBuilder:
         self._passes: dict[int, BackwardPass] = {}
         self._first_index: int | None = None
         self._events: list[Event] = []
+        self._writes: list[list[GradWriteRow]] = []
+        """Of each event: the pass that tells what was before may not be read yet."""
+        self._steps: list[StepFact] = []
+        self._scale_updates: list[ScaleUpdate] = []
         self._cuts: dict[int, Cut] = {}
         self._blind_spots: list[BlindSpot] = []
         self._taken_in: dict[int, dict[int, set[int]]] = {}
         self._non_finite: dict[int, NonFinite] = {}
         self._holders: list[Holder] = []
         self.module_facts: list[ModuleFact] = []
+        self._bystanders: list[Bystander] = []
         self._known = Definitions()
 
     @property
@@ -145,14 +163,43 @@ class ProcessBuilder:
     @property
     def events(self) -> tuple[Event, ...]:
         """The events, with orders and pass indices over the run."""
+        steps, first = self.steps, self._offsets.steps
+        left = {since: self._left_by(since) for rows in self._writes for row in rows if (since := row.since)}
+        facts = (one and steps[one.number - first] for one in facts_of(self._events, self._steps))
         return tuple(
             replace(
                 event,
                 pass_index=self._numbered(event.pass_index),
                 leaves=event.leaves or (self._reached(event.pass_index) if event.kind == EventKind.BACKWARD else ()),
+                step=fact,
+                writes=tuple(self._written(row, left) for row in rows),
             )
-            for event in self._events
+            for event, fact, rows in zip(self._events, facts, self._writes, strict=True)
         )
+
+    def _left_by(self, index: int) -> dict[int, Number | None]:
+        """The norms of `.grad` that a pass left, by leaf."""
+        one = self._passes.get(index)
+        rows = one.accumulations if one else ()
+        return {row.leaf: row.after.norm for row in rows if row.after is not None}
+
+    def _written(self, row: GradWriteRow, left: dict[int, dict[int, Number | None]]) -> GradWrite:
+        leaf = self._known.leaves[row.leaf]
+        before = number(row.before) if row.since is None else left.get(row.since, {}).get(leaf)
+        return GradWrite(leaf, before, number(row.after))
+
+    @property
+    def steps(self) -> tuple[StepFact, ...]:
+        """What steps did, with pass indices over the run."""
+        return tuple(
+            replace(one, pass_index=self._numbered(one.pass_index), began_after=self._numbered(one.began_after))
+            for one in self._steps
+        )
+
+    @property
+    def scale_updates(self) -> tuple[ScaleUpdate, ...]:
+        """What became of the scale of the loss, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._scale_updates)
 
     def _reached(self, index: int) -> tuple[int, ...]:
         """The leaves to whose `.grad` a pass added; when the event was written, before the pass, nobody knew."""
@@ -176,6 +223,11 @@ class ProcessBuilder:
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._holders)
 
     @property
+    def bystanders(self) -> tuple[Bystander, ...]:
+        """Tensors that took no part, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._bystanders)
+
+    @property
     def blind_spots(self) -> tuple[BlindSpot, ...]:
         """What was not looked at, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._blind_spots)
@@ -190,6 +242,7 @@ class ProcessBuilder:
             last,
             self._offsets.events + len(self._events),
             self._offsets.cuts + len(self._cuts),
+            self._offsets.steps + len(self._steps),
         )
 
     def _numbered(self, index: int) -> int:
@@ -229,6 +282,7 @@ class ProcessBuilder:
             end_column=record.end_column,
             function=record.function,
             text=record.text,
+            via=self._known.places[record.via],
         )
 
     @take.register
@@ -248,6 +302,7 @@ class ProcessBuilder:
             value=value(record.value),
             location=self._known.places[record.location],
             process=self.process,
+            stored=self._known.places[record.stored],
         )
 
     @take.register
@@ -354,6 +409,9 @@ class ProcessBuilder:
 
     @take.register
     def _(self, record: EventRecord) -> None:
+        for row in record.writes:
+            self._written(row, {})  # raises here what the line does wrong
+        self._writes.append(record.writes)
         self._events.append(
             Event(
                 order=self._offsets.events + len(self._events),
@@ -372,6 +430,18 @@ class ProcessBuilder:
                 process=self.process,
             )
         )
+
+    @take.register
+    def _(self, record: StepRecord) -> None:
+        position = self._offsets.steps + len(self._steps)
+        optimizer = self._optimizer(record.optimizer)
+        self._steps.append(step_fact(record, position, optimizer, self._known, self.process))
+
+    @take.register
+    def _(self, record: ScaleRecord) -> None:
+        place = self._known.places[record.location]
+        before, after = number(record.before), number(record.after)
+        self._scale_updates.append(ScaleUpdate(record.pass_index, before, after, place, self.process))
 
     @take.register
     def _(self, record: CutRecord) -> None:
@@ -393,7 +463,11 @@ class ProcessBuilder:
             passes=tuple(record.passes),
             module=record.module,
             process=self.process,
+            switch=self._switch(record.switch),
         )
+
+    def _switch(self, row: SwitchRow | None) -> GradSwitch | None:
+        return None if row is None else GradSwitch(row.kind, row.call, self._known.places[row.location])
 
     @take.register
     def _(self, record: NonFiniteRecord) -> None:
@@ -428,6 +502,7 @@ class ProcessBuilder:
                 n_passes=record.n_passes,
                 pass_index=record.pass_index,
                 process=self.process,
+                made=self._known.places[record.made],
             )
         )
 
@@ -446,12 +521,33 @@ class ProcessBuilder:
         )
 
     @take.register
+    def _(self, record: BystanderRecord) -> None:
+        if record.cut is not None and record.cut not in self._cuts:
+            raise Damage(f"there is no cut {record.cut}")
+        self._bystanders.append(
+            Bystander(
+                name=record.name,
+                kind=record.kind,
+                shape=record.shape,
+                dtype=self._known.dtypes[record.dtype],
+                device=self._known.devices[record.device],
+                requires_grad=record.requires_grad,
+                is_leaf=record.is_leaf,
+                pass_index=record.pass_index,
+                location=self._known.places[record.location],
+                cut=None if record.cut is None else self._offsets.cuts + record.cut,
+                process=self.process,
+            )
+        )
+
+    @take.register
     def _(self, record: ObservationRecord) -> None:
         self.observations[record.kind] = Observation(
             kind=record.kind,
             count=record.count,
             location=self._known.places[record.location],
             text=record.text,
+            switch=self._switch(record.switch),
         )
 
     @take.register

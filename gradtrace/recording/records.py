@@ -29,6 +29,7 @@ from typing import Any
 import msgspec
 
 from gradtrace.model import (
+    BystanderKind,
     CutKind,
     Effect,
     EventKind,
@@ -38,6 +39,7 @@ from gradtrace.model import (
     ObservationKind,
     PassCall,
     Recorded,
+    SwitchKind,
 )
 
 Num = int | float | str
@@ -69,7 +71,7 @@ class HeaderRecord(Record, frozen=True, tag="header"):
 
 
 class LocationRecord(Record, frozen=True, tag="location"):
-    """A place in the source, defined once."""
+    """A place in the source, defined once; `via`: the place of a library's from which torch was called for it."""
 
     id: int
     file: str
@@ -79,6 +81,7 @@ class LocationRecord(Record, frozen=True, tag="location"):
     end_column: int
     function: str
     text: str
+    via: int | None = None
 
 
 class LeafRecord(Record, frozen=True, tag="leaf"):
@@ -94,6 +97,7 @@ class LeafRecord(Record, frozen=True, tag="leaf"):
     optimizers: list[int]
     value: Any = None
     location: int | None = None
+    stored: int | None = None
 
 
 class OptimizerRecord(Record, frozen=True, tag="optimizer"):
@@ -322,6 +326,15 @@ class PassEndRecord(Record, frozen=True, tag="pass_end"):
     count: int | None = None
 
 
+class GradWriteRow(msgspec.Struct, frozen=True, array_like=True):
+    """`GradWrite`; with `since` the norm before is what the ledger of that pass says that it left."""
+
+    leaf: int
+    before: Num | None
+    since: int | None
+    after: Num | None
+
+
 class EventRecord(Record, frozen=True, tag="event"):
     """`Event`; its order is that of the lines."""
 
@@ -337,6 +350,61 @@ class EventRecord(Record, frozen=True, tag="event"):
     is_leaf: bool | None = None
     name: str | None = None
     is_assignment: bool = False
+    writes: list[GradWriteRow] = []
+
+
+class ParameterRow(msgspec.Struct, frozen=True, array_like=True):
+    """`ParameterChange`, field by field; `moments` are (name, number)."""
+
+    leaf: int
+    group: int
+    before: Num | None = None
+    after: Num | None = None
+    change: Num | None = None
+    has_gradient: bool | None = None
+    gradient: Num | None = None
+    value_before: Any = None
+    value_after: Any = None
+    moments: list[tuple[str, Num | None]] = []
+    n_moved_rows: int | None = None
+    moved_rows: list[int] = []
+    type: str | None = None
+
+
+class StepRecord(Record, frozen=True, tag="step"):
+    """`StepFact`; it belongs to the next `step` event of its optimizer after the same pass, unless it was skipped.
+
+    `groups` are the numbers of each param group by name; a number may be a list of numbers.
+    """
+
+    pass_index: int
+    began_after: int
+    optimizer: int
+    call: str
+    location: int | None = None
+    groups: list[dict[str, Any]] = []
+    rows: list[ParameterRow] = []
+    n_others: int = 0
+    autocast: str | None = None
+    scale: Num | None = None
+    is_skipped: bool | None = None
+
+
+class ScaleRecord(Record, frozen=True, tag="scale"):
+    """`ScaleUpdate`."""
+
+    pass_index: int
+    before: Num | None
+    after: Num | None
+    location: int | None = None
+
+
+class SwitchRow(msgspec.Struct, frozen=True):
+    """`GradSwitch`."""
+
+    kind: SwitchKind
+    call: str
+    location: int | None = None
 
 
 class ObservationRecord(Record, frozen=True, tag="observation"):
@@ -346,6 +414,7 @@ class ObservationRecord(Record, frozen=True, tag="observation"):
     count: int
     location: int | None = None
     text: str = ""
+    switch: SwitchRow | None = None
 
 
 class CutRecord(Record, frozen=True, tag="cut"):
@@ -363,6 +432,7 @@ class CutRecord(Record, frozen=True, tag="cut"):
     passes: list[int] = []
     module: str | None = None
     nodes: list[tuple[int, int]] = []
+    switch: SwitchRow | None = None
 
 
 class NonFiniteRecord(Record, frozen=True, tag="non_finite"):
@@ -391,6 +461,7 @@ class HolderRecord(Record, frozen=True, tag="holder"):
     n_nodes: int
     n_passes: int
     pass_index: int
+    made: int | None = None
 
 
 class ModuleFactRecord(Record, frozen=True, tag="module_fact"):
@@ -402,6 +473,21 @@ class ModuleFactRecord(Record, frozen=True, tag="module_fact"):
     attribute: str
     count: int
     leaves: list[int] = []
+
+
+class BystanderRecord(Record, frozen=True, tag="bystander"):
+    """`Bystander`; `cut` is the id of a cut."""
+
+    name: str
+    kind: BystanderKind
+    shape: tuple[int, ...]
+    dtype: str
+    device: str = "cpu"
+    requires_grad: bool = False
+    is_leaf: bool = True
+    pass_index: int = 0
+    location: int | None = None
+    cut: int | None = None
 
 
 class ErrorRecord(Record, frozen=True, tag="error"):
@@ -468,11 +554,14 @@ AnyRecord = (
     | AccumulationsRecord
     | PassEndRecord
     | EventRecord
+    | StepRecord
+    | ScaleRecord
     | ObservationRecord
     | CutRecord
     | NonFiniteRecord
     | HolderRecord
     | ModuleFactRecord
+    | BystanderRecord
     | ErrorRecord
     | NoteRecord
     | BlindRecord

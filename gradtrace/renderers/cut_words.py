@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gradtrace.model import Cut, CutKind, Leaf
+from gradtrace.model import Cut, CutKind, GradSwitch, Leaf, SwitchKind
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import visible
 
@@ -42,11 +42,34 @@ def cut_off(cut: Cut) -> str:
         CutKind.NUMBER: f"{written} made a Python number of {what}",
         CutKind.NEW_TENSOR: f"{written} copied the numbers of {what} into a new tensor",
         CutKind.PARAMETER: f"{written} made a new leaf of {what}",
-        CutKind.NO_GRAD: f"{written} ran while gradients were off",
-        CutKind.INFERENCE_MODE: f"{written} ran in inference mode",
+        CutKind.NO_GRAD: f"{written} ran while gradients were off{_switched(cut)}",
+        CutKind.INFERENCE_MODE: f"{written} ran in inference mode{_switched(cut)}",
         CutKind.NOT_DIFFERENTIABLE: f"{written} gives integers or booleans, which have no gradient",
     }
     return clause.get(cut.kind, f"{written} cut {what} off")
+
+
+def switched_off(switch: GradSwitch) -> str:
+    """Who switched gradients off: `with torch.no_grad() at train.py:12`."""
+    called = _short(switch.call)
+    words = {
+        SwitchKind.WITH: f"with {called}()",
+        SwitchKind.DECORATOR: f"@{called}()",
+        SwitchKind.CALL: f"{called}(False)",
+        SwitchKind.CHECKPOINT: f"{called}()",
+        SwitchKind.FUNCTION: f"{called} of a custom Function",
+        SwitchKind.BACKWARD: "a backward pass without create_graph",
+    }
+    via = switch.location.via if switch.location is not None else None
+    by_way = f" (via {wording.location(via)})" if via is not None else ""
+    return f"{words.get(switch.kind, called)}{wording.at(switch.location)}{by_way}"
+
+
+def _switched(cut: Cut) -> str:
+    if cut.switch is None:
+        return ""
+    did = "switched them off" if cut.kind == CutKind.NO_GRAD else "switched it on"
+    return f" ({switched_off(cut.switch)} {did})"
 
 
 def lost_to(cut: Cut, leaves: Sequence[Leaf]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.ledger import Ledger, ledger
 from gradtrace.errors import RenderError
+from gradtrace.formulas.closed_form import look_ahead
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
 from gradtrace.renderers import explanation_run, wording
 from gradtrace.renderers.added import remark
@@ -18,6 +19,7 @@ from gradtrace.renderers.explanation_modules import module_table
 from gradtrace.renderers.explanation_paths import sums
 from gradtrace.renderers.explanation_terminal import Terminal, natural_width
 from gradtrace.renderers.explanation_tree import MOST_NODES, tree
+from gradtrace.renderers.explanation_updates import updates
 from gradtrace.renderers.explanation_words import words
 from gradtrace.renderers.notes import notes
 
@@ -50,6 +52,11 @@ _USUAL = 3
 
 _WIDTH = 100
 _NARROWEST = 40
+
+
+def prepare(expression: str, words: tuple[str, ...]) -> None:
+    """Finds the closed forms of an expression while it runs."""
+    look_ahead(expression, words)
 
 
 def render(trace: Trace, options: Options) -> str:
@@ -217,6 +224,7 @@ def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: O
         yield Heading(f"What pass {one.index} added")
         yield from _leaves(trace, one, _width(options), fold=not options.verbose)
         yield from sums(trace, one)
+        yield from updates(trace, one)
     yield from _graph(trace, one, options)
 
 

@@ -5,7 +5,7 @@ accumulation or event a line. Where a key holds a `Location` or a `TensorStats`,
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import isfinite
@@ -15,6 +15,7 @@ import msgspec
 
 from gradtrace.analysis.coverage import Gap, coverage
 from gradtrace.analysis.focus import focused_trace
+from gradtrace.analysis.training_steps import consumed, inner, numbers
 from gradtrace.model import (
     Accumulation,
     BackwardPass,
@@ -22,14 +23,17 @@ from gradtrace.model import (
     Edge,
     Event,
     Finding,
+    GradWrite,
     Graph,
     Leaf,
     NestedValue,
     Node,
     NodeOutput,
     OptimizerInfo,
+    ParameterChange,
     Root,
     SavedTensor,
+    StepFact,
     TensorStats,
     Trace,
 )
@@ -83,8 +87,9 @@ def pieces(trace: Trace, options: Options) -> Iterator[str]:
         "run": _one_a_line(_run(trace), 1),
         "leaves": _rows(map(_leaf, trace.leaves), 1),
         "optimizers": _rows(map(_optimizer, trace.optimizers), 1),
-        "passes": _array((_pass(one, options) for one in trace.passes), 1),
+        "passes": _array((_pass(one, options, numbers(trace)[one.index], inner(trace)) for one in trace.passes), 1),
         "events": _rows(map(_event, trace.events), 1),
+        "steps": _rows((_step(one, consumed(trace, one)) for one in trace.steps), 1),
         "cuts": _rows(map(_cut, trace.cuts), 1),
         "findings": _rows(map(_finding, trace.findings if options.findings else ()), 1),
     }
@@ -233,7 +238,7 @@ def _optimizer(optimizer: OptimizerInfo) -> Json:
     }
 
 
-def _pass(one: BackwardPass, options: Options) -> Iterator[str]:
+def _pass(one: BackwardPass, options: Options, step: int, inside: Collection[int]) -> Iterator[str]:
     error = one.error
     head: Json = {
         "index": one.index,
@@ -248,6 +253,8 @@ def _pass(one: BackwardPass, options: Options) -> Iterator[str]:
         "parent": one.parent,
         "thread": one.thread,
         "process": one.process,
+        "step": step,
+        "inner": one.index in inside,
     }
     encoded: dict[str, Iterable[str]] = {key: (_one_line(item),) for key, item in head.items()}
     encoded["graph"] = _graph(one.graph) if options.graphs and one.graph else ("null",)
@@ -343,7 +350,13 @@ def _accumulation(row: Accumulation) -> Json:
 
 
 def _event(event: Event) -> Json:
-    facts = {"requires_grad": event.requires_grad, "is_leaf": event.is_leaf, "name": event.name}
+    facts = {
+        "requires_grad": event.requires_grad,
+        "is_leaf": event.is_leaf,
+        "name": event.name,
+        "step": None if event.step is None else event.step.number,
+        "writes": [_write(one) for one in event.writes] or None,
+    }
     return {
         "order": event.order,
         "kind": event.kind,
@@ -356,6 +369,46 @@ def _event(event: Event) -> Json:
         "count": event.count,
         "process": event.process,
         **{key: fact for key, fact in facts.items() if fact is not None},
+    }
+
+
+def _write(write: GradWrite) -> Json:
+    return {"leaf": write.leaf, "before": _number(write.before), "after": _number(write.after)}
+
+
+def _step(step: StepFact, consumed_passes: tuple[int, ...]) -> Json:
+    return {
+        "pass": step.pass_index,
+        "optimizer": step.optimizer,
+        "call": step.call,
+        "location": step.location,
+        "passes": consumed_passes,
+        "own_passes": list(step.own_passes),
+        "groups": [{name: _value(rate) for name, rate in group.rates} for group in step.groups],
+        "parameters": [_change(change) for change in step.changes],
+        "others": step.n_others,
+        "autocast": step.autocast,
+        "scale": _number(step.scale),
+        "skipped": step.is_skipped,
+        "process": step.process,
+    }
+
+
+def _change(change: ParameterChange) -> Json:
+    return {
+        "leaf": change.leaf,
+        "group": change.group,
+        "before": _number(change.before),
+        "after": _number(change.after),
+        "change": _number(change.change),
+        "has_gradient": change.has_gradient,
+        "gradient": _number(change.gradient),
+        "value_before": _value(change.value_before),
+        "value_after": _value(change.value_after),
+        "moments": {name: _number(moment) for name, moment in change.moments},
+        "moved_rows": change.n_moved_rows,
+        "first_moved_rows": change.moved_rows,
+        "type": change.type,
     }
 
 

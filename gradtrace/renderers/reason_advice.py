@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gradtrace.analysis.reasons import Reason, Subject
-from gradtrace.model import CutKind, LeafKind
+from gradtrace.model import BystanderKind, CutKind, LeafKind
 from gradtrace.renderers import wording
 from gradtrace.renderers.reason_words import NAMED, is_root, short
 
@@ -74,15 +74,24 @@ def _adopt(one: Subject) -> str:
     made = wording.at(one.orphaned_by.location)
     fact = one.unregistered
     if fact is not None:
+        place = one.leaf.location if one.leaf is not None else None
+        where = f" (made{wording.at(place)})" if place is not None else ""
         return (
             f"No optimizer owns it, so step() never changes it: it belongs to a module in {short(fact.attribute)} of "
-            f"{short(fact.module or fact.module_type)}, a plain list or dictionary, which parameters() does not look "
-            "into. Make that an nn.ModuleList or nn.ModuleDict."
+            f"{short(fact.module or fact.module_type)}{where}, a plain list or dictionary, which parameters() does not "
+            "look into. Make that an nn.ModuleList or nn.ModuleDict."
         )
     return (
         f"No optimizer owns it, so step() never changes it: pass it to {short(one.orphaned_by.type)}{made}, "
         "after the model has its final form."
     )
+
+
+def _take_part(one: Subject) -> str:
+    """Only what could require grad is told how."""
+    if one.bystander is None or one.bystander.kind != BystanderKind.REQUIRES_NO_GRAD:
+        return ""
+    return f"If its gradient is wanted: {short(one.name)}.requires_grad_() before the forward pass. {_MEANT}"
 
 
 def _nothing(one: Subject) -> str:
@@ -111,6 +120,7 @@ _ADVICE: dict[Reason, Callable[[Subject], str]] = {
     Reason.CLEARED: lambda _: "The order is zero_grad(), backward(), step().",
     Reason.ASSIGNED: _nothing,
     Reason.FAILED: _nothing,
+    Reason.BYSTANDER: _take_part,
     Reason.NO_BACKWARD: lambda one: "" if one.error is not None else "Call loss.backward(), with its parentheses.",
     Reason.UNUSED: lambda _: "Use it in forward(), or take it out of the module.",
     Reason.OUTSIDE: lambda _: (

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable
 
 from gradtrace.analysis.reasons import Reason, Subject
-from gradtrace.model import Node
+from gradtrace.model import BystanderKind, Node
 from gradtrace.renderers import wording
 from gradtrace.renderers.cut_words import cut_off
 from gradtrace.renderers.explanation_maths import span
@@ -113,6 +113,30 @@ def _frozen(one: Subject) -> str:
         return f"{text}: {short(call)}{wording.at(one.events[-1].location)} switched it off."
     made = f" where {'they were' if one.same else 'it was'} made{wording.at(one.place)}" if one.place else ""
     return f"{text}: requires_grad is False{made}."
+
+
+def _bystander(one: Subject) -> str:
+    aside = one.bystander
+    if aside is None:
+        return f"{who(one)} takes no part in a recorded pass."
+    spec = wording.spec(aside.shape, aside.dtype, aside.device)
+    made = f", made{wording.at(aside.location)}," if aside.location is not None else ""
+    head = f"{who(one)} ({spec}){made} has no .grad because"
+    match aside.kind:
+        case BystanderKind.INTEGERS:
+            return f"{head} it holds no floating point numbers, and only those can require grad."
+        case BystanderKind.INFERENCE:
+            return f"{head} it was made in inference mode."
+        case BystanderKind.ELSEWHERE if aside.is_leaf:
+            return f"{head} nothing that {_pass(one)} began from was computed from it."
+        case BystanderKind.ELSEWHERE:
+            return f"{head} it is not a leaf, and nothing that {_pass(one)} began from was computed from it."
+        case BystanderKind.CUT_OFF:
+            return f"{head} it was cut off from the graph."
+        case BystanderKind.REQUIRES_NO_GRAD:
+            return f"{head} its requires_grad is False, and nothing that it was made of is known to require grad."
+        case _:
+            return f"{head} it takes no part in {_pass(one)}."
 
 
 def _cut(one: Subject) -> str:
@@ -276,4 +300,5 @@ _HEADLINES: dict[Reason, Callable[[Subject], str]] = {
     Reason.NO_BACKWARD: _no_backward,
     Reason.UNUSED: _unused,
     Reason.OUTSIDE: _outside,
+    Reason.BYSTANDER: _bystander,
 }

@@ -1,14 +1,18 @@
 """The formats: what they are called, which files hold them, and which module draws them."""
 
+from __future__ import annotations
+
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradtrace.errors import UsageError
-from gradtrace.model import Trace
 from gradtrace.model.needs import USUALLY, Needs
+
+if TYPE_CHECKING:
+    from gradtrace.model import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,17 @@ class Format:
     def options(self) -> frozenset[str]:
         """Names of the options that this format takes."""
         return frozenset(item.name for item in fields(self._load().Options)) - self.preset.keys()
+
+    def prepare(self, expression: str | None = None, words: tuple[str, ...] = ()) -> None:
+        """Does what can be done before there is a trace: loads the module, and looks into the expression that runs.
+
+        Args:
+            expression: its statements; None when something else runs.
+            words: those that define its names.
+        """
+        module = self._load()
+        if expression is not None and hasattr(module, "prepare"):
+            module.prepare(expression, words)
 
     def render(self, trace: Trace, **options: Any) -> str | bytes:
         """Draws the trace; every option must be in `options`.

@@ -10,8 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import gradtrace.model
-from gradtrace.model import kinds
+from gradtrace.model import everything, kinds
 from gradtrace.recording import records
 
 ROOT = Path(__file__).resolve().parents[2] / "gradtrace"
@@ -22,7 +21,16 @@ KINDS = {
     if isinstance(kind, type) and issubclass(kind, StrEnum) and kind.__members__
 }
 FIELDS = {
-    "kind": ("EventKind", "CutKind", "ObservationKind", "LeafKind", "HolderKind", "ModuleFactKind"),
+    "kind": (
+        "EventKind",
+        "CutKind",
+        "ObservationKind",
+        "LeafKind",
+        "HolderKind",
+        "ModuleFactKind",
+        "BystanderKind",
+        "SwitchKind",
+    ),
     "call": ("PassCall",),
     "recorded": ("Recorded",),
     "effect": ("Effect",),
@@ -161,12 +169,12 @@ def test_nothing_writes_what_nobody_knows() -> None:
 
 def test_fields_of_the_model_and_of_recordings_have_types() -> None:
     """A field that holds a kind is of a vocabulary, in the model and in the line from which it is read."""
-    models = [one for one in vars(gradtrace.model).values() if dataclasses.is_dataclass(one)]
+    models = [one for one in vars(everything).values() if dataclasses.is_dataclass(one)]
     structs = [one for one in vars(records).values() if isinstance(one, type) and issubclass(one, msgspec.Struct)]
     named = {"kind", "effect", "recorded", "severity"}
     for one in (*models, *structs):
         for field, annotation in typing.get_type_hints(one).items():
             if field in named:
                 assert annotation in KINDS.values(), f"{one.__name__}.{field}"
-    assert typing.get_type_hints(gradtrace.model.BackwardPass)["call"] is kinds.PassCall
+    assert typing.get_type_hints(everything.BackwardPass)["call"] is kinds.PassCall
     assert typing.get_type_hints(records.PassRecord)["call"] is kinds.PassCall

@@ -1,5 +1,6 @@
 """What is imported when: the command line answers before anything heavy is loaded."""
 
+import re
 import subprocess
 import sys
 
@@ -18,6 +19,44 @@ except SystemExit as end:
 finally:
     print("LOADED", *(name for name in {heavy!r} if name in sys.modules), file=sys.stderr)
 """
+
+
+AT_THE_START = """
+import os, sys
+sys.argv = ["gradtrace", *{words!r}]
+
+def see(event, details):
+    if event == "os.posix_spawn" and not any("bystander" in str(word) for word in details[1]):
+        print("LOADED", *sys.modules, file=sys.stderr, flush=True)
+        os._exit(0)
+
+sys.addaudithook(see)
+from gradtrace.__main__ import main
+main()
+"""
+"""Ends where the program would be started."""
+
+MEANWHILE = """
+import os, signal, sys
+sys.argv = ["gradtrace", *{words!r}]
+from gradtrace.launch import process
+
+def wait(child, session):
+    print("LOADED", *sys.modules, file=sys.stderr, flush=True)
+    os.kill(child._pid, signal.SIGKILL)
+    os._exit(0)
+
+process._Child.wait = wait
+from gradtrace.__main__ import main
+main()
+"""
+"""Ends where nothing is left to do but to wait for the program."""
+
+EARLY = re.compile(
+    r"gradtrace(\.(__main__|errors|files|version|(cli|launch)(\..+)?|formulas(\.user_cache)?|renderers(\.registry)?"
+    r"|diagnosis(\.all_needs|\.selection|\.settings)?|model(\.excerpt|\.format|\.kinds|\.location|\.needs)?))?"
+)
+"""What may be loaded before the program is started: what reads the command line, and no more."""
 
 
 def loaded(code: str) -> list[str]:
@@ -53,3 +92,74 @@ def test_looking_at_a_recording_needs_no_torch() -> None:
         "print('LOADED', file=sys.stderr)\n"
     )
     assert loaded(code) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", "w*w*y", "w=0.5", "y=2.0"],
+        ["render", "w*w*y", "w=0.5", "y=2.0"],
+        ["render", "-o", "net.svg", "-c", "pass"],
+        ["check", "-c", "pass"],
+        ["why", "w*w*y", "w=0.5", "y=2.0", "w"],
+        ["record", "-c", "pass"],
+    ],
+    ids=" ".join,
+)
+def test_the_program_is_started_before_what_shows_it_is_loaded(words: list[str]) -> None:
+    """Python takes longer to import torch than we take for all our modules: ours wait until it is at it."""
+    names = loaded(AT_THE_START.format(words=words))
+    assert "gradtrace.launch.process" in names
+    ours = [name for name in names if name.partition(".")[0] in ("gradtrace", *HEAVY)]
+    assert [name for name in ours if not EARLY.fullmatch(name)] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["explain", "w*w*y", "w=0.5", "y=2.0"], {"renderers.explanation", "formulas.symbolic"}),
+        (["render", "-o", "net.svg", "-c", "pass"], {"renderers.pictures", "diagnosis.registry"}),
+        (["check", "-c", "pass"], {"renderers.findings_full", "diagnosis.registry"}),
+        (["why", "-c", "pass", "w"], {"renderers.reason", "analysis.reasons"}),
+        (["record", "-c", "pass"], set()),
+    ],
+    ids=["explain", "render", "check", "why", "record"],
+)
+def test_what_shows_a_program_is_loaded_while_it_starts(words: list[str], wanted: set[str]) -> None:
+    """And nobody waits for it when the program has ended."""
+    assert {f"gradtrace.{name}" for name in {*wanted, "recording.load"}} <= {*loaded(MEANWHILE.format(words=words))}
+
+
+@pytest.mark.parametrize(
+    ("words", "heavy"),
+    [
+        (["explain", "w*w*y", "w=0.5", "y=2.0"], {"msgspec", "rich", "sympy"}),
+        (["explain", "(w*w).sum()", "w=ones(3)"], {"msgspec", "rich"}),
+        (["explain", "-f", "json", "w*w", "w=0.5"], {"msgspec"}),
+        (["render", "-f", "dot", "w*w", "w=0.5"], {"msgspec"}),
+    ],
+    ids=["closed form", "no scalars", "document", "picture"],
+)
+def test_algebra_is_loaded_for_closed_forms_alone(words: list[str], heavy: set[str]) -> None:
+    """SymPy is the heaviest of ours, and is there only where a formula is shown; torch is the program's business."""
+    assert {*loaded(REPORT.format(words=words, heavy=HEAVY))} <= heavy
+
+
+def test_the_recorder_makes_no_classes_for_readers() -> None:
+    """The program waits for the recorder to be imported, which needs the vocabulary and none of what is read back."""
+    code = (
+        "import sys, torch\nfrom gradtrace import recorder\n"
+        "print('LOADED', *(name for name in sys.modules if name.startswith('gradtrace.model.')), file=sys.stderr)"
+    )
+    names = {name.removeprefix("gradtrace.model.") for name in loaded(code)}
+    assert names <= {"blind_spot", "excerpt", "format", "kinds", "location", "needs"}
+
+
+def test_the_end_of_the_command_line_is_quick() -> None:
+    """Python looks for garbage once more when it ends, among all that sympy has made: not where it is frozen."""
+    code = (
+        "import gc, sys\nsys.argv = ['gradtrace', '--version']\n"
+        "from gradtrace.__main__ import main\nmain()\n"
+        "print('LOADED', *(['frozen'] if gc.get_freeze_count() else []), file=sys.stderr)"
+    )
+    assert loaded(code) == ["frozen"]

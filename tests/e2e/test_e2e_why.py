@@ -133,6 +133,20 @@ def test_an_unknown_name_says_which_come_close(tmp_path):
     assert again.stdout.startswith("  weight has a gradient")
 
 
+def test_a_tensor_that_takes_no_part_is_known(tmp_path):
+    """An input has no gradient, and a good reason for that."""
+    script = tmp_path / "inputs.py"
+    script.write_text(
+        "import torch\nx = torch.ones(2)\nw = torch.ones(2, requires_grad=True)\n(w * x).sum().backward()\n"
+    )
+    done = _gradtrace("-q", "inputs.py", "x", cwd=tmp_path)
+
+    assert done.returncode == 0
+    said = " ".join(done.stdout.split())
+    assert said.startswith("x (f32[2]), made at inputs.py:2, has no .grad because its requires_grad is False")
+    assert "x.requires_grad_() before the forward pass" in said
+
+
 def test_a_missing_name_is_asked_for():
     """One word alone was meant as the target."""
     done = _gradtrace("train.py")

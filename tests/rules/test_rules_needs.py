@@ -12,6 +12,7 @@ from guarded_traces import Place, fulfilling, guarded
 from gradtrace.analysis.by_value import by_value
 from gradtrace.analysis.coverage import coverage
 from gradtrace.cli.main import main
+from gradtrace.diagnosis.all_needs import OF_RULES
 from gradtrace.diagnosis.diagnose import ALWAYS, diagnose, needs_of
 from gradtrace.diagnosis.numerics import NEEDS
 from gradtrace.diagnosis.registry import RULES
@@ -98,6 +99,11 @@ def test_nothing_is_found_otherwise_when_only_needs_are_measured(pages: dict[tup
     """No rule fails for want of a number."""
     notes = [note for trace in pages.values() for note in diagnose(trace).run.notes if note.startswith("the rule ")]
     assert notes == []
+
+
+def test_needs_of_all_rules_are_known_without_loading_them() -> None:
+    """Written down, because the program is started before the rules are loaded."""
+    assert needs_of(RULES) == OF_RULES
 
 
 def test_last_rules_need_what_all_rules_need() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gradtrace.diagnosis.iterations import inner, n_rounds
+from gradtrace.analysis.training_steps import inner
+from gradtrace.diagnosis.iterations import n_rounds
 from gradtrace.diagnosis.lifetimes import growths
 from gradtrace.model import BackwardPass, Graph, Holder, HolderKind, Location, Node, Run, Trace
 

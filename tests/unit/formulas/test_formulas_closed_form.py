@@ -67,11 +67,16 @@ def test_no_value_outside_the_domain() -> None:
     assert only.at({"x": -1.0}) is None
 
 
-def test_sympy_is_not_loaded_for_other_programs() -> None:
-    """SymPy is imported where a formula is looked for, and nowhere else."""
-    code = (
-        "import sys; from gradtrace.formulas.closed_form import closed_forms; "
-        "closed_forms('x[0]', ('x=[1,2]',)); print('sympy' in sys.modules)"
-    )
+@pytest.mark.parametrize(
+    ("call", "is_loaded"),
+    [
+        ("closed_forms('x[0]', ('x=[1,2]',))", False),
+        ("look_ahead('x*x', ('x=randn(3)',))", False),
+        ("look_ahead('c*x*x', ('x=-1.5e-3', 'c:=2'))", True),
+    ],
+)
+def test_sympy_is_loaded_for_scalars_alone(call: str, is_loaded: bool) -> None:
+    """SymPy is imported where a formula is looked for, ahead of time only where it is sure that all are numbers."""
+    code = f"import sys; from gradtrace.formulas.closed_form import *; {call}; print('sympy' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "False"
+    assert ran.stdout.strip() == str(is_loaded)

@@ -92,6 +92,22 @@ def test_the_end_is_seen_when_another_thread_takes_the_signal(capfd, monkeypatch
     assert ending == Ending(0)
 
 
+def test_what_fails_ahead_of_time_leaves_the_program_alone(capfd):
+    """Work that is done here while it starts has no part in it, and its time is none of the program's."""
+
+    def fail():
+        time.sleep(0.5)
+        raise ImportError("sympy")
+
+    code = "import time; time.sleep(60)"
+    with Session() as session:
+        began = time.monotonic()
+        ending = run(parse_target([], code=code), Settings(timeout=0.4), session, lambda _: None, fail)
+
+    assert ending == Ending(-signal.SIGINT, timed_out=True)
+    assert 0.5 <= time.monotonic() - began < 60
+
+
 def test_a_program_that_does_not_stop_is_killed(capfd, monkeypatch):
     """After a grace."""
     monkeypatch.setattr(process, "GRACE", 0.2)

@@ -9,10 +9,9 @@ import pytest
 from builders import stats, tensor
 from tape import Value
 
-import gradtrace.model
-from gradtrace.model import Node, NodeOutput, TensorSpec, TensorStats
+from gradtrace.model import Node, NodeOutput, TensorSpec, TensorStats, everything
 
-CLASSES = [item for _, item in inspect.getmembers(gradtrace.model) if dataclasses.is_dataclass(item)]
+CLASSES = [item for _, item in inspect.getmembers(everything) if dataclasses.is_dataclass(item)]
 
 
 @pytest.mark.parametrize("model", CLASSES, ids=lambda model: model.__name__)

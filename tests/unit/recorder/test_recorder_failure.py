@@ -28,7 +28,7 @@ PLACES = {
     "describing the nodes": (describer.Describer, "describe"),
     "describing a node": (describer.Describer, "_kind"),
     "looking at saved tensors": (saved_tensors.SavedTensors, "look"),
-    "looking through variables": (names.Scope, "_take"),
+    "looking through variables": (names.Scope, "_take_variables"),
     "naming a leaf": (leaves.Leaves, "_define"),
     "learning modules": (names.Names, "learn"),
     "measuring": (full_pass.Measurements, "add"),

@@ -34,7 +34,7 @@ def document(trace: Trace, **options: bool) -> dict[str, Any]:
     return strict(render(trace, Options(**options)))
 
 
-LOCATION = ["file", "line", "column", "end_line", "end_column", "function", "text"]
+LOCATION = ["file", "line", "column", "end_line", "end_column", "function", "text", "via"]
 STATS = ["shape", "dtype", "numel", "norm", "min", "max", "mean", "nan", "inf", "zero", "value"]
 CONTRACT = {
     "": ["format", "version", "run", "leaves", "passes", "events", "findings"],

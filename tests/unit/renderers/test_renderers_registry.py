@@ -7,6 +7,7 @@ from pathlib import PurePath
 import pytest
 
 from gradtrace.errors import UsageError
+from gradtrace.formulas.closed_form import _found
 from gradtrace.renderers import registry
 
 
@@ -34,6 +35,17 @@ def test_within_a_command_a_suffix_names_one_format(command: tuple[str, ...]):
     suffixes = [suffix for item in registry.FORMATS if item.name in command for suffix in item.suffixes]
 
     assert len(set(suffixes)) == len(suffixes)
+
+
+def test_closed_forms_are_found_ahead_for_stories_alone():
+    """While an expression runs; a document and a drawing hold none."""
+    _found.cache_clear()
+    for name in ("json", "tree", "markdown"):
+        registry.find(name, (name,)).prepare()
+        assert not _found.cache_info().currsize
+        registry.find(name, (name,)).prepare("w*w", ("w=0.5",))
+
+    assert _found.cache_info().currsize
 
 
 def test_the_suffix_names_the_format():

@@ -1,0 +1,89 @@
+"""All that `gradtrace.model` offers by name."""
+
+from gradtrace.model.blind_spot import Blind, BlindSpot
+from gradtrace.model.cut import Cut, GradSwitch
+from gradtrace.model.events import Event, GradWrite
+from gradtrace.model.facts import Bystander, Conflict, Holder, ModuleFact, NonFinite, Write
+from gradtrace.model.finding import Finding, RelatedLocation
+from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
+from gradtrace.model.kinds import (
+    CLEARING,
+    STORED,
+    BystanderKind,
+    CutKind,
+    Effect,
+    EventKind,
+    HolderKind,
+    LeafKind,
+    Level,
+    ModuleFactKind,
+    ObservationKind,
+    PassCall,
+    Recorded,
+    Severity,
+    SwitchKind,
+)
+from gradtrace.model.leaf import Leaf, OptimizerInfo
+from gradtrace.model.location import Location
+from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
+from gradtrace.model.run import Observation, ProgramError, Run
+from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
+from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
+from gradtrace.model.trace import Trace
+
+__all__ = [
+    "CLEARING",
+    "INCOMPLETE",
+    "STORED",
+    "Accumulation",
+    "BackwardPass",
+    "Blind",
+    "BlindSpot",
+    "Bystander",
+    "BystanderKind",
+    "Conflict",
+    "Cut",
+    "CutKind",
+    "Edge",
+    "Effect",
+    "Event",
+    "EventKind",
+    "Finding",
+    "GradSwitch",
+    "GradWrite",
+    "Graph",
+    "Holder",
+    "HolderKind",
+    "Leaf",
+    "LeafKind",
+    "Level",
+    "Location",
+    "ModuleFact",
+    "ModuleFactKind",
+    "NestedValue",
+    "Node",
+    "NodeOutput",
+    "NonFinite",
+    "Number",
+    "Observation",
+    "ObservationKind",
+    "OptimizerInfo",
+    "ParameterChange",
+    "ParameterGroup",
+    "PassCall",
+    "PassError",
+    "ProgramError",
+    "Recorded",
+    "RelatedLocation",
+    "Root",
+    "Run",
+    "SavedTensor",
+    "ScaleUpdate",
+    "Severity",
+    "StepFact",
+    "SwitchKind",
+    "TensorSpec",
+    "TensorStats",
+    "Trace",
+    "Write",
+]

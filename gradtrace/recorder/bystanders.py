@@ -1,0 +1,107 @@
+"""Tensors that carry a name in the program and take no part in the graph of a pass: inputs, targets, constants."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+import torch
+
+from gradtrace.model.kinds import BystanderKind
+from gradtrace.recorder import torch_facts
+from gradtrace.recorder.births import Births
+from gradtrace.recorder.cuts import CutWatch
+from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.measure import is_readable
+from gradtrace.recorder.scope import Scope
+from gradtrace.recorder.sites import Place
+from gradtrace.recorder.stores import stored_by
+from gradtrace.recorder.stream import plain_text
+
+_MAX_PER_PASS = 100
+_MAX_NAMES = 2_000
+
+
+class Bystanders:
+    """Writes a line for each name, once."""
+
+    def __init__(self, journal: Journal, leaves: Leaves, births: Births, cuts: CutWatch | None) -> None:
+        self._journal = journal
+        self._leaves = leaves
+        self._births = births
+        self._cuts = cuts
+        self._told: set[str] = set()
+
+    def look(self, scope: Scope, index: int, nodes: Container[Any], leaves: Container[int]) -> None:
+        """Tell those that can be seen from the call of a pass.
+
+        Args:
+            scope: what can be seen.
+            index: the pass.
+            nodes: those of its graph.
+            leaves: `id`s of the tensors that are leaves of its graph.
+        """
+        seen = [
+            (name, tensor, stored_by(scope.codes() if code is None else [code], name))
+            for name, tensor, code in scope.visible()
+            if name not in self._told
+        ]
+        places: dict[int, Place] = {}
+        for _, tensor, place in seen:
+            if place is not None:
+                places.setdefault(id(tensor), place)
+        n_told = 0
+        for name, tensor, place in seen:
+            if n_told == _MAX_PER_PASS or len(self._told) >= _MAX_NAMES:
+                return
+            if name in self._told or not is_readable(tensor):
+                continue
+            kind, cut = self._kind(tensor, nodes, leaves)
+            if kind is not None:
+                n_told += 1
+                self._told.add(name)
+                place = self._births.place(tensor) or place or places.get(id(tensor))  # noqa: PLW2901
+                self._write(name, tensor, kind, cut, index, place)
+
+    def _kind(
+        self, tensor: torch.Tensor, nodes: Container[Any], leaves: Container[int]
+    ) -> tuple[BystanderKind | None, int | None]:
+        """Why it takes no part, and the cut that it comes from; None if it does."""
+        if tensor.requires_grad:
+            if tensor.is_leaf:
+                return (None if id(tensor) in leaves else BystanderKind.ELSEWHERE), None
+            if tensor._is_view() and tensor._version:  # its grad_fn may be stale, and asking would make a new one
+                return None, None
+            return (None if tensor.grad_fn in nodes else BystanderKind.ELSEWHERE), None
+        if self._leaves.find(tensor) is not None:  # one that is frozen is told as a leaf
+            return None, None
+        cut = None if self._cuts is None else self._cuts.cut_of(tensor)
+        if cut is not None:
+            return BystanderKind.CUT_OFF, cut
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            return BystanderKind.INTEGERS, None
+        return (BystanderKind.INFERENCE if tensor.is_inference() else BystanderKind.REQUIRES_NO_GRAD), None
+
+    def _write(
+        self, name: str, tensor: torch.Tensor, kind: BystanderKind, cut: int | None, index: int, place: Place | None
+    ) -> None:
+        self._journal.write(
+            {
+                "t": "bystander",
+                "name": plain_text(name),
+                "kind": kind,
+                "shape": list(map(int, torch_facts.shape(tensor))),
+                "dtype": torch_facts.short_dtype(tensor.dtype),
+                "device": str(tensor.device),
+                "requires_grad": tensor.requires_grad,
+                "is_leaf": tensor.is_leaf,
+                "pass_index": index,
+                "location": self._journal.place(place),
+                "cut": cut,
+            }
+        )
+
+    def after_fork(self) -> None:
+        """The stream is a new one."""
+        self._told.clear()

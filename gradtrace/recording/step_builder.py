@@ -1,0 +1,68 @@
+"""From the lines about steps to what they did, and to which event each belongs."""
+
+from collections.abc import Iterator
+
+from gradtrace.model import Event, EventKind, ParameterChange, ParameterGroup, StepFact
+from gradtrace.recording.damage import Damage
+from gradtrace.recording.definitions import Definitions
+from gradtrace.recording.measured import number, value
+from gradtrace.recording.records import ParameterRow, StepRecord
+
+_MOST_PASSES = 1_000_000
+"""No closure runs so many."""
+
+
+def step_fact(record: StepRecord, position: int, optimizer: int, known: Definitions, process: int) -> StepFact:
+    """What a step did; pass indices are still those of the process."""
+    if not 0 <= record.pass_index - record.began_after <= _MOST_PASSES:
+        raise Damage(f"a step after pass {record.pass_index} began after pass {record.began_after}")
+    groups = tuple(ParameterGroup(tuple((name, value(rate)) for name, rate in one.items())) for one in record.groups)
+    return StepFact(
+        number=position,
+        pass_index=record.pass_index,
+        began_after=record.began_after,
+        optimizer=optimizer,
+        call=record.call,
+        location=known.places[record.location],
+        groups=groups,
+        changes=tuple(_change(row, known) for row in record.rows),
+        n_others=record.n_others,
+        autocast=known.dtypes[record.autocast],
+        scale=number(record.scale),
+        is_skipped=record.is_skipped,
+        process=process,
+    )
+
+
+def _change(row: ParameterRow, known: Definitions) -> ParameterChange:
+    return ParameterChange(
+        leaf=known.leaves[row.leaf],
+        group=row.group,
+        before=number(row.before),
+        after=number(row.after),
+        change=number(row.change),
+        has_gradient=row.has_gradient,
+        gradient=number(row.gradient),
+        value_before=value(row.value_before),
+        value_after=value(row.value_after),
+        moments=tuple((name, number(one)) for name, one in row.moments),
+        n_moved_rows=row.n_moved_rows,
+        moved_rows=tuple(row.moved_rows),
+        type=row.type,
+    )
+
+
+def facts_of(events: list[Event], steps: list[StepFact]) -> Iterator[StepFact | None]:
+    """For each event the step that it is, or the first of those that it counts, if that was looked at."""
+    waiting: dict[tuple[int, int | None], list[StepFact]] = {}
+    for step in steps:
+        if not (step.is_skipped and step.began_after == step.pass_index and _left_alone(step)):
+            waiting.setdefault((step.pass_index, step.optimizer), []).append(step)
+    for event in events:
+        mine = waiting.get((event.pass_index, event.optimizer)) if event.kind == EventKind.STEP else None
+        yield mine.pop(0) if mine else None
+
+
+def _left_alone(step: StepFact) -> bool:
+    """Whether the optimizer was not even called: one that looks for infinities by itself is."""
+    return all(change.change is None for change in step.changes)

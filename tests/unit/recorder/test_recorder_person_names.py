@@ -1,0 +1,360 @@
+"""Tensors are called as a person would call them, and leaves know the line that made them."""
+
+import dataclasses
+import gc
+import sys
+import types
+from typing import NamedTuple
+
+import pytest
+import torch
+from recorder_session import recorded
+from torch import nn
+
+from gradtrace.recorder.births import Births
+from gradtrace.recorder.call_kinds import CallKinds
+from gradtrace.recorder.forward_mode import TorchCall
+from gradtrace.recorder.names import Names
+from gradtrace.recorder.scope import Scope
+
+
+def leaf(*shape):
+    return torch.ones(*(shape or (2,)), requires_grad=True)
+
+
+def scope():
+    """What can be seen by who calls this."""
+    return Scope(vars(sys)["_getframe"](1))
+
+
+def names_of(directory, program, **options):
+    """The names of all leaves, after a program has run one pass."""
+    with recorded(directory, **options) as session:
+        program()
+    return [one.name for one in session.trace().leaves]
+
+
+# Variables before elements.
+
+
+def test_a_variable_goes_before_an_element(tmp_path):
+    """Though the list was filled first, and is the first in its namespace."""
+    losses = []
+    w = leaf()
+    with recorded(tmp_path) as session:
+        loss = (w * 2).sum()
+        losses.append(loss)
+        loss.backward()
+
+    one = session.trace().passes[0]
+    assert [root.name for root in one.roots] == ["loss"]
+    assert one.graph.nodes[0].name == "loss"
+
+
+def test_a_variable_of_an_outer_frame_goes_before_an_element_of_an_inner_one():
+    """The element is what the callee happens to have been given it in."""
+
+    def inner(batch):
+        return scope().tensors[id(batch[0])]
+
+    def outer():
+        weight = leaf()
+        return inner([weight])
+
+    assert outer() == "weight"
+
+
+def test_what_a_shell_keeps_is_no_name():
+    """IPython holds each result once more, and each cell."""
+    value = leaf()
+    names = {"_oh": {3: value}, "Out": {3: value}, "_ih": ["x"], "In": ["x"], "_3": value, "_": value, "scope": scope}
+    names |= {"answer": value}
+    exec("found = scope().tensors", names)
+
+    assert names["found"][id(value)] == "answer"
+    del names["answer"]
+    exec("found = scope().tensors", names)
+    assert id(value) not in names["found"] or names["found"][id(value)] == "value"
+
+
+def test_what_pytest_and_comprehensions_keep_is_no_name():
+    """Their names are none that Python would take."""
+    value = leaf()
+    space = {"@py_assert1": value, ".0": value, "scope": scope}
+    exec("found = scope().tensors", space)
+    assert space["found"].get(id(value), "value") == "value"
+
+
+def test_the_variable_of_a_loop_is_not_the_name_of_what_a_list_holds(tmp_path):
+    """After the loop it would be the name of the last."""
+
+    def program():
+        weights = [leaf(), leaf()]
+        total = 0
+        for w in weights:
+            total = total + w.sum()
+        total.backward()
+
+    assert names_of(tmp_path, program) == ["weights[0]", "weights[1]"]
+
+
+def test_nor_where_a_loop_takes_pairs_apart(tmp_path):
+    """`for i, (a, b) in enumerate(...)` assigns three."""
+
+    def program():
+        pairs = {"one": leaf(), "two": leaf()}
+        total = 0
+        for _, (_name, w) in enumerate(pairs.items()):
+            total = total + w.sum()
+        total.backward()
+
+    assert names_of(tmp_path, program) == ["pairs['one']", "pairs['two']"]
+
+
+def test_a_loop_variable_is_a_name_where_there_is_no_other(tmp_path):
+    """What a generator makes is held by nobody else."""
+
+    def program():
+        for w in (leaf() for _ in range(1)):
+            w.sum().backward()
+
+    assert names_of(tmp_path, program) == ["w"]
+
+
+# Paths.
+
+
+class Pair(NamedTuple):
+    left: torch.Tensor
+    right: torch.Tensor
+
+
+class Plain:
+    def __init__(self, **fields):
+        self.__dict__.update(fields)
+
+
+def test_leaves_in_containers_have_their_path(tmp_path):
+    """Lists, dictionaries and attributes, several steps deep."""
+    linear = nn.Linear(1, 1)
+
+    def program():
+        params = {"net.0.weight": leaf(), "deep": {"er": [leaf()]}}
+        model = Plain(blocks=[Plain(attn=Plain(qkv=Plain(weight=leaf())))], net=[[[linear]]])
+        space = types.SimpleNamespace(w=leaf())
+        total = params["net.0.weight"].sum() + params["deep"]["er"][0].sum() + space.w.sum()
+        (total + model.blocks[0].attn.qkv.weight.sum() + linear(torch.ones(1, 1)).sum()).backward()
+
+    assert set(names_of(tmp_path, program)) == {
+        "params['net.0.weight']",
+        "params['deep']['er'][0]",
+        "model.blocks[0].attn.qkv.weight",
+        "space.w",
+        "weight",
+        "bias",
+    }
+
+
+def test_modules_in_plain_objects_have_their_path(tmp_path):
+    """Several models without a variable of their own are told apart by the way that leads to them."""
+
+    class Model:
+        def __init__(self):
+            self.layers = [Plain(fc=nn.Linear(1, 1, bias=False)) for _ in range(2)]
+
+        def run(self, x):
+            for layer in self.layers:
+                x = layer.fc(x)
+            return x.sum()
+
+        def step(self):
+            self.run(torch.ones(1, 1)).backward()
+
+    assert set(names_of(tmp_path, lambda: Model().step())) == {"self.layers[0].fc.weight", "self.layers[1].fc.weight"}
+
+
+def test_fields_of_tuples_and_dataclasses_are_named():
+    """By their names, not their numbers."""
+
+    @dataclasses.dataclass
+    class Data:
+        w: torch.Tensor
+
+    state = [Data(leaf()), Pair(leaf(), leaf())]
+    seen = scope()
+    assert [seen.path(one) for one in (state[0].w, *state[1])] == ["state[0].w", "state[1].left", "state[1].right"]
+
+
+def test_the_search_is_bounded():
+    """In depth and in number."""
+    inside = leaf()
+    deep = [[[[[[[[inside]]]]]]]]
+    assert scope().path(deep[0][0][0][0][0][0][0][0]) == "inside"
+    del inside
+    assert scope().path(deep[0][0][0][0][0][0][0][0]) is None
+    many = [[object() for _ in range(400)] for _ in range(400)] + [[leaf()]]
+    assert scope().path(many[-1][0]) is None
+
+
+def test_nothing_of_the_program_s_runs():
+    """No property, `__len__`, `__iter__`, `__eq__`, `__hash__`, `__getattr__` of an object that is passed by."""
+
+    def trap(*_):
+        raise AssertionError("asked")
+
+    names = ("__len__", "__iter__", "__eq__", "__hash__", "__bool__", "__getattr__", "__getitem__", "__repr__")
+    members = dict.fromkeys(names, trap) | {"hidden": property(trap)}
+    trapped, listed, keyed = (type("Trap", kinds, members) for kinds in ((), (list,), (dict,)))
+    one = trapped()
+    object.__setattr__(one, "w", leaf())
+    held = [one, listed([leaf()]), keyed({"a": leaf()}), {1: trapped()}]
+    assert scope().path(vars(one)["w"]) == "one.w"
+    assert len(held) == 4
+
+
+# Wrappers.
+
+
+def wrapped(kind, path="torch.nn.parallel.distributed", **parts):
+    """A module that stands for a wrapper of this class and of this package."""
+    made = type(kind, (nn.Module,), {"__module__": path})()
+    for name, part in parts.items():
+        made.add_module(name, part)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("wrap", "expected"),
+    [
+        (lambda net: wrapped("DistributedDataParallel", module=net), ["0.weight"]),
+        (lambda net: wrapped("OptimizedModule", "torch._dynamo.eval_frame", _orig_mod=net), ["0.weight"]),
+        (lambda net: wrapped("_FabricModule", "lightning.fabric.wrappers", _forward_module=net), ["0.weight"]),
+        (lambda net: wrapped("FullyShardedDataParallel", _fsdp_wrapped_module=net), ["0.weight"]),
+        (
+            lambda net: wrapped("DistributedDataParallel", module=wrapped("OptimizedModule", _orig_mod=net)),
+            ["0.weight"],
+        ),
+        (lambda net: nn.ModuleDict({"enc": wrapped("OptimizedModule", _orig_mod=net)}), ["enc.0.weight"]),
+        (lambda net: wrapped("Mine", "train", module=net), ["module.0.weight"]),
+        (lambda net: nn.ModuleDict({"module": net}), ["module.0.weight"]),
+        (torch.optim.swa_utils.AveragedModel, ["0.weight", "n_averaged"]),
+    ],
+)
+def test_wrappers_are_no_part_of_a_name(wrap, expected):
+    """A part that the program itself calls `module` is one."""
+    model = wrap(nn.Sequential(nn.Linear(1, 1, bias=False)))
+    names = Names()
+    names.learn(scope(), [])
+    tensors = [*model.parameters(), *model.buffers()]
+    assert [names.tensor(one)[0] for one in tensors] == expected
+    inner = next(part for part in model.modules() if isinstance(part, nn.Linear))
+    assert names.module_path(inner) == expected[0].removesuffix(".weight")
+
+
+def test_variables_of_keras_have_the_path_that_keras_gives_them():
+    """Without the model's own name, as layers of torch have theirs."""
+    layer = nn.Module()
+    layer._torch_params = nn.ParameterDict()
+    for path in ("sequential/dense/kernel", "dense/bias"):
+        layer._torch_params._parameters[path] = nn.Parameter(torch.ones(1))
+    model = nn.ModuleDict({"a": layer})
+    names = Names()
+    names.learn(scope(), [])
+    assert [names.tensor(one)[0] for one in model.parameters()] == ["dense.kernel", "dense.bias"]
+
+
+# Where leaves are made.
+
+
+def places(session):
+    return {one.name: one.location and one.location.text.strip() for one in session.trace().leaves}
+
+
+@pytest.mark.parametrize("facts", [False, True])
+def test_a_leaf_knows_the_line_that_made_it(tmp_path, facts):
+    """At any level; a parameter that nobody filled is seen only with facts."""
+    with recorded(tmp_path, facts=facts) as session:
+        a = torch.randn(2, requires_grad=True)
+        b = torch.ones(2).requires_grad_()
+        c = torch.zeros(2)
+        c.requires_grad = True
+        d = torch.tensor([1.0, 2.0], requires_grad=True)
+        e = nn.Parameter(torch.ones(2))
+        f = (a * 2).detach().clone().requires_grad_(True)
+        net = nn.Linear(2, 2)
+        norm = nn.LayerNorm(2)
+        norm(net(a + b + c + d + e + f)).sum().backward()
+
+    assert places(session) == {
+        "a": "a = torch.randn(2, requires_grad=True)",
+        "b": "b = torch.ones(2).requires_grad_()",
+        "c": "c.requires_grad = True",
+        "d": "d = torch.tensor([1.0, 2.0], requires_grad=True)",
+        "e": "e = nn.Parameter(torch.ones(2))" if facts else None,
+        "f": "f = (a * 2).detach().clone().requires_grad_(True)",
+        "net.weight": "net = nn.Linear(2, 2)",
+        "net.bias": "net = nn.Linear(2, 2)",
+        "norm.weight": "norm = nn.LayerNorm(2)",
+        "norm.bias": "norm = nn.LayerNorm(2)",
+    }
+
+
+def test_what_was_made_before_is_not_said_to_be_made_where_it_is_filled(tmp_path):
+    """In place, by an initializer of the program's choice, or by an optimizer."""
+    net = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, foreach=False)
+    with recorded(tmp_path) as session:
+        nn.init.ones_(net.weight)
+        with torch.no_grad():
+            net.bias.fill_(1.0)
+        for _ in range(2):
+            net(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+
+    assert places(session) == {"weight": None, "bias": None}
+
+
+def test_switching_off_and_on_makes_no_other_leaf(tmp_path):
+    """The first line counts."""
+    with recorded(tmp_path) as session:
+        w = torch.ones(2, requires_grad=True)
+        w.requires_grad_(False)
+        w.requires_grad_(True)
+        w.sum().backward()
+
+    assert places(session) == {"w": "w = torch.ones(2, requires_grad=True)"}
+
+
+def test_nothing_is_kept_alive_and_what_has_died_is_forgotten(monkeypatch):
+    """The table has a bound."""
+    monkeypatch.setattr("gradtrace.recorder.births._MAX_KNOWN", 3)
+    births = Births()
+    kept = [leaf() for _ in range(2)]
+    for _ in range(10):
+        tensor = leaf()
+        births.made(tensor, sys._getframe())
+        del tensor
+    gc.collect()
+    for one in kept:
+        births.made(one, sys._getframe())
+
+    assert len(births._known) <= 3
+    assert all(births.place(one) is not None for one in kept)
+    assert births.place(leaf()) is None
+
+
+def test_a_subclass_of_the_program_s_is_not_asked():
+    """Neither whether it requires grad nor whether it is a leaf."""
+
+    class Mine(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, *_):
+            raise AssertionError("asked")
+
+    with torch._C.DisableTorchFunctionSubclass():
+        mine = torch.ones(2).as_subclass(Mine)
+    births = Births()
+    frame = sys._getframe()
+    births.saw(TorchCall(torch.ones, CallKinds.NOTHING, (), {}, mine, frame, 1, 1))
+    births.saw(TorchCall(torch.ones, CallKinds.SWITCH, (mine,), {}, None, frame, 1, 1))
+    assert births._known == {}

@@ -1,0 +1,107 @@
+"""What an explanation says of clipping and of steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import builders
+import pytest
+
+from gradtrace.model import EventKind, GradWrite, Leaf, LeafKind, ParameterChange, ParameterGroup, StepFact, Trace
+from gradtrace.renderers.explanation_blocks import Paragraph
+from gradtrace.renderers.explanation_updates import updates
+
+STEP = builders.at(9, "opt.step()")
+CLIP = builders.at(8, "clip_grad_norm_(net.parameters(), 1.0)", "clip_grad_norm_(net.parameters(), 1.0)")
+
+
+def told(*changes: ParameterChange, writes: tuple[tuple[GradWrite, ...], ...] = (), **fields: object) -> list[str]:
+    """The lines for one pass after which `.grad` was written to, and one step was taken."""
+    tape = builders.Tape()
+    w = tape.leaf("w", builders.scalar(2.0))
+    story = builders.Story(tape, builders.run())
+    story.backward(tape, tape.mul(w, w))
+    for write in writes:
+        story.event(EventKind.GRAD_MODIFIED, location=CLIP, call="clip_grad_norm_", writes=write)
+    trace = story.trace()
+    names = ("w", "b", "c", "d")
+    leaves = tuple(Leaf(number, name, LeafKind.PARAMETER, (), "float32") for number, name in enumerate(names))
+    groups = (ParameterGroup((("lr", 0.1), ("momentum", 0), ("nesterov", False))),)
+    facts: dict[str, object] = {"call": "SGD.step", "location": STEP, "groups": groups, **fields}
+    step = StepFact(0, 1, 1, 0, changes=changes, **facts)  # type: ignore[arg-type]
+    steps = (step,) if changes else ()
+    if steps and not step.is_skipped:
+        story.event(EventKind.STEP, location=STEP, call="SGD.step", step=step)
+        trace = story.trace()
+    return lines(replace(trace, leaves=leaves, steps=steps))
+
+
+def lines(trace: Trace) -> list[str]:
+    blocks = list(updates(trace, trace.passes[0]))
+    return [block.text for block in blocks if isinstance(block, Paragraph)]
+
+
+def test_a_step_tells_small_values_as_they_are() -> None:
+    """With the rate, and without what is off."""
+    change = ParameterChange(0, before=0.5, after=0.3, change=0.2, value_before=0.5, value_after=0.3)
+    assert told(change) == ["Then SGD.step at train.py:9 (lr 0.1): w 0.5 → 0.3."]
+
+
+def test_large_parameters_are_told_by_their_norms() -> None:
+    """And by the norm of the change, where that is known."""
+    known, unknown = ParameterChange(0, before=3.0, after=2.5, change=1.0), ParameterChange(1, before=1.0, after=2.0)
+    assert told(known, unknown) == ["Then SGD.step at train.py:9 (lr 0.1): w norm 3 → 2.5, moved by 1, b norm 1 → 2."]
+
+
+def test_many_parameters_are_told_together() -> None:
+    """Norms over all of them."""
+    changes = [ParameterChange(number, before=2.0, after=1.0, change=1.5) for number in range(4)]
+    assert told(*changes) == ["Then SGD.step at train.py:9 (lr 0.1): norm of 4 parameters 4 → 2, moved by 3."]
+
+
+def test_groups_that_differ_are_told_each() -> None:
+    """Each rate once."""
+    groups = (
+        ParameterGroup((("lr", 0.1), ("weight_decay", 0.0))),
+        ParameterGroup((("lr", 0.01), ("weight_decay", 0.5))),
+    )
+    change = ParameterChange(0, value_before=1.0, value_after=2.0, after=2.0)
+    assert told(change, groups=groups) == [
+        "Then SGD.step at train.py:9 (lr 0.1 and 0.01, weight_decay 0 and 0.5): w 1 → 2."
+    ]
+
+
+def test_rows_that_moved_without_a_gradient_are_told() -> None:
+    """Of which parameter."""
+    change = ParameterChange(0, before=2.0, after=1.0, n_moved_rows=3, moved_rows=(0, 3, 4))
+    assert told(change) == ["Then SGD.step at train.py:9 (lr 0.1): w norm 2 → 1. 3 rows of w moved without a gradient."]
+
+
+def test_a_step_that_was_skipped_is_told() -> None:
+    """It has no event."""
+    change = ParameterChange(0, before=2.0, after=2.0)
+    assert told(change, is_skipped=True, scale=65536.0) == [
+        "Then SGD.step at train.py:9 (lr 0.1) was skipped by the GradScaler (scale 65536): a gradient was not finite."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [((3.0, 4.0), (0.6, 0.8), "5 → 1"), ((None, 4.0), (0.6, 0.8), "unknown → 1")],
+)
+def test_clipping_is_told_by_total_norms(before: tuple[float | None, ...], after: tuple[float, ...], text: str) -> None:
+    """Over all leaves; what is not known of one is not known of all."""
+    writes = tuple(GradWrite(leaf, *pair) for leaf, pair in enumerate(zip(before, after, strict=True)))
+    assert told(writes=(writes,)) == [f"Then clip_grad_norm_ at train.py:8: norm of .grad of w and b {text}."]
+
+
+def test_writes_at_one_place_are_one_change() -> None:
+    """From before the first to after the last."""
+    assert told(writes=((GradWrite(0, 8.0, 4.0),), (GradWrite(0, 4.0, 2.0),))) == [
+        "Then clip_grad_norm_ at train.py:8: norm of .grad of w 8 → 2."
+    ]
+
+
+def test_nothing_known_is_nothing_told() -> None:
+    """Events without numbers stand in the ledger."""
+    assert told() == []
