@@ -70,6 +70,7 @@ def record(*, passes: Passes = "all", level: str = "default", facts: bool = Fals
         GradtraceError: another recording is at work in this process.
     """
     from gradtrace import recorder  # imports torch, which only this verb needs  # noqa: PLC0415
+    from gradtrace.diagnosis.all_needs import EVERYBODYS  # noqa: PLC0415
     from gradtrace.recorder.config import Config  # noqa: PLC0415
 
     if level not in tuple(Level):
@@ -80,8 +81,9 @@ def record(*, passes: Passes = "all", level: str = "default", facts: bool = Fals
     with tempfile.TemporaryDirectory(prefix="gradtrace-") as folder:
         session = Path(folder)
         wanted = None if passes == "all" else passes
+        target, needs = "gradtrace.record()", EVERYBODYS if facts else None
         recorder.start(
-            Config(session=session, target="gradtrace.record()", passes=wanted, level=Level(level), facts=facts)
+            Config(session=session, target=target, passes=wanted, level=Level(level), facts=facts, needs=needs)
         )
         try:
             yield recording

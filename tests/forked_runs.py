@@ -26,6 +26,8 @@ PATIENCE = 60
 
 def record(programs: Sequence[Path], recordings: Sequence[Path] | None = None, n_at_once: int = 2) -> Iterator[Trace]:
     """The trace of each program, in order; `recordings` are files to be kept, one for each."""
+    from gradtrace.diagnosis.diagnose import needs_of
+    from gradtrace.diagnosis.registry import RULES
     from gradtrace.recording import load, merge
 
     with tempfile.TemporaryDirectory() as name:
@@ -37,8 +39,8 @@ def record(programs: Sequence[Path], recordings: Sequence[Path] | None = None, n
                 "target": str(program),
                 "argv": [str(program)],
                 "passes": [[1, 20]],
-                "level": "full",
                 "facts": True,
+                "needs": [one.plain() for one in needs_of(RULES)],
             }
             (session / "config.json").write_text(json.dumps(config), "utf-8")
         command = [sys.executable, __file__, str(folder), str(n_at_once), *map(str, programs)]

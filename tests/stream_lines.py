@@ -376,9 +376,17 @@ class _Writer:
                     received += [node.id, output.index, measured.number(output.received)]
                 if output.arrived:
                     arrived += [node.id, output.index, measured.number(output.arrived)]
+        saved = [
+            part
+            for node in graph.nodes
+            for at, kept in enumerate(node.saved)
+            if kept.stats
+            for part in (node.id, at, measured.number(kept.stats))
+        ]
         sent = [part for at, edge in enumerate(graph.edges) if edge.sent for part in (at, measured.number(edge.sent))]
         ran = sorted((node for node in graph.nodes if node.order is not None), key=lambda node: node.order or 0)
-        return {"order_I": [node.id for node in ran], "received_I": received, "arrived_I": arrived, "sent_I": sent}
+        moved = {"order_I": [node.id for node in ran], "received_I": received, "arrived_I": arrived, "sent_I": sent}
+        return {**moved, "saved_I": saved}
 
 
 class Measured:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gradtrace.diagnosis.selection import Selection
     from gradtrace.diagnosis.settings import CheckSettings
     from gradtrace.model import Trace
+    from gradtrace.model.needs import Needs
     from gradtrace.renderers.registry import Format
 
 FOUND = 1
@@ -98,10 +99,22 @@ def command(
     )
     if write_baseline and chosen is None:
         raise UsageError("--write-baseline writes the file that --baseline names: give both")
-    with traced(in_depth(request), place.path, lambda: _prepare(shown_as)) as ended:
+    with traced(in_depth(request, _needs(wish.selection)), place.path, lambda: _prepare(shown_as)) as ended:
         trace = _examined(ended, wish, request)
         place.write(_rendered(trace, shown_as, place, here, ascii_only=ascii_only))
         return _status(trace, ended, wish)
+
+
+def _needs(selection: Selection) -> Needs:
+    """What must be measured; where all rules may be heard, they need not be loaded for that."""
+    from gradtrace.diagnosis.all_needs import OF_RULES
+
+    if not selection.select and not selection.ignore:
+        return OF_RULES
+    from gradtrace.diagnosis.diagnose import needs_of
+    from gradtrace.diagnosis.registry import RULES
+
+    return needs_of(selection.rules(RULES))
 
 
 def _prepare(shown_as: Format) -> None:

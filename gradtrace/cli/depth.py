@@ -7,19 +7,17 @@ from click.core import ParameterSource
 
 from gradtrace.cli.request import Request
 from gradtrace.launch import TargetKind
-from gradtrace.model.kinds import Level
+from gradtrace.model.needs import Needs
 
 _PASSES = ((1, 20),)
 
 
-def in_depth(request: Request) -> Request:
-    """Records facts, all statistics and more passes, unless other passes or another level were asked for."""
+def in_depth(request: Request, needs: Needs) -> Request:
+    """Records facts, what is needed, and more passes, unless other passes were asked for."""
     if request.target.kind is TargetKind.RECORDING:
         return request
-    settings = replace(request.settings, facts=True)
+    settings = replace(request.settings, facts=True, needs=needs)
     source = click.get_current_context().get_parameter_source
     if source("passes") is not ParameterSource.COMMANDLINE:
         settings = replace(settings, passes=_PASSES)
-    if source("level") is not ParameterSource.COMMANDLINE:
-        settings = replace(settings, level=Level.FULL)
     return replace(request, settings=settings)

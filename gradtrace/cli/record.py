@@ -38,7 +38,9 @@ def command(request: Request, *, output: str | None, facts: bool, redact: bool) 
     path = absolute(output or f"{target.stem}.gtrace")
     check_writable(path)
     if facts:
-        request = in_depth(request)
+        from gradtrace.diagnosis.all_needs import EVERYBODYS
+
+        request = in_depth(request, EVERYBODYS)
     with Session() as session:
         ended = record(request, session, path, redaction=_redaction() if redact else None)
     from gradtrace.analysis.coverage import gaps

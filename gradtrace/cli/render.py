@@ -16,6 +16,7 @@ from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.show import show
 from gradtrace.errors import UsageError
 from gradtrace.model.kinds import Level
+from gradtrace.model.needs import together
 
 if TYPE_CHECKING:
     from gradtrace.renderers.registry import Format
@@ -99,6 +100,8 @@ def command(
 def _draw(
     request: Request, output: str | None, format_name: str | None, asked: dict[str, Any], *, has_pager: bool = False
 ) -> int:
+    from gradtrace.diagnosis.all_needs import OF_RULES
+
     place = replace(Output.open(output, request.color), has_pager=has_pager)
     drawn_as = _format(format_name, place)
     if drawn_as.is_binary and place.path is None and place.console.is_terminal:
@@ -106,7 +109,9 @@ def _draw(
     if place.path is None and not place.console.is_terminal:
         request = request.with_stdout_diverted()  # what the program prints would break the document
     if request.settings.level != Level.STRUCTURE:
-        request = request.with_facts()  # cuts are drawn where values left the graph, findings where they belong
+        request = request.with_facts(
+            together((drawn_as.needs, OF_RULES))
+        )  # cuts are drawn where values left the graph, findings where they belong
     return show(request, drawn_as, place, asked)
 
 

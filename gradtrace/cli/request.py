@@ -13,6 +13,7 @@ from gradtrace.cli.messages import say
 from gradtrace.errors import UsageError
 from gradtrace.launch import Settings, Target, TargetKind, parse_passes, parse_target
 from gradtrace.model.kinds import Level
+from gradtrace.model.needs import Needs
 
 _SECONDS = click.FloatRange(0, min_open=True)
 
@@ -81,11 +82,11 @@ class Request:
         """The same, with the program's stdout going to stderr."""
         return replace(self, settings=replace(self.settings, divert_stdout=True))
 
-    def with_facts(self) -> "Request":
+    def with_facts(self, needs: Needs) -> "Request":
         """The same, with the recorder watching for what a diagnosis needs; a recording has what it has."""
         if self.target.kind is TargetKind.RECORDING:
             return self
-        return replace(self, settings=replace(self.settings, facts=True))
+        return replace(self, settings=replace(self.settings, facts=True, needs=needs))
 
 
 def takes_target(command: Callable[..., int]) -> Callable[..., int]:

@@ -8,6 +8,7 @@ from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import say_gaps, seen, traced
 from gradtrace.errors import UsageError
+from gradtrace.model.needs import USUALLY
 
 _FORMATS = click.Choice(["text", "markdown", "json"])
 
@@ -39,7 +40,7 @@ def command(request: Request, *, name: str, output: str | None, format_name: str
     format_name = format_name or _by_suffix(place)
     if format_name == "json" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
-    with traced(request.with_facts(), place.path, _prepare) as ended:
+    with traced(request.with_facts(USUALLY), place.path, _prepare) as ended:
         trace = seen(ended, request, "explain")
         if trace is None:
             return ended.status

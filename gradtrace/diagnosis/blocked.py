@@ -12,6 +12,7 @@ from gradtrace.analysis.topology import reachable, roots
 from gradtrace.diagnosis.iterations import n_rounds
 from gradtrace.diagnosis.shapes import adjacency, arriving, full, is_type, numel, outgoing
 from gradtrace.model import BackwardPass, Graph, Leaf, Node, SavedTensor, TensorStats, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 _PRODUCTS = ("MmBackward", "AddmmBackward", "BmmBackward", "MvBackward", "AddmvBackward", "BaddbmmBackward")
 _STEPS = (*_PRODUCTS, "MulBackward", "TanhBackward", "AddBackward")
@@ -22,6 +23,13 @@ _VANISHED = 1e-6
 _DEEP = 4
 _LONG = 8
 _MOST = 0.9
+
+NEEDS = (need(Tensors.GRADIENTS, Statistic.NORM), need(Tensors.LEAVES, Statistic.NORM))
+"""Of rules that ask for `blocked`."""
+
+_FACTORS = ("mat2", "batch2", "vec")
+ZERO_WEIGHTS = need(Tensors.SAVED, Statistic.ALL_ZERO, ops=_PRODUCTS, names=_FACTORS)
+"""Of rules that ask for `zero_weights`."""
 
 Place = tuple[str, str, int, str]
 
@@ -121,12 +129,12 @@ _FEWEST = 3
 
 def _has_zero_weight(node: Node) -> bool:
     """The second factor of a product is zero: what it multiplies gets no gradient."""
-    return any(saved.name in {"mat2", "batch2", "vec"} and _is_zero(saved) for saved in node.saved)
+    return any(saved.name in _FACTORS and _is_zero(saved) for saved in node.saved)
 
 
 def _is_zero(saved: SavedTensor) -> bool:
     if saved.stats is not None:
-        return saved.stats.numel > 0 and saved.stats.norm == 0
+        return saved.stats.numel > 0 and saved.stats.zero == saved.stats.numel
     return saved.value is not None and saved.value != [] and set(_flat(saved.value)) == {0}
 
 

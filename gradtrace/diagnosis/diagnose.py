@@ -8,9 +8,20 @@ from gradtrace.analysis.by_value import by_value
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model.needs import Needs, Statistic, Tensors, need, together
 
 SEVERITIES = tuple(Severity)
 """From the most severe to the least."""
+
+ALWAYS: Needs = (need(Tensors.GRADIENTS, Statistic.NORM), need(Tensors.LEAVES, Statistic.NORM))
+"""What is read whatever rules are heard: to tell from the numbers what became of `.grad`, and whether there are any."""
+
+
+def needs_of(rules: Iterable[Rule]) -> Needs:
+    """What must be measured of tensors, so that these rules can be heard."""
+    heard = tuple(rules)
+    asked = RULES if any(map(_is_last, heard)) else heard  # a last rule asks whether another explains what it tells
+    return together((ALWAYS, *(rule.needs for rule in asked)))
 
 
 def diagnose(trace: Trace, rules: Iterable[Rule] = RULES) -> Trace:

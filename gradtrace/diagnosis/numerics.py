@@ -22,6 +22,16 @@ from gradtrace.model import (
     Severity,
     Trace,
 )
+from gradtrace.model.needs import Statistic, Tensors, need
+
+NEEDS = (
+    need(Tensors.ROOTS, Statistic.FINITE),
+    need(Tensors.LEAVES, Statistic.FINITE),
+    need(Tensors.GRADIENTS, Statistic.FINITE, Statistic.NORM),
+    need(Tensors.RESULTS, Statistic.FINITE),
+    need(Tensors.TROUBLE, Statistic.FINITE, Statistic.ZEROS, Statistic.EXTREMES),
+)
+"""Of the rules below."""
 
 _LOGS = frozenset({"log", "log2", "log10", "log1p", "xlogy", "log_", "logit", "special_xlogy", "binary_cross_entropy"})
 _EXPS = frozenset({"exp", "exp2", "expm1", "exp_", "sinh", "cosh"})
@@ -177,22 +187,30 @@ def _selected_by(graph: Graph, node: Node) -> Node | None:
 
 def _of_forward(trace: Trace, backward: BackwardPass, graph: Graph) -> Trap | None:
     """The first known trap among the results that came out not finite before the pass."""
-    seen = [
-        one
-        for one in trace.non_finite
-        if one.before_pass <= backward.index and one.process == backward.process and one.is_tracked
-    ]
+    seen = born_before(trace, backward)
     masked = next((one for one in seen if _is_masked(one)), None)
     if masked is not None:
         source = next((one for one in seen if one.output.inf and one is not masked), None)
         told = notes((source.location if source else None, f"`{source.call if source else ''}` gives an infinity here"))
         other = tuple(one for one in told if one.location != masked.location)
-        return Trap("mask-multiplies-inf", masked.location, masked.call, backward, other)
+        return Trap("mask-multiplies-inf", masked.location or backward.location, masked.call, backward, other)
     for one in seen:
         rule = _of_result(one)
         if rule is not None:
-            return Trap(rule, one.location, one.call, backward, _producer(graph, one))
+            return Trap(rule, one.location or backward.location, one.call, backward, _producer(graph, one))
     return None
+
+
+def born_before(trace: Trace, backward: BackwardPass) -> list[NonFinite]:
+    """The results of graphs that came out not finite before a pass.
+
+    Where one was told only roughly, those that were seen in later passes come first, when results were looked at.
+    """
+    born = [one for one in trace.non_finite if one.process == backward.process and one.is_tracked]
+    seen = [one for one in born if one.before_pass <= backward.index]
+    if not seen or any(one.is_exact for one in seen):
+        return seen
+    return [*(one for one in born if one.is_exact), *seen]
 
 
 def _is_masked(one: NonFinite) -> bool:

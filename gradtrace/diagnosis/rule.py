@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model.needs import Needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Rule:
             known problems.
         without: for a last rule, which is heard only when no other rule explains what it tells: the trace as if that
             had not happened. A finding of another rule that is gone in it explains it.
+        needs: what it reads of tensors. What is not declared here is not measured; a test holds that it is not read.
     """
 
     name: str
@@ -29,3 +31,4 @@ class Rule:
     check: Callable[[Trace], Iterator[Finding]]
     page: str
     without: Callable[[Trace], Trace] | None = None
+    needs: Needs = ()

@@ -87,6 +87,7 @@ class Session:
             "value_limit": 0 if settings.level == Level.STRUCTURE else VALUE_LIMIT,
             "level": settings.level,
             "facts": settings.facts,
+            "needs": None if settings.needs is None else [one.plain() for one in settings.needs],
         }
         if expression:
             config["expression_spec"] = {

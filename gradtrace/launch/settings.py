@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gradtrace.launch.passes import Passes
 from gradtrace.model.kinds import Level
+from gradtrace.model.needs import Needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Settings:
         timeout: seconds after which the program is ended.
         announce: the recorder may say on stderr that the asked-for passes are in.
         divert_stdout: the program's stdout goes to stderr, because ours carries a document.
+        needs: what is measured at the default level; None for what is usual.
         facts: watch also for what a diagnosis needs: where values leave the graph, who switches `requires_grad`.
     """
 
@@ -35,3 +37,4 @@ class Settings:
     announce: bool = True
     divert_stdout: bool = False
     facts: bool = False
+    needs: Needs | None = None

@@ -54,6 +54,7 @@ class NonFinite:
         before_pass: index of the pass that came next.
         count: how often it happened.
         is_tracked: the result is part of a graph.
+        is_exact: everything that went in is known; else what made it may stand shortly before this place.
     """
 
     call: str
@@ -65,6 +66,7 @@ class NonFinite:
     before_pass: int = 0
     count: int = 1
     is_tracked: bool = True
+    is_exact: bool = True
     process: int = 0
 
 

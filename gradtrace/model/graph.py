@@ -19,7 +19,7 @@ class SavedTensor:
         leaf: id of the leaf which it is, if it is one.
         packed: held by a saved-tensor hook (checkpoint, offloading); then shape and dtype are unknown.
         value: all elements when there are at most 16.
-        stats: all statistics, when facts for a diagnosis were asked for.
+        stats: what was measured of it, where a diagnosis asked for that.
     """
 
     name: str

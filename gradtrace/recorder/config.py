@@ -9,6 +9,7 @@ from typing import Any
 
 from gradtrace.model.format import VALUE_LIMIT
 from gradtrace.model.kinds import Level
+from gradtrace.model.needs import ALL, USUAL, Need, Statistic, Tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Config:
         passes: which passes are recorded in full: ranges of (first, last or None), `last`, or None for all.
         value_limit: tensors of at most this many elements are recorded with all their values.
         level: how much is measured.
+        needs: what is measured at the default level, where somebody said what is read; None for what is usual.
         announce: say on stderr when the asked-for passes are in.
         facts: watch also for what a diagnosis needs: where values leave the graph, who switches `requires_grad`.
         roots: names of the tensors to draw when the program never runs backward.
@@ -39,6 +41,7 @@ class Config:
     value_limit: int = VALUE_LIMIT
     level: Level = Level.DEFAULT
     facts: bool = False
+    needs: tuple[Need, ...] | None = None
 
     @classmethod
     def read(cls, session: Path) -> Config:
@@ -51,7 +54,35 @@ class Config:
             known["passes"] = tuple((first, last) for first, last in known["passes"])
         if "level" in known:
             known["level"] = Level(known["level"])
+        if known.get("needs") is not None:
+            known["needs"] = tuple(map(Need.read, known["needs"]))
         return cls(session=session, **known)
+
+    def statistics(self, *of: Tensors) -> frozenset[Statistic]:
+        """What is to be measured of these tensors, wherever they are."""
+        if self.level == Level.STRUCTURE:
+            return frozenset()
+        if self.level == Level.FULL:
+            return ALL
+        if self.needs is None:
+            return USUAL
+        return frozenset().union(*(one.statistics for one in self.needs if one.of in of and not one.ops))
+
+    def of_saved(self, op: str, name: str) -> frozenset[Statistic]:
+        """What is to be measured of a tensor that a node keeps for its backward."""
+        if self.level == Level.STRUCTURE or not self.facts:
+            return frozenset()
+        if self.needs is None or self.level == Level.FULL:
+            return ALL
+        asked = (one for one in self.needs if one.of == Tensors.SAVED and one.is_at(op, name))
+        return frozenset().union(*(one.statistics for one in asked))
+
+    @property
+    def looks_closer(self) -> bool:
+        """Whether, instead of everything everywhere, what stands around a number that is not finite is measured."""
+        if not self.facts or self.needs is None or self.level != Level.DEFAULT:
+            return False
+        return any(one.of == Tensors.TROUBLE for one in self.needs)
 
     def wants(self, index: int) -> bool:
         """Whether the pass with this number, counted from 1, is to be recorded in full."""

@@ -14,6 +14,7 @@ from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.names import Names, Scope
+from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.optimizers import Optimizers
 from gradtrace.recorder.sites import ModuleTable
 from gradtrace.recorder.writes import Writes
@@ -38,6 +39,7 @@ class Context:
     optimizers: Optimizers
     models: ModelWatch | None
     cuts: CutWatch | None
+    numbers: NumberWatch | None
     writes: Writes | None
     table: Callable[[], ForwardTable | None]
     tables: Callable[[], list[ForwardTable]]

@@ -17,7 +17,7 @@ import torch
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.context import Context
-from gradtrace.recorder.forward_table import ForwardTable
+from gradtrace.recorder.forward_table import ForwardTable, Origin
 from gradtrace.recorder.kept_outputs import KeptOutputs
 from gradtrace.recorder.leaves import LeafState
 from gradtrace.recorder.measure import Measurements
@@ -26,7 +26,6 @@ from gradtrace.recorder.node_types import NodeType, inputs_of, type_of
 from gradtrace.recorder.saved_tensors import Saved, SavedTensors
 from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.stream import plain_text
-from gradtrace.recorder.tables import FLOATS
 from gradtrace.recorder.walk import Node, Walk
 
 _MAX_ARGUMENT = 60
@@ -64,17 +63,40 @@ def _fit(table: ForwardTable, position: int, op: str) -> int:
     return _OTHER_OP if origin.is_direct and torch_facts.has_own_node(call) else _POSSIBLE
 
 
+def find_origin(tables: list[ForwardTable], sequence: int, op: str) -> Origin | None:
+    """Where the node was made that has this number and is of this op; none where several threads may have made it."""
+    found = [(one, position) for one in tables if (position := one.find(sequence)) >= 0]
+    if len(found) > 1:
+        fits = [_fit(one, position, op) for one, position in found]
+        found = [found[fits.index(max(fits))]] if max(fits) > _OTHER_OP else []
+    if not found:
+        return None
+    table, position = found[0]
+    return table.origins[table.origin_numbers[position]]
+
+
 class Describer:
     """Describes the nodes of one walk.
 
+    Args:
+        is_close: the pass begins at what is not finite: all saved tensors are measured.
+
     Attributes:
         leaves: by node id, the leaf of each AccumulateGrad.
+        unknown: nodes of which no more is written down than their type.
         sequence: the sequence number of each node.
         positions: of each node its place in the table of this thread, -1 for none.
     """
 
     def __init__(
-        self, context: Context, table: ForwardTable | None, scope: Scope, measurements: Measurements, index: int
+        self,
+        context: Context,
+        table: ForwardTable | None,
+        scope: Scope,
+        measurements: Measurements,
+        index: int,
+        *,
+        is_close: bool,
     ) -> None:
         self._context = context
         self._journal = context.journal
@@ -86,7 +108,7 @@ class Describer:
         self._forward = [one for one in (table, *(one for one in context.tables() if one is not table)) if one]
         self._is_only = len(self._forward) == 1 and table is not None
         self._places: dict[tuple[ForwardTable, int], _Where] = {}
-        self._saved_tensors = SavedTensors(context, measurements)
+        self._saved_tensors = SavedTensors(context, measurements, is_close=is_close)
         self._facts = context.config.facts
         self._kept = KeptOutputs(context.journal) if self._facts else None
         self._kinds = array("I")
@@ -98,6 +120,7 @@ class Describer:
         self._freed = array("I")
         self._last_made = -1
         self.leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
+        self.unknown: set[int] = set()
         self.sequence = array("Q")
         self.positions = array("q")
 
@@ -155,6 +178,7 @@ class Describer:
 
     def _unknown_kind(self, number: int, of: NodeType) -> int:
         """Only its type, where the rest cannot be found out."""
+        self.unknown.add(number)
         if len(self.sequence) == number:
             self.sequence.append(torch_facts.NO_SEQUENCE)
         if len(self.positions) == number:
@@ -340,7 +364,7 @@ class Describer:
                 continue
             result = None if table is None else table.values.get((sequence, index))
             if result is not None:
-                self._value.extend((number, index, self._measured(result)))
+                self._value.extend((number, index, self._measurements.add_elements(*result)))
         n_outputs = len(metadata)
         if table is None or (n_outputs == 1 and not table.hooked and not table.retained):
             return tuple(outputs), None
@@ -353,13 +377,6 @@ class Describer:
             hooks = () if hooked is None else tuple(map(self._journal.place, hooked[1]))
             more.append((own_names[index], (sequence, index) in table.retained, hooks))
         return tuple(outputs), tuple(more)
-
-    def _measured(self, result: tuple[torch.Size, torch.dtype, list[Any]]) -> int:
-        shape, dtype, elements = result
-        spec = self._tables.spec(shape, dtype)
-        if dtype in FLOATS:
-            return self._measurements.add_values(spec, elements)
-        return self._measurements.add_nested(spec, elements)
 
     def _backward_place(self, node: Node) -> int | None:
         function = getattr(node, "_forward_cls", None)

@@ -26,7 +26,8 @@ _DisableTorchFunction = torch_facts.DisableTorchFunction
 _dispatch_stack_length, _profiler_enabled = torch_facts.dispatch_stack_length, torch_facts.profiler_enabled
 _gettrace, _getprofile = sys.gettrace, sys.getprofile
 
-_Known = list[tuple[torch.Tensor, int, Mark]]
+Received = list[tuple[torch.Tensor, int]]
+"""Gradients that a node received, and the numbers of their statistics."""
 _Arriving = tuple[int, int, int]
 """Number of statistics, identity and version of a tensor that is on its way."""
 
@@ -58,14 +59,14 @@ class Flow:
         return {"order": self.order, "received": self.received, "arrived": self._arrived, "sent": self._sent}
 
     def hook(
-        self, number: int, caught: Callable[[str, BaseException], None], then: Callable[[int], None] | None
+        self, number: int, caught: Callable[[str, BaseException], None], then: Callable[[int, Received], None] | None
     ) -> Callable[[Any, Any], None]:
         """What torch calls after a node has run.
 
         Args:
             number: the node.
             caught: takes what our code raised.
-            then: is called afterwards, if anybody wants to know.
+            then: is called afterwards with the node and what it received, if anybody wants to know.
         """
         note = self._note_node
 
@@ -73,16 +74,23 @@ class Flow:
             try:
                 if _gettrace() is None and _getprofile() is None and not _dispatch_stack_length() + _profiler_enabled():
                     with _DisableTorchFunction():
-                        note(number, sent, received)
+                        known = note(number, sent, received)
                 else:
                     with Quiet():
-                        note(number, sent, received)
+                        known = note(number, sent, received)
                 if then is not None:
-                    then(number)
+                    then(number, known)
             except BaseException as error:
                 caught("what a node received and sent", error)
 
         return ran
+
+    def sent_by(self, number: int) -> list[int]:
+        """The numbers of the statistics of what a node sent that has just run."""
+        walk = self._walk
+        most = 2 * (walk.first_edge[number + 1] - walk.first_edge[number])
+        last = self._sent[max(0, len(self._sent) - most) :]
+        return [stats for edge, stats in zip(last[::2], last[1::2], strict=True) if walk.sources[edge] == number]
 
     def observe(self, number: int, output: int, gradient: torch.Tensor) -> None:
         """A gradient arrives where hooks of the program's will see it after us."""
@@ -109,9 +117,9 @@ class Flow:
     def _measure(self, gradient: torch.Tensor) -> int:
         return self._measurements.add_known(self._spec(torch_facts.shape(gradient), gradient.dtype), gradient)
 
-    def _note_node(self, number: int, sent: Any, received: Any) -> None:
+    def _note_node(self, number: int, sent: Any, received: Any) -> Received:
         self.order.append(number)
-        known: list[tuple[torch.Tensor, int]] = []
+        known: Received = []
         for output, gradient in enumerate(received):
             if gradient is not None:
                 stats = self.receive(number, output, gradient)
@@ -129,8 +137,9 @@ class Flow:
                     edge = walk.edge(number, slot)
                 if edge >= 0:
                     self._send(edge, gradient, known)
+        return known
 
-    def _send(self, edge: int, gradient: torch.Tensor, known: list[tuple[torch.Tensor, int]]) -> None:
+    def _send(self, edge: int, gradient: torch.Tensor, known: Received) -> None:
         for tensor, number in known:
             if tensor is gradient:
                 stats = number
@@ -143,7 +152,7 @@ class Flow:
         if self._is_alone[edge]:
             self._arriving[self._edge_keys[edge]] = (stats, id(gradient), gradient._version)
 
-    def _same_data(self, gradient: torch.Tensor, known: list[tuple[torch.Tensor, int]]) -> int:
+    def _same_data(self, gradient: torch.Tensor, known: Received) -> int:
         """Statistics for the same elements in another shape: what a view sends on needs no second measurement."""
         own: Mark | None = None
         for tensor, number in known:

@@ -18,13 +18,15 @@ from typing import Any
 import torch
 
 from gradtrace.model.kinds import Recorded
+from gradtrace.model.needs import Tensors
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.closer import Closer
 from gradtrace.recorder.columns import packed
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.deep_graphs import keep_from_recursion
 from gradtrace.recorder.describer import Describer
 from gradtrace.recorder.engine import Call
-from gradtrace.recorder.flow import Flow
+from gradtrace.recorder.flow import Flow, Received
 from gradtrace.recorder.forward_table import Origin
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.leaves import LeafState
@@ -79,7 +81,10 @@ class FullPass:
         self._table = context.table()
         self._thread = threading.get_ident()
         config = context.config
-        self._measurements = Measurements(context.journal.tables, config.value_limit, config.level)
+        statistics = config.statistics(Tensors.GRADIENTS, Tensors.LEAVES)
+        self._measurements = Measurements(context.journal.tables, config.value_limit, statistics)
+        numbers = context.numbers if config.looks_closer else None
+        self._closer = None if numbers is None else Closer(context, numbers, self._measurements, index)
         self._handles: list[Any] = []
         self._observers: list[dict[Any, Any]] = []
         self._leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
@@ -103,14 +108,21 @@ class FullPass:
             edges = [root_edge(root) for root in call.roots]
             self._walk = walk = Walk([edge[0] for edge in edges if edge is not None])
             keep_from_recursion(walk)
-            describer = Describer(context, self._table, scope, self._measurements, self.index)
-            self._write_pass(describer.describe(walk), walk, edges, scope)
+            roots, is_bad = self._roots(walk, edges, scope)
+            is_close = is_bad and self._closer is not None
+            describer = Describer(context, self._table, scope, self._measurements, self.index, is_close=is_close)
+            self._write_pass(describer.describe(walk), roots)
             self._state = describer.state()
+            self._measurements.look_from_here()
             self._sequence, self._positions = describer.sequence, describer.positions
             self._meet_leaves(describer.leaves, scope)
+            if is_close:
+                self._guarded("what is not finite", lambda: self._look_closer(walk, edges))
             if context.cuts is not None:
                 context.cuts.graph_walked(self._sequence, self.index)
             self._flow = Flow(walk, edges, self._measurements)
+            if self._closer is not None:
+                self._closer.begins(self._flow, describer.unknown)
             taking_part = {id(one) for _, one in self._leaves.values()}
             self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
             self._find_captures(walk)
@@ -126,6 +138,11 @@ class FullPass:
             self._root_leaves = [edge[0] for edge in edges if edge is not None and walk.ids[edge[0]] in self._leaves]
             walk.ids.clear()  # the wrappers: nothing of the graph is held while it runs
         self._sequence_mark = torch_facts.sequence_number()
+
+    def _look_closer(self, walk: Walk, edges: list[Any]) -> None:
+        if self._closer is not None:
+            roots = [(*edge, root) for root, edge in zip(self.call.roots, edges, strict=True) if edge is not None]
+            self._closer.roots_are_bad(walk, [one for one in roots if is_tensor(one[2])])
 
     def _guarded(self, what: str, look: Callable[[], None]) -> None:
         try:
@@ -147,9 +164,10 @@ class FullPass:
                 registry.own(state, owners.get(id(tensor), []))
         self._ledger = PassLeaves(registry, leaves, self._measurements, self._thread, accumulates=self.call.accumulates)
 
-    def _write_pass(self, graph: int, walk: Walk, edges: list[Any], scope: Scope) -> None:
-        call, journal = self.call, self._journal
-        measured = Measurements(journal.tables, self._measurements.value_limit, self._measurements.level)
+    def _roots(self, walk: Walk, edges: list[Any], scope: Scope) -> tuple[list[list[Any]], bool]:
+        """The rows that tell how the pass begins, and whether that is at something that is not finite."""
+        call, config = self.call, self._context.config
+        measured = Measurements(self._journal.tables, config.value_limit, config.statistics(Tensors.ROOTS))
         described: list[tuple[list[Any], int | None, int | None]] = []
         for position, (root, edge) in enumerate(zip(call.roots, edges, strict=True)):
             tensor = root if is_tensor(root) else None
@@ -161,6 +179,10 @@ class FullPass:
             described.append((head, value, None if given is None else measured.add(given)))
         measured.settle()
         rows = [[*head, measured.row(value), measured.row(given)] for head, value, given in described]
+        return rows, measured.has_bad()
+
+    def _write_pass(self, graph: int, roots: list[list[Any]]) -> None:
+        call = self.call
         record = {
             "t": "pass",
             "index": self.index,
@@ -172,9 +194,9 @@ class FullPass:
             "parent": call.parent,
             "thread": call.thread,
             "graph": graph,
-            "roots": rows,
+            "roots": roots,
         }
-        journal.write_pass(record)
+        self._journal.write_pass(record)
 
     def _write_state(self) -> None:
         """What is known before the engine runs."""
@@ -185,7 +207,8 @@ class FullPass:
     def _write_flow(self, accumulations: array[int]) -> None:
         """What moved, and where it landed."""
         columns, numbers, rows = self._measurements.take()
-        moved = {**self._flow.columns(), "accumulation": accumulations, **columns}
+        saved = array("I") if self._closer is None else self._closer.saved
+        moved = {**self._flow.columns(), "saved": saved, "accumulation": accumulations, **columns}
         flow = self._journal.tables.table("flow", moved, effects=EFFECTS)
         self._write_measured({"flow": flow}, numbers, rows)
 
@@ -209,7 +232,8 @@ class FullPass:
 
     def _hook(self, walk: Walk) -> None:
         handles = self._handles
-        attribute = self._attribute if self.call.create_graph else None
+        closer = None if self._closer is None else self._closer.node_ran
+        then = self._ran if self.call.create_graph else closer
         for node, number in walk.ids.items():
             if number in self._leaves:
                 handles.append(node.register_prehook(functools.partial(self._arrives_at_leaf, number)))
@@ -219,7 +243,7 @@ class FullPass:
                 if after:
                     self._put_first(after, functools.partial(self._accumulated, number))
             else:
-                handles.append(node.register_hook(self._flow.hook(number, self._caught, attribute)))
+                handles.append(node.register_hook(self._flow.hook(number, self._caught, then)))
         if self._table is not None and self._table.hooked:
             numbers = {sequence: number for number, sequence in enumerate(self._sequence)}
             for (sequence, output), (hooks, _) in self._table.hooked.copy().items():
@@ -253,6 +277,11 @@ class FullPass:
                 self._flow.observe(key >> 20, key & 0xFFFFF, gradient)
         except BaseException as error:
             self._caught("a gradient before the program's hook", error)
+
+    def _ran(self, number: int, received: Received) -> None:
+        if self._closer is not None:
+            self._closer.node_ran(number, received)
+        self._attribute(number)
 
     def _attribute(self, number: int) -> None:
         """Nodes that this node's backward made come from where the node itself does."""
@@ -323,6 +352,10 @@ class FullPass:
             captured = {number for number, _, _ in self._captures}
             rows = [] if self.call.is_drawn_only else self._ledger.rows(captured)
             self._measurements.settle()
+        if self._closer is not None:
+            self._closer.pass_ended()
+        elif self._context.numbers is not None:
+            self._context.numbers.pass_ended()
         if not self._is_state_written:
             self._write_state()
         self._write_flow(column(rows))

@@ -1,9 +1,9 @@
 """What is measured of a tensor.
 
-Small tensors are recorded with all their values, from which the reader takes every statistic; of the others the
-default level takes the 2-norm, which also tells whether a NaN or an infinity is among them. On an accelerator nothing
-is read back before the pass is over: the numbers stay on the device in `Measurements` and are fetched together, so
-that no hook waits for the device.
+Small tensors are recorded with all their values, from which the reader takes every statistic; of the others that is
+taken which somebody reads (`gradtrace.model.needs`). A 2-norm tells by itself whether a NaN or an infinity is among
+them. On an accelerator nothing is read back before the pass is over: the numbers stay on the device in `Measurements`
+and are fetched together, so that no hook waits for the device.
 
 What is measured often is kept as columns: which shape and dtype, which form (`Form`), and the numbers one after
 another as doubles. What is rare (complex numbers, whole numbers, layouts that are not strided) is a row of its own.
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from gradtrace.model.format import N_NUMBERS, Form
-from gradtrace.model.kinds import Level
+from gradtrace.model.needs import ALL, Statistic
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.sections import is_foreign
@@ -31,6 +31,10 @@ _PLAIN = torch_facts.PLAIN_TYPES
 _VALUES = int(Form.VALUES)
 _functorch_is_active = torch_facts.functorch_is_active
 _is_functorch_wrapped = torch_facts.is_functorch_wrapped
+
+_OF_NORM = frozenset({Statistic.NORM, Statistic.FINITE, Statistic.VALUES})
+"""What the norm tells, or small tensors do."""
+_COUNTED = frozenset({Statistic.ZEROS, Statistic.ALL_ZERO})
 
 
 def is_readable(tensor: torch.Tensor) -> bool:
@@ -47,6 +51,11 @@ def has_memory(tensor: torch.Tensor) -> bool:
     if tensor.layout is not torch.strided:
         return True
     return not tensor.numel() or tensor.untyped_storage().nbytes() > 0
+
+
+def begins_otherwise(tensor: torch.Tensor) -> bool:
+    """Whether its first element tells that it is not all zero."""
+    return tensor.layout is torch.strided and bool(tensor.detach().as_strided((1,), (1,)).item())
 
 
 def values(tensor: torch.Tensor) -> Any:
@@ -98,9 +107,9 @@ def small_values(tensor: torch.Tensor) -> list[float] | None:
 class Measurements:
     """The statistics of one pass, numbered in order of measurement."""
 
-    def __init__(self, tables: Tables, value_limit: int, level: Level) -> None:
+    def __init__(self, tables: Tables, value_limit: int, statistics: frozenset[Statistic]) -> None:
         self.value_limit = value_limit
-        self.level = level
+        self.statistics = statistics
         self.tables = tables
         self._specs = array("I")
         self._forms = array("B")
@@ -110,8 +119,16 @@ class Measurements:
         self._rows: dict[int, list[Any]] = {}
         """By number, those that are rows."""
         self._pending: list[tuple[int, torch.Tensor]] = []
+        self._waiting: set[int] = set()
+        """Of which nothing is known yet."""
         self._copies: list[tuple[int, int]] = []
         """Which have the numbers of which: known when these are."""
+        self._gaps: list[tuple[int, int]] = []
+        """Where numbers begin, and how many, that nothing refers to any longer."""
+        self._strange: set[int] = set()
+        self._looked = (0, 0)
+        """Up to here values were looked through for what is strange."""
+        self._n_strange = 0
         self._written = (0, 0)
         self.is_pending = False
         """Some lie, or lay, on a device: nothing can be written before `settle`."""
@@ -124,24 +141,24 @@ class Measurements:
         """How many elements the tensor has."""
         return self.tables.numel(self._specs[number])
 
-    def add(self, tensor: torch.Tensor, level: Level | None = None) -> int:
+    def add(self, tensor: torch.Tensor, statistics: frozenset[Statistic] | None = None) -> int:
         """Measure a tensor, and return the number of its statistics; must be called with torch functions disabled."""
         spec = self.tables.spec(torch_facts.shape(tensor), tensor.dtype)
-        if self.level == Level.STRUCTURE or not is_readable(tensor):
+        asked = self.statistics if statistics is None else statistics
+        if not asked or not is_readable(tensor):
             return self._append(spec, Form.UNKNOWN)
-        level = level or self.level
         try:
-            return self._measure(spec, tensor.detach() if tensor.requires_grad else tensor, level)
+            return self._measure(spec, tensor.detach() if tensor.requires_grad else tensor, asked)
         except RuntimeError as error:  # zeros that torch never wrote anywhere, or a layout without the operations
             if is_foreign(error):
                 raise
             if tensor._is_zerotensor():
-                return self._measure(spec, tensor.detach().clone(), level)
+                return self._measure(spec, tensor.detach().clone(), asked)
             return self._append(spec, Form.UNKNOWN)
 
     def add_known(self, spec: Spec, tensor: torch.Tensor) -> int:
         """As `add`, of a tensor whose shape and dtype are known; the ordinary small one takes a shorter way."""
-        elements = small_values(tensor) if spec.is_small_float else None
+        elements = small_values(tensor) if spec.is_small_float and self.statistics else None
         return self.add(tensor) if elements is None else self.add_values(spec, elements)
 
     def add_values(self, spec: Spec, elements: list[float]) -> int:
@@ -153,19 +170,80 @@ class Measurements:
         self._numbers.extend(elements)
         return number
 
-    def add_nested(self, spec: Spec, elements: Any) -> int:
-        """All values of a tensor of another dtype, in nested lists that JSON can hold."""
-        return self._append_row(spec, [*[None] * 7, elements])
+    def add_elements(self, shape: torch.Size, dtype: torch.dtype, elements: list[Any]) -> int:
+        """All values of a tensor: in order if a column of doubles holds them, else nested as JSON can hold them."""
+        spec = self.tables.spec(shape, dtype)
+        return self.add_values(spec, elements) if dtype in FLOATS else self._append_nested(spec, elements)
 
     def add_reshaped(self, number: int, shape: torch.Size, dtype: torch.dtype) -> int:
         """The same elements in another shape: the same statistics."""
         copy = self._append(self.tables.spec(shape, dtype), Form(self._forms[number]))
-        self._copies.append((copy, number))
+        if number in self._waiting:
+            self._waiting.add(copy)
+            self._copies.append((copy, number))
+        if number in self._strange:
+            self._strange.add(copy)
         start = self._starts[number]
         self._numbers.extend(self._numbers[start : start + self._n_numbers(number)])
         if number in self._rows:
             self._rows[copy] = self._rows[number]
         return copy
+
+    def complete(self, number: int, tensor: torch.Tensor) -> None:
+        """Measure everything of a tensor of which only a part was asked for, and which was not written yet."""
+        if self.numel(number) <= self.value_limit or number in self._waiting or number < self._written[0]:
+            return
+        whole = Measurements(self.tables, self.value_limit, ALL)
+        shape, _ = self.tables.described(self._specs[number])
+        tail = whole._tail(whole.add(tensor), shape)
+        self._gaps.append((self._starts[number], self._n_numbers(number)))
+        self._forms[number] = Form.ROW
+        self._rows[number] = tail
+
+    def look_from_here(self) -> None:
+        """What was measured until now is nobody's concern who asks for what is strange."""
+        self._looked = self.split()
+        self._strange.clear()
+        self._n_strange = 0
+
+    def has_new_strange(self) -> bool:
+        """Whether, since this was last asked, anything was measured that is not finite or zero in half precision."""
+        (first, at), self._looked = self._looked, (len(self._forms), len(self._numbers))
+        if self.tables.has_half or not math.isfinite(sum(self._numbers[at:])):
+            self._strange.update(filter(self._has_strange_values, range(first, len(self._forms))))
+        before, self._n_strange = self._n_strange, len(self._strange)
+        return self._n_strange > before
+
+    def is_strange(self, number: int) -> bool:
+        """Whether it is not finite, or zero in half precision, as far as was looked."""
+        return number in self._strange
+
+    def is_bad(self, number: int) -> bool:
+        """Whether it is strange for not being finite."""
+        return number in self._strange and self._is_infinite(number)
+
+    def has_bad(self) -> bool:
+        """Whether anything was not finite."""
+        self.has_new_strange()
+        return any(map(self._is_infinite, self._strange))
+
+    def _is_infinite(self, number: int) -> bool:
+        form, start = self._forms[number], self._starts[number]
+        if form == Form.ROW:
+            *_, n_nan, n_inf, _, elements = self._rows[number]
+            return bool(n_nan or n_inf) or _tells_of_infinity(elements)
+        if form == Form.FULL:
+            return any(self._numbers[start + 4 : start + 6])
+        return not all(map(math.isfinite, self._numbers[start : start + self._n_numbers(number)]))
+
+    def _has_strange_values(self, number: int) -> bool:
+        if self._forms[number] != Form.VALUES or number in self._waiting:
+            return False
+        start, numel = self._starts[number], self.numel(number)
+        elements = self._numbers[start : start + numel]
+        if not all(map(math.isfinite, elements)):
+            return True
+        return numel > 0 and not any(elements) and self.tables.is_half(self._specs[number])
 
     def row(self, number: int | None) -> list[Any] | None:
         """All that is known of one, for a record that is written rarely: `StatsRow`; None for none."""
@@ -196,8 +274,12 @@ class Measurements:
         (first, first_number), (last, last_number) = self._written, until or self.split()
         self._written = (last, last_number)
         columns = {"spec": self._specs[first:last], "form": self._forms[first:last]}
-        rows = [row for number, row in self._rows.items() if first <= number < last]
-        return columns, self._numbers[first_number:last_number], rows
+        rows = [self._rows[number] for number in sorted(self._rows) if first <= number < last]
+        numbers = self._numbers[first_number:last_number]
+        for start, length in sorted(self._gaps, reverse=True):
+            if first_number <= start < last_number:
+                del numbers[start - first_number : start - first_number + length]
+        return columns, numbers, rows
 
     def _n_numbers(self, number: int) -> int:
         form = self._forms[number]
@@ -215,7 +297,13 @@ class Measurements:
         self._rows[number] = tail
         return number
 
-    def _measure(self, spec: Spec, tensor: torch.Tensor, level: Level) -> int:
+    def _append_nested(self, spec: Spec, elements: Any) -> int:
+        number = self._append_row(spec, [*[None] * 7, elements])
+        if _tells_of_infinity(elements):
+            self._strange.add(number)
+        return number
+
+    def _measure(self, spec: Spec, tensor: torch.Tensor, asked: frozenset[Statistic]) -> int:
         on_cpu = tensor.is_cpu
         numel = spec.numel
         if numel <= self.value_limit:
@@ -225,11 +313,8 @@ class Measurements:
                     return self.add_values(spec, elements)
                 return self._wait(spec, Form.VALUES, tensor.clone())
             if on_cpu:
-                return self._append_row(spec, [*[None] * 7, values(tensor)])
-            number = self._append_row(spec, [None] * 8)
-            self._pending.append((number, tensor.clone()))
-            self.is_pending = True
-            return number
+                return self._append_nested(spec, values(tensor))
+            return self._await(self._append_row(spec, [None] * 8), tensor.clone())
         stored = tensor
         if tensor.layout is not torch.strided:
             stored = tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.to_dense()
@@ -238,12 +323,15 @@ class Measurements:
         norm = _norm(stored)
         if not on_cpu:
             return self._wait(spec, Form.NORM, norm)
-        return self._statistics(spec, stored, norm.item(), level)
+        size = norm.item()
+        if not math.isfinite(size) or (not size and tensor.dtype is torch.float16):
+            self._strange.add(len(self._forms))
+        return self._statistics(spec, stored, size, asked)
 
-    def _statistics(self, spec: Spec, stored: torch.Tensor, norm: float, level: Level) -> int:
+    def _statistics(self, spec: Spec, stored: torch.Tensor, norm: float, asked: frozenset[Statistic]) -> int:
         n_nan = n_inf = 0
         if math.isfinite(norm):
-            if level != Level.FULL:
+            if asked <= _OF_NORM:
                 number = self._append(spec, Form.NORM)
                 self._numbers.append(norm)
                 return number
@@ -252,26 +340,32 @@ class Measurements:
             if not n_nan and not n_inf:  # the squares overflowed, the elements did not
                 wide = torch.complex128 if stored.is_complex() else torch.float64
                 norm = torch_facts.vector_norm(stored.to(wide)).item()
-        if level != Level.FULL:
-            return self._append_row(spec, [plain_number(norm), None, None, None, n_nan, n_inf, None, None])
-        zero = spec.numel - int(torch.count_nonzero(stored))
-        if stored.is_complex() or stored.dtype is torch.bool or stored.numel() != spec.numel:
-            return self._append_row(spec, [plain_number(norm), None, None, None, n_nan, n_inf, zero, None])
-        low, high = torch.aminmax(stored)
-        wide_enough = stored.dtype in (torch.float32, torch.float64)
-        mean = (stored if wide_enough else stored.to(torch.float64)).mean()
-        if stored.dtype not in FLOATS:
-            bounds = [low.item(), high.item(), plain_number(mean.item())]
-            return self._append_row(spec, [plain_number(norm), *bounds, n_nan, n_inf, zero, None])
-        number = self._append(spec, Form.FULL)
-        self._numbers.extend((norm, low.item(), high.item(), mean.item(), n_nan, n_inf, zero))
-        return number
+        low: Any = None
+        high = mean = zero = low
+        if asked & _COUNTED:
+            zero = spec.numel - int(torch.count_nonzero(stored))
+        if not stored.is_complex() and stored.dtype is not torch.bool and stored.numel() == spec.numel:
+            if Statistic.EXTREMES in asked:
+                low, high = (bound.item() for bound in torch.aminmax(stored))
+            if Statistic.MEAN in asked:
+                wide_enough = stored.dtype in (torch.float32, torch.float64)
+                mean = (stored if wide_enough else stored.to(torch.float64)).mean().item()
+            if None not in (low, high, mean, zero) and stored.dtype in FLOATS:
+                number = self._append(spec, Form.FULL)
+                self._numbers.extend((norm, low, high, mean, n_nan, n_inf, zero))
+                return number
+        sizes = [None if one is None else plain_number(one) for one in (norm, low, high, mean)]
+        return self._append_row(spec, [*sizes, n_nan, n_inf, zero, None])
 
     def _wait(self, spec: Spec, form: Form, tensor: torch.Tensor) -> int:
         """Make room for numbers that still lie on a device."""
         number = self._append(spec, form)
         self._numbers.extend([math.nan] * self._n_numbers(number))
+        return self._await(number, tensor)
+
+    def _await(self, number: int, tensor: torch.Tensor) -> int:
         self._pending.append((number, tensor))
+        self._waiting.add(number)
         self.is_pending = True
         return number
 
@@ -279,13 +373,15 @@ class Measurements:
         """Fetch what still lies on a device."""
         for number, tensor in self._pending:
             self._fill(number, tensor)
-        if self._pending:
-            for copy, number in self._copies:
-                self._forms[copy] = self._forms[number]
-                n, start, own = self._n_numbers(number), self._starts[number], self._starts[copy]
-                self._numbers[own : own + n] = self._numbers[start : start + n]
+        for copy, number in self._copies:
+            self._forms[copy] = self._forms[number]
+            n, start, own = self._n_numbers(number), self._starts[number], self._starts[copy]
+            self._numbers[own : own + n] = self._numbers[start : start + n]
+            if number in self._strange:
+                self._strange.add(copy)
         self._pending.clear()
         self._copies.clear()
+        self._waiting.clear()
 
     def _fill(self, number: int, tensor: torch.Tensor) -> None:
         start = self._starts[number]
@@ -297,6 +393,15 @@ class Measurements:
             norm = self._numbers[start] = tensor.item()
             if not math.isfinite(norm):
                 self._forms[number] = Form.NORM_ALONE
+        if self._is_infinite(number):
+            self._strange.add(number)
+
+
+def _tells_of_infinity(elements: Any) -> bool:
+    """Whether one of nested elements is a text for what is not finite."""
+    if isinstance(elements, list):
+        return any(map(_tells_of_infinity, elements))
+    return isinstance(elements, str) and "n" in elements  # nan, inf, and the complex numbers of these
 
 
 def nested(elements: list[Any], shape: list[int]) -> Any:

@@ -1,4 +1,8 @@
-"""Watches for the first NaN and infinity forwards: all that went in was finite, and what came out is not."""
+"""Tells of the first NaN and infinity forwards: all that went in was finite, and what came out is not.
+
+Mostly told from what graphs hold (`origins`) once a root or a gradient is not finite. Then the results of the next
+passes are looked at as they are made; or those of all passes, if everything is to be measured.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any
 
 import torch
 
-from gradtrace.model.kinds import Level
+from gradtrace.model.needs import ALL
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.cuts import tensors_among
 from gradtrace.recorder.forward_mode import TorchCall
@@ -15,17 +19,28 @@ from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.measure import Measurements, is_readable
 from gradtrace.recorder.names import Names, assigned_names
-from gradtrace.recorder.sites import running_module, user_place
+from gradtrace.recorder.origins import Origin
+from gradtrace.recorder.sites import Place, running_module, user_place
 
 _MAX_PLACES = 200
 _SAME_NUMBERS = frozenset({"__get__", "__set__", "detach", "clone", "to", "view", "reshape"})
 _MAX_INPUTS = 4
+_MAX_ALARMS = 3
+_PASSES_AFTER = 3
 
 
 class NumberWatch:
-    """One record for each place."""
+    """One record for each place.
 
-    def __init__(self, journal: Journal, names: Names, value_limit: int) -> None:
+    Args:
+        is_on: each result is looked at from the beginning, not only after something was not finite.
+    """
+
+    def __init__(self, journal: Journal, names: Names, value_limit: int, *, is_on: bool) -> None:
+        self._is_always_on = is_on
+        self._n_left = self._n_alarms = 0
+        self.n_graphs = 0
+        """How many graphs were looked through for what made a number that is not finite."""
         self._journal = journal
         self._names = names
         self._value_limit = value_limit
@@ -35,6 +50,8 @@ class NumberWatch:
 
     def saw(self, seen: TorchCall) -> None:
         """Look at one result, if it is of a floating point dtype and something went into it."""
+        if not self._n_left and not self._is_always_on:
+            return
         call: str = getattr(seen.func, "__name__", "")
         args, kwargs, result, frame = seen.args, seen.kwargs, seen.result, seen.frame
         if call in _SAME_NUMBERS or not is_tensor(result) or not _is_plain(result) or not result.is_floating_point():
@@ -58,29 +75,65 @@ class NumberWatch:
             self._records[key] = self._describe(call, inputs, result, frame)
             self._journal.write(self._records[key])
 
+    def alarm(self) -> None:
+        """Something was not finite: look at each result of the next passes."""
+        if self._n_alarms < _MAX_ALARMS and not self._is_always_on:
+            self._n_alarms += 1
+            self._n_left = _PASSES_AFTER
+
+    @property
+    def is_alarmed(self) -> bool:
+        """Whether the next pass should be recorded in full, and its results looked at."""
+        return self._n_left > 0
+
+    def pass_ended(self) -> None:
+        """A pass that was recorded in full is over."""
+        self._n_left = max(0, self._n_left - 1)
+
+    def tell(self, origin: Origin, place: Place | None, module: str | None, index: int) -> None:
+        """Take in what was found out about a result without having seen it being made."""
+        key = (id(place.code), place.instruction) if place is not None else (hash(origin.call), -1)
+        tables, limit = self._journal.tables, self._value_limit
+        output = origin.output.row(tables, limit)
+        if key in self._records or output is None or len(self._records) >= _MAX_PLACES:
+            return
+        inputs = [row for one in origin.inputs[:_MAX_INPUTS] if (row := one.row(tables, limit)) is not None]
+        self._records[key] = self._record(origin.call, place, output, inputs, module)
+        self._records[key] |= {"before_pass": index, "is_exact": origin.is_exact}
+        self._journal.write(self._records[key])
+
     def _describe(
         self, call: str, inputs: list[torch.Tensor], result: torch.Tensor, frame: types.FrameType
     ) -> dict[str, Any]:
-        measured = Measurements(self._journal.tables, self._value_limit, Level.FULL)
+        measured = Measurements(self._journal.tables, self._value_limit, ALL)
         with torch.no_grad():
             output = measured.add(result)
             numbers = [measured.add(one) for one in inputs[:_MAX_INPUTS]]
         measured.settle()
-        location = self._journal.place(user_place(frame, call))
-        names = () if location is None else assigned_names(self._journal.location(location))
         module = running_module(frame)
+        path = None if module is None else self._names.module_path(module)
+        inputs_measured = [measured.row(number) for number in numbers]
+        described: dict[str, Any] = self._record(
+            call, user_place(frame, call), measured.row(output), inputs_measured, path
+        )
+        return described | {"is_tracked": result.requires_grad}
+
+    def _record(self, call: str, place: Place | None, output: Any, inputs: list[Any], module: str | None) -> Any:
+        location = self._journal.place(place)
+        names = () if location is None else assigned_names(self._journal.location(location))
         return {
             "t": "non_finite",
             "id": len(self._records),
             "call": call,
             "location": location,
-            "output": measured.row(output),
-            "inputs": [measured.row(number) for number in numbers],
+            "output": output,
+            "inputs": inputs,
             "name": names[0] if len(names) == 1 else None,
-            "module": None if module is None else self._names.module_path(module),
+            "module": module,
             "before_pass": self._journal.last_pass_index + 1,
             "count": 1,
-            "is_tracked": result.requires_grad,
+            "is_tracked": True,
+            "is_exact": True,
         }
 
     def after_fork(self) -> None:

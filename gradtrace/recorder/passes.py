@@ -142,8 +142,10 @@ class Passes:
         table = self._modes.table()
         if table is not None and parent is None:
             table.begin_pass(index)
-        if parent is None and self._config.wants(self._count(call)) and self._events.is_counting:
-            self._turn_on()
+        if parent is None:
+            is_wanted = self._config.wants(self._count(call))
+            if self._events.is_counting and (is_wanted or self._begins_badly(call, is_compiled=is_compiled)):
+                self._turn_on()
         stack.append(ticket)
         if self._events.is_counting or is_compiled:
             self._journal.last_pass_index = index
@@ -157,6 +159,13 @@ class Passes:
             self._steps.full_pass_begins(ids)
         self._context.leaves.engine_begins(index, thread, ids)
         return ticket
+
+    def _begins_badly(self, call: Call, *, is_compiled: bool) -> bool:
+        """Whether a pass is recorded in full for its root, although its forward computation was not watched."""
+        is_bad = not is_compiled and self._config.looks_closer and self._watch.is_first_bad(call)
+        if is_bad:
+            self._journal.note(f"pass {self._n_passes} is recorded in full: a root is not finite")
+        return is_bad
 
     def _count(self, call: Call) -> int:
         """The number by which `--passes` may ask for a pass: that of the pass which fills `.grad`, or will.
@@ -233,6 +242,8 @@ class Passes:
         if ticket.counted is not None:
             reason = self._watch.finish(ticket.counted, error)
             if reason is not None and ticket.full is None:
+                if self._context.numbers is not None and not reason.startswith("the pattern"):
+                    self._context.numbers.alarm()
                 self._journal.note(f"after pass {ticket.index}: {reason}; the next pass is recorded in full")
                 self._turn_on()
                 return
@@ -274,7 +285,9 @@ class Passes:
         """Whether the next pass is to be recorded in full."""
         if self._keeps_latest:
             return
+        numbers = self._context.numbers
         wanted = self._config.wants(self._n_outer + 1) or self._awaits_site(done)
+        wanted = wanted or (numbers is not None and numbers.is_alarmed)
         if wanted and self._events.is_counting:
             self._turn_on()
         elif not wanted and not self._events.is_counting:

@@ -7,36 +7,44 @@ from typing import Any
 
 import torch
 
-from gradtrace.model.kinds import Level
+from gradtrace.model.needs import ALL, USUAL, Statistic
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.looking import is_tensor
-from gradtrace.recorder.measure import Measurements, has_memory, is_readable
+from gradtrace.recorder.measure import Measurements, begins_otherwise, has_memory, is_readable, small_values
 from gradtrace.recorder.node_types import NodeType
 from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.tables import Spec
 
 _NOTHING = -1
+_ALL_ZERO = frozenset({Statistic.ALL_ZERO})
 
 Saved = tuple[str, int, int, torch.device | None, bool]
 """What the description of a node says of a saved tensor: name, shape and dtype (-1 if it is packed), bytes, device,
 and whether its memory was met before, at a leaf or at another node."""
 
-_Described = tuple[int, int, torch.device, bool, int]
-"""Shape and dtype, bytes, device, whether it is shared, number of statistics or -1."""
+_Asked = frozenset[Statistic]
+_Described = tuple[int, int, torch.device, bool, int, _Asked]
+"""Shape and dtype, bytes, device, whether it is shared, number of statistics or -1, and what these tell."""
 
 More = list[tuple[int, int, int]]
 """Those of which there is more to say: position, number of statistics or -1, leaf or -1."""
 
 
 class SavedTensors:
-    """Looks at the saved tensors of one graph."""
+    """Looks at the saved tensors of one graph.
 
-    def __init__(self, context: Context, measurements: Measurements) -> None:
+    Args:
+        is_close: everything is measured of all of them, not only what was asked for: something is not finite.
+    """
+
+    def __init__(self, context: Context, measurements: Measurements, *, is_close: bool = False) -> None:
         self._context = context
         self._spec = context.journal.tables.spec
         self._measurements = measurements
-        self._measures_all = context.config.facts
+        self._everything = ALL if is_close else None
+        self._asked: dict[tuple[str, str], _Asked] = {}
+        """By type of node and name of the tensor: what is to be measured."""
         self._storages: set[int] = set()
         self._known: dict[Hashable, _Described] = {}
         """What was found out of a tensor that another node saved before, by where it lies and how."""
@@ -56,18 +64,18 @@ class SavedTensors:
         try:
             if of.is_custom:
                 kept = node._raw_saved_tensors if shows_data else node.saved_tensors
-                self._save("saved", tuple(kept or ()), described, more)
+                self._save(of.name, "saved", tuple(kept or ()), described, more)
             for name, raw_name, plain_name in of.saved:
-                self._save(name, getattr(node, raw_name if shows_data else plain_name), described, more)
+                self._save(of.name, name, getattr(node, raw_name if shows_data else plain_name), described, more)
         except (RuntimeError, AttributeError) as error:  # freed by an earlier pass
             if is_foreign(error):
                 raise
         return tuple(described), more
 
-    def _save(self, name: str, kept: Any, described: list[Saved], more: More) -> None:
+    def _save(self, op: str, name: str, kept: Any, described: list[Saved], more: More) -> None:
         if type(kept) is tuple:
             for position, one in enumerate(kept):
-                self._save(f"{name}[{position}]", one, described, more)
+                self._save(op, f"{name}[{position}]", one, described, more)
             return
         if getattr(kept, "unpack_hook", None) is not None:
             described.append((name, -1, 0, None, False))
@@ -76,7 +84,7 @@ class SavedTensors:
         if tensor is None or not is_tensor(tensor):
             return
         try:
-            spec, n_bytes, device, shared, number = self._describe(tensor)
+            spec, n_bytes, device, shared, number, _ = self._describe(tensor, self._everything or self._of(op, name))
             leaf = self._leaf(tensor)
         except BaseException as error:
             what = f"a saved tensor {name} of type {type(tensor).__name__}"
@@ -94,32 +102,45 @@ class SavedTensors:
         state = self._context.leaves.find(tensor)
         return _NOTHING if state is None else state.id
 
-    def _describe(self, tensor: torch.Tensor) -> _Described:
+    def _of(self, op: str, name: str) -> _Asked:
+        asked = self._asked.get((op, name))
+        if asked is None:
+            asked = self._asked[op, name] = self._context.config.of_saved(op, name)
+        return asked
+
+    def _describe(self, tensor: torch.Tensor, asked: _Asked) -> _Described:
         dtype, shape = tensor.dtype, torch_facts.shape(tensor)
         if not is_readable(tensor):
             spec = self._spec(shape, dtype)
-            return spec.number, spec.numel * dtype.itemsize, tensor.device, False, _NOTHING
+            return spec.number, spec.numel * dtype.itemsize, tensor.device, False, _NOTHING, asked
         if tensor.layout is not torch.strided or dtype.is_complex or not (pointer := tensor.data_ptr()):
-            return self._look_at(tensor, shape, dtype)  # a complex one may be the conjugate of what lies there
+            return self._look_at(tensor, shape, dtype, asked)  # a complex one may be the conjugate of what lies there
         key = (pointer, tensor._version, shape, tensor.stride(), dtype, tensor.is_neg())
         known = self._known.get(key)
-        if known is None:
-            known = self._look_at(tensor, shape, dtype)
-            self._known[key] = (*known[:3], True, known[4])
+        if known is None or not asked <= known[5]:
+            known = self._look_at(tensor, shape, dtype, asked if known is None else asked | known[5])
+            self._known[key] = (*known[:3], True, *known[4:])
         return known
 
-    def _look_at(self, tensor: torch.Tensor, shape: torch.Size, dtype: torch.dtype) -> _Described:
+    def _look_at(self, tensor: torch.Tensor, shape: torch.Size, dtype: torch.dtype, asked: _Asked) -> _Described:
         spec = self._spec(shape, dtype)
         pointer = torch_facts.pointer(tensor)
         shared = pointer in self._storages
         if pointer:
             self._storages.add(pointer)
-        number = self._measure(tensor, spec) if tensor.is_cpu and has_memory(tensor) else _NOTHING
-        return spec.number, spec.numel * dtype.itemsize, tensor.device, shared, number
+        number = _NOTHING
+        if tensor.is_cpu and has_memory(tensor):
+            number, asked = self._measure(tensor, spec, asked)
+        return spec.number, spec.numel * dtype.itemsize, tensor.device, shared, number, asked
 
-    def _measure(self, tensor: torch.Tensor, spec: Spec) -> int:
-        """The number of its values, or with facts of its statistics; -1 for neither."""
-        if spec.numel <= self._measurements.value_limit:
-            return self._measurements.add_known(spec, tensor)
-        is_wanted = self._measures_all and tensor.is_floating_point()
-        return self._measurements.add(tensor, Level.FULL) if is_wanted else _NOTHING
+    def _measure(self, tensor: torch.Tensor, spec: Spec, asked: _Asked) -> tuple[int, _Asked]:
+        """The number of its values, or of the statistics asked for; -1 for neither. And what is known now."""
+        measurements = self._measurements
+        if spec.numel <= measurements.value_limit:
+            elements = small_values(tensor) if spec.is_small_float else None
+            if elements is None:
+                return measurements.add(tensor, USUAL), ALL
+            return measurements.add_values(spec, elements), ALL
+        if not asked or not tensor.is_floating_point() or (asked == _ALL_ZERO and begins_otherwise(tensor)):
+            return _NOTHING, asked
+        return measurements.add(tensor, asked), asked

@@ -23,6 +23,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import EventKind, Level
+from gradtrace.model.needs import Tensors
 from gradtrace.recorder import compiled_regions, looking, notices, program_end, torch_facts
 from gradtrace.recorder.births import Births
 from gradtrace.recorder.bystanders import Bystanders
@@ -97,14 +98,16 @@ class Recorder:
             self.steps = StepWatch(journal, self.events, self.leaves, self._optimizers, keeps_latest=latest)
         facts = config.facts
         self.cuts = CutWatch(journal, self.leaves, names, self.table) if facts else None
-        self.numbers = NumberWatch(journal, names, config.value_limit) if facts else None
+        everything = not config.looks_closer
+        self.numbers = NumberWatch(journal, names, config.value_limit, is_on=everything) if facts else None
         writes = Writes(journal, self.leaves) if facts else None
         self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, self.norms, sees_reads=facts)
         observers: list[Observer] = [self._births.saw, self.grads.saw]
         observers += [one.saw for one in (self.cuts, self.numbers) if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
+        limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
         self.modes = Modes(
-            config.value_limit, modules, kinds, tuple(observers), self._failures, self._sleep, observers_wait=not facts
+            limit, modules, kinds, tuple(observers), self._failures, self._sleep, observers_wait=not facts
         )
         self.context = Context(
             config=config,
@@ -116,6 +119,7 @@ class Recorder:
             optimizers=self._optimizers,
             models=ModelWatch(journal, names, self.leaves) if facts else None,
             cuts=self.cuts,
+            numbers=self.numbers,
             writes=writes,
             table=self.modes.table,
             tables=self.modes.tables,

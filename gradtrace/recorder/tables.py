@@ -52,6 +52,7 @@ class Tables:
         self._described: list[tuple[list[int], str]] = []
         self._numels: list[int] = []
         self._n_kinds = self._n_tables = 0
+        self._halves: set[int] = set()
 
     def spec(self, shape: torch.Size, dtype: torch.dtype) -> Spec:
         """A shape and a dtype."""
@@ -68,6 +69,8 @@ class Tables:
         number = len(self._described)
         self._numels.append(numel)
         self._described.append((extents, torch_facts.short_dtype(dtype)))
+        if dtype is torch.float16:
+            self._halves.add(number)
         self._journal.write({"t": "spec", "id": number, "shape": extents, "dtype": self._described[-1][1]})
         config = self._journal.config
         is_small = numel <= config.value_limit and config.level != Level.STRUCTURE
@@ -77,6 +80,15 @@ class Tables:
     def numel(self, spec: int) -> int:
         """How many elements a tensor of a spec has."""
         return self._numels[spec]
+
+    @property
+    def has_half(self) -> bool:
+        """Whether any tensor is of half precision, in which small numbers are zero."""
+        return bool(self._halves)
+
+    def is_half(self, spec: int) -> bool:
+        """Whether a spec is of half precision."""
+        return spec in self._halves
 
     def described(self, spec: int) -> tuple[list[int], str]:
         """Shape and dtype of a number."""

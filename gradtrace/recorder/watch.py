@@ -273,6 +273,23 @@ class Watch:
         self._journal.seal()
         self._group = None
 
+    def is_first_bad(self, call: Call) -> bool:
+        """Whether the pass that begins is the first whose root is not finite: what its graph holds is there now."""
+        if self._trips.get(_BAD_ROOT):
+            return False
+        with torch.no_grad():
+            is_bad = any(
+                type(root) in torch_facts.PLAIN_TYPES
+                and is_readable(root)
+                and root.numel() == 1
+                and root.device.type == "cpu"
+                and not _is_finite(root.item())
+                for root in call.roots
+            )
+        if is_bad:
+            self._trips[_BAD_ROOT] = 1
+        return is_bad
+
     def _non_finite(self, done: LedgerPass, spent: float) -> str | None:
         with torch.no_grad():
             for root in done.call.roots:

@@ -1,6 +1,7 @@
 """From the tables of one pass to a `Graph`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gradtrace.model import Edge, Graph, Node, NodeOutput, SavedTensor, TensorStats
@@ -61,13 +62,18 @@ class GraphBuilder:
             of_node = found.setdefault(number, {})
             of_node[position] = (of_node.get(position, (None, None))[0], self._known.leaves[leaf])
         for number, of_node in found.items():
-            node = self._node(number)
-            kept = list(node.saved)
+            kept = self._kept(number, of_node)
             for position, (stats_or_none, leaf_or_none) in of_node.items():
-                if position >= len(kept):
-                    raise Damage(f"node {number} saves {len(kept)} tensors, and no tensor {position}")
                 kept[position] = _saved(kept[position], stats_or_none, leaf_or_none)
-            node.saved = tuple(kept)
+            self.nodes[number].saved = tuple(kept)
+
+    def _kept(self, number: int, positions: Iterable[int]) -> list[SavedTensor]:
+        """What a node saves, if there is something at these positions."""
+        kept: list[SavedTensor] = list(self._node(number).saved)
+        for position in positions:
+            if position >= len(kept):
+                raise Damage(f"node {number} saves {len(kept)} tensors, and no tensor {position}")
+        return kept
 
     def take_flow(self, table: FlowTable, measured: Measured) -> None:
         """Add the order of execution, and the statistics of what moved."""
@@ -84,6 +90,10 @@ class GraphBuilder:
             if number >= len(edges):
                 raise Damage(f"there is no edge {number}")
             edges[number].sent = at(measured, row)
+        for number, position, row in table.saved:
+            kept = self._kept(number, (position,))
+            kept[position] = replace(kept[position], stats=at(measured, row))
+            self.nodes[number].saved = tuple(kept)
 
     def _node(self, number: int) -> Any:
         if number >= len(self.nodes):

@@ -486,6 +486,7 @@ class ProcessBuilder:
             before_pass=record.before_pass,
             count=record.count,
             is_tracked=record.is_tracked,
+            is_exact=record.is_exact,
             process=self.process,
         )
 

@@ -244,8 +244,9 @@ class FlowRecord(ColumnsRecord, frozen=True, tag="flow"):
     """What moved, and where it landed.
 
     `spec` and `form` as in `state`, whose numbers they continue. `order` lists nodes as the engine ran them. Rows of
-    three: `received` and `arrived` (node, output, statistics); of two: `sent` (edge, statistics); of five:
-    `accumulation` (leaf; statistics before, contribution, after, -1 for none; what that was, of `effects`).
+    three: `received` and `arrived` (node, output, statistics), `saved` (node, position, statistics: of what a node kept
+    at which finite gradients ended); of two: `sent` (edge, statistics); of five: `accumulation` (leaf; statistics
+    before, contribution, after, -1 for none; what that was, of `effects`).
     """
 
     id: int
@@ -447,6 +448,7 @@ class NonFiniteRecord(Record, frozen=True, tag="non_finite"):
     before_pass: int = 0
     count: int = 1
     is_tracked: bool = True
+    is_exact: bool = True
 
 
 class HolderRecord(Record, frozen=True, tag="holder"):

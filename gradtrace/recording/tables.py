@@ -87,6 +87,7 @@ class FlowTable:
         self.received = rows(columns, "received", 3)
         self.arrived = rows(columns, "arrived", 3)
         self.sent = rows(columns, "sent", 2)
+        self.saved = rows(columns, "saved", 3)
         self.accumulations = [(*row[:4], _effect(effects, row[4])) for row in rows(columns, "accumulation", 5)]
 
 

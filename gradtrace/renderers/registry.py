@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from gradtrace.errors import UsageError
+from gradtrace.model.needs import USUALLY, Needs
 
 if TYPE_CHECKING:
     from gradtrace.model import Trace
@@ -22,6 +23,7 @@ class Format:
         module: below `gradtrace.renderers`; imported when first used. It has `Options` and `render(trace, options)`.
         preset: options that make this format of a module that draws several.
         is_binary: not for a terminal.
+        needs: what it shows of tensors; of a recording it shows also what was measured besides.
         is_machine_format: read by programs: nothing else may stand in the same stream, and colours never.
     """
 
@@ -31,6 +33,7 @@ class Format:
     preset: dict[str, Any] = field(default_factory=dict)
     is_binary: bool = False
     is_machine_format: bool = True
+    needs: Needs = USUALLY
 
     @property
     def options(self) -> frozenset[str]:
@@ -80,11 +83,11 @@ FORMATS = (
     Format("html", (".html", ".htm"), "page"),
     Format("json", (".json",), "json_document"),
     Format("text", (), "explanation", is_machine_format=False),
-    Format("full", (".txt",), "findings_full", is_machine_format=False),
-    Format("concise", (), "findings_concise"),
-    Format("sarif", (".sarif",), "findings_sarif"),
-    Format("github", (), "findings_github"),
-    Format("junit", (".xml",), "findings_junit"),
+    Format("full", (".txt",), "findings_full", is_machine_format=False, needs=()),
+    Format("concise", (), "findings_concise", needs=()),
+    Format("sarif", (".sarif",), "findings_sarif", needs=()),
+    Format("github", (), "findings_github", needs=()),
+    Format("junit", (".xml",), "findings_junit", needs=()),
     Format("markdown", (".md",), "explanation", {"markdown": True}, is_machine_format=False),
 )
 

@@ -9,6 +9,9 @@ import torch
 from workloads import Workload
 
 from gradtrace import recorder
+from gradtrace.diagnosis.diagnose import needs_of
+from gradtrace.diagnosis.registry import RULES
+from gradtrace.model.needs import Needs
 from gradtrace.recorder.config import Config
 
 Step = Callable[[], None]
@@ -21,11 +24,11 @@ def plain(work: Workload, _session: Path) -> Iterator[Step]:
     yield work.step
 
 
-def _recorded(level: str, *, facts: bool = False) -> Variant:
+def _recorded(level: str, *, facts: bool = False, needs: Needs | None = None) -> Variant:
     @contextlib.contextmanager
     def variant(work: Workload, session: Path) -> Iterator[Step]:
         limit = 0 if level == "structure" else 16
-        recorder.start(Config(session, passes=None, level=level, value_limit=limit, facts=facts))
+        recorder.start(Config(session, passes=None, level=level, value_limit=limit, facts=facts, needs=needs))
         try:
             yield work.step
         finally:
@@ -85,7 +88,7 @@ VARIANTS: dict[str, Variant] = {
     "structure": _recorded("structure"),
     "default": _recorded("default"),
     "full": _recorded("full"),
-    "check": _recorded("full", facts=True),
+    "check": _recorded("default", facts=True, needs=needs_of(RULES)),
     "anomaly": anomaly,
     "torchviz": torchviz,
     "torchlens": torchlens,

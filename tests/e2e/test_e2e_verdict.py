@@ -67,12 +67,13 @@ def broken(where: str, module: str, name: str, error: str = "ValueError") -> dic
     folder = Path("site")
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(BROKEN.format(where=where, module=module, name=name, error=error), "utf-8")
-    return {**os.environ, "PYTHONPATH": str(folder.absolute())}
+    path = os.pathsep.join(filter(None, (str(folder.absolute()), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 def test_a_recorder_that_fails_is_no_clean_bill() -> None:
     """Every command says so: check by its status and its last line, the others as they go."""
-    environment = broken("first pass", "journal", "Journal.write_rows", "OSError")
+    environment = broken("first pass", "journal", "Journal.write_pass", "OSError")
     script(CAREFUL)
 
     checked = gradtrace("check", "-o", "found.sarif", "train.py", env=environment)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-import forked_runs
 import pytest
+from rule_programs import sections
 
 from gradtrace.diagnosis import rules
 from gradtrace.diagnosis.diagnose import SEVERITIES
@@ -14,7 +13,7 @@ from gradtrace.diagnosis.examine import examine
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.selection import Selection
-from gradtrace.model import Finding
+from gradtrace.model import Finding, Trace
 
 FOLDER = Path(rules.__path__[0])
 SECTIONS = (
@@ -26,31 +25,11 @@ EVERYTHING = Selection(severity="info")
 per_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 
 
-def sections(rule: Rule) -> dict[str, str]:
-    """The text below each heading of a page."""
-    _, *parts = re.split(r"^## (.*)$", rule.page, flags=re.MULTILINE)
-    return dict(zip(parts[::2], parts[1::2], strict=True))
-
-
-def program(rule: Rule, section: str) -> str:
-    """The program that a section shows."""
-    shown = re.findall(r"^```python\n(.*?)^```$", sections(rule)[section], re.MULTILINE | re.DOTALL)
-    assert len(shown) == 1, f"{rule.name}: {section} shows {len(shown)} programs"
-    return shown[0]
-
-
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[tuple[Finding, ...], list[str]]]:
+def found(pages: dict[tuple[str, str], Trace]) -> dict[tuple[str, str], tuple[tuple[Finding, ...], list[str]]]:
     """What is found in the programs of all pages, and what went wrong with the rules."""
-    folder = tmp_path_factory.mktemp("pages")
-    programs: dict[tuple[str, str], Path] = {}
-    for rule in RULES:
-        for section, name in (("Example", "example"), ("Use instead", "repair")):
-            path = folder / f"{rule.name.replace('-', '_')}_{name}.py"
-            path.write_text(program(rule, section), "utf-8")
-            programs[rule.name, section] = path
     results = {}
-    for key, trace in zip(programs, forked_runs.record(list(programs.values())), strict=True):
+    for key, trace in pages.items():
         diagnosed = examine(trace, EVERYTHING)
         results[key] = diagnosed.findings, [note for note in diagnosed.run.notes if note.startswith("the rule ")]
     return results

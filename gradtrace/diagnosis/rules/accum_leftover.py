@@ -68,6 +68,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import cycles, never_cleared, same_place, stepped
 from gradtrace.model import Finding, RelatedLocation, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -103,4 +104,5 @@ RULE = Rule(
     summary="The last passes of an epoch are left in `.grad` and leak into the next group.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.LEAVES, Statistic.NORM),),
 )

@@ -69,6 +69,7 @@ from gradtrace.analysis.ledger import ledger
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import Cycle, cycles, never_cleared, pass_of, same_place, stepped
 from gradtrace.model import BackwardPass, Event, EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 _MEANS = frozenset({"MeanBackward0", "MeanBackward1"})
 _LOSSES = frozenset(
@@ -146,4 +147,5 @@ RULE = Rule(
     summary="Gradients of several mean losses add up without being divided.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.GRADIENTS, Statistic.NORM), need(Tensors.LEAVES, Statistic.NORM)),
 )

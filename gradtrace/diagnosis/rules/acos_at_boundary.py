@@ -42,7 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.numerics import findings
+from gradtrace.diagnosis.numerics import NEEDS, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -63,4 +63,5 @@ RULE = Rule(
     summary="The arc cosine has an infinite derivative at ±1.",
     check=check,
     page=__doc__ or "",
+    needs=NEEDS,
 )

@@ -70,7 +70,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.blocked import blocked
+from gradtrace.diagnosis.blocked import NEEDS, blocked
 from gradtrace.diagnosis.errors import of_pass
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
@@ -100,4 +100,5 @@ RULE = Rule(
     summary="A clamp is saturated everywhere and stops the gradient.",
     check=check,
     page=__doc__ or "",
+    needs=NEEDS,
 )

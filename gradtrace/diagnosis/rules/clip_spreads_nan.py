@@ -57,6 +57,7 @@ from gradtrace.diagnosis.errors import notes, of_pass
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import EventKind, Finding, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -88,4 +89,5 @@ RULE = Rule(
     summary="Clipping spreads one NaN to every gradient.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.LEAVES, Statistic.FINITE),),
 )

@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.numerics import findings
+from gradtrace.diagnosis.numerics import NEEDS, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -67,4 +67,5 @@ RULE = Rule(
     summary="A division by a norm, a sum or a count that is zero.",
     check=check,
     page=__doc__ or "",
+    needs=NEEDS,
 )

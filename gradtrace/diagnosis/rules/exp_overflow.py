@@ -44,7 +44,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.numerics import findings
+from gradtrace.diagnosis.numerics import NEEDS, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -65,4 +65,5 @@ RULE = Rule(
     summary="An exponential overflows.",
     check=check,
     page=__doc__ or "",
+    needs=NEEDS,
 )

@@ -55,6 +55,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.blocked import growing
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -79,4 +80,5 @@ RULE = Rule(
     summary="A gradient grows at every step of a recurrence.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.GRADIENTS, Statistic.NORM),),
 )

@@ -71,6 +71,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import Cycle, cycles, never_cleared, optimizer_name, same_place, stepped
 from gradtrace.model import Event, EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -118,4 +119,5 @@ RULE = Rule(
     summary="One network's loss leaves gradients in another that its next step uses too.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.LEAVES, Statistic.NORM),),
 )

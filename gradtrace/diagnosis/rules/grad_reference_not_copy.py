@@ -62,6 +62,7 @@ from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import pass_of
 from gradtrace.model import Accumulation, Effect, Event, EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 _TAKES = re.compile(r"=\s*(\[\s*)?[\w.\[\]]+\.grad\b\s*(for\b.*)?(#.*)?$")
 
@@ -107,4 +108,5 @@ RULE = Rule(
     summary="A variable holds `.grad` itself, not a copy, and changes with it.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.LEAVES, Statistic.NORM),),
 )

@@ -44,6 +44,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.blocked import underflown
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -67,4 +68,5 @@ RULE = Rule(
     summary="A gradient is too small for half precision.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.GRADIENTS, Statistic.NORM), need(Tensors.TROUBLE, Statistic.EXTREMES)),
 )

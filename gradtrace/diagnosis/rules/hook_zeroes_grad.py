@@ -49,6 +49,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import BackwardPass, Finding, Location, RelatedLocation, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -82,4 +83,5 @@ RULE = Rule(
     summary="A hook replaces a gradient by zeros.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.GRADIENTS, Statistic.NORM),),
 )

@@ -49,6 +49,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.amplified import normalized
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -73,4 +74,5 @@ RULE = Rule(
     summary="Normalising a zero vector makes a huge gradient.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.GRADIENTS, Statistic.NORM),),
 )

@@ -32,9 +32,9 @@ loss.backward()
 
 ## How it is detected
 
-The first pass is looked at whose root, or whose gradient of a leaf, is not finite. Every place is recorded where a NaN
-or an infinity comes out of finite inputs; the first of them that is part of a graph is told. Where there is none, the
-gradients that each operation got and sent are compared.
+The first pass is looked at whose root, or whose gradient of a leaf, is not finite. What its graph has saved tells
+where a NaN or an infinity came out of finite inputs; the first such place is told. Where there is none, the gradients
+that each operation got and sent are compared.
 
 ## Known problems
 
@@ -50,11 +50,12 @@ from typing import Any
 
 from gradtrace.analysis.outcome import first_poisoned, has_bad_root, poisoned_in_ledger
 from gradtrace.diagnosis.errors import called_as, notes
-from gradtrace.diagnosis.numerics import first_breaker
+from gradtrace.diagnosis.numerics import born_before, first_breaker
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import BackwardPass, Finding, Location, Node, NonFinite, Severity, TensorSpec, TensorStats, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
-_FINITE: dict[str, Any] = dict.fromkeys(("norm", "min", "max", "mean", "value")) | {"nan": 0, "inf": 0}
+_FINITE: dict[str, Any] = dict.fromkeys(("norm", "min", "max", "mean", "zero", "value")) | {"nan": 0, "inf": 0}
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -88,14 +89,7 @@ def _counted(trace: Trace) -> Iterator[Finding]:
 def _made(trace: Trace, poisoned: BackwardPass) -> NonFinite | None:
     """The first result that was not finite although all that went in was."""
     return next(
-        (
-            one
-            for one in trace.non_finite
-            if one.before_pass <= poisoned.index
-            and one.process == poisoned.process
-            and one.is_tracked
-            and all(stats.is_finite is not False for stats in one.inputs)
-        ),
+        (one for one in born_before(trace, poisoned) if all(stats.is_finite is not False for stats in one.inputs)),
         None,
     )
 
@@ -103,7 +97,10 @@ def _made(trace: Trace, poisoned: BackwardPass) -> NonFinite | None:
 def _of_result(made: NonFinite) -> tuple[str, Location | None, str]:
     inputs = " and ".join(_range(stats) for stats in made.inputs)
     advice = f"It took in {inputs}, and gave {_range(made.output)}." if inputs else f"It gave {_range(made.output)}."
-    return f"`{made.call}` gives {_kind(made.output)} here, from finite values", made.location, advice
+    if not made.is_exact:
+        advice += " Not everything that went in was kept: it may have been made shortly before."
+    where = "here, from finite values" if made.location is not None else "from finite values, in a line not watched"
+    return f"`{made.call}` gives {_kind(made.output)} {where}", made.location, advice
 
 
 def _of_node(broken: Node) -> tuple[str, Location | None, str]:
@@ -168,4 +165,10 @@ RULE = Rule(
     check=check,
     page=__doc__ or "",
     without=finite,
+    needs=(
+        need(Tensors.ROOTS, Statistic.FINITE),
+        need(Tensors.LEAVES, Statistic.FINITE),
+        need(Tensors.GRADIENTS, Statistic.FINITE),
+        need(Tensors.TROUBLE, Statistic.FINITE, Statistic.EXTREMES),
+    ),
 )

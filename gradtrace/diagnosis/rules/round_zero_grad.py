@@ -56,6 +56,7 @@ from gradtrace.diagnosis.ownership import above, called, zero_leaves
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.shapes import leading_to
 from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 _FLAT = frozenset({"Round", "Floor", "Ceil", "Trunc", "Sign", "Sgn", "Fix", "Bernoulli"})
 
@@ -94,4 +95,5 @@ RULE = Rule(
     summary="Rounding stops every gradient: its derivative is zero.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.GRADIENTS, Statistic.NORM), need(Tensors.LEAVES, Statistic.NORM)),
 )

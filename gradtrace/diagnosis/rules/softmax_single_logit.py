@@ -69,7 +69,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.blocked import blocked
+from gradtrace.diagnosis.blocked import NEEDS, blocked
 from gradtrace.diagnosis.errors import of_pass
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
@@ -104,4 +104,5 @@ RULE = Rule(
     summary="A softmax over a single value is constant.",
     check=check,
     page=__doc__ or "",
+    needs=NEEDS,
 )

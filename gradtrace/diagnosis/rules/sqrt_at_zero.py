@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.numerics import findings
+from gradtrace.diagnosis.numerics import NEEDS, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -68,4 +68,5 @@ RULE = Rule(
     summary="The square root of zero has an infinite derivative.",
     check=check,
     page=__doc__ or "",
+    needs=NEEDS,
 )

@@ -49,7 +49,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.numerics import findings
+from gradtrace.diagnosis.numerics import NEEDS, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -70,4 +70,5 @@ RULE = Rule(
     summary="The standard deviation of a single sample.",
     check=check,
     page=__doc__ or "",
+    needs=NEEDS,
 )

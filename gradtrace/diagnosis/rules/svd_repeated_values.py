@@ -45,7 +45,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.numerics import findings
+from gradtrace.diagnosis.numerics import NEEDS, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -66,4 +66,5 @@ RULE = Rule(
     summary="A decomposition with repeated values has no finite derivative.",
     check=check,
     page=__doc__ or "",
+    needs=NEEDS,
 )

@@ -77,6 +77,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.blocked import vanished
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -100,4 +101,5 @@ RULE = Rule(
     summary="Hardly any gradient reaches the first layers through a stack of sigmoids.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.LEAVES, Statistic.NORM),),
 )

@@ -71,6 +71,7 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import cycles, is_zeroed_elsewhere, never_cleared, optimizer_name
 from gradtrace.model import EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -112,4 +113,5 @@ RULE = Rule(
     summary="The gradients of one optimizer are cleared twice, those of another never.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.LEAVES, Statistic.NORM),),
 )

@@ -63,6 +63,7 @@ from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.timeline import Cycle, cycles, is_zeroed_elsewhere, never_cleared, stepped
 from gradtrace.model import Finding, RelatedLocation, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -101,4 +102,5 @@ RULE = Rule(
     summary="Gradients pile up over steps because nothing clears them.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.LEAVES, Statistic.NORM),),
 )

@@ -72,7 +72,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.blocked import zero_weights
+from gradtrace.diagnosis.blocked import NEEDS, ZERO_WEIGHTS, zero_weights
 from gradtrace.diagnosis.errors import of_pass
 from gradtrace.diagnosis.ownership import called
 from gradtrace.diagnosis.rule import Rule
@@ -100,4 +100,5 @@ RULE = Rule(
     summary="Weights of nothing but zeros keep the layers below from learning.",
     check=check,
     page=__doc__ or "",
+    needs=(*NEEDS, ZERO_WEIGHTS),
 )

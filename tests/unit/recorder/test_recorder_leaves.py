@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from gradtrace.model.kinds import Effect, LeafKind, Level
+from gradtrace.model.kinds import Effect, LeafKind
+from gradtrace.model.needs import USUAL
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
@@ -302,7 +303,7 @@ def test_a_child_process_begins_anew(leaves, journal):
 
 def ledger(leaves, tensors, *, accumulates=True):
     of_pass = {number: (leaves.get(one, None), one) for number, one in enumerate(tensors)}
-    measured = Measurements(leaves._journal.tables, 10, Level.DEFAULT)
+    measured = Measurements(leaves._journal.tables, 10, USUAL)
     return PassLeaves(leaves, of_pass, measured, HERE, accumulates=accumulates), measured
 
 

@@ -21,6 +21,7 @@ from gradtrace.model import (
     Observation,
     PassCall,
     PassError,
+    TensorStats,
     Trace,
 )
 from gradtrace.recording import blind_spots, load
@@ -494,3 +495,26 @@ def test_values_that_are_no_tensor_are_damage(tmp_path: Path, values: Any) -> No
     begin = line("pass", index=1, roots=[[None, "loss", 0, row, None]], **fields)
     text = refusal(tmp_path, [header(builders.run()), begin, line("pass_end", index=1)])
     assert "is damaged at line 3: " in text
+
+
+def measured_when_it_broke() -> Trace:
+    """A node's saved tensors, with statistics from while the pass ran besides their values and leaves."""
+    trace = builders.product_trace()
+    one, *more = trace.passes
+    assert one.graph is not None
+    first, *others = one.graph.nodes
+    kept = tuple(replace(saved, stats=TensorStats((40,), "float32", 40, 2.0, nan=0, inf=0)) for saved in first.saved)
+    graph = replace(one.graph, nodes=(replace(first, saved=kept), *others))
+    return replace(trace, passes=(replace(one, graph=graph), *more))
+
+
+def test_what_was_measured_of_saved_tensors_when_a_gradient_broke_is_read(tmp_path: Path) -> None:
+    """What was known of them before stays."""
+    trace = measured_when_it_broke()
+    assert loaded(tmp_path, recording(trace)) == trace
+
+
+def test_saved_tensor_that_is_not_there_cannot_have_been_measured(tmp_path: Path) -> None:
+    """While the pass ran, as before it."""
+    lines = with_data(recording(measured_when_it_broke()), "flow", "saved", 1, 7)
+    assert_is_damaged(refusal(tmp_path, lines), "node 0 saves 2 tensors, and no tensor 7")
