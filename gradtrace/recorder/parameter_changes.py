@@ -6,9 +6,10 @@ fixed amount of memory is used. Parameters alike are copied, measured and compar
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.alike import Key, as_rows, copied_rows, sorted_out
 from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.looking import type_name
+from gradtrace.recorder.numerals import Elements, Numerals, literal
 from gradtrace.recorder.readings import Reading, Readings, may_read, plain_values, row_norms
 from gradtrace.recorder.stream import plain_text
 
@@ -25,67 +27,46 @@ _MOST_ROWS = 8
 _COPIED = 512 << 20
 """Bytes of parameters that are copied while a step runs, in the memory of the CPU."""
 _COPIED_ON_DEVICE = 64 << 20
+_TRUTH = {None: "null", False: "false", True: "true"}
 
 
 class Change:
     """One parameter, before the step and after."""
 
-    __slots__ = (
-        "after",
-        "before",
-        "change",
-        "copy",
-        "gradient",
-        "group",
-        "has_gradient",
-        "moments",
-        "moved",
-        "quiet_rows",
-        "reference",
-        "state",
-        "type",
-        "value_after",
-        "value_before",
-    )
+    type: str | None = None
+    before: Reading | None = None
+    after: Reading | None = None
+    change: Reading | None = None
+    gradient: Reading | None = None
+    has_gradient: bool | None = None
+    value_before: Any = None
+    value_after: Any = None
+    moments: Sequence[tuple[str, Reading]] = ()
+    copy: torch.Tensor | None = None
+    quiet_rows: torch.Tensor | bool | None = None
+    """Which rows of the gradient are zero, as far as that was asked; False for none of them."""
+    moved: list[int] | None = None
+    """Of these, which rows of the parameter moved."""
 
     def __init__(self, tensor: torch.Tensor, state: LeafState | None, group: int) -> None:
         self.reference = weakref.ref(tensor)
         self.state = state
         """None as long as no pass has met it."""
         self.group = group
-        self.type: str | None = None
-        self.before: Reading | None = None
-        self.after: Reading | None = None
-        self.change: Reading | None = None
-        self.gradient: Reading | None = None
-        self.has_gradient: bool | None = None
-        self.value_before: Any = None
-        self.value_after: Any = None
-        self.moments: list[tuple[str, Reading]] = []
-        self.copy: torch.Tensor | None = None
-        self.quiet_rows: torch.Tensor | bool | None = None
-        """Which rows of the gradient are zero, as far as that was asked; False for none of them."""
-        self.moved: list[int] | None = None
-        """Of these, which rows of the parameter moved."""
 
-    def row(self) -> list[Any]:
-        """As a row of the record."""
-        before, after, change, gradient, moved = self.before, self.after, self.change, self.gradient, self.moved
-        return [
-            None if self.state is None else self.state.id,
-            self.group,
-            None if before is None else before.plain(),
-            None if after is None else after.plain(),
-            None if change is None else change.plain(),
-            self.has_gradient,
-            None if gradient is None else gradient.plain(),
-            self.value_before,
-            self.value_after,
-            [(plain_text(name), reading.plain()) for name, reading in self.moments],
-            None if moved is None else len(moved),
-            [] if moved is None else moved[:_MOST_ROWS],
-            self.type and plain_text(self.type),
-        ]
+    def row(self, numerals: Numerals) -> str:
+        """As the template of a row of the record."""
+        number, elements = numerals.number, numerals.elements
+        moved = self.moved
+        rows = "null,[]" if moved is None else f"{len(moved)},{moved[:_MOST_ROWS]}"
+        return (
+            f"[{'null' if self.state is None else self.state.id},{self.group},"
+            f"{number(self.before)},{number(self.after)},{number(self.change)},"
+            f"{_TRUTH[self.has_gradient]},{number(self.gradient)},"
+            f"{elements(self.value_before)},{elements(self.value_after)},"
+            f"[{','.join([f'[{literal(plain_text(name))},{number(one)}]' for name, one in self.moments])}],"
+            f"{rows},{'null' if self.type is None else literal(plain_text(self.type))}]"
+        )
 
 
 class _Batch:
@@ -151,7 +132,7 @@ class ParameterChanges:
                 plain.append((change, tensor))
             else:
                 change.type = type_name(tensor)
-        together, alone = sorted_out(tensor for _, tensor in plain)
+        together, alone = sorted_out([tensor for _, tensor in plain])
         jobs = [(_Batch([plain[at][0] for at in found], key, key[0].numel()), found) for key, found in together]
         for at in alone:
             change, tensor = plain[at]
@@ -169,14 +150,13 @@ class ParameterChanges:
 
     def _begin_together(self, batch: _Batch, tensors: list[torch.Tensor], budgets: _Budgets) -> bool:
         rows = copied_rows(tensors)
-        if rows is None:
+        if rows is None or batch.key is None:
             return False
         for change, reading in zip(batch.changes, self._readings.row_norms(rows), strict=True):
             change.before = reading
         if batch.numel <= self._value_limit and rows.is_cpu:
-            values = rows.view(len(tensors), *tensors[0].shape).tolist()
-            for change, value in zip(batch.changes, values, strict=True):
-                change.value_before = _known_values(value, change.before)
+            for change, value in zip(batch.changes, _values(rows, batch.key), strict=True):
+                change.value_before = value
         n_copied = budgets.take(rows, len(tensors), batch.numel * rows.element_size())
         if n_copied:
             batch.copy = rows if n_copied == len(tensors) else rows[:n_copied].clone()
@@ -191,6 +171,11 @@ class ParameterChanges:
 
     # Gradients.
 
+    def forget_gradients(self) -> None:
+        """Passes have run since these were looked at."""
+        for change in self.all:
+            change.gradient = change.quiet_rows = change.has_gradient = None
+
     def look_at_gradients(self, leaves: Leaves) -> None:
         """Measure what lies in `.grad`, of the parameters that this thread may look at."""
         thread = threading.get_ident()
@@ -199,7 +184,6 @@ class ParameterChanges:
             for batch in self._batches:
                 found: list[tuple[int, torch.Tensor]] = []
                 for position, change in enumerate(batch.changes):
-                    change.gradient = change.quiet_rows = change.has_gradient = None
                     tensor = change.reference()
                     if tensor is None or change.state is None:
                         continue
@@ -251,8 +235,8 @@ class ParameterChanges:
             tensors = [change.reference() for change in batch.changes]
             living = [tensor for tensor in tensors if tensor is not None]
             rows = as_rows(living, batch.key) if batch.key is not None and len(living) == len(tensors) else None
-            if rows is not None and batch.changes[0].before is not None:
-                self._end_together(batch, rows)
+            if rows is not None and batch.key is not None and batch.changes[0].before is not None:
+                self._end_together(batch, rows, batch.key)
             else:
                 for position, (change, tensor) in enumerate(zip(batch.changes, tensors, strict=True)):
                     if tensor is not None and change.before is not None and may_read(tensor):
@@ -262,21 +246,23 @@ class ParameterChanges:
                     change.copy = change.quiet_rows = None
             batch.copy = None
 
-    def _end_together(self, batch: _Batch, rows: torch.Tensor) -> None:
+    def _end_together(self, batch: _Batch, rows: torch.Tensor, key: Key) -> None:
         changes, copy = batch.changes, batch.copy
         for change, reading in zip(changes, self._readings.row_norms(rows), strict=True):
             change.after = reading
         if changes[0].value_before is not None:
-            shape: Any = batch.key and batch.key[0]
-            for change, value in zip(changes, rows.view(len(changes), *shape).tolist(), strict=True):
-                change.value_after = _known_values(value, change.after)
+            for change, value in zip(changes, _values(rows, key), strict=True):
+                change.value_after = value
         if copy is None:
             return
         rows = rows[: len(copy)]
         for change, reading in zip(changes, self._readings.row_distances(rows, copy), strict=False):
             change.change = reading
+        self._look_for_moves(changes[: len(copy)], rows, copy)
+
+    def _look_for_moves(self, changes: list[Change], rows: torch.Tensor, copy: torch.Tensor) -> None:
         asked = []
-        for position, change in enumerate(changes[: len(copy)]):
+        for position, change in enumerate(changes):
             if type(change.quiet_rows) is bool:
                 change.moved = []
             elif change.quiet_rows is not None and change.quiet_rows.device == rows.device:
@@ -316,20 +302,30 @@ class ParameterChanges:
         """Fetch what still lies on a device, apart from readings."""
         waiting, self._moved = self._moved, []
         for changes, moved in waiting:
-            for change in changes:
-                change.moved = []
+            found: list[list[int]] = [[] for _ in changes]
             for position, row in torch.nonzero(moved).tolist():
-                changes[position].moved.append(row)  # type: ignore[union-attr]
+                found[position].append(row)
+            for change, rows in zip(changes, found, strict=True):
+                change.moved = rows
+
+    def rows(self) -> str:
+        """The rows of the record, in JSON."""
+        numerals = Numerals()
+        template = ",".join([change.row(numerals) for change in self.all])
+        return numerals.text(template)
 
 
 def _n_rows(copy: torch.Tensor | None) -> int:
     return 0 if copy is None else len(copy)
 
 
-def _known_values(value: Any, norm: Reading | None) -> Any:
-    """Elements as JSON can hold them: where their norm is finite, all of them are."""
-    is_finite = norm is not None and norm.value is not None and norm.value - norm.value == 0
-    return value if is_finite else plain_values(value)
+def _values(rows: torch.Tensor, key: Key) -> list[Any]:
+    """The elements of each row."""
+    shape = key[0]
+    lists = rows.tolist()
+    if math.isfinite(sum(map(sum, lists))):
+        return [Elements(one, shape) for one in lists]
+    return plain_values(rows.view(len(rows), *shape).tolist())  # type: ignore[no-any-return]
 
 
 def _zero_rows(gradient: torch.Tensor) -> torch.Tensor | bool | None:

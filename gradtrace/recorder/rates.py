@@ -58,22 +58,28 @@ def measure_moments(kept: Any, changes: Iterable[tuple[Change, torch.Tensor]], r
     state = {id(key): one for key, one in dict.items(kept)} if issubclass(type(kept), dict) else {}
     if not state:
         return
-    norms: list[tuple[Change, int, torch.Tensor]] = []
-    singles: list[tuple[Change, int, torch.Tensor]] = []
+    tensors: list[tuple[list[Any], int, torch.Tensor]] = []
     for change, tensor in changes:
-        if change.after is None:
-            continue
-        found: list[tuple[str, Any]] = []
-        for name, value in copied(state.get(id(tensor))).items():
-            if type(name) is not str or len(found) >= _MOST_MOMENTS:
-                continue
-            if type(value) in (int, float) and abs(value) < _LARGEST_INTEGER:
-                found.append((name, Reading(value)))
-            elif is_tensor(value) and may_read(value):
-                is_single = value.dim() == 0 and not value.is_complex()
-                (singles if is_single else norms).append((change, len(found), value))
-                found.append((name, None))
-        change.moments = found
+        own = state.get(id(tensor))
+        if own is not None and change.after is not None:
+            change.moments = _moments(own, tensors)
+    norms = [one for one in tensors if one[2].dim() or one[2].is_complex()]
+    singles = [one for one in tensors if not (one[2].dim() or one[2].is_complex())]
     for places, measure in ((norms, readings.norms), (singles, readings.singles)):
-        for (change, at, _), reading in zip(places, measure([value for _, _, value in places]), strict=True):
-            change.moments[at] = (change.moments[at][0], reading)
+        measured = measure([tensor for _, _, tensor in places])
+        for (found, at, _), reading in zip(places, measured, strict=True):
+            found[at] = (found[at], reading)
+
+
+def _moments(kept: Any, tensors: list[tuple[list[Any], int, torch.Tensor]]) -> list[Any]:
+    """Names and numbers; of a tensor the name alone, until it is measured."""
+    found: list[Any] = []
+    for name, value in copied(kept).items():
+        if type(name) is not str or len(found) >= _MOST_MOMENTS:
+            continue
+        if type(value) in (int, float) and abs(value) < _LARGEST_INTEGER:
+            found.append((name, Reading(value)))
+        elif is_tensor(value) and may_read(value):
+            tensors.append((found, len(found), value))
+            found.append(name)
+    return found

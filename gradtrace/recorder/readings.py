@@ -73,12 +73,13 @@ class Readings:
 
     def row_norms(self, rows: torch.Tensor) -> list[Reading]:
         """The 2-norm of each row of floats."""
-        readings = self.numbers(row_norms(rows))
-        if rows.is_cpu:
-            for position, reading in enumerate(readings):
-                if reading.value == math.inf:
-                    readings[position] = self.norm(rows[position])
-        return readings
+        found = row_norms(rows)
+        if not rows.is_cpu:
+            return self.numbers(found)
+        numbers = found.tolist()
+        if math.inf in numbers:
+            return [self.norm(rows[at]) if one == math.inf else Reading(one) for at, one in enumerate(numbers)]
+        return list(map(Reading, numbers))
 
     def norms(self, tensors: Sequence[torch.Tensor]) -> list[Reading]:
         """The 2-norm of each of some tensors that may be read."""
@@ -125,7 +126,7 @@ class Readings:
     def numbers(self, tensor: torch.Tensor) -> list[Reading]:
         """The elements of a vector that nothing else writes to."""
         if tensor.is_cpu:
-            return [Reading(number) for number in tensor.tolist()]
+            return list(map(Reading, tensor.tolist()))
         readings = [Reading() for _ in range(tensor.numel())]
         self._waiting.append((readings, tensor))
         return readings

@@ -23,6 +23,7 @@ from gradtrace.recorder.rates import Rates, measure_moments, plain_rates, rates_
 from gradtrace.recorder.readings import Reading, Readings, may_read
 from gradtrace.recorder.scalers import Scalers, scale_of
 from gradtrace.recorder.sites import Place
+from gradtrace.recorder.stream import encode
 
 _MOST_STEPS = 1_000
 """So many steps of a process are looked at."""
@@ -35,9 +36,7 @@ Groups = list[tuple[dict[str, Any], list[torch.Tensor]]]
 class _Step:
     """A step that runs."""
 
-    def __init__(
-        self, optimizer: Any, depth: int, hook: types.CodeType, began_after: int, value_limit: int
-    ) -> None:
+    def __init__(self, optimizer: Any, depth: int, hook: types.CodeType, began_after: int, value_limit: int) -> None:
         self.optimizer = id(optimizer)
         self.depth = depth
         self.hook = hook
@@ -80,12 +79,12 @@ class StepWatch:
         self._owing: set[int] = set()
         """Leaves of optimizers to which a pass recorded in full has given a gradient that no step has used yet."""
         self._running: dict[int, list[_Step]] = {}
-        self.scalers = Scalers(journal, self._put)
+        self.scalers = Scalers(journal, lambda record: self._put(encode(record)))
         self._unsettled: list[_Step] = []
         """Stepped inside a pass, whose numbers lie on a device."""
         self._n_steps = 0
         self._is_told = False
-        self._latest: list[dict[str, Any]] = []
+        self._latest: list[str] = []
 
     @property
     def is_idle(self) -> bool:
@@ -203,6 +202,7 @@ class StepWatch:
         if has_run_passes:
             for change, tensor in step.changes.living():
                 change.state = change.state or self._leaves.find(tensor)
+            step.changes.forget_gradients()
             step.changes.look_at_gradients(self._leaves)
         step.n_others += step.changes.keep_known()
         known = attributes(optimizer)
@@ -242,22 +242,21 @@ class StepWatch:
             found = None if step.found_inf is None else step.found_inf.value
             record["is_skipped"] = bool(found) if found is not None else None if step.scale is None else False
         record["groups"] = [plain_rates(rates) for rates in step.rates]
-        record["rows"] = [change.row() for change in step.changes.all]
         record["scale"] = None if step.scale is None else step.scale.plain()
-        self._put(record)
+        self._n_steps += 1
+        self._put(f'{encode(record)[:-1]},"rows":[{step.changes.rows()}]}}')
 
-    def _put(self, record: dict[str, Any]) -> None:
+    def _put(self, line: str) -> None:
         if self._keeps_latest:
-            self._latest.append(record)
-            return
-        self._n_steps += record["t"] == "step"
-        self._journal.write(record)
+            self._latest.append(line)
+        else:
+            self._journal.write_encoded(line)
 
     def write_latest(self) -> None:
         """What is written at the end only, where all is kept of the latest pass alone."""
         latest, self._latest = self._latest, []
-        for record in latest:
-            self._journal.write(record)
+        for line in latest:
+            self._journal.write_encoded(line)
 
     # Around what a GradScaler does.
 
