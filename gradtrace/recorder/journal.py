@@ -78,6 +78,10 @@ class Journal:
         """Append a record."""
         self._append(encode(record))
 
+    def write_encoded(self, line: str) -> None:
+        """Append a record that is JSON already."""
+        self._append(line)
+
     def write_pass(self, record: dict[str, Any], data: bytes = b"") -> None:
         """Append a record that belongs to a full pass, and data behind it."""
         line = encode(record)

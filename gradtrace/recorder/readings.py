@@ -7,15 +7,18 @@ together, so that nothing waits for the device in between.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.alike import copied_rows, sorted_out
 from gradtrace.recorder.measure import has_memory, is_readable
 from gradtrace.recorder.stream import plain_number
 
 _NARROW = frozenset({torch.float16, torch.bfloat16})
+_ROWS = [1]
 
 
 def may_read(tensor: object) -> TypeGuard[torch.Tensor]:
@@ -49,7 +52,7 @@ class Readings:
     """Measures, and fetches what still lies on a device. All of it runs without a graph."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Reading, torch.Tensor]] = []
+        self._waiting: list[tuple[Sequence[Reading], torch.Tensor]] = []
 
     @property
     def is_settled(self) -> bool:
@@ -68,13 +71,48 @@ class Readings:
             return self.number(_norm(stored.to(wide)))
         return reading
 
+    def row_norms(self, rows: torch.Tensor) -> list[Reading]:
+        """The 2-norm of each row of floats."""
+        found = row_norms(rows)
+        if not rows.is_cpu:
+            return self.numbers(found)
+        numbers = found.tolist()
+        if math.inf in numbers:
+            return [self.norm(rows[at]) if one == math.inf else Reading(one) for at, one in enumerate(numbers)]
+        return list(map(Reading, numbers))
+
+    def norms(self, tensors: Sequence[torch.Tensor]) -> list[Reading]:
+        """The 2-norm of each of some tensors that may be read."""
+        return self._each(tensors, self.row_norms, self.norm)
+
+    def singles(self, tensors: Sequence[torch.Tensor]) -> list[Reading]:
+        """The one element of each of some tensors that may be read."""
+        return self._each(tensors, lambda rows: self.numbers(rows.flatten()), self.number)
+
+    def _each(
+        self,
+        tensors: Sequence[torch.Tensor],
+        together: Callable[[torch.Tensor], list[Reading]],
+        alone: Callable[[torch.Tensor], Reading],
+    ) -> list[Reading]:
+        found: dict[int, Reading] = {}
+        batches, others = sorted_out(tensors)
+        for _, positions in batches:
+            rows = copied_rows([tensors[position] for position in positions])
+            if rows is None:
+                others += positions
+            else:
+                found.update(zip(positions, together(rows), strict=True))
+        found.update((position, alone(tensors[position])) for position in others)
+        return [found[position] for position in range(len(tensors))]
+
     def distance(self, one: torch.Tensor, other: torch.Tensor) -> Reading:
         """The 2-norm of the difference of two dense tensors."""
-        if one.dtype in _NARROW:
-            one, other = one.to(torch.float32), other.to(torch.float32)
-        elif not (one.is_floating_point() or one.is_complex()):
-            one, other = one.to(torch.float64), other.to(torch.float64)
-        return self.norm(one.detach() - other)
+        return self.norm(_difference(one.detach(), other))
+
+    def row_distances(self, some: torch.Tensor, others: torch.Tensor) -> list[Reading]:
+        """The 2-norm of the difference of each row."""
+        return self.row_norms(_difference(some, others))
 
     def number(self, tensor: torch.Tensor) -> Reading:
         """The one element of a tensor, as it is now."""
@@ -82,19 +120,43 @@ class Readings:
         if tensor.is_cpu:
             return Reading(_real(tensor.item()))
         reading = Reading()
-        self._waiting.append((reading, tensor.reshape(()).clone()))
+        self._waiting.append(((reading,), tensor.reshape(1).clone()))
         return reading
+
+    def numbers(self, tensor: torch.Tensor) -> list[Reading]:
+        """The elements of a vector that nothing else writes to."""
+        if tensor.is_cpu:
+            return list(map(Reading, tensor.tolist()))
+        readings = [Reading() for _ in range(tensor.numel())]
+        self._waiting.append((readings, tensor))
+        return readings
 
     def settle(self) -> None:
         """Fetch what still lies on a device: once for each device and dtype."""
         waiting, self._waiting = self._waiting, []
-        alike: dict[tuple[torch.device, torch.dtype], list[tuple[Reading, torch.Tensor]]] = {}
-        for reading, tensor in waiting:
-            alike.setdefault((tensor.device, tensor.dtype), []).append((reading, tensor))
+        alike: dict[tuple[torch.device, torch.dtype], list[tuple[Sequence[Reading], torch.Tensor]]] = {}
+        for readings, tensor in waiting:
+            alike.setdefault((tensor.device, tensor.dtype), []).append((readings, tensor))
         for together in alike.values():
-            numbers = torch.stack([tensor for _, tensor in together]).tolist()
-            for (reading, _), number in zip(together, numbers, strict=True):
+            numbers = torch.cat([tensor for _, tensor in together]).tolist()
+            owners = (reading for readings, _ in together for reading in readings)
+            for reading, number in zip(owners, numbers, strict=True):
                 reading.value = _real(number)
+
+
+def _difference(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    if one.dtype in _NARROW:
+        return one.to(torch.float32) - other.to(torch.float32)
+    if not (one.is_floating_point() or one.is_complex()):
+        return one.to(torch.float64) - other.to(torch.float64)
+    return one - other
+
+
+def row_norms(rows: torch.Tensor) -> torch.Tensor:
+    """The 2-norm of each row of floats, where it is."""
+    if rows.dtype in _NARROW:
+        return torch_facts.vector_norm(rows, dim=_ROWS, dtype=torch.float32)  # type: ignore[no-any-return]
+    return torch_facts.vector_norm(rows, dim=_ROWS)  # type: ignore[no-any-return]
 
 
 def _real(number: Any) -> float | None:

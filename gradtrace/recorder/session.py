@@ -407,8 +407,8 @@ class Recorder:
     def scaler_updated(self, scaler: Any, frame: types.FrameType) -> None:
         """Its scale may have changed."""
         with self._looking("a GradScaler"):
-            if self.steps is not None and self.steps.awaits_update:
-                self.steps.scale_updated(scaler, user_place(frame, "GradScaler.update"))
+            if self.steps is not None and self.steps.scalers.awaits_update:
+                self.steps.scalers.updated(scaler, user_place(frame, "GradScaler.update"))
 
 
 def current() -> Recorder | None:

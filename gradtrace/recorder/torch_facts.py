@@ -9,6 +9,7 @@ import functools
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,12 @@ shape = _C.TensorBase.shape.__get__  # type: ignore[attr-defined]
 requires_grad = _C.TensorBase.requires_grad.__get__  # type: ignore[attr-defined]
 output_number = _C.TensorBase.output_nr.__get__  # type: ignore[attr-defined]
 """Attributes of any tensor, whatever a subclass has put in their place."""
+
+
+def plain_attribute(name: str) -> Callable[[torch.Tensor], Any]:
+    """What reads another attribute of any tensor likewise."""
+    return getattr(_C.TensorBase, name).__get__  # type: ignore[no-any-return]
+
 
 NO_SEQUENCE = 2**64 - 1
 """What `_sequence_nr()` says of an AccumulateGrad: the engine runs it as soon as it can."""

@@ -13,7 +13,7 @@ from torch import nn
 
 from gradtrace.analysis.training_steps import consumed
 from gradtrace.model import Blind, EventKind, Recorded
-from gradtrace.recorder import step_watch
+from gradtrace.recorder import parameter_changes, step_watch
 from gradtrace.recorder.session import current
 
 
@@ -416,7 +416,7 @@ def test_a_step_that_raises_leaves_nothing_behind(tmp_path):
         watch = current().steps
         assert len(watch._running) == 1
         (kept,) = next(iter(watch._running.values()))
-        copy = weakref.ref(kept.changes[0].copy)
+        copy = weakref.ref(kept.changes._batches[0].copy)
         del kept
         (w * 2).sum().backward()
         gc.collect()
@@ -523,7 +523,7 @@ def test_steps_are_looked_at_up_to_a_limit(tmp_path, monkeypatch):
 
 def test_of_large_parameters_the_change_is_not_copied(tmp_path, monkeypatch):
     """Smaller ones come first; of the others the norms alone are told."""
-    monkeypatch.setattr(step_watch, "_COPIED", 40)
+    monkeypatch.setattr(parameter_changes, "_COPIED", 40)
     net, loss = net_and_loss()
     with recorded(tmp_path) as session:
         train(net, loss, torch.optim.SGD(net.parameters(), lr=0.1))
