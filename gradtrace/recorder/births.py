@@ -36,7 +36,9 @@ class Births:
             return
         is_switch = seen.kind == CallKinds.SWITCH
         tensor: Any = seen.args[0] if is_switch else seen.result
-        if id(type(tensor)) not in _plain_ids or not tensor.requires_grad or not tensor.is_leaf:
+        if id(type(tensor)) not in _plain_ids or not tensor.requires_grad:
+            return
+        if not torch_facts.is_leaf(tensor):
             return
         if is_switch or not _is_among(tensor, seen.args) or _fills(seen.frame):
             self.made(tensor, seen.frame)

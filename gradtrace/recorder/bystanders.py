@@ -69,10 +69,10 @@ class Bystanders:
     ) -> tuple[BystanderKind | None, int | None]:
         """Why it takes no part, and the cut that it comes from; None if it does."""
         if tensor.requires_grad:
+            if torch_facts.is_written_view(tensor):
+                return None, None
             if tensor.is_leaf:
                 return (None if id(tensor) in leaves else BystanderKind.ELSEWHERE), None
-            if tensor._is_view() and tensor._version:  # its grad_fn may be stale, and asking would make a new one
-                return None, None
             return (None if tensor.grad_fn in nodes else BystanderKind.ELSEWHERE), None
         if self._leaves.find(tensor) is not None:  # one that is frozen is told as a leaf
             return None, None
@@ -95,7 +95,7 @@ class Bystanders:
                 "dtype": torch_facts.short_dtype(tensor.dtype),
                 "device": str(tensor.device),
                 "requires_grad": tensor.requires_grad,
-                "is_leaf": tensor.is_leaf,
+                "is_leaf": torch_facts.is_leaf(tensor),
                 "pass_index": index,
                 "location": self._journal.place(place),
                 "cut": cut,

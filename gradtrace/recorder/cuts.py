@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from gradtrace.model.kinds import CutKind
+from gradtrace.recorder import torch_facts
 from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
@@ -179,6 +180,8 @@ class CutWatch:
 
     def _name(self, tensor: torch.Tensor) -> str | None:
         """What the value that is cut off is called: its leaf's name, or what its line assigned it to."""
+        if torch_facts.is_written_view(tensor):
+            return None
         if tensor.is_leaf:
             state = self._leaves.find(tensor)
             return state.name if state is not None and state.is_named else None
@@ -198,6 +201,8 @@ class CutWatch:
         seen: set[Any] = set()
         stack: list[Any] = []
         for tensor in tensors:
+            if torch_facts.is_written_view(tensor):
+                continue
             if tensor.grad_fn is None:
                 leaves[self._leaves.get(tensor, None).id] = None
             else:

@@ -94,7 +94,7 @@ def _results(frame: types.FrameType | None) -> Iterator[tuple[str, torch.Tensor]
             continue
         seen.add(id(value))
         if is_tensor(value):
-            plain = type(value) in torch_facts.PLAIN_TYPES and value.requires_grad and not value.is_leaf
+            plain = type(value) in torch_facts.PLAIN_TYPES and value.requires_grad and not torch_facts.is_leaf(value)
             if plain and not (value._is_view() and value._version):
                 yield path, value
         elif depth < _MAX_DEPTH:

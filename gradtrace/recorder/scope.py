@@ -213,7 +213,7 @@ def _code_of(value: Any) -> types.CodeType | None:
 
 
 def _is_leaf(value: Any) -> bool:
-    return type(value) in torch_facts.PLAIN_TYPES and value.requires_grad and value.is_leaf
+    return type(value) in torch_facts.PLAIN_TYPES and value.requires_grad and torch_facts.is_leaf(value)
 
 
 def _loop_variables(code: types.CodeType) -> frozenset[str]:

@@ -13,6 +13,7 @@ import types
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gradtrace.recorder import torch_facts
 from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.sites import Place, is_internal, locals_of
 
@@ -78,7 +79,8 @@ def stored_at(frame: types.FrameType | None, codes: list[types.CodeType], path: 
     target = Target.of(path)
     while frame is not None:
         if not is_internal(frame.f_code) and any(_stores_into(site, target) for site in _sites(frame.f_code)):
-            names = {name for name, value in locals_of(frame).items() if is_tensor(value) and not value.is_leaf}
+            found = locals_of(frame)
+            names = {name for name, value in found.items() if is_tensor(value) and not torch_facts.is_leaf(value)}
             place = _taking(frame.f_code, target, names)
             if place is not None:
                 return place

@@ -117,6 +117,16 @@ def _came_in_between(error: BaseException) -> bool:
     return error.__traceback__ is not None and error.__traceback__.tb_next is not None
 
 
+def is_written_view(tensor: torch.Tensor) -> bool:
+    """Whether it is a view that was written to: asked for its node, torch would make a new one, or raise."""
+    return not tensor.is_inference() and tensor._is_view() and bool(tensor._version)
+
+
+def is_leaf(tensor: torch.Tensor) -> bool:
+    """Whether no operation made it, as far as it can be asked."""
+    return not is_written_view(tensor) and tensor.is_leaf
+
+
 def storage_pointer(tensor: torch.Tensor) -> int:
     """The address of the memory that a tensor is a view of; 0 where it has none."""
     if type(tensor) not in PLAIN_TYPES:

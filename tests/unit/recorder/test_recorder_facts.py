@@ -8,6 +8,7 @@ import torch
 from recorder_session import recorded
 from torch import nn
 
+from gradtrace.model import Blind
 from gradtrace.model.kinds import CutKind, EventKind, ModuleFactKind, ObservationKind
 
 
@@ -402,3 +403,21 @@ def test_a_model_is_looked_at_again_when_it_has_other_parameters(tmp_path):
     names = [one.name for one in session.trace().leaves]
     assert (before, len(names)) == (2, 3)
     assert names[2].endswith("unused")
+
+
+@pytest.mark.parametrize("facts", [False, True])
+def test_tensors_that_have_no_answer_cost_nothing(tmp_path, facts):
+    """A view made without gradients and then written to has no node to be told; one of inference mode no version."""
+    with recorded(tmp_path, facts=facts) as session:
+        weight = leaf()
+        base = torch.zeros(2, 2)
+        with torch.no_grad():
+            view = base[0]
+        base.mul_(weight)
+        with torch.inference_mode():
+            frozen = torch.ones(2)
+        like = torch.full_like(view, 2.0, requires_grad=True)
+        with pytest.raises(RuntimeError, match="view was created in no_grad mode"):
+            _ = view.is_leaf
+        (like * weight * frozen.clone()).sum().backward()
+    assert Blind.OBSERVATION_FAILED not in {spot.reason for spot in session.trace().run.blind_spots}
