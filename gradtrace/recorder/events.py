@@ -58,7 +58,8 @@ class Events:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        """Held while events, or what has been counted, is changed and written."""
         self._held: dict[str, Any] | None = None
         self._held_writes: list[Measured] = []
         """What was measured at the event that is held back."""
@@ -103,7 +104,7 @@ class Events:
         **facts: bool | str,
     ) -> None:
         """Note an event; leaves of an equal one just before it are joined. `facts` are fields that few kinds have."""
-        with self._lock:
+        with self.lock:
             if self.is_counting:
                 self.count(kind, place, call=call, set_to_none=set_to_none, optimizer=optimizer, facts=facts)
                 return
@@ -168,7 +169,7 @@ class Events:
 
     def flush(self) -> None:
         """The event that is held back has its final form."""
-        with self._lock:
+        with self.lock:
             if self._held is not None:
                 held, self._held = self._held, None
                 for one in self._held_writes:
@@ -185,7 +186,7 @@ class Events:
 
     def begin_pass(self, index: int, place: Place | None, call: str) -> None:
         """A pass begins: what came before it is written, and then the pass itself."""
-        with self._lock:
+        with self.lock:
             self.flush()
             self._journal.last_pass_index = index
             self.add(EventKind.BACKWARD, [], place, call=call)
@@ -193,7 +194,7 @@ class Events:
 
     def after_fork(self) -> None:
         """The stream is a new one."""
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._held = None
         self._held_writes = []
         self._muted.clear()

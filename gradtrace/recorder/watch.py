@@ -148,18 +148,19 @@ class Watch:
         spent = time.perf_counter() - done.started
         effects = self._effects(done)
         call = done.call
-        pattern = Pattern(
-            call.name,
-            self._journal.place(call.place),
-            call.retain_graph,
-            call.create_graph,
-            call.thread,
-            None if error is None else type(error).__name__,
-            tuple(self._events_between.pattern),
-            effects,
-        )
-        self._events_between.pattern.clear()
-        is_news = self._count(pattern, done.index)
+        with self._events_between.lock:  # passes of several threads may end together
+            pattern = Pattern(
+                call.name,
+                self._journal.place(call.place),
+                call.retain_graph,
+                call.create_graph,
+                call.thread,
+                None if error is None else type(error).__name__,
+                tuple(self._events_between.pattern),
+                effects,
+            )
+            self._events_between.pattern.clear()
+            is_news = self._count(pattern, done.index)
         reason = (
             self._non_finite(done, spent)
             or ("the pattern of the passes changed" if is_news else None)
@@ -251,13 +252,16 @@ class Watch:
 
     def write(self) -> None:
         """Write down what has been counted, and the events that followed the last pass, in place of the last time."""
-        lines = [] if self._group is None else self._group.lines()
-        index = self._journal.last_pass_index
-        for event in self._events_between.pattern:
-            lines.append(encode({"t": "event", "pass_index": index, **event.fields()}))
-        head, self._head = self._head, ()
-        self._journal.set_tail(self._group or self, lines, head)
-        self._written = time.monotonic()
+        with self._events_between.lock:
+            if self._group is not None and not self._head and not self._journal.is_tail_of(self._group):
+                self._group = None  # something stands behind it: it stays as it is, and the next pass begins another
+            lines = [] if self._group is None else self._group.lines()
+            index = self._journal.last_pass_index
+            for event in self._events_between.pattern:
+                lines.append(encode({"t": "event", "pass_index": index, **event.fields()}))
+            head, self._head = self._head, ()
+            self._journal.set_tail(self._group or self, lines, head)
+            self._written = time.monotonic()
 
     def _write_if_due(self, kind: EventKind) -> None:
         """Between passes: a step is in the file at once, other events within a fraction of a second or a pass."""
@@ -267,11 +271,12 @@ class Watch:
 
     def pause(self) -> None:
         """Passes are recorded in full for a while: what was counted stays, and is counted afresh afterwards."""
-        if self._events_between.pattern:
-            self.write()
-        self._events_between.pattern.clear()
-        self._journal.seal()
-        self._group = None
+        with self._events_between.lock:
+            if self._events_between.pattern:
+                self.write()
+            self._events_between.pattern.clear()
+            self._journal.seal()
+            self._group = None
 
     def is_first_bad(self, call: Call) -> bool:
         """Whether the pass that begins is the first whose root is not finite: what its graph holds is there now."""
