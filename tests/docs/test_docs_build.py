@@ -121,6 +121,6 @@ def test_recording_tables_list_every_kind_of_line(load) -> None:
     assert "stale" not in page
     assert "### `pass_end`" in page
     assert "| `error` | `tuple[str, str] \\| None` | `None` |" in page
-    assert "| `rows` | `list[NodeRow]` | required |" in page
+    assert "| `rows` | `list[MeasuredRow]` | `[]` |" in page
     assert "### Row: Stats" in page
     assert "| `Recorded` | `full`, `ledger` |" in page
