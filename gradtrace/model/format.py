@@ -1,6 +1,8 @@
 """What the recorder, the launcher and the reader of recordings must agree on."""
 
+from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any
 
 FORMAT_NAME = "gradtrace-recording"
 """Stands in the first line of each stream and recording."""
@@ -35,3 +37,21 @@ class Form(IntEnum):
 
 N_NUMBERS = (0, 0, 1, 1, 7, 0)
 """How many numbers each form has; of `VALUES` as many as the tensor has elements."""
+
+_MAX_EMPTY = 1_000
+"""So many empty lists stand for the rows of a tensor without elements: a file may say anything of its shape."""
+
+
+def nested(elements: list[Any], shape: Sequence[int]) -> Any:
+    """All elements of a tensor, in order, as nested lists in its shape."""
+    if not shape:
+        return elements[0]
+    for extent in reversed(shape[1:]):
+        if not extent:
+            return _empty(shape)
+        elements = [elements[first : first + extent] for first in range(0, len(elements), extent)]
+    return elements
+
+
+def _empty(shape: Sequence[int]) -> Any:
+    return [_empty(shape[1:]) for _ in range(min(shape[0], _MAX_EMPTY))] if shape else []

@@ -38,20 +38,7 @@ Key = tuple[torch.Size, torch.dtype, torch.device]
 
 def key_of(tensor: Any) -> Key | None:
     """What it has in common with its like; None of one that is measured by itself."""
-    if (
-        type(tensor) not in _PLAIN
-        or tensor.layout is not _STRIDED
-        or tensor.is_nested
-        or tensor.dtype not in FLOATS
-        or not tensor.is_contiguous()
-        or not 0 < tensor.numel() <= _MOST_ELEMENTS
-        or _functorch_is_active()
-        or _is_functorch_wrapped(tensor)
-        or not tensor.untyped_storage().nbytes()
-        or not _is_readable_there(tensor)
-    ):
-        return None
-    return (tensor.shape, tensor.dtype, tensor.device)
+    return (tensor.shape, tensor.dtype, tensor.device) if _are_ordinary((tensor,)) else None
 
 
 def _is_readable_there(tensor: torch.Tensor) -> bool:
@@ -97,7 +84,7 @@ def _are_all(tensors: Sequence[torch.Tensor], key: Key) -> bool:
 
 
 def _are_ordinary(tensors: Sequence[Any]) -> bool:
-    """Whether `key_of` tells something of all of them; each question is one call for all."""
+    """Whether all of them can be measured with their like; each question is one call for all."""
     if not all(map(_PLAIN.__contains__, map(type, tensors))) or _functorch_is_active():
         return False
     if any(map(_is_functorch_wrapped, tensors)) or any(map(_is_nested, tensors)):

@@ -10,7 +10,7 @@ import torch
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.context import Context
-from gradtrace.recorder.describer import find_origin
+from gradtrace.recorder.describer import find_call
 from gradtrace.recorder.flow import Flow, Received
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.measure import Measurements
@@ -94,8 +94,7 @@ class Closer:
         if self._numbers.n_graphs >= _MOST_GRAPHS or len(walk.ids) > _LARGEST:
             return
         self._numbers.n_graphs += 1
-        table = self._context.table()
-        tables = [one for one in (table, *(one for one in self._context.tables() if one is not table)) if one]
+        tables = self._context.tables()
         for origin in self._origins(walk, roots, tables):
             self._tell(origin, tables)
 
@@ -106,7 +105,8 @@ class Closer:
         return Origins(walk.ids, roots, tables, may_unpack=may_unpack).find()
 
     def _tell(self, origin: Origin, tables: list[ForwardTable]) -> None:
-        found = find_origin(tables, origin.node._sequence_nr(), origin.call)
+        call = find_call(tables, origin.node._sequence_nr(), origin.call)
+        found = None if call is None else call[0].origins[call[0].origin_numbers[call[1]]]
         if found is None or found.place is None:
             self._numbers.tell(origin, None, None, self._index)
             return

@@ -13,9 +13,10 @@ from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.models import ModelWatch
-from gradtrace.recorder.names import Names, Scope
+from gradtrace.recorder.names import Names
 from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.optimizers import Optimizers
+from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import ModuleTable
 from gradtrace.recorder.writes import Writes
 

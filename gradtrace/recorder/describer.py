@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import types
 from array import array
-from bisect import bisect_right
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
@@ -17,13 +16,14 @@ import torch
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.context import Context
-from gradtrace.recorder.forward_table import ForwardTable, Origin
+from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.kept_outputs import KeptOutputs
 from gradtrace.recorder.leaves import LeafState
 from gradtrace.recorder.measure import Measurements
-from gradtrace.recorder.names import Scope, assigned_names
+from gradtrace.recorder.names import assigned_names
 from gradtrace.recorder.node_types import NodeType, inputs_of, type_of
 from gradtrace.recorder.saved_tensors import Saved, SavedTensors
+from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.stream import plain_text
 from gradtrace.recorder.walk import Node, Walk
@@ -63,16 +63,19 @@ def _fit(table: ForwardTable, position: int, op: str) -> int:
     return _OTHER_OP if origin.is_direct and torch_facts.has_own_node(call) else _POSSIBLE
 
 
-def find_origin(tables: list[ForwardTable], sequence: int, op: str) -> Origin | None:
-    """Where the node was made that has this number and is of this op; none where several threads may have made it."""
+def find_call(tables: list[ForwardTable], sequence: int, op: str) -> tuple[ForwardTable, int] | None:
+    """Table and position of the call that made the node which has this number and is of this op.
+
+    Each thread counts for itself, so that several may know the number. Then the one is taken whose call bears the op's
+    name, the first of the tables if none does, unless its call is of another op; else none: no line is better than a
+    wrong one.
+    """
     found = [(one, position) for one in tables if (position := one.find(sequence)) >= 0]
-    if len(found) > 1:
-        fits = [_fit(one, position, op) for one, position in found]
-        found = [found[fits.index(max(fits))]] if max(fits) > _OTHER_OP else []
-    if not found:
-        return None
-    table, position = found[0]
-    return table.origins[table.origin_numbers[position]]
+    if len(found) <= 1:
+        return found[0] if found else None
+    fits = [_fit(one, position, op) for one, position in found]
+    best = max(fits)
+    return found[fits.index(best)] if best > _OTHER_OP else None
 
 
 class Describer:
@@ -105,7 +108,7 @@ class Describer:
         self._index = index
         self._table = table
         self._scope = scope
-        self._forward = [one for one in (table, *(one for one in context.tables() if one is not table)) if one]
+        self._forward = context.tables()
         self._is_only = len(self._forward) == 1 and table is not None
         self._places: dict[tuple[ForwardTable, int], _Where] = {}
         self._saved_tensors = SavedTensors(context, measurements, is_close=is_close)
@@ -232,11 +235,9 @@ class Describer:
         """Table and position of the call that made a node, where that was, and the names which the line gives it."""
         table = self._table
         if self._is_only and table is not None:
-            position = bisect_right(table.starts, sequence) - 1
-            if position >= 0 and sequence >= table.ends[position]:
-                position = -1
+            position = table.find(sequence)
         else:
-            table, position = self._find(sequence, op)
+            table, position = find_call(self._forward, sequence, op) or (table, -1)
         if position < 0 or table is None:
             return table, position, _NOWHERE, ()
         origin_number = table.origin_numbers[position]
@@ -302,21 +303,6 @@ class Describer:
         freed = table.freed.get(sequence)
         if freed is not None:
             self._freed.extend((number, self._index - freed))
-
-    def _find(self, sequence: int, op: str) -> tuple[ForwardTable | None, int]:
-        """The interval in which a node was made, on this thread or on another.
-
-        Each thread counts for itself, so that several may know the number. Then the one is taken whose call bears the
-        op's name; this thread's own if none does, unless its call is of another op; else none: no line is better than
-        a wrong one.
-        """
-        table = self._table
-        found = [(one, position) for one in self._forward if (position := one.find(sequence)) >= 0]
-        if len(found) <= 1:
-            return found[0] if found else (table, -1)
-        fits = [_fit(one, position, op) for one, position in found]
-        best = max(fits)
-        return found[fits.index(best)] if best > _OTHER_OP else (table, -1)
 
     def _where(self, table: ForwardTable, origin_number: int) -> _Where:
         origin = table.origins[origin_number]

@@ -7,7 +7,6 @@ both are recorded.
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,12 +18,10 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.marks import Mark, mark
 from gradtrace.recorder.measure import Measurements
-from gradtrace.recorder.sections import Quiet
+from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.walk import Walk
 
 _DisableTorchFunction = torch_facts.DisableTorchFunction
-_dispatch_stack_length, _profiler_enabled = torch_facts.dispatch_stack_length, torch_facts.profiler_enabled
-_gettrace, _getprofile = sys.gettrace, sys.getprofile
 
 Received = list[tuple[torch.Tensor, int]]
 """Gradients that a node received, and the numbers of their statistics."""
@@ -72,12 +69,8 @@ class Flow:
 
         def ran(sent: Any, received: Any) -> None:
             try:
-                if _gettrace() is None and _getprofile() is None and not _dispatch_stack_length() + _profiler_enabled():
-                    with _DisableTorchFunction():
-                        known = note(number, sent, received)
-                else:
-                    with Quiet():
-                        known = note(number, sent, received)
+                with Quiet() if is_watched() else _DisableTorchFunction():
+                    known = note(number, sent, received)
                 if then is not None:
                     then(number, known)
             except BaseException as error:

@@ -33,8 +33,8 @@ from gradtrace.recorder.leaves import LeafState
 from gradtrace.recorder.looking import is_tensor, message, type_name
 from gradtrace.recorder.marks import mark
 from gradtrace.recorder.measure import Measurements
-from gradtrace.recorder.names import Scope
 from gradtrace.recorder.pass_leaves import EFFECTS, PassLeaves, column
+from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.stream import plain_text
 from gradtrace.recorder.walk import Walk

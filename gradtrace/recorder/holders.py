@@ -94,8 +94,8 @@ def _results(frame: types.FrameType | None) -> Iterator[tuple[str, torch.Tensor]
             continue
         seen.add(id(value))
         if is_tensor(value):
-            plain = type(value) in torch_facts.PLAIN_TYPES and value.requires_grad and not torch_facts.is_leaf(value)
-            if plain and not (value._is_view() and value._version):
+            plain = type(value) in torch_facts.PLAIN_TYPES and value.requires_grad
+            if plain and not torch_facts.is_written_view(value) and not value.is_leaf:
                 yield path, value
         elif depth < _MAX_DEPTH:
             queue.extend((path + step, part, depth + 1) for step, part in _parts(value))

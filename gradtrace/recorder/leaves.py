@@ -14,7 +14,8 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.births import Births
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.measure import has_memory, is_readable, values
-from gradtrace.recorder.names import Names, Scope
+from gradtrace.recorder.names import Names
+from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.stores import stored_by
 
 _MAX_SEARCHES = 3

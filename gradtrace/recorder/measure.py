@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-from gradtrace.model.format import N_NUMBERS, Form
+from gradtrace.model.format import N_NUMBERS, Form, nested
 from gradtrace.model.needs import ALL, Statistic
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
@@ -25,7 +26,7 @@ from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.stream import plain_number
 from gradtrace.recorder.tables import FLOATS, Spec, Tables
 
-_HALF = frozenset({torch.float16, torch.bfloat16})
+HALF = frozenset({torch.float16, torch.bfloat16})
 _EXACT = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
 _PLAIN = torch_facts.PLAIN_TYPES
 _VALUES = int(Form.VALUES)
@@ -63,12 +64,13 @@ def values(tensor: torch.Tensor) -> Any:
     if tensor.layout is not torch.strided:
         tensor = tensor.to_dense()
     found = tensor.tolist()
-    return found if tensor.dtype in _EXACT else _plain(found)
+    return found if tensor.dtype in _EXACT else plain_values(found)
 
 
-def _plain(value: Any) -> Any:
+def plain_values(value: Any) -> Any:
+    """Numbers, or nested lists of them, as JSON can hold them."""
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [plain_values(one) for one in value]
     if isinstance(value, complex):
         return str(value).strip("()")
     return plain_number(value) if isinstance(value, float) else value
@@ -231,7 +233,7 @@ class Measurements:
         form, start = self._forms[number], self._starts[number]
         if form == Form.ROW:
             *_, n_nan, n_inf, _, elements = self._rows[number]
-            return bool(n_nan or n_inf) or _tells_of_infinity(elements)
+            return bool(n_nan or n_inf) or any(words_for_infinity(elements))
         if form == Form.FULL:
             return any(self._numbers[start + 4 : start + 6])
         return not all(map(math.isfinite, self._numbers[start : start + self._n_numbers(number)]))
@@ -299,7 +301,7 @@ class Measurements:
 
     def _append_nested(self, spec: Spec, elements: Any) -> int:
         number = self._append_row(spec, [*[None] * 7, elements])
-        if _tells_of_infinity(elements):
+        if any(words_for_infinity(elements)):
             self._strange.add(number)
         return number
 
@@ -315,12 +317,10 @@ class Measurements:
             if on_cpu:
                 return self._append_nested(spec, values(tensor))
             return self._await(self._append_row(spec, [None] * 8), tensor.clone())
-        stored = tensor
-        if tensor.layout is not torch.strided:
-            stored = tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.to_dense()
+        stored = stored_elements(tensor)
         if not stored.numel():
             return self._append_row(spec, [0.0, None, None, None, 0, 0, numel, None])
-        norm = _norm(stored)
+        norm = norm_of(stored)
         if not on_cpu:
             return self._wait(spec, Form.NORM, norm)
         size = norm.item()
@@ -338,8 +338,7 @@ class Measurements:
         else:
             n_nan, n_inf = int(torch.isnan(stored).sum()), int(torch.isinf(stored).sum())
             if not n_nan and not n_inf:  # the squares overflowed, the elements did not
-                wide = torch.complex128 if stored.is_complex() else torch.float64
-                norm = torch_facts.vector_norm(stored.to(wide)).item()
+                norm = wide_norm_of(stored).item()
         low: Any = None
         high = mean = zero = low
         if asked & _COUNTED:
@@ -397,28 +396,36 @@ class Measurements:
             self._strange.add(number)
 
 
-def _tells_of_infinity(elements: Any) -> bool:
-    """Whether one of nested elements is a text for what is not finite."""
+def words_for_infinity(elements: Any) -> Iterator[str]:
+    """Of nested elements the texts for what is not finite: nan, inf, and the complex numbers of these."""
     if isinstance(elements, list):
-        return any(map(_tells_of_infinity, elements))
-    return isinstance(elements, str) and "n" in elements  # nan, inf, and the complex numbers of these
+        for one in elements:
+            yield from words_for_infinity(one)
+    elif isinstance(elements, str) and "n" in elements:
+        yield elements
 
 
-def nested(elements: list[Any], shape: list[int]) -> Any:
-    """Elements in order as nested lists."""
-    if not shape:
-        return elements[0]
-    for extent in reversed(shape[1:]):
-        elements = [elements[first : first + extent] for first in range(0, len(elements), extent)] if extent else []
-    return elements
+def stored_elements(tensor: torch.Tensor) -> torch.Tensor:
+    """What is stored of a tensor: of a sparse one not the zeros."""
+    if tensor.layout is torch.strided:
+        return tensor
+    return tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.to_dense()
 
 
-def _norm(tensor: torch.Tensor) -> torch.Tensor:
-    dtype = tensor.dtype
-    if dtype is torch.float32 or dtype is torch.float64:
-        return torch_facts.vector_norm(tensor)  # type: ignore[no-any-return]
-    if dtype in _HALF:
+def norm_of(tensor: torch.Tensor) -> torch.Tensor:
+    """The 2-norm over all elements, in half precision added up in single precision."""
+    if tensor.dtype in HALF:
         return torch_facts.vector_norm(tensor, dtype=torch.float32)  # type: ignore[no-any-return]
     if not (tensor.is_floating_point() or tensor.is_complex()):
-        return torch_facts.vector_norm(tensor.to(torch.float64))  # type: ignore[no-any-return]
+        tensor = tensor.to(torch.float64)
     return torch_facts.vector_norm(tensor)  # type: ignore[no-any-return]
+
+
+def wide_norm_of(tensor: torch.Tensor) -> torch.Tensor:
+    """The 2-norm of what is finite where its squares are not."""
+    return torch_facts.vector_norm(tensor.to(torch.complex128 if tensor.is_complex() else torch.float64))  # type: ignore[no-any-return]
+
+
+def is_finite(tensor: torch.Tensor) -> bool:
+    """Whether all elements are, of a dense tensor of floats."""
+    return not tensor.numel() or math.isfinite(torch_facts.vector_norm(tensor.detach(), float("inf")).item())

@@ -11,7 +11,8 @@ from gradtrace.model.kinds import ModuleFactKind
 from gradtrace.recorder import looking, torch_facts
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
-from gradtrace.recorder.names import Names, Scope
+from gradtrace.recorder.names import Names
+from gradtrace.recorder.scope import Scope
 
 
 class ModelWatch:

@@ -73,8 +73,10 @@ class Modes:
         return None if mode is None else mode.table
 
     def tables(self) -> list[ForwardTable]:
-        """The tables of all threads."""
-        return [*(mode.table for mode in self._modes.copy().values()), *self._ended_tables]
+        """The tables of all threads, that of this one first."""
+        here = self.here()
+        others = [mode.table for mode in self._modes.copy().values() if mode is not here]
+        return [*([] if here is None else [here.table]), *others, *self._ended_tables]
 
     @property
     def n_only_placed(self) -> int:

@@ -17,8 +17,6 @@ from gradtrace.model.kinds import LeafKind
 from gradtrace.recorder.looking import buffers, module_of, modules, parameters, type_name
 from gradtrace.recorder.scope import TRANSPARENT, Scope
 
-__all__ = ["Names", "Scope", "assigned_names"]
-
 _WRAPPERS = frozenset({"DistributedDataParallel", "DataParallel", "FullyShardedDataParallel", "AveragedModel"})
 _WRAPPING_PACKAGES = ("torch.nn.parallel.", "torch.distributed.", "torch.optim.", "deepspeed.", "accelerate.")
 """Of these a child `module` is what they wrap; a module of the program's may have a part of this name."""

@@ -12,12 +12,11 @@ from typing import Any
 import torch
 
 from gradtrace.model.needs import ALL
-from gradtrace.recorder import torch_facts
 from gradtrace.recorder.cuts import tensors_among
 from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.looking import is_tensor
-from gradtrace.recorder.measure import Measurements, is_readable
+from gradtrace.recorder.measure import Measurements, is_finite, is_readable
 from gradtrace.recorder.names import Names, assigned_names
 from gradtrace.recorder.origins import Origin
 from gradtrace.recorder.sites import Place, running_module, user_place
@@ -56,13 +55,13 @@ class NumberWatch:
         args, kwargs, result, frame = seen.args, seen.kwargs, seen.result, seen.frame
         if call in _SAME_NUMBERS or not is_tensor(result) or not _is_plain(result) or not result.is_floating_point():
             return
-        if _is_finite(result):
+        if is_finite(result):
             return
         inputs = [one for one in tensors_among(args, kwargs) if _is_plain(one) and one.is_floating_point()]
         if not inputs or any(bool(torch.isnan(one).any()) for one in inputs):
             return
         has_nan = bool(torch.isnan(result).any())
-        if not has_nan and not all(_is_finite(one) for one in inputs if one is not result):
+        if not has_nan and not all(is_finite(one) for one in inputs if one is not result):
             return
         place = user_place(frame, call)
         if place is None:
@@ -150,8 +149,3 @@ class NumberWatch:
 
 def _is_plain(tensor: torch.Tensor) -> bool:
     return is_readable(tensor) and tensor.layout is torch.strided and tensor.numel() > 0
-
-
-def _is_finite(tensor: torch.Tensor) -> bool:
-    norm = torch_facts.vector_norm(tensor.detach(), float("inf"))
-    return bool(torch.isfinite(norm))

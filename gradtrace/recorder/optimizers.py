@@ -10,7 +10,7 @@ import torch
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.looking import attributes, copied, is_tensor, listed, type_name
-from gradtrace.recorder.names import Scope
+from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import Place
 
 

@@ -19,7 +19,7 @@ from gradtrace.model.needs import ALL
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.forward_table import ForwardTable, Result
 from gradtrace.recorder.looking import is_tensor
-from gradtrace.recorder.measure import Measurements, has_memory, is_readable
+from gradtrace.recorder.measure import Measurements, has_memory, is_finite, is_readable, words_for_infinity
 from gradtrace.recorder.node_types import type_of
 from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.slot_names import slot_inputs
@@ -62,7 +62,7 @@ class Known:
         self._result = result
         self.is_finite, self.has_nan = True, False
         if tensor is not None:
-            self.is_finite = _is_finite(tensor)
+            self.is_finite = is_finite(tensor)
             self.has_nan = not self.is_finite and bool(torch.isnan(tensor).any())
         elif result is not None:
             _, dtype, elements = result
@@ -70,7 +70,7 @@ class Known:
                 self.is_finite = all(map(math.isfinite, elements))
                 self.has_nan = any(map(math.isnan, elements))
             else:
-                words = list(_words(elements))
+                words = list(words_for_infinity(elements))
                 self.is_finite = not words
                 self.has_nan = any("nan" in word for word in words)
 
@@ -292,22 +292,7 @@ def saved_tensors(node: Node, *, may_unpack: bool) -> dict[str, torch.Tensor]:
     return found
 
 
-def _words(elements: Any) -> Iterator[str]:
-    """Of nested elements the texts for what is not finite."""
-    if isinstance(elements, list):
-        for one in elements:
-            yield from _words(one)
-    elif isinstance(elements, str) and "n" in elements:
-        yield elements
-
-
 def _is_usable(tensor: torch.Tensor) -> bool:
     if not is_readable(tensor) or tensor.layout is not torch.strided or not has_memory(tensor):
         return False
     return tensor.is_floating_point()
-
-
-def _is_finite(tensor: torch.Tensor) -> bool:
-    if not tensor.numel():
-        return True
-    return math.isfinite(torch_facts.vector_norm(tensor, float("inf")).item())

@@ -18,8 +18,9 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.alike import Key, as_rows, copied_rows, sorted_out
 from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.looking import type_name
+from gradtrace.recorder.measure import plain_values
 from gradtrace.recorder.numerals import Elements, Numerals, literal
-from gradtrace.recorder.readings import Reading, Readings, may_read, plain_values, row_norms
+from gradtrace.recorder.readings import Reading, Readings, may_read, row_norms
 from gradtrace.recorder.stream import plain_text
 
 _MOST_ROWS = 8

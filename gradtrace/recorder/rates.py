@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from gradtrace.recorder.looking import copied, is_tensor
+from gradtrace.recorder.measure import plain_values
 from gradtrace.recorder.parameter_changes import Change
-from gradtrace.recorder.readings import Reading, Readings, may_read, plain_values
+from gradtrace.recorder.readings import Reading, Readings, may_read
 from gradtrace.recorder.stream import plain_text
 
 _MOST_MOMENTS = 12

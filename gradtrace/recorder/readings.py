@@ -14,25 +14,15 @@ import torch
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.alike import copied_rows, sorted_out
-from gradtrace.recorder.measure import has_memory, is_readable
+from gradtrace.recorder.measure import HALF, has_memory, is_readable, norm_of, stored_elements, wide_norm_of
 from gradtrace.recorder.stream import plain_number
 
-_NARROW = frozenset({torch.float16, torch.bfloat16})
 _ROWS = [1]
 
 
 def may_read(tensor: object) -> TypeGuard[torch.Tensor]:
     """Whether it is a plain tensor whose elements are there: of a subclass nothing is asked."""
     return type(tensor) in torch_facts.PLAIN_TYPES and is_readable(tensor) and has_memory(tensor)  # type: ignore[arg-type]
-
-
-def plain_values(value: Any) -> Any:
-    """Nested lists of numbers as JSON can hold them."""
-    if isinstance(value, list):
-        return [plain_values(one) for one in value]
-    if isinstance(value, complex):
-        return str(value).strip("()")
-    return plain_number(value) if isinstance(value, float) else value
 
 
 class Reading:
@@ -61,14 +51,12 @@ class Readings:
 
     def norm(self, tensor: torch.Tensor) -> Reading:
         """The 2-norm over all elements."""
-        stored = _stored(tensor.detach())
+        stored = stored_elements(tensor.detach())
         if not stored.numel():
             return Reading(0.0)
-        reading = self.number(_norm(stored))
+        reading = self.number(norm_of(stored))
         if stored.is_cpu and reading.value is not None and math.isinf(reading.value) and not torch.isinf(stored).any():
-            # The squares overflowed, the elements did not.
-            wide = torch.complex128 if stored.is_complex() else torch.float64
-            return self.number(_norm(stored.to(wide)))
+            return self.number(wide_norm_of(stored))  # the squares overflowed, the elements did not
         return reading
 
     def row_norms(self, rows: torch.Tensor) -> list[Reading]:
@@ -145,7 +133,7 @@ class Readings:
 
 
 def _difference(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    if one.dtype in _NARROW:
+    if one.dtype in HALF:
         return one.to(torch.float32) - other.to(torch.float32)
     if not (one.is_floating_point() or one.is_complex()):
         return one.to(torch.float64) - other.to(torch.float64)
@@ -154,24 +142,10 @@ def _difference(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 def row_norms(rows: torch.Tensor) -> torch.Tensor:
     """The 2-norm of each row of floats, where it is."""
-    if rows.dtype in _NARROW:
+    if rows.dtype in HALF:
         return torch_facts.vector_norm(rows, dim=_ROWS, dtype=torch.float32)  # type: ignore[no-any-return]
     return torch_facts.vector_norm(rows, dim=_ROWS)  # type: ignore[no-any-return]
 
 
 def _real(number: Any) -> float | None:
     return None if isinstance(number, complex) else number
-
-
-def _stored(tensor: torch.Tensor) -> torch.Tensor:
-    if tensor.layout is torch.strided:
-        return tensor
-    return tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.to_dense()
-
-
-def _norm(tensor: torch.Tensor) -> torch.Tensor:
-    if tensor.dtype in _NARROW:
-        return torch_facts.vector_norm(tensor, dtype=torch.float32)  # type: ignore[no-any-return]
-    if not (tensor.is_floating_point() or tensor.is_complex()):
-        tensor = tensor.to(torch.float64)
-    return torch_facts.vector_norm(tensor)  # type: ignore[no-any-return]

@@ -149,7 +149,7 @@ class Scope:
     def _take_tensor(self, name: str, tensor: torch.Tensor) -> None:
         self.tensors.setdefault(id(tensor), name)
         if type(tensor) in torch_facts.PLAIN_TYPES and tensor.requires_grad:
-            if tensor._is_view() and tensor._version:  # its grad_fn may be stale, and asking would make a new one
+            if torch_facts.is_written_view(tensor):  # its grad_fn may be stale, and asking would make a new one
                 return
             node = tensor.grad_fn
             if node is not None:

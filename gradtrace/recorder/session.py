@@ -44,7 +44,7 @@ from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.modes import Modes, watch_thread_begin, watch_thread_end
-from gradtrace.recorder.names import Names, Scope
+from gradtrace.recorder.names import Names
 from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.observed_calls import (
     outside_init,
@@ -57,6 +57,7 @@ from gradtrace.recorder.observed_calls import (
 from gradtrace.recorder.optimizers import Optimizers, owned
 from gradtrace.recorder.passes import Passes
 from gradtrace.recorder.patches import Patches
+from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
 from gradtrace.recorder.step_watch import StepWatch

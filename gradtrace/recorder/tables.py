@@ -116,7 +116,9 @@ class Tables:
         named, data = packed(columns)
         if self._journal.keeps_latest:  # the file of the latest pass is written anew each time, with all that it needs
             return self._write(kind, fields, named, data)
-        digest = blake2b(data, digest_size=16, key=f"{kind}{named}{fields}".encode()[:64]).digest()
+        layout = blake2b(f"{kind}{named}{fields}".encode(), digest_size=16)
+        layout.update(data)
+        digest = layout.digest()
         known = self._tables.get(digest)
         if known is None:
             if len(self._tables) >= _MAX_TABLES:

@@ -6,14 +6,13 @@ from math import fsum, hypot, inf, isfinite, nan
 from typing import Any
 
 from gradtrace.model import NestedValue, TensorStats
-from gradtrace.model.format import N_NUMBERS, Form
+from gradtrace.model.format import N_NUMBERS, Form, nested
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.drafts import StatsDraft, finish
 from gradtrace.recording.records import MeasuredRow, Num, StatsRow
 from gradtrace.recording.tables import Spec
 
 _, _VALUES, _NORM, _, _FULL, _ROW = map(int, Form)
-_MAX_EMPTY = 1_000
 
 _NOT_IN_JSON = {"nan": nan, "inf": inf, "-inf": -inf}
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
@@ -104,7 +103,7 @@ def all_stats(
 
 def _of_numbers(spec: Spec, form: int, numbers: list[float]) -> TensorStats:
     if form == _VALUES:
-        return _of_elements(*spec, numbers, _nested(numbers, spec.shape))
+        return _of_elements(*spec, numbers, nested(numbers, spec.shape))
     if form == _NORM:
         return _made(*spec, *numbers, None, None, None, 0, 0, None, None)
     if form == _FULL:
@@ -117,21 +116,6 @@ def _of_seven(spec: Spec, numbers: Sequence[float]) -> TensorStats:
         raise Damage("a count of elements is not finite")
     norm, low, high, mean, *counts = numbers
     return _made(*spec, norm, low, high, mean, *map(int, counts), None)
-
-
-def _nested(flat: list[Any], shape: tuple[int, ...]) -> NestedValue:
-    """Elements in order as nested lists."""
-    if not shape:
-        return flat[0]
-    for extent in reversed(shape[1:]):
-        if not extent:
-            return _empty(shape)
-        flat = [flat[first : first + extent] for first in range(0, len(flat), extent)]
-    return flat
-
-
-def _empty(shape: tuple[int, ...]) -> NestedValue:
-    return [_empty(shape[1:]) for _ in range(min(shape[0], _MAX_EMPTY))] if shape else []
 
 
 def from_values(shape: tuple[int, ...], dtype: str, numel: int, values: NestedValue) -> TensorStats:

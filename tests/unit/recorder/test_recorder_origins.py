@@ -244,8 +244,8 @@ def test_nothing_is_asked_while_all_is_finite(tmp_path, monkeypatch) -> None:
     def fail(_: torch.Tensor) -> bool:
         raise AssertionError
 
-    monkeypatch.setattr(number_watch, "_is_finite", fail)
-    monkeypatch.setattr(origins, "_is_finite", fail)
+    monkeypatch.setattr(number_watch, "is_finite", fail)
+    monkeypatch.setattr(origins, "is_finite", fail)
     trace = recorded(tmp_path, recorder_session.train)
     assert trace.run.notes == ()
     assert all(one.stats is None for done in trace.passes for node in done.graph.nodes for one in node.saved)
