@@ -1,7 +1,7 @@
 """Tells whether a signal was sent to this process alone or to its whole group, which includes the program.
 
-The kernel does not say. So a small process (`bystander`) stands in the group, blocks everything and is asked: what it
-was sent as well, was sent to the group, and the program has it already.
+The kernel does not say. So a small process (`witness_process`) stands in the group, blocks everything and is asked:
+what it was sent as well, was sent to the group, and the program has it already.
 """
 
 import os
@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-_BYSTANDER = str(Path(__file__).with_name("bystander.py"))
+_PROCESS = str(Path(__file__).with_name("witness_process.py"))
 
 _LONGEST_ANSWER = 2.0
 """Seconds after which no answer is expected any more: the witness was stopped or ended."""
@@ -38,7 +38,7 @@ class Witness:
         try:
             self._pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-I", "-S", _BYSTANDER],
+                [sys.executable, "-I", "-S", _PROCESS],
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, asked, 0),

@@ -2,10 +2,24 @@
 
 import re
 from collections.abc import Hashable
+from math import prod
 from typing import Any
 
+from gradtrace.model import Location, SavedTensor
+from gradtrace.recording.columns import Columns
 from gradtrace.recording.damage import Damage
-from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, Spec, StateTable
+from gradtrace.recording.records import (
+    ColumnsRecord,
+    FlowRecord,
+    GraphRecord,
+    LocationRecord,
+    NodeKindRecord,
+    OutputRow,
+    SavedRow,
+    SpecRecord,
+    StateRecord,
+)
+from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, OutputKind, Spec, StateTable
 
 _DTYPE = re.compile(r"[A-Za-z_][\w.]{0,63}", re.ASCII)
 _DEVICE = re.compile(r"[A-Za-z_]\w{0,31}(?::\d{1,9})?", re.ASCII)
@@ -72,3 +86,64 @@ class Definitions:
         self.states: dict[int, StateTable] = _Defined("state")
         self.flows: dict[int, FlowTable] = _Defined("flow")
         self.leaf_words: dict[int, tuple[str, str | None]] = {}
+
+    def define(self, record: LocationRecord | SpecRecord | NodeKindRecord) -> None:
+        """A place, a shape with a dtype, or a description of nodes. Raises `Damage`."""
+        match record:
+            case LocationRecord():
+                self.places[record.id] = Location(
+                    file=record.file,
+                    line=record.line,
+                    column=record.column,
+                    end_line=record.end_line,
+                    end_column=record.end_column,
+                    function=record.function,
+                    text=record.text,
+                    via=self.places[record.via],
+                )
+            case SpecRecord():
+                self.specs[record.id] = Spec(self.shared[record.shape], self.dtypes[record.dtype], prod(record.shape))
+            case NodeKindRecord():
+                self.kinds[record.id] = self._kind(record)
+
+    def define_table(self, record: ColumnsRecord, columns: Columns) -> None:
+        """Whole numbers of passes. Raises `Damage`."""
+        match record:
+            case GraphRecord():
+                self.graphs[record.id] = GraphTable(columns, record.n_nodes, record.n_edges)
+            case StateRecord():
+                self.states[record.id] = StateTable(columns)
+            case FlowRecord():
+                self.flows[record.id] = FlowTable(columns, record.effects)
+
+    def _kind(self, record: NodeKindRecord) -> NodeKind:
+        shared, places = self.shared, self.places
+        return NodeKind(
+            type=shared[record.type],
+            op=shared[record.op],
+            name=shared[record.name],
+            module=shared[record.module],
+            module_type=shared[record.module_type],
+            call=shared[record.call],
+            location=places[record.location],
+            outputs=tuple(map(self._output, record.outputs)),
+            saved=tuple(map(self._saved, record.saved)),
+            is_custom=record.is_custom,
+            backward_location=places[record.backward_location],
+            arguments=shared[record.arguments],
+            inputs=tuple(map(shared.__getitem__, record.inputs)),
+        )
+
+    def _output(self, row: OutputRow) -> OutputKind:
+        shape, dtype, _ = self.specs[row.spec]
+        hooks = tuple(self.places[hook] for hook in row.hooks)
+        return OutputKind(
+            row.index, shape, dtype, self.devices[row.device], self.shared[row.name], row.retains_grad, hooks
+        )
+
+    def _saved(self, row: SavedRow) -> SavedTensor:
+        name, device = self.shared[row.name], self.devices[row.device]
+        if row.spec is None:
+            return SavedTensor(name, None, None, row.bytes, device, packed=True)
+        shape, dtype, _ = self.specs[row.spec]
+        return SavedTensor(name, shape, dtype, row.bytes, device, row.shared)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import singledispatchmethod
-from math import prod
 
 from gradtrace.model import (
     STORED,
@@ -19,7 +18,6 @@ from gradtrace.model import (
     Holder,
     Leaf,
     LeafKind,
-    Location,
     ModuleFact,
     NonFinite,
     Number,
@@ -28,7 +26,6 @@ from gradtrace.model import (
     OptimizerInfo,
     ProgramError,
     Recorded,
-    SavedTensor,
     ScaleUpdate,
     StepFact,
 )
@@ -45,9 +42,7 @@ from gradtrace.recording.records import (
     CutRecord,
     ErrorRecord,
     EventRecord,
-    FlowRecord,
     GradWriteRow,
-    GraphRecord,
     HolderRecord,
     LeafRecord,
     LocationRecord,
@@ -58,19 +53,15 @@ from gradtrace.recording.records import (
     NoteRecord,
     ObservationRecord,
     OptimizerRecord,
-    OutputRow,
     PassEndRecord,
     PassRecord,
     Record,
-    SavedRow,
     ScaleRecord,
     SpecRecord,
-    StateRecord,
     StepRecord,
     SwitchRow,
 )
 from gradtrace.recording.step_builder import facts_of, step_fact
-from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, OutputKind, Spec, StateTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,17 +264,8 @@ class ProcessBuilder:
         raise Damage(f"a {type(record).__struct_config__.tag!r} line does not belong here")
 
     @take.register
-    def _(self, record: LocationRecord) -> None:
-        self._known.places[record.id] = Location(
-            file=record.file,
-            line=record.line,
-            column=record.column,
-            end_line=record.end_line,
-            end_column=record.end_column,
-            function=record.function,
-            text=record.text,
-            via=self._known.places[record.via],
-        )
+    def _(self, record: LocationRecord | SpecRecord | NodeKindRecord) -> None:
+        self._known.define(record)
 
     @take.register
     def _(self, record: LeafRecord) -> None:
@@ -344,57 +326,12 @@ class ProcessBuilder:
             self._passes.setdefault(rest, replace(known, index=rest, count=known.count - one.count))
         self._passes[one.index] = one
 
-    @take.register
-    def _(self, record: SpecRecord) -> None:
-        dtype = self._known.dtypes[record.dtype]
-        self._known.specs[record.id] = Spec(self._known.shared[record.shape], dtype, prod(record.shape))
-
-    @take.register
-    def _(self, record: NodeKindRecord) -> None:
-        known = self._known
-        shared, places = known.shared, known.places
-        known.kinds[record.id] = NodeKind(
-            type=shared[record.type],
-            op=shared[record.op],
-            name=shared[record.name],
-            module=shared[record.module],
-            module_type=shared[record.module_type],
-            call=shared[record.call],
-            location=places[record.location],
-            outputs=tuple(map(self._output, record.outputs)),
-            saved=tuple(map(self._saved, record.saved)),
-            is_custom=record.is_custom,
-            backward_location=places[record.backward_location],
-            arguments=shared[record.arguments],
-            inputs=tuple(map(shared.__getitem__, record.inputs)),
-        )
-
-    def _output(self, row: OutputRow) -> OutputKind:
-        known = self._known
-        shape, dtype, _ = known.specs[row.spec]
-        hooks = tuple(known.places[hook] for hook in row.hooks)
-        name, device = known.shared[row.name], known.devices[row.device]
-        return OutputKind(row.index, shape, dtype, device, name, row.retains_grad, hooks)
-
-    def _saved(self, row: SavedRow) -> SavedTensor:
-        known = self._known
-        device = known.devices[row.device]
-        if row.spec is None:
-            return SavedTensor(known.shared[row.name], None, None, row.bytes, device, packed=True)
-        shape, dtype, _ = known.specs[row.spec]
-        return SavedTensor(known.shared[row.name], shape, dtype, row.bytes, device, row.shared)
-
     def take_columns(self, record: ColumnsRecord, columns: Columns) -> None:
         """Add a table, or the numbers of one."""
-        match record:
-            case GraphRecord():
-                self._known.graphs[record.id] = GraphTable(columns, record.n_nodes, record.n_edges)
-            case StateRecord():
-                self._known.states[record.id] = StateTable(columns)
-            case FlowRecord():
-                self._known.flows[record.id] = FlowTable(columns, record.effects)
-            case MeasuredRecord():
-                self._open_pass(record.index).take_measured(record, columns.get("number", []))
+        if isinstance(record, MeasuredRecord):
+            self._open_pass(record.index).take_measured(record, columns.get("number", []))
+        else:
+            self._known.define_table(record, columns)
 
     @take.register
     def _(self, record: AccumulationsRecord) -> None:

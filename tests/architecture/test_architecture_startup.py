@@ -26,7 +26,7 @@ import os, sys
 sys.argv = ["gradtrace", *{words!r}]
 
 def see(event, details):
-    if event == "os.posix_spawn" and not any("bystander" in str(word) for word in details[1]):
+    if event == "os.posix_spawn" and not any("witness_process" in str(word) for word in details[1]):
         print("LOADED", *sys.modules, file=sys.stderr, flush=True)
         os._exit(0)
 
