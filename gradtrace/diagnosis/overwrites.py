@@ -45,6 +45,11 @@ class Overwrite:
         return written.group(1) if written else "a tensor"
 
     @property
+    def subject(self) -> str:
+        """What overwrote it, at the place that the finding points at."""
+        return "This line" if self.write is not None else "A write that was not seen"
+
+    @property
     def is_output(self) -> bool:
         """Whether an operation had kept its own output."""
         return self.conflict.saved_name in {"result", "output", "grad_input"}

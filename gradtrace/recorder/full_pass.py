@@ -36,6 +36,7 @@ from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.pass_leaves import EFFECTS, PassLeaves, column
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import Quiet, is_watched
+from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stream import plain_text
 from gradtrace.recorder.walk import Walk
 
@@ -393,7 +394,12 @@ class FullPass:
             return None
         edges = [edge for root in self.call.roots if (edge := root_edge(root)) is not None]
         node = next((one for one, known in Walk([edge[0] for edge in edges]).ids.items() if known == number), None)
-        return None if node is None else writes.conflict(error, node, number)
+        return None if node is None else writes.conflict(error, node, number, self._place_of(number))
+
+    def _place_of(self, number: int) -> Place | None:
+        """Where a node was made."""
+        table, position = self._table, self._positions[number]
+        return None if table is None or position < 0 else table.origins[table.origin_numbers[position]].place
 
     def _take_captures(self, result: Any) -> None:
         received = set(zip(self._flow.received[::3], self._flow.received[1::3], strict=True))

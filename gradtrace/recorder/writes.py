@@ -28,6 +28,9 @@ _CHANGED = re.compile(
     re.DOTALL,
 )
 
+_Write = tuple[int, Place | None, str]
+"""The version that a write left behind, where it was, and what wrote."""
+
 
 class Writes:
     """The latest writes to each storage."""
@@ -35,7 +38,7 @@ class Writes:
     def __init__(self, journal: Journal, leaves: Leaves) -> None:
         self._journal = journal
         self._leaves = leaves
-        self._by_storage: dict[int, list[tuple[int, Place | None, str]]] = {}
+        self._by_storage: dict[int, list[_Write]] = {}
 
     def saw(self, targets: Any, call: str, frame: types.FrameType) -> None:
         """Note an in-place write to these tensors."""
@@ -51,25 +54,32 @@ class Writes:
             if len(written) > _MAX_WRITES:
                 del written[0]
 
-    def conflict(self, error: BaseException, node: Any, number: int) -> dict[str, Any] | None:
-        """What torch's complaint about an in-place write is about, when it is one."""
+    def conflict(
+        self, error: BaseException, node: Any, number: int, place: Place | None = None
+    ) -> dict[str, Any] | None:
+        """What torch's complaint about an in-place write is about, when it is one.
+
+        Args:
+            error: what the engine raised.
+            node: the node at which it did.
+            number: the number of the node.
+            place: where the node was made.
+        """
         said = _CHANGED.search(str(error))
         if said is None:
             return None
         shape = [int(extent) for extent in (said["shape"] or "").replace(" ", "").split(",") if extent]
         expected, found = int(said["expected"]), int(said["found"])
-        name, saved_name, writes = None, "", []
+        name, saved_name = None, ""
         for kept_name, tensor in _saved_tensors(node):
             if list(tensor.shape) == shape and tensor._version == found:
                 saved_name = kept_name
                 pointer = torch_facts.storage_pointer(tensor)
                 name = self._name(pointer)
-                writes = [
-                    [call, self._journal.place(place), version]
-                    for version, place, call in self._by_storage.get(pointer, [])
-                    if expected < version <= found
-                ]
+                writes = self._by_storage.get(pointer, [])
                 break
+        else:
+            writes = self._written_at(place, expected, found)
         return {
             "name": name,
             "shape": shape,
@@ -78,8 +88,22 @@ class Writes:
             "saved_name": saved_name,
             "expected": expected,
             "found": found,
-            "writes": writes,
+            "writes": [
+                [call, self._journal.place(at), version] for version, at, call in writes if expected < version <= found
+            ],
         }
+
+    def _written_at(self, place: Place | None, expected: int, found: int) -> list[_Write]:
+        """The writes to the one tensor to which a place wrote the version that is missed, and others up to this one.
+
+        A node that stands for a write into a view shows nothing of what it saved.
+        """
+        fits = [
+            writes
+            for writes in list(self._by_storage.values())
+            if writes[-1][0] == found and any(version == expected and at == place for version, at, _ in writes)
+        ]
+        return fits[0] if place is not None and len(fits) == 1 else []
 
     def _name(self, pointer: int) -> str | None:
         for state in self._leaves.states.copy().values():

@@ -66,7 +66,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     if found is not None and found.rule == "inplace-saved-input":
         yield finding(
             found,
-            f"This line overwrites {found.name}, which an earlier operation saved for backward",
+            f"{found.subject} overwrites {found.name}, which an earlier operation saved for backward",
             "Build a new tensor (`torch.cat`, `torch.where`) instead, or write into `x.clone()`.",
         )
 

@@ -58,7 +58,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     if found is not None and found.rule == "inplace-saved-output":
         yield finding(
             found,
-            f"This line overwrites {found.name}, which backward still needs",
+            f"{found.subject} overwrites {found.name}, which backward still needs",
             "Make a new tensor: `x = x * m` instead of `x *= m`, or write into `x.clone()`.",
         )
 

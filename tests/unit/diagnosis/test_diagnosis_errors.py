@@ -120,6 +120,16 @@ def test_a_step_into_a_kept_graph_of_an_earlier_round() -> None:
     assert one.rule == "retain-graph-stale-weights"
 
 
+def test_a_write_that_nobody_saw_is_not_said_to_be_at_the_line_of_backward() -> None:
+    """The place is that of the pass, which overwrites nothing."""
+    graph = Graph((Node(0, "SigmoidBackward0", "sigmoid", location=at(4, "gate = w.sigmoid()")),), ())
+    unseen = replace(conflict("result", "mul_", "gate *= mask"), writes=())
+    (found,) = inplace_saved_output.check(died(INPLACE, failed_pass(INPLACE, graph, unseen)))
+    assert found.message == "A write that was not seen overwrites the output of sigmoid, which backward still needs"
+    assert found.location is not None
+    assert found.location.line == 9
+
+
 def test_the_finding_shows_both_lines() -> None:
     """The write is the place; the saver and the pass are related, with the versions."""
     graph = Graph((Node(0, "SigmoidBackward0", "sigmoid", location=at(4, "gate = w.sigmoid()")),), ())

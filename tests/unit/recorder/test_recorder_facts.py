@@ -346,6 +346,32 @@ def test_writes_to_a_saved_tensor_are_named(tmp_path):
     assert conflict.shape == (2,)
 
 
+def test_a_write_into_what_a_write_into_a_view_saved_is_named(tmp_path):
+    """The node that stands for such a write shows nothing of what it saved: its place and the versions tell."""
+    with recorded(tmp_path, facts=True) as session:
+        other = torch.ones(2, 2)
+        other.mul_(2.0).mul_(3.0)
+        column = (leaf() * 2.0).unsqueeze(1).squeeze(1)
+        column.sqrt_()
+        column.relu_()
+        with pytest.raises(RuntimeError):
+            column.sum().backward()
+    conflict = session.trace().passes[0].error.conflict
+    assert [(one.call, one.location.text.strip()) for one in conflict.writes] == [("relu_", "column.relu_()")]
+
+
+def test_several_tensors_to_which_one_line_wrote_are_not_told_apart(tmp_path):
+    """None of them is named."""
+    with recorded(tmp_path, facts=True) as session:
+        columns = [(leaf() * 2.0).unsqueeze(1).squeeze(1) for _ in range(2)]
+        for column in columns:
+            column.sqrt_()
+            column.relu_()
+        with pytest.raises(RuntimeError):
+            sum(columns).sum().backward()
+    assert session.trace().passes[0].error.conflict.writes == ()
+
+
 def test_another_error_of_a_pass_is_no_conflict(tmp_path):
     """Though there were writes."""
     with recorded(tmp_path, facts=True) as session:
