@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -113,10 +113,9 @@ class Measurements:
         self.value_limit = value_limit
         self.statistics = statistics
         self.tables = tables
-        self._specs = array("I")
-        self._forms = array("B")
-        self._starts = array("q")
-        """Where the numbers of each begin."""
+        self._entries = array("q")
+        """Of each three: shape and dtype, form, where its numbers begin. All are there at once, and after the numbers:
+        whatever a signal's handler raises in between, what is there is whole."""
         self._numbers = array("d")
         self._rows: dict[int, list[Any]] = {}
         """By number, those that are rows."""
@@ -125,8 +124,6 @@ class Measurements:
         """Of which nothing is known yet."""
         self._copies: list[tuple[int, int]] = []
         """Which have the numbers of which: known when these are."""
-        self._gaps: list[tuple[int, int]] = []
-        """Where numbers begin, and how many, that nothing refers to any longer."""
         self._strange: set[int] = set()
         self._looked = (0, 0)
         """Up to here values were looked through for what is strange."""
@@ -137,11 +134,23 @@ class Measurements:
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self._forms)
+        return len(self._entries) // 3
+
+    def _spec(self, number: int) -> int:
+        return self._entries[3 * number]
+
+    def _form(self, number: int) -> int:
+        return self._entries[3 * number + 1]
+
+    def _start(self, number: int) -> int:
+        return self._entries[3 * number + 2]
+
+    def _set_form(self, number: int, form: Form) -> None:
+        self._entries[3 * number + 1] = form
 
     def numel(self, number: int) -> int:
         """How many elements the tensor has."""
-        return self.tables.numel(self._specs[number])
+        return self.tables.numels[self._spec(number)]
 
     def add(self, tensor: torch.Tensor, statistics: frozenset[Statistic] | None = None) -> int:
         """Measure a tensor, and return the number of its statistics; must be called with torch functions disabled."""
@@ -165,12 +174,11 @@ class Measurements:
 
     def add_values(self, spec: Spec, elements: list[float]) -> int:
         """All values of a tensor of a dtype that doubles hold."""
-        number = len(self._forms)
-        self._specs.append(spec.number)
-        self._forms.append(_VALUES)
-        self._starts.append(len(self._numbers))
-        self._numbers.extend(elements)
-        return number
+        entries, numbers = self._entries, self._numbers
+        start = len(numbers)
+        numbers.extend(elements)
+        entries.extend((spec.number, _VALUES, start))
+        return len(entries) // 3 - 1
 
     def add_elements(self, shape: torch.Size, dtype: torch.dtype, elements: list[Any]) -> int:
         """All values of a tensor: in order if a column of doubles holds them, else nested as JSON can hold them."""
@@ -179,16 +187,14 @@ class Measurements:
 
     def add_reshaped(self, number: int, shape: torch.Size, dtype: torch.dtype) -> int:
         """The same elements in another shape: the same statistics."""
-        copy = self._append(self.tables.spec(shape, dtype), Form(self._forms[number]))
+        start = self._start(number)
+        numbers = self._numbers[start : start + self._n_numbers(number)]
+        copy = self._append(self.tables.spec(shape, dtype), self._form(number), numbers, self._rows.get(number))
         if number in self._waiting:
             self._waiting.add(copy)
             self._copies.append((copy, number))
         if number in self._strange:
             self._strange.add(copy)
-        start = self._starts[number]
-        self._numbers.extend(self._numbers[start : start + self._n_numbers(number)])
-        if number in self._rows:
-            self._rows[copy] = self._rows[number]
         return copy
 
     def complete(self, number: int, tensor: torch.Tensor) -> None:
@@ -196,11 +202,10 @@ class Measurements:
         if self.numel(number) <= self.value_limit or number in self._waiting or number < self._written[0]:
             return
         whole = Measurements(self.tables, self.value_limit, ALL)
-        shape, _ = self.tables.described(self._specs[number])
+        shape, _ = self.tables.described(self._spec(number))
         tail = whole._tail(whole.add(tensor), shape)
-        self._gaps.append((self._starts[number], self._n_numbers(number)))
-        self._forms[number] = Form.ROW
         self._rows[number] = tail
+        self._set_form(number, Form.ROW)
 
     def look_from_here(self) -> None:
         """What was measured until now is nobody's concern who asks for what is strange."""
@@ -210,9 +215,9 @@ class Measurements:
 
     def has_new_strange(self) -> bool:
         """Whether, since this was last asked, anything was measured that is not finite or zero in half precision."""
-        (first, at), self._looked = self._looked, (len(self._forms), len(self._numbers))
+        (first, at), self._looked = self._looked, self.split()
         if self.tables.has_half or not math.isfinite(sum(self._numbers[at:])):
-            self._strange.update(filter(self._has_strange_values, range(first, len(self._forms))))
+            self._strange.update(filter(self._has_strange_values, range(first, len(self))))
         before, self._n_strange = self._n_strange, len(self._strange)
         return self._n_strange > before
 
@@ -230,7 +235,7 @@ class Measurements:
         return any(map(self._is_infinite, self._strange))
 
     def _is_infinite(self, number: int) -> bool:
-        form, start = self._forms[number], self._starts[number]
+        form, start = self._form(number), self._start(number)
         if form == Form.ROW:
             *_, n_nan, n_inf, _, elements = self._rows[number]
             return bool(n_nan or n_inf) or any(words_for_infinity(elements))
@@ -239,23 +244,23 @@ class Measurements:
         return not all(map(math.isfinite, self._numbers[start : start + self._n_numbers(number)]))
 
     def _has_strange_values(self, number: int) -> bool:
-        if self._forms[number] != Form.VALUES or number in self._waiting:
+        if self._form(number) != Form.VALUES or number in self._waiting:
             return False
-        start, numel = self._starts[number], self.numel(number)
+        start, numel = self._start(number), self.numel(number)
         elements = self._numbers[start : start + numel]
         if not all(map(math.isfinite, elements)):
             return True
-        return numel > 0 and not any(elements) and self.tables.is_half(self._specs[number])
+        return numel > 0 and not any(elements) and self.tables.is_half(self._spec(number))
 
     def row(self, number: int | None) -> list[Any] | None:
         """All that is known of one, for a record that is written rarely: `StatsRow`; None for none."""
         if number is None:
             return None
-        shape, dtype = self.tables.described(self._specs[number])
+        shape, dtype = self.tables.described(self._spec(number))
         return [shape, dtype, self.numel(number), *self._tail(number, shape)]
 
     def _tail(self, number: int, shape: list[int]) -> list[Any]:
-        form, start = self._forms[number], self._starts[number]
+        form, start = self._form(number), self._start(number)
         if form == Form.ROW:
             return self._rows[number]
         found = list(map(plain_number, self._numbers[start : start + self._n_numbers(number)]))
@@ -269,35 +274,40 @@ class Measurements:
 
     def split(self) -> tuple[int, int]:
         """Where those that come end, and those that follow begin."""
-        return len(self._forms), len(self._numbers)
+        return len(self), len(self._numbers)
 
     def take(self, until: tuple[int, int] | None = None) -> tuple[Columns, array[float], list[list[Any]]]:
         """What was not taken before: specs and forms, the numbers, and rows; up to a place where `split` was asked."""
         (first, first_number), (last, last_number) = self._written, until or self.split()
         self._written = (last, last_number)
-        columns = {"spec": self._specs[first:last], "form": self._forms[first:last]}
-        rows = [self._rows[number] for number in sorted(self._rows) if first <= number < last]
+        specs, forms, starts = (self._entries[3 * first + part : 3 * last : 3] for part in range(3))
+        columns = {"spec": array("I", specs), "form": array("B", forms)}
+        rows = [self._rows[number] for number in range(first, last) if forms[number - first] == Form.ROW]
         numbers = self._numbers[first_number:last_number]
-        for start, length in sorted(self._gaps, reverse=True):
-            if first_number <= start < last_number:
-                del numbers[start - first_number : start - first_number + length]
+        numels = self.tables.numels
+        lengths = [
+            numels[spec] if form == _VALUES else N_NUMBERS[form] for spec, form in zip(specs, forms, strict=True)
+        ]
+        if sum(lengths) != len(numbers):  # to some of them nothing refers
+            numbers = array("d")
+            for start, length in zip(starts, lengths, strict=True):
+                numbers += self._numbers[start : start + length]
         return columns, numbers, rows
 
     def _n_numbers(self, number: int) -> int:
-        form = self._forms[number]
+        form = self._form(number)
         return self.numel(number) if form == Form.VALUES else N_NUMBERS[form]
 
-    def _append(self, spec: Spec, form: Form) -> int:
-        number = len(self._forms)
-        self._specs.append(spec.number)
-        self._forms.append(form)
-        self._starts.append(len(self._numbers))
+    def _append(self, spec: Spec, form: int, numbers: Iterable[float] = (), row: list[Any] | None = None) -> int:
+        number, start = len(self), len(self._numbers)
+        self._numbers.extend(numbers)
+        if row is not None:
+            self._rows[number] = row
+        self._entries.extend((spec.number, form, start))
         return number
 
     def _append_row(self, spec: Spec, tail: list[Any]) -> int:
-        number = self._append(spec, Form.ROW)
-        self._rows[number] = tail
-        return number
+        return self._append(spec, Form.ROW, row=tail)
 
     def _append_nested(self, spec: Spec, elements: Any) -> int:
         number = self._append_row(spec, [*[None] * 7, elements])
@@ -325,16 +335,14 @@ class Measurements:
             return self._wait(spec, Form.NORM, norm)
         size = norm.item()
         if not math.isfinite(size) or (not size and tensor.dtype is torch.float16):
-            self._strange.add(len(self._forms))
+            self._strange.add(len(self))
         return self._statistics(spec, stored, size, asked)
 
     def _statistics(self, spec: Spec, stored: torch.Tensor, norm: float, asked: frozenset[Statistic]) -> int:
         n_nan = n_inf = 0
         if math.isfinite(norm):
             if asked <= _OF_NORM:
-                number = self._append(spec, Form.NORM)
-                self._numbers.append(norm)
-                return number
+                return self._append(spec, Form.NORM, (norm,))
         else:
             n_nan, n_inf = int(torch.isnan(stored).sum()), int(torch.isinf(stored).sum())
             if not n_nan and not n_inf:  # the squares overflowed, the elements did not
@@ -350,17 +358,14 @@ class Measurements:
                 wide_enough = stored.dtype in (torch.float32, torch.float64)
                 mean = (stored if wide_enough else stored.to(torch.float64)).mean().item()
             if None not in (low, high, mean, zero) and stored.dtype in FLOATS:
-                number = self._append(spec, Form.FULL)
-                self._numbers.extend((norm, low, high, mean, n_nan, n_inf, zero))
-                return number
+                return self._append(spec, Form.FULL, (norm, low, high, mean, n_nan, n_inf, zero))
         sizes = [None if one is None else plain_number(one) for one in (norm, low, high, mean)]
         return self._append_row(spec, [*sizes, n_nan, n_inf, zero, None])
 
     def _wait(self, spec: Spec, form: Form, tensor: torch.Tensor) -> int:
         """Make room for numbers that still lie on a device."""
-        number = self._append(spec, form)
-        self._numbers.extend([math.nan] * self._n_numbers(number))
-        return self._await(number, tensor)
+        n_numbers = spec.numel if form == Form.VALUES else N_NUMBERS[form]
+        return self._await(self._append(spec, form, [math.nan] * n_numbers), tensor)
 
     def _await(self, number: int, tensor: torch.Tensor) -> int:
         self._pending.append((number, tensor))
@@ -373,8 +378,8 @@ class Measurements:
         for number, tensor in self._pending:
             self._fill(number, tensor)
         for copy, number in self._copies:
-            self._forms[copy] = self._forms[number]
-            n, start, own = self._n_numbers(number), self._starts[number], self._starts[copy]
+            self._entries[3 * copy + 1] = self._form(number)
+            n, start, own = self._n_numbers(number), self._start(number), self._start(copy)
             self._numbers[own : own + n] = self._numbers[start : start + n]
             if number in self._strange:
                 self._strange.add(copy)
@@ -383,15 +388,15 @@ class Measurements:
         self._waiting.clear()
 
     def _fill(self, number: int, tensor: torch.Tensor) -> None:
-        start = self._starts[number]
-        if self._forms[number] == Form.ROW:
+        start = self._start(number)
+        if self._form(number) == Form.ROW:
             self._rows[number][-1] = values(tensor)
-        elif self._forms[number] == Form.VALUES:
+        elif self._form(number) == Form.VALUES:
             self._numbers[start : start + self.numel(number)] = array("d", flat_values(tensor))
         else:
             norm = self._numbers[start] = tensor.item()
             if not math.isfinite(norm):
-                self._forms[number] = Form.NORM_ALONE
+                self._set_form(number, Form.NORM_ALONE)
         if self._is_infinite(number):
             self._strange.add(number)
 

@@ -13,10 +13,13 @@ import fcntl
 import json
 import math
 import os
+import sys
 import zlib
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
 
 _HIGHEST = 8192
 """No descriptor of ours is above it: the kernel's table of a process grows with the highest."""
@@ -73,6 +76,27 @@ class Framing:
         return Framing(self._number, self._checksum)
 
 
+class _Step(NamedTuple):
+    """What is to be done: lines, a tail in place of the old one (None: it stays), and whether that stays for good."""
+
+    lines: tuple[Line, ...]
+    tail: tuple[Line, ...] | None
+    is_sealed: bool
+
+
+class _State(NamedTuple):
+    """What the file holds: where the lines end that stay, the tail behind them, the framing of what comes there.
+
+    Attributes:
+        step: what was done last.
+    """
+
+    place: int
+    tail: tuple[Line, ...]
+    framing: Framing
+    step: _Step | None
+
+
 class Stream:
     """A file that is opened when the first line is written, and that only this process's recorder writes to.
 
@@ -89,11 +113,8 @@ class Stream:
         """Where the file is, or is to be: where another process of this number wrote one, it gets a name beside it."""
         self._fd: int | None = None
         self._identity: tuple[int, int] | None = None
-        self._tail: tuple[Line, ...] = ()
-        self._tail_start: int | None = None
-        self._framing = Framing()
-        """Of the lines before the tail."""
-        self._waiting: deque[tuple[tuple[Line, ...], tuple[Line, ...] | None, bool]] = deque()
+        self._state = _State(0, (), Framing(), None)
+        self._waiting: deque[_Step] = deque()
         self._is_writing = False
 
     def write(self, line: str, data: bytes = b"") -> None:
@@ -109,45 +130,59 @@ class Stream:
         self._put((), None, is_sealed=True)
 
     def _put(self, lines: tuple[Line, ...], tail: tuple[Line, ...] | None, *, is_sealed: bool = False) -> None:
-        self._waiting.append((lines, tail, is_sealed))
-        if self._is_writing:
+        self._waiting.append(_Step(lines, tail, is_sealed))
+        if self._is_writing and _runs_outside(sys._getframe(1)):
             return
-        self._is_writing = True
         try:
+            self._is_writing = True  # what a handler raises may leave it so
             while self._waiting:
-                self._put_now(*self._waiting.popleft())
+                step = self._waiting[0]
+                try:
+                    if self._state.step is not step:
+                        self._put_now(step)
+                except OSError as error:
+                    if error.errno is not None or type(error) is FileNotFoundError:  # else it is a handler's
+                        self._give_up(step)
+                    raise
+                self._waiting.popleft()
         finally:
             self._is_writing = False
 
-    def _put_now(self, lines: tuple[Line, ...], tail: tuple[Line, ...] | None, is_sealed: bool) -> None:
-        """Write lines and a tail (None: the same as before) in place of the old tail, with one call."""
-        if tail is None:
-            tail = self._tail
-        if lines or tail != self._tail:
-            descriptor, size = self._opened()
-            place = size if self._tail_start is None else self._tail_start
-            framing = self._framing.copy()
-            before = b"".join(map(framing, lines))
-            self._replace(descriptor, place, size, before + b"".join(map(framing.copy(), tail)))
-            self._tail, self._tail_start, self._framing = tail, place + len(before), framing
-        if is_sealed and self._tail_start is not None:
-            for line in self._tail:
-                self._framing(line)
-            self._tail, self._tail_start = (), None
+    def _put_now(self, step: _Step) -> None:
+        """Write lines and a tail (None: the same as before) in place of the old tail, with one call.
 
-    def _replace(self, descriptor: int, place: int, size: int, data: bytes) -> None:
+        What a signal's handler raises may end it anywhere. Only the last assignment makes it done: until then it is
+        done again from the beginning, and puts the same bytes to the same place.
+        """
+        place, tail, framing, _ = self._state
+        framing = framing.copy()
+        if step.tail is not None:
+            tail = step.tail
+        if step.lines or tail != self._state.tail:
+            before = b"".join(map(framing, step.lines))
+            self._replace(place, before + b"".join(map(framing.copy(), tail)))
+            place += len(before)
+        if step.is_sealed and tail:
+            place += sum(map(len, map(framing, tail)))
+            tail = ()
+        self._state = _State(place, tail, framing, step)
+
+    def _replace(self, place: int, data: bytes) -> None:
         """Make this the end of the file, from a place on."""
-        try:
-            written = 0
-            while written < len(data):
-                written += os.pwrite(descriptor, data[written:], place + written)
-            if place + len(data) < size:
-                os.ftruncate(descriptor, place + len(data))
-        except OSError:
-            self._tail, self._tail_start = (), None
+        descriptor, size = self._opened()
+        written = 0
+        while written < len(data):
+            written += os.pwrite(descriptor, data[written:], place + written)
+        if place + len(data) < size:
+            os.ftruncate(descriptor, place + len(data))
+
+    def _give_up(self, step: _Step) -> None:
+        """What could not be written is left out, and so is the tail, which may be overwritten by half of it."""
+        self._waiting.popleft()
+        self._state = self._state._replace(tail=(), step=step)
+        if self._fd is not None:
             with contextlib.suppress(OSError):
-                os.ftruncate(descriptor, place)  # half a line would make everything behind it unreadable
-            raise
+                os.ftruncate(self._fd, self._state.place)  # half a line would make everything behind it unreadable
 
     def _opened(self) -> tuple[int, int]:
         """The descriptor, which is our file's for certain, and the size of the file."""
@@ -165,7 +200,9 @@ class Stream:
             return None
         try:
             status = os.fstat(self._fd)
-        except OSError:
+        except OSError as error:
+            if error.errno is None:  # it is a handler's
+                raise
             status = None
         if status is None or (status.st_dev, status.st_ino) != self._identity:
             self._fd = None
@@ -194,6 +231,15 @@ class Stream:
         if self._status() is not None and self._fd is not None:
             os.close(self._fd)
         self._fd = None
+
+
+def _runs_outside(frame: FrameType | None) -> bool:
+    """Whether a stream writes that was interrupted by what this frame runs."""
+    while frame is not None:
+        if frame.f_code is Stream._put.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _out_of_the_way(fd: int) -> int:

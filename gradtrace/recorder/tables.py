@@ -50,7 +50,8 @@ class Tables:
         self._wheres: dict[Hashable, int] = {}
         self._tables: dict[bytes, int] = {}
         self._described: list[tuple[list[int], str]] = []
-        self._numels: list[int] = []
+        self.numels: list[int] = []
+        """How many elements a tensor of each spec has."""
         self._n_kinds = self._n_tables = 0
         self._halves: set[int] = set()
 
@@ -67,7 +68,7 @@ class Tables:
         if len(self._specs) >= _MAX_KNOWN:
             self._specs.clear()
         number = len(self._described)
-        self._numels.append(numel)
+        self.numels.append(numel)
         self._described.append((extents, torch_facts.short_dtype(dtype)))
         if dtype is torch.float16:
             self._halves.add(number)
@@ -76,10 +77,6 @@ class Tables:
         is_small = numel <= config.value_limit and config.level != Level.STRUCTURE
         made = self._specs[shape, dtype] = Spec(number, numel, is_small_float=is_small and dtype in FLOATS)
         return made
-
-    def numel(self, spec: int) -> int:
-        """How many elements a tensor of a spec has."""
-        return self._numels[spec]
 
     @property
     def has_half(self) -> bool:

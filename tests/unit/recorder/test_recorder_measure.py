@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import pytest
 import recorder_session
 import torch
+from interruptions import interrupted
 
-from gradtrace.model.format import Form
+from gradtrace.model.format import N_NUMBERS, Form
 from gradtrace.model.kinds import Level
 from gradtrace.model.needs import ALL, USUAL, Statistic, Tensors, need
 from gradtrace.recorder.config import Config
@@ -191,3 +193,33 @@ def test_first_element_is_that_of_the_tensor() -> None:
     """Of a view not that of its storage; a tensor whose first element is zero is left to the count."""
     both = torch.tensor([0.0, 1.0])
     assert (begins_otherwise(both), begins_otherwise(both[1:])) == (False, True)
+
+
+@pytest.mark.parametrize("is_small", [True, False])
+def test_whatever_a_handler_raises_in_the_middle_what_was_measured_is_whole(tables, is_small: bool) -> None:
+    """At each instruction once: what is written has all its numbers and rows, and is what was measured."""
+    sizes = (3, 4) if is_small else (40, 50)
+    n_raised = 0
+    for instruction in range(1, 1000):
+        measurements = Measurements(tables, 16, ALL)
+        measurements.add(torch.ones(sizes[0]))
+        is_over = not interrupted(
+            Measurements, instruction, KeyboardInterrupt, functools.partial(measurements.add, torch.ones(sizes[1]))
+        )
+        n_raised += not is_over
+        last = measurements.add(torch.full((sizes[0],), 2.0))
+        columns, numbers, rows = measurements.take()
+        assert len(columns["form"]) == last + 1
+        expected = [
+            tables.numels[spec] if form == Form.VALUES else N_NUMBERS[form]
+            for spec, form in zip(columns["spec"], columns["form"], strict=True)
+        ]
+        assert len(numbers) == sum(expected)
+        assert len(rows) == list(columns["form"]).count(Form.ROW)
+        tail = measurements.row(last)
+        assert tail[0] == [sizes[0]]
+        assert numbers[len(numbers) - expected[-1]] == pytest.approx(2.0 if is_small else 2.0 * sizes[0] ** 0.5)
+        if is_over:
+            break
+    assert is_over
+    assert n_raised > 20

@@ -1,11 +1,13 @@
 """The file of a process: written where it is ours, whatever happens to descriptors, and whole at any time."""
 
 import errno
+import functools
 import json
 import os
 import zlib
 
 import pytest
+from interruptions import interrupted
 
 from gradtrace.recorder.stream import Stream
 
@@ -153,3 +155,26 @@ def test_a_signal_handler_in_the_middle_of_a_write_waits_its_turn(stream, monkey
     stream.write(line(1))
 
     assert numbers(stream.path) == [1, 5, 50]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TimeoutError, ValueError])
+def test_whatever_a_handler_raises_in_the_middle_each_line_is_there_once(stream, error):
+    """At each instruction of the stream's once; what was under way is done with the next line."""
+    n_raised = 0
+    expected = []
+    for number in range(1, 1000):
+        stream.set_tail([line(-number)])
+        is_over = not interrupted(
+            Stream, number, error, functools.partial(stream.set_tail, [line(-number - 1)], [line(number)])
+        )
+        n_raised += not is_over
+        stream.seal()
+        expected.append(number)
+        found = [one for one in numbers(stream.path) if one > 0]
+        if found != expected:  # it was raised before the stream had heard of the line
+            assert found == expected[:-1]
+            expected.pop()
+        if is_over:
+            break
+    assert n_raised > 100
+    assert len(expected) > n_raised / 2
