@@ -14,7 +14,7 @@ from gradtrace.analysis.coverage import coverage
 from gradtrace.cli.main import main
 from gradtrace.diagnosis.all_needs import OF_RULES
 from gradtrace.diagnosis.diagnose import ALWAYS, diagnose, needs_of
-from gradtrace.diagnosis.numerics import NEEDS
+from gradtrace.diagnosis.evidence.numerics import NEEDS
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.launch import Session

@@ -66,8 +66,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.analysis.ledger import ledger
+from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, never_cleared, pass_of, same_place, stepped
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import Cycle, cycles, never_cleared, pass_of, same_place, stepped
 from gradtrace.model import BackwardPass, Event, EventKind, Finding, RelatedLocation, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
 

@@ -56,9 +56,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.ownership import received
+from gradtrace.diagnosis.evidence.ownership import received
+from gradtrace.diagnosis.evidence.timeline import cycles, optimizer_name, stepped
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import cycles, optimizer_name, stepped
 from gradtrace.model import Effect, Finding, RelatedLocation, Severity, Trace
 
 

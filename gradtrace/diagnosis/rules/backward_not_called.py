@@ -56,8 +56,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.diagnosis.evidence.timeline import optimizer_name
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import optimizer_name
 from gradtrace.model import EventKind, Finding, Severity, Trace
 
 

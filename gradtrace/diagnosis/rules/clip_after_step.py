@@ -59,8 +59,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.diagnosis.evidence.timeline import cycles, stepped
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import cycles, stepped
 from gradtrace.model import Event, EventKind, Finding, RelatedLocation, Severity, Trace
 
 

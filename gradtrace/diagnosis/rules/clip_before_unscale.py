@@ -63,8 +63,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.analysis.outcome import UNSCALES
+from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, stepped
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import Cycle, cycles, stepped
 from gradtrace.model import Event, EventKind, Finding, Severity, Trace
 
 

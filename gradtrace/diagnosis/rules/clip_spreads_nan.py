@@ -53,8 +53,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.errors import notes, of_pass
-from gradtrace.diagnosis.ownership import called
+from gradtrace.diagnosis.evidence.errors import notes, of_pass
+from gradtrace.diagnosis.evidence.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import EventKind, Finding, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need

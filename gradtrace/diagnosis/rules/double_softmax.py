@@ -47,9 +47,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.errors import notes
+from gradtrace.diagnosis.evidence.errors import notes
+from gradtrace.diagnosis.evidence.shapes import fed_by
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.shapes import fed_by
 from gradtrace.model import Finding, Severity, Trace
 
 

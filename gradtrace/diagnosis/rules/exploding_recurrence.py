@@ -52,7 +52,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.blocked import growing
+from gradtrace.diagnosis.evidence.blocked import growing
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need

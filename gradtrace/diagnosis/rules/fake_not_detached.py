@@ -68,8 +68,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, never_cleared, optimizer_name, same_place, stepped
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import Cycle, cycles, never_cleared, optimizer_name, same_place, stepped
 from gradtrace.model import Event, EventKind, Finding, RelatedLocation, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
 

@@ -50,7 +50,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.cut_points import losses, rootless
+from gradtrace.diagnosis.evidence.cut_points import losses, rootless
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import EventKind, Finding, LeafKind, RelatedLocation, Severity, Trace
 

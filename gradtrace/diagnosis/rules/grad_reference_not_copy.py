@@ -58,9 +58,9 @@ import re
 from collections.abc import Iterator
 
 from gradtrace.analysis.by_value import empties_in_place
-from gradtrace.diagnosis.ownership import called
+from gradtrace.diagnosis.evidence.ownership import called
+from gradtrace.diagnosis.evidence.timeline import pass_of
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import pass_of
 from gradtrace.model import Accumulation, Effect, Event, EventKind, Finding, RelatedLocation, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
 

@@ -64,7 +64,7 @@ import re
 from collections.abc import Iterator
 
 from gradtrace.analysis.by_value import empties_in_place
-from gradtrace.diagnosis.ownership import called
+from gradtrace.diagnosis.evidence.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import EventKind, Finding, RelatedLocation, Severity, Trace
 

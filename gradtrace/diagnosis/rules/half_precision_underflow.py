@@ -41,7 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.blocked import underflown
+from gradtrace.diagnosis.evidence.blocked import underflown
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need

@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.errors import failure, notes
+from gradtrace.diagnosis.evidence.errors import failure, notes
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import CutKind, Finding, Severity, Trace
 

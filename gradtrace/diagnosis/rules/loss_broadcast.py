@@ -51,8 +51,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.diagnosis.evidence.shapes import squared
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.shapes import squared
 from gradtrace.model import Finding, Severity, Trace
 
 

@@ -41,8 +41,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.errors import failure, notes
-from gradtrace.diagnosis.roots import root_of
+from gradtrace.diagnosis.evidence.errors import failure, notes
+from gradtrace.diagnosis.evidence.roots import root_of
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 

@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.amplified import normalized
+from gradtrace.diagnosis.evidence.amplified import normalized
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need

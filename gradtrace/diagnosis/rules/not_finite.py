@@ -49,8 +49,8 @@ from dataclasses import replace
 from typing import Any
 
 from gradtrace.analysis.outcome import first_poisoned, has_bad_root, poisoned_in_ledger
-from gradtrace.diagnosis.errors import called_as, notes
-from gradtrace.diagnosis.numerics import born_before, first_breaker
+from gradtrace.diagnosis.evidence.errors import called_as, notes
+from gradtrace.diagnosis.evidence.numerics import born_before, first_breaker
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import BackwardPass, Finding, Location, Node, NonFinite, Severity, TensorSpec, TensorStats, Trace
 from gradtrace.model.needs import Statistic, Tensors, need

@@ -43,7 +43,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.errors import failure, notes, of_pass
+from gradtrace.diagnosis.evidence.errors import failure, notes, of_pass
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 

@@ -63,7 +63,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.cut_points import complaint, finding, losses, returned
+from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses, returned
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import CutKind, Finding, RelatedLocation, Severity, Trace
 

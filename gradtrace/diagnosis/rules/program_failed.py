@@ -49,9 +49,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gradtrace.analysis.outcome import fatal_error
-from gradtrace.diagnosis.errors import Failure, called_as, failure, innermost, notes, of_pass
+from gradtrace.diagnosis.evidence.errors import Failure, called_as, failure, innermost, notes, of_pass
+from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import same_place
 from gradtrace.model import EventKind, Finding, PassError, RelatedLocation, Severity, Trace
 
 _LONGEST = 300

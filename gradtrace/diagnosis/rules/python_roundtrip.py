@@ -62,7 +62,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 

@@ -54,7 +54,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.cut_points import is_forced, root_leaf
+from gradtrace.diagnosis.evidence.cut_points import is_forced, root_leaf
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import CutKind, EventKind, Finding, RelatedLocation, Severity, Trace
 

@@ -53,8 +53,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.errors import node_name, notes
-from gradtrace.diagnosis.lifetimes import longest_walk
+from gradtrace.diagnosis.evidence.errors import node_name, notes
+from gradtrace.diagnosis.evidence.lifetimes import longest_walk
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 

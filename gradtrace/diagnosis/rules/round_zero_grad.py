@@ -52,9 +52,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.ownership import above, called, zero_leaves
+from gradtrace.diagnosis.evidence.ownership import above, called, zero_leaves
+from gradtrace.diagnosis.evidence.shapes import leading_to
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.shapes import leading_to
 from gradtrace.model import Finding, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
 

@@ -60,7 +60,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.cut_points import complaint, finding, is_sample, losses
+from gradtrace.diagnosis.evidence.cut_points import complaint, finding, is_sample, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Cut, Finding, RelatedLocation, Severity, Trace
 

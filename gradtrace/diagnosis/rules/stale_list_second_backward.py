@@ -55,8 +55,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.errors import node_name
-from gradtrace.diagnosis.lineage import finding, revisit
+from gradtrace.diagnosis.evidence.errors import node_name
+from gradtrace.diagnosis.evidence.lineage import finding, revisit
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 

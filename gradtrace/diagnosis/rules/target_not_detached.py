@@ -61,9 +61,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.ownership import above
+from gradtrace.diagnosis.evidence.ownership import above
+from gradtrace.diagnosis.evidence.shapes import outgoing
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.shapes import outgoing
 from gradtrace.model import Finding, RelatedLocation, Severity, Trace
 
 _TARGET = re.compile(r"(^|_)(targets?|teacher)(_(q|v|values?))?$")

@@ -83,8 +83,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.cut_points import losses
-from gradtrace.diagnosis.ownership import called, is_named, lost, owners, reached, received
+from gradtrace.diagnosis.evidence.cut_points import losses
+from gradtrace.diagnosis.evidence.ownership import called, is_named, lost, owners, reached, received
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import CutKind, Finding, LeafKind, Severity, Trace
 

@@ -68,8 +68,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.diagnosis.evidence.timeline import cycles, is_zeroed_elsewhere, never_cleared, optimizer_name
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import cycles, is_zeroed_elsewhere, never_cleared, optimizer_name
 from gradtrace.model import EventKind, Finding, RelatedLocation, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
 

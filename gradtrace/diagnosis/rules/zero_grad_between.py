@@ -57,8 +57,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.diagnosis.evidence.timeline import cycles, optimizer_name, stepped
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import cycles, optimizer_name, stepped
 from gradtrace.model import CLEARING, Finding, RelatedLocation, Severity, Trace
 
 

@@ -59,9 +59,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.ownership import called
+from gradtrace.diagnosis.evidence.ownership import called
+from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, is_zeroed_elsewhere, never_cleared, stepped
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.diagnosis.timeline import Cycle, cycles, is_zeroed_elsewhere, never_cleared, stepped
 from gradtrace.model import Finding, RelatedLocation, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
 

@@ -72,9 +72,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.blocked import NEEDS, ZERO_WEIGHTS, zero_weights
-from gradtrace.diagnosis.errors import of_pass
-from gradtrace.diagnosis.ownership import called
+from gradtrace.diagnosis.evidence.blocked import NEEDS, ZERO_WEIGHTS, zero_weights
+from gradtrace.diagnosis.evidence.errors import of_pass
+from gradtrace.diagnosis.evidence.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gradtrace.diagnosis.cut_points import NO_GRAPH, added, complaint, losses
+from gradtrace.diagnosis.evidence.cut_points import NO_GRAPH, added, complaint, losses
 from gradtrace.model import (
     Accumulation,
     BackwardPass,

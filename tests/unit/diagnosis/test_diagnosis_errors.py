@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from gradtrace.diagnosis.errors import failure, innermost, node_name, notes
-from gradtrace.diagnosis.overwrites import overwrite
+from gradtrace.diagnosis.evidence.errors import failure, innermost, node_name, notes
+from gradtrace.diagnosis.evidence.overwrites import overwrite
 from gradtrace.diagnosis.rules import inplace_saved_output, int_requires_grad, nonscalar_backward
 from gradtrace.model import (
     BackwardPass,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gradtrace.analysis.training_steps import inner
-from gradtrace.diagnosis.iterations import n_rounds
-from gradtrace.diagnosis.lifetimes import growths
+from gradtrace.diagnosis.evidence.iterations import n_rounds
+from gradtrace.diagnosis.evidence.lifetimes import growths
 from gradtrace.model import BackwardPass, Graph, Holder, HolderKind, Location, Node, Run, Trace
 
 RUN = Run("train.py", (), "3.11", "2.13.0", "0", "cpu")

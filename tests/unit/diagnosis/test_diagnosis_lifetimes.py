@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradtrace.diagnosis.lifetimes import growths, longest_walk
+from gradtrace.diagnosis.evidence.lifetimes import growths, longest_walk
 from gradtrace.diagnosis.rules import loss_sum_keeps_graph
 from gradtrace.model import BackwardPass, Edge, Graph, Holder, HolderKind, Location, Node, Run, Trace
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gradtrace.diagnosis.lineage import PATTERN, crossings, revisit
+from gradtrace.diagnosis.evidence.lineage import PATTERN, crossings, revisit
 from gradtrace.diagnosis.rules import hidden_not_detached
 from gradtrace.model import BackwardPass, Edge, Graph, Location, Node, PassError, ProgramError, Root, Run, Trace
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from gradtrace.diagnosis.blocked import blocked
-from gradtrace.diagnosis.numerics import trap
+from gradtrace.diagnosis.evidence.blocked import blocked
+from gradtrace.diagnosis.evidence.numerics import trap
 from gradtrace.model import (
     Accumulation,
     BackwardPass,

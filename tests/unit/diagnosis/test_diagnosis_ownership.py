@@ -2,7 +2,7 @@
 
 import pytest
 
-from gradtrace.diagnosis.ownership import above, called, is_named, lost, orphans, owners, received, zero_leaves
+from gradtrace.diagnosis.evidence.ownership import above, called, is_named, lost, orphans, owners, received, zero_leaves
 from gradtrace.model import (
     Accumulation,
     BackwardPass,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gradtrace.diagnosis.evidence.shapes import dimension, ends_in_loss, is_type, targets, through_views
 from gradtrace.diagnosis.rules import double_softmax, loss_broadcast
-from gradtrace.diagnosis.shapes import dimension, ends_in_loss, is_type, targets, through_views
 from gradtrace.model import BackwardPass, Edge, Graph, Location, Node, NodeOutput, Run, Trace
 
 RUN = Run("train.py", (), "3.11", "2.13.0", "0", "cpu")

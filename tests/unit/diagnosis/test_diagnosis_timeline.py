@@ -1,6 +1,6 @@
 """The ledger, cut into cycles from step to step."""
 
-from gradtrace.diagnosis.timeline import cycles, is_whole, never_cleared, observed
+from gradtrace.diagnosis.evidence.timeline import cycles, is_whole, never_cleared, observed
 from gradtrace.model import BackwardPass, Event, Leaf, OptimizerInfo, Run, Trace
 
 

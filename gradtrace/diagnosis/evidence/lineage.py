@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.topology import reaching
-from gradtrace.diagnosis.errors import Failure, failure, notes, of_pass
-from gradtrace.diagnosis.shapes import adjacency
-from gradtrace.diagnosis.timeline import same_place
+from gradtrace.diagnosis.evidence.errors import Failure, failure, notes, of_pass
+from gradtrace.diagnosis.evidence.shapes import adjacency
+from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import BackwardPass, Edge, Finding, Graph, Location, Node, Severity, Trace
 
 PATTERN = "backward through the graph a second time"

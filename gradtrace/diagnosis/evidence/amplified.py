@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.shapes import full, is_type, targets
+from gradtrace.diagnosis.evidence.shapes import full, is_type, targets
 from gradtrace.model import BackwardPass, Graph, Node, Trace
 
 _FACTOR = 1e6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradtrace.diagnosis.ownership import called, consumers, is_named, orphans, owners, reached, received
+from gradtrace.diagnosis.evidence.ownership import called, consumers, is_named, orphans, owners, reached, received
 from gradtrace.model import (
     CutKind,
     Leaf,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.source_slice import assigned, goes_to, span_of, takes_in
-from gradtrace.diagnosis.ownership import called, is_named, lost, reached
-from gradtrace.diagnosis.shapes import outgoing
-from gradtrace.diagnosis.timeline import same_place
+from gradtrace.diagnosis.evidence.ownership import called, is_named, lost, reached
+from gradtrace.diagnosis.evidence.shapes import outgoing
+from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import (
     BackwardPass,
     Cut,

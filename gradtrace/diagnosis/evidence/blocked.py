@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gradtrace.analysis.topology import reachable, roots
-from gradtrace.diagnosis.iterations import n_rounds
-from gradtrace.diagnosis.shapes import adjacency, arriving, full, is_type, numel, outgoing
+from gradtrace.diagnosis.evidence.iterations import n_rounds
+from gradtrace.diagnosis.evidence.shapes import adjacency, arriving, full, is_type, numel, outgoing
 from gradtrace.model import BackwardPass, Graph, Leaf, Node, SavedTensor, TensorStats, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
 

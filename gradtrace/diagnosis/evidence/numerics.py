@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.outcome import has_bad_root, is_poisoned, is_scaled
-from gradtrace.diagnosis.errors import notes
-from gradtrace.diagnosis.shapes import consumers, full, is_type, targets, through_views
-from gradtrace.diagnosis.timeline import same_place
+from gradtrace.diagnosis.evidence.errors import notes
+from gradtrace.diagnosis.evidence.shapes import consumers, full, is_type, targets, through_views
+from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import (
     BackwardPass,
     Finding,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gradtrace.analysis.by_value import found_empty
 from gradtrace.analysis.ledger import Pattern, ledger
 from gradtrace.analysis.once import once
-from gradtrace.diagnosis.ownership import owners
+from gradtrace.diagnosis.evidence.ownership import owners
 from gradtrace.model import CLEARING, BackwardPass, Event, EventKind, Location, OptimizerInfo, Recorded, Trace
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradtrace.diagnosis.timeline import same_place
+from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import Location, Node, Root, Trace
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradtrace.diagnosis.ownership import is_named, reached
-from gradtrace.diagnosis.shapes import targets
+from gradtrace.diagnosis.evidence.ownership import is_named, reached
+from gradtrace.diagnosis.evidence.shapes import targets
 from gradtrace.model import BackwardPass, Event, EventKind, Graph, LeafKind, Location, Node, RelatedLocation, Trace
 
 _READ = re.compile(r"([A-Za-z_][\w.\[\]]*?)\.grad\b")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.topology import reachable
-from gradtrace.diagnosis.shapes import adjacency
+from gradtrace.diagnosis.evidence.shapes import adjacency
 from gradtrace.model import STORED, BackwardPass, EventKind, Graph, Leaf, LeafKind, Trace
 
 ASSIGNED = "Tensor.grad ="

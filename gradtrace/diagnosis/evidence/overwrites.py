@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
-from gradtrace.diagnosis.errors import Failure, called_as, failure, notes, of_pass
-from gradtrace.diagnosis.timeline import same_place
+from gradtrace.diagnosis.evidence.errors import Failure, called_as, failure, notes, of_pass
+from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import BackwardPass, Conflict, Finding, Node, Severity, Trace, Write
 
 PATTERN = "modified by an inplace operation"

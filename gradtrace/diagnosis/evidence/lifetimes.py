@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.training_steps import inner
-from gradtrace.diagnosis.lineage import crossings
+from gradtrace.diagnosis.evidence.lineage import crossings
 from gradtrace.model import BackwardPass, Graph, Holder, HolderKind, Node, Trace
 
 _FEWEST = 3
