@@ -15,7 +15,8 @@ class SavedTensor:
 
     Attributes:
         name: torch's argument name: `self`, `other`, `result`, `mat2`.
-        bytes: of its storage elements (numel times element size).
+        bytes: of the whole storage that it keeps: more than its own where it is a part of another tensor, less where
+            it is expanded. Of a packed one 0: nobody looked into it.
         shared: its storage was already counted at an earlier node or belongs to a leaf.
         leaf: id of the leaf which it is, if it is one.
         packed: held by a saved-tensor hook (checkpoint, offloading); then shape and dtype are unknown.
