@@ -1,10 +1,11 @@
-"""Which of the places where values leave the graph cost a leaf its gradient, and which rule names each."""
+"""Which of the places where values leave the graph cost a leaf its gradient, and what each does."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum, auto
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.source_slice import assigned, goes_to, span_of, takes_in
@@ -27,18 +28,37 @@ from gradtrace.model import (
 NO_GRAPH = "does not require grad and does not have a grad_fn"
 """What torch says when backward starts at a result without a graph."""
 
-_RULES = {
-    CutKind.DETACH: "detach-midgraph",
-    CutKind.DATA: "data-midgraph",
-    CutKind.ITEM: "item-in-loss",
-    CutKind.NUMBER: "item-in-loss",
-    CutKind.TOLIST: "python-roundtrip",
-    CutKind.NUMPY: "python-roundtrip",
-    CutKind.NEW_TENSOR: "tensor-ctor-rewrap",
-    CutKind.PARAMETER: "parameter-rewrap",
-    CutKind.NO_GRAD: "no-grad-forward",
-    CutKind.INFERENCE_MODE: "no-grad-forward",
-    CutKind.GRADIENT: "penalty-without-create-graph",
+
+class Reason(StrEnum):
+    """What a cut does to a value."""
+
+    DETACHED = auto()
+    DATA = auto()
+    NUMBER = auto()
+    PYTHON_VALUES = auto()
+    REMADE = auto()
+    REWRAPPED = auto()
+    NO_GRAD = auto()
+    GRADIENT = auto()
+    PICKED = auto()
+    THRESHOLD = auto()
+    SAMPLED = auto()
+    CUSTOM_FUNCTION = auto()
+    MODE_LEFT_OFF = auto()
+
+
+_REASONS = {
+    CutKind.DETACH: Reason.DETACHED,
+    CutKind.DATA: Reason.DATA,
+    CutKind.ITEM: Reason.NUMBER,
+    CutKind.NUMBER: Reason.NUMBER,
+    CutKind.TOLIST: Reason.PYTHON_VALUES,
+    CutKind.NUMPY: Reason.PYTHON_VALUES,
+    CutKind.NEW_TENSOR: Reason.REMADE,
+    CutKind.PARAMETER: Reason.REWRAPPED,
+    CutKind.NO_GRAD: Reason.NO_GRAD,
+    CutKind.INFERENCE_MODE: Reason.NO_GRAD,
+    CutKind.GRADIENT: Reason.GRADIENT,
 }
 _PICKS = frozenset({"argmax", "argmin", "argsort", "topk", "sort", "max", "min", "multinomial"})
 _VALUES = frozenset({CutKind.ITEM, CutKind.NUMBER, CutKind.GRADIENT})
@@ -51,7 +71,7 @@ _SAMPLES = re.compile(r"\.sample(_n)?\(")
 class Loss:
     """Leaves that get no gradient because of a cut, and the pass that failed for want of a graph, if one did."""
 
-    rule: str
+    reason: Reason
     cut: Cut
     leaves: tuple[Leaf, ...]
     backward: BackwardPass | None = None
@@ -65,11 +85,11 @@ def losses(trace: Trace) -> tuple[Loss, ...]:
         cut = _cut_of_root(trace, dead)
         if cut is None:
             return ()
-        return (Loss(_rule(trace, cut, is_root=True), cut, tuple(trace.leaves[leaf] for leaf in cut.leaves), dead),)
+        return (Loss(_reason(trace, cut, is_root=True), cut, tuple(trace.leaves[leaf] for leaf in cut.leaves), dead),)
     if all(is_forced(one) for one in trace.passes if not one.is_drawn_only):
         return ()
     found = [
-        Loss(_rule(trace, cut, is_root=False), cut, leaves) for cut, leaves in _by_cut(trace, lost(trace)).values()
+        Loss(_reason(trace, cut, is_root=False), cut, leaves) for cut, leaves in _by_cut(trace, lost(trace)).values()
     ]
     return tuple(loss for loss in (*found, *_unowned(trace)) if loss.leaves)
 
@@ -86,7 +106,7 @@ def _unowned(trace: Trace) -> Iterator[Loss]:
             if leaf not in known and trace.leaves[leaf].kind == LeafKind.PARAMETER and trace.leaves[leaf].requires_grad
         )
         if cut.passes and leaves and cut.kind == CutKind.NO_GRAD and _is_inside_function(trace, cut):
-            yield Loss(_rule(trace, cut, is_root=False), cut, leaves)
+            yield Loss(_reason(trace, cut, is_root=False), cut, leaves)
 
 
 def _by_cut(trace: Trace, leaves: tuple[Leaf, ...]) -> dict[int, tuple[Cut, tuple[Leaf, ...]]]:
@@ -151,23 +171,23 @@ def _cut_of_root(trace: Trace, backward: BackwardPass) -> Cut | None:
     names = {root.name for root in backward.roots if root.name}
     named = [cut for cut in cuts if cut.name in names and cut.kind not in _VALUES]
     real = [cut for cut in cuts if cut.kind not in _VALUES]
-    rewrapped = [cut for cut in cuts if _rule(trace, cut, is_root=True) == "tensor-ctor-rewrap"]
+    rewrapped = [cut for cut in cuts if _reason(trace, cut, is_root=True) is Reason.REMADE]
     gradients = [cut for cut in cuts if cut.kind == CutKind.GRADIENT]
     return next(iter(reversed(named or real or rewrapped or gradients or cuts)), None)
 
 
-def _rule(trace: Trace, cut: Cut, *, is_root: bool) -> str:
+def _reason(trace: Trace, cut: Cut, *, is_root: bool) -> Reason:
     if cut.kind == CutKind.NUMBER and cut.location is not None and _CONSTRUCTOR.search(cut.location.text):
-        return "tensor-ctor-rewrap"
+        return Reason.REMADE
     if cut.kind == CutKind.NOT_DIFFERENTIABLE:
-        return "argmax-in-loss" if is_root or cut.call in _PICKS else "hard-threshold-cut"
+        return Reason.PICKED if is_root or cut.call in _PICKS else Reason.THRESHOLD
     if is_sample(cut):
-        return "sample-not-rsample"
+        return Reason.SAMPLED
     if cut.kind == CutKind.NO_GRAD and _is_inside_function(trace, cut):
-        return "custom-fn-bypasses-parameter"
+        return Reason.CUSTOM_FUNCTION
     if cut.kind in {CutKind.NO_GRAD, CutKind.INFERENCE_MODE} and is_root and _made_graph_before(trace, cut):
-        return "grad-mode-left-off"
-    return _RULES.get(cut.kind, "detach-midgraph")
+        return Reason.MODE_LEFT_OFF
+    return _REASONS.get(cut.kind, Reason.DETACHED)
 
 
 def _is_inside_function(trace: Trace, cut: Cut) -> bool:
@@ -194,7 +214,7 @@ def _made_graph_before(trace: Trace, cut: Cut) -> bool:
     )
 
 
-def finding(loss: Loss, severity: Severity, message: str, advice: str) -> Finding:
+def finding(rule: str, loss: Loss, severity: Severity, message: str, advice: str) -> Finding:
     """The finding for a cut: it points at the cut, at where the value came back, and at the pass that failed."""
     related = []
     if loss.cut.reentry is not None:
@@ -203,7 +223,7 @@ def finding(loss: Loss, severity: Severity, message: str, advice: str) -> Findin
         related.append(RelatedLocation(loss.backward.location, "backward finds no graph here"))
     passes = loss.cut.passes or ((loss.backward.index,) if loss.backward is not None else ())
     return Finding(
-        loss.rule,
+        rule,
         Severity.ERROR if loss.backward is not None else severity,
         message,
         loss.cut.location,

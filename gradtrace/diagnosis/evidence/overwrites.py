@@ -1,9 +1,10 @@
-"""Tensors that were overwritten before backward needed them, and which rule names each."""
+"""Tensors that were overwritten before backward needed them, and by what."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum, auto
 
 from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.errors import Failure, called_as, failure, notes, of_pass
@@ -24,11 +25,23 @@ _WRITTEN = re.compile(r"\s*([A-Za-z_][\w.]*?)(\[.*?\])?(\s*[-+*/@]?=[^=]|\.\w+_\
 _WRITE_SHOWN = re.compile(r"\w_\(|[-+*/@]=|\]\s*=[^=]|out=")
 
 
+class Reason(StrEnum):
+    """What overwrote a tensor that backward needed."""
+
+    KEPT_GRAPH = auto()
+    STEP = auto()
+    ACTIVATION = auto()
+    OUTPUT = auto()
+    MODULE_STATE = auto()
+    RECURRENCE = auto()
+    INPUT = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Overwrite:
-    """One such tensor: the rule, what torch found, and the write that matters."""
+    """One such tensor: by what, what torch found, and the write that matters."""
 
-    rule: str
+    reason: Reason
     failure: Failure
     conflict: Conflict
     write: Write | None
@@ -64,26 +77,26 @@ def overwrite(trace: Trace) -> Overwrite | None:
     conflict = found.error.conflict
     node = found.graph.nodes[conflict.saved_by] if found.graph is not None and conflict.saved_by is not None else None
     write = next((one for one in conflict.writes if _is_step(one)), None) or next(iter(conflict.writes), None)
-    draft = Overwrite("", found, conflict, write, node)
-    return Overwrite(_rule(trace, draft, found.backward), found, conflict, write, node)
+    draft = Overwrite(Reason.INPUT, found, conflict, write, node)
+    return replace(draft, reason=_reason(trace, draft, found.backward))
 
 
-def _rule(trace: Trace, one: Overwrite, backward: BackwardPass) -> str:
+def _reason(trace: Trace, one: Overwrite, backward: BackwardPass) -> Reason:
     write = one.write
     if write is not None and _is_step(write):
-        return "retain-graph-stale-weights" if _is_kept(trace, one, backward) else "step-before-backward"
+        return Reason.KEPT_GRAPH if _is_kept(trace, one, backward) else Reason.STEP
     text = write.location.text if write is not None and write.location is not None else ""
     is_activation = write is not None and _is_activation(write, text)
     if is_activation or (one.is_output and _SHORTCUT.search(text)):
-        return "inplace-activation-residual"
+        return Reason.ACTIVATION
     if one.is_output:
-        return "inplace-saved-output"
+        return Reason.OUTPUT
     is_method = write is not None and write.location is not None and "." in write.location.function
     if is_method and _STATE.search(text) and "which is output" not in one.failure.message:
-        return "inplace-codebook-update"
+        return Reason.MODULE_STATE
     if write is not None and write.call == "__setitem__" and "which is output" in one.failure.message:
-        return "recurrence-in-buffer"
-    return "inplace-saved-input"
+        return Reason.RECURRENCE
+    return Reason.INPUT
 
 
 def _is_step(write: Write) -> bool:
@@ -111,7 +124,7 @@ def _is_kept(trace: Trace, one: Overwrite, backward: BackwardPass) -> bool:
     return one.node.made_after is not None and one.node.made_after < newest
 
 
-def finding(one: Overwrite, message: str, advice: str) -> Finding:
+def finding(rule: str, one: Overwrite, message: str, advice: str) -> Finding:
     """The finding: it points at the write, and tells who had saved the tensor and which pass needed it."""
     place = one.write.location if one.write is not None else one.failure.place
     saver = one.node.location if one.node is not None else None
@@ -123,7 +136,7 @@ def finding(one: Overwrite, message: str, advice: str) -> Finding:
         *((write.location, "and written again here") for write in one.conflict.writes if write is not one.write),
     )
     related = tuple(note for note in told if note.location != place)
-    return Finding(one.rule, Severity.ERROR, message, place, related, advice, (), of_pass(one.failure.backward))
+    return Finding(rule, Severity.ERROR, message, place, related, advice, (), of_pass(one.failure.backward))
 
 
 def _saved(one: Overwrite) -> str:

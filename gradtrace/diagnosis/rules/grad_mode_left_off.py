@@ -51,7 +51,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import finding, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, finding, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -59,8 +59,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "grad-mode-left-off":
+        if loss.reason is Reason.MODE_LEFT_OFF:
             yield finding(
+                "grad-mode-left-off",
                 loss,
                 Severity.WARNING,
                 "gradients are off here although the same line built a graph before",

@@ -55,7 +55,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -63,8 +63,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "no-grad-forward":
+        if loss.reason is Reason.NO_GRAD:
             yield finding(
+                "no-grad-forward",
                 loss,
                 Severity.WARNING,
                 f"{complaint(loss)}: `{loss.cut.call}` runs under no_grad",

@@ -60,7 +60,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, overwrite
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -68,8 +68,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = overwrite(trace)
-    if found is not None and found.rule == "retain-graph-stale-weights":
+    if found is not None and found.reason is Reason.KEPT_GRAPH:
         yield finding(
+            "retain-graph-stale-weights",
             found,
             f"step() changes {found.name}, which the retained graph of an earlier iteration needs",
             "Remove `retain_graph=True` and detach the state that is carried over: `h = h.detach()`.",

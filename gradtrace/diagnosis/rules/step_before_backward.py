@@ -58,7 +58,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, overwrite
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -66,8 +66,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = overwrite(trace)
-    if found is not None and found.rule == "step-before-backward":
+    if found is not None and found.reason is Reason.STEP:
         yield finding(
+            "step-before-backward",
             found,
             f"step() changes {found.name} before the backward pass that needs it",
             "Run every backward before any step, or compute this loss after the step.",
