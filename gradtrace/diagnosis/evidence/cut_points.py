@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.source_slice import assigned, goes_to, span_of, takes_in
 from gradtrace.diagnosis.evidence.ownership import called, is_named, lost, reached
+from gradtrace.diagnosis.evidence.roots import root_name
 from gradtrace.diagnosis.evidence.shapes import outgoing
+from gradtrace.diagnosis.evidence.switched_off import also_here, switched_here
 from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import (
     BackwardPass,
@@ -22,6 +24,7 @@ from gradtrace.model import (
     Location,
     RelatedLocation,
     Severity,
+    SwitchKind,
     Trace,
 )
 
@@ -45,6 +48,7 @@ class Reason(StrEnum):
     SAMPLED = auto()
     CUSTOM_FUNCTION = auto()
     MODE_LEFT_OFF = auto()
+    CHECKPOINTED = auto()
 
 
 _REASONS = {
@@ -69,12 +73,16 @@ _SAMPLES = re.compile(r"\.sample(_n)?\(")
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Leaves that get no gradient because of a cut, and the pass that failed for want of a graph, if one did."""
+    """Leaves that get no gradient because of a cut, and the pass that failed for want of a graph, if one did.
+
+    `others` are cuts for which the same thing switched gradients off.
+    """
 
     reason: Reason
     cut: Cut
     leaves: tuple[Leaf, ...]
     backward: BackwardPass | None = None
+    others: tuple[Cut, ...] = ()
 
 
 @once
@@ -91,7 +99,20 @@ def losses(trace: Trace) -> tuple[Loss, ...]:
     found = [
         Loss(_reason(trace, cut, is_root=False), cut, leaves) for cut, leaves in _by_cut(trace, lost(trace)).values()
     ]
-    return tuple(loss for loss in (*found, *_unowned(trace)) if loss.leaves)
+    return tuple(_by_switch(loss for loss in (*found, *_unowned(trace)) if loss.leaves))
+
+
+def _by_switch(found: Iterable[Loss]) -> Iterator[Loss]:
+    """The losses, as one where the same thing switched gradients off."""
+    groups: dict[object, list[Loss]] = {}
+    for loss in found:
+        switch = loss.cut.switch
+        known = switch is not None and switch.location is not None
+        groups.setdefault((loss.reason, switch) if known else loss.cut.id, []).append(loss)
+    for group in groups.values():
+        leaves = {leaf.id: leaf for loss in group for leaf in loss.leaves}
+        ordered = tuple(leaves[number] for number in sorted(leaves))
+        yield replace(group[0], leaves=ordered, others=tuple(loss.cut for loss in group[1:]))
 
 
 def _unowned(trace: Trace) -> Iterator[Loss]:
@@ -184,14 +205,20 @@ def _reason(trace: Trace, cut: Cut, *, is_root: bool) -> Reason:
     if is_sample(cut):
         return Reason.SAMPLED
     if cut.kind == CutKind.NO_GRAD and _is_inside_function(trace, cut):
-        return Reason.CUSTOM_FUNCTION
-    if cut.kind in {CutKind.NO_GRAD, CutKind.INFERENCE_MODE} and is_root and _made_graph_before(trace, cut):
+        return Reason.NO_GRAD if is_root and starts_inside(trace, cut) else Reason.CUSTOM_FUNCTION
+    if cut.switch is not None and cut.switch.kind is SwitchKind.CHECKPOINT:
+        return Reason.CHECKPOINTED
+    is_statement = cut.switch is not None and cut.switch.kind is SwitchKind.CALL
+    is_off = cut.kind in {CutKind.NO_GRAD, CutKind.INFERENCE_MODE}
+    if is_off and (is_statement or (is_root and cut.switch is None and _made_graph_before(trace, cut))):
         return Reason.MODE_LEFT_OFF
     return _REASONS.get(cut.kind, Reason.DETACHED)
 
 
 def _is_inside_function(trace: Trace, cut: Cut) -> bool:
     """The cut happened in the `forward` of a user's `autograd.Function`, where gradients are always off."""
+    if cut.switch is not None:
+        return cut.switch.kind is SwitchKind.FUNCTION
     if cut.location is None:
         return False
     function = cut.location.function
@@ -201,6 +228,29 @@ def _is_inside_function(trace: Trace, cut: Cut) -> bool:
         if backward.graph is not None
         for node in backward.graph.nodes
     )
+
+
+def starts_inside(trace: Trace, cut: Cut) -> bool:
+    """Whether the pass that ended the program began inside what had switched gradients off for a cut."""
+    error, switch = trace.run.error, cut.switch
+    if error is None or switch is None or switch.location is None:
+        return False
+    switched = switch.location
+    if switch.kind in {SwitchKind.FUNCTION, SwitchKind.DECORATOR}:
+        return any((one.file, one.function) == (switched.file, switched.function) for one in error.frames)
+    if switch.kind is SwitchKind.WITH:
+        return any(_is_below(one, switched) for one in error.frames)
+    return switch.kind is SwitchKind.BACKWARD
+
+
+def _is_below(place: Location, block: Location) -> bool:
+    """Whether a line stands under the `with` of another, as far as their margins tell."""
+    is_later = (place.file, place.function) == (block.file, block.function) and place.line > block.line
+    return is_later and _margin(place) > _margin(block)
+
+
+def _margin(place: Location) -> int:
+    return len(place.text) - len(place.text.lstrip())
 
 
 def _made_graph_before(trace: Trace, cut: Cut) -> bool:
@@ -217,7 +267,10 @@ def _made_graph_before(trace: Trace, cut: Cut) -> bool:
 def finding(rule: str, loss: Loss, severity: Severity, message: str, advice: str) -> Finding:
     """The finding for a cut: it points at the cut, at where the value came back, and at the pass that failed."""
     related = []
-    if loss.cut.reentry is not None:
+    if loss.cut.switch is not None and loss.cut.switch.location is not None:
+        related += switched_here(loss.cut.switch)
+        related += also_here(loss.others)
+    if loss.cut.reentry is not None and loss.backward is None:
         related.append(RelatedLocation(loss.cut.reentry, "the value comes back here, as a constant"))
     if loss.backward is not None and loss.backward.location is not None:
         related.append(RelatedLocation(loss.backward.location, "backward finds no graph here"))
@@ -296,7 +349,7 @@ def returned(backward: BackwardPass, cut: Cut) -> Location | None:
 def complaint(loss: Loss) -> str:
     """Who gets no gradient: the leaves, or the root that has no graph at all."""
     if loss.backward is not None:
-        return f"{next((root.name for root in loss.backward.roots if root.name), 'the loss')} has no graph"
+        return f"{root_name(loss.backward)} has no graph"
     return f"no gradient reaches {called(loss.leaves)}"
 
 
