@@ -21,10 +21,14 @@ FOUND = {
     "grad_mode_off_from_the_start": ("grad-mode-left-off", set()),
     "forces_under_no_grad": ("no-grad-forward", set()),
     "gradient_inside_a_function": ("no-grad-forward", set()),
+    "ascent_by_a_method": ("retain-graph-stale-weights", set()),
+    "hand_written_update_between": ("step-before-backward", set()),
+    "tied_bag_with_max_norm": ("embedding-max-norm", set()),
+    "gated_channels": ("inplace-saved-input", set()),
 }
 """By program: the rule that finds it, and leaves that it must concern; the lines that it must show are marked."""
 
-QUIET = ("checkpoint_with_trained_embedding", "target_network_under_no_grad")
+QUIET = ("checkpoint_with_trained_embedding", "target_network_under_no_grad", "update_after_backward")
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,7 @@ def _finding(loss: Loss) -> Finding:
     return Finding(
         "checkpoint-input-no-grad",
         Severity.ERROR,
-        f"{complaint(loss)}: no input of this reentrant checkpoint requires grad",
+        f"{complaint(loss)}: no input of the checkpoint requires grad",
         place or cut.location,
         tuple(note for note in related if note.location != place),
         "Call `checkpoint(..., use_reentrant=False)`, or make its input require grad (with transformers: "

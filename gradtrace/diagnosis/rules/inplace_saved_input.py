@@ -55,7 +55,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import Reason, finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, new_tensor, overwrite
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -68,7 +68,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             "inplace-saved-input",
             found,
             f"{found.subject} overwrites {found.name}, which an earlier operation saved for backward",
-            "Build a new tensor (`torch.cat`, `torch.where`) instead, or write into `x.clone()`.",
+            new_tensor(found),
         )
 
 

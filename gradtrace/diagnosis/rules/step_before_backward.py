@@ -47,7 +47,8 @@ actor_loss.backward()
 
 Every write into a tensor that autograd keeps is recorded with its line and the version that it left behind. When
 backward stops because a saved tensor is newer than what was saved, the writes between the two versions are the cause.
-This rule names those where an optimizer's step did the write.
+This rule names those where an update of a parameter did the write: `step()`, a method of an optimizer with another
+name, or a line that writes to a trained parameter without gradients.
 
 ## Known problems
 
@@ -70,7 +71,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         yield finding(
             "step-before-backward",
             found,
-            f"step() changes {found.name} before the backward pass that needs it",
+            f"{found.updater} changes {found.name} before the backward pass that needs it",
             "Run every backward before any step, or compute this loss after the step.",
         )
 
