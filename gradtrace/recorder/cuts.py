@@ -30,6 +30,7 @@ _MAX_CUTS = 2_000
 _MAX_TAINTED = 100_000
 _MAX_UPSTREAM = 20_000
 _MAX_LISTED = 64
+_MAX_LEAVES = 2_000
 _MAX_NUMBERS = 256
 
 _BY_NAME = {
@@ -63,7 +64,7 @@ _NO_DATA = frozenset(
 
 
 class _Cut:
-    __slots__ = ("count", "first", "id", "known", "nodes", "passes", "record", "reentry")
+    __slots__ = ("before", "count", "first", "id", "known", "leaves", "nodes", "passes", "record", "reentry")
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.record = record
@@ -75,7 +76,10 @@ class _Cut:
         """Pass and sequence number of the node that took the value in first."""
         self.nodes: dict[int, int] = {}
         """By pass the node that took the value in, where the graph was recorded."""
-        self.known: tuple[Any, ...] = (1, 0, 0, None)
+        self.leaves: dict[int, None] = dict.fromkeys(record["leaves"])
+        self.before: dict[int, None] = {}
+        """The cuts whose values went into this one."""
+        self.known: tuple[Any, ...] = (1, 0, 0, None, len(self.leaves))
         """What its line in the stream says of the above."""
 
 
@@ -120,11 +124,20 @@ class CutWatch:
         if cut_off and not _requires_grad(result):
             kind = self._kind(name, result)
             if kind is not None:
-                self._add(kind, name, cut_off, result, frame)
+                cut = self._add(kind, name, cut_off, result, frame)
+                if cut is not None and len(tensors) > len(cut_off):
+                    self._link(cut, tensors)
                 return
         known = self._known(tensors)
         if known is not None and nodes[0] == nodes[1]:
             self._taint(result, known)
+
+    def _link(self, cut: _Cut, tensors: list[torch.Tensor]) -> None:
+        """Note which other cuts went into this one: where its value comes back, so do theirs."""
+        for one in tensors:
+            known = self._tainted.get(id(one))
+            if known is not None and known[0]() is one and known[1] != cut.id and len(cut.before) < _MAX_LISTED:
+                cut.before[known[1]] = None
 
     def _kind(self, name: str, result: Any) -> CutKind | None:
         if name in _BY_NAME:
@@ -142,10 +155,12 @@ class CutWatch:
             return CutKind.NOT_DIFFERENTIABLE
         return None
 
-    def _add(self, kind: CutKind, call: str, cut_off: list[torch.Tensor], result: Any, frame: types.FrameType) -> None:
+    def _add(
+        self, kind: CutKind, call: str, cut_off: list[torch.Tensor], result: Any, frame: types.FrameType
+    ) -> _Cut | None:
         place = user_place(frame, call)
         if place is None or (kind == CutKind.NO_GRAD and f"{torch.__name__}/optim" in frame.f_code.co_filename):
-            return
+            return None
         key = (place.key, kind)
         cut = self._cuts.get(key)
         if cut is not None:
@@ -155,7 +170,16 @@ class CutWatch:
             self._by_id[cut.id] = cut
             self._journal.write(cut.record)
         if cut is not None:
+            self._take_leaves(cut, cut_off)
             self._taint(result, cut.id)
+            return cut
+        return None
+
+    def _take_leaves(self, cut: _Cut, cut_off: list[torch.Tensor]) -> None:
+        """Note the leaves that went in at a later time; what derives from others is looked through the first time."""
+        for one in cut_off:
+            if one.is_leaf and not torch_facts.is_written_view(one) and len(cut.leaves) < _MAX_LEAVES:
+                cut.leaves[self._leaves.get(one, None).id] = None
 
     def _describe(
         self, kind: CutKind, call: str, cut_off: list[torch.Tensor], place: Place, frame: types.FrameType
@@ -306,14 +330,29 @@ class CutWatch:
         self._cuts, self._by_id, self._tainted, self._numbers = {}, {}, {}, {}
         self._reentries, self._taken_in = {}, {}
 
+    def _pass_back(self) -> None:
+        """Tell the cuts whose values went into others where those came back."""
+        waiting = [cut for cut in self._cuts.copy().values() if cut.before and cut.passes]
+        while waiting:
+            cut = waiting.pop()
+            for number in cut.before:
+                earlier = self._by_id[number]
+                if not cut.passes.keys() <= earlier.passes.keys():
+                    earlier.passes.update(cut.passes)
+                    earlier.reentry = earlier.reentry or cut.reentry
+                    if earlier.before:
+                        waiting.append(earlier)
+
     def write(self) -> None:
         """Write every cut again of which more is known by now."""
+        self._pass_back()
         for cut in list(self._cuts.values()):
-            known = (cut.count, len(cut.passes), len(cut.nodes), cut.reentry)
+            known = (cut.count, len(cut.passes), len(cut.nodes), cut.reentry, len(cut.leaves))
             if known == cut.known:
                 continue
             cut.known = known
             cut.record["count"] = cut.count
+            cut.record["leaves"] = list(cut.leaves)
             cut.record["passes"] = list(cut.passes)
             cut.record["nodes"] = [[index, node] for index, node in cut.nodes.items()]
             cut.record["reentry"] = self._journal.place(cut.reentry)
