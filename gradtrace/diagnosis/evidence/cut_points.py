@@ -197,6 +197,9 @@ def _made_graph_before(trace: Trace, cut: Cut) -> bool:
 def finding(loss: Loss, severity: Severity, message: str, advice: str) -> Finding:
     """The finding for a cut: it points at the cut, at where the value came back, and at the pass that failed."""
     related = []
+    switch = loss.cut.switch
+    if switch is not None and switch.location is not None and not same_place(switch.location, loss.cut.location):
+        related.append(RelatedLocation(switch.location, "gradients are switched off here"))
     if loss.cut.reentry is not None:
         related.append(RelatedLocation(loss.cut.reentry, "the value comes back here, as a constant"))
     if loss.backward is not None and loss.backward.location is not None:
