@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.errors import Failure, called_as, failure, notes, of_pass
+from gradtrace.diagnosis.evidence.shapes import is_type, targets, through_views
 from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import BackwardPass, Conflict, Finding, Node, Severity, Trace, Write
 
@@ -82,8 +83,17 @@ def _rule(trace: Trace, one: Overwrite, backward: BackwardPass) -> str:
     if is_method and _STATE.search(text) and "which is output" not in one.failure.message:
         return "inplace-codebook-update"
     if write is not None and write.call == "__setitem__" and "which is output" in one.failure.message:
-        return "recurrence-in-buffer"
+        return "recurrence-in-buffer" if _is_repeated(one, backward, write) else "inplace-saved-input"
     return "inplace-saved-input"
+
+
+def _is_repeated(one: Overwrite, backward: BackwardPass, write: Write) -> bool:
+    """Whether what was saved is an element that the same line had written before: a step reads the one before it."""
+    graph = backward.graph
+    if graph is None or one.node is None:
+        return False
+    sources = (through_views(graph, below) for below in targets(graph, one.node))
+    return any(is_type(below, "CopySlices") and same_place(below.location, write.location) for below in sources)
 
 
 def _is_step(write: Write) -> bool:

@@ -55,7 +55,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Overwrite, finding, overwrite
+from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -67,8 +68,14 @@ def check(trace: Trace) -> Iterator[Finding]:
         yield finding(
             found,
             f"{found.subject} overwrites {found.name}, which an earlier operation saved for backward",
-            "Build a new tensor (`torch.cat`, `torch.where`) instead, or write into `x.clone()`.",
+            _advice(found),
         )
+
+
+def _advice(found: Overwrite) -> str:
+    if found.node is not None and found.write is not None and same_place(found.node.location, found.write.location):
+        return "Compute with a copy, as in `x[:, 0].clone() * s`, or build a new tensor (`torch.cat`, `torch.where`)."
+    return "Build a new tensor (`torch.cat`, `torch.where`) instead, or write into `x.clone()`."
 
 
 RULE = Rule(
