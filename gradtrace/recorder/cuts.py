@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from gradtrace.model.kinds import CutKind
+from gradtrace.model.kinds import CutKind, SwitchKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.forward_table import ForwardTable
@@ -23,7 +23,7 @@ from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.looking import is_any_of, is_tensor, module_of
 from gradtrace.recorder.names import Names, assigned_names
-from gradtrace.recorder.sites import Place, running_module, user_place
+from gradtrace.recorder.sites import Place, locals_of, running_module, user_place
 from gradtrace.recorder.switches import switched_off_by
 
 _MAX_CUTS = 2_000
@@ -50,6 +50,8 @@ _BY_NAME = {
     "Tensor": CutKind.NEW_TENSOR,
     "asarray": CutKind.NEW_TENSOR,
 }
+_STEPS = frozenset({"sign", "sgn", "round", "floor", "ceil", "trunc", "heaviside"})
+"""Functions whose results are constant piece by piece."""
 _NO_DATA = frozenset(
     {
         "zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "randint_like", "full_like",
@@ -64,7 +66,10 @@ _NO_DATA = frozenset(
 
 
 class _Cut:
-    __slots__ = ("before", "count", "first", "id", "known", "leaves", "nodes", "passes", "record", "reentry")
+    __slots__ = (
+        *("before", "count", "first", "id", "is_inside_function", "is_of_inputs", "known", "leaves", "nodes", "passes"),
+        *("record", "reentry"),
+    )
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.record = record
@@ -79,6 +84,10 @@ class _Cut:
         self.leaves: dict[int, None] = dict.fromkeys(record["leaves"])
         self.before: dict[int, None] = {}
         """The cuts whose values went into this one."""
+        self.is_inside_function = (record["switch"] or {}).get("kind") == SwitchKind.FUNCTION
+        """In the `forward` of a custom Function."""
+        self.is_of_inputs = False
+        """All that was cut off are inputs of that Function, through whose result gradients go on."""
         self.known: tuple[Any, ...] = (1, 0, 0, None, len(self.leaves))
         """What its line in the stream says of the above."""
 
@@ -130,7 +139,7 @@ class CutWatch:
                 return
         known = self._known(tensors)
         if known is not None and nodes[0] == nodes[1]:
-            self._taint(result, known)
+            self._follow(name, result, self._by_id[known])
 
     def _link(self, cut: _Cut, tensors: list[torch.Tensor]) -> None:
         """Note which other cuts went into this one: where its value comes back, so do theirs."""
@@ -167,13 +176,18 @@ class CutWatch:
             cut.count += 1
         elif len(self._cuts) < _MAX_CUTS:
             cut = self._cuts[key] = _Cut(self._describe(kind, call, cut_off, place, frame))
+            cut.is_of_inputs = cut.is_inside_function and _are_inputs(cut_off, frame)
             self._by_id[cut.id] = cut
             self._journal.write(cut.record)
         if cut is not None:
             self._take_leaves(cut, cut_off)
+            self._follow(call, result, cut)
+        return cut
+
+    def _follow(self, call: str, result: Any, cut: _Cut) -> None:
+        """Know from now on that a result comes from a cut; inside a Function not if no derivative is lost with it."""
+        if not (cut.is_inside_function and _is_in_steps(call, result)):
             self._taint(result, cut.id)
-            return cut
-        return None
 
     def _take_leaves(self, cut: _Cut, cut_off: list[torch.Tensor]) -> None:
         """Note the leaves that went in at a later time; what derives from others is looked through the first time."""
@@ -272,7 +286,13 @@ class CutWatch:
         self, tensors: list[torch.Tensor], args: Any, kwargs: Any, frame: types.FrameType, nodes: tuple[int, int]
     ) -> None:
         """A call that made nodes: does it take in anything that was cut off?"""
-        cuts = {known[1] for one in tensors if (known := self._tainted.get(id(one))) is not None and known[0]() is one}
+        cuts = {
+            known[1]
+            for one in tensors
+            if (known := self._tainted.get(id(one))) is not None
+            and known[0]() is one
+            and not (one.requires_grad and self._by_id[known[1]].is_of_inputs)
+        }
         if self._numbers:
             cuts |= {
                 self._numbers[one] for one in (*args, *kwargs.values()) if type(one) is float and one in self._numbers
@@ -357,6 +377,23 @@ class CutWatch:
             cut.record["nodes"] = [[index, node] for index, node in cut.nodes.items()]
             cut.record["reentry"] = self._journal.place(cut.reentry)
             self._journal.write(cut.record)
+
+
+def _are_inputs(tensors: list[torch.Tensor], frame: types.FrameType) -> bool:
+    """Whether tensors are arguments of the custom Function whose `forward` makes the call."""
+    outer: types.FrameType | None = frame
+    while outer is not None:
+        caller = outer.f_back
+        if caller is not None and caller.f_code is torch_facts.FUNCTION_APPLY:
+            given = {id(one) for one in locals_of(outer).values()}
+            return all(id(one) in given for one in tensors)
+        outer = caller
+    return False
+
+
+def _is_in_steps(call: str, result: Any) -> bool:
+    """Whether a result is constant piece by piece, so that no derivative is lost with it."""
+    return call in _STEPS or (is_tensor(result) and not (result.is_floating_point() or result.is_complex()))
 
 
 def tensors_among(args: Any, kwargs: Any) -> list[torch.Tensor]:

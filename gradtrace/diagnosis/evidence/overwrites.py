@@ -11,7 +11,7 @@ from gradtrace.analysis.once import once
 from gradtrace.analysis.source_slice import statements
 from gradtrace.diagnosis.evidence.errors import Failure, called_as, failure, notes, of_pass
 from gradtrace.diagnosis.evidence.ownership import owners, received
-from gradtrace.diagnosis.evidence.shapes import adjacency
+from gradtrace.diagnosis.evidence.shapes import adjacency, is_type, targets, through_views
 from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import BackwardPass, Conflict, Finding, Leaf, Location, Node, Severity, Trace, Write
 
@@ -125,9 +125,17 @@ def _reason(trace: Trace, one: Overwrite, backward: BackwardPass) -> Reason:
     if is_method and _STATE.search(text) and "which is output" not in one.failure.message:
         return Reason.MODULE_STATE
     if write is not None and write.call == "__setitem__" and "which is output" in one.failure.message:
-        is_repeated = len(one.conflict.writes) > 1 or one.conflict.expected > 0
-        return Reason.RECURRENCE if is_repeated or not one.writes_what_it_reads else Reason.INPUT
+        return Reason.RECURRENCE if _is_repeated(one, backward, write) else Reason.INPUT
     return Reason.INPUT
+
+
+def _is_repeated(one: Overwrite, backward: BackwardPass, write: Write) -> bool:
+    """Whether what was saved is an element that the same line had written before: a step reads the one before it."""
+    graph = backward.graph
+    if graph is None or one.node is None:
+        return False
+    sources = (through_views(graph, below) for below in targets(graph, one.node))
+    return any(is_type(below, "CopySlices") and same_place(below.location, write.location) for below in sources)
 
 
 def _is_step(write: Write) -> bool:
