@@ -65,6 +65,7 @@ from gradtrace.diagnosis.evidence.stepped_twice import SteppedTwice, stepped_twi
 from gradtrace.diagnosis.evidence.timeline import quoted
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, RelatedLocation, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -111,4 +112,5 @@ RULE = Rule(
     summary="Two steps move the same parameters along one gradient.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.LEAVES, Statistic.NORM),),
 )
