@@ -10,6 +10,10 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("checkpoint-input-no-grad", "no-grad-forward", "unused-layer"),
     ("straight-through-untrained", "detach-midgraph"),
     ("ctx-tensor-in-double-backward", "custom-fn-bypasses-parameter"),
+    (
+        *("optimizer-holds-originals", "layer-built-in-forward", "optimizer-missing-params"),
+        *("detach-midgraph", "data-midgraph", "unused-layer"),
+    ),
 )
 """Rules that read the same fact, the one that explains most first.
 
