@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gradtrace.analysis.ledger import Verdict
 from gradtrace.analysis.paths import Ways
 from gradtrace.model import (
     BackwardPass,
     Bystander,
     Cut,
     Event,
+    Finding,
     Leaf,
     Location,
     ModuleFact,
     OptimizerInfo,
     ProgramError,
     TensorStats,
+    Variable,
 )
 
 
@@ -65,6 +68,10 @@ class Reason(StrEnum):
     """Nothing of its module is part of any graph."""
     BYSTANDER = "bystander"
     """It carries a name in the program, and takes no part in any graph that was recorded."""
+    VARIABLE = "no tensor"
+    """The name stands for something else, or for a result that only the end of the program knew."""
+    NOT_SEEN = "not seen"
+    """The source gives a value to the name, and no tensor was seen under it."""
 
 
 HAS_GRADIENT = frozenset({Reason.GRADIENT, Reason.RETAINED, Reason.CLEARED})
@@ -101,6 +108,9 @@ class Subject:
         unregistered: the model's attribute that holds its module without registering it.
         error: what ended the program.
         bystander: what is known of a tensor that takes no part in any graph.
+        variable: what a name stands for that is no tensor of a graph.
+        verdict: what the ledger says of the leaf over the whole run.
+        findings: what the rules found about it.
         same: names of further tensors to which the same answer applies.
     """
 
@@ -132,6 +142,9 @@ class Subject:
     error: ProgramError | None = None
     same: tuple[str, ...] = ()
     bystander: Bystander | None = None
+    variable: Variable | None = None
+    verdict: Verdict | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

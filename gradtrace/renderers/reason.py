@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from gradtrace.analysis.reasons import Answer, Reason, Subject
+from gradtrace.analysis.reasons import HAS_GRADIENT, Answer, Reason, Subject
 from gradtrace.model import Cut, Location
 from gradtrace.model.excerpt import excerpt
-from gradtrace.renderers import reason_json, reason_ways, reason_words, wording
+from gradtrace.renderers import reason_found, reason_json, reason_ways, reason_words, wording
 from gradtrace.renderers.cut_words import cut_off
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.renderers.explanation_markdown import Markdown
@@ -68,7 +68,8 @@ def _subject(one: Subject, options: Options) -> Iterator[Block]:
     if one.place is not None and not (one.reason is Reason.GRADIENT and one.ways is not None):
         yield from _excerpt(one.place)
     yield from _evidence(one, options)
-    help_ = advice(one)
+    yield from reason_found.findings(one, _excerpt)
+    help_ = "" if reason_found.has_help(one) else advice(one)
     if help_:
         yield Paragraph(help_, "help")
 
@@ -168,6 +169,8 @@ def _other_passes(one: Subject) -> Iterator[Block]:
         yield Paragraph(f"{_which(one.passes)} add to it.")
     if one.missed and one.reason is Reason.GRADIENT:
         yield Paragraph(f"{_which(one.missed)} did not reach it.")
+    if one.reason in HAS_GRADIENT:
+        yield from reason_found.history(one)
 
 
 def _which(passes: Sequence[int]) -> str:

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from gradtrace.analysis.reasons import Reason, Subject
 from gradtrace.model import BystanderKind, CutKind, LeafKind
 from gradtrace.renderers import wording
-from gradtrace.renderers.reason_words import NAMED, is_root, short
+from gradtrace.renderers.reason_words import NAMED, is_root
+from gradtrace.renderers.wording import short
 
 
 def advice(one: Subject) -> str:
     """What to do; empty when nothing needs to be done."""
     return _ADVICE[one.reason](one)
 
+
+_CONTAINERS = frozenset({"list", "tuple", "dict", "deque", "OrderedDict", "defaultdict"})
 
 _MEANT = "If that is meant, nothing needs to change."
 
@@ -94,6 +97,32 @@ def _take_part(one: Subject) -> str:
     return f"If its gradient is wanted: {short(one.name)}.requires_grad_() before the forward pass. {_MEANT}"
 
 
+def _elsewhere(one: Subject) -> str:
+    place = one.place
+    if one.name == "self":
+        return ""
+    line = f", or for what a line computes: {wording.location(place)}" if place is not None else ""
+    return f"Ask for the name that the tensor has where backward() is called{line}."
+
+
+def _ask_for_a_part(one: Subject) -> str:
+    """Of a container a person means what it holds."""
+    if one.variable is None or one.variable.type not in _CONTAINERS:
+        return ""
+    return f"Ask for what it holds, by the name that it has: {short(one.name)}[0], or that of the parameter."
+
+
+def _call_backward(one: Subject) -> str:
+    if one.error is None:
+        return "Call loss.backward(), with its parentheses."
+    if "Can't call numpy() on Tensor that requires grad" in one.error.message:
+        return (
+            "numpy knows nothing of gradients. detach().numpy() gives the values alone; what is computed from "
+            "them gets no gradient."
+        )
+    return ""
+
+
 def _nothing(one: Subject) -> str:
     del one
     return ""
@@ -121,7 +150,9 @@ _ADVICE: dict[Reason, Callable[[Subject], str]] = {
     Reason.ASSIGNED: _nothing,
     Reason.FAILED: _nothing,
     Reason.BYSTANDER: _take_part,
-    Reason.NO_BACKWARD: lambda one: "" if one.error is not None else "Call loss.backward(), with its parentheses.",
+    Reason.VARIABLE: _ask_for_a_part,
+    Reason.NOT_SEEN: _elsewhere,
+    Reason.NO_BACKWARD: _call_backward,
     Reason.UNUSED: lambda _: "Use it in forward(), or take it out of the module.",
     Reason.OUTSIDE: lambda _: (
         "Either its module never ran, or what it computed was not used: look where its output should enter the loss."
