@@ -56,7 +56,7 @@ def why(trace: Trace, name: str, folders: Sequence[Path] = ()) -> Answer:
     if meant.error is not None:
         subjects.append(_not_reached(trace, name, meant.error))
     subjects = [with_findings(trace, _with_place(trace, one, folders)) for one in subjects]
-    return Answer(name, tuple(_grouped(subjects)))
+    return Answer(name, tuple(_grouped(_without_namesakes(subjects))))
 
 
 _TAILS = (".data", ".grad", ".T", ".mT", ".detach()", ".item()", ".numpy()", ".grad.data", ".grad_fn", ".requires_grad")
@@ -163,6 +163,17 @@ def _not_reached(trace: Trace, name: str, place: Location) -> Subject:
     """The program ended at a line that speaks of it."""
     one = next((each for each in reversed(trace.passes) if each.error is not None), None)
     return Subject(name, "value", Reason.FAILED, place=place, backward=one, error=trace.run.error)
+
+
+def _without_namesakes(subjects: Iterable[Subject]) -> list[Subject]:
+    """Of the leaves with a gradient that a program makes anew under one name, the first stands for all."""
+    groups: dict[object, list[Subject]] = {}
+    for number, one in enumerate(subjects):
+        leaf = one.leaf
+        is_alike = one.reason in (Reason.GRADIENT, Reason.NOT_STORED)
+        key = (one.reason, one.name, leaf.kind, leaf.location, leaf.optimizers) if leaf and is_alike else number
+        groups.setdefault(key, []).append(one)
+    return [replace(members[0], n_namesakes=len(members) - 1) for members in groups.values()]
 
 
 def _grouped(subjects: Iterable[Subject]) -> list[Subject]:

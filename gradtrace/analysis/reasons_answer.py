@@ -13,6 +13,7 @@ from gradtrace.model import (
     Cut,
     Event,
     Finding,
+    GradSwitch,
     Leaf,
     Location,
     ModuleFact,
@@ -108,6 +109,10 @@ class Subject:
         unregistered: the model's attribute that holds its module without registering it.
         error: what ended the program.
         bystander: what is known of a tensor that takes no part in any graph.
+        replaced_by: the leaf that the module used in its place.
+        frozen_by: what switched its `requires_grad` off, so that later passes went by.
+        switch: what switched gradients off for operations, perhaps those of its module.
+        n_namesakes: how many more tensors of this name and place had a gradient: such as are made anew each time.
         variable: what a name stands for that is no tensor of a graph.
         verdict: what the ledger says of the leaf over the whole run.
         findings: what the rules found about it.
@@ -142,6 +147,10 @@ class Subject:
     error: ProgramError | None = None
     same: tuple[str, ...] = ()
     bystander: Bystander | None = None
+    replaced_by: Leaf | None = None
+    frozen_by: Event | None = None
+    switch: GradSwitch | None = None
+    n_namesakes: int = 0
     variable: Variable | None = None
     verdict: Verdict | None = None
     findings: tuple[Finding, ...] = ()

@@ -167,8 +167,14 @@ def _last_nonzero(one: Subject, options: Options) -> Iterator[Block]:
 def _other_passes(one: Subject) -> Iterator[Block]:
     if len(one.passes) > 1 and one.reason is Reason.GRADIENT:
         yield Paragraph(f"{_which(one.passes)} add to it.")
-    if one.missed and one.reason is Reason.GRADIENT:
+    if one.missed and one.reason is Reason.GRADIENT and not one.n_namesakes:
         yield Paragraph(f"{_which(one.missed)} did not reach it.")
+    if one.frozen_by is not None:
+        call = one.frozen_by.call or "requires_grad = False"
+        yield Paragraph(
+            f"{call}{wording.at(one.frozen_by.location)} switched its requires_grad off after pass "
+            f"{one.frozen_by.pass_index}, and nothing switched it on again."
+        )
     if one.reason in HAS_GRADIENT:
         yield from reason_found.history(one)
 
@@ -206,7 +212,7 @@ def _table(flowing: list[Subject]) -> Iterator[Block]:
     yield Paragraph(f"{wording.count(len(flowing), 'tensor')} with a gradient:")
     rows = tuple(
         (
-            Cell(one.name, "name"),
+            Cell(f"{one.name} ×{one.n_namesakes + 1:,}" if one.n_namesakes else one.name, "name"),
             Cell(wording.gradient(one.gradient), "gradient"),
             Cell(f"pass {one.backward.index}" if one.backward is not None else ""),
             Cell("owned by no optimizer" if one.orphaned_by is not None else "", "alarm"),

@@ -72,7 +72,9 @@ def _thaw(one: Subject) -> str:
 
 
 def _adopt(one: Subject) -> str:
-    if one.orphaned_by is None:
+    if one.frozen_by is not None:
+        return "Switch it on again, requires_grad_(True), before the forward pass that should train it."
+    if one.orphaned_by is None or one.n_namesakes:
         return ""
     made = wording.at(one.orphaned_by.location)
     fact = one.unregistered
@@ -103,6 +105,20 @@ def _elsewhere(one: Subject) -> str:
         return ""
     line = f", or for what a line computes: {wording.location(place)}" if place is not None else ""
     return f"Ask for the name that the tensor has where backward() is called{line}."
+
+
+def _enter(one: Subject) -> str:
+    if one.replaced_by is not None:
+        return f"Give the optimizer what runs: {short(one.replaced_by.name)}."
+    if one.switch is not None:
+        return (
+            "A reentrant checkpoint passes gradients on only if one of its inputs requires grad: use_reentrant=False "
+            "does not ask for that."
+        )
+    return (
+        "Either its module never ran, or what it computed was not used, or a copy of it ran: look where its output "
+        "should enter the loss."
+    )
 
 
 def _ask_for_a_part(one: Subject) -> str:
@@ -153,8 +169,10 @@ _ADVICE: dict[Reason, Callable[[Subject], str]] = {
     Reason.VARIABLE: _ask_for_a_part,
     Reason.NOT_SEEN: _elsewhere,
     Reason.NO_BACKWARD: _call_backward,
-    Reason.UNUSED: lambda _: "Use it in forward(), or take it out of the module.",
-    Reason.OUTSIDE: lambda _: (
-        "Either its module never ran, or what it computed was not used: look where its output should enter the loss."
+    Reason.UNUSED: lambda one: (
+        "Use it in forward(), or take it out of the module."
+        if one.replaced_by is None
+        else f"Give the optimizer what runs: {short(one.replaced_by.name)}."
     ),
+    Reason.OUTSIDE: _enter,
 }

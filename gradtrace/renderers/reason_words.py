@@ -62,6 +62,8 @@ def _gradient(one: Subject) -> str:
     if one.before is not None:
         sum_ = f", which was {wording.gradient(one.before)} before and {wording.gradient(one.after)} after"
     subject = f"{who(one)}{_use(one)}"
+    if one.n_namesakes:
+        subject += f" (the first of {one.n_namesakes + 1:,} tensors of this name)"
     if one.gradient is None:
         index = one.backward.index if one.backward is not None else 1
         return f"{subject} has a gradient: {_pass(one)} added to its .grad; --passes {index} measures how much."
@@ -231,6 +233,9 @@ def _no_backward(one: Subject) -> str:
 def _unused(one: Subject) -> str:
     node = _node(one)
     module = short(node.module) if node is not None and node.module else "its module"
+    if one.replaced_by is not None:
+        other = short(one.replaced_by.name)
+        return f"{_none(one)} {module} ran{wording.at(one.place)} with {other} in place of {_them(one)}."
     return f"{_none(one)} {module} ran{wording.at(one.place)} and did not use {_them(one)}."
 
 
@@ -239,6 +244,14 @@ def _outside(one: Subject) -> str:
     node = _node(one)
     if one.cuts:
         return f"{text}: {cut_off(one.cuts[0])}."
+    if one.replaced_by is not None:
+        return f"{text}: {_pass(one)} went to {short(one.replaced_by.name)} in place of {_them(one)}."
+    if one.switch is not None:
+        place = wording.at(one.switch.location)
+        return (
+            f"{text}. {short(one.switch.call)}{place} ran operations on tensors that require grad without gradients: "
+            "if its module runs there, that is why."
+        )
     if node is not None and node.module:
         return f"{text}; {short(node.module)}{wording.at(node.location)} did."
     return f"{text}."
