@@ -44,7 +44,8 @@ def record(programs: Sequence[Path], recordings: Sequence[Path] | None = None, n
             }
             (session / "config.json").write_text(json.dumps(config), "utf-8")
         command = [sys.executable, __file__, str(folder), str(n_at_once), *map(str, programs)]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        alone = {**os.environ, "OMP_NUM_THREADS": "1"}  # threads that wait for each other cost more than they save
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=alone)
         for number in range(len(programs)):
             session = folder / str(number)
             status = int((session / "status").read_text("utf-8"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import forked_runs
 import pytest
 from rule_programs import program
+from shared_recordings import shared_folder, traces
 
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.model import Trace
@@ -17,17 +18,20 @@ CASES = Path(__file__).parents[1] / "cases"
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Trace]:
     """What was recorded of the programs of all pages, by rule and section."""
-    folder = tmp_path_factory.mktemp("pages")
+    folder = shared_folder(tmp_path_factory) / "pages"
+    folder.mkdir(exist_ok=True)
     programs: dict[tuple[str, str], Path] = {}
     for rule in RULES:
         for section, name in (("Example", "example"), ("Use instead", "repair")):
             path = folder / f"{rule.name.replace('-', '_')}_{name}.py"
-            path.write_text(program(rule, section), "utf-8")
+            draft = path.with_suffix(f".{os.getpid()}")
+            draft.write_text(program(rule, section), "utf-8")
+            draft.replace(path)  # another worker may be reading it
             programs[rule.name, section] = path
-    return dict(zip(programs, forked_runs.record(list(programs.values())), strict=True))
+    return dict(zip(programs, traces(list(programs.values()), tmp_path_factory), strict=True))
 
 
 @pytest.fixture(scope="session")
-def bugs() -> list[Trace]:
+def bugs(tmp_path_factory: pytest.TempPathFactory) -> list[Trace]:
     """What was recorded of the programs with a mistake."""
-    return list(forked_runs.record(sorted((CASES / "bugs").glob("*.py"))))
+    return traces(sorted((CASES / "bugs").glob("*.py")), tmp_path_factory)

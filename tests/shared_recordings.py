@@ -1,0 +1,39 @@
+"""Recordings that several tests read, made once for all the processes of a test run."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import forked_runs
+import pytest
+
+from gradtrace.model import Trace
+from gradtrace.recording import load
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """A folder that all the workers of a test run see."""
+    folder = factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+def recordings(programs: Sequence[Path], factory: pytest.TempPathFactory) -> list[Path]:
+    """The recording of each program; a program runs once, whichever test and whichever worker asks for it."""
+    folder = shared_folder(factory) / "recordings"
+    folder.mkdir(exist_ok=True)
+    kept = [folder / f"{hashlib.sha256(bytes(one)).hexdigest()[:16]}.gtrace" for one in programs]
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        missing = {program: file for program, file in zip(programs, kept, strict=True) if not file.exists()}
+        if missing:
+            list(forked_runs.record(list(missing), list(missing.values())))
+    return kept
+
+
+def traces(programs: Sequence[Path], factory: pytest.TempPathFactory) -> list[Trace]:
+    """What the recordings hold."""
+    return [load(file) for file in recordings(programs, factory)]
