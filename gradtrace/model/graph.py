@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import NestedValue, TensorStats
 
 
+class Kept:
+    """What elements are taken from when they are first asked for."""
+
+    __slots__ = ("_whole",)
+
+    _whole: TensorStats
+
+
 @dataclass(frozen=True, slots=True)
-class SavedTensor:
+class SavedTensor(Kept):
     """A tensor that a node keeps for its backward.
 
     Attributes:
@@ -34,12 +42,10 @@ class SavedTensor:
     packed: bool = False
     value: NestedValue = None
     stats: TensorStats | None = None
-    _whole: TensorStats | None = field(default=None, init=False, repr=False, compare=False)
-    """What the elements are taken from when they are first asked for."""
 
     def __getattr__(self, name: str) -> Any:
         """The elements, which are not set yet."""
-        if name != "value" or self._whole is None:
+        if name != "value":
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         object.__setattr__(self, name, self._whole.value)
         return self._whole.value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import fsum, hypot, isinf, nan
 from typing import Any
 
@@ -45,8 +45,16 @@ class TensorSpec:
         return text if self.device == "cpu" else f"{text} {self.device}"
 
 
+class Measured:
+    """Where numbers stand in a column: the column, where the tensor's own numbers begin, their form."""
+
+    __slots__ = ("_measured",)
+
+    _measured: tuple[Sequence[float], int, Form]
+
+
 @dataclass(frozen=True, slots=True)
-class TensorStats:
+class TensorStats(Measured):
     """What was measured of one tensor at one moment.
 
     `norm` is the 2-norm over all elements. A field is None when that recording level does not measure it, or when it
@@ -54,8 +62,8 @@ class TensorStats:
     elements. `value` holds every element when there are at most 16 (nested lists in the tensor's own shape), else
     None.
 
-    Of a recording of a million tensors few are ever looked at: those that stand in a column (`_measured`: the column,
-    where the tensor's own numbers begin, their form) are worked out when they are first asked for.
+    Of a recording of a million tensors few are ever looked at: what stands in a column is worked out when it is first
+    asked for.
     """
 
     shape: tuple[int, ...]
@@ -69,11 +77,10 @@ class TensorStats:
     inf: int | None = None
     zero: int | None = None
     value: NestedValue = None
-    _measured: tuple[Sequence[float], int, Form] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __getattr__(self, name: str) -> Any:
         """One of the statistics, which is not set yet."""
-        if name not in _WORKED_OUT or self._measured is None:
+        if name not in _WORKED_OUT:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         for each, one in zip(_WORKED_OUT, _worked_out(self, *self._measured), strict=True):
             object.__setattr__(self, each, one)
@@ -82,7 +89,8 @@ class TensorStats:
     @property
     def is_whole(self) -> bool:
         """Whether every element was recorded."""
-        return self._measured[2] == Form.VALUES if self._measured is not None else self.value is not None
+        measured = getattr(self, "_measured", None)
+        return self.value is not None if measured is None else bool(measured[2] == Form.VALUES)
 
     @property
     def is_finite(self) -> bool | None:

@@ -8,6 +8,7 @@ equals it comes back), so nothing is kept alive.
 
 from __future__ import annotations
 
+import inspect
 import types
 import weakref
 from collections.abc import Callable
@@ -385,10 +386,18 @@ def _are_inputs(tensors: list[torch.Tensor], frame: types.FrameType) -> bool:
     while outer is not None:
         caller = outer.f_back
         if caller is not None and caller.f_code is torch_facts.FUNCTION_APPLY:
-            given = {id(one) for one in locals_of(outer).values()}
-            return all(id(one) in given for one in tensors)
+            return {id(one) for one in tensors} <= _arguments(outer)
         outer = caller
     return False
+
+
+def _arguments(frame: types.FrameType) -> set[int]:
+    """The ids of what a function was given, and of what stands in its `*args`; not of what it takes from around it."""
+    code = frame.f_code
+    n_names = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & inspect.CO_VARARGS)
+    found = locals_of(frame)
+    values = [found[name] for name in code.co_varnames[:n_names] if name in found]
+    return {id(one) for value in values for one in (value if type(value) is tuple else (value,))}
 
 
 def _is_in_steps(call: str, result: Any) -> bool:

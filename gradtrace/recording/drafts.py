@@ -10,6 +10,8 @@ from dataclasses import MISSING, field, fields, make_dataclass
 from typing import Any
 
 from gradtrace.model import Edge, Node, NodeOutput, SavedTensor, TensorStats
+from gradtrace.model.graph import Kept
+from gradtrace.model.tensors import Measured
 
 
 def _draft_of(cls: type) -> Any:
@@ -24,7 +26,7 @@ NodeDraft = _draft_of(Node)
 OutputDraft = _draft_of(NodeOutput)
 
 
-class SavedDraft:
+class SavedDraft(Kept):
     """A draft of a saved tensor whose elements are worked out later."""
 
     __slots__ = SavedTensor.__slots__
@@ -42,7 +44,7 @@ class SavedDraft:
         self._whole = whole
 
 
-class StatsDraft:
+class StatsDraft(Measured):
     """A draft of statistics that are worked out later."""
 
     __slots__ = TensorStats.__slots__
