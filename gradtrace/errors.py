@@ -30,5 +30,5 @@ class NothingSeenError(GradtraceError):
     """Nothing of a run could be looked at, so that there is nothing to show."""
 
 
-class UnknownNameError(RenderError):
+class UnknownNameError(GradtraceError):
     """A name or a place stands for no tensor of the run."""

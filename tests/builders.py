@@ -30,7 +30,6 @@ from gradtrace.model import (
     Recorded,
     Root,
     Run,
-    SavedTensor,
     Severity,
     Trace,
 )
@@ -503,12 +502,6 @@ def hostile_findings(trace: Trace, texts: Sequence[str] = HOSTILE) -> Trace:
     findings = [Finding(text, Severity.ERROR, text, place, help=text, leaves=(0,)) for text in texts]
     findings += [Finding(text, Severity.INFO, text, None, leaves=(0,), passes=(1, 7)) for text in texts]
     return replace(trace, findings=tuple(findings))
-
-
-def saved_bytes(graph: Graph) -> int:
-    """Memory that the graph holds for its backward, shared storage counted once."""
-    kept: list[SavedTensor] = [saved for node in graph.nodes for saved in node.saved]
-    return sum(saved.bytes for saved in kept if not saved.shared)
 
 
 def cut_trace() -> Trace:

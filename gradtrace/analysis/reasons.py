@@ -3,44 +3,84 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from gradtrace.analysis.paths import is_zero, ways
 from gradtrace.analysis.reasons_answer import HAS_GRADIENT, Answer, Reason, Subject
 from gradtrace.analysis.reasons_case import leaf_nodes
+from gradtrace.analysis.reasons_findings import with_findings
 from gradtrace.analysis.reasons_leaf import leaf_subject
 from gradtrace.analysis.reasons_lost import lost, nearest_place
 from gradtrace.analysis.reasons_names import Value, meant_by
+from gradtrace.analysis.source_names import named_at
 from gradtrace.analysis.topology import reachable
+from gradtrace.errors import UnknownNameError
 from gradtrace.model import Bystander, Cut, EventKind, Leaf, Location, Trace
 
-__all__ = ["Answer", "Reason", "Subject", "why"]
+__all__ = ["HAS_GRADIENT", "Answer", "Reason", "Subject", "why"]
 
 _TOLD_BY_WAYS = 20
 """For more leaves at once nobody reads by which ways each got its gradient, and to find out takes time."""
 
 
-def why(trace: Trace, name: str) -> Answer:
-    """Answers for every tensor that bears a name.
+def why(trace: Trace, name: str, folders: Sequence[Path] = ()) -> Answer:
+    """Answers for every tensor that bears a name, or says what the name stands for.
 
     Args:
-        trace: the run.
+        trace: the run, with its findings if they are to be told.
         name: a variable (`x`), a leaf (`fc1.weight`), a pattern (`encoder.*`), a module (`encoder`, with all in it), or
             a place (`train.py:18`).
+        folders: where sources may be opened, for names that stand for no tensor that was seen.
 
     Raises:
         UnknownNameError: when nothing bears it; the text says which names come close.
     """
-    meant = meant_by(trace, name)
+    try:
+        meant = meant_by(trace, name)
+    except UnknownNameError:
+        found = _by_the_source(trace, name, folders)
+        if found is None:
+            raise
+        return Answer(name, found)
     nodes, has_ways = leaf_nodes(trace), len(meant.leaves) <= _TOLD_BY_WAYS
     subjects = [leaf_subject(trace, leaf, nodes, has_ways=has_ways) for leaf in meant.leaves]
     subjects += [_value_subject(trace, value) for value in meant.values]
     subjects += [_constant(trace, cut) for cut in meant.cuts]
     subjects += [_aside(trace, one) for one in meant.bystanders]
+    subjects += [
+        Subject(one.name, "name", Reason.VARIABLE, place=one.location, variable=one) for one in meant.variables
+    ]
     if meant.error is not None:
         subjects.append(_not_reached(trace, name, meant.error))
-    return Answer(name, tuple(_grouped(subjects)))
+    subjects = [with_findings(trace, _with_place(trace, one, folders)) for one in subjects]
+    return Answer(name, tuple(_grouped(_without_namesakes(subjects))))
+
+
+_TAILS = (".data", ".grad", ".T", ".mT", ".detach()", ".item()", ".numpy()", ".grad.data", ".grad_fn", ".requires_grad")
+
+
+def _by_the_source(trace: Trace, name: str, folders: Sequence[Path]) -> tuple[Subject, ...] | None:
+    """What a name stands for that no tensor was seen to bear: one that is left without its tail, or one of a source."""
+    plain = name.strip()
+    for tail in _TAILS:
+        if plain.endswith(tail):
+            with suppress(UnknownNameError):
+                return why(trace, plain.removesuffix(tail), folders).subjects
+    place = named_at(trace, plain, folders)
+    return None if place is None else (Subject(plain, "name", Reason.NOT_SEEN, place=place),)
+
+
+def _with_place(trace: Trace, one: Subject, folders: Sequence[Path]) -> Subject:
+    """With the line that gives the name a value, where the recording does not know it."""
+    if one.place is not None or one.reason not in (Reason.BYSTANDER, Reason.VARIABLE):
+        return one
+    place = named_at(trace, one.name, folders)
+    if place is None or one.bystander is None:
+        return replace(one, place=place)
+    return replace(one, place=place, bystander=replace(one.bystander, location=place))
 
 
 def _value_subject(trace: Trace, value: Value) -> Subject:
@@ -61,7 +101,7 @@ def _value_subject(trace: Trace, value: Value) -> Subject:
         place=node.location,
         ways=ways(one, node.id, value.output),
         sources=tuple(leaf for leaf in trace.leaves if leaf.id in leaves),
-        read=_read(trace, value.name),
+        read=_read(trace, value.name, is_leaf=False),
         error=trace.run.error,
     )
     if one.is_drawn_only:
@@ -75,12 +115,12 @@ def _value_subject(trace: Trace, value: Value) -> Subject:
     return subject
 
 
-def _read(trace: Trace, name: str) -> Location | None:
-    """Where the program read the `.grad` of a result: the source says of which (`net.maps.grad` of `self.maps`)."""
+def _read(trace: Trace, name: str, *, is_leaf: bool) -> Location | None:
+    """Where the program read a `.grad` and found None: the source says whose (`net.maps.grad` of `self.maps`)."""
     last = re.compile(rf"(^|\W){re.escape(name.rpartition('.')[2])}\.grad$")
     for event in trace.events:
         place = event.location
-        if event.kind != EventKind.GRAD_READ or event.is_leaf or place is None:
+        if event.kind != EventKind.GRAD_READ or bool(event.is_leaf) != is_leaf or place is None:
             continue
         source = place.text.split("\n", 1)[0][place.column - 1 : max(place.end_column - 1, 0)]
         if last.search(source):
@@ -107,13 +147,33 @@ def _aside(trace: Trace, one: Bystander) -> Subject:
     if cut is not None:
         return replace(_constant(trace, cut), name=one.name, bystander=one)
     backward = next((each for each in trace.passes if each.index == one.pass_index), None)
-    return Subject(one.name, "tensor", Reason.BYSTANDER, backward=backward, place=one.location, bystander=one)
+    return Subject(
+        one.name,
+        "tensor",
+        Reason.BYSTANDER,
+        backward=backward,
+        place=one.location,
+        bystander=one,
+        read=_read(trace, one.name, is_leaf=one.is_leaf),
+        error=trace.run.error,
+    )
 
 
 def _not_reached(trace: Trace, name: str, place: Location) -> Subject:
     """The program ended at a line that speaks of it."""
     one = next((each for each in reversed(trace.passes) if each.error is not None), None)
     return Subject(name, "value", Reason.FAILED, place=place, backward=one, error=trace.run.error)
+
+
+def _without_namesakes(subjects: Iterable[Subject]) -> list[Subject]:
+    """Of the leaves with a gradient that a program makes anew under one name, the first stands for all."""
+    groups: dict[object, list[Subject]] = {}
+    for number, one in enumerate(subjects):
+        leaf = one.leaf
+        is_alike = one.reason in (Reason.GRADIENT, Reason.NOT_STORED)
+        key = (one.reason, one.name, leaf.kind, leaf.location, leaf.optimizers) if leaf and is_alike else number
+        groups.setdefault(key, []).append(one)
+    return [replace(members[0], n_namesakes=len(members) - 1) for members in groups.values()]
 
 
 def _grouped(subjects: Iterable[Subject]) -> list[Subject]:
@@ -128,10 +188,10 @@ def _grouped(subjects: Iterable[Subject]) -> list[Subject]:
 
 
 def _key(subject: Subject) -> object:
-    if subject.reason in HAS_GRADIENT or subject.kind == "value":
+    if subject.reason in HAS_GRADIENT or subject.leaf is None:
         return (subject.name, subject.kind, subject.leaf and subject.leaf.id, subject.place, subject.node)
     leaf: Leaf | None = subject.leaf
     culprit = subject.culprit if subject.reason is not Reason.UNUSED else None
     index = subject.backward.index if subject.backward is not None else 0
     module = leaf.name.rpartition(".")[0] if leaf and subject.reason in (Reason.UNUSED, Reason.OUTSIDE) else ""
-    return (subject.reason, subject.place, culprit, index, subject.cuts[:1], module)
+    return (subject.reason, subject.place, culprit, index, subject.cuts[:1], module, subject.findings)

@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gradtrace.analysis.ledger import Verdict
 from gradtrace.analysis.paths import Ways
 from gradtrace.model import (
     BackwardPass,
     Bystander,
     Cut,
     Event,
+    Finding,
+    GradSwitch,
     Leaf,
     Location,
     ModuleFact,
     OptimizerInfo,
     ProgramError,
     TensorStats,
+    Variable,
 )
 
 
@@ -65,6 +69,10 @@ class Reason(StrEnum):
     """Nothing of its module is part of any graph."""
     BYSTANDER = "bystander"
     """It carries a name in the program, and takes no part in any graph that was recorded."""
+    VARIABLE = "no tensor"
+    """The name stands for something else, or for a result that only the end of the program knew."""
+    NOT_SEEN = "not seen"
+    """The source gives a value to the name, and no tensor was seen under it."""
 
 
 HAS_GRADIENT = frozenset({Reason.GRADIENT, Reason.RETAINED, Reason.CLEARED})
@@ -101,6 +109,13 @@ class Subject:
         unregistered: the model's attribute that holds its module without registering it.
         error: what ended the program.
         bystander: what is known of a tensor that takes no part in any graph.
+        replaced_by: the leaf that the module used in its place.
+        frozen_by: what switched its `requires_grad` off, so that later passes went by.
+        switch: what switched gradients off for operations, perhaps those of its module.
+        n_namesakes: how many more tensors of this name and place had a gradient: such as are made anew each time.
+        variable: what a name stands for that is no tensor of a graph.
+        verdict: what the ledger says of the leaf over the whole run.
+        findings: what the rules found about it.
         same: names of further tensors to which the same answer applies.
     """
 
@@ -132,6 +147,13 @@ class Subject:
     error: ProgramError | None = None
     same: tuple[str, ...] = ()
     bystander: Bystander | None = None
+    replaced_by: Leaf | None = None
+    frozen_by: Event | None = None
+    switch: GradSwitch | None = None
+    n_namesakes: int = 0
+    variable: Variable | None = None
+    verdict: Verdict | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,6 +11,8 @@ from gradtrace.analysis.reasons_answer import Reason, Subject
 from gradtrace.analysis.reasons_case import Case, LeafNodes, case_of, switches
 from gradtrace.analysis.reasons_cut import cut_reason
 from gradtrace.analysis.reasons_lost import lost, nearest_place
+from gradtrace.analysis.source_slice import is_shown
+from gradtrace.analysis.training_steps import inner
 from gradtrace.model import (
     CLEARING,
     STORED,
@@ -19,13 +22,18 @@ from gradtrace.model import (
     Effect,
     Event,
     EventKind,
+    GradSwitch,
     Leaf,
     ModuleFactKind,
+    ObservationKind,
     OptimizerInfo,
     PassCall,
     Recorded,
+    SwitchKind,
     Trace,
 )
+
+_KEY = re.compile(r"\[['\"]([^'\"]+)['\"]\]$")
 
 
 def leaf_subject(trace: Trace, leaf: Leaf, nodes: LeafNodes, *, has_ways: bool = True) -> Subject:
@@ -72,7 +80,17 @@ def _arrived(case: Case) -> Subject | None:
         cuts=tuple(cut for cut in case.cuts if cut.passes),
         owners=owners,
         orphaned_by=None if owners else _stepped(case),
+        frozen_by=_frozen_later(case, missed),
     )
+
+
+def _frozen_later(case: Case, missed: tuple[int, ...]) -> Event | None:
+    """What switched its `requires_grad` off for good, so that later passes went by."""
+    told = switches(case)
+    off = next((event for event in told if event.requires_grad is False), None)
+    if off is None or any(event.requires_grad and event.order > off.order for event in told):
+        return None
+    return off if missed and missed[-1] > off.pass_index else None
 
 
 def _passes(case: Case) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -166,8 +184,9 @@ def _frozen(case: Case) -> Subject | None:
 def _in_graph(case: Case) -> Subject | None:
     """Part of a graph, and nothing came."""
     # A gradient for a loss (`autograd.grad`) asks for what it needs: only the passes that store can leave one out.
+    inside = inner(case.trace)
     storing = [one for one in case.passes if one.call != PassCall.AUTOGRAD_GRAD and one.graph is not None]
-    for one in storing or case.passes:
+    for one in storing or [one for one in case.passes if one.index not in inside]:
         node = case.node(one)
         if node is None or one.graph is None:
             continue
@@ -191,8 +210,13 @@ def _failed_in(case: Case, one: BackwardPass, node: int | None) -> Subject:
 
 
 def _switched_on(case: Case) -> Subject | None:
-    events = [event for event in switches(case) if event.requires_grad]
-    if not events:
+    """It was made to require grad after the forward pass had used it: it never did before, and one pass followed."""
+    told = switches(case)
+    events = [event for event in told if event.requires_grad]
+    if not events or told[0].requires_grad is False:
+        return None
+    later = sum(one.count for one in case.passes if one.index > events[-1].pass_index)
+    if later > 1:
         return None
     one = case.passes[0] if case.passes else None
     return case.subject(Reason.SWITCHED_ON, place=events[-1].location, events=tuple(events[-1:]), backward=one)
@@ -228,16 +252,64 @@ def _outside(case: Case) -> Subject:
     for one in full:
         for node in one.graph.nodes if one.graph is not None else ():
             if module and node.leaf is None and node.module == module:
-                return case.subject(Reason.UNUSED, backward=one, place=node.location, culprit=node.id)
+                return case.subject(
+                    Reason.UNUSED,
+                    backward=one,
+                    place=node.location,
+                    culprit=node.id,
+                    replaced_by=_in_its_place(case, one),
+                )
     one_pass = next((one for one in full if one.call != PassCall.AUTOGRAD_GRAD), full[0] if full else case.passes[0])
     sibling = _sibling(one_pass, module)
     place = case.leaf.location or one_pass.location
     if sibling is not None and one_pass.graph is not None:
         place = one_pass.graph.nodes[sibling].location
-    cuts = (*_of_unknown_origin(case, one_pass), *case.cuts)
+    cuts = (*_of_unknown_origin(case, one_pass), *_of_every_pass(case))
     if cuts:
         place, sibling = cuts[0].location, None
-    return case.subject(Reason.OUTSIDE, backward=one_pass, place=place, cuts=cuts, culprit=sibling)
+    switch = None if cuts else _switched_off(case)
+    if switch is not None and switch.location is not None:
+        place, sibling = switch.location, None
+    return case.subject(
+        Reason.OUTSIDE,
+        backward=one_pass,
+        place=place,
+        cuts=cuts,
+        culprit=sibling,
+        switch=switch,
+        replaced_by=_in_its_place(case, one_pass),
+    )
+
+
+def _of_every_pass(case: Case) -> list[Cut]:
+    """Cuts that may explain why each pass went by: one that happened less often than passes ran cannot."""
+    inside = inner(case.trace)
+    n_passes = sum(one.count for one in case.passes if one.index not in inside)
+    return [cut for cut in case.cuts if cut.count >= n_passes and not is_shown(cut.location)]
+
+
+def _switched_off(case: Case) -> GradSwitch | None:
+    """What switched gradients off for operations on tensors that require them, where nobody knows on which."""
+    return next(
+        (
+            seen.switch
+            for seen in case.trace.run.observations
+            if seen.kind == ObservationKind.OPS_WITHOUT_GRAD
+            and seen.switch is not None
+            and seen.switch.kind == SwitchKind.CHECKPOINT
+        ),
+        None,
+    )
+
+
+def _in_its_place(case: Case, one: BackwardPass) -> Leaf | None:
+    """A leaf of the graph that bears the name of this one, in a container of the program's: `params['fc.weight']`."""
+    for number in case.nodes.get(one.index, {}):
+        other = case.trace.leaves[number]
+        key = _KEY.search(other.name)
+        if key is not None and f".{case.leaf.name}".endswith(f".{key[1]}"):
+            return other
+    return None
 
 
 def _of_unknown_origin(case: Case, one: BackwardPass) -> list[Cut]:
@@ -264,9 +336,9 @@ _REASONS: tuple[Callable[[Case], Subject | None], ...] = (
     _zero,
     _frozen,
     _in_graph,
-    _switched_on,
     _assigned,
     cut_reason,
+    _switched_on,
     _no_pass,
     _all_failed,
     _outside,

@@ -10,7 +10,19 @@ from fnmatch import fnmatchcase
 
 from gradtrace.analysis.topology import Adjacency
 from gradtrace.errors import UnknownNameError
-from gradtrace.model import BackwardPass, Bystander, Cut, Graph, Leaf, Location, ModuleFact, Node, Trace
+from gradtrace.model import (
+    BackwardPass,
+    Bystander,
+    Cut,
+    Graph,
+    Leaf,
+    Location,
+    ModuleFact,
+    Node,
+    Trace,
+    Variable,
+    VariableKind,
+)
 
 _SUGGESTIONS = 4
 _SHOWN = 12
@@ -38,10 +50,11 @@ class Meant:
     cuts: tuple[Cut, ...] = ()
     error: Location | None = None
     bystanders: tuple[Bystander, ...] = ()
+    variables: tuple[Variable, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether it stands for anything."""
-        return bool(self.leaves or self.values or self.cuts or self.error or self.bystanders)
+        return bool(self.leaves or self.values or self.cuts or self.error or self.bystanders or self.variables)
 
 
 def meant_by(trace: Trace, asked: str) -> Meant:
@@ -61,6 +74,9 @@ def meant_by(trace: Trace, asked: str) -> Meant:
         found = _named(trace, name, fits)
         if found:
             return found
+    found = _in_module(trace, name)
+    if found:
+        return found
     error = _error_at(trace, name)
     if error is not None:
         return Meant(error=error)
@@ -76,7 +92,22 @@ def _is_pattern(own: str, name: str) -> bool:
 
 
 def _is_inside(own: str, name: str) -> bool:
+    own, name = own.removeprefix("self."), name.removeprefix("self.")
     return own.startswith((f"{name}.", f"{name}["))
+
+
+def _in_module(trace: Trace, name: str) -> Meant:
+    """A part of a model that a variable holds: `net.fc1`, `net[0]` where the leaves are called `fc1.weight`."""
+    for one in trace.variables:
+        rest = name.removeprefix("self.").removeprefix(one.name.removeprefix("self."))
+        if one.kind != VariableKind.MODULE or rest == name or rest[:1] not in (".", "["):
+            continue
+        path = rest.replace("[", ".").replace("]", "").lstrip(".")
+        held = [leaf for leaf in trace.leaves if leaf.id in set(one.leaves)]
+        leaves = tuple(leaf for leaf in held if leaf.name == path or leaf.name.startswith(f"{path}."))
+        if leaves:
+            return Meant(leaves)
+    return Meant()
 
 
 def _is_part(own: str, name: str) -> bool:
@@ -102,7 +133,16 @@ def _named(trace: Trace, name: str, fits: Callable[[str, str], bool]) -> Meant:
     bystanders = tuple(one for one in trace.bystanders if fits(one.name, name))
     if leaves or values or cuts:
         bystanders = ()  # of the same name, in another pass or another function
-    return Meant(leaves, tuple(values.values()), cuts, bystanders=bystanders)
+    if leaves or values or cuts or bystanders:
+        return Meant(leaves, tuple(values.values()), cuts, bystanders=bystanders)
+    return _of_variables(trace, tuple(one for one in trace.variables if fits(one.name, name)))
+
+
+def _of_variables(trace: Trace, found: tuple[Variable, ...]) -> Meant:
+    """What a name stands for that is no tensor of a graph itself: a module and another name of a leaf mean leaves."""
+    held = {leaf for one in found for leaf in one.leaves}
+    leaves = tuple(leaf for leaf in trace.leaves if leaf.id in held)
+    return Meant(leaves, variables=() if leaves else found)
 
 
 def _holders(fact: ModuleFact) -> tuple[str, ...]:
@@ -211,6 +251,7 @@ def _known_names(trace: Trace) -> Iterator[str]:
     yield from (_holders(fact)[0] for fact in trace.module_facts)
     yield from (cut.name for cut in trace.cuts if cut.name is not None)
     yield from (one.name for one in trace.bystanders)
+    yield from (one.name for one in trace.variables if one.kind in (VariableKind.MODULE, VariableKind.LEAF))
 
 
 def _no_such_line(trace: Trace, name: str, file: str) -> str:

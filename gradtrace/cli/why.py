@@ -1,14 +1,22 @@
 """`gradtrace why`."""
 
+from __future__ import annotations
+
 import signal
+from typing import TYPE_CHECKING
 
 import click
 
+from gradtrace.cli.depth import in_depth
 from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import say_gaps, seen, traced
+from gradtrace.diagnosis.all_needs import EVERYBODYS
 from gradtrace.errors import UsageError
-from gradtrace.model.needs import USUALLY
+from gradtrace.model.kinds import Severity
+
+if TYPE_CHECKING:
+    from gradtrace.model import Trace
 
 _FORMATS = click.Choice(["text", "markdown", "json"])
 
@@ -40,7 +48,7 @@ def command(request: Request, *, name: str, output: str | None, format_name: str
     format_name = format_name or _by_suffix(place)
     if format_name == "json" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
-    with traced(request.with_facts(USUALLY), place.path, _prepare) as ended:
+    with traced(in_depth(request, EVERYBODYS), place.path, _prepare) as ended:
         trace = seen(ended, request, "explain")
         if trace is None:
             return ended.status
@@ -56,7 +64,7 @@ def command(request: Request, *, name: str, output: str | None, format_name: str
             verbose=request.verbose,
             ascii_only=ascii_only or not console.unicode,
         )
-        content = reason.render(why(trace, name), options)
+        content = reason.render(why(_examined(trace, request), name, request.sources), options)
         say_gaps(request, (gap for gap in coverage(trace) if gap.is_open))
         try:
             place.write(content)
@@ -69,8 +77,18 @@ def command(request: Request, *, name: str, output: str | None, format_name: str
 next(one for one in command.params if one.name == "words").metavar = "TARGET [NAME=VALUE]..."
 
 
+def _examined(trace: Trace, request: Request) -> Trace:
+    """The trace with what the rules find in it: what `check` says of a tensor, this says too."""
+    from gradtrace.diagnosis.examine import examine
+    from gradtrace.diagnosis.selection import Selection
+
+    selection = Selection(severity=Severity.INFO if request.verbose else Severity.WARNING)
+    return examine(trace, selection, sources=request.sources)
+
+
 def _prepare() -> None:
     import gradtrace.analysis.reasons
+    import gradtrace.diagnosis.examine
     import gradtrace.renderers.reason  # noqa: F401
 
 

@@ -5,24 +5,20 @@ folders that the person named or stands in; of others the lines count that the r
 """
 
 import io
-import os
 import re
 import tokenize
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradtrace.analysis.sources import read_source
 from gradtrace.diagnosis.selection import names_in
-from gradtrace.files import read_regular
 from gradtrace.model import Finding, Location, Severity, Trace
 
 UNUSED = "unused-ignore"
 """The rule under which a comment is reported that silences nothing."""
 
 _COMMENT = re.compile(r"#\s*gradtrace:\s*ignore(?:\[(?P<rules>[^\]]*)\])?", re.IGNORECASE)
-_LARGEST = 4_000_000
-"""Bytes of a file that is looked through."""
-_SOURCES = (".py", ".pyw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +71,13 @@ def read(trace: Trace, folders: Sequence[Path] = ()) -> tuple[Ignore, ...]:
     """
     found: list[Ignore] = []
     for file, places in sorted(_places(trace).items()):
-        source = _source(file, folders)
+        source = read_source(file, folders)
         if source is not None:
             found += ignores_in(file, source)
         else:
             for place in places:
                 found += ignores_in(file, place.text, place.line)
     return tuple(dict.fromkeys(found))
-
-
-def _source(file: str, folders: Sequence[Path]) -> str | None:
-    path = Path(os.path.realpath(file))
-    if path.suffix not in _SOURCES or not any(path.is_relative_to(folder) for folder in folders):
-        return None
-    try:
-        content = read_regular(path, _LARGEST)
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        return io.TextIOWrapper(io.BytesIO(content), encoding).read()
-    except (OSError, SyntaxError, ValueError):
-        return None
 
 
 def _places(trace: Trace) -> dict[str, list[Location]]:

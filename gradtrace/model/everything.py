@@ -3,7 +3,7 @@
 from gradtrace.model.blind_spot import Blind, BlindSpot
 from gradtrace.model.cut import Cut, GradSwitch
 from gradtrace.model.events import Event, GradWrite
-from gradtrace.model.facts import Bystander, Conflict, Holder, ModuleFact, NonFinite, Write
+from gradtrace.model.facts import Bystander, Conflict, Holder, ModuleFact, NonFinite, Variable, Write
 from gradtrace.model.finding import Finding, RelatedLocation
 from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
 from gradtrace.model.kinds import (
@@ -22,6 +22,7 @@ from gradtrace.model.kinds import (
     Recorded,
     Severity,
     SwitchKind,
+    VariableKind,
 )
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
@@ -85,5 +86,7 @@ __all__ = [
     "TensorSpec",
     "TensorStats",
     "Trace",
+    "Variable",
+    "VariableKind",
     "Write",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradtrace.model.kinds import BystanderKind, HolderKind, ModuleFactKind
+from gradtrace.model.kinds import BystanderKind, HolderKind, ModuleFactKind, VariableKind
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import TensorStats
 
@@ -119,6 +119,27 @@ class Bystander:
     pass_index: int = 0
     location: Location | None = None
     cut: int | None = None
+    process: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A name of the program's that stands for no tensor of a graph, with what it stands for.
+
+    Attributes:
+        name: the variable, or an attribute of `self`.
+        type: the class of the object.
+        text: a number as Python writes it.
+        leaves: ids of the leaves that it stands for: of a module its parameters that are known.
+        location: where it is assigned, when one place is known to do that.
+    """
+
+    name: str
+    kind: VariableKind
+    type: str = ""
+    text: str = ""
+    leaves: tuple[int, ...] = ()
+    location: Location | None = None
     process: int = 0
 
 

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import NestedValue, TensorStats
 
 
+class Kept:
+    """What elements are taken from when they are first asked for."""
+
+    __slots__ = ("_whole",)
+
+    _whole: TensorStats
+
+
 @dataclass(frozen=True, slots=True)
-class SavedTensor:
+class SavedTensor(Kept):
     """A tensor that a node keeps for its backward.
 
     Attributes:
         name: torch's argument name: `self`, `other`, `result`, `mat2`.
-        bytes: of its storage elements (numel times element size).
+        bytes: of the whole storage that it keeps: more than its own where it is a part of another tensor, less where
+            it is expanded. Of a packed one 0: nobody looked into it.
         shared: its storage was already counted at an earlier node or belongs to a leaf.
         leaf: id of the leaf which it is, if it is one.
         packed: held by a saved-tensor hook (checkpoint, offloading); then shape and dtype are unknown.
@@ -32,6 +42,13 @@ class SavedTensor:
     packed: bool = False
     value: NestedValue = None
     stats: TensorStats | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """The elements, which are not set yet."""
+        if name != "value":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        object.__setattr__(self, name, self._whole.value)
+        return self._whole.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,24 @@ class BystanderKind(_RecordedKind):
     UNKNOWN = "unknown"
 
 
+class VariableKind(_RecordedKind):
+    """What a name of the program's stands for, where it is no tensor of a graph (`Variable.kind`)."""
+
+    NUMBER = "python_number"
+    """A number of Python's, or of numpy's."""
+    ARRAY = "numpy_array"
+    MODULE = "whole_module"
+    """A module: its parameters are `Variable.leaves`."""
+    OPTIMIZER = "whole_optimizer"
+    OTHER = "other_object"
+    """Text, a container, an object of another class."""
+    LEAF = "same_leaf"
+    """A leaf that is better known by another name: `Variable.leaves` has it."""
+    RESULT = "late_result"
+    """A result with a graph, which was there when the program ended."""
+    UNKNOWN = "unknown"
+
+
 class ModuleFactKind(_RecordedKind):
     """What a model holds without registering it (`ModuleFact.kind`)."""
 

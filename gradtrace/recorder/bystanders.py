@@ -64,6 +64,21 @@ class Bystanders:
                 place = self._births.place(tensor) or place or places.get(id(tensor))  # noqa: PLW2901
                 self._write(name, tensor, kind, cut, index, place)
 
+    def look_at_the_end(self, scope: Scope, index: int) -> None:
+        """Tell those that are there when the program has ended; of results with a graph nobody knows whether one ran.
+
+        Args:
+            scope: what can be seen.
+            index: the last pass.
+        """
+        met = {id(tensor) for _, tensor, _ in scope.visible() if self._leaves.find(tensor) is not None}
+        results = {
+            tensor.grad_fn
+            for _, tensor, _ in scope.visible()
+            if tensor.requires_grad and not torch_facts.is_written_view(tensor) and not torch_facts.is_leaf(tensor)
+        }
+        self.look(scope, index, results, met)
+
     def _kind(
         self, tensor: torch.Tensor, nodes: Container[Any], leaves: Container[int]
     ) -> tuple[BystanderKind | None, int | None]:

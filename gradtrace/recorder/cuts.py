@@ -8,6 +8,7 @@ equals it comes back), so nothing is kept alive.
 
 from __future__ import annotations
 
+import inspect
 import types
 import weakref
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any
 
 import torch
 
-from gradtrace.model.kinds import CutKind
+from gradtrace.model.kinds import CutKind, SwitchKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.forward_table import ForwardTable
@@ -23,13 +24,14 @@ from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.looking import is_any_of, is_tensor, module_of
 from gradtrace.recorder.names import Names, assigned_names
-from gradtrace.recorder.sites import Place, running_module, user_place
+from gradtrace.recorder.sites import Place, locals_of, running_module, user_place
 from gradtrace.recorder.switches import switched_off_by
 
 _MAX_CUTS = 2_000
 _MAX_TAINTED = 100_000
 _MAX_UPSTREAM = 20_000
 _MAX_LISTED = 64
+_MAX_LEAVES = 2_000
 _MAX_NUMBERS = 256
 
 _BY_NAME = {
@@ -49,6 +51,8 @@ _BY_NAME = {
     "Tensor": CutKind.NEW_TENSOR,
     "asarray": CutKind.NEW_TENSOR,
 }
+_STEPS = frozenset({"sign", "sgn", "round", "floor", "ceil", "trunc", "heaviside"})
+"""Functions whose results are constant piece by piece."""
 _NO_DATA = frozenset(
     {
         "zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "randint_like", "full_like",
@@ -63,7 +67,10 @@ _NO_DATA = frozenset(
 
 
 class _Cut:
-    __slots__ = ("count", "first", "id", "known", "nodes", "passes", "record", "reentry")
+    __slots__ = (
+        *("before", "count", "first", "id", "is_inside_function", "is_of_inputs", "known", "leaves", "nodes", "passes"),
+        *("record", "reentry"),
+    )
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.record = record
@@ -75,7 +82,14 @@ class _Cut:
         """Pass and sequence number of the node that took the value in first."""
         self.nodes: dict[int, int] = {}
         """By pass the node that took the value in, where the graph was recorded."""
-        self.known: tuple[Any, ...] = (1, 0, 0, None)
+        self.leaves: dict[int, None] = dict.fromkeys(record["leaves"])
+        self.before: dict[int, None] = {}
+        """The cuts whose values went into this one."""
+        self.is_inside_function = (record["switch"] or {}).get("kind") == SwitchKind.FUNCTION
+        """In the `forward` of a custom Function."""
+        self.is_of_inputs = False
+        """All that was cut off are inputs of that Function, through whose result gradients go on."""
+        self.known: tuple[Any, ...] = (1, 0, 0, None, len(self.leaves))
         """What its line in the stream says of the above."""
 
 
@@ -120,11 +134,20 @@ class CutWatch:
         if cut_off and not _requires_grad(result):
             kind = self._kind(name, result)
             if kind is not None:
-                self._add(kind, name, cut_off, result, frame)
+                cut = self._add(kind, name, cut_off, result, frame)
+                if cut is not None and len(tensors) > len(cut_off):
+                    self._link(cut, tensors)
                 return
         known = self._known(tensors)
         if known is not None and nodes[0] == nodes[1]:
-            self._taint(result, known)
+            self._follow(name, result, self._by_id[known])
+
+    def _link(self, cut: _Cut, tensors: list[torch.Tensor]) -> None:
+        """Note which other cuts went into this one: where its value comes back, so do theirs."""
+        for one in tensors:
+            known = self._tainted.get(id(one))
+            if known is not None and known[0]() is one and known[1] != cut.id and len(cut.before) < _MAX_LISTED:
+                cut.before[known[1]] = None
 
     def _kind(self, name: str, result: Any) -> CutKind | None:
         if name in _BY_NAME:
@@ -142,20 +165,36 @@ class CutWatch:
             return CutKind.NOT_DIFFERENTIABLE
         return None
 
-    def _add(self, kind: CutKind, call: str, cut_off: list[torch.Tensor], result: Any, frame: types.FrameType) -> None:
+    def _add(
+        self, kind: CutKind, call: str, cut_off: list[torch.Tensor], result: Any, frame: types.FrameType
+    ) -> _Cut | None:
         place = user_place(frame, call)
         if place is None or (kind == CutKind.NO_GRAD and f"{torch.__name__}/optim" in frame.f_code.co_filename):
-            return
+            return None
         key = (place.key, kind)
         cut = self._cuts.get(key)
         if cut is not None:
             cut.count += 1
         elif len(self._cuts) < _MAX_CUTS:
             cut = self._cuts[key] = _Cut(self._describe(kind, call, cut_off, place, frame))
+            cut.is_of_inputs = cut.is_inside_function and _are_inputs(cut_off, frame)
             self._by_id[cut.id] = cut
             self._journal.write(cut.record)
         if cut is not None:
+            self._take_leaves(cut, cut_off)
+            self._follow(call, result, cut)
+        return cut
+
+    def _follow(self, call: str, result: Any, cut: _Cut) -> None:
+        """Know from now on that a result comes from a cut; inside a Function not if no derivative is lost with it."""
+        if not (cut.is_inside_function and _is_in_steps(call, result)):
             self._taint(result, cut.id)
+
+    def _take_leaves(self, cut: _Cut, cut_off: list[torch.Tensor]) -> None:
+        """Note the leaves that went in at a later time; what derives from others is looked through the first time."""
+        for one in cut_off:
+            if one.is_leaf and not torch_facts.is_written_view(one) and len(cut.leaves) < _MAX_LEAVES:
+                cut.leaves[self._leaves.get(one, None).id] = None
 
     def _describe(
         self, kind: CutKind, call: str, cut_off: list[torch.Tensor], place: Place, frame: types.FrameType
@@ -248,7 +287,13 @@ class CutWatch:
         self, tensors: list[torch.Tensor], args: Any, kwargs: Any, frame: types.FrameType, nodes: tuple[int, int]
     ) -> None:
         """A call that made nodes: does it take in anything that was cut off?"""
-        cuts = {known[1] for one in tensors if (known := self._tainted.get(id(one))) is not None and known[0]() is one}
+        cuts = {
+            known[1]
+            for one in tensors
+            if (known := self._tainted.get(id(one))) is not None
+            and known[0]() is one
+            and not (one.requires_grad and self._by_id[known[1]].is_of_inputs)
+        }
         if self._numbers:
             cuts |= {
                 self._numbers[one] for one in (*args, *kwargs.values()) if type(one) is float and one in self._numbers
@@ -306,18 +351,58 @@ class CutWatch:
         self._cuts, self._by_id, self._tainted, self._numbers = {}, {}, {}, {}
         self._reentries, self._taken_in = {}, {}
 
+    def _pass_back(self) -> None:
+        """Tell the cuts whose values went into others where those came back."""
+        waiting = [cut for cut in self._cuts.copy().values() if cut.before and cut.passes]
+        while waiting:
+            cut = waiting.pop()
+            for number in cut.before:
+                earlier = self._by_id[number]
+                if not cut.passes.keys() <= earlier.passes.keys():
+                    earlier.passes.update(cut.passes)
+                    earlier.reentry = earlier.reentry or cut.reentry
+                    if earlier.before:
+                        waiting.append(earlier)
+
     def write(self) -> None:
         """Write every cut again of which more is known by now."""
+        self._pass_back()
         for cut in list(self._cuts.values()):
-            known = (cut.count, len(cut.passes), len(cut.nodes), cut.reentry)
+            known = (cut.count, len(cut.passes), len(cut.nodes), cut.reentry, len(cut.leaves))
             if known == cut.known:
                 continue
             cut.known = known
             cut.record["count"] = cut.count
+            cut.record["leaves"] = list(cut.leaves)
             cut.record["passes"] = list(cut.passes)
             cut.record["nodes"] = [[index, node] for index, node in cut.nodes.items()]
             cut.record["reentry"] = self._journal.place(cut.reentry)
             self._journal.write(cut.record)
+
+
+def _are_inputs(tensors: list[torch.Tensor], frame: types.FrameType) -> bool:
+    """Whether tensors are arguments of the custom Function whose `forward` makes the call."""
+    outer: types.FrameType | None = frame
+    while outer is not None:
+        caller = outer.f_back
+        if caller is not None and caller.f_code is torch_facts.FUNCTION_APPLY:
+            return {id(one) for one in tensors} <= _arguments(outer)
+        outer = caller
+    return False
+
+
+def _arguments(frame: types.FrameType) -> set[int]:
+    """The ids of what a function was given, and of what stands in its `*args`; not of what it takes from around it."""
+    code = frame.f_code
+    n_names = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & inspect.CO_VARARGS)
+    found = locals_of(frame)
+    values = [found[name] for name in code.co_varnames[:n_names] if name in found]
+    return {id(one) for value in values for one in (value if type(value) is tuple else (value,))}
+
+
+def _is_in_steps(call: str, result: Any) -> bool:
+    """Whether a result is constant piece by piece, so that no derivative is lost with it."""
+    return call in _STEPS or (is_tensor(result) and not (result.is_floating_point() or result.is_complex()))
 
 
 def tensors_among(args: Any, kwargs: Any) -> list[torch.Tensor]:

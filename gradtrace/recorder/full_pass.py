@@ -126,6 +126,9 @@ class FullPass:
                 self._closer.begins(self._flow, describer.unknown)
             taking_part = {id(one) for _, one in self._leaves.values()}
             self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
+            if context.variables is not None:
+                variables = context.variables
+                self._guarded("what variables hold", lambda: variables.look(scope))
             self._find_captures(walk)
             if call.accumulates or self._captures:
                 self._ledger.measure_before()

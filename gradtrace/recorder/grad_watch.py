@@ -24,6 +24,8 @@ from gradtrace.recorder.switches import Switch, switched_off_by
 from gradtrace.recorder.writes import Writes
 
 _MAX_COUNTED = 50_000
+_RENORM = "embedding_renorm_"
+"""What a lookup calls first that keeps rows within `max_norm`: nothing that the program wrote."""
 _ZEROING = frozenset({"zero_", "_foreach_zero_"})
 
 
@@ -94,7 +96,7 @@ class GradWatch:
         if not is_any_of(targets, tuple, list):
             return
         if self._writes is not None:
-            self._writes.saw(targets, _torch_call(frame) or name, frame)
+            self._writes.saw(targets, name if name == _RENORM else _torch_call(frame) or name, frame)
         touched: list[LeafState] = []
         if self._events.is_muted() or not self._leaves.has_grads:
             return

@@ -81,6 +81,7 @@ def write(
     table: ForwardTable | None,
     checkpoint: Checkpoint,
     draw: Callable[[list[torch.Tensor], Any], None],
+    look: Callable[[Any], None],
 ) -> None:
     """Leave what is known only at the end.
 
@@ -89,6 +90,7 @@ def write(
         table: the forward table of this thread.
         checkpoint: writes what has grown until now.
         draw: describes a graph that was never run backward, from its roots, and names from a frame.
+        look: tells what the variables hold that can be seen from a frame.
     """
     main = sys.modules.get("__main__")
     error = ended_by or _uncaught(main)
@@ -99,6 +101,7 @@ def write(
             _write_undriven(journal, vars(main), draw)
         if journal.config.facts:
             write_holders(journal, table, _FrameLike(vars(main)))  # type: ignore[arg-type]
+            look(_FrameLike(vars(main)))
     checkpoint.write()
 
 

@@ -51,8 +51,7 @@ class SavedTensors:
 
     def know(self, leaf: torch.Tensor) -> None:
         """The memory of a leaf; all are to be known before the first node is looked at."""
-        if is_readable(leaf) and leaf.layout is torch.strided:
-            self._storages.add(torch_facts.pointer(leaf))
+        self._memory(leaf)
 
     def look(self, node: Any, of: NodeType) -> tuple[tuple[Saved, ...], More]:
         """What a node keeps."""
@@ -112,7 +111,8 @@ class SavedTensors:
         dtype, shape = tensor.dtype, torch_facts.shape(tensor)
         if not is_readable(tensor):
             spec = self._spec(shape, dtype)
-            return spec.number, spec.numel * dtype.itemsize, tensor.device, False, _NOTHING, asked
+            n_bytes, shared = self._memory(tensor)
+            return spec.number, n_bytes, tensor.device, shared, _NOTHING, asked
         if tensor.layout is not torch.strided or dtype.is_complex or not (pointer := tensor.data_ptr()):
             return self._look_at(tensor, shape, dtype, asked)  # a complex one may be the conjugate of what lies there
         key = (pointer, tensor._version, shape, tensor.stride(), dtype, tensor.is_neg())
@@ -124,14 +124,19 @@ class SavedTensors:
 
     def _look_at(self, tensor: torch.Tensor, shape: torch.Size, dtype: torch.dtype, asked: _Asked) -> _Described:
         spec = self._spec(shape, dtype)
-        pointer = torch_facts.pointer(tensor)
-        shared = pointer in self._storages
-        if pointer:
-            self._storages.add(pointer)
+        n_bytes, shared = self._memory(tensor)
         number = _NOTHING
         if tensor.is_cpu and has_memory(tensor):
             number, asked = self._measure(tensor, spec, asked)
-        return spec.number, spec.numel * dtype.itemsize, tensor.device, shared, number, asked
+        return spec.number, n_bytes, tensor.device, shared, number, asked
+
+    def _memory(self, tensor: torch.Tensor) -> tuple[int, bool]:
+        """How many bytes it keeps, and whether a leaf or another saved tensor keeps the same."""
+        identity, n_bytes = torch_facts.memory(tensor)
+        is_shared = identity in self._storages
+        if identity:
+            self._storages.add(identity)
+        return n_bytes, is_shared
 
     def _measure(self, tensor: torch.Tensor, spec: Spec, asked: _Asked) -> tuple[int, _Asked]:
         """The number of its values, or of the statistics asked for; -1 for neither. And what is known now."""

@@ -108,6 +108,18 @@ class Scope:
             if number not in variables and number in self.tensors:
                 yield self.tensors[number], tensor, None
 
+    def variables(self) -> Iterator[tuple[str, Any, types.CodeType | None]]:
+        """What the program's variables hold, then the attributes of `self`, with the code that assigns a variable."""
+        spaces = [space for space in self._spaces if space.is_own] or self._spaces
+        for space in spaces:
+            for name, value in space.variables.items():
+                if name not in ("self", "cls"):
+                    yield name, value, space.code
+        for space in spaces:
+            for key, value in attributes(space.variables.get("self")).items():
+                if not key.startswith("_"):
+                    yield f"self.{key}", value, None
+
     def codes(self) -> list[types.CodeType]:
         """The program's own code that can be seen: what runs, innermost first, and functions and methods beside it."""
         if self._codes is None:

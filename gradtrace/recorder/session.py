@@ -61,6 +61,7 @@ from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
 from gradtrace.recorder.step_watch import StepWatch
+from gradtrace.recorder.variables import Variables
 from gradtrace.recorder.watch import Watch
 from gradtrace.recorder.writes import Writes
 
@@ -125,6 +126,7 @@ class Recorder:
             table=self.modes.table,
             tables=self.modes.tables,
             bystanders=Bystanders(journal, self.leaves, self._births, self.cuts),
+            variables=Variables(journal, self.leaves) if facts else None,
         )
         watched = tuple(one for one in (self.cuts, self.numbers) if one is not None)
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
@@ -258,6 +260,8 @@ class Recorder:
         self.modes.after_fork()
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
+        if self.context.variables is not None:
+            self.context.variables.after_fork()
         for one in (self.cuts, self.numbers):
             if one is not None:
                 one.after_fork()
@@ -282,7 +286,16 @@ class Recorder:
     def _write_end(self) -> None:
         self.events.flush()
         self.watch.pause()
-        program_end.write(self.journal, self.table(), self.checkpoint, self.passes.draw)
+        program_end.write(self.journal, self.table(), self.checkpoint, self.passes.draw, self._look_at_the_end)
+
+    def _look_at_the_end(self, frame: Any) -> None:
+        """Tell what the program's variables hold when it has ended."""
+        context = self.context
+        if context.variables is not None:
+            with self._looking("what variables hold"), torch.no_grad():
+                scope = Scope(frame)
+                context.bystanders.look_at_the_end(scope, self.journal.last_pass_index)
+                context.variables.look(scope, is_end=True)
 
     def _announce(self, number: int) -> None:
         notices.leave(self.config.session, "announced", str(number), once=True)

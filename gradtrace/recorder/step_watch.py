@@ -78,6 +78,8 @@ class StepWatch:
         self._value_limit = journal.config.value_limit
         self._owing: set[int] = set()
         """Leaves of optimizers to which a pass recorded in full has given a gradient that no step has used yet."""
+        self._used: set[int] = set()
+        """Leaves whose gradient a step has used already, for as long as every pass is recorded in full."""
         self._running: dict[int, list[_Step]] = {}
         self.scalers = Scalers(journal, lambda record: self._put(encode(record)))
         self._unsettled: list[_Step] = []
@@ -108,6 +110,7 @@ class StepWatch:
         else:
             states = self._leaves.states.copy().values()
             self._owing |= {state.id for state in states if state.id in numbers and state.owners}
+            self._used.clear()
 
     def pass_ended(self) -> None:
         """What was measured on a device while the pass ran can be fetched."""
@@ -127,7 +130,7 @@ class StepWatch:
         if any(one.optimizer == id(optimizer) for one in running):
             return  # an overridden `step` calls its parent's
         may_run_passes = has_arguments and not self._events.is_counting
-        if not (may_run_passes or self._owing) or self._is_enough():
+        if not (may_run_passes or self._owing or self._may_be_second) or self._is_enough():
             return
         found = groups(optimizer)
         if not (may_run_passes or self._is_due(found)):
@@ -143,10 +146,17 @@ class StepWatch:
 
     def _is_due(self, found: Groups) -> bool:
         states = (self._leaves.find(one) for _, tensors in found for one in tensors)
-        return any(state is not None and state.id in self._owing for state in states)
+        looked_at = self._owing | self._used if self._may_be_second else self._owing
+        return any(state is not None and state.id in looked_at for state in states)
 
     def _uses_owed(self, changes: list[Change]) -> bool:
-        return any(change.state is not None and change.state.id in self._owing for change in changes)
+        looked_at = self._owing | self._used if self._may_be_second else self._owing
+        return any(change.state is not None and change.state.id in looked_at for change in changes)
+
+    @property
+    def _may_be_second(self) -> bool:
+        """Whether a step that uses the same gradients once more is looked at too."""
+        return bool(self._used) and not self._events.is_counting
 
     def _is_enough(self) -> bool:
         return self._n_steps >= _MOST_STEPS and not self._keeps_latest
@@ -226,7 +236,9 @@ class StepWatch:
             "autocast": step.autocast,
             "is_skipped": is_skipped,
         }
-        self._owing -= {change.state.id for change in step.changes.all if change.state is not None}
+        used = {change.state.id for change in step.changes.all if change.state is not None}
+        self._owing -= used
+        self._used |= used
         if step.scale is not None:
             self.scalers.used(step.scale)
         if step.readings.is_settled or not self._leaves.is_any_running:
@@ -288,6 +300,7 @@ class StepWatch:
     def after_fork(self) -> None:
         """The child has begun no step, and knows no leaf."""
         self._owing.clear()
+        self._used.clear()
         self._running.clear()
         self._latest.clear()
         self._unsettled.clear()

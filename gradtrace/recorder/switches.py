@@ -18,6 +18,7 @@ from gradtrace.model.kinds import SwitchKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.looking import attributes, class_attribute, module_of, type_name
+from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import Place, is_own, locals_of, own_frame, user_frame, user_place
 
 _MAX_DEPTH = 400
@@ -272,9 +273,10 @@ def _entering_code(value: Any) -> types.CodeType | None:
 
 def _by_statement(frame: types.FrameType | None) -> Switch | None:
     """`torch.set_grad_enabled(False)` on its own, before the call, in a function that runs."""
+    start = frame
     for _ in range(_MAX_DEPTH):
         if frame is None:
-            return None
+            break
         if is_own(frame.f_code) and _SET in frame.f_code.co_names:
             last = None
             for offset, is_on in _statements(frame.f_code):
@@ -284,7 +286,25 @@ def _by_statement(frame: types.FrameType | None) -> Switch | None:
                 place = Place(frame.f_code, last, _SET)
                 return Switch(SwitchKind.CALL, "torch.set_grad_enabled", place)
         frame = frame.f_back
-    return None
+    return _by_an_earlier_call(start)
+
+
+def _by_an_earlier_call(frame: types.FrameType | None) -> Switch | None:
+    """Such a statement in a function that has ended: the only one in the program's code that can be seen from here."""
+    found = [
+        Place(code, last, _SET)
+        for code in Scope(frame).codes()
+        if _SET in code.co_names and (last := _left_off(code)) is not None
+    ]
+    return Switch(SwitchKind.CALL, "torch.set_grad_enabled", found[0]) if len(found) == 1 else None
+
+
+def _left_off(code: types.CodeType) -> int | None:
+    """The offset of the last such statement of some code, if it switches them off."""
+    last = None
+    for offset, is_on in _statements(code):
+        last = None if is_on else offset
+    return last
 
 
 def _statements(code: types.CodeType) -> Iterator[tuple[int, bool]]:

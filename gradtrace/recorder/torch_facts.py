@@ -86,6 +86,9 @@ PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
 SAVED_TENSORS_SHOW_DATA = hasattr(_C._autograd.SavedTensor, "data")
 """Whether what a node saved can be seen without unpacking it (torch 2.13 can, 2.9 cannot)."""
 
+_storage = torch.Tensor.untyped_storage
+_n_bytes = torch.UntypedStorage.nbytes
+
 functorch_is_active = _C._are_functorch_transforms_active
 is_functorch_wrapped = _C._functorch.is_functorch_wrapped_tensor
 
@@ -110,6 +113,23 @@ def pointer(tensor: torch.Tensor) -> int:
         if _came_in_between(error):
             raise
         return 0
+
+
+def memory(tensor: torch.Tensor) -> tuple[int, int]:
+    """What tells its memory from others as long as it lives (0 where nothing does), and how many bytes that has.
+
+    It is the whole storage: a view of one number keeps all of it, and a number that is expanded needs no more than one.
+    """
+    try:
+        if tensor.layout is torch.strided:
+            storage = _storage(tensor)
+            return storage._cdata, _n_bytes(storage)
+        parts = tensor._indices(), tensor._values()  # what can be asked of a coalesced tensor only copies
+        return 0, sum(_n_bytes(_storage(part)) for part in parts)
+    except (RuntimeError, NotImplementedError) as error:
+        if _came_in_between(error):
+            raise
+        return 0, tensor.numel() * tensor.dtype.itemsize
 
 
 def _came_in_between(error: BaseException) -> bool:

@@ -3,13 +3,15 @@
 import sys
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.records import ColumnRow
 
 _TYPES = frozenset("BIid")
 
-Columns = dict[str, list[int]]
+Columns = dict[str, Any]
+"""By name: lists of whole numbers, and arrays of doubles, of which few are ever looked at."""
 
 
 def unpacked(rows: Sequence[ColumnRow], data: bytes) -> Columns:
@@ -26,7 +28,7 @@ def unpacked(rows: Sequence[ColumnRow], data: bytes) -> Columns:
         column.frombytes(data[at:end])
         if sys.byteorder == "big":
             column.byteswap()
-        found[row.name] = column.tolist()
+        found[row.name] = column if row.type == "d" else column.tolist()
         at = end
     if at != len(data):
         raise Damage("there is more data behind it than it says")

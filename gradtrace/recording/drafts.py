@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import MISSING, field, fields, make_dataclass
 from typing import Any
 
-from gradtrace.model import Edge, Node, NodeOutput, TensorStats
+from gradtrace.model import Edge, Node, NodeOutput, SavedTensor, TensorStats
+from gradtrace.model.graph import Kept
+from gradtrace.model.tensors import Measured
 
 
 def _draft_of(cls: type) -> Any:
@@ -22,7 +24,36 @@ def _draft_of(cls: type) -> Any:
 EdgeDraft = _draft_of(Edge)
 NodeDraft = _draft_of(Node)
 OutputDraft = _draft_of(NodeOutput)
-StatsDraft = _draft_of(TensorStats)
+
+
+class SavedDraft(Kept):
+    """A draft of a saved tensor whose elements are worked out later."""
+
+    __slots__ = SavedTensor.__slots__
+
+    def __init__(self, kind: SavedTensor, leaf: int | None, whole: TensorStats) -> None:
+        self.name = kind.name
+        self.shape = kind.shape
+        self.dtype = kind.dtype
+        self.bytes = kind.bytes
+        self.device = kind.device
+        self.shared = kind.shared
+        self.packed = kind.packed
+        self.leaf = leaf
+        self.stats = None
+        self._whole = whole
+
+
+class StatsDraft(Measured):
+    """A draft of statistics that are worked out later."""
+
+    __slots__ = TensorStats.__slots__
+
+    def __init__(self, shape: tuple[int, ...], dtype: str, numel: int, measured: Any) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.numel = numel
+        self._measured = measured
 
 
 def finish(drafts: Iterable[Any], cls: type) -> None:

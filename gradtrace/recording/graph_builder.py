@@ -1,14 +1,14 @@
 """From the tables of one pass to a `Graph`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gradtrace.model import Edge, Graph, Node, NodeOutput, SavedTensor, TensorStats
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
-from gradtrace.recording.drafts import EdgeDraft, NodeDraft, OutputDraft, finish
-from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, OutputKind, StateTable
+from gradtrace.recording.drafts import EdgeDraft, NodeDraft, OutputDraft, SavedDraft, finish
+from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, StateTable
 
 Measured = Sequence[TensorStats | None]
 
@@ -22,8 +22,11 @@ class GraphBuilder:
     def __init__(self, known: Definitions, table: GraphTable, index: int) -> None:
         self._known = known
         self._index = index
+        self._kept: dict[int, list[SavedTensor]] = {}
+        """By node: what it saves, until all is known."""
         kinds = list(map(known.kinds.__getitem__, table.kinds))
-        self.nodes = [_node(number, kind) for number, kind in enumerate(kinds)]
+        makers = {number: _maker(known.kinds[number]) for number in set(table.kinds)}
+        self.nodes = [makers[kind](number) for number, kind in enumerate(table.kinds)]
         self.edges = [
             EdgeDraft(
                 source, target, slot, output, inputs[slot] if slot < len(inputs := kinds[source].inputs) else None
@@ -55,24 +58,24 @@ class GraphBuilder:
             self._node(number).freed_by = self._index - back
 
     def _take_saved(self, table: StateTable, measured: Measured) -> None:
-        found: dict[int, dict[int, tuple[TensorStats | None, int | None]]] = {}
+        leaves = {(number, position): self._known.leaves[leaf] for number, position, leaf in table.saved_leaves}
         for number, position, stats in table.saved:
-            found.setdefault(number, {})[position] = (at(measured, stats), None)
-        for number, position, leaf in table.saved_leaves:
-            of_node = found.setdefault(number, {})
-            of_node[position] = (of_node.get(position, (None, None))[0], self._known.leaves[leaf])
-        for number, of_node in found.items():
-            kept = self._kept(number, of_node)
-            for position, (stats_or_none, leaf_or_none) in of_node.items():
-                kept[position] = _saved(kept[position], stats_or_none, leaf_or_none)
-            self.nodes[number].saved = tuple(kept)
+            self._save(number, position, at(measured, stats), leaves.pop((number, position), None))
+        for (number, position), leaf in leaves.items():
+            self._save(number, position, None, leaf)
 
-    def _kept(self, number: int, positions: Iterable[int]) -> list[SavedTensor]:
-        """What a node saves, if there is something at these positions."""
-        kept: list[SavedTensor] = list(self._node(number).saved)
-        for position in positions:
-            if position >= len(kept):
-                raise Damage(f"node {number} saves {len(kept)} tensors, and no tensor {position}")
+    def _save(self, number: int, position: int, stats: TensorStats | None, leaf: int | None) -> None:
+        """Say what is known of something that a node saves."""
+        kept = self._saved_by(number, position)
+        kept[position] = _saved(kept[position], stats, leaf)
+
+    def _saved_by(self, number: int, position: int) -> list[SavedTensor]:
+        """What a node saves, if there is something at this position."""
+        kept = self._kept.get(number)
+        if kept is None:
+            kept = self._kept[number] = list(self._node(number).saved)
+        if position >= len(kept):
+            raise Damage(f"node {number} saves {len(kept)} tensors, and no tensor {position}")
         return kept
 
     def take_flow(self, table: FlowTable, measured: Measured) -> None:
@@ -91,9 +94,8 @@ class GraphBuilder:
                 raise Damage(f"there is no edge {number}")
             edges[number].sent = at(measured, row)
         for number, position, row in table.saved:
-            kept = self._kept(number, (position,))
+            kept = self._saved_by(number, position)
             kept[position] = replace(kept[position], stats=at(measured, row))
-            self.nodes[number].saved = tuple(kept)
 
     def _node(self, number: int) -> Any:
         if number >= len(self.nodes):
@@ -119,6 +121,8 @@ class GraphBuilder:
     def build(self) -> Graph:
         """The graph; nothing can be added to it."""
         nodes, edges = self.nodes, self.edges
+        for number, kept in self._kept.items():
+            nodes[number].saved = tuple(kept)
         for node in nodes:
             finish(node.outputs, NodeOutput)
         finish(nodes, Node)
@@ -129,47 +133,29 @@ class GraphBuilder:
         return Graph(tuple(nodes), made)
 
 
-def _node(number: int, kind: NodeKind) -> Any:
-    return NodeDraft(
-        number,
-        kind.type,
-        kind.op,
-        kind.name,
-        kind.module,
-        kind.module_type,
-        kind.call,
-        kind.location,
-        None,
-        tuple([_draft(one) for one in kind.outputs]),
-        kind.saved,
-        None,
-        kind.is_custom,
-        kind.backward_location,
-        kind.arguments,
-    )
+def _maker(kind: NodeKind) -> Callable[[int], Any]:
+    """What makes the drafts of all nodes of a kind."""
+    outputs = [
+        (one.number, one.shape, one.dtype, one.device, None, None, one.hooks, None, one.name, one.retains_grad)
+        for one in kind.outputs
+    ]
+    head = kind[: kind._fields.index("outputs")]
+    tail = (kind.saved, None, kind.is_custom, kind.backward_location, kind.arguments)
 
+    def make(number: int) -> Any:
+        return NodeDraft(number, *head, None, tuple([OutputDraft(*one) for one in outputs]), *tail)
 
-def _draft(kind: OutputKind) -> Any:
-    return OutputDraft(
-        kind.number, kind.shape, kind.dtype, kind.device, None, None, kind.hooks, None, kind.name, kind.retains_grad
-    )
+    return make
 
 
 def _saved(kind: SavedTensor, stats: TensorStats | None, leaf: int | None) -> SavedTensor:
     """A saved tensor with what is known of it in this pass: all its elements, or statistics."""
-    value = None if stats is None else stats.value
-    return SavedTensor(
-        kind.name,
-        kind.shape,
-        kind.dtype,
-        kind.bytes,
-        kind.device,
-        kind.shared,
-        leaf,
-        kind.packed,
-        value,
-        None if value is not None else stats,
-    )
+    if stats is not None and stats.is_whole:
+        draft: Any = SavedDraft(kind, leaf, stats)
+        draft.__class__ = SavedTensor
+        whole: SavedTensor = draft
+        return whole
+    return replace(kind, leaf=leaf, stats=stats)
 
 
 def _is_sorted(edges: Sequence[Edge]) -> bool:

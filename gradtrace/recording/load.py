@@ -192,6 +192,7 @@ class _TraceBuilder:
             steps=tuple(one for process in processes for one in process.steps),
             scale_updates=tuple(one for process in processes for one in process.scale_updates),
             bystanders=tuple(one for process in processes for one in process.bystanders),
+            variables=tuple(one for process in processes for one in process.variables),
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:

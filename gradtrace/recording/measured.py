@@ -1,18 +1,18 @@
 """From rows of numbers to the model's statistics."""
 
-from cmath import isinf
 from collections.abc import Mapping, Sequence
-from math import fsum, hypot, inf, isfinite, nan
+from math import inf, isfinite, nan
 from typing import Any
 
 from gradtrace.model import NestedValue, TensorStats
-from gradtrace.model.format import N_NUMBERS, Form, nested
+from gradtrace.model.format import N_NUMBERS, Form
+from gradtrace.model.tensors import statistics_of
 from gradtrace.recording.damage import Damage
-from gradtrace.recording.drafts import StatsDraft, finish
+from gradtrace.recording.drafts import StatsDraft
 from gradtrace.recording.records import MeasuredRow, Num, StatsRow
 from gradtrace.recording.tables import Spec
 
-_, _VALUES, _NORM, _, _FULL, _ROW = map(int, Form)
+_UNKNOWN, _VALUES, _, _, _FULL, _ROW = map(int, Form)
 
 _NOT_IN_JSON = {"nan": nan, "inf": inf, "-inf": -inf}
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
@@ -66,56 +66,37 @@ def _of_row(shape: tuple[int, ...], dtype: str, numel: int, row: StatsRow | Meas
     if row.norm is None and row.value is not None:
         return from_values(shape, dtype, numel, value(row.value))
     elements = None if row.value is None else value(row.value)
-    numbers = map(number, (row.norm, row.min, row.max, row.mean))
-    return _made(shape, dtype, numel, *numbers, row.nan, row.inf, row.zero, elements)
-
-
-def _made(*fields: Any) -> TensorStats:
-    draft = StatsDraft(*fields)
-    finish((draft,), TensorStats)
-    made: TensorStats = draft
-    return made
+    norm, low, high, mean = map(number, (row.norm, row.min, row.max, row.mean))
+    return TensorStats(shape, dtype, numel, norm, low, high, mean, row.nan, row.inf, row.zero, elements)
 
 
 def all_stats(
     specs: Sequence[Spec], forms: Sequence[int], numbers: Sequence[float], rows: Sequence[MeasuredRow]
 ) -> list[TensorStats]:
     """The statistics whose shapes, forms and numbers stand in columns. Raises `Damage` if there are too few or many."""
-    found: list[TensorStats] = []
+    found: list[Any] = []
     end, following = 0, iter(rows)
+    if max(forms, default=0) >= len(N_NUMBERS):
+        raise Damage(f"there is no form {max(forms)}")
     for spec, form in zip(specs, forms, strict=True):
+        shape, dtype, numel = spec
         if form == _ROW:
             row = next(following, None)
             if row is None:
                 raise Damage("there are fewer rows than it says")
-            found.append(_of_row(*spec, row))
-            continue
-        if form >= len(N_NUMBERS):
-            raise Damage(f"there is no form {form}")
-        first, end = end, end + (spec.numel if form == _VALUES else N_NUMBERS[form])
-        if end > len(numbers):
-            break
-        found.append(_of_numbers(spec, form, list(numbers[first:end])))
+            found.append(_of_row(shape, dtype, numel, row))
+        elif form == _UNKNOWN:
+            found.append(TensorStats(shape, dtype, numel))
+        else:
+            draft = StatsDraft(shape, dtype, numel, (numbers, end, form))
+            end += numel if form == _VALUES else N_NUMBERS[form]
+            if form == _FULL and not all(map(isfinite, numbers[end - 3 : end])):
+                raise Damage("a count of elements is not finite")
+            draft.__class__ = TensorStats  # type: ignore[assignment]
+            found.append(draft)
     if end != len(numbers) or next(following, None) is not None:
         raise Damage("the numbers are more or fewer than it says")
     return found
-
-
-def _of_numbers(spec: Spec, form: int, numbers: list[float]) -> TensorStats:
-    if form == _VALUES:
-        return _of_elements(*spec, numbers, nested(numbers, spec.shape))
-    if form == _NORM:
-        return _made(*spec, *numbers, None, None, None, 0, 0, None, None)
-    if form == _FULL:
-        return _of_seven(spec, numbers)
-    return _made(*spec, *(numbers or (None,)), *[None] * 7)
-
-
-def _of_seven(spec: Spec, numbers: Sequence[float]) -> TensorStats:
-    if not all(map(isfinite, numbers[4:])):
-        raise Damage("a count of elements is not finite")
-    norm, low, high, mean, *counts = numbers
-    return _made(*spec, norm, low, high, mean, *map(int, counts), None)
 
 
 def from_values(shape: tuple[int, ...], dtype: str, numel: int, values: NestedValue) -> TensorStats:
@@ -123,21 +104,12 @@ def from_values(shape: tuple[int, ...], dtype: str, numel: int, values: NestedVa
 
     Raises `Damage` if the elements are not numbers of one kind.
     """
-    return _of_elements(shape, dtype, numel, _flat(values), values)
-
-
-def _of_elements(shape: tuple[int, ...], dtype: str, numel: int, flat: list[Any], values: NestedValue) -> TensorStats:
+    flat = _flat(values)
     try:
-        n_nan = sum(one != one for one in flat)  # noqa: PLR0124 - only nan differs from itself, complex nan too
-        n_inf = sum(map(isinf, flat))
-        low = high = mean = None
-        if flat and not isinstance(flat[0], (complex, bool)):
-            low, high = (nan, nan) if n_nan else (min(flat), max(flat))
-            mean = nan if n_nan else sum(flat) / len(flat) if n_inf else fsum(flat) / len(flat)
-        norm = nan if n_nan else hypot(*map(abs, flat))
-    except (TypeError, OverflowError) as error:
+        norm, low, high, mean, n_nan, n_inf, n_zero = statistics_of(flat)
+    except (TypeError, OverflowError, AttributeError) as error:
         raise Damage("the elements of a tensor are no numbers of one kind") from error
-    return _made(shape, dtype, numel, norm, low, high, mean, n_nan, n_inf, flat.count(0), values)
+    return TensorStats(shape, dtype, numel, norm, low, high, mean, n_nan, n_inf, n_zero, values)
 
 
 def _flat(values: NestedValue) -> list[Any]:

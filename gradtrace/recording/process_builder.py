@@ -28,6 +28,7 @@ from gradtrace.model import (
     Recorded,
     ScaleUpdate,
     StepFact,
+    Variable,
 )
 from gradtrace.recording.columns import Columns
 from gradtrace.recording.damage import Damage
@@ -60,6 +61,7 @@ from gradtrace.recording.records import (
     SpecRecord,
     StepRecord,
     SwitchRow,
+    VariableRecord,
 )
 from gradtrace.recording.step_builder import facts_of, step_fact
 
@@ -108,6 +110,7 @@ class ProcessBuilder:
         self._holders: list[Holder] = []
         self.module_facts: list[ModuleFact] = []
         self._bystanders: list[Bystander] = []
+        self.variables: list[Variable] = []
         self._known = Definitions()
 
     @property
@@ -453,6 +456,20 @@ class ProcessBuilder:
                 attribute=record.attribute,
                 count=record.count,
                 leaves=tuple(map(self._known.leaves.__getitem__, record.leaves)),
+                process=self.process,
+            )
+        )
+
+    @take.register
+    def _(self, record: VariableRecord) -> None:
+        self.variables.append(
+            Variable(
+                name=record.name,
+                kind=record.kind,
+                type=record.type,
+                text=record.text,
+                leaves=tuple(map(self._known.leaves.__getitem__, record.leaves)),
+                location=self._known.places[record.location],
                 process=self.process,
             )
         )

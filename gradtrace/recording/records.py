@@ -40,6 +40,7 @@ from gradtrace.model import (
     PassCall,
     Recorded,
     SwitchKind,
+    VariableKind,
 )
 
 Num = int | float | str
@@ -475,6 +476,17 @@ class ModuleFactRecord(Record, frozen=True, tag="module_fact"):
     leaves: list[int] = []
 
 
+class VariableRecord(Record, frozen=True, tag="variable"):
+    """`Variable`."""
+
+    name: str
+    kind: VariableKind
+    type: str = ""
+    text: str = ""
+    leaves: tuple[int, ...] = ()
+    location: int | None = None
+
+
 class BystanderRecord(Record, frozen=True, tag="bystander"):
     """`Bystander`; `cut` is the id of a cut."""
 
@@ -562,6 +574,7 @@ AnyRecord = (
     | HolderRecord
     | ModuleFactRecord
     | BystanderRecord
+    | VariableRecord
     | ErrorRecord
     | NoteRecord
     | BlindRecord

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from gradtrace.model import Cut, CutKind, GradSwitch, Leaf, SwitchKind
 from gradtrace.renderers import wording
 from gradtrace.renderers.escape import visible
+from gradtrace.renderers.explanation_maths import span
 
 _LONGEST = 60
 _MOST_NAMES = 3
@@ -31,6 +32,8 @@ _CALLS = {
 def cut_off(cut: Cut) -> str:
     """What a cut did, as a clause: `detach() at train.py:18 cut code off`."""
     at = wording.at(cut.location)
+    if cut.kind == CutKind.DATA and cut.location is not None and "deepcopy(" in span(cut.location):
+        return f"copy.deepcopy(){at} made a copy, from which no gradient comes back"
     what = _short(cut.source) if cut.source else "the result"
     written = f"{call(cut)}{at}"
     clause = {

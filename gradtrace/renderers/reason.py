@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from gradtrace.analysis.reasons import Answer, Reason, Subject
+from gradtrace.analysis.reasons import HAS_GRADIENT, Answer, Reason, Subject
 from gradtrace.model import Cut, Location
 from gradtrace.model.excerpt import excerpt
-from gradtrace.renderers import reason_json, reason_ways, reason_words, wording
+from gradtrace.renderers import reason_found, reason_json, reason_ways, reason_words, wording
 from gradtrace.renderers.cut_words import cut_off
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.renderers.explanation_markdown import Markdown
@@ -68,7 +68,8 @@ def _subject(one: Subject, options: Options) -> Iterator[Block]:
     if one.place is not None and not (one.reason is Reason.GRADIENT and one.ways is not None):
         yield from _excerpt(one.place)
     yield from _evidence(one, options)
-    help_ = advice(one)
+    yield from reason_found.findings(one, _excerpt)
+    help_ = "" if reason_found.has_help(one) else advice(one)
     if help_:
         yield Paragraph(help_, "help")
 
@@ -166,8 +167,16 @@ def _last_nonzero(one: Subject, options: Options) -> Iterator[Block]:
 def _other_passes(one: Subject) -> Iterator[Block]:
     if len(one.passes) > 1 and one.reason is Reason.GRADIENT:
         yield Paragraph(f"{_which(one.passes)} add to it.")
-    if one.missed and one.reason is Reason.GRADIENT:
+    if one.missed and one.reason is Reason.GRADIENT and not one.n_namesakes:
         yield Paragraph(f"{_which(one.missed)} did not reach it.")
+    if one.frozen_by is not None:
+        call = one.frozen_by.call or "requires_grad = False"
+        yield Paragraph(
+            f"{call}{wording.at(one.frozen_by.location)} switched its requires_grad off after pass "
+            f"{one.frozen_by.pass_index}, and nothing switched it on again."
+        )
+    if one.reason in HAS_GRADIENT:
+        yield from reason_found.history(one)
 
 
 def _which(passes: Sequence[int]) -> str:
@@ -203,7 +212,7 @@ def _table(flowing: list[Subject]) -> Iterator[Block]:
     yield Paragraph(f"{wording.count(len(flowing), 'tensor')} with a gradient:")
     rows = tuple(
         (
-            Cell(one.name, "name"),
+            Cell(f"{one.name} ×{one.n_namesakes + 1:,}" if one.n_namesakes else one.name, "name"),
             Cell(wording.gradient(one.gradient), "gradient"),
             Cell(f"pass {one.backward.index}" if one.backward is not None else ""),
             Cell("owned by no optimizer" if one.orphaned_by is not None else "", "alarm"),

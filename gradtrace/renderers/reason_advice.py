@@ -5,13 +5,16 @@ from collections.abc import Callable
 from gradtrace.analysis.reasons import Reason, Subject
 from gradtrace.model import BystanderKind, CutKind, LeafKind
 from gradtrace.renderers import wording
-from gradtrace.renderers.reason_words import NAMED, is_root, short
+from gradtrace.renderers.reason_words import NAMED, is_root
+from gradtrace.renderers.wording import short
 
 
 def advice(one: Subject) -> str:
     """What to do; empty when nothing needs to be done."""
     return _ADVICE[one.reason](one)
 
+
+_CONTAINERS = frozenset({"list", "tuple", "dict", "deque", "OrderedDict", "defaultdict"})
 
 _MEANT = "If that is meant, nothing needs to change."
 
@@ -69,7 +72,9 @@ def _thaw(one: Subject) -> str:
 
 
 def _adopt(one: Subject) -> str:
-    if one.orphaned_by is None:
+    if one.frozen_by is not None:
+        return "Switch it on again, requires_grad_(True), before the forward pass that should train it."
+    if one.orphaned_by is None or one.n_namesakes:
         return ""
     made = wording.at(one.orphaned_by.location)
     fact = one.unregistered
@@ -92,6 +97,46 @@ def _take_part(one: Subject) -> str:
     if one.bystander is None or one.bystander.kind != BystanderKind.REQUIRES_NO_GRAD:
         return ""
     return f"If its gradient is wanted: {short(one.name)}.requires_grad_() before the forward pass. {_MEANT}"
+
+
+def _elsewhere(one: Subject) -> str:
+    place = one.place
+    if one.name == "self":
+        return ""
+    line = f", or for what a line computes: {wording.location(place)}" if place is not None else ""
+    return f"Ask for the name that the tensor has where backward() is called{line}."
+
+
+def _enter(one: Subject) -> str:
+    if one.replaced_by is not None:
+        return f"Give the optimizer what runs: {short(one.replaced_by.name)}."
+    if one.switch is not None:
+        return (
+            "A reentrant checkpoint passes gradients on only if one of its inputs requires grad: use_reentrant=False "
+            "does not ask for that."
+        )
+    return (
+        "Either its module never ran, or what it computed was not used, or a copy of it ran: look where its output "
+        "should enter the loss."
+    )
+
+
+def _ask_for_a_part(one: Subject) -> str:
+    """Of a container a person means what it holds."""
+    if one.variable is None or one.variable.type not in _CONTAINERS:
+        return ""
+    return f"Ask for what it holds, by the name that it has: {short(one.name)}[0], or that of the parameter."
+
+
+def _call_backward(one: Subject) -> str:
+    if one.error is None:
+        return "Call loss.backward(), with its parentheses."
+    if "Can't call numpy() on Tensor that requires grad" in one.error.message:
+        return (
+            "numpy knows nothing of gradients. detach().numpy() gives the values alone; what is computed from "
+            "them gets no gradient."
+        )
+    return ""
 
 
 def _nothing(one: Subject) -> str:
@@ -121,9 +166,13 @@ _ADVICE: dict[Reason, Callable[[Subject], str]] = {
     Reason.ASSIGNED: _nothing,
     Reason.FAILED: _nothing,
     Reason.BYSTANDER: _take_part,
-    Reason.NO_BACKWARD: lambda one: "" if one.error is not None else "Call loss.backward(), with its parentheses.",
-    Reason.UNUSED: lambda _: "Use it in forward(), or take it out of the module.",
-    Reason.OUTSIDE: lambda _: (
-        "Either its module never ran, or what it computed was not used: look where its output should enter the loss."
+    Reason.VARIABLE: _ask_for_a_part,
+    Reason.NOT_SEEN: _elsewhere,
+    Reason.NO_BACKWARD: _call_backward,
+    Reason.UNUSED: lambda one: (
+        "Use it in forward(), or take it out of the module."
+        if one.replaced_by is None
+        else f"Give the optimizer what runs: {short(one.replaced_by.name)}."
     ),
+    Reason.OUTSIDE: _enter,
 }

@@ -49,6 +49,7 @@ def _subject(one: Subject) -> dict[str, Any]:
         "passes": one.passes,
         "optimizers": [owner.id for owner in one.owners],
         "error": one.error,
+        "findings": one.findings,
         "ways": _ways(one),
     }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from gradtrace.analysis.paths import Way
+from gradtrace.analysis.paths import Way, size
 from gradtrace.analysis.reasons import Subject
 from gradtrace.model import Graph, Node
 from gradtrace.renderers import wording
@@ -14,6 +14,8 @@ from gradtrace.renderers.reason_words import step
 _WAYS = 6
 _STEPS = 12
 _HUGE = 10**30
+_HARDLY = 1e-4
+"""So small is a sum beside its largest part when its parts cancel."""
 
 
 def told(one: Subject, *, verbose: bool) -> Iterator[Block]:
@@ -40,12 +42,28 @@ def told(one: Subject, *, verbose: bool) -> Iterator[Block]:
             more = f"… and {len(rest):,} more, none larger than {wording.gradient(rest[0].sent)}"
             rows.append((Cell(""), Cell(more, "muted"), Cell(""), Cell(paths(n_paths), "muted")))
         yield Table((), tuple(rows), optional=(2,))
+        yield from _cancelling(one, graph)
     route = (*ways.route, ways.meeting, *ways.trunk)
     path = list(dict.fromkeys((*route, ways.target)))
     if len(path) > 1:
         which = "The largest, step by step" if len(ways.ways) > 1 else "Step by step"
         yield Paragraph(f"{which}, with the gradient that arrives at each:")
         yield steps(graph, path, verbose=verbose)
+
+
+def _cancelling(one: Subject, graph: Graph) -> Iterator[Block]:
+    """That hardly anything is left of what the ways bring."""
+    ways = one.ways
+    assert ways is not None  # noqa: S101  the caller has looked
+    total = graph.nodes[ways.meeting].received if ways.meeting != ways.target else one.gradient
+    edges = [graph.edges[way.edge] for way in ways.ways]
+    largest = size(ways.ways[0].sent)
+    if total is None or len({edge.output for edge in edges}) > 1 or not 0 < size(total) < largest * _HARDLY:
+        return
+    yield Paragraph(
+        f"They cancel out almost entirely: what is left is {wording.number(size(total) / largest, 2)} of the largest. "
+        "Two ways that mean the same, with opposite signs, leave no gradient: one of them may have to be detached."
+    )
 
 
 def _introduction(one: Subject, graph: Graph) -> str:

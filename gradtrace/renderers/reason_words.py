@@ -4,15 +4,14 @@ import ast
 from collections.abc import Callable
 
 from gradtrace.analysis.reasons import Reason, Subject
-from gradtrace.model import BystanderKind, Node
-from gradtrace.renderers import wording
+from gradtrace.model import Node
+from gradtrace.renderers import reason_aside, wording
 from gradtrace.renderers.cut_words import cut_off
 from gradtrace.renderers.explanation_maths import span
+from gradtrace.renderers.wording import short
 
 NAMED = 3
 """So many tensors are called by their names; more are counted."""
-
-_LONGEST = 60
 
 
 def headline(one: Subject) -> str:
@@ -33,11 +32,6 @@ def step(node: Node) -> str:
 
 def _op(node: Node) -> str:
     return short(node.call.rpartition(".")[2] if node.is_custom and node.call else node.op)
-
-
-def short(text: str) -> str:
-    """A name or a call, without the rest of one that nobody would read."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _has(one: Subject) -> str:
@@ -68,6 +62,8 @@ def _gradient(one: Subject) -> str:
     if one.before is not None:
         sum_ = f", which was {wording.gradient(one.before)} before and {wording.gradient(one.after)} after"
     subject = f"{who(one)}{_use(one)}"
+    if one.n_namesakes:
+        subject += f" (the first of {one.n_namesakes + 1:,} tensors of this name)"
     if one.gradient is None:
         index = one.backward.index if one.backward is not None else 1
         return f"{subject} has a gradient: {_pass(one)} added to its .grad; --passes {index} measures how much."
@@ -113,30 +109,6 @@ def _frozen(one: Subject) -> str:
         return f"{text}: {short(call)}{wording.at(one.events[-1].location)} switched it off."
     made = f" where {'they were' if one.same else 'it was'} made{wording.at(one.place)}" if one.place else ""
     return f"{text}: requires_grad is False{made}."
-
-
-def _bystander(one: Subject) -> str:
-    aside = one.bystander
-    if aside is None:
-        return f"{who(one)} takes no part in a recorded pass."
-    spec = wording.spec(aside.shape, aside.dtype, aside.device)
-    made = f", made{wording.at(aside.location)}," if aside.location is not None else ""
-    head = f"{who(one)} ({spec}){made} has no .grad because"
-    match aside.kind:
-        case BystanderKind.INTEGERS:
-            return f"{head} it holds no floating point numbers, and only those can require grad."
-        case BystanderKind.INFERENCE:
-            return f"{head} it was made in inference mode."
-        case BystanderKind.ELSEWHERE if aside.is_leaf:
-            return f"{head} nothing that {_pass(one)} began from was computed from it."
-        case BystanderKind.ELSEWHERE:
-            return f"{head} it is not a leaf, and nothing that {_pass(one)} began from was computed from it."
-        case BystanderKind.CUT_OFF:
-            return f"{head} it was cut off from the graph."
-        case BystanderKind.REQUIRES_NO_GRAD:
-            return f"{head} its requires_grad is False, and nothing that it was made of is known to require grad."
-        case _:
-            return f"{head} it takes no part in {_pass(one)}."
 
 
 def _cut(one: Subject) -> str:
@@ -252,7 +224,7 @@ def _failed(one: Subject) -> str:
 def _no_backward(one: Subject) -> str:
     if one.error is not None:
         return (
-            f"{_none(one)} no backward pass ran: the program ended with a {short(one.error.type)} before"
+            f"{_none(one)} no backward pass ran: the program ended before, with a {short(one.error.type)}"
             f"{wording.at(one.error.frames[-1]) if one.error.frames else ''}."
         )
     return f"{_none(one)} no backward pass ran in this program."
@@ -261,6 +233,9 @@ def _no_backward(one: Subject) -> str:
 def _unused(one: Subject) -> str:
     node = _node(one)
     module = short(node.module) if node is not None and node.module else "its module"
+    if one.replaced_by is not None:
+        other = short(one.replaced_by.name)
+        return f"{_none(one)} {module} ran{wording.at(one.place)} with {other} in place of {_them(one)}."
     return f"{_none(one)} {module} ran{wording.at(one.place)} and did not use {_them(one)}."
 
 
@@ -269,6 +244,14 @@ def _outside(one: Subject) -> str:
     node = _node(one)
     if one.cuts:
         return f"{text}: {cut_off(one.cuts[0])}."
+    if one.replaced_by is not None:
+        return f"{text}: {_pass(one)} went to {short(one.replaced_by.name)} in place of {_them(one)}."
+    if one.switch is not None:
+        place = wording.at(one.switch.location)
+        return (
+            f"{text}. {short(one.switch.call)}{place} ran operations on tensors that require grad without gradients: "
+            "if its module runs there, that is why."
+        )
     if node is not None and node.module:
         return f"{text}; {short(node.module)}{wording.at(node.location)} did."
     return f"{text}."
@@ -300,5 +283,7 @@ _HEADLINES: dict[Reason, Callable[[Subject], str]] = {
     Reason.NO_BACKWARD: _no_backward,
     Reason.UNUSED: _unused,
     Reason.OUTSIDE: _outside,
-    Reason.BYSTANDER: _bystander,
+    Reason.BYSTANDER: reason_aside.bystander,
+    Reason.VARIABLE: reason_aside.variable,
+    Reason.NOT_SEEN: reason_aside.not_seen,
 }

@@ -114,6 +114,14 @@ def spec(shape: Iterable[int] | None, dtype: str | None, device: str = "cpu") ->
     return str(TensorSpec(tuple(shape), dtype, device))
 
 
+_LONGEST_NAME = 60
+
+
+def short(text: str) -> str:
+    """A name or a call, without the rest of one that nobody would read."""
+    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
+
+
 def location(loc: Location | None) -> str:
     """A place, short: `train.py:12`, `net/__init__.py:3`; empty for None."""
     if loc is None:

@@ -29,6 +29,7 @@ FIELDS = {
         "HolderKind",
         "ModuleFactKind",
         "BystanderKind",
+        "VariableKind",
         "SwitchKind",
     ),
     "call": ("PassCall",),

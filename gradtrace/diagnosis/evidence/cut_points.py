@@ -1,15 +1,18 @@
-"""Which of the places where values leave the graph cost a leaf its gradient, and which rule names each."""
+"""Which of the places where values leave the graph cost a leaf its gradient, and what each does."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum, auto
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.source_slice import assigned, goes_to, span_of, takes_in
 from gradtrace.diagnosis.evidence.ownership import called, is_named, lost, reached
+from gradtrace.diagnosis.evidence.roots import root_name
 from gradtrace.diagnosis.evidence.shapes import outgoing
+from gradtrace.diagnosis.evidence.switched_off import also_here, switched_here
 from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import (
     BackwardPass,
@@ -21,24 +24,45 @@ from gradtrace.model import (
     Location,
     RelatedLocation,
     Severity,
+    SwitchKind,
     Trace,
 )
 
 NO_GRAPH = "does not require grad and does not have a grad_fn"
 """What torch says when backward starts at a result without a graph."""
 
-_RULES = {
-    CutKind.DETACH: "detach-midgraph",
-    CutKind.DATA: "data-midgraph",
-    CutKind.ITEM: "item-in-loss",
-    CutKind.NUMBER: "item-in-loss",
-    CutKind.TOLIST: "python-roundtrip",
-    CutKind.NUMPY: "python-roundtrip",
-    CutKind.NEW_TENSOR: "tensor-ctor-rewrap",
-    CutKind.PARAMETER: "parameter-rewrap",
-    CutKind.NO_GRAD: "no-grad-forward",
-    CutKind.INFERENCE_MODE: "no-grad-forward",
-    CutKind.GRADIENT: "penalty-without-create-graph",
+
+class Reason(StrEnum):
+    """What a cut does to a value."""
+
+    DETACHED = auto()
+    DATA = auto()
+    NUMBER = auto()
+    PYTHON_VALUES = auto()
+    REMADE = auto()
+    REWRAPPED = auto()
+    NO_GRAD = auto()
+    GRADIENT = auto()
+    PICKED = auto()
+    THRESHOLD = auto()
+    SAMPLED = auto()
+    CUSTOM_FUNCTION = auto()
+    MODE_LEFT_OFF = auto()
+    CHECKPOINTED = auto()
+
+
+_REASONS = {
+    CutKind.DETACH: Reason.DETACHED,
+    CutKind.DATA: Reason.DATA,
+    CutKind.ITEM: Reason.NUMBER,
+    CutKind.NUMBER: Reason.NUMBER,
+    CutKind.TOLIST: Reason.PYTHON_VALUES,
+    CutKind.NUMPY: Reason.PYTHON_VALUES,
+    CutKind.NEW_TENSOR: Reason.REMADE,
+    CutKind.PARAMETER: Reason.REWRAPPED,
+    CutKind.NO_GRAD: Reason.NO_GRAD,
+    CutKind.INFERENCE_MODE: Reason.NO_GRAD,
+    CutKind.GRADIENT: Reason.GRADIENT,
 }
 _PICKS = frozenset({"argmax", "argmin", "argsort", "topk", "sort", "max", "min", "multinomial"})
 _VALUES = frozenset({CutKind.ITEM, CutKind.NUMBER, CutKind.GRADIENT})
@@ -49,12 +73,16 @@ _SAMPLES = re.compile(r"\.sample(_n)?\(")
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Leaves that get no gradient because of a cut, and the pass that failed for want of a graph, if one did."""
+    """Leaves that get no gradient because of a cut, and the pass that failed for want of a graph, if one did.
 
-    rule: str
+    `others` are cuts for which the same thing switched gradients off.
+    """
+
+    reason: Reason
     cut: Cut
     leaves: tuple[Leaf, ...]
     backward: BackwardPass | None = None
+    others: tuple[Cut, ...] = ()
 
 
 @once
@@ -65,13 +93,26 @@ def losses(trace: Trace) -> tuple[Loss, ...]:
         cut = _cut_of_root(trace, dead)
         if cut is None:
             return ()
-        return (Loss(_rule(trace, cut, is_root=True), cut, tuple(trace.leaves[leaf] for leaf in cut.leaves), dead),)
+        return (Loss(_reason(trace, cut, is_root=True), cut, tuple(trace.leaves[leaf] for leaf in cut.leaves), dead),)
     if all(is_forced(one) for one in trace.passes if not one.is_drawn_only):
         return ()
     found = [
-        Loss(_rule(trace, cut, is_root=False), cut, leaves) for cut, leaves in _by_cut(trace, lost(trace)).values()
+        Loss(_reason(trace, cut, is_root=False), cut, leaves) for cut, leaves in _by_cut(trace, lost(trace)).values()
     ]
-    return tuple(loss for loss in (*found, *_unowned(trace)) if loss.leaves)
+    return tuple(_by_switch(loss for loss in (*found, *_unowned(trace)) if loss.leaves))
+
+
+def _by_switch(found: Iterable[Loss]) -> Iterator[Loss]:
+    """The losses, as one where the same thing switched gradients off."""
+    groups: dict[object, list[Loss]] = {}
+    for loss in found:
+        switch = loss.cut.switch
+        known = switch is not None and switch.location is not None
+        groups.setdefault((loss.reason, switch) if known else loss.cut.id, []).append(loss)
+    for group in groups.values():
+        leaves = {leaf.id: leaf for loss in group for leaf in loss.leaves}
+        ordered = tuple(leaves[number] for number in sorted(leaves))
+        yield replace(group[0], leaves=ordered, others=tuple(loss.cut for loss in group[1:]))
 
 
 def _unowned(trace: Trace) -> Iterator[Loss]:
@@ -86,7 +127,7 @@ def _unowned(trace: Trace) -> Iterator[Loss]:
             if leaf not in known and trace.leaves[leaf].kind == LeafKind.PARAMETER and trace.leaves[leaf].requires_grad
         )
         if cut.passes and leaves and cut.kind == CutKind.NO_GRAD and _is_inside_function(trace, cut):
-            yield Loss(_rule(trace, cut, is_root=False), cut, leaves)
+            yield Loss(_reason(trace, cut, is_root=False), cut, leaves)
 
 
 def _by_cut(trace: Trace, leaves: tuple[Leaf, ...]) -> dict[int, tuple[Cut, tuple[Leaf, ...]]]:
@@ -151,27 +192,33 @@ def _cut_of_root(trace: Trace, backward: BackwardPass) -> Cut | None:
     names = {root.name for root in backward.roots if root.name}
     named = [cut for cut in cuts if cut.name in names and cut.kind not in _VALUES]
     real = [cut for cut in cuts if cut.kind not in _VALUES]
-    rewrapped = [cut for cut in cuts if _rule(trace, cut, is_root=True) == "tensor-ctor-rewrap"]
+    rewrapped = [cut for cut in cuts if _reason(trace, cut, is_root=True) is Reason.REMADE]
     gradients = [cut for cut in cuts if cut.kind == CutKind.GRADIENT]
     return next(iter(reversed(named or real or rewrapped or gradients or cuts)), None)
 
 
-def _rule(trace: Trace, cut: Cut, *, is_root: bool) -> str:
+def _reason(trace: Trace, cut: Cut, *, is_root: bool) -> Reason:
     if cut.kind == CutKind.NUMBER and cut.location is not None and _CONSTRUCTOR.search(cut.location.text):
-        return "tensor-ctor-rewrap"
+        return Reason.REMADE
     if cut.kind == CutKind.NOT_DIFFERENTIABLE:
-        return "argmax-in-loss" if is_root or cut.call in _PICKS else "hard-threshold-cut"
+        return Reason.PICKED if is_root or cut.call in _PICKS else Reason.THRESHOLD
     if is_sample(cut):
-        return "sample-not-rsample"
+        return Reason.SAMPLED
     if cut.kind == CutKind.NO_GRAD and _is_inside_function(trace, cut):
-        return "custom-fn-bypasses-parameter"
-    if cut.kind in {CutKind.NO_GRAD, CutKind.INFERENCE_MODE} and is_root and _made_graph_before(trace, cut):
-        return "grad-mode-left-off"
-    return _RULES.get(cut.kind, "detach-midgraph")
+        return Reason.NO_GRAD if is_root and starts_inside(trace, cut) else Reason.CUSTOM_FUNCTION
+    if cut.switch is not None and cut.switch.kind is SwitchKind.CHECKPOINT:
+        return Reason.CHECKPOINTED
+    is_statement = cut.switch is not None and cut.switch.kind is SwitchKind.CALL
+    is_off = cut.kind in {CutKind.NO_GRAD, CutKind.INFERENCE_MODE}
+    if is_off and (is_statement or (is_root and cut.switch is None and _made_graph_before(trace, cut))):
+        return Reason.MODE_LEFT_OFF
+    return _REASONS.get(cut.kind, Reason.DETACHED)
 
 
 def _is_inside_function(trace: Trace, cut: Cut) -> bool:
     """The cut happened in the `forward` of a user's `autograd.Function`, where gradients are always off."""
+    if cut.switch is not None:
+        return cut.switch.kind is SwitchKind.FUNCTION
     if cut.location is None:
         return False
     function = cut.location.function
@@ -181,6 +228,29 @@ def _is_inside_function(trace: Trace, cut: Cut) -> bool:
         if backward.graph is not None
         for node in backward.graph.nodes
     )
+
+
+def starts_inside(trace: Trace, cut: Cut) -> bool:
+    """Whether the pass that ended the program began inside what had switched gradients off for a cut."""
+    error, switch = trace.run.error, cut.switch
+    if error is None or switch is None or switch.location is None:
+        return False
+    switched = switch.location
+    if switch.kind in {SwitchKind.FUNCTION, SwitchKind.DECORATOR}:
+        return any((one.file, one.function) == (switched.file, switched.function) for one in error.frames)
+    if switch.kind is SwitchKind.WITH:
+        return any(_is_below(one, switched) for one in error.frames)
+    return switch.kind is SwitchKind.BACKWARD
+
+
+def _is_below(place: Location, block: Location) -> bool:
+    """Whether a line stands under the `with` of another, as far as their margins tell."""
+    is_later = (place.file, place.function) == (block.file, block.function) and place.line > block.line
+    return is_later and _margin(place) > _margin(block)
+
+
+def _margin(place: Location) -> int:
+    return len(place.text) - len(place.text.lstrip())
 
 
 def _made_graph_before(trace: Trace, cut: Cut) -> bool:
@@ -194,16 +264,19 @@ def _made_graph_before(trace: Trace, cut: Cut) -> bool:
     )
 
 
-def finding(loss: Loss, severity: Severity, message: str, advice: str) -> Finding:
+def finding(rule: str, loss: Loss, severity: Severity, message: str, advice: str) -> Finding:
     """The finding for a cut: it points at the cut, at where the value came back, and at the pass that failed."""
     related = []
-    if loss.cut.reentry is not None:
+    if loss.cut.switch is not None and loss.cut.switch.location is not None:
+        related += switched_here(loss.cut.switch)
+        related += also_here(loss.others)
+    if loss.cut.reentry is not None and loss.backward is None:
         related.append(RelatedLocation(loss.cut.reentry, "the value comes back here, as a constant"))
     if loss.backward is not None and loss.backward.location is not None:
         related.append(RelatedLocation(loss.backward.location, "backward finds no graph here"))
     passes = loss.cut.passes or ((loss.backward.index,) if loss.backward is not None else ())
     return Finding(
-        loss.rule,
+        rule,
         Severity.ERROR if loss.backward is not None else severity,
         message,
         loss.cut.location,
@@ -276,7 +349,7 @@ def returned(backward: BackwardPass, cut: Cut) -> Location | None:
 def complaint(loss: Loss) -> str:
     """Who gets no gradient: the leaves, or the root that has no graph at all."""
     if loss.backward is not None:
-        return f"{next((root.name for root in loss.backward.roots if root.name), 'the loss')} has no graph"
+        return f"{root_name(loss.backward)} has no graph"
     return f"no gradient reaches {called(loss.leaves)}"
 
 

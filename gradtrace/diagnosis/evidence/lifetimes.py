@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum, auto
 from itertools import pairwise
 
 from gradtrace.analysis.once import once
@@ -26,11 +27,19 @@ _SUM = re.compile(r"\+=|\b([\w.]+) *= *(\1 *\+|.*\+ *\1 *$)")
 """What the source of a running total looks like."""
 
 
+class Reason(StrEnum):
+    """What kind of variable keeps graphs."""
+
+    HISTORY = auto()
+    AVERAGE = auto()
+    TOTAL = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A variable, the first and the last count of what it keeps, and the rule that names it."""
+    """A variable, of what kind it is, and the first and the last count of what it keeps."""
 
-    rule: str
+    reason: Reason
     first: Holder
     last: Holder
 
@@ -57,7 +66,7 @@ def growths(trace: Trace) -> tuple[Growth, ...]:
     for held in counts.values():
         rising = _rising([holder for holder in held if _is_of_several_rounds(trace, holder)])
         if rising is not None and not _is_taken_in(trace, rising[-1]):
-            found.append(Growth(_rule(rising[0], rising[-1]), rising[0], rising[-1]))
+            found.append(Growth(_reason(rising[0], rising[-1]), rising[0], rising[-1]))
     return tuple(_without_duplicates(found))
 
 
@@ -103,12 +112,12 @@ def _rising(held: list[Holder]) -> list[Holder] | None:
     return best if len(best) >= _FEWEST else None
 
 
-def _rule(first: Holder, last: Holder) -> str:
+def _reason(first: Holder, last: Holder) -> Reason:
     if last.n_tensors > first.n_tensors:
-        return "history-keeps-graph"
+        return Reason.HISTORY
     text = _text(last) or _text(first)
     is_average = _FACTOR.search(text) or (_AVERAGE.search(last.name) and not _SUM.search(text))
-    return "ema-tracks-graph" if is_average else "loss-sum-keeps-graph"
+    return Reason.AVERAGE if is_average else Reason.TOTAL
 
 
 def _text(holder: Holder) -> str:
@@ -120,7 +129,7 @@ def _without_duplicates(found: list[Growth]) -> list[Growth]:
     kept: dict[object, Growth] = {}
     for one in found:
         place = one.first.location or one.last.location
-        key = (one.rule, place.file, place.line) if place is not None else (one.rule, one.last.name)
+        key = (one.reason, place.file, place.line) if place is not None else (one.reason, one.last.name)
         if key not in kept or len(one.last.name) < len(kept[key].last.name):
             kept[key] = one
     return list(kept.values())

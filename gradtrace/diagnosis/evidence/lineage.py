@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum, auto
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.topology import reaching
@@ -15,6 +16,15 @@ PATTERN = "backward through the graph a second time"
 """What torch says."""
 
 
+class Reason(StrEnum):
+    """How a pass came to walk through a graph that was freed."""
+
+    ONCE = auto()
+    SHARED = auto()
+    LIST = auto()
+    STATE = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Revisit:
     """A pass that ran into a part of the graph which an earlier pass had freed.
@@ -22,7 +32,7 @@ class Revisit:
     `carried` is the value that leads from the new part to the freed one; `freed_by` the pass that freed it.
     """
 
-    rule: str
+    reason: Reason
     failure: Failure
     carried: Node
     freed_by: BackwardPass | None
@@ -40,7 +50,7 @@ def revisit(trace: Trace) -> Revisit | None:
     freed = node.freed_by
     former = next((one for one in trace.passes if one.index == freed), None)
     carried = _carried(found.graph, node)
-    return Revisit(_rule(found, found.graph, carried, node, former), found, carried, former)
+    return Revisit(_reason(found, found.graph, carried, node, former), found, carried, former)
 
 
 def _carried(graph: Graph, node: Node) -> Node:
@@ -69,7 +79,7 @@ def crossings(graph: Graph, epoch: int) -> list[Edge]:
     ]
 
 
-def _rule(found: Failure, graph: Graph, carried: Node, node: Node, former: BackwardPass | None) -> str:
+def _reason(found: Failure, graph: Graph, carried: Node, node: Node, former: BackwardPass | None) -> Reason:
     is_loop = former is not None and same_place(former.location, found.place)
     newest = max((_epoch(one) for one in graph.nodes), default=0)
     old = _epoch(node)
@@ -77,21 +87,21 @@ def _rule(found: Failure, graph: Graph, carried: Node, node: Node, former: Backw
         is_same_loss = found.backward is not None and any(
             root.node is not None and graph.nodes[root.node].freed_by is not None for root in found.backward.roots
         )
-        return "graph-built-once" if is_loop and is_same_loss else "backward-twice-shared-graph"
+        return Reason.ONCE if is_loop and is_same_loss else Reason.SHARED
     again = [one for one in graph.nodes if _epoch(one) > old and _same_origin(one, carried)]
     if again:
         old_ones = [one.id for one in graph.nodes if one.made_after is not None and _epoch(one) <= old]
         tainted = reaching(graph, old_ones, adjacency(graph))
         is_list = any(one.type == carried.type and one.id not in tainted for one in again)
-        return "stale-list-second-backward" if is_list else "hidden-not-detached"
-    return "graph-built-once" if is_loop else "backward-twice-shared-graph"
+        return Reason.LIST if is_list else Reason.STATE
+    return Reason.ONCE if is_loop else Reason.SHARED
 
 
 def _same_origin(one: Node, other: Node) -> bool:
     return same_place(one.location, other.location)
 
 
-def finding(one: Revisit, message: str, advice: str) -> Finding:
+def finding(rule: str, one: Revisit, message: str, advice: str) -> Finding:
     """The finding: it points at what was carried over, and at both passes."""
     former = one.freed_by.location if one.freed_by is not None else None
     index = one.freed_by.index if one.freed_by is not None else 0
@@ -103,7 +113,7 @@ def finding(one: Revisit, message: str, advice: str) -> Finding:
     )
     place: Location | None = one.carried.location or one.failure.place
     return Finding(
-        one.rule,
+        rule,
         Severity.ERROR,
         message,
         place,

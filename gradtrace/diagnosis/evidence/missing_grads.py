@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum, auto
 
 from gradtrace.diagnosis.evidence.ownership import is_named, reached
 from gradtrace.diagnosis.evidence.shapes import targets
@@ -14,11 +15,21 @@ _READ = re.compile(r"([A-Za-z_][\w.\[\]]*?)\.grad\b")
 _ATTRIBUTE_OF_NONE = "'NoneType'"
 
 
+class Reason(StrEnum):
+    """Why a read `.grad` is None."""
+
+    RENAMED = auto()
+    CAST = auto()
+    RESULT = auto()
+    CLEARED = auto()
+    UNUSED = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A read of a `.grad` that was None: the rule that explains it, whose it was, and the line at fault."""
+    """A read of a `.grad` that was None: why, whose it was, and the line at fault."""
 
-    rule: str
+    reason: Reason
     name: str | None
     place: Location | None
     related: tuple[RelatedLocation, ...] = ()
@@ -67,10 +78,10 @@ def _of_result(trace: Trace, event: Event) -> Read | None:
             leaves = [leaf for leaf in trace.leaves if leaf.name == name]
             text = node.location.text
             if leaves and len(re.findall(rf"\b{re.escape(name)}\b", text)) > 1:
-                return Read("param-reassigned", name, node.location, here)
+                return Read(Reason.RENAMED, name, node.location, here)
             if backward is not None and backward.graph is not None and _is_of_leaves(trace, backward.graph, node):
-                return Read("leaf-lost-by-cast", name, node.location, here)
-    return Read("nonleaf-grad-read", names[0] if names else None, place)
+                return Read(Reason.CAST, name, node.location, here)
+    return Read(Reason.RESULT, names[0] if names else None, place)
 
 
 def _made(trace: Trace, name: str, backward: BackwardPass | None) -> Node | None:
@@ -118,7 +129,7 @@ def _of_leaf(trace: Trace, event: Event) -> Read | None:
         related = ()
         if clear is not None and clear.location is not None:
             related = (RelatedLocation(clear.location, "this set it to None"),)  # type: ignore[assignment]
-        return Read("grad-zero-on-none", name, place, related)
+        return Read(Reason.CLEARED, name, place, related)
     if reached(trace).intersection(event.leaves) or not trace.passes:
         return None
     switch = next(
@@ -130,6 +141,6 @@ def _of_leaf(trace: Trace, event: Event) -> Read | None:
         None,
     )
     if switch is None or switch.location is None:
-        return Read("input-missing-requires-grad", name, place)
+        return Read(Reason.UNUSED, name, place)
     here = RelatedLocation(place, "its .grad is None here")
-    return Read("input-missing-requires-grad", name, switch.location, (here,))
+    return Read(Reason.UNUSED, name, switch.location, (here,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum, auto
 
 from gradtrace.diagnosis.evidence.ownership import called, consumers, is_named, orphans, owners, reached, received
 from gradtrace.model import (
@@ -18,11 +19,21 @@ from gradtrace.model import (
 )
 
 
+class Reason(StrEnum):
+    """Why no optimizer trains parameters."""
+
+    TEMPORARY = auto()
+    PLAIN_TENSOR = auto()
+    LISTED = auto()
+    STALE = auto()
+    LEFT_OUT = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class OrphanGroup:
     """Leaves that are left out for the same reason; `place` is where that is to be seen best."""
 
-    rule: str
+    reason: Reason
     leaves: tuple[Leaf, ...]
     place: Location | None
     related: tuple[RelatedLocation, ...] = ()
@@ -49,25 +60,25 @@ def orphan_groups(trace: Trace) -> Iterator[OrphanGroup]:
     uses = {leaf.id: _use(trace, leaf) for leaf in left}
     temporary = [] if rewrapped else _temporary(trace, left, uses)
     if temporary:
-        yield OrphanGroup("layer-built-in-forward", tuple(temporary), uses[temporary[0].id].place)
+        yield OrphanGroup(Reason.TEMPORARY, tuple(temporary), uses[temporary[0].id].place)
     left = tuple(leaf for leaf in left if leaf not in temporary and len(received(trace)[leaf.id]) > 1)
     plain = tuple(leaf for leaf in left if leaf.id in _facts(trace, ModuleFactKind.PLAIN_TENSOR))
     if plain:
         name = next(f"self.{fact.attribute}" for fact in trace.module_facts if plain[0].id in fact.leaves)
-        yield OrphanGroup("plain-tensor-not-parameter", plain, plain[0].location or uses[plain[0].id].place, (), name)
+        yield OrphanGroup(Reason.PLAIN_TENSOR, plain, plain[0].location or uses[plain[0].id].place, (), name)
     left = tuple(leaf for leaf in left if leaf not in plain and leaf.kind == LeafKind.PARAMETER)
     listed = _facts(trace, ModuleFactKind.UNREGISTERED_MODULES)
     stray = tuple(leaf for leaf in left if leaf.id in listed or (not is_named(leaf) and uses[leaf.id].is_stray))
     stale = _stale(trace)
     if stray:
-        yield OrphanGroup("modules-in-list", stray, uses[stray[0].id].place, _made(trace))
+        yield OrphanGroup(Reason.LISTED, stray, uses[stray[0].id].place, _made(trace))
     rest = tuple(leaf for leaf in left if leaf not in stray)
     if rest:
         optimizer = stale or next(iter(trace.optimizers), None)
         place = None if optimizer is None else optimizer.location
         use = uses[rest[0].id].place
         related = () if use is None else (RelatedLocation(use, f"{rest[0].name} is used here"),)
-        yield OrphanGroup("stale-optimizer" if stale else "optimizer-missing-params", rest, place, related)
+        yield OrphanGroup(Reason.STALE if stale else Reason.LEFT_OUT, rest, place, related)
 
 
 def _facts(trace: Trace, kind: ModuleFactKind) -> set[int]:

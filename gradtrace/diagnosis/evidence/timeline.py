@@ -146,13 +146,14 @@ def _onto_nothing(trace: Trace) -> frozenset[tuple[int, int]]:
 
 
 @once
-def _by_index(trace: Trace) -> dict[tuple[int, int], BackwardPass]:
+def passes_by_index(trace: Trace) -> dict[tuple[int, int], BackwardPass]:
+    """By index and process: the passes."""
     return {(one.index, one.process): one for one in reversed(trace.passes)}
 
 
 def pass_of(trace: Trace, event: Event) -> BackwardPass | None:
     """The pass that a `backward` event stands for."""
-    return _by_index(trace).get((event.pass_index, event.process))
+    return passes_by_index(trace).get((event.pass_index, event.process))
 
 
 def same_place(one: Location | None, other: Location | None) -> bool:
@@ -163,6 +164,11 @@ def same_place(one: Location | None, other: Location | None) -> bool:
 def optimizer_name(optimizer: OptimizerInfo) -> str:
     """What a person calls it."""
     return optimizer.name or f"the {optimizer.type} optimizer"
+
+
+def quoted(optimizer: OptimizerInfo) -> str:
+    """The same in a sentence: its name as code, where it has one."""
+    return f"`{optimizer.name}`" if optimizer.name else optimizer_name(optimizer)
 
 
 def is_zeroed_elsewhere(trace: Trace, history: tuple[Cycle, ...], leaves: frozenset[int]) -> bool:

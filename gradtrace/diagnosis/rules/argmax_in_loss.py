@@ -50,7 +50,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -58,8 +58,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "argmax-in-loss":
+        if loss.reason is Reason.PICKED:
             yield finding(
+                "argmax-in-loss",
                 loss,
                 Severity.WARNING,
                 f"{complaint(loss)}: `{loss.cut.call}` cannot be differentiated",

@@ -52,7 +52,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.errors import node_name
-from gradtrace.diagnosis.evidence.lineage import finding, revisit
+from gradtrace.diagnosis.evidence.lineage import Reason, finding, revisit
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -60,9 +60,10 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = revisit(trace)
-    if found is not None and found.rule == "backward-twice-shared-graph":
+    if found is not None and found.reason is Reason.SHARED:
         name = node_name(found.carried)
         yield finding(
+            "backward-twice-shared-graph",
             found,
             f"{name} is shared with an earlier backward pass, which has freed it",
             "Add the losses and call `backward()` once, or pass `retain_graph=True` to the first.",

@@ -84,7 +84,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -92,8 +92,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "custom-fn-bypasses-parameter":
+        if loss.reason is Reason.CUSTOM_FUNCTION:
             yield finding(
+                "custom-fn-bypasses-parameter",
                 loss,
                 Severity.WARNING,
                 f"{complaint(loss)}: the custom Function uses it without taking it as an argument",

@@ -62,7 +62,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses, value
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses, value
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -70,8 +70,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "data-midgraph":
+        if loss.reason is Reason.DATA:
             yield finding(
+                "data-midgraph",
                 loss,
                 Severity.WARNING,
                 f"{complaint(loss)}: {value(loss)}.data is cut off from the graph",

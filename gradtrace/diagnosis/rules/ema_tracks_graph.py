@@ -63,7 +63,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.lifetimes import growths
+from gradtrace.diagnosis.evidence.lifetimes import Reason, growths
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -71,7 +71,7 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     for one in growths(trace):
-        if one.rule == "ema-tracks-graph":
+        if one.reason is Reason.AVERAGE:
             name, last = one.last.name, one.last
             yield Finding(
                 "ema-tracks-graph",

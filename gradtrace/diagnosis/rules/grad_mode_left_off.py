@@ -40,18 +40,21 @@ for epoch in range(2):
 
 ## How it is detected
 
-Backward fails for want of a graph, and the line at which gradients are off made nodes of an earlier pass.
+Backward fails for want of a graph, or parameters that an optimizer holds get nothing from any pass, and a line above
+them ran while a statement `torch.set_grad_enabled(False)` was in force; or the line at which gradients are off made
+nodes of an earlier pass.
 
 ## Known problems
 
-It points at the first line that runs without gradients, not at the call that switched them off.
+It points at the first line that runs without gradients. The call that switched them off is shown beside it only where
+a function that is still running made it, or where the program has one such call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import finding, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -59,11 +62,12 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "grad-mode-left-off":
+        if loss.reason is Reason.MODE_LEFT_OFF:
             yield finding(
+                "grad-mode-left-off",
                 loss,
                 Severity.WARNING,
-                "gradients are off here although the same line built a graph before",
+                f"{complaint(loss)}: gradients were switched off and not on again",
                 "Use `with torch.no_grad():` or `with torch.set_grad_enabled(False):`, which restore the mode.",
             )
 

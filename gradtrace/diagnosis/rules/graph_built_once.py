@@ -57,7 +57,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.errors import node_name
-from gradtrace.diagnosis.evidence.lineage import finding, revisit
+from gradtrace.diagnosis.evidence.lineage import Reason, finding, revisit
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -65,9 +65,10 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = revisit(trace)
-    if found is not None and found.rule == "graph-built-once":
+    if found is not None and found.reason is Reason.ONCE:
         name = node_name(found.carried)
         yield finding(
+            "graph-built-once",
             found,
             f"{name} is computed once, but every iteration runs backward through it",
             "Move this computation into the loop, so that every iteration has its own graph.",

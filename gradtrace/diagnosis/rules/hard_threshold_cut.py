@@ -60,7 +60,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -68,8 +68,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "hard-threshold-cut":
+        if loss.reason is Reason.THRESHOLD:
             yield finding(
+                "hard-threshold-cut",
                 loss,
                 Severity.WARNING,
                 f"{complaint(loss)}: the comparison `{loss.cut.call}` has no derivative",

@@ -53,7 +53,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.errors import node_name
-from gradtrace.diagnosis.evidence.lineage import finding, revisit
+from gradtrace.diagnosis.evidence.lineage import Reason, finding, revisit
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -61,9 +61,10 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = revisit(trace)
-    if found is not None and found.rule == "hidden-not-detached":
+    if found is not None and found.reason is Reason.STATE:
         name = node_name(found.carried)
         yield finding(
+            "hidden-not-detached",
             found,
             f"{name} is carried over from an iteration whose graph is already freed",
             "Cut the graph between iterations: `state = state.detach()` (each element, if it is a tuple).",

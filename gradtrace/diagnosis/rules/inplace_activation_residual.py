@@ -51,7 +51,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, overwrite
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -59,8 +59,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = overwrite(trace)
-    if found is not None and found.rule == "inplace-activation-residual":
+    if found is not None and found.reason is Reason.ACTIVATION:
         yield finding(
+            "inplace-activation-residual",
             found,
             f"An in-place activation overwrites {found.name}, which backward still needs",
             "Use `inplace=False` (or `x = x + shortcut`): the saved memory is not worth the tensor.",

@@ -68,7 +68,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, overwrite
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -76,8 +76,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = overwrite(trace)
-    if found is not None and found.rule == "inplace-codebook-update":
+    if found is not None and found.reason is Reason.MODULE_STATE:
         yield finding(
+            "inplace-codebook-update",
             found,
             f"This line updates {found.name} in place, between its use in forward and backward",
             "Bind a new tensor (`self.codes = 0.9 * self.codes + ...`), or update it after `optimizer.step()`.",

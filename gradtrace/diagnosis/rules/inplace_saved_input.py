@@ -55,7 +55,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, new_tensor, overwrite
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -63,11 +63,12 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = overwrite(trace)
-    if found is not None and found.rule == "inplace-saved-input":
+    if found is not None and found.reason is Reason.INPUT:
         yield finding(
+            "inplace-saved-input",
             found,
             f"{found.subject} overwrites {found.name}, which an earlier operation saved for backward",
-            "Build a new tensor (`torch.cat`, `torch.where`) instead, or write into `x.clone()`.",
+            new_tensor(found),
         )
 
 

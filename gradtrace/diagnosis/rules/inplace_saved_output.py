@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, overwrite
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -55,8 +55,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = overwrite(trace)
-    if found is not None and found.rule == "inplace-saved-output":
+    if found is not None and found.reason is Reason.OUTPUT:
         yield finding(
+            "inplace-saved-output",
             found,
             f"{found.subject} overwrites {found.name}, which backward still needs",
             "Make a new tensor: `x = x * m` instead of `x *= m`, or write into `x.clone()`.",

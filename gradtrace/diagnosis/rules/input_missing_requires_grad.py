@@ -52,7 +52,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.missing_grads import reads
+from gradtrace.diagnosis.evidence.missing_grads import Reason, reads
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -60,7 +60,7 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each such read."""
     for read in reads(trace):
-        if read.rule == "input-missing-requires-grad":
+        if read.reason is Reason.UNUSED:
             name = read.name or "the tensor"
             yield Finding(
                 "input-missing-requires-grad",

@@ -59,7 +59,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import added, complaint, finding, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, added, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import CutKind, Finding, RelatedLocation, Severity, Trace
 
@@ -67,8 +67,9 @@ from gradtrace.model import CutKind, Finding, RelatedLocation, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each number that is added to a loss, or that costs a leaf its only gradient."""
     for loss in losses(trace):
-        if loss.rule == "item-in-loss":
+        if loss.reason is Reason.NUMBER:
             yield finding(
+                "item-in-loss",
                 loss,
                 Severity.WARNING,
                 f"{complaint(loss)}: `{loss.cut.call}` makes a number without history",

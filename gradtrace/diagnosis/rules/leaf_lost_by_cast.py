@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.missing_grads import reads
+from gradtrace.diagnosis.evidence.missing_grads import Reason, reads
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -55,7 +55,7 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each such read."""
     for read in reads(trace):
-        if read.rule == "leaf-lost-by-cast":
+        if read.reason is Reason.CAST:
             name = read.name or "the tensor"
             yield Finding(
                 "leaf-lost-by-cast",

@@ -61,7 +61,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.lifetimes import growths
+from gradtrace.diagnosis.evidence.lifetimes import Reason, growths
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -69,7 +69,7 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     for one in growths(trace):
-        if one.rule == "loss-sum-keeps-graph":
+        if one.reason is Reason.TOTAL:
             name, last = one.last.name, one.last
             yield Finding(
                 "loss-sum-keeps-graph",

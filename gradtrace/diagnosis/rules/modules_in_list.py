@@ -84,7 +84,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.orphans import orphan_groups
+from gradtrace.diagnosis.evidence.orphans import Reason, orphan_groups
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -92,7 +92,7 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for the parameters that are left out."""
     for group in orphan_groups(trace):
-        if group.rule == "modules-in-list":
+        if group.reason is Reason.LISTED:
             yield Finding(
                 "modules-in-list",
                 Severity.ERROR,

@@ -2,7 +2,9 @@
 
 ## What it does
 
-Looks for computations under `torch.no_grad()` or `torch.inference_mode()` whose results a loss is computed from.
+Looks for computations under `torch.no_grad()` or `torch.inference_mode()` whose results a loss is computed from, and
+shows the `with` block, the decorated function, the `forward` of a custom Function or the library that switched
+gradients off there.
 
 ## Why is this bad?
 
@@ -55,7 +57,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses, starts_inside
+from gradtrace.diagnosis.evidence.switched_off import by_what, repair
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -63,12 +66,13 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "no-grad-forward":
+        if loss.reason is Reason.NO_GRAD:
             yield finding(
+                "no-grad-forward",
                 loss,
                 Severity.WARNING,
-                f"{complaint(loss)}: `{loss.cut.call}` runs under no_grad",
-                "Move this computation out of `torch.no_grad()`, and keep a separate function for prediction.",
+                f"{complaint(loss)}: `{loss.cut.call}` runs {by_what(loss.cut)}",
+                repair(loss.cut, is_pass_inside=loss.backward is not None and starts_inside(trace, loss.cut)),
             )
 
 

@@ -53,7 +53,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.missing_grads import reads
+from gradtrace.diagnosis.evidence.missing_grads import Reason, reads
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -61,7 +61,7 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each such read."""
     for read in reads(trace):
-        if read.rule == "nonleaf-grad-read":
+        if read.reason is Reason.RESULT:
             name = read.name or "the tensor"
             yield Finding(
                 "nonleaf-grad-read",

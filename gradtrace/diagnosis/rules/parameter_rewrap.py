@@ -62,7 +62,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -70,8 +70,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "parameter-rewrap":
+        if loss.reason is Reason.REWRAPPED:
             yield finding(
+                "parameter-rewrap",
                 loss,
                 Severity.WARNING,
                 f"{complaint(loss)}: `nn.Parameter(...)` makes it a new leaf",

@@ -63,7 +63,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses, returned
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses, returned
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import CutKind, Finding, RelatedLocation, Severity, Trace
 
@@ -72,9 +72,9 @@ def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each gradient that is added to a loss as a constant."""
     advice = "Call `torch.autograd.grad(..., create_graph=True)`."
     for loss in losses(trace):
-        if loss.rule == "penalty-without-create-graph":
+        if loss.reason is Reason.GRADIENT:
             message = f"{complaint(loss)}: autograd.grad() returns constants without create_graph"
-            yield finding(loss, Severity.ERROR, message, advice)
+            yield finding("penalty-without-create-graph", loss, Severity.ERROR, message, advice)
     for cut in trace.cuts:
         if cut.kind == CutKind.GRADIENT and cut.reentry is not None and cut.passes:
             chosen = [one for one in trace.passes if one.index in cut.passes]

@@ -83,7 +83,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.orphans import orphan_groups
+from gradtrace.diagnosis.evidence.orphans import Reason, orphan_groups
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -91,7 +91,7 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for the parameters that are left out."""
     for group in orphan_groups(trace):
-        if group.rule == "plain-tensor-not-parameter":
+        if group.reason is Reason.PLAIN_TENSOR:
             yield Finding(
                 "plain-tensor-not-parameter",
                 Severity.ERROR,

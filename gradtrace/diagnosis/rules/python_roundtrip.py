@@ -62,7 +62,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -70,8 +70,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "python-roundtrip":
+        if loss.reason is Reason.PYTHON_VALUES:
             yield finding(
+                "python-roundtrip",
                 loss,
                 Severity.WARNING,
                 f"{complaint(loss)}: `.{loss.cut.call}()` takes values out of the graph",

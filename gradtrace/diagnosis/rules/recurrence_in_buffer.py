@@ -49,7 +49,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, overwrite
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -57,8 +57,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = overwrite(trace)
-    if found is not None and found.rule == "recurrence-in-buffer":
+    if found is not None and found.reason is Reason.RECURRENCE:
         yield finding(
+            "recurrence-in-buffer",
             found,
             "This assignment overwrites a buffer whose earlier elements backward still needs",
             "Collect the steps in a list and `torch.stack` them at the end.",

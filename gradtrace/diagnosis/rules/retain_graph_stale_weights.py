@@ -48,8 +48,9 @@ for _ in range(3):
 
 Every write into a tensor that autograd keeps is recorded with its line and the version that it left behind. When
 backward stops because a saved tensor is newer than what was saved, the writes between the two versions are the cause.
-This rule names those where a step did the write, an earlier pass at the same line kept its graph, and the saving
-operation is of an earlier round.
+This rule names those where the write was an update of a parameter (`step()`, a method of an optimizer with another
+name, a line that writes to a parameter without gradients) and an earlier pass kept its graph: at the same line, with
+the saving operation from an earlier round, or from the same loss, which is run backward again.
 
 ## Known problems
 
@@ -60,7 +61,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, overwrite, retained
+from gradtrace.diagnosis.evidence.roots import root_name
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -68,11 +70,23 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = overwrite(trace)
-    if found is not None and found.rule == "retain-graph-stale-weights":
+    if found is not None and found.reason is Reason.KEPT_GRAPH:
         yield finding(
+            "retain-graph-stale-weights",
             found,
-            f"step() changes {found.name}, which the retained graph of an earlier iteration needs",
+            f"{found.updater} changes {found.name}, which the retained graph of an earlier iteration needs",
             "Remove `retain_graph=True` and detach the state that is carried over: `h = h.detach()`.",
+        )
+    backward = found.failure.backward if found is not None else None
+    if found is not None and backward is not None and found.reason is Reason.WALKED_AGAIN:
+        kept = retained(trace, backward)
+        loss = root_name(backward)
+        yield finding(
+            "retain-graph-stale-weights",
+            found,
+            f"{found.updater} changes {found.name}, and {loss} is run backward again through its old graph",
+            f"Compute {loss} anew after the weights have changed, and drop `retain_graph=True`.",
+            ((kept.location if kept is not None else None, "retain_graph=True keeps the graph of the old weights"),),
         )
 
 

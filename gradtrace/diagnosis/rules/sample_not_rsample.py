@@ -60,7 +60,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import complaint, finding, is_sample, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, is_sample, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Cut, Finding, RelatedLocation, Severity, Trace
 
@@ -68,8 +68,9 @@ from gradtrace.model import Cut, Finding, RelatedLocation, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "sample-not-rsample":
+        if loss.reason is Reason.SAMPLED:
             yield finding(
+                "sample-not-rsample",
                 loss,
                 Severity.WARNING,
                 f"{complaint(loss)}: `.sample()` draws a constant",

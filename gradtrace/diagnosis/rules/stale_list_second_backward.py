@@ -56,7 +56,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.errors import node_name
-from gradtrace.diagnosis.evidence.lineage import finding, revisit
+from gradtrace.diagnosis.evidence.lineage import Reason, finding, revisit
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -64,9 +64,10 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = revisit(trace)
-    if found is not None and found.rule == "stale-list-second-backward":
+    if found is not None and found.reason is Reason.LIST:
         name = node_name(found.carried)
         yield finding(
+            "stale-list-second-backward",
             found,
             f"{name} of an earlier iteration is still in the loss, and its graph is freed",
             "Empty the list after each step: `saved.clear()`.",

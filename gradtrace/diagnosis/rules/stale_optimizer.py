@@ -58,7 +58,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.orphans import orphan_groups
+from gradtrace.diagnosis.evidence.orphans import Reason, orphan_groups
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -66,7 +66,7 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for the parameters that are left out."""
     for group in orphan_groups(trace):
-        if group.rule == "stale-optimizer":
+        if group.reason is Reason.STALE:
             yield Finding(
                 "stale-optimizer",
                 Severity.ERROR,

@@ -47,7 +47,8 @@ actor_loss.backward()
 
 Every write into a tensor that autograd keeps is recorded with its line and the version that it left behind. When
 backward stops because a saved tensor is newer than what was saved, the writes between the two versions are the cause.
-This rule names those where an optimizer's step did the write.
+This rule names those where an update of a parameter did the write: `step()`, a method of an optimizer with another
+name, or a line that writes to a trained parameter without gradients.
 
 ## Known problems
 
@@ -58,7 +59,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, overwrite
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -66,10 +67,11 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = overwrite(trace)
-    if found is not None and found.rule == "step-before-backward":
+    if found is not None and found.reason is Reason.STEP:
         yield finding(
+            "step-before-backward",
             found,
-            f"step() changes {found.name} before the backward pass that needs it",
+            f"{found.updater} changes {found.name} before the backward pass that needs it",
             "Run every backward before any step, or compute this loss after the step.",
         )
 

@@ -53,7 +53,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.cut_points import complaint, finding, losses
+from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -61,8 +61,9 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
-        if loss.rule == "tensor-ctor-rewrap":
+        if loss.reason is Reason.REMADE:
             yield finding(
+                "tensor-ctor-rewrap",
                 loss,
                 Severity.WARNING,
                 f"{complaint(loss)}: `torch.tensor` copies values without their history",

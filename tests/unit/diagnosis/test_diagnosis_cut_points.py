@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gradtrace.diagnosis.evidence.cut_points import NO_GRAPH, added, complaint, losses
+from gradtrace.diagnosis.evidence.cut_points import NO_GRAPH, Reason, added, complaint, losses
 from gradtrace.model import (
     Accumulation,
     BackwardPass,
@@ -49,25 +49,25 @@ def cut(kind: str = "detach", call: str = "detach", *, passes: tuple[int, ...] =
 
 
 @pytest.mark.parametrize(
-    ("kind", "call", "text", "rule"),
+    ("kind", "call", "text", "reason"),
     [
-        ("detach", "detach", "", "detach-midgraph"),
-        ("data", "data", "", "data-midgraph"),
-        ("tolist", "tolist", "", "python-roundtrip"),
-        ("new_tensor", "tensor", "", "tensor-ctor-rewrap"),
-        ("number", "__float__", "torch.Tensor([a])", "tensor-ctor-rewrap"),
-        ("parameter", "Parameter", "", "parameter-rewrap"),
-        ("no_grad", "linear", "", "no-grad-forward"),
-        ("no_grad", "normal", "z = dist.sample()", "sample-not-rsample"),
-        ("not_differentiable", "gt", "", "hard-threshold-cut"),
-        ("not_differentiable", "argmax", "", "argmax-in-loss"),
+        ("detach", "detach", "", Reason.DETACHED),
+        ("data", "data", "", Reason.DATA),
+        ("tolist", "tolist", "", Reason.PYTHON_VALUES),
+        ("new_tensor", "tensor", "", Reason.REMADE),
+        ("number", "__float__", "torch.Tensor([a])", Reason.REMADE),
+        ("parameter", "Parameter", "", Reason.REWRAPPED),
+        ("no_grad", "linear", "", Reason.NO_GRAD),
+        ("no_grad", "normal", "z = dist.sample()", Reason.SAMPLED),
+        ("not_differentiable", "gt", "", Reason.THRESHOLD),
+        ("not_differentiable", "argmax", "", Reason.PICKED),
     ],
 )
-def test_a_cut_above_a_lost_leaf_is_named_by_its_kind(kind: str, call: str, text: str, rule: str) -> None:
+def test_a_cut_above_a_lost_leaf_is_named_by_its_kind(kind: str, call: str, text: str, reason: Reason) -> None:
     """The leaf is owned, the cut came back into the graph, and nothing else reaches the leaf."""
     (found,) = losses(trace(cut(kind, call, text=text)))
 
-    assert found.rule == rule
+    assert found.reason is reason
     assert [leaf.name for leaf in found.leaves] == ["enc"]
     assert complaint(found) == "no gradient reaches enc"
 
@@ -89,7 +89,7 @@ def test_a_failed_backward_is_explained_by_the_last_real_cut() -> None:
 
     (found,) = losses(trace(cut("not_differentiable", "gt", passes=()), look, error=error))
 
-    assert found.rule == "argmax-in-loss"
+    assert found.reason is Reason.PICKED
     assert complaint(found) == "loss has no graph"
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gradtrace.diagnosis.evidence.errors import failure, innermost, node_name, notes
-from gradtrace.diagnosis.evidence.overwrites import overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, overwrite
 from gradtrace.diagnosis.rules import inplace_saved_output, int_requires_grad, nonscalar_backward
 from gradtrace.model import (
     BackwardPass,
@@ -82,23 +82,23 @@ def test_a_failure_finds_its_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "rule"),
+    ("found", "reason"),
     [
-        (conflict("result", "mul_", "gate *= mask"), "inplace-saved-output"),
-        (conflict("result", "forward", "y = act(h) + h"), "inplace-activation-residual"),
-        (conflict("result", "__iadd__", "out += shortcut"), "inplace-activation-residual"),
-        (conflict("self", "relu_", "F.relu_(h)"), "inplace-activation-residual"),
-        (conflict("self", "add_", "state.add_(1)"), "inplace-saved-input"),
-        (conflict("self", "__setitem__", "self.bank[0] = z", "Net.forward"), "inplace-codebook-update"),
-        (conflict("mat2", "SGD.step", "opt.step()"), "step-before-backward"),
+        (conflict("result", "mul_", "gate *= mask"), Reason.OUTPUT),
+        (conflict("result", "forward", "y = act(h) + h"), Reason.ACTIVATION),
+        (conflict("result", "__iadd__", "out += shortcut"), Reason.ACTIVATION),
+        (conflict("self", "relu_", "F.relu_(h)"), Reason.ACTIVATION),
+        (conflict("self", "add_", "state.add_(1)"), Reason.INPUT),
+        (conflict("self", "__setitem__", "self.bank[0] = z", "Net.forward"), Reason.MODULE_STATE),
+        (conflict("mat2", "SGD.step", "opt.step()"), Reason.STEP),
     ],
 )
-def test_the_write_and_what_was_saved_name_the_rule(found: Conflict, rule: str) -> None:
+def test_the_write_and_what_was_saved_name_the_rule(found: Conflict, reason: Reason) -> None:
     """Who wrote, into what, tells one cause from the other."""
     graph = Graph((Node(0, "SigmoidBackward0", "sigmoid", location=at(4), made_after=0),), ())
     one = overwrite(died(INPLACE, failed_pass(INPLACE, graph, found)))
     assert one is not None
-    assert one.rule == rule
+    assert one.reason is reason
 
 
 def test_an_assignment_into_a_tracked_buffer_is_a_recurrence() -> None:
@@ -107,7 +107,7 @@ def test_an_assignment_into_a_tracked_buffer_is_a_recurrence() -> None:
     found = conflict("self", "__setitem__", "out[t] = a * out[t - 1]")
     one = overwrite(died(message, failed_pass(message, Graph((Node(0, "MulBackward0", "mul"),), ()), found)))
     assert one is not None
-    assert one.rule == "recurrence-in-buffer"
+    assert one.reason is Reason.RECURRENCE
 
 
 def test_a_step_into_a_kept_graph_of_an_earlier_round() -> None:
@@ -117,7 +117,7 @@ def test_a_step_into_a_kept_graph_of_an_earlier_round() -> None:
     last = failed_pass(INPLACE, Graph(nodes, ()), conflict("mat2", "step", "opt.step()"), index=2)
     one = overwrite(died(INPLACE, kept, last))
     assert one is not None
-    assert one.rule == "retain-graph-stale-weights"
+    assert one.reason is Reason.KEPT_GRAPH
 
 
 def test_a_write_that_nobody_saw_is_not_said_to_be_at_the_line_of_backward() -> None:

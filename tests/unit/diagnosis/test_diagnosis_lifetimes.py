@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradtrace.diagnosis.evidence.lifetimes import growths, longest_walk
+from gradtrace.diagnosis.evidence.lifetimes import Reason, growths, longest_walk
 from gradtrace.diagnosis.rules import loss_sum_keeps_graph
 from gradtrace.model import BackwardPass, Edge, Graph, Holder, HolderKind, Location, Node, Run, Trace
 
@@ -24,21 +24,21 @@ def held(name: str, text: str, counts: list[tuple[int, int]]) -> tuple[Holder, .
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "tensors", "rule"),
+    ("name", "text", "tensors", "reason"),
     [
-        ("total", "total += loss", 1, "loss-sum-keeps-graph"),
-        ("running_loss", "running_loss = running_loss + loss", 1, "loss-sum-keeps-graph"),
-        ("self.total", "self.total += loss", 1, "loss-sum-keeps-graph"),
-        ("ema", "ema = 0.9 * ema + 0.1 * out.mean()", 1, "ema-tracks-graph"),
-        ("shadow", "shadow = [d * s + p for s, p in zip(shadow, ps)]", 1, "ema-tracks-graph"),
-        ("losses", "losses.append(loss)", None, "history-keeps-graph"),
+        ("total", "total += loss", 1, Reason.TOTAL),
+        ("running_loss", "running_loss = running_loss + loss", 1, Reason.TOTAL),
+        ("self.total", "self.total += loss", 1, Reason.TOTAL),
+        ("ema", "ema = 0.9 * ema + 0.1 * out.mean()", 1, Reason.AVERAGE),
+        ("shadow", "shadow = [d * s + p for s, p in zip(shadow, ps)]", 1, Reason.AVERAGE),
+        ("losses", "losses.append(loss)", None, Reason.HISTORY),
     ],
 )
-def test_what_grows_names_the_rule(name: str, text: str, tensors: int | None, rule: str) -> None:
+def test_what_grows_names_the_rule(name: str, text: str, tensors: int | None, reason: Reason) -> None:
     """More tensors are a history; one tensor that reaches further back is a total or an average."""
     counts = [(tensors or passes, passes) for passes in (3, 4, 5)]
     (found,) = growths(Trace(RUN, holders=held(name, text, counts)))
-    assert found.rule == rule
+    assert found.reason is reason
 
 
 def test_a_count_that_stays_is_no_growth() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gradtrace.diagnosis.evidence.lineage import PATTERN, crossings, revisit
+from gradtrace.diagnosis.evidence.lineage import PATTERN, Reason, crossings, revisit
 from gradtrace.diagnosis.rules import hidden_not_detached
 from gradtrace.model import BackwardPass, Edge, Graph, Location, Node, PassError, ProgramError, Root, Run, Trace
 
@@ -43,23 +43,23 @@ AGAIN = ((node(0, "Sum", 8, 0, 1), node(1, "Tanh", 3, 0, 1)), ((0, 1),), 0)
 
 
 @pytest.mark.parametrize(
-    ("graph", "lines", "rule"),
+    ("graph", "lines", "reason"),
     [
-        (HIDDEN, (9, 9), "hidden-not-detached"),
-        (LIST, (9, 9), "stale-list-second-backward"),
-        (ONCE, (9, 9), "graph-built-once"),
-        (ONCE, (9, 10), "backward-twice-shared-graph"),
-        (SHARED, (9, 10), "backward-twice-shared-graph"),
-        (SHARED, (9, 9), "backward-twice-shared-graph"),
-        (AGAIN, (9, 9), "graph-built-once"),
-        (AGAIN, (9, 10), "backward-twice-shared-graph"),
+        (HIDDEN, (9, 9), Reason.STATE),
+        (LIST, (9, 9), Reason.LIST),
+        (ONCE, (9, 9), Reason.ONCE),
+        (ONCE, (9, 10), Reason.SHARED),
+        (SHARED, (9, 10), Reason.SHARED),
+        (SHARED, (9, 9), Reason.SHARED),
+        (AGAIN, (9, 9), Reason.ONCE),
+        (AGAIN, (9, 10), Reason.SHARED),
     ],
 )
-def test_what_the_new_part_makes_anew_names_the_rule(graph: tuple, lines: tuple[int, int], rule: str) -> None:
+def test_what_the_new_part_makes_anew_names_the_rule(graph: tuple, lines: tuple[int, int], reason: Reason) -> None:
     """A state, a list, a value computed once, and a shared trunk are told apart by who was made when, and where."""
     found = revisit(second_time(*graph, lines))
     assert found is not None
-    assert found.rule == rule
+    assert found.reason is reason
 
 
 def test_the_carried_value_is_where_the_rounds_meet() -> None:

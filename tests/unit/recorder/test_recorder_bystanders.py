@@ -91,13 +91,13 @@ def test_what_was_cut_off_knows_its_cut(trace):
 @pytest.mark.parametrize(
     ("name", "reason", "words"),
     [
-        ("images", Reason.BYSTANDER, "images (f32[4,3]), made at test_recorder_bystanders.py:"),
+        ("images", Reason.BYSTANDER, "images (f32[4,3]) has no .grad because it was made without requires_grad at"),
         ("labels", Reason.BYSTANDER, "labels (i64[4]) has no .grad because it holds no floating point numbers"),
         ("fixed", Reason.BYSTANDER, "has no .grad because it was made in inference mode"),
         ("other", Reason.BYSTANDER, "has no .grad because nothing that pass 1 at test_recorder_bystanders.py:"),
         ("aside", Reason.BYSTANDER, "has no .grad because it is not a leaf, and nothing that pass 1 at"),
         ("shifted", Reason.CONSTANT, "shifted gets no gradient because detach"),
-        ("scale.grad", Reason.BYSTANDER, "has no .grad because its requires_grad is False"),
+        ("scale.grad", Reason.BYSTANDER, "has no .grad because it was made without requires_grad at test_rec"),
     ],
 )
 def test_why_answers_for_it(trace, name, reason, words):

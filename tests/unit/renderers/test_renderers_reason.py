@@ -73,6 +73,7 @@ def test_the_story_of_a_leaf():
         "  2  w                    leaf\n"
         "\n"
         "  Passes 1-3 add to it.\n"
+        "  Over the run: zeroed once, before pass 3, by Module.zero_grad.\n"
     )
 
 

@@ -1,0 +1,135 @@
+"""Losses over log-probabilities that are given something else, and softmaxes over the wrong dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradtrace.analysis.once import once
+from gradtrace.diagnosis.evidence.errors import called_as
+from gradtrace.diagnosis.evidence.shapes import arriving, full, is_type, outgoing, targets, through_views
+from gradtrace.model import BackwardPass, Graph, Node, Trace
+
+_DIVERGENCE = "kl_div"
+_POSITIVE = ("SoftmaxBackward", "SigmoidBackward", "ExpBackward")
+"""What gives numbers above zero, where the logarithm of a probability is never above zero."""
+_SCORES = ("AddmmBackward", "MmBackward", "ConvolutionBackward")
+"""What gives scores: they may be anything, and do not belong to a distribution."""
+_SAME_KIND = ("ClampBackward", "ClampMinBackward", "AddBackward", "NanToNumBackward")
+"""A probability stays one through these, if nothing else with a graph goes in."""
+_SOFTMAXES = ("SoftmaxBackward", "LogSoftmaxBackward")
+_ELEMENTWISE = (*_SAME_KIND, "LogBackward", "NegBackward")
+_HOPS = 8
+_MATRIX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class NotLog:
+    """A loss over log-probabilities that is given something else: the loss's node, its input, and whose result it is.
+
+    `are_probabilities` is False for scores, such as the result of a linear layer.
+    """
+
+    backward: BackwardPass
+    loss: Node
+    given: Node
+    call: str
+    are_probabilities: bool
+
+
+@once
+def not_log(trace: Trace) -> tuple[NotLog, ...]:
+    """Every such loss, once a line."""
+    found: dict[tuple[str, int], NotLog] = {}
+    for backward, graph in full(trace):
+        for node in graph.nodes:
+            place = node.location
+            key = (place.file, place.line) if place is not None else ("", node.id)
+            if key in found:
+                continue
+            for given in _log_inputs(graph, node):
+                source = _made_by(graph, given)
+                if is_type(source, *_POSITIVE, *_SCORES):
+                    call = _DIVERGENCE if node.call == _DIVERGENCE else "nll_loss"
+                    found[key] = NotLog(backward, node, source, call, is_type(source, *_POSITIVE))
+    return tuple(found.values())
+
+
+def _log_inputs(graph: Graph, node: Node) -> Iterator[Node]:
+    """What a node takes as log-probabilities."""
+    if is_type(node, "NllLoss"):
+        yield from targets(graph, node)[:1]
+    elif node.call == _DIVERGENCE and is_type(node, "MulBackward", "SubBackward"):
+        for edge in outgoing(graph, node):
+            below = graph.nodes[edge.target]
+            if edge.input == "other" and not (below.call == _DIVERGENCE and below.location == node.location):
+                yield below
+
+
+def _made_by(graph: Graph, node: Node) -> Node:
+    """The node that made a value, seen through views and what changes it a little."""
+    for _ in range(_HOPS):
+        node = through_views(graph, node)
+        below = targets(graph, node)
+        if not is_type(node, *_SAME_KIND) or len(below) != 1:
+            break
+        node = below[0]
+    return node
+
+
+@dataclass(frozen=True, slots=True)
+class AcrossRows:
+    """A softmax over the first dimension whose result is used row by row: the softmax, and what uses it so."""
+
+    backward: BackwardPass
+    softmax: Node
+    user: Node
+
+
+@once
+def across_rows(trace: Trace) -> tuple[AcrossRows, ...]:
+    """Every such softmax, once a line."""
+    found: dict[tuple[str, int], AcrossRows] = {}
+    for backward, graph in full(trace):
+        for node in graph.nodes:
+            place = node.location
+            key = (place.file, place.line) if place is not None else ("", node.id)
+            if key not in found and _is_over_first(node):
+                user = _row_user(graph, node)
+                if user is not None:
+                    found[key] = AcrossRows(backward, node, user)
+    return tuple(found.values())
+
+
+def _is_over_first(node: Node) -> bool:
+    """Whether a softmax works along the first of two dimensions or more, neither of which has a single element."""
+    shape = node.shape
+    if not is_type(node, *_SOFTMAXES) or shape is None or len(shape) < _MATRIX or 1 in shape[:_MATRIX]:
+        return False
+    return dict(node.arguments).get("dim") in {"0", str(-len(shape))}
+
+
+def _row_user(graph: Graph, node: Node) -> Node | None:
+    """What picks one element of each row, or compares each row with a class: then a row should be a distribution."""
+    ndim = len(node.shape or ())
+    for _ in range(_HOPS):
+        users = {edge.source for edge in arriving(graph, node)}
+        for number in users:
+            user = graph.nodes[number]
+            if is_type(user, "NllLoss") or (is_type(user, "GatherBackward") and _along(user, ndim) == 1):
+                return user
+        following = [graph.nodes[one] for one in users if is_type(graph.nodes[one], *_ELEMENTWISE)]
+        if len(following) != 1:
+            return None
+        node = following[0]
+    return None
+
+
+def _along(node: Node, ndim: int) -> int | None:
+    text = dict(node.arguments).get("dim", "")
+    return int(text) % ndim if text.lstrip("-").isdigit() and ndim else None
+
+
+def source_name(one: NotLog) -> str:
+    """The function that made what the loss is given."""
+    return called_as(one.given)

@@ -1,0 +1,105 @@
+"""Whose gradients each step used: for every parameter, the lines whose passes had added up in its `.grad`.
+
+One walk over the run; a step keeps, for each parameter, one share for each line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from gradtrace.analysis.by_value import by_value, concerned, found_empty
+from gradtrace.analysis.once import once
+from gradtrace.model import (
+    CLEARING,
+    STORED,
+    Accumulation,
+    BackwardPass,
+    Effect,
+    Event,
+    EventKind,
+    Location,
+    StepFact,
+    Trace,
+)
+
+Line = tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What passes of one line had added to a `.grad`.
+
+    Attributes:
+        line: the line, as file and number.
+        location: where the passes were started.
+        first: index of the first of them.
+        last: index of the last of them; where passes are counted together, of the first of these.
+        count: how many they are.
+        process: the process in which they ran.
+        written: something else than clipping has changed the gradient since the last of them.
+    """
+
+    line: Line
+    location: Location | None
+    first: int
+    last: int
+    count: int
+    process: int
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A step that was looked at, and by parameter the shares in what it used, in the order in which they came."""
+
+    step: StepFact
+    event: Event
+    shares: dict[int, tuple[Share, ...]]
+
+
+@once
+def uses(trace: Trace) -> tuple[Use, ...]:
+    """The steps of the run that were looked at."""
+    told = by_value(trace)
+    piles: dict[int, dict[Line, Share]] = {}
+    found: list[Use] = []
+    moments: list[tuple[tuple[int, int, int], BackwardPass | Event]] = [
+        ((one.index, 0, 0), one) for one in told.passes if not one.is_drawn_only
+    ]
+    moments += [((event.pass_index, 1, event.order), event) for event in told.events if event.kind in _TOUCHING]
+    for _, moment in sorted(moments, key=lambda pair: pair[0]):
+        if isinstance(moment, BackwardPass):
+            for row in moment.accumulations:
+                _add(piles, moment, row)
+        elif moment.step is not None:
+            held = (one.leaf for one in moment.step.changes if one.has_gradient)
+            shares = {leaf: tuple(piles[leaf].values()) for leaf in held if leaf in piles}
+            found.append(Use(moment.step, moment, shares))
+        elif moment.kind in CLEARING:
+            for leaf in concerned(told, moment):
+                piles.pop(leaf, None)
+        elif moment.kind == EventKind.GRAD_MODIFIED and "clip" not in moment.call:
+            for leaf in moment.leaves:
+                if leaf in piles:
+                    piles[leaf] = {line: replace(one, written=True) for line, one in piles[leaf].items()}
+    return tuple(found)
+
+
+_TOUCHING = CLEARING | {EventKind.GRAD_MODIFIED, EventKind.STEP}
+
+
+def _add(piles: dict[int, dict[Line, Share]], one: BackwardPass, row: Accumulation) -> None:
+    if row.effect not in STORED:
+        return
+    if row.effect == Effect.CREATED or found_empty(one, row):
+        piles.pop(row.leaf, None)
+    pile = piles.setdefault(row.leaf, {})
+    line = line_of(one)
+    known = pile.pop(line, None)  # what is put back stands at the end: shares are in order of their last pass
+    first, count = (known.first, known.count) if known else (one.index, 0)
+    pile[line] = Share(line, one.location, first, one.index, count + one.count, one.process)
+
+
+def line_of(one: BackwardPass) -> Line:
+    """The line that started a pass."""
+    return None if one.location is None else (one.location.file, one.location.line)

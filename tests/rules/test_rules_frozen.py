@@ -1,0 +1,44 @@
+"""Freezing that does not freeze or never ends, and copies that are none: programs with the fault, and sound ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import forked_runs
+import pytest
+
+from gradtrace.diagnosis.diagnose import diagnose
+from gradtrace.model import Finding, Severity
+
+PROGRAMS = Path(__file__).parent / "frozen"
+WRONG = {
+    "critic_never_unfrozen": ("never-unfrozen", 17),
+    "discriminator_never_unfrozen": ("never-unfrozen", 14),
+}
+"""By program: the rule that finds the fault, and a line that it names."""
+SOUND = sorted(path.stem for path in PROGRAMS.glob("sound_*.py"))
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Finding, ...]]:
+    """What the rules find in each program."""
+    paths = [PROGRAMS / f"{name}.py" for name in (*WRONG, *SOUND)]
+    recordings = [tmp_path_factory.mktemp("frozen") / f"{path.stem}.gtrace" for path in paths]
+    traces = forked_runs.record(paths, recordings)
+    return {path.stem: diagnose(trace).findings for path, trace in zip(paths, traces, strict=True)}
+
+
+@pytest.mark.parametrize("name", sorted(WRONG))
+def test_the_fault_is_found(found: dict[str, tuple[Finding, ...]], name: str) -> None:
+    """One finding names the line, and nothing else is complained of."""
+    rule, line = WRONG[name]
+    told = [finding for finding in found[name] if finding.severity != Severity.INFO]
+    assert [finding.rule for finding in told] == [rule]
+    places = [told[0].location, *(related.location for related in told[0].related)]
+    assert line in [place.line for place in places if place is not None]
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_sound_programs_are_quiet(found: dict[str, tuple[Finding, ...]], name: str) -> None:
+    """The same idioms, meant so."""
+    assert [finding for finding in found[name] if finding.severity != Severity.INFO] == []

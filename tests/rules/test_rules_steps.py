@@ -1,0 +1,404 @@
+"""What steps did, and whose gradients they used: programs in which that went wrong, and others in which it is meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import forked_runs
+import pytest
+
+from gradtrace.diagnosis.examine import examine
+from gradtrace.diagnosis.selection import Selection
+
+EVERYTHING = Selection(severity="info")
+
+HEAD = """
+import copy
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+torch.manual_seed(0)
+x, y = torch.randn(16, 3), torch.randn(16, 1)
+model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+
+def loss_of(model=model):
+    return F.mse_loss(model(x), y)
+"""
+
+FOUND: dict[str, tuple[str, str]] = {}
+"""By name: a program, and the rule that must find its fault at the line that says `# here`."""
+QUIET: dict[str, str] = {}
+"""Programs about which nothing may be said but suspicions."""
+
+# A learning rate of zero.
+
+FOUND["rate_zero_in_function"] = (
+    "zero-learning-rate",
+    """
+def build(lr):
+    return torch.optim.AdamW(model.parameters(), lr=lr)
+
+def fit(opt, n):
+    for _ in range(n):
+        opt.zero_grad()
+        loss_of().backward()
+        opt.step()  # here
+
+fit(build(0.0), 5)
+""",
+)
+FOUND["warmup_of_one_update_a_task"] = (
+    "zero-learning-rate",
+    """
+class Adapter:
+    def __init__(self):
+        self.net = copy.deepcopy(model)
+        self.opt = torch.optim.Adam(self.net.parameters(), lr=0.1)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.opt, lambda at: at / 3)
+
+    def update(self):
+        self.opt.zero_grad()
+        loss_of(self.net).backward()
+        self.opt.step()  # here
+        self.schedule.step()
+
+for task in range(3):
+    Adapter().update()
+""",
+)
+FOUND["rounded_away"] = (
+    "zero-learning-rate",
+    """
+net = model.bfloat16()
+opt = torch.optim.SGD(net.parameters(), lr=1e-6)
+for _ in range(4):
+    opt.zero_grad()
+    F.mse_loss(net(x.bfloat16()), y.bfloat16()).backward()
+    opt.step()  # here
+""",
+)
+QUIET["warmup"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+schedule = torch.optim.lr_scheduler.LambdaLR(opt, lambda at: min(1.0, at / 3))
+for _ in range(5):
+    opt.zero_grad()
+    loss_of().backward()
+    opt.step()
+    schedule.step()
+"""
+QUIET["group_held_still"] = """
+opt = torch.optim.SGD([{"params": model[0].parameters(), "lr": 0.0}, {"params": model[2].parameters()}], lr=0.1)
+for _ in range(4):
+    opt.zero_grad()
+    loss_of().backward()
+    opt.step()
+"""
+QUIET["gradients_of_zero"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.0)
+for _ in range(4):
+    opt.zero_grad()
+    (loss_of() * 0).backward()
+    opt.step()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(torch.randn_like(p))
+"""
+
+# A loss that a scaler has scaled.
+
+FOUND["scaled_through_a_helper"] = (
+    "scaled-step",
+    """
+class Trainer:
+    def __init__(self):
+        self.opt = torch.optim.SGD(model.parameters(), lr=1e-4)
+        self.scaler = torch.amp.GradScaler("cpu", init_scale=256.0)
+
+    def backward(self, loss):
+        self.scaler.scale(loss).backward()
+
+    def run(self):
+        for _ in range(3):
+            self.opt.zero_grad()
+            self.backward(loss_of())
+            nn.utils.clip_grad_norm_(model.parameters(), 1000.0)
+            self.opt.step()  # here
+            self.scaler.update
+
+Trainer().run()
+""",
+)
+FOUND["one_of_two_optimizers_scaled"] = (
+    "scaled-step",
+    """
+first = torch.optim.SGD(model[0].parameters(), lr=1e-4)
+second = torch.optim.SGD(model[2].parameters(), lr=1e-4)
+scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+for _ in range(3):
+    first.zero_grad()
+    second.zero_grad()
+    scaler.scale(loss_of()).backward()
+    scaler.step(first)
+    second.step()  # here
+    scaler.update()
+""",
+)
+QUIET["unscaled_by_hand"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+scaler = torch.amp.GradScaler("cpu", init_scale=256.0)
+for _ in range(3):
+    opt.zero_grad()
+    scaler.scale(loss_of()).backward()
+    for p in model.parameters():
+        p.grad /= scaler.get_scale()
+    opt.step()
+"""
+QUIET["unscaled_by_the_scaler"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+scaler = torch.amp.GradScaler("cpu", init_scale=256.0)
+for _ in range(3):
+    opt.zero_grad()
+    scaler.scale(loss_of()).backward()
+    scaler.unscale_(opt)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    scaler.step(opt)
+    scaler.update()
+"""
+QUIET["scaler_off"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+scaler = torch.amp.GradScaler("cpu", enabled=False)
+for _ in range(3):
+    opt.zero_grad()
+    scaler.scale(loss_of()).backward()
+    opt.step()
+"""
+
+# Steps along one gradient.
+
+FOUND["same_parameters_in_two_optimizers"] = (
+    "stepped-twice",
+    """
+first = torch.optim.SGD(model.parameters(), lr=0.01)
+second = torch.optim.Adam(model.parameters(), lr=0.01)
+
+def update():
+    for opt in (first, second):
+        opt.zero_grad()
+    loss_of().backward()
+    for opt in (first, second):
+        opt.step()  # here
+
+for _ in range(3):
+    update()
+""",
+)
+FOUND["stepped_by_caller_too"] = (
+    "stepped-twice",
+    """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+
+def train_step():
+    opt.zero_grad()
+    loss = loss_of()
+    loss.backward()
+    opt.step()
+    return loss
+
+for _ in range(3):
+    train_step()
+    opt.step()  # here
+""",
+)
+QUIET["wrapped_optimizer"] = """
+class Lookahead(torch.optim.Optimizer):
+    def __init__(self, inner):
+        self.inner = inner
+        super().__init__(inner.param_groups, {})
+
+    def step(self, closure=None):
+        return self.inner.step(closure)
+
+opt = Lookahead(torch.optim.SGD(model.parameters(), lr=0.01))
+for _ in range(3):
+    opt.zero_grad()
+    loss_of().backward()
+    opt.step()
+"""
+QUIET["shared_part_with_two_losses"] = """
+body, left, right = nn.Linear(3, 4), nn.Linear(4, 1), nn.Linear(4, 1)
+one = torch.optim.SGD([*body.parameters(), *left.parameters()], lr=0.01)
+two = torch.optim.SGD([*body.parameters(), *right.parameters()], lr=0.01)
+for _ in range(3):
+    for opt, head in ((one, left), (two, right)):
+        opt.zero_grad()
+        F.mse_loss(head(body(x)), y).backward()
+        opt.step()
+"""
+
+# Autocast regions that go on.
+
+FOUND["autocast_as_decorator"] = (
+    "stale-autocast",
+    """
+opt = torch.optim.SGD(model.parameters(), lr=0.05)
+
+@torch.autocast("cpu", dtype=torch.bfloat16)
+def epoch():
+    for _ in range(4):
+        loss = F.mse_loss(model(x).float(), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()  # here
+
+epoch()
+""",
+)
+QUIET["autocast_each_step"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.05)
+for _ in range(4):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = F.mse_loss(model(x).float(), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+"""
+QUIET["autocast_without_cache"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.05)
+with torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False):
+    for _ in range(4):
+        opt.zero_grad()
+        F.mse_loss(model(x).float(), y).backward()
+        opt.step()
+"""
+
+# Means over different counts.
+
+FOUND["masked_means"] = (
+    "uneven-means",
+    """
+opt = torch.optim.SGD(model.parameters(), lr=0.05)
+def masked(mask):
+    error = (model(x) - y).pow(2).squeeze(1)
+    return (error * mask).sum() / mask.sum()
+for group in range(3):
+    for n in (2, 16):
+        (masked((torch.arange(16) < n).float()) / 2).backward()  # here
+    opt.step()
+    opt.zero_grad()
+""",
+)
+FOUND["means_of_a_selection"] = (
+    "uneven-means",
+    """
+opt = torch.optim.SGD(model.parameters(), lr=0.05)
+counts = iter([3, 9, 4, 15, 2, 8])
+for group in range(3):
+    opt.zero_grad()
+    for _ in range(2):
+        keep = torch.arange(16) < next(counts)
+        loss = (model(x) - y).pow(2)[keep].mean()
+        loss = loss / 2
+        loss.backward()  # here
+    opt.step()
+""",
+)
+QUIET["even_means"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.05)
+for group in range(3):
+    opt.zero_grad()
+    for n in (8, 9):
+        keep = torch.arange(16) < n
+        ((model(x) - y).pow(2)[keep].mean() / 2).backward()
+    opt.step()
+"""
+QUIET["means_with_their_counts"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.05)
+for group in range(3):
+    opt.zero_grad()
+    for n in (3, 9):
+        keep = torch.arange(16) < n
+        ((model(x) - y).pow(2)[keep].mean() * n / 12).backward()
+    opt.step()
+"""
+QUIET["one_mean_a_step"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.05)
+for n in (3, 9, 2, 14):
+    opt.zero_grad()
+    (model(x) - y).pow(2)[torch.arange(16) < n].mean().backward()
+    opt.step()
+"""
+
+# Copies.
+
+FOUND["stacked_by_hand"] = (
+    "optimizer-holds-originals",
+    """
+members = nn.ModuleList([nn.Linear(3, 1) for _ in range(3)])
+weight = torch.stack([m.weight for m in members]).detach().requires_grad_()  # here
+bias = torch.stack([m.bias for m in members]).detach().requires_grad_()
+opt = torch.optim.Adam(members.parameters(), lr=0.1)
+for _ in range(3):
+    opt.zero_grad()
+    out = torch.einsum("bi,moi->mbo", x, weight) + bias[:, None]
+    (out - y).pow(2).mean().backward()
+    opt.step()
+""",
+)
+QUIET["gradients_of_copies_handed_over"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(3):
+    worker = copy.deepcopy(model)
+    opt.zero_grad()
+    loss_of(worker).backward()
+    for p, q in zip(model.parameters(), worker.parameters()):
+        p.grad = q.grad.clone()
+    opt.step()
+"""
+QUIET["reptile"] = """
+for task in range(3):
+    fast = copy.deepcopy(model)
+    inner = torch.optim.SGD(fast.parameters(), lr=0.1)
+    for _ in range(2):
+        inner.zero_grad()
+        loss_of(fast).backward()
+        inner.step()
+    with torch.no_grad():
+        for p, q in zip(model.parameters(), fast.parameters()):
+            p.lerp_(q, 0.5)
+"""
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, str, str]]]:
+    """By program: rule, severity and the text of the line of each finding, and what went wrong with rules."""
+    folder = tmp_path_factory.mktemp("steps")
+    paths = {}
+    for name, text in {**{name: text for name, (_, text) in FOUND.items()}, **QUIET}.items():
+        paths[name] = folder / f"{name}.py"
+        paths[name].write_text(HEAD + text, "utf-8")
+    found = {}
+    for name, trace in zip(paths, forked_runs.record(list(paths.values())), strict=True):
+        assert trace.run.status == 0, (name, trace.run.error)
+        diagnosed = examine(trace, EVERYTHING)
+        assert [note for note in diagnosed.run.notes if note.startswith("the rule ")] == []
+        found[name] = [(one.rule, str(one.severity), _line(one.location)) for one in diagnosed.findings]
+    return found
+
+
+def _line(place) -> str:
+    return "" if place is None else Path(place.file).read_text("utf-8").splitlines()[place.line - 1]
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_fault_is_found(name: str, findings) -> None:
+    """By its rule, at its line, and by no other rule."""
+    told = [one for one in findings[name] if one[1] != "info"]
+    assert [rule for rule, _, _ in told] == [FOUND[name][0]]
+    assert all("# here" in line for _, _, line in told)
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_meant_is_quiet(name: str, findings) -> None:
+    """Neither an error nor a warning."""
+    assert [one for one in findings[name] if one[1] != "info"] == []
