@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from gradtrace.model import Finding
 
-ORDER: tuple[tuple[str, ...], ...] = (("no-grad-forward", "unused-layer"),)
+ORDER: tuple[tuple[str, ...], ...] = (
+    ("no-grad-forward", "unused-layer"),
+    ("requires-grad-misspelt", "never-unfrozen", "frozen-too-much"),
+)
 """Rules that read the same fact, the one that explains most first.
 
 A finding of a later one is told only if it concerns a leaf that none of the earlier ones explains, or if it concerns no

@@ -192,6 +192,9 @@ class _TraceBuilder:
             steps=tuple(one for process in processes for one in process.steps),
             scale_updates=tuple(one for process in processes for one in process.scale_updates),
             bystanders=tuple(one for process in processes for one in process.bystanders),
+            lookalikes=tuple(one for process in processes for one in process.lookalikes),
+            moving_norms=tuple(one for process in processes for one in process.moving_norms),
+            sharings=tuple(one for process in processes for one in process.sharings),
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:

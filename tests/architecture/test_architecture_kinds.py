@@ -29,6 +29,7 @@ FIELDS = {
         "HolderKind",
         "ModuleFactKind",
         "BystanderKind",
+        "SharingKind",
         "SwitchKind",
     ),
     "call": ("PassCall",),
