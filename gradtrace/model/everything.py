@@ -21,11 +21,13 @@ from gradtrace.model.kinds import (
     PassCall,
     Recorded,
     Severity,
+    SharingKind,
     SwitchKind,
     VariableKind,
 )
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
+from gradtrace.model.objects import Lookalike, MovingNorm, Sharing
 from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
 from gradtrace.model.run import Observation, ProgramError, Run
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
@@ -59,8 +61,10 @@ __all__ = [
     "LeafKind",
     "Level",
     "Location",
+    "Lookalike",
     "ModuleFact",
     "ModuleFactKind",
+    "MovingNorm",
     "NestedValue",
     "Node",
     "NodeOutput",
@@ -81,6 +85,8 @@ __all__ = [
     "SavedTensor",
     "ScaleUpdate",
     "Severity",
+    "Sharing",
+    "SharingKind",
     "StepFact",
     "SwitchKind",
     "TensorSpec",

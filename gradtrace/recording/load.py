@@ -193,6 +193,9 @@ class _TraceBuilder:
             scale_updates=tuple(one for process in processes for one in process.scale_updates),
             bystanders=tuple(one for process in processes for one in process.bystanders),
             variables=tuple(one for process in processes for one in process.variables),
+            lookalikes=tuple(one for process in processes for one in process.lookalikes),
+            moving_norms=tuple(one for process in processes for one in process.moving_norms),
+            sharings=tuple(one for process in processes for one in process.sharings),
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:

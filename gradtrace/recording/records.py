@@ -39,6 +39,7 @@ from gradtrace.model import (
     ObservationKind,
     PassCall,
     Recorded,
+    SharingKind,
     SwitchKind,
     VariableKind,
 )
@@ -334,6 +335,7 @@ class GradWriteRow(msgspec.Struct, frozen=True, array_like=True):
     before: Num | None
     since: int | None
     after: Num | None
+    zeroed_rows: int | None = None
 
 
 class EventRecord(Record, frozen=True, tag="event"):
@@ -502,6 +504,48 @@ class BystanderRecord(Record, frozen=True, tag="bystander"):
     cut: int | None = None
 
 
+class LookalikeRecord(Record, frozen=True, tag="lookalike"):
+    """`Lookalike`."""
+
+    attribute: str
+    value: bool
+    module: str | None = None
+    module_type: str | None = None
+    leaves: list[int] = []
+    is_stepped: bool = False
+    location: int | None = None
+
+
+class MovingNormRecord(Record, frozen=True, tag="moving_norm"):
+    """`MovingNorm`; a later line with the same `id` replaces an earlier one."""
+
+    id: int
+    module: str | None
+    module_type: str
+    leaves: list[int]
+    n_around: int
+    count: int
+    pass_index: int
+    location: int | None = None
+
+
+class SharingRecord(Record, frozen=True, tag="sharing"):
+    """`Sharing`; `cut` is the id of a cut. A later line with the same `id` replaces an earlier one."""
+
+    id: int
+    kind: SharingKind
+    call: str
+    location: int | None
+    made: int | None = None
+    leaves: list[int] = []
+    n_tensors: int = 0
+    n_steps: int | None = None
+    count: int = 1
+    cut: int | None = None
+    is_tracked: bool = False
+    pass_index: int = 0
+
+
 class ErrorRecord(Record, frozen=True, tag="error"):
     """The exception that is ending the program; `frames` are location ids, outermost first."""
 
@@ -575,6 +619,9 @@ AnyRecord = (
     | ModuleFactRecord
     | BystanderRecord
     | VariableRecord
+    | LookalikeRecord
+    | MovingNormRecord
+    | SharingRecord
     | ErrorRecord
     | NoteRecord
     | BlindRecord
