@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
-from gradtrace.model.facts import Bystander, Holder, ModuleFact, NonFinite
+from gradtrace.model.facts import Bystander, ConstantTerm, Holder, ModuleFact, NonFinite
 from gradtrace.model.finding import Finding
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.passes import BackwardPass
@@ -34,3 +34,4 @@ class Trace:
     steps: tuple[StepFact, ...] = ()
     scale_updates: tuple[ScaleUpdate, ...] = ()
     bystanders: tuple[Bystander, ...] = ()
+    constant_terms: tuple[ConstantTerm, ...] = ()
