@@ -3,7 +3,7 @@
 from gradtrace.model.blind_spot import Blind, BlindSpot
 from gradtrace.model.cut import Cut, GradSwitch
 from gradtrace.model.events import Event, GradWrite
-from gradtrace.model.facts import Bystander, Conflict, Holder, ModuleFact, NonFinite, Variable, Write
+from gradtrace.model.facts import Bystander, Conflict, ConstantTerm, Holder, ModuleFact, NonFinite, Variable, Write
 from gradtrace.model.finding import Finding, RelatedLocation
 from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
 from gradtrace.model.kinds import (
@@ -45,6 +45,7 @@ __all__ = [
     "Bystander",
     "BystanderKind",
     "Conflict",
+    "ConstantTerm",
     "Cut",
     "CutKind",
     "Edge",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
-from gradtrace.model.facts import Bystander, Holder, ModuleFact, NonFinite, Variable
+from gradtrace.model.facts import Bystander, ConstantTerm, Holder, ModuleFact, NonFinite, Variable
 from gradtrace.model.finding import Finding
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.objects import Lookalike, MovingNorm, Sharing
@@ -39,3 +39,4 @@ class Trace:
     lookalikes: tuple[Lookalike, ...] = ()
     moving_norms: tuple[MovingNorm, ...] = ()
     sharings: tuple[Sharing, ...] = ()
+    constant_terms: tuple[ConstantTerm, ...] = ()

@@ -30,6 +30,7 @@ from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.constant_terms import ConstantTerms
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.copies import Copies
 from gradtrace.recorder.cuts import CutWatch
@@ -106,13 +107,14 @@ class Recorder:
         self.cuts = CutWatch(journal, self.leaves, names, self.table) if facts else None
         everything = not config.looks_closer
         self.numbers = NumberWatch(journal, names, config.value_limit, is_on=everything) if facts else None
+        self.terms = ConstantTerms(journal) if facts else None
         writes = Writes(journal, self.leaves) if facts else None
         self.copies = Copies(journal, self.leaves, self.cuts) if facts else None
         self.lookalikes = Lookalikes(journal, names, self.leaves) if facts else None
         self.running = Norms(journal, names, self.leaves) if facts else None
         self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, self.norms, sees_reads=facts)
         observers: list[Observer] = [self._births.saw, self.grads.saw]
-        observers += [one.saw for one in (self.cuts, self.numbers, self.copies) if one is not None]
+        observers += [one.saw for one in (self.cuts, self.numbers, self.copies, self.terms) if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
         limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
         self.modes = Modes(
@@ -137,7 +139,7 @@ class Recorder:
             bystanders=Bystanders(journal, self.leaves, self._births, self.cuts),
             variables=Variables(journal, self.leaves) if facts else None,
         )
-        watched = tuple(one for one in (self.cuts, self.numbers) if one is not None)
+        watched = tuple(one for one in (self.cuts, self.numbers, self.terms) if one is not None)
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
         self.passes = Passes(
             self.context, self.events, self.watch, self.modes, self.checkpoint, self._announce, self.steps, self.norms
@@ -272,7 +274,7 @@ class Recorder:
         self.context.bystanders.after_fork()
         if self.context.variables is not None:
             self.context.variables.after_fork()
-        for one in (self.cuts, self.numbers, self.copies, self.lookalikes, self.running):
+        for one in (self.cuts, self.numbers, self.copies, self.lookalikes, self.running, self.terms):
             if one is not None:
                 one.after_fork()
         self.events.after_fork()

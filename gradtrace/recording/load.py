@@ -187,6 +187,7 @@ class _TraceBuilder:
             events=tuple(event for process in processes for event in process.events),
             cuts=tuple(cut for process in processes for cut in process.cuts),
             non_finite=tuple(one for process in processes for one in process.non_finite),
+            constant_terms=tuple(one for process in processes for one in process.constant_terms),
             holders=tuple(one for process in processes for one in process.holders),
             module_facts=tuple(one for process in processes for one in process.module_facts),
             steps=tuple(one for process in processes for one in process.steps),

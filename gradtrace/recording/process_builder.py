@@ -9,6 +9,7 @@ from gradtrace.model import (
     Blind,
     BlindSpot,
     Bystander,
+    ConstantTerm,
     Cut,
     Event,
     EventKind,
@@ -43,6 +44,7 @@ from gradtrace.recording.records import (
     BlindRecord,
     BystanderRecord,
     ColumnsRecord,
+    ConstantTermRecord,
     CutRecord,
     ErrorRecord,
     EventRecord,
@@ -113,6 +115,7 @@ class ProcessBuilder:
         self._blind_spots: list[BlindSpot] = []
         self._taken_in: dict[int, dict[int, set[int]]] = {}
         self._non_finite: dict[int, NonFinite] = {}
+        self._constant_terms: dict[int, ConstantTerm] = {}
         self._holders: list[Holder] = []
         self.module_facts: list[ModuleFact] = []
         self._bystanders: list[Bystander] = []
@@ -219,6 +222,12 @@ class ProcessBuilder:
     def non_finite(self) -> tuple[NonFinite, ...]:
         """Forward results that broke, with pass indices over the run."""
         return tuple(replace(one, before_pass=self._numbered(one.before_pass)) for one in self._non_finite.values())
+
+    @property
+    def constant_terms(self) -> tuple[ConstantTerm, ...]:
+        """Losses without a graph that were added to others, with pass indices over the run."""
+        terms = self._constant_terms.values()
+        return tuple(replace(one, before_pass=self._numbered(one.before_pass)) for one in terms)
 
     @property
     def holders(self) -> tuple[Holder, ...]:
@@ -446,6 +455,19 @@ class ProcessBuilder:
             count=record.count,
             is_tracked=record.is_tracked,
             is_exact=record.is_exact,
+            process=self.process,
+        )
+
+    @take.register
+    def _(self, record: ConstantTermRecord) -> None:
+        self._constant_terms[record.id] = ConstantTerm(
+            call=record.call,
+            location=self._known.places[record.location],
+            name=record.name,
+            entered=self._known.places[record.entered],
+            before_pass=record.before_pass,
+            count=record.count,
+            n_tracked=record.n_tracked,
             process=self.process,
         )
 

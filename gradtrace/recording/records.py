@@ -454,6 +454,19 @@ class NonFiniteRecord(Record, frozen=True, tag="non_finite"):
     is_exact: bool = True
 
 
+class ConstantTermRecord(Record, frozen=True, tag="constant_term"):
+    """`ConstantTerm`; a later line with the same id replaces an earlier one."""
+
+    id: int
+    call: str
+    location: int | None
+    name: str | None = None
+    entered: int | None = None
+    before_pass: int = 0
+    count: int = 0
+    n_tracked: int = 0
+
+
 class HolderRecord(Record, frozen=True, tag="holder"):
     """`Holder`."""
 
@@ -615,6 +628,7 @@ AnyRecord = (
     | ObservationRecord
     | CutRecord
     | NonFiniteRecord
+    | ConstantTermRecord
     | HolderRecord
     | ModuleFactRecord
     | BystanderRecord
