@@ -490,12 +490,21 @@ class BystanderRecord(Record, frozen=True, tag="bystander"):
     cut: int | None = None
 
 
+class KeptRow(msgspec.Struct, frozen=True, array_like=True):
+    """`KeptResult`; the places are location ids."""
+
+    name: str
+    location: int | None = None
+    made: int | None = None
+
+
 class ErrorRecord(Record, frozen=True, tag="error"):
     """The exception that is ending the program; `frames` are location ids, outermost first."""
 
     type: str
     message: str
     frames: list[int] = []
+    kept: list[KeptRow] = []
 
 
 class NoteRecord(Record, frozen=True, tag="note"):
