@@ -29,7 +29,7 @@ from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
 from gradtrace.model.objects import Lookalike, MovingNorm, Sharing
 from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
-from gradtrace.model.run import Observation, ProgramError, Run
+from gradtrace.model.run import KeptResult, Observation, ProgramError, Run
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
 from gradtrace.model.trace import Trace
@@ -58,6 +58,7 @@ __all__ = [
     "Graph",
     "Holder",
     "HolderKind",
+    "KeptResult",
     "Leaf",
     "LeafKind",
     "Level",

@@ -17,6 +17,7 @@ from gradtrace.model import (
     GradWrite,
     Graph,
     Holder,
+    KeptResult,
     Leaf,
     LeafKind,
     Lookalike,
@@ -598,7 +599,13 @@ class ProcessBuilder:
     @take.register
     def _(self, record: ErrorRecord) -> None:
         self.error = ProgramError(
-            type=record.type, message=record.message, frames=tuple(map(self._known.places.__getitem__, record.frames))
+            type=record.type,
+            message=record.message,
+            frames=tuple(map(self._known.places.__getitem__, record.frames)),
+            kept=tuple(
+                KeptResult(row.name, self._known.places[row.location], self._known.places[row.made])
+                for row in record.kept
+            ),
         )
 
     @take.register

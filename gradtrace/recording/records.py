@@ -559,12 +559,21 @@ class SharingRecord(Record, frozen=True, tag="sharing"):
     pass_index: int = 0
 
 
+class KeptRow(msgspec.Struct, frozen=True, array_like=True):
+    """`KeptResult`; the places are location ids."""
+
+    name: str
+    location: int | None = None
+    made: int | None = None
+
+
 class ErrorRecord(Record, frozen=True, tag="error"):
     """The exception that is ending the program; `frames` are location ids, outermost first."""
 
     type: str
     message: str
     frames: list[int] = []
+    kept: list[KeptRow] = []
 
 
 class NoteRecord(Record, frozen=True, tag="note"):
