@@ -39,10 +39,22 @@ def concerned(trace: Trace, event: Event) -> tuple[int, ...]:
 def _held(trace: Trace) -> dict[int, tuple[int, ...]]:
     """By optimizer: its leaves."""
     held: dict[int, list[int]] = {}
-    for leaf in trace.leaves:
-        for optimizer in leaf.optimizers:
-            held.setdefault(optimizer, []).append(leaf.id)
+    for leaf, optimizers in enumerate(owners(trace)):
+        for optimizer in optimizers:
+            held.setdefault(optimizer, []).append(leaf)
     return {optimizer: tuple(leaves) for optimizer, leaves in held.items()}
+
+
+@once
+def owners(trace: Trace) -> tuple[tuple[int, ...], ...]:
+    """By leaf: the optimizers that hold it; those that stepped it, where all of them have gone."""
+    gone: dict[int, dict[int, None]] = {leaf.id: {} for leaf in trace.leaves if not leaf.optimizers}
+    for event in trace.events:
+        if event.kind == EventKind.STEP and event.optimizer is not None:
+            for leaf in event.leaves:
+                if leaf in gone:
+                    gone[leaf][event.optimizer] = None
+    return tuple(leaf.optimizers or tuple(gone[leaf.id]) for leaf in trace.leaves)
 
 
 @once

@@ -1,10 +1,11 @@
 """The history of every leaf's `.grad`: what each pass added, what cleared, changed and read it, and its pattern."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gradtrace.analysis.by_value import by_value, concerned, found_empty
+from gradtrace.analysis.by_value import by_value, concerned, found_empty, owners
 from gradtrace.analysis.once import once
 from gradtrace.model import (
     CLEARING,
@@ -16,6 +17,7 @@ from gradtrace.model import (
     EventKind,
     Leaf,
     Location,
+    Number,
     Recorded,
     Trace,
 )
@@ -24,6 +26,9 @@ __all__ = ["History", "LeafGroup", "Ledger", "Pattern", "Verdict", "ledger"]
 
 _SEVERAL = 2
 """So many passes add up at least."""
+
+_CLIPPING = "clip_grad"
+"""What such a function does shows in the norm."""
 
 _LEDGER_EVENTS = CLEARING | {EventKind.GRAD_MODIFIED, EventKind.STEP}
 
@@ -101,6 +106,9 @@ class Verdict:
         places: where the passes were started that add up, each line once.
         is_split: passes that add up are alike: from one line, to the same leaves, and no optimizer steps in between.
         since: the pass in which it was first seen, where others before were only counted; else None.
+        is_never_stepped: an optimizer holds it, several passes added to it, and none that holds it ever stepped.
+        n_zero_rates: in how many of the steps that were looked at the learning rate of its group was 0, where it was
+            so in each of them.
     """
 
     pattern: Pattern
@@ -120,6 +128,8 @@ class Verdict:
     places: tuple[Location, ...] = ()
     is_split: bool = False
     since: int | None = None
+    is_never_stepped: bool = False
+    n_zero_rates: int = 0
 
     @property
     def is_cleared_before_first(self) -> bool:
@@ -171,7 +181,7 @@ def ledger(trace: Trace) -> Ledger:
     return Ledger(
         histories,
         verdicts,
-        _groups(histories, verdicts),
+        _groups(histories, verdicts, owners(trace)),
         trace.events,
         n_passes=sum(one.count for one in ran),
         n_full=sum(one.recorded == Recorded.FULL for one in ran),
@@ -210,6 +220,16 @@ class _Around:
         graphs = (one.graph for one in trace.passes if one.graph is not None and not one.is_drawn_only)
         self.in_graphs = frozenset(node.leaf for graph in graphs for node in graph.nodes if node.leaf is not None)
         self._kinds: dict[int, tuple[object, ...]] = {}
+        self._owners = owners(trace)
+        self._stepping = {event.optimizer for event in trace.events if event.kind == EventKind.STEP}
+        self._stepping |= {step.optimizer for step in trace.steps}
+        rates: dict[int, list[bool]] = {}
+        for step in trace.steps:
+            for change in step.changes:
+                lr = step.groups[change.group].rate("lr") if change.group < len(step.groups) else None
+                rates.setdefault(change.leaf, []).append(lr == 0 and lr is not None)
+        self.zero_rates = {leaf: len(seen) for leaf, seen in rates.items() if all(seen)}
+        """By leaf: in how many steps the learning rate was 0, where it was so in all that were looked at."""
 
     def kind(self, one: BackwardPass) -> tuple[object, ...]:
         """The line that started a pass, and the leaves to which it added."""
@@ -219,6 +239,11 @@ class _Around:
             self._kinds[one.index] = (*line, leaves)
         return self._kinds[one.index]
 
+    def is_never_stepped(self, leaf: Leaf) -> bool:
+        """Whether optimizers hold it, and none of them ever steps."""
+        held = self._owners[leaf.id]
+        return bool(held) and self._stepping.isdisjoint(held)
+
     def since(self, history: History) -> int | None:
         """The pass in which a leaf was first seen, if passes before it were only counted: it may be older."""
         first = next(iter(history.entries), None)
@@ -226,7 +251,10 @@ class _Around:
         if first is None or counted is None:
             return None
         index = first.pass_index if isinstance(first, Event) else first.backward.index
-        return index if index > counted else None
+        if index <= counted:
+            return None
+        added = next((one.backward.index for one in history.contributions), index)
+        return max(index, added)
 
 
 @dataclass(slots=True)
@@ -283,9 +311,11 @@ class _Tally:
 
 def _verdict(history: History, around: _Around) -> Verdict:
     tally = _Tally()
+    idle = _idle(history)
     for entry in history.entries:
         if isinstance(entry, Event):
-            _count_event(tally, entry)
+            if (entry.call, entry.location) not in idle:
+                _count_event(tally, entry)
         else:
             _count_pass(tally, entry, around)
     if tally.n_counted_steps:
@@ -312,7 +342,28 @@ def _verdict(history: History, around: _Around) -> Verdict:
         places=tuple(tally.places.values()) if window >= _SEVERAL else (),
         is_split=window >= _SEVERAL and all(one.is_split for one in tally.windows),
         since=around.since(history),
+        is_never_stepped=n_passes >= _SEVERAL and around.is_never_stepped(history.leaf),
+        n_zero_rates=around.zero_rates.get(history.leaf.id, 0) if tally.n_steps else 0,
     )
+
+
+def _idle(history: History) -> set[tuple[str, Location | None]]:
+    """Clippings that left the leaf's gradient as it was whenever that was measured."""
+    changed: dict[tuple[str, Location | None], bool] = {}
+    for entry in history.entries:
+        if isinstance(entry, Event) and entry.kind == EventKind.GRAD_MODIFIED and entry.call.startswith(_CLIPPING):
+            for write in entry.writes:
+                if write.leaf == history.leaf.id:
+                    act = (entry.call, entry.location)
+                    changed[act] = changed.get(act, False) or not _is_same(write.before, write.after)
+    return {act for act, has_changed in changed.items() if not has_changed}
+
+
+def _is_same(before: Number | None, after: Number | None) -> bool:
+    """Whether two norms are the same but for how they were rounded."""
+    if not isinstance(before, int | float) or not isinstance(after, int | float):
+        return False
+    return math.isclose(before, after, rel_tol=1e-6)
 
 
 def _count_event(tally: _Tally, event: Event) -> None:
@@ -441,11 +492,13 @@ def _pattern(tally: _Tally, n_passes: int) -> tuple[Pattern, int]:
     return (Pattern.ACCUMULATES, full[0]) if is_regular else (Pattern.IRREGULAR, 0)
 
 
-def _groups(histories: tuple[History, ...], verdicts: tuple[Verdict, ...]) -> tuple[LeafGroup, ...]:
+def _groups(
+    histories: tuple[History, ...], verdicts: tuple[Verdict, ...], held: tuple[tuple[int, ...], ...]
+) -> tuple[LeafGroup, ...]:
     found: dict[tuple[int, tuple[int, ...], Verdict], list[Leaf]] = {}
     for history, verdict in zip(histories, verdicts, strict=True):
         leaf = history.leaf
-        found.setdefault((leaf.process, leaf.optimizers, verdict), []).append(leaf)
+        found.setdefault((leaf.process, held[leaf.id], verdict), []).append(leaf)
     return tuple(
         LeafGroup(tuple(leaves), verdict, optimizers, process)
         for (process, optimizers, verdict), leaves in found.items()

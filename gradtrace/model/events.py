@@ -14,11 +14,16 @@ from gradtrace.model.tensors import Number
 
 @dataclass(frozen=True, slots=True)
 class GradWrite:
-    """One leaf's `.grad` before a write and after it: 2-norms, None where they are not known."""
+    """One leaf's `.grad` before a write and after it: 2-norms, None where they are not known.
+
+    `zeroed_rows` is how many of its rows became all zeros, with facts for a diagnosis, where the program's own line
+    wrote to a tensor of two dimensions or more, and had done so before.
+    """
 
     leaf: int
     before: Number | None
     after: Number | None
+    zeroed_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from gradtrace.model.blind_spot import Blind, BlindSpot
 from gradtrace.model.cut import Cut, GradSwitch
 from gradtrace.model.events import Event, GradWrite
-from gradtrace.model.facts import Bystander, Conflict, Holder, ModuleFact, NonFinite, Variable, Write
+from gradtrace.model.facts import Bystander, Conflict, ConstantTerm, Holder, ModuleFact, NonFinite, Variable, Write
 from gradtrace.model.finding import Finding, RelatedLocation
 from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
 from gradtrace.model.kinds import (
@@ -21,13 +21,15 @@ from gradtrace.model.kinds import (
     PassCall,
     Recorded,
     Severity,
+    SharingKind,
     SwitchKind,
     VariableKind,
 )
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
+from gradtrace.model.objects import Lookalike, MovingNorm, Sharing
 from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
-from gradtrace.model.run import Observation, ProgramError, Run
+from gradtrace.model.run import KeptResult, Observation, ProgramError, Run
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
 from gradtrace.model.trace import Trace
@@ -43,6 +45,7 @@ __all__ = [
     "Bystander",
     "BystanderKind",
     "Conflict",
+    "ConstantTerm",
     "Cut",
     "CutKind",
     "Edge",
@@ -55,12 +58,15 @@ __all__ = [
     "Graph",
     "Holder",
     "HolderKind",
+    "KeptResult",
     "Leaf",
     "LeafKind",
     "Level",
     "Location",
+    "Lookalike",
     "ModuleFact",
     "ModuleFactKind",
+    "MovingNorm",
     "NestedValue",
     "Node",
     "NodeOutput",
@@ -81,6 +87,8 @@ __all__ = [
     "SavedTensor",
     "ScaleUpdate",
     "Severity",
+    "Sharing",
+    "SharingKind",
     "StepFact",
     "SwitchKind",
     "TensorSpec",

@@ -71,6 +71,30 @@ class NonFinite:
 
 
 @dataclass(frozen=True, slots=True)
+class ConstantTerm:
+    """A loss that was computed from nothing that requires grad, and added to a value that does.
+
+    Attributes:
+        call: the loss function.
+        location: where it was called.
+        name: the name to which its result was assigned, else None.
+        entered: where it was first added.
+        before_pass: index of the pass that came next.
+        count: how often it was added.
+        n_tracked: how often the same call gave a result with a graph.
+    """
+
+    call: str
+    location: Location | None
+    name: str | None = None
+    entered: Location | None = None
+    before_pass: int = 0
+    count: int = 0
+    n_tracked: int = 0
+    process: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """A variable that kept graphs of several passes alive when a pass began, or at the end.
 

@@ -198,6 +198,18 @@ class ModuleFactKind(_RecordedKind):
     UNKNOWN = "unknown"
 
 
+class SharingKind(_RecordedKind):
+    """What was done with a copy that shares the storage of parameters (`Sharing.kind`)."""
+
+    LOADED = "loaded_onto_itself"
+    """`load_state_dict` took what `state_dict` had given."""
+    COPIED = "copied_onto_itself"
+    """`copy_` of a tensor onto its own storage."""
+    SUBTRACTED = "subtracted_from_itself"
+    """A difference, or a distance, of a tensor to itself."""
+    UNKNOWN = "unknown"
+
+
 class Level(StrEnum):
     """How much of each tensor is measured, least first."""
 

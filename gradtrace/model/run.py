@@ -11,12 +11,35 @@ from gradtrace.model.location import Location
 
 
 @dataclass(frozen=True, slots=True)
+class KeptResult:
+    """A result with a graph that the program held when an exception ended it.
+
+    Attributes:
+        name: how it is reached: `dataset.text`, `model.blocks[0].aux_loss`; `cached()` for the cache of
+            `torch.nn.utils.parametrize`.
+        location: the line that stores it there, when one is known to; the `with` of the cache.
+        made: where it was computed, when that is known.
+    """
+
+    name: str
+    location: Location | None = None
+    made: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramError:
-    """The exception that ended the program: `frames` from the outermost call to the innermost, without torch's own."""
+    """The exception that ended the program.
+
+    Attributes:
+        frames: from the outermost call to the innermost, without torch's own.
+        kept: results that were held and that it may be about, where facts for a diagnosis were asked for and the
+            exception is of a kind that is about such results: a graph that is walked a second time, a copy.
+    """
 
     type: str
     message: str
     frames: tuple[Location, ...] = ()
+    kept: tuple[KeptResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

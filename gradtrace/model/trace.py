@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
-from gradtrace.model.facts import Bystander, Holder, ModuleFact, NonFinite, Variable
+from gradtrace.model.facts import Bystander, ConstantTerm, Holder, ModuleFact, NonFinite, Variable
 from gradtrace.model.finding import Finding
 from gradtrace.model.leaf import Leaf, OptimizerInfo
+from gradtrace.model.objects import Lookalike, MovingNorm, Sharing
 from gradtrace.model.passes import BackwardPass
 from gradtrace.model.run import Run
 from gradtrace.model.steps import ScaleUpdate, StepFact
@@ -35,3 +36,7 @@ class Trace:
     scale_updates: tuple[ScaleUpdate, ...] = ()
     bystanders: tuple[Bystander, ...] = ()
     variables: tuple[Variable, ...] = ()
+    lookalikes: tuple[Lookalike, ...] = ()
+    moving_norms: tuple[MovingNorm, ...] = ()
+    sharings: tuple[Sharing, ...] = ()
+    constant_terms: tuple[ConstantTerm, ...] = ()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradtrace.model.kinds import ObservationKind
+from gradtrace.recorder.constant_terms import ConstantTerms
 from gradtrace.recorder.cuts import CutWatch
 from gradtrace.recorder.grad_watch import GradWatch
 from gradtrace.recorder.journal import Journal
@@ -30,7 +31,7 @@ class Checkpoint:
         grads: GradWatch,
         find_tables: Callable[[], list[Any]],
         count_others: Callable[[], int],
-        facts: tuple[CutWatch | NumberWatch, ...],
+        facts: tuple[CutWatch | NumberWatch | ConstantTerms, ...],
     ) -> None:
         self._journal = journal
         self._grads = grads

@@ -12,8 +12,10 @@ from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.lookalikes import Lookalikes
 from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.names import Names
+from gradtrace.recorder.norms import Norms
 from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.optimizers import Optimizers
 from gradtrace.recorder.scope import Scope
@@ -40,6 +42,8 @@ class Context:
     leaves: Leaves
     optimizers: Optimizers
     models: ModelWatch | None
+    lookalikes: Lookalikes | None
+    norms: Norms | None
     cuts: CutWatch | None
     numbers: NumberWatch | None
     writes: Writes | None
@@ -56,3 +60,5 @@ class Context:
         self.leaves.name_unnamed(scope)
         if self.models is not None:
             self.models.learn(scope)
+        if self.lookalikes is not None:
+            self.lookalikes.learn(scope)

@@ -106,6 +106,9 @@ class FullPass:
             context.learn(scope)
             if context.config.facts:
                 self._guarded("what holds graphs", lambda: write_holders(context.journal, self._table, frame))
+            norms = context.norms
+            if norms is not None:
+                self._guarded("running statistics", lambda: norms.look(scope))
             edges = [root_edge(root) for root in call.roots]
             self._walk = walk = Walk([edge[0] for edge in edges if edge is not None])
             keep_from_recursion(walk)

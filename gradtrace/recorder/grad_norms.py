@@ -7,6 +7,7 @@ an accelerator it is fetched when the event is written.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -48,34 +49,44 @@ class _Known:
 class Written:
     """One leaf's `.grad` before a write and after it."""
 
-    __slots__ = ("_after", "_before", "_leaf", "_readings", "_since")
+    __slots__ = ("_after", "_before", "_leaf", "_readings", "_since", "_zeroed")
 
-    def __init__(self, leaf: int, known: _Known | None, after: Reading, readings: Readings) -> None:
+    def __init__(self, leaf: int, known: _Known | None, after: Reading, readings: Readings, zeroed: int | None) -> None:
         self._leaf = leaf
         self._since = None if known is None else known.since
         self._before = None if known is None else known.reading
         self._after = after
         self._readings = readings
+        self._zeroed = zeroed
 
     def settle(self) -> None:
         """Fetch what still lies on a device."""
         self._readings.settle()
 
     def row(self) -> list[Any]:
-        """Leaf, norm before, the pass that left it so, norm after."""
-        return [self._leaf, None if self._before is None else self._before.plain(), self._since, self._after.plain()]
+        """Leaf, norm before, the pass that left it so, norm after, and how many rows became zero, where known."""
+        before = None if self._before is None else self._before.plain()
+        row = [self._leaf, before, self._since, self._after.plain()]
+        return row if self._zeroed is None else [*row, self._zeroed]
 
 
 class GradNorms:
-    """Follows the `.grad` of leaves from write to write."""
+    """Follows the `.grad` of leaves from write to write.
 
-    def __init__(self, events: Events, leaves: Leaves, failures: Failures) -> None:
+    Args:
+        counts_rows: of those that the program itself writes to, the rows that become zero are counted.
+    """
+
+    def __init__(self, events: Events, leaves: Leaves, failures: Failures, *, counts_rows: bool = False) -> None:
         self._events = events
         self._leaves = leaves
         self._failures = failures
         self._known: dict[int, _Known] = {}
         self._generation = 0
         self._n_measured = 0
+        self._counts_rows = counts_rows
+        self._zero_rows: dict[int, int | None] = {}
+        """Of leaves that the program writes to itself: how many rows are zero, as last counted."""
 
     @property
     def _is_off(self) -> bool:
@@ -101,6 +112,8 @@ class GradNorms:
                     self._known[number] = known  # a hook has written to it since
                 elif own[0]:
                     self._known[number] = _Known(own, self._generation, since=index, during=None)
+                if number in self._zero_rows:
+                    self._zero_rows[number] = _n_zero_rows(grad)
 
     def forget(self, numbers: Sequence[int] | None = None) -> None:
         """Something that is not measured has happened to these leaves, or may have to all."""
@@ -110,19 +123,19 @@ class GradNorms:
         for number in numbers or ():
             self._known.pop(number, None)
 
-    def wrote(self, states: Sequence[LeafState], *, is_zero: bool = False) -> list[Written]:
-        """Their `.grad` has been written to in place."""
-        return self._guarded(states, None, is_zero=is_zero, is_assigned=False)
+    def wrote(self, states: Sequence[LeafState], *, is_zero: bool = False, is_own: bool = False) -> list[Written]:
+        """Their `.grad` has been written to in place; by the program's own line, or by a function of torch."""
+        return self._guarded(states, None, is_zero=is_zero, is_assigned=False, is_own=is_own)
 
-    def assigned(self, state: LeafState, value: torch.Tensor | None) -> list[Written]:
+    def assigned(self, state: LeafState, value: torch.Tensor | None, *, is_own: bool = False) -> list[Written]:
         """Its `.grad` is now another tensor, or the same one again."""
         if value is None:
             self.forget([state.id])
             return []
-        return self._guarded([state], value, is_zero=False, is_assigned=True)
+        return self._guarded([state], value, is_zero=False, is_assigned=True, is_own=is_own)
 
     def _guarded(
-        self, states: Sequence[LeafState], value: torch.Tensor | None, *, is_zero: bool, is_assigned: bool
+        self, states: Sequence[LeafState], value: torch.Tensor | None, *, is_zero: bool, is_assigned: bool, is_own: bool
     ) -> list[Written]:
         if self._is_off:
             return []
@@ -130,7 +143,8 @@ class GradNorms:
             with torch.no_grad():
                 readings = Readings()
                 found = [
-                    self._measure(one, value, readings, is_zero=is_zero, is_assigned=is_assigned) for one in states
+                    self._measure(one, value, readings, is_zero=is_zero, is_assigned=is_assigned, is_own=is_own)
+                    for one in states
                 ]
                 return [one for one in found if one is not None]
         except BaseException as error:
@@ -140,7 +154,14 @@ class GradNorms:
         return []
 
     def _measure(
-        self, state: LeafState, value: torch.Tensor | None, readings: Readings, *, is_zero: bool, is_assigned: bool
+        self,
+        state: LeafState,
+        value: torch.Tensor | None,
+        readings: Readings,
+        *,
+        is_zero: bool,
+        is_assigned: bool,
+        is_own: bool,
     ) -> Written | None:
         thread = threading.get_ident()
         tensor = state.reference()
@@ -159,13 +180,20 @@ class GradNorms:
                 self._known[state.id] = known  # `p.grad *= 2` assigns what it has written to
                 return None
             after = Reading(0.0) if is_zero else readings.norm(grad)
+            zeroed = self._zeroed_rows(state.id, grad) if is_own and self._counts_rows and not is_zero else None
         before = self._before(tensor, known, own, running, is_assigned=is_assigned)
         if own[0]:
             self._known[state.id] = _Known(own, self._generation, reading=after, during=running)
         if is_zero:
             return None
         self._n_measured += 1
-        return Written(state.id, before, after, readings)
+        return Written(state.id, before, after, readings, zeroed)
+
+    def _zeroed_rows(self, number: int, grad: torch.Tensor) -> int | None:
+        """How many rows have become zero since they were counted last; this leaf is counted from now on."""
+        known = self._zero_rows.get(number)
+        now = self._zero_rows[number] = _n_zero_rows(grad)
+        return None if known is None or now is None else now - known
 
     def _before(
         self, tensor: torch.Tensor, known: _Known | None, own: Mark, running: int | None, *, is_assigned: bool
@@ -185,3 +213,13 @@ class GradNorms:
     def after_fork(self) -> None:
         """The child's leaves are new ones."""
         self.forget()
+
+
+def _n_zero_rows(grad: torch.Tensor | None) -> int | None:
+    """How many rows of a gradient of two dimensions or more are zero throughout."""
+    if grad is None or grad.dim() <= 1 or not may_read(grad) or grad.layout is not torch.strided or not grad.numel():
+        return None
+    if not grad.is_floating_point():
+        return None
+    largest = torch.linalg.vector_norm(grad.detach().flatten(1), ord=math.inf, dim=1)
+    return int((largest == 0).sum().item())

@@ -105,9 +105,10 @@ class GradWatch:
             if state is not None and state not in touched:
                 touched.append(state)
         if touched:
-            zeroed = name in _ZEROING
+            zeroed = name in _ZEROING and all(_covers(one, state) for one, state in zip(targets, touched, strict=False))
             kind = EventKind.GRAD_CLEARED if zeroed else EventKind.GRAD_MODIFIED
-            measured = [] if self._norms is None else self._norms.wrote(touched, is_zero=zeroed)
+            is_own = not _torch_call(frame)
+            measured = [] if self._norms is None else self._norms.wrote(touched, is_zero=zeroed, is_own=is_own)
             self._event(kind, touched, frame, name, set_to_none=False if zeroed else None, measured=measured)
 
     def _assigned(self, tensor: torch.Tensor, value: torch.Tensor | None, frame: types.FrameType) -> None:
@@ -120,8 +121,8 @@ class GradWatch:
             kind, written, to_none = EventKind.GRAD_CLEARED, "Tensor.grad = None", True
         else:
             kind, written, to_none = EventKind.GRAD_MODIFIED, "Tensor.grad = ...", None
-        measured = [] if self._norms is None else self._norms.assigned(state, value)
         is_assignment = not _torch_call(frame)
+        measured = [] if self._norms is None else self._norms.assigned(state, value, is_own=is_assignment)
         self._event(kind, [state], frame, written, set_to_none=to_none, is_assignment=is_assignment, measured=measured)
         self._leaves.remember(state, value)
 
@@ -191,6 +192,12 @@ class GradWatch:
         known = table.hooked.setdefault(key, (weakref.ref(hooks), []))
         if place is not None and place not in known[1]:
             known[1].append(place)
+
+
+def _covers(target: object, state: LeafState) -> bool:
+    """Whether a write to this tensor is one to the whole `.grad` of a leaf, and not to a part of it."""
+    leaf = state.reference()
+    return not is_tensor(target) or leaf is None or target.numel() == leaf.numel()
 
 
 def _torch_call(frame: types.FrameType) -> str:

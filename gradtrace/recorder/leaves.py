@@ -238,9 +238,15 @@ class Leaves:
             return None
         pointer = torch_facts.pointer(tensor)  # type: ignore[arg-type]
         state = self._by_grad.get(pointer) if pointer else None
+        base: torch.Tensor | None = tensor._base  # type: ignore[attr-defined]
+        begin = pointer
+        if state is None and pointer and base is not None:  # a part of it
+            begin = torch_facts.pointer(base)
+            state = self._by_grad.get(begin)
         leaf = None if state is None else state.reference()
-        if state is None or leaf is None:
+        if state is None or leaf is None or pointer - begin >= leaf.numel() * leaf.element_size():
             return None
+        pointer = begin
         with self.touching():  # the address may have been given to another tensor since
             if not self.may_touch(state, threading.get_ident()):
                 return None

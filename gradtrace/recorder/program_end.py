@@ -16,6 +16,7 @@ from gradtrace.recorder.config import Config
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.kept_results import kept_at
 from gradtrace.recorder.looking import message, type_name
 from gradtrace.recorder.sites import Place, is_internal
 from gradtrace.recorder.stream import plain_text
@@ -95,7 +96,7 @@ def write(
     main = sys.modules.get("__main__")
     error = ended_by or _uncaught(main)
     if error is not None:
-        _write_error(journal, error)
+        _write_error(journal, error, table)
     if isinstance(main, types.ModuleType):
         if not journal.last_pass_index:
             _write_undriven(journal, vars(main), draw)
@@ -120,7 +121,7 @@ def _uncaught(main: object) -> BaseException | None:
     return error if is_script or is_module else None
 
 
-def _write_error(journal: Journal, error: BaseException) -> None:
+def _write_error(journal: Journal, error: BaseException, table: ForwardTable | None) -> None:
     frames: list[int | None] = []
     traceback = error.__traceback__
     while traceback is not None and len(frames) < _MAX_FRAMES:
@@ -129,7 +130,8 @@ def _write_error(journal: Journal, error: BaseException) -> None:
             frames.append(journal.place(Place(code, traceback.tb_lasti, "")))
         traceback = traceback.tb_next
     said = {"type": type_name(error), "message": plain_text(message(error))[:4000]}
-    journal.write({"t": "error", **said, "frames": frames})
+    kept = kept_at(error, journal, table) if journal.config.facts else []
+    journal.write({"t": "error", **said, "frames": frames, **({"kept": kept} if kept else {})})
 
 
 def _write_undriven(

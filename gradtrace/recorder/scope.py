@@ -120,6 +120,12 @@ class Scope:
                 if not key.startswith("_"):
                     yield f"self.{key}", value, None
 
+    def held(self) -> Iterator[tuple[str, torch.Tensor, object]]:
+        """Tensors that a variable leads to, each once, with the path there and what holds it; None for a variable."""
+        for path, thing, holder in _reachable([space for space in self._spaces if space.is_own] or self._spaces):
+            if is_tensor(thing):
+                yield path, thing, holder
+
     def codes(self) -> list[types.CodeType]:
         """The program's own code that can be seen: what runs, innermost first, and functions and methods beside it."""
         if self._codes is None:
@@ -128,7 +134,7 @@ class Scope:
             for value in (value for space in spaces for value in space.variables.values()):
                 if len(found) > _MAX_CODES:
                     break
-                found.update((id(code), code) for code in _codes_of(value))
+                found.update((id(code), code) for code in codes_of(value))
             self._codes = list(found.values())
         return self._codes
 
@@ -203,7 +209,7 @@ def _variables(namespace: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _codes_of(value: Any) -> Iterator[types.CodeType]:
+def codes_of(value: Any) -> Iterator[types.CodeType]:
     """The code of a function or of the methods of a class, if it is the program's own, with what is nested in it."""
     members = own_members(value) if issubclass(type(value), type) else [value]
     stack = [_code_of(one) for one in members]
@@ -268,22 +274,28 @@ def _is_short(key: Any) -> bool:
 
 
 def _paths(spaces: list[_Space]) -> dict[int, str]:
-    """How tensors and modules are reached from variables, in the fewest steps, within bounds."""
+    """How tensors and modules are reached from variables."""
     found: dict[int, str] = {}
+    for path, thing, _ in _reachable(spaces):
+        found.setdefault(id(thing), path)
+    return found
+
+
+def _reachable(spaces: list[_Space]) -> Iterator[tuple[str, Any, Any]]:
+    """Tensors and modules that variables lead to, in the fewest steps, within bounds, each with what holds it."""
     seen: set[int] = set()
-    queue: deque[tuple[str, Any, int]] = deque(
-        (name, value, 0) for space in spaces for name, value in space.variables.items()
+    queue: deque[tuple[str, Any, Any, int]] = deque(
+        (name, value, None, 0) for space in spaces for name, value in space.variables.items()
     )
     while queue and len(seen) < _MAX_OBJECTS:
-        path, value, depth = queue.popleft()
+        path, value, holder, depth = queue.popleft()
         if issubclass(type(value), _OPAQUE) or id(value) in seen:
             continue
         seen.add(id(value))
         if is_tensor(value) or is_module(value):
-            found.setdefault(id(value), path)
+            yield path, value, holder
         if depth < _MAX_DEPTH and not is_tensor(value):
-            queue.extend((path + step, part, depth + 1) for step, part in _parts(value))
-    return found
+            queue.extend((path + step, part, value, depth + 1) for step, part in _parts(value))
 
 
 def _parts(value: Any) -> list[tuple[str, Any]]:

@@ -30,7 +30,9 @@ from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.constant_terms import ConstantTerms
 from gradtrace.recorder.context import Context
+from gradtrace.recorder.copies import Copies
 from gradtrace.recorder.cuts import CutWatch
 from gradtrace.recorder.deep_graphs import let_go
 from gradtrace.recorder.engine import watch_engine
@@ -42,9 +44,12 @@ from gradtrace.recorder.grad_watch import GradWatch
 from gradtrace.recorder.invisible import skipped_by_warnings
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.lookalikes import Lookalikes
 from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.modes import Modes, watch_thread_begin, watch_thread_end
+from gradtrace.recorder.module_calls import watch_modules
 from gradtrace.recorder.names import Names
+from gradtrace.recorder.norms import Norms
 from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.observed_calls import (
     outside_init,
@@ -95,17 +100,21 @@ class Recorder:
         self.watch = Watch(journal, self.leaves, self.events)
         self.steps = self.norms = None
         if config.level != Level.STRUCTURE:
-            self.norms = GradNorms(self.events, self.leaves, self._failures)
+            self.norms = GradNorms(self.events, self.leaves, self._failures, counts_rows=config.facts)
             latest = config.passes == "last"
             self.steps = StepWatch(journal, self.events, self.leaves, self._optimizers, keeps_latest=latest)
         facts = config.facts
         self.cuts = CutWatch(journal, self.leaves, names, self.table) if facts else None
         everything = not config.looks_closer
         self.numbers = NumberWatch(journal, names, config.value_limit, is_on=everything) if facts else None
+        self.terms = ConstantTerms(journal) if facts else None
         writes = Writes(journal, self.leaves) if facts else None
+        self.copies = Copies(journal, self.leaves, self.cuts) if facts else None
+        self.lookalikes = Lookalikes(journal, names, self.leaves) if facts else None
+        self.running = Norms(journal, names, self.leaves) if facts else None
         self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, self.norms, sees_reads=facts)
         observers: list[Observer] = [self._births.saw, self.grads.saw]
-        observers += [one.saw for one in (self.cuts, self.numbers) if one is not None]
+        observers += [one.saw for one in (self.cuts, self.numbers, self.copies, self.terms) if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
         limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
         self.modes = Modes(
@@ -120,6 +129,8 @@ class Recorder:
             leaves=self.leaves,
             optimizers=self._optimizers,
             models=ModelWatch(journal, names, self.leaves) if facts else None,
+            lookalikes=self.lookalikes,
+            norms=self.running,
             cuts=self.cuts,
             numbers=self.numbers,
             writes=writes,
@@ -128,7 +139,7 @@ class Recorder:
             bystanders=Bystanders(journal, self.leaves, self._births, self.cuts),
             variables=Variables(journal, self.leaves) if facts else None,
         )
-        watched = tuple(one for one in (self.cuts, self.numbers) if one is not None)
+        watched = tuple(one for one in (self.cuts, self.numbers, self.terms) if one is not None)
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
         self.passes = Passes(
             self.context, self.events, self.watch, self.modes, self.checkpoint, self._announce, self.steps, self.norms
@@ -183,6 +194,7 @@ class Recorder:
             patches.replace(scaler, "update", lambda original: watch_scaler_update(original, self))
         if self.config.facts:
             patches.replace(torch.nn.Parameter, "__new__", lambda original: watch_parameters(original, self._parameter))
+            watch_modules(patches, self)
 
     def _sleep(self, is_asleep: bool) -> None:
         """Compiled callables are entered and left."""
@@ -262,7 +274,7 @@ class Recorder:
         self.context.bystanders.after_fork()
         if self.context.variables is not None:
             self.context.variables.after_fork()
-        for one in (self.cuts, self.numbers):
+        for one in (self.cuts, self.numbers, self.copies, self.lookalikes, self.running, self.terms):
             if one is not None:
                 one.after_fork()
         self.events.after_fork()
@@ -403,6 +415,28 @@ class Recorder:
                     if one.grad is not None if may_touch else state.has_grad:
                         leaves.append(state.id)
         self.events.add(EventKind.STEP, leaves, place, call=call, optimizer=number)
+        if self.copies is not None:
+            self.copies.stepped(optimizer)
+        if self.lookalikes is not None:
+            self.lookalikes.stepped(optimizer, frame)
+
+    def state_taken(self, module: Any, state: Any, frame: types.FrameType) -> None:  # noqa: ARG002 - as it is called
+        """`state_dict` has given a dictionary."""
+        if self.copies is not None:
+            with self._looking("state_dict"):
+                self.copies.taken(state, frame)
+
+    def state_loads(self, module: Any, state: Any, frame: types.FrameType) -> None:
+        """`load_state_dict` is about to copy from a dictionary."""
+        if self.copies is not None:
+            with self._looking("load_state_dict"):
+                self.copies.loads(module, state, frame)
+
+    def mode_switched(self, module: Any, frame: types.FrameType) -> None:
+        """`train` has run."""
+        if self.running is not None:
+            with self._looking("train"):
+                self.running.switched(module, frame, is_training=looking.attributes(module).get("training") is True)
 
     def scaler_steps(self, scaler: Any, optimizer: Any) -> bool:
         """A `GradScaler` begins to step."""

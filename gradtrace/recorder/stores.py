@@ -167,3 +167,12 @@ def _lies_in(value: dis.Instruction, whole: dis.Instruction, *, is_assignment: b
         outer.end_lineno,
         outer.end_col_offset or 0,
     )
+
+
+def assigned_attribute(codes: list[types.CodeType], name: str) -> Place | None:
+    """The first place in these codes that assigns an attribute of this name, whatever of."""
+    for code in codes:
+        for site in _sites(code):
+            if site.name == name and site.is_attribute and not site.is_item:
+                return Place(code, site.offset, name)
+    return None

@@ -207,8 +207,17 @@ def _lies_within(one: dis.Instruction, begin: tuple[int, int], end: tuple[int, i
 
 def _around(frame: types.FrameType) -> Iterator[_Block]:
     """The `with` blocks in which a frame stands, innermost first."""
-    known = _blocks_of(frame.f_code)
-    offset = frame.f_lasti
+    return _enclosing(frame.f_code, frame.f_lasti)
+
+
+def blocks_at(code: types.CodeType, offset: int) -> Iterator[tuple[Place, tuple[str, ...]]]:
+    """The `with` blocks around an instruction, innermost first: where each begins, and the names of its manager."""
+    for block in _enclosing(code, offset):
+        yield Place(code, block.entered, ""), block.names
+
+
+def _enclosing(code: types.CodeType, offset: int) -> Iterator[_Block]:
+    known = _blocks_of(code)
     for _ in range(_MAX_HANDLERS):
         target = next((target for start, end, target in known.ranges if start <= offset < end), None)
         if target is None or target == offset:

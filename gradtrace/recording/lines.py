@@ -21,6 +21,7 @@ from gradtrace.recording.records import (
     ModuleFactRecord,
     ObservationRecord,
     PassRecord,
+    SharingRecord,
 )
 
 LONGEST = 1 << 30
@@ -117,6 +118,8 @@ def _names_unknown_kind(record: AnyRecord) -> bool:
         case FlowRecord():
             return any(effect.is_unknown for effect in record.effects)
         case LeafRecord() | EventRecord() | ObservationRecord() | CutRecord() | HolderRecord() | ModuleFactRecord():
+            return record.kind.is_unknown
+        case SharingRecord():
             return record.kind.is_unknown
         case _:
             return False

@@ -187,12 +187,16 @@ class _TraceBuilder:
             events=tuple(event for process in processes for event in process.events),
             cuts=tuple(cut for process in processes for cut in process.cuts),
             non_finite=tuple(one for process in processes for one in process.non_finite),
+            constant_terms=tuple(one for process in processes for one in process.constant_terms),
             holders=tuple(one for process in processes for one in process.holders),
             module_facts=tuple(one for process in processes for one in process.module_facts),
             steps=tuple(one for process in processes for one in process.steps),
             scale_updates=tuple(one for process in processes for one in process.scale_updates),
             bystanders=tuple(one for process in processes for one in process.bystanders),
             variables=tuple(one for process in processes for one in process.variables),
+            lookalikes=tuple(one for process in processes for one in process.lookalikes),
+            moving_norms=tuple(one for process in processes for one in process.moving_norms),
+            sharings=tuple(one for process in processes for one in process.sharings),
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:

@@ -9,6 +9,7 @@ from gradtrace.model import (
     Blind,
     BlindSpot,
     Bystander,
+    ConstantTerm,
     Cut,
     Event,
     EventKind,
@@ -16,9 +17,12 @@ from gradtrace.model import (
     GradWrite,
     Graph,
     Holder,
+    KeptResult,
     Leaf,
     LeafKind,
+    Lookalike,
     ModuleFact,
+    MovingNorm,
     NonFinite,
     Number,
     Observation,
@@ -27,6 +31,7 @@ from gradtrace.model import (
     ProgramError,
     Recorded,
     ScaleUpdate,
+    Sharing,
     StepFact,
     Variable,
 )
@@ -40,6 +45,7 @@ from gradtrace.recording.records import (
     BlindRecord,
     BystanderRecord,
     ColumnsRecord,
+    ConstantTermRecord,
     CutRecord,
     ErrorRecord,
     EventRecord,
@@ -47,8 +53,10 @@ from gradtrace.recording.records import (
     HolderRecord,
     LeafRecord,
     LocationRecord,
+    LookalikeRecord,
     MeasuredRecord,
     ModuleFactRecord,
+    MovingNormRecord,
     NodeKindRecord,
     NonFiniteRecord,
     NoteRecord,
@@ -58,6 +66,7 @@ from gradtrace.recording.records import (
     PassRecord,
     Record,
     ScaleRecord,
+    SharingRecord,
     SpecRecord,
     StepRecord,
     SwitchRow,
@@ -107,10 +116,14 @@ class ProcessBuilder:
         self._blind_spots: list[BlindSpot] = []
         self._taken_in: dict[int, dict[int, set[int]]] = {}
         self._non_finite: dict[int, NonFinite] = {}
+        self._constant_terms: dict[int, ConstantTerm] = {}
         self._holders: list[Holder] = []
         self.module_facts: list[ModuleFact] = []
         self._bystanders: list[Bystander] = []
         self.variables: list[Variable] = []
+        self.lookalikes: list[Lookalike] = []
+        self._moving_norms: dict[int, MovingNorm] = {}
+        self._sharings: dict[int, Sharing] = {}
         self._known = Definitions()
 
     @property
@@ -180,7 +193,7 @@ class ProcessBuilder:
     def _written(self, row: GradWriteRow, left: dict[int, dict[int, Number | None]]) -> GradWrite:
         leaf = self._known.leaves[row.leaf]
         before = number(row.before) if row.since is None else left.get(row.since, {}).get(leaf)
-        return GradWrite(leaf, before, number(row.after))
+        return GradWrite(leaf, before, number(row.after), row.zeroed_rows)
 
     @property
     def steps(self) -> tuple[StepFact, ...]:
@@ -212,6 +225,12 @@ class ProcessBuilder:
         return tuple(replace(one, before_pass=self._numbered(one.before_pass)) for one in self._non_finite.values())
 
     @property
+    def constant_terms(self) -> tuple[ConstantTerm, ...]:
+        """Losses without a graph that were added to others, with pass indices over the run."""
+        terms = self._constant_terms.values()
+        return tuple(replace(one, before_pass=self._numbered(one.before_pass)) for one in terms)
+
+    @property
     def holders(self) -> tuple[Holder, ...]:
         """Variables that keep old graphs alive, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._holders)
@@ -220,6 +239,16 @@ class ProcessBuilder:
     def bystanders(self) -> tuple[Bystander, ...]:
         """Tensors that took no part, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._bystanders)
+
+    @property
+    def moving_norms(self) -> tuple[MovingNorm, ...]:
+        """Statistics that moved in frozen parts, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._moving_norms.values())
+
+    @property
+    def sharings(self) -> tuple[Sharing, ...]:
+        """Copies that are none, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._sharings.values())
 
     @property
     def blind_spots(self) -> tuple[BlindSpot, ...]:
@@ -432,6 +461,19 @@ class ProcessBuilder:
         )
 
     @take.register
+    def _(self, record: ConstantTermRecord) -> None:
+        self._constant_terms[record.id] = ConstantTerm(
+            call=record.call,
+            location=self._known.places[record.location],
+            name=record.name,
+            entered=self._known.places[record.entered],
+            before_pass=record.before_pass,
+            count=record.count,
+            n_tracked=record.n_tracked,
+            process=self.process,
+        )
+
+    @take.register
     def _(self, record: HolderRecord) -> None:
         self._holders.append(
             Holder(
@@ -459,6 +501,56 @@ class ProcessBuilder:
                 leaves=tuple(map(self._known.leaves.__getitem__, record.leaves)),
                 process=self.process,
             )
+        )
+
+    def _leaf_ids(self, numbers: list[int]) -> tuple[int, ...]:
+        return tuple(map(self._known.leaves.__getitem__, numbers))
+
+    @take.register
+    def _(self, record: LookalikeRecord) -> None:
+        self.lookalikes.append(
+            Lookalike(
+                attribute=record.attribute,
+                value=record.value,
+                module=record.module,
+                module_type=record.module_type,
+                leaves=self._leaf_ids(record.leaves),
+                is_stepped=record.is_stepped,
+                location=self._known.places[record.location],
+                process=self.process,
+            )
+        )
+
+    @take.register
+    def _(self, record: MovingNormRecord) -> None:
+        self._moving_norms[record.id] = MovingNorm(
+            module=record.module,
+            module_type=record.module_type,
+            leaves=self._leaf_ids(record.leaves),
+            n_around=record.n_around,
+            count=record.count,
+            pass_index=record.pass_index,
+            location=self._known.places[record.location],
+            process=self.process,
+        )
+
+    @take.register
+    def _(self, record: SharingRecord) -> None:
+        if record.cut is not None and record.cut not in self._cuts:
+            raise Damage(f"there is no cut {record.cut}")
+        self._sharings[record.id] = Sharing(
+            kind=record.kind,
+            call=record.call,
+            location=self._known.places[record.location],
+            made=self._known.places[record.made],
+            leaves=self._leaf_ids(record.leaves),
+            n_tensors=record.n_tensors,
+            n_steps=record.n_steps,
+            count=record.count,
+            cut=None if record.cut is None else self._offsets.cuts + record.cut,
+            is_tracked=record.is_tracked,
+            pass_index=record.pass_index,
+            process=self.process,
         )
 
     @take.register
@@ -508,7 +600,13 @@ class ProcessBuilder:
     @take.register
     def _(self, record: ErrorRecord) -> None:
         self.error = ProgramError(
-            type=record.type, message=record.message, frames=tuple(map(self._known.places.__getitem__, record.frames))
+            type=record.type,
+            message=record.message,
+            frames=tuple(map(self._known.places.__getitem__, record.frames)),
+            kept=tuple(
+                KeptResult(row.name, self._known.places[row.location], self._known.places[row.made])
+                for row in record.kept
+            ),
         )
 
     @take.register

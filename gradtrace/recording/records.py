@@ -39,6 +39,7 @@ from gradtrace.model import (
     ObservationKind,
     PassCall,
     Recorded,
+    SharingKind,
     SwitchKind,
     VariableKind,
 )
@@ -334,6 +335,7 @@ class GradWriteRow(msgspec.Struct, frozen=True, array_like=True):
     before: Num | None
     since: int | None
     after: Num | None
+    zeroed_rows: int | None = None
 
 
 class EventRecord(Record, frozen=True, tag="event"):
@@ -453,6 +455,19 @@ class NonFiniteRecord(Record, frozen=True, tag="non_finite"):
     is_exact: bool = True
 
 
+class ConstantTermRecord(Record, frozen=True, tag="constant_term"):
+    """`ConstantTerm`; a later line with the same id replaces an earlier one."""
+
+    id: int
+    call: str
+    location: int | None
+    name: str | None = None
+    entered: int | None = None
+    before_pass: int = 0
+    count: int = 0
+    n_tracked: int = 0
+
+
 class HolderRecord(Record, frozen=True, tag="holder"):
     """`Holder`."""
 
@@ -503,12 +518,63 @@ class BystanderRecord(Record, frozen=True, tag="bystander"):
     cut: int | None = None
 
 
+class LookalikeRecord(Record, frozen=True, tag="lookalike"):
+    """`Lookalike`."""
+
+    attribute: str
+    value: bool
+    module: str | None = None
+    module_type: str | None = None
+    leaves: list[int] = []
+    is_stepped: bool = False
+    location: int | None = None
+
+
+class MovingNormRecord(Record, frozen=True, tag="moving_norm"):
+    """`MovingNorm`; a later line with the same `id` replaces an earlier one."""
+
+    id: int
+    module: str | None
+    module_type: str
+    leaves: list[int]
+    n_around: int
+    count: int
+    pass_index: int
+    location: int | None = None
+
+
+class SharingRecord(Record, frozen=True, tag="sharing"):
+    """`Sharing`; `cut` is the id of a cut. A later line with the same `id` replaces an earlier one."""
+
+    id: int
+    kind: SharingKind
+    call: str
+    location: int | None
+    made: int | None = None
+    leaves: list[int] = []
+    n_tensors: int = 0
+    n_steps: int | None = None
+    count: int = 1
+    cut: int | None = None
+    is_tracked: bool = False
+    pass_index: int = 0
+
+
+class KeptRow(msgspec.Struct, frozen=True, array_like=True):
+    """`KeptResult`; the places are location ids."""
+
+    name: str
+    location: int | None = None
+    made: int | None = None
+
+
 class ErrorRecord(Record, frozen=True, tag="error"):
     """The exception that is ending the program; `frames` are location ids, outermost first."""
 
     type: str
     message: str
     frames: list[int] = []
+    kept: list[KeptRow] = []
 
 
 class NoteRecord(Record, frozen=True, tag="note"):
@@ -572,10 +638,14 @@ AnyRecord = (
     | ObservationRecord
     | CutRecord
     | NonFiniteRecord
+    | ConstantTermRecord
     | HolderRecord
     | ModuleFactRecord
     | BystanderRecord
     | VariableRecord
+    | LookalikeRecord
+    | MovingNormRecord
+    | SharingRecord
     | ErrorRecord
     | NoteRecord
     | BlindRecord

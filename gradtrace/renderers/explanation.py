@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtrace.analysis.ledger import Ledger, ledger
+from gradtrace.analysis.training_steps import inner
 from gradtrace.errors import RenderError
 from gradtrace.formulas.closed_form import look_ahead
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
@@ -93,8 +94,10 @@ def _blocks(trace: Trace, options: Options) -> Iterator[Block]:
 
 def _told_pass(trace: Trace, index: int | None) -> BackwardPass | None:
     if index is None:
-        with_graph = (one for one in trace.passes if one.graph is not None)
-        return next(with_graph, next(iter(trace.passes), None))
+        inside = inner(trace)
+        with_graph = [one for one in trace.passes if one.graph is not None]
+        outer = (one for one in with_graph if one.index not in inside)
+        return next(outer, next(iter(with_graph), next(iter(trace.passes), None)))
     found = next((one for one in trace.passes if one.index <= index < one.index + one.count), None)
     n_passes = sum(one.count for one in trace.passes)
     if found is None:

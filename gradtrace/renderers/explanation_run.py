@@ -114,12 +114,9 @@ def _roots(passes: list[BackwardPass]) -> str:
 
 def what_happened(trace: Trace, ledger: Ledger) -> Iterator[Block]:
     """The verdict of every group of leaves."""
-    rows = [
-        (Cell(f"{verdicts.subject(group, trace.optimizers)}:", "name"), verdicts.verdict(group.verdict))
-        for group in ledger.groups
-    ]
-    for who, what in rows:
-        yield Paragraph(f"{who.text} {what}.")
+    for groups in verdicts.alike(ledger.groups, trace.optimizers):
+        who, what = verdicts.told(groups, trace.optimizers)
+        yield Paragraph(f"{who}: {what}.")
 
 
 def without_backward(trace: Trace) -> Iterator[Block]:

@@ -184,7 +184,8 @@ def _run(trace: Trace) -> Json:
         "seed": run.seed,
         "status": run.status,
         "complete": run.complete,
-        "error": error and {"type": error.type, "message": error.message, "frames": error.frames},
+        "error": error
+        and {"type": error.type, "message": error.message, "frames": error.frames, "kept": error.kept or None},
         "expression": run.expression,
         "processes": run.n_processes,
         "observations": [

@@ -2,8 +2,23 @@
 
 from collections.abc import Callable, Iterator
 
+from gradtrace.analysis.by_value import concerned
 from gradtrace.analysis.ledger import History, Ledger, Pattern
-from gradtrace.model import CLEARING, STORED, BackwardPass, Effect, Event, EventKind, LeafKind, Node, Recorded, Trace
+from gradtrace.analysis.training_steps import inner
+from gradtrace.model import (
+    CLEARING,
+    STORED,
+    BackwardPass,
+    BystanderKind,
+    Effect,
+    Event,
+    EventKind,
+    LeafKind,
+    Node,
+    ParameterChange,
+    Recorded,
+    Trace,
+)
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_maths import span
 
@@ -18,6 +33,9 @@ def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bo
         for write in _OF_A_PASS:
             found += write(trace, one)
     found += _nothing_requires_grad(trace)
+    found += _not_required(trace)
+    found += _standing_still(trace)
+    found += _other_lines(trace, one)
     found += _accumulation(ledger)
     found += _none_or_zeros(trace, ledger)
     if verbose:
@@ -52,7 +70,9 @@ def _non_leaves(trace: Trace, one: BackwardPass) -> Iterator[str]:
                 f"{_made_by(node)} is not a leaf; retain_grad() made it keep its gradient, "
                 f"{wording.gradient(node.received)}."
             )
-    own = [leaf.name for leaf in trace.leaves if leaf.kind == LeafKind.TENSOR]
+    here = {node.leaf for node in one.graph.nodes}
+    tensors = [leaf for leaf in trace.leaves if leaf.kind == LeafKind.TENSOR and leaf.id in here]
+    own = list(dict.fromkeys(leaf.name for leaf in tensors))
     if by_name and own:
         names, verb = wording.listing(own), "is a leaf" if len(own) == 1 else "are leaves"
         yield f"{names} {verb}: made with requires_grad=True and not computed from anything, so .grad is kept there."
@@ -151,6 +171,75 @@ def _nothing_requires_grad(trace: Trace) -> Iterator[str]:
             return
 
 
+def _not_required(trace: Trace) -> Iterator[str]:
+    """A `.grad` that the program read and found None, of a tensor that was made without requires_grad."""
+    by_name = {one.name: one for one in trace.bystanders if one.kind == BystanderKind.REQUIRES_NO_GRAD}
+    seen: set[str] = set()
+    for event in trace.events:
+        read = span(event.location)
+        name = read.removesuffix(".grad")
+        aside = by_name.get(name)
+        if event.kind != EventKind.GRAD_READ or aside is None or name == read or name in seen:
+            continue
+        seen.add(name)
+        yield (
+            f"{read}{wording.at(event.location)} is None because {name} was made without requires_grad"
+            f"{wording.at(aside.location)}."
+        )
+
+
+def _standing_still(trace: Trace) -> Iterator[str]:
+    """Passes with one and the same root and gradients, although steps between them moved what they are computed of."""
+    full = [one for one in trace.passes if one.recorded == Recorded.FULL and one.roots and one.accumulations]
+    moved = {step.pass_index for step in trace.steps if any(_has_moved(change) for change in step.changes)}
+    for line in dict.fromkeys(one.location for one in full):
+        alike = [one for one in full if one.location == line]
+        told = {_numbers(one) for one in alike}
+        if len(alike) >= _MANY and len(told) == 1 and None not in told and all(i.index in moved for i in alike[:-1]):
+            first = alike[0]
+            name, value = first.roots[0].name or "the root", wording.value(first.roots[0].value)
+            yield (
+                f"{name} was {value} in each of passes {first.index}-{alike[-1].index}, with the same gradients, "
+                "though step() moved the parameters each time: the passes do not see the new values."
+            )
+
+
+_MANY = 3
+
+
+def _has_moved(change: ParameterChange) -> bool:
+    return isinstance(change.change, int | float) and change.change > 0
+
+
+def _numbers(one: BackwardPass) -> tuple[object, ...] | None:
+    """What a pass began with and added, as far as it was measured; None where it was not, or was nothing."""
+    roots = tuple(root.value.norm if root.value is not None else None for root in one.roots)
+    added = tuple((row.leaf, row.contribution.norm) for row in one.accumulations if row.contribution is not None)
+    is_nothing = not any(norm for _, norm in added)
+    return None if None in roots or is_nothing else (roots, added)
+
+
+def _other_lines(trace: Trace, one: BackwardPass | None) -> Iterator[str]:
+    """Passes that other lines started and that are not told here: how to see one."""
+    if one is None or one.is_drawn_only:
+        return
+    inside = inner(trace)
+    others: dict[object, BackwardPass] = {}
+    for each in trace.passes:
+        if each.index not in inside and not each.is_drawn_only and each.location not in (one.location, None):
+            known = others.setdefault(each.location, each)
+            if known.graph is None and each.graph is not None:
+                others[each.location] = each
+    told = [
+        f"--pass {each.index} tells one{wording.at(each.location).replace(' at ', ' of ', 1)}"
+        if each.graph is not None
+        else f"--passes {each.index} records one{wording.at(each.location).replace(' at ', ' of ', 1)}"
+        for each in others.values()
+    ]
+    if told:
+        yield f"pass {one.index}{wording.at(one.location)} is told here; {wording.listing(told, 4)}."
+
+
 def _accumulation(ledger: Ledger) -> Iterator[str]:
     """Passes that add up before a step reads them: meant, or forgotten."""
     windows = {
@@ -178,7 +267,8 @@ def _none_or_zeros(trace: Trace, ledger: Ledger) -> Iterator[str]:
     for history in ledger.histories:
         for to_none in _left_without(trace, history):
             kept[to_none][history.leaf.name] = None
-    if kept[False] or any(event.set_to_none is False for event in trace.events if event.kind in CLEARING):
+    held = {leaf.id for leaf in trace.leaves if leaf.optimizers}
+    if kept[False] or any(_leaves_zeros(trace, event, held) for event in trace.events):
         names = wording.listing(list(kept[False]))
         who = f"{names} got nothing in a pass and kept zeros" if names else "a leaf that gets nothing then keeps zeros"
         yield (
@@ -188,6 +278,11 @@ def _none_or_zeros(trace: Trace, ledger: Ledger) -> Iterator[str]:
     if kept[True]:
         names = wording.listing(list(kept[True]))
         yield f"{names} got nothing in a pass after .grad was set to None, and step() skips a leaf whose .grad is None."
+
+
+def _leaves_zeros(trace: Trace, event: Event, held: set[int]) -> bool:
+    """Whether it set the `.grad` of a leaf to zeros that an optimizer holds."""
+    return event.kind in CLEARING and event.set_to_none is False and not held.isdisjoint(concerned(trace, event))
 
 
 def _left_without(trace: Trace, history: History) -> Iterator[bool]:

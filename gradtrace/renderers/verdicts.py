@@ -1,6 +1,7 @@
 """The verdicts of the ledger in words."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gradtrace.analysis.ledger import Actor, LeafGroup, Pattern, Verdict
 from gradtrace.model import Leaf, LeafKind, OptimizerInfo
@@ -12,7 +13,53 @@ _NAMED = 3
 
 def verdict(one: Verdict) -> str:
     """What happened to a leaf's `.grad`: `zeroed before each of 3 passes by SGD.zero_grad at train.py:14`."""
-    return _SENTENCES[one.pattern](one) + _modified(one) + _since(one)
+    return _SENTENCES[one.pattern](one) + _rate(one) + _modified(one) + _never_stepped(one) + _since(one)
+
+
+def _rate(one: Verdict) -> str:
+    """A step with a learning rate of 0 moves nothing."""
+    if not one.n_zero_rates:
+        return ""
+    which = "" if one.n_zero_rates >= one.n_steps else f" in the {wording.count(one.n_zero_rates, 'step')} looked at"
+    return f", with a learning rate of 0{which}"
+
+
+def _never_stepped(one: Verdict) -> str:
+    """Nobody ever reads what adds up."""
+    return ", and step() of its optimizer is never called" if one.is_never_stepped else ""
+
+
+def told(groups: Sequence[LeafGroup], optimizers: Sequence[OptimizerInfo]) -> tuple[str, str]:
+    """Whose verdict it is, and the verdict; of tensors that are made anew under one name, that of them all."""
+    first = groups[0]
+    who = subject(first, optimizers)
+    if len(groups) == 1:
+        return who, verdict(first.verdict)
+    n_leaves = sum(len(group.leaves) for group in groups)
+    names = list(dict.fromkeys(leaf.name for leaf in first.leaves))
+    called = f"{wording.listing(names)} ({wording.count(n_leaves, 'tensor')} in turn)"
+    many = f"{wording.count(n_leaves, _kind(first.leaves))}, {len(first.leaves):,} at a time,"
+    owned = who.partition(" of ")
+    who = f"{called if len(names) <= _NAMED else many}{owned[1]}{owned[2]}".rstrip(",")
+    if len({verdict(group.verdict) for group in groups}) == 1:
+        return who, f"each {verdict(first.verdict)}"
+    if first.verdict.pattern is Pattern.SINGLE:
+        passes = sorted({index for group in groups for index in group.verdict.passes})
+        only = verdict(replace(first.verdict, passes=(0,)))
+        only = only.replace("pass 0 alone added to .grad", "one pass alone added to the .grad of each", 1)
+        return who, f"{only} ({wording.passes(passes)})"
+    return who, f"of the first, {verdict(first.verdict)}; the others likewise"
+
+
+def alike(groups: Sequence[LeafGroup], optimizers: Sequence[OptimizerInfo]) -> list[list[LeafGroup]]:
+    """Groups of leaves together that bear the same names, are held from the same lines and have the same pattern."""
+    places = {owner.id: (owner.type, owner.location) for owner in optimizers}
+    found: dict[object, list[LeafGroup]] = {}
+    for group in groups:
+        names = frozenset(leaf.name for leaf in group.leaves)
+        held = frozenset(places.get(owner) for owner in group.optimizers)
+        found.setdefault((names, held, group.process, group.verdict.pattern), []).append(group)
+    return list(found.values())
 
 
 def subject(group: LeafGroup, optimizers: Sequence[OptimizerInfo]) -> str:

@@ -30,6 +30,7 @@ FIELDS = {
         "ModuleFactKind",
         "BystanderKind",
         "VariableKind",
+        "SharingKind",
         "SwitchKind",
     ),
     "call": ("PassCall",),

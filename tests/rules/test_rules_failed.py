@@ -25,10 +25,21 @@ FOUND = {
     "hand_written_update_between": ("step-before-backward", set()),
     "tied_bag_with_max_norm": ("embedding-max-norm", set()),
     "gated_channels": ("inplace-saved-input", set()),
+    "prompts_encoded_in_init": ("graph-built-once", set()),
+    "cached_weights_over_steps": ("graph-built-once", set()),
+    "snapshot_with_last_state": ("deepcopy-nonleaf", set()),
+    "sparse_bags_clipped": ("sparse-meets-dense", {"bag.weight"}),
+    "dense_embedding_sparse_adam": ("sparse-meets-dense", {"emb.weight"}),
 }
 """By program: the rule that finds it, and leaves that it must concern; the lines that it must show are marked."""
 
-QUIET = ("checkpoint_with_trained_embedding", "target_network_under_no_grad", "update_after_backward")
+QUIET = (
+    "checkpoint_with_trained_embedding",
+    "target_network_under_no_grad",
+    "update_after_backward",
+    "cached_weights_in_step",
+    "sparse_and_dense_apart",
+)
 
 
 @pytest.fixture(scope="module")

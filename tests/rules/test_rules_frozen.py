@@ -14,6 +14,17 @@ PROGRAMS = Path(__file__).parent / "frozen"
 WRONG = {
     "critic_never_unfrozen": ("never-unfrozen", 17),
     "discriminator_never_unfrozen": ("never-unfrozen", 14),
+    "misspelt_late": ("requires-grad-misspelt", 16),
+    "misspelt_unfreeze": ("requires-grad-misspelt", 7),
+    "module_attribute": ("requires-grad-misspelt", 15),
+    "teacher_in_train_mode": ("batchnorm-of-frozen-moves", 13),
+    "best_on_cpu": ("copy-shares-storage", 16),
+    "proximal_term": ("copy-shares-storage", 8),
+    "restore_data": ("copy-shares-storage", 8),
+    "target_is_online": ("copy-shares-storage", 14),
+    "frozen_moves": ("moves-without-gradient", 10),
+    "gradient_zeroed": ("moves-without-gradient", 12),
+    "rows_zeroed": ("moves-without-gradient", 10),
 }
 """By program: the rule that finds the fault, and a line that it names."""
 SOUND = sorted(path.stem for path in PROGRAMS.glob("sound_*.py"))

@@ -24,7 +24,7 @@ HEADLINES = {
     "data-inplace-silent": "A write through `.data` changes p behind autograd's back",
     "ddp-unused-parameter": "DDP waits for gradients of spare.weight and spare.bias, which the loss does not use",
     "dead-relu": "This ReLU is off for every input: bias and weight get no gradient",
-    "deepcopy-nonleaf": "A tensor with a graph, kept by what is copied here, cannot be deep-copied",
+    "deepcopy-nonleaf": "model.last has a graph and cannot be deep-copied",
     "divide-by-zero-norm": "This divides by zero, which gives NaN or an infinity",
     "double-sigmoid": "The sigmoid of this loss is applied to the result of another sigmoid",
     "double-softmax": "The softmax of this loss is applied to the result of another softmax",

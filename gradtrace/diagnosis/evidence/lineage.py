@@ -7,10 +7,11 @@ from enum import StrEnum, auto
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.topology import reaching
-from gradtrace.diagnosis.evidence.errors import Failure, failure, notes, of_pass
+from gradtrace.diagnosis.evidence.errors import Failure, failure, node_name, notes, of_pass
+from gradtrace.diagnosis.evidence.ownership import above
 from gradtrace.diagnosis.evidence.shapes import adjacency
 from gradtrace.diagnosis.evidence.timeline import same_place
-from gradtrace.model import BackwardPass, Edge, Finding, Graph, Location, Node, Severity, Trace
+from gradtrace.model import BackwardPass, Edge, Finding, Graph, KeptResult, Leaf, Location, Node, Severity, Trace
 
 PATTERN = "backward through the graph a second time"
 """What torch says."""
@@ -20,6 +21,7 @@ class Reason(StrEnum):
     """How a pass came to walk through a graph that was freed."""
 
     ONCE = auto()
+    CACHED = auto()
     SHARED = auto()
     LIST = auto()
     STATE = auto()
@@ -29,13 +31,31 @@ class Reason(StrEnum):
 class Revisit:
     """A pass that ran into a part of the graph which an earlier pass had freed.
 
-    `carried` is the value that leads from the new part to the freed one; `freed_by` the pass that freed it.
+    `carried` is the value that leads from the new part to the freed one; `freed_by` the pass that freed it; `kept` is
+    what the program holds of it, if that is known; `leaves` are those that it was computed from.
     """
 
     reason: Reason
     failure: Failure
     carried: Node
     freed_by: BackwardPass | None
+    kept: KeptResult | None = None
+    leaves: tuple[Leaf, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What a person calls what was carried over."""
+        return self.kept.name if self.kept is not None else node_name(self.carried)
+
+    @property
+    def place(self) -> Location | None:
+        """The line to change: where it was stored, else where it was computed, else the pass."""
+        stored = self.kept.location if self.kept is not None else None
+        return stored or self.carried.location or self.failure.place
+
+
+CACHE = "cached()"
+"""What the recorder calls the cache of `torch.nn.utils.parametrize`."""
 
 
 @once
@@ -50,7 +70,21 @@ def revisit(trace: Trace) -> Revisit | None:
     freed = node.freed_by
     former = next((one for one in trace.passes if one.index == freed), None)
     carried = _carried(found.graph, node)
-    return Revisit(_reason(found, found.graph, carried, node, former), found, carried, former)
+    held = trace.run.error.kept if trace.run.error is not None else ()
+    numbers = above(found.graph, carried.id)
+    leaves = tuple(trace.leaves[number] for number in sorted(numbers))
+    cache = next((one for one in held if one.name == CACHE), None)
+    if cache is not None:
+        return Revisit(Reason.CACHED, found, carried, former, cache, leaves)
+    reason = _reason(found, found.graph, carried, node, former)
+    kept = _held(held, carried) if reason is Reason.ONCE else None
+    return Revisit(reason, found, carried, former, kept, leaves)
+
+
+def _held(held: tuple[KeptResult, ...], carried: Node) -> KeptResult | None:
+    """What holds the value that was carried over: an attribute or an element before a variable."""
+    fits = [one for one in held if same_place(one.made, carried.location)]
+    return next((one for one in fits if not one.name.isidentifier()), next(iter(fits), None))
 
 
 def _carried(graph: Graph, node: Node) -> Node:
@@ -106,12 +140,13 @@ def finding(rule: str, one: Revisit, message: str, advice: str) -> Finding:
     former = one.freed_by.location if one.freed_by is not None else None
     index = one.freed_by.index if one.freed_by is not None else 0
     is_same = same_place(former, one.failure.place)
+    place = one.place
     related = notes(
-        (one.carried.location, ""),
+        (place, ""),
+        (one.carried.location, "it is computed here"),
         (former, f"pass {index} ran through it here and freed it" + (", and the next pass fails" if is_same else "")),
         (one.failure.place, "this pass needs it again"),
     )
-    place: Location | None = one.carried.location or one.failure.place
     return Finding(
         rule,
         Severity.ERROR,

@@ -40,6 +40,16 @@ class Cycle:
         """The leaves whose `.grad` something emptied."""
         return frozenset(leaf for one in self.events if one.kind in CLEARING for leaf in one.leaves)
 
+    def left(self) -> frozenset[int]:
+        """The leaves in whose `.grad` something lies at the end: a pass added to it, and nothing has emptied it."""
+        found: set[int] = set()
+        for event in self.events:
+            if event.kind in CLEARING:
+                found.difference_update(event.leaves)
+            elif event.kind == EventKind.BACKWARD:
+                found.update(self.leaves.intersection(event.leaves))
+        return frozenset(found)
+
     def window(self) -> tuple[Event, ...]:
         """The passes that add up in what `step()` reads: those after the last clearing."""
         found: list[Event] = []

@@ -36,7 +36,9 @@ best = copy.deepcopy(model)
 
 ## How it is detected
 
-The exception that ended the program is recorded with the user's line; its text is torch's own.
+The exception that ended the program is recorded with the user's line; its text is torch's own. When it comes, the
+tensor that torch refused is looked for among what the program's variables lead to, and the line that stores it there
+among the methods of what holds it.
 
 ## Known problems
 
@@ -47,19 +49,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.errors import failing
+from gradtrace.diagnosis.evidence.kept import uncopied
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
-    yield from failing(
+    yield from uncopied(
         trace,
         "deepcopy-nonleaf",
         "support the deepcopy protocol",
-        "A tensor with a graph, kept by what is copied here, cannot be deep-copied",
-        "Keep `.detach()` of the tensor (`self.state = h.detach()`), or copy `model.state_dict()`.",
+        "cannot be deep-copied",
+        "it is copied here",
     )
 
 

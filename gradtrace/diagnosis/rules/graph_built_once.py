@@ -45,7 +45,9 @@ for _ in range(2):
 
 Every node is stamped with the number of passes that had begun when it was made, and with the pass that freed it. When
 backward meets a freed node, the edge that leads from the new part of the graph to the old one is what was carried
-over. Here the line of the old value makes nothing in the new part, while backward runs at the same line again.
+over. Here the line of the old value makes nothing in the new part, while backward runs at the same line again. What the
+program holds of it when it ends tells by which attribute it is known, and which line stores it there. The cache of
+`parametrize.cached()` is known by the `with` block that the exception went through.
 
 ## Known problems
 
@@ -56,23 +58,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.errors import node_name
-from gradtrace.diagnosis.evidence.lineage import Reason, finding, revisit
+from gradtrace.diagnosis.evidence.lineage import Reason, Revisit, finding, revisit
+from gradtrace.diagnosis.evidence.ownership import owners
+from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model import Finding, LeafKind, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     found = revisit(trace)
     if found is not None and found.reason is Reason.ONCE:
-        name = node_name(found.carried)
+        message = f"{found.name} is computed once, but every iteration runs backward through it"
+        yield finding("graph-built-once", found, message, _repair(trace, found))
+    if found is not None and found.reason is Reason.CACHED:
         yield finding(
             "graph-built-once",
             found,
-            f"{name} is computed once, but every iteration runs backward through it",
-            "Move this computation into the loop, so that every iteration has its own graph.",
+            "`parametrize.cached()` keeps weights over several passes, and the first frees their graph",
+            "Open `parametrize.cached()` around one forward pass and its backward, not around the loop.",
         )
+
+
+def _repair(trace: Trace, found: Revisit) -> str:
+    """Compute it anew if it is trained; else keep the value alone, or make it the parameter."""
+    held = owners(trace)
+    if any(leaf.id in held for leaf in found.leaves) or not held:
+        return "Move this computation into the loop, so that every iteration has its own graph."
+    is_made_here = all(same_place(leaf.location, found.carried.location) for leaf in found.leaves)
+    if is_made_here and any(leaf.kind is LeafKind.PARAMETER for leaf in found.leaves):
+        return (
+            "Make the result the parameter: `nn.Parameter(...)` around the whole expression. No optimizer holds it now."
+        )
+    return (
+        "No optimizer trains what it is computed from: keep `.detach()` of it, or move this computation into the loop."
+    )
 
 
 RULE = Rule(

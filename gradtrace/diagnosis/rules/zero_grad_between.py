@@ -66,7 +66,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each optimizer whose steps find only cleared gradients."""
     for history in cycles(trace):
         added = [cycle for cycle, _ in stepped(history) if cycle.additions()]
-        if not added or any(cycle.window() for cycle in added):
+        if not added or any(cycle.left() for cycle in added):
             continue
         cycle, step = next((cycle, step) for cycle, step in stepped(history) if cycle.additions())
         clear = [event for event in cycle.events if event.kind in CLEARING][-1]

@@ -12,6 +12,7 @@ from gradtrace.diagnosis.rules import inplace_saved_output, int_requires_grad, n
 from gradtrace.model import (
     BackwardPass,
     Conflict,
+    Edge,
     Graph,
     Location,
     Node,
@@ -105,7 +106,9 @@ def test_an_assignment_into_a_tracked_buffer_is_a_recurrence() -> None:
     """Torch names the operation when the tensor has a graph of its own."""
     message = INPLACE + ", which is output 0 of AsStrided"
     found = conflict("self", "__setitem__", "out[t] = a * out[t - 1]")
-    one = overwrite(died(message, failed_pass(message, Graph((Node(0, "MulBackward0", "mul"),), ()), found)))
+    before = Node(1, "CopySlices", "copy_slices", location=found.writes[0].location)
+    graph = Graph((Node(0, "MulBackward0", "mul"), before), (Edge(0, 1, 0),))
+    one = overwrite(died(message, failed_pass(message, graph, found)))
     assert one is not None
     assert one.reason is Reason.RECURRENCE
 

@@ -50,9 +50,10 @@ class Model(nn.Module):
         super().__init__()
         self.layer = nn.Linear(2, 2)
         self.scale = torch.ones(2, requires_grad=True)
+        self.frozen = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).requires_grad_(False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x) * self.scale
+        return self.layer(x) * self.scale + self.frozen(torch.rand(3, 2))
 
 
 LIBRARY: dict[str, Any] = {}
@@ -66,6 +67,11 @@ def program() -> None:
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
     losses = []
+    net.eval()
+    net.train()
+    net.layer.weight.require_grad = False  # type: ignore[attr-defined]
+    net.layer.requires_grad = False  # type: ignore[assignment]
+    state = net.state_dict()
     for step in range(4):
         optimizer.zero_grad()
         hidden = net(torch.ones(3, 2))
@@ -74,6 +80,7 @@ def program() -> None:
         left, right = (Keeping.apply(hidden) * weight + torch.zeros(2).log().exp()).split(1, dim=1)
         losses.append(LIBRARY["twice"](left + right)[torch.tensor([0, 1])].mean())
         scaler.scale(losses[-1]).backward(retain_graph=step == 0)
+        net.layer.weight.grad[0] = 0  # type: ignore[index]
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         scaler.step(optimizer)
         scaler.update()
@@ -87,6 +94,7 @@ def program() -> None:
     y.add_(1)
     with pytest.raises(RuntimeError):
         y.sum().backward()
+    net.load_state_dict(state)
 
 
 def filled(struct: type[msgspec.Struct], written: Any) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,156 @@
+"""`explain` says what is so of programs whose passes, leaves and steps are of several kinds."""
+
+import forked_runs
+import pytest
+
+from gradtrace.renderers import explanation
+
+HEAD = """
+import torch
+from torch import nn
+torch.manual_seed(0)
+net = nn.Linear(3, 2)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+"""
+
+PROGRAMS = {
+    "equation": """
+for _ in range(5):
+    t = torch.rand(8, 3, requires_grad=True)
+    u = net(t)
+    slope = torch.autograd.grad(u.sum(), t, create_graph=True)[0]
+    optimizer.zero_grad()
+    ((slope * t).sum() + u.pow(2).mean()).backward()
+    optimizer.step()
+""",
+    "zero_rate": """
+for task in range(3):
+    worker = nn.Linear(3, 2)
+    own = torch.optim.SGD(worker.parameters(), lr=0.1 * 0)
+    own.zero_grad()
+    worker(torch.randn(4, 3)).pow(2).mean().backward()
+    own.step()
+""",
+    "never_stepped": """
+for step in range(4):
+    net(torch.randn(4, 3)).pow(2).mean().backward()
+    if step % 1:
+        optimizer.step()
+""",
+    "clipped_wide": """
+for _ in range(3):
+    optimizer.zero_grad()
+    net(torch.randn(4, 3)).pow(2).mean().backward()
+    torch.nn.utils.clip_grad_norm_(net.parameters(), 1000.0)
+    optimizer.step()
+""",
+    "clipped_narrow": """
+for _ in range(3):
+    optimizer.zero_grad()
+    net(torch.randn(4, 3)).pow(2).mean().backward()
+    torch.nn.utils.clip_grad_norm_(net.parameters(), 0.01)
+    optimizer.step()
+""",
+    "teacher_first": """
+def pretrain():
+    large = nn.Linear(3, 2)
+    adam = torch.optim.Adam(large.parameters())
+    for _ in range(24):
+        adam.zero_grad()
+        large(torch.randn(4, 3)).pow(2).mean().backward()
+        adam.step()
+    return large
+large = pretrain()
+for _ in range(24):
+    optimizer.zero_grad()
+    (net(torch.randn(4, 3)) - large(torch.randn(4, 3)).detach()).pow(2).mean().backward()
+    optimizer.step()
+""",
+    "standing_still": """
+x = torch.randn(4, 3)
+frozen = [one.detach().clone().requires_grad_() for one in net.parameters()]
+weights = torch.optim.SGD(frozen, lr=0.1)
+for _ in range(4):
+    weights.zero_grad()
+    first = frozen[0].detach().clone() if _ == 0 else first
+    loss = ((x @ first.t()) * (frozen[0].sum() - frozen[0].sum().detach() + 1)).pow(2).mean()
+    loss.backward()
+    weights.step()
+""",
+    "learning": """
+x = torch.randn(4, 3)
+for _ in range(4):
+    optimizer.zero_grad()
+    loss = net(x).pow(2).mean()
+    loss.backward()
+    optimizer.step()
+""",
+    "attacked": """
+for _ in range(3):
+    x, y = torch.randn(4, 3), torch.tensor([0, 1, 0, 1])
+    optimizer.zero_grad()
+    delta = torch.zeros_like(x, requires_grad=True)
+    for _ in range(2):
+        nn.functional.cross_entropy(net(x + delta), y).backward()
+        delta.grad.zero_()
+    nn.functional.cross_entropy(net(x + delta.detach()), y).backward()
+    optimizer.step()
+""",
+    "without": """
+x = torch.ones(4, 3)
+y = torch.ones(2)
+(net(x) * y).sum().backward()
+print(x.grad, y.grad)
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """The story of each program, without its line breaks."""
+    folder = tmp_path_factory.mktemp("stories")
+    paths = [folder / f"{name}.py" for name in PROGRAMS]
+    for path, source in zip(paths, PROGRAMS.values(), strict=True):
+        path.write_text(HEAD + source, "utf-8")
+    traces = zip(paths, forked_runs.record(paths), strict=True)
+    return {path.stem: " ".join(explanation.render(trace, explanation.Options()).split()) for path, trace in traces}
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("equation", "What pass 2 added"),
+        ("equation", "t (5 tensors in turn): one pass alone added to the .grad of each (passes 2, 4, 6, 8, 10)."),
+        ("equation", "t is a leaf: made with requires_grad=True"),
+        ("zero_rate", "(6 tensors in turn) of SGD (zero_rate.py:10): one pass alone added to the .grad of each"),
+        ("zero_rate", "read by step() at zero_rate.py:13, with a learning rate of 0 (passes 1-3)."),
+        ("never_stepped", "is never zeroed, and step() of its optimizer is never called."),
+        ("clipped_narrow", "changed by clip_grad_norm_ at clipped_narrow.py:11"),
+        ("teacher_first", "of Adam (teacher_first.py:10): zeroed before each of 24 passes by"),
+        ("teacher_first", "pass 1 at teacher_first.py:13 is told here; --pass 26 tells one of teacher_first.py:19."),
+        ("standing_still", "in each of passes 1-4, with the same gradients, though step() moved the parameters"),
+        ("without", "x.grad at without.py:11 is None because x was made without requires_grad at without.py:8."),
+        ("without", "y.grad at without.py:11 is None because y was made without requires_grad at without.py:9."),
+    ],
+)
+def test_it_is_said(told, program, words):
+    """As it is."""
+    assert words in told[program]
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("equation", "is told here"),
+        ("learning", "learning rate of 0"),
+        ("learning", "never called"),
+        ("learning", "with the same gradients"),
+        ("never_stepped", "with the same gradients"),
+        ("clipped_wide", "changed by"),
+        ("attacked", "looks meant"),
+        ("attacked", ".grad was set to zeros"),
+    ],
+)
+def test_it_is_not_said(told, program, words):
+    """It would be false."""
+    assert words not in told[program]
