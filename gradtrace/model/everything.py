@@ -30,6 +30,7 @@ from gradtrace.model.run import Observation, ProgramError, Run
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
 from gradtrace.model.trace import Trace
+from gradtrace.model.updates import EmptyClipping, GradUse, Move
 
 __all__ = [
     "CLEARING",
@@ -46,10 +47,12 @@ __all__ = [
     "CutKind",
     "Edge",
     "Effect",
+    "EmptyClipping",
     "Event",
     "EventKind",
     "Finding",
     "GradSwitch",
+    "GradUse",
     "GradWrite",
     "Graph",
     "Holder",
@@ -60,6 +63,7 @@ __all__ = [
     "Location",
     "ModuleFact",
     "ModuleFactKind",
+    "Move",
     "NestedValue",
     "Node",
     "NodeOutput",

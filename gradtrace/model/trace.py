@@ -12,6 +12,7 @@ from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.passes import BackwardPass
 from gradtrace.model.run import Run
 from gradtrace.model.steps import ScaleUpdate, StepFact
+from gradtrace.model.updates import EmptyClipping, GradUse, Move
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -34,3 +35,6 @@ class Trace:
     steps: tuple[StepFact, ...] = ()
     scale_updates: tuple[ScaleUpdate, ...] = ()
     bystanders: tuple[Bystander, ...] = ()
+    grad_uses: tuple[GradUse, ...] = ()
+    moves: tuple[Move, ...] = ()
+    empty_clippings: tuple[EmptyClipping, ...] = ()

@@ -18,6 +18,7 @@ from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.optimizers import Optimizers
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import ModuleTable
+from gradtrace.recorder.updates import Updates
 from gradtrace.recorder.writes import Writes
 
 
@@ -45,6 +46,7 @@ class Context:
     table: Callable[[], ForwardTable | None]
     tables: Callable[[], list[ForwardTable]]
     bystanders: Bystanders
+    updates: Updates | None
     saw_saved_hooks: bool = False
 
     def learn(self, scope: Scope) -> None:

@@ -126,6 +126,9 @@ class FullPass:
                 self._closer.begins(self._flow, describer.unknown)
             taking_part = {id(one) for _, one in self._leaves.values()}
             self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
+            if context.updates is not None and call.accumulates and call.parent is None:
+                updates, leaves = context.updates, tuple(self._leaves.values())
+                self._guarded("what the program moved", lambda: updates.pass_begins(index, leaves, scope))
             self._find_captures(walk)
             if call.accumulates or self._captures:
                 self._ledger.measure_before()

@@ -61,6 +61,7 @@ from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
 from gradtrace.recorder.step_watch import StepWatch
+from gradtrace.recorder.updates import Updates
 from gradtrace.recorder.watch import Watch
 from gradtrace.recorder.writes import Writes
 
@@ -102,7 +103,11 @@ class Recorder:
         everything = not config.looks_closer
         self.numbers = NumberWatch(journal, names, config.value_limit, is_on=everything) if facts else None
         writes = Writes(journal, self.leaves) if facts else None
-        self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, self.norms, sees_reads=facts)
+        follows = facts and config.level != Level.STRUCTURE and config.passes != "last"
+        self.updates = Updates(journal, self._optimizers) if follows else None
+        self.grads = GradWatch(
+            journal, self.events, self.leaves, self.table, writes, self.norms, self.updates, sees_reads=facts
+        )
         observers: list[Observer] = [self._births.saw, self.grads.saw]
         observers += [one.saw for one in (self.cuts, self.numbers) if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
@@ -125,6 +130,7 @@ class Recorder:
             table=self.modes.table,
             tables=self.modes.tables,
             bystanders=Bystanders(journal, self.leaves, self._births, self.cuts),
+            updates=self.updates,
         )
         watched = tuple(one for one in (self.cuts, self.numbers) if one is not None)
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
@@ -236,6 +242,8 @@ class Recorder:
                 self.checkpoint.write()
                 if self.steps is not None:
                     self.steps.write_latest()
+                if self.updates is not None:
+                    self.updates.write()
                 self._failures.write()
 
     def _give_up(self, why: str) -> None:
@@ -258,7 +266,7 @@ class Recorder:
         self.modes.after_fork()
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
-        for one in (self.cuts, self.numbers):
+        for one in (self.cuts, self.numbers, self.updates):
             if one is not None:
                 one.after_fork()
         self.events.after_fork()
@@ -375,6 +383,8 @@ class Recorder:
         call = f"{looking.type_name(optimizer)}.step"
         place = user_place(frame, call)
         number = self._optimizers.number(optimizer)
+        if self.updates is not None:
+            self.updates.stepped(number)
         if self.steps is not None and not self.steps.is_idle:
             with self._looking("what a step did"):
                 self.steps.ends(optimizer, frame, call, place, number)
