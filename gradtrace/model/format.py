@@ -7,9 +7,10 @@ from typing import Any
 FORMAT_NAME = "gradtrace-recording"
 """Stands in the first line of each stream and recording."""
 
-FORMAT_VERSION = (2, 0)
+FORMAT_VERSION = (2, 1)
 """History: 1.0 the first; 1.1 a number and a checksum at the end of each line, and lines for what was not seen; 2.0
-columns behind lines, and what repeats from pass to pass once."""
+columns behind lines, and what repeats from pass to pass once; 2.1 where the program reads gradients, how far it moves
+leaves by itself, clipping of nothing, and where an optimizer would step."""
 
 VALUE_LIMIT = 16
 """Tensors up to this many elements are recorded with all their values."""

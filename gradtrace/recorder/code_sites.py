@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import functools
 import re
 import types
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ def called_by(codes: Sequence[types.CodeType], path: str, method: str) -> Place 
     return None
 
 
+@functools.lru_cache(maxsize=1024)
 def loops_over(code: types.CodeType, name: str, offset: int) -> int | None:
     """The offset at which a code begins to loop over a variable once more, after a loop over it that runs now.
 
@@ -50,6 +52,7 @@ def loops_over(code: types.CodeType, name: str, offset: int) -> int | None:
     return later[0] if len(earlier) == 1 and later else None
 
 
+@functools.lru_cache(maxsize=1024)
 def assigned_in_vain(code: types.CodeType, offset: int) -> str | None:
     """The variable whose `.grad` is read at an offset, if the statement gives it a value that nothing reads.
 

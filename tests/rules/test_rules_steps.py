@@ -496,6 +496,29 @@ for _ in range(4):
     opt.step()
 """,
 )
+FOUND["fast_attack_with_another_loss"] = (
+    "foreign-gradients",
+    """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for step in range(4):
+    data = x.clone().requires_grad_()
+    opt.zero_grad()
+    model(data).sum().backward()  # here
+    adversarial = (data + 0.1 * data.grad.sign()).detach()
+    F.mse_loss(model(adversarial), y).backward()
+    opt.step()
+""",
+)
+QUIET["trained_on_both"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for step in range(4):
+    data = x.clone().requires_grad_()
+    opt.zero_grad()
+    F.mse_loss(model(data), y).backward()
+    adversarial = (data + 0.1 * data.grad.sign()).detach()
+    F.mse_loss(model(adversarial), y).backward()
+    opt.step()
+"""
 QUIET["attack_before_clearing"] = """
 def perturb(data):
     data = data.clone().requires_grad_()

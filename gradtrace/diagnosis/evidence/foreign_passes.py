@@ -22,7 +22,8 @@ class ForeignPasses:
         use: where the program read what these passes had been begun for.
         wanted: the leaf that they were begun for, which no optimizer holds.
         leaves: the optimizer's parameters that hold both.
-        count: in how many steps of the optimizer it was seen.
+        is_apart: these passes begin in another function than the own one, at another kind of loss, or are several: they
+            are no part of what is to be learned.
     """
 
     step: StepFact
@@ -31,7 +32,7 @@ class ForeignPasses:
     use: GradUse
     wanted: int
     leaves: tuple[int, ...]
-    count: int
+    is_apart: bool
 
 
 @once
@@ -48,11 +49,7 @@ def foreign_passes(trace: Trace) -> tuple[ForeignPasses, ...]:
         if one is not None:
             n_seen[optimizer] = n_seen.get(optimizer, 0) + 1
             found.setdefault(optimizer, one)
-    return tuple(
-        ForeignPasses(one.step, one.foreign, one.own, one.use, one.wanted, one.leaves, n_seen[optimizer])
-        for optimizer, one in found.items()
-        if 2 * n_seen[optimizer] > n_steps[optimizer]
-    )
+    return tuple(one for optimizer, one in found.items() if 2 * n_seen[optimizer] > n_steps[optimizer])
 
 
 def _purposes(trace: Trace) -> dict[tuple[int, int], tuple[int, GradUse]]:
@@ -65,7 +62,7 @@ def _purposes(trace: Trace) -> dict[tuple[int, int], tuple[int, GradUse]]:
         for use in reversed(own)
     }
     found: dict[tuple[int, int], tuple[int, GradUse]] = {}
-    for one in trace.passes:
+    for one in trace.passes if by_pass else ():
         for row in one.accumulations:
             use = by_pass.get((one.process, one.index, row.leaf))
             if use is not None and row.effect in STORED:
@@ -90,7 +87,17 @@ def _in_step(trace: Trace, use: Use, purposes: dict[tuple[int, int], tuple[int, 
     if not found:
         return None
     share, own, wanted, read = next(iter(found.values()))
-    return ForeignPasses(use.step, share, own, read, wanted, tuple(dict.fromkeys(leaves)), 1)
+    begun = passes[share.last, share.process], passes[own.last, own.process]
+    functions = {one.location.function for one in begun if one.location is not None}
+    is_apart = share.count > 1 or len(functions) > 1 or len(set(map(_loss, begun))) > 1
+    return ForeignPasses(use.step, share, own, read, wanted, tuple(dict.fromkeys(leaves)), is_apart)
+
+
+def _loss(one: BackwardPass) -> tuple[str, ...]:
+    """The kinds of nodes at which a pass begins."""
+    if one.graph is None:
+        return ()
+    return tuple(one.graph.nodes[root.node].type for root in one.roots if root.node is not None)
 
 
 def _stores(one: BackwardPass, leaf: int) -> bool:

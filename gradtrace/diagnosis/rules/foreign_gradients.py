@@ -70,7 +70,7 @@ for step in range(3):
 
 Most steps of an optimizer use passes of two lines. The program reads what the earlier ones gave to a tensor that no
 optimizer holds, before the next pass begins; the last pass does not reach that tensor. A single such pass in the same
-function as the last one may be meant as a part of the loss: that is only mentioned.
+function as the last one, which begins at the same kind of loss, may be meant as a part of it: that is only mentioned.
 
 ## Known problems
 
@@ -110,10 +110,9 @@ def _finding(trace: Trace, found: ForeignPasses) -> Finding:
         if place is not None and place != foreign
     ]
     call = f"{optimizer.name}.zero_grad()" if optimizer.name else "zero_grad()"
-    is_apart = foreign is not None and own is not None and foreign.function != own.function
     return Finding(
         "foreign-gradients",
-        Severity.WARNING if is_apart or found.foreign.count > 1 else Severity.INFO,
+        Severity.WARNING if found.is_apart else Severity.INFO,
         f"{quoted(optimizer)} also uses what {others} for {name} left in `.grad`",
         foreign or own,
         tuple(related),
