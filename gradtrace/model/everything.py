@@ -33,6 +33,7 @@ from gradtrace.model.run import KeptResult, Observation, ProgramError, Run
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
 from gradtrace.model.trace import Trace
+from gradtrace.model.updates import EmptyClipping, GradUse, Move
 
 __all__ = [
     "CLEARING",
@@ -50,10 +51,12 @@ __all__ = [
     "CutKind",
     "Edge",
     "Effect",
+    "EmptyClipping",
     "Event",
     "EventKind",
     "Finding",
     "GradSwitch",
+    "GradUse",
     "GradWrite",
     "Graph",
     "Holder",
@@ -66,6 +69,7 @@ __all__ = [
     "Lookalike",
     "ModuleFact",
     "ModuleFactKind",
+    "Move",
     "MovingNorm",
     "NestedValue",
     "Node",

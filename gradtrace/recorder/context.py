@@ -20,6 +20,7 @@ from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.optimizers import Optimizers
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import ModuleTable
+from gradtrace.recorder.updates import Updates
 from gradtrace.recorder.variables import Variables
 from gradtrace.recorder.writes import Writes
 
@@ -50,6 +51,7 @@ class Context:
     table: Callable[[], ForwardTable | None]
     tables: Callable[[], list[ForwardTable]]
     bystanders: Bystanders
+    updates: Updates | None
     variables: Variables | None = None
     saw_saved_hooks: bool = False
 

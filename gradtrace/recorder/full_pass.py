@@ -127,11 +127,7 @@ class FullPass:
             self._flow = Flow(walk, edges, self._measurements)
             if self._closer is not None:
                 self._closer.begins(self._flow, describer.unknown)
-            taking_part = {id(one) for _, one in self._leaves.values()}
-            self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
-            if context.variables is not None:
-                variables = context.variables
-                self._guarded("what variables hold", lambda: variables.look(scope))
+            self._look_around(walk, scope)
             self._find_captures(walk)
             if call.accumulates or self._captures:
                 self._ledger.measure_before()
@@ -145,6 +141,18 @@ class FullPass:
             self._root_leaves = [edge[0] for edge in edges if edge is not None and walk.ids[edge[0]] in self._leaves]
             walk.ids.clear()  # the wrappers: nothing of the graph is held while it runs
         self._sequence_mark = torch_facts.sequence_number()
+
+    def _look_around(self, walk: Walk, scope: Scope) -> None:
+        """See what the program holds beside the graph, and what it did to the leaves since the last pass."""
+        context, call, index = self._context, self.call, self.index
+        taking_part = {id(one) for _, one in self._leaves.values()}
+        self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
+        variables, updates = context.variables, context.updates
+        if variables is not None:
+            self._guarded("what variables hold", lambda: variables.look(scope))
+        if updates is not None and call.accumulates and call.parent is None:
+            leaves = tuple(self._leaves.values())
+            self._guarded("what the program moved", lambda: updates.pass_begins(index, leaves, scope))
 
     def _look_closer(self, walk: Walk, edges: list[Any]) -> None:
         if self._closer is not None:

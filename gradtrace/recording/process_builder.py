@@ -11,9 +11,11 @@ from gradtrace.model import (
     Bystander,
     ConstantTerm,
     Cut,
+    EmptyClipping,
     Event,
     EventKind,
     GradSwitch,
+    GradUse,
     GradWrite,
     Graph,
     Holder,
@@ -22,6 +24,7 @@ from gradtrace.model import (
     LeafKind,
     Lookalike,
     ModuleFact,
+    Move,
     MovingNorm,
     NonFinite,
     Number,
@@ -47,8 +50,10 @@ from gradtrace.recording.records import (
     ColumnsRecord,
     ConstantTermRecord,
     CutRecord,
+    EmptyClippingRecord,
     ErrorRecord,
     EventRecord,
+    GradUseRecord,
     GradWriteRow,
     HolderRecord,
     LeafRecord,
@@ -56,6 +61,7 @@ from gradtrace.recording.records import (
     LookalikeRecord,
     MeasuredRecord,
     ModuleFactRecord,
+    MovesRecord,
     MovingNormRecord,
     NodeKindRecord,
     NonFiniteRecord,
@@ -112,6 +118,9 @@ class ProcessBuilder:
         """Of each event: the pass that tells what was before may not be read yet."""
         self._steps: list[StepFact] = []
         self._scale_updates: list[ScaleUpdate] = []
+        self._grad_uses: list[GradUse] = []
+        self._moves: list[Move] = []
+        self._empty_clippings: list[EmptyClipping] = []
         self._cuts: dict[int, Cut] = {}
         self._blind_spots: list[BlindSpot] = []
         self._taken_in: dict[int, dict[int, set[int]]] = {}
@@ -207,6 +216,21 @@ class ProcessBuilder:
     def scale_updates(self) -> tuple[ScaleUpdate, ...]:
         """What became of the scale of the loss, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._scale_updates)
+
+    @property
+    def grad_uses(self) -> tuple[GradUse, ...]:
+        """Where the program read gradients, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._grad_uses)
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """How leaves without an optimizer moved, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._moves)
+
+    @property
+    def empty_clippings(self) -> tuple[EmptyClipping, ...]:
+        """Calls that clipped nothing, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._empty_clippings)
 
     def _reached(self, index: int) -> tuple[int, ...]:
         """The leaves to whose `.grad` a pass added; when the event was written, before the pass, nobody knew."""
@@ -329,6 +353,7 @@ class ProcessBuilder:
             location=self._known.places[record.location],
             n_params=record.n_params,
             process=self.process,
+            would_step=self._known.places[record.would_step],
         )
 
     def _optimizer(self, number: int) -> int:
@@ -411,6 +436,28 @@ class ProcessBuilder:
         place = self._known.places[record.location]
         before, after = number(record.before), number(record.after)
         self._scale_updates.append(ScaleUpdate(record.pass_index, before, after, place, self.process))
+
+    @take.register
+    def _(self, record: GradUseRecord) -> None:
+        leaves = tuple(map(self._known.leaves.__getitem__, record.leaves))
+        place, again = self._known.places[record.location], self._known.places[record.again]
+        facts = (record.iterator, again, record.in_vain)
+        self._grad_uses.append(GradUse(record.pass_index, leaves, place, *facts, self.process))
+
+    @take.register
+    def _(self, record: MovesRecord) -> None:
+        for row in record.rows:
+            change = number(row.change)
+            if change is not None:
+                leaf = self._known.leaves[row.leaf]
+                self._moves.append(Move(leaf, record.pass_index, change, row.along, self.process))
+
+    @take.register
+    def _(self, record: EmptyClippingRecord) -> None:
+        place = self._known.places[record.location]
+        self._empty_clippings.append(
+            EmptyClipping(record.pass_index, record.call, place, record.n_parameters, self.process)
+        )
 
     @take.register
     def _(self, record: CutRecord) -> None:

@@ -110,6 +110,7 @@ class OptimizerRecord(Record, frozen=True, tag="optimizer"):
     n_params: int
     name: str | None = None
     location: int | None = None
+    would_step: int | None = None
 
 
 class RootRow(msgspec.Struct, frozen=True, array_like=True):
@@ -402,6 +403,41 @@ class ScaleRecord(Record, frozen=True, tag="scale"):
     location: int | None = None
 
 
+class GradUseRecord(Record, frozen=True, tag="grad_use"):
+    """`GradUse`."""
+
+    pass_index: int
+    leaves: list[int]
+    location: int | None = None
+    iterator: str | None = None
+    again: int | None = None
+    in_vain: str | None = None
+
+
+class MoveRow(msgspec.Struct, frozen=True, array_like=True):
+    """`Move`, without the index of the pass."""
+
+    leaf: int
+    change: Num
+    along: float | None = None
+
+
+class MovesRecord(Record, frozen=True, tag="moves"):
+    """`Move`s that were seen when a pass began."""
+
+    pass_index: int
+    rows: list[MoveRow]
+
+
+class EmptyClippingRecord(Record, frozen=True, tag="empty_clipping"):
+    """`EmptyClipping`."""
+
+    pass_index: int
+    call: str
+    location: int | None = None
+    n_parameters: int = 0
+
+
 class SwitchRow(msgspec.Struct, frozen=True):
     """`GradSwitch`."""
 
@@ -634,6 +670,9 @@ AnyRecord = (
     | EventRecord
     | StepRecord
     | ScaleRecord
+    | GradUseRecord
+    | MovesRecord
+    | EmptyClippingRecord
     | ObservationRecord
     | CutRecord
     | NonFiniteRecord
