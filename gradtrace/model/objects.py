@@ -40,8 +40,9 @@ class MovingNorm:
     """A normalization layer in train mode whose running statistics moved, while all parameters around it stood still.
 
     Attributes:
-        leaves: its own parameters, none of which required grad.
-        n_around: how many parameters stand in the part that it is in, none of which required grad.
+        leaves: its own parameters.
+        n_around: how many parameters stand in the part that it is in; none of them required grad, or had a gradient.
+        is_frozen: none of them required grad.
         count: from how many passes to the next they moved.
         pass_index: the last of these.
         location: where it was put into train mode, if that was seen.
@@ -54,6 +55,7 @@ class MovingNorm:
     count: int
     pass_index: int
     location: Location | None = None
+    is_frozen: bool = True
     process: int = 0
 
 

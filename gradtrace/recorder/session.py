@@ -111,7 +111,7 @@ class Recorder:
         self.running = Norms(journal, names, self.leaves) if facts else None
         self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, self.norms, sees_reads=facts)
         observers: list[Observer] = [self._births.saw, self.grads.saw]
-        observers += [one.saw for one in (self.cuts, self.numbers, self.copies) if one is not None]
+        observers += [one.saw for one in (self.cuts, self.numbers, self.copies, self.lookalikes) if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
         limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
         self.modes = Modes(

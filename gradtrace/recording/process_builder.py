@@ -504,6 +504,7 @@ class ProcessBuilder:
             count=record.count,
             pass_index=record.pass_index,
             location=self._known.places[record.location],
+            is_frozen=record.is_frozen,
             process=self.process,
         )
 

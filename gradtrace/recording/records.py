@@ -515,6 +515,7 @@ class MovingNormRecord(Record, frozen=True, tag="moving_norm"):
     count: int
     pass_index: int
     location: int | None = None
+    is_frozen: bool = True
 
 
 class SharingRecord(Record, frozen=True, tag="sharing"):

@@ -18,6 +18,8 @@ WRONG = {
     "misspelt_unfreeze": ("requires-grad-misspelt", 7),
     "module_attribute": ("requires-grad-misspelt", 15),
     "teacher_in_train_mode": ("batchnorm-of-frozen-moves", 13),
+    "frozen_state": ("requires-grad-misspelt", 8),
+    "backbone_without_grad": ("batchnorm-of-frozen-moves", 5),
     "best_on_cpu": ("copy-shares-storage", 16),
     "proximal_term": ("copy-shares-storage", 8),
     "restore_data": ("copy-shares-storage", 8),
