@@ -60,6 +60,23 @@ class MovingNorm:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskingHook:
+    """A hook of a leaf that set rows of its gradient to zero.
+
+    Attributes:
+        zeroed_rows: how many, in the first pass in which it did.
+        pass_index: that pass.
+        location: where the last hook of the leaf is defined, if that is a function of the program's.
+    """
+
+    leaf: int
+    zeroed_rows: int
+    pass_index: int
+    location: Location | None = None
+    process: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Sharing:
     """Something that was done with a copy of parameters that is none: it shares their storage.
 

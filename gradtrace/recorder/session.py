@@ -44,6 +44,7 @@ from gradtrace.recorder.invisible import skipped_by_warnings
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.lookalikes import Lookalikes
+from gradtrace.recorder.masking_hooks import MaskingHooks
 from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.modes import Modes, watch_thread_begin, watch_thread_end
 from gradtrace.recorder.module_calls import watch_modules
@@ -109,6 +110,7 @@ class Recorder:
         self.copies = Copies(journal, self.leaves, self.cuts) if facts else None
         self.lookalikes = Lookalikes(journal, names, self.leaves) if facts else None
         self.running = Norms(journal, names, self.leaves) if facts else None
+        self.masking_hooks = MaskingHooks(journal) if facts else None
         self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, self.norms, sees_reads=facts)
         observers: list[Observer] = [self._births.saw, self.grads.saw]
         observers += [one.saw for one in (self.cuts, self.numbers, self.copies, self.lookalikes) if one is not None]
@@ -128,6 +130,7 @@ class Recorder:
             models=ModelWatch(journal, names, self.leaves) if facts else None,
             lookalikes=self.lookalikes,
             norms=self.running,
+            masking_hooks=self.masking_hooks,
             cuts=self.cuts,
             numbers=self.numbers,
             writes=writes,
@@ -268,7 +271,7 @@ class Recorder:
         self.modes.after_fork()
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
-        for one in (self.cuts, self.numbers, self.copies, self.lookalikes, self.running):
+        for one in (self.cuts, self.numbers, self.copies, self.lookalikes, self.running, self.masking_hooks):
             if one is not None:
                 one.after_fork()
         self.events.after_fork()

@@ -518,6 +518,15 @@ class MovingNormRecord(Record, frozen=True, tag="moving_norm"):
     is_frozen: bool = True
 
 
+class MaskingHookRecord(Record, frozen=True, tag="masking_hook"):
+    """`MaskingHook`."""
+
+    leaf: int
+    zeroed_rows: int
+    pass_index: int
+    location: int | None = None
+
+
 class SharingRecord(Record, frozen=True, tag="sharing"):
     """`Sharing`; `cut` is the id of a cut. A later line with the same `id` replaces an earlier one."""
 
@@ -610,6 +619,7 @@ AnyRecord = (
     | LookalikeRecord
     | MovingNormRecord
     | SharingRecord
+    | MaskingHookRecord
     | ErrorRecord
     | NoteRecord
     | BlindRecord

@@ -26,6 +26,7 @@ WRONG = {
     "target_is_online": ("copy-shares-storage", 14),
     "frozen_moves": ("moves-without-gradient", 10),
     "gradient_zeroed": ("moves-without-gradient", 12),
+    "hook_masks_rows": ("moves-without-gradient", 10),
     "rows_zeroed": ("moves-without-gradient", 10),
 }
 """By program: the rule that finds the fault, and a line that it names."""
