@@ -13,6 +13,7 @@ from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.lookalikes import Lookalikes
+from gradtrace.recorder.masking_hooks import MaskingHooks
 from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.names import Names
 from gradtrace.recorder.norms import Norms
@@ -45,6 +46,7 @@ class Context:
     models: ModelWatch | None
     lookalikes: Lookalikes | None
     norms: Norms | None
+    masking_hooks: MaskingHooks | None
     cuts: CutWatch | None
     numbers: NumberWatch | None
     writes: Writes | None

@@ -100,7 +100,7 @@ class FullPass:
     # Before the engine runs.
 
     def _begin(self, frame: Any) -> None:
-        context, call, index = self._context, self.call, self.index
+        context, call = self._context, self.call
         with torch.no_grad(), without_collector():
             scope = Scope(frame)
             context.learn(scope)
@@ -290,6 +290,9 @@ class FullPass:
         try:
             with Quiet(), torch.no_grad():
                 self._flow.observe(key >> 20, key & 0xFFFFF, gradient)
+                masking, leaf = self._context.masking_hooks, self._leaves.get(key >> 20)
+                if masking is not None and leaf is not None:
+                    masking.before(leaf[0], gradient)
         except BaseException as error:
             self._caught("a gradient before the program's hook", error)
 
@@ -339,6 +342,8 @@ class FullPass:
             stats = self._flow.receive(number, 0, gradient)
             self._flow.note_received(number, 0, stats)
             self._ledger.contributions[number] = (stats, mark(gradient))
+            if self._context.masking_hooks is not None:
+                self._context.masking_hooks.after(*self._leaves[number], gradient)
 
     def suspend(self) -> None:
         """Another pass begins inside this one."""
@@ -425,6 +430,8 @@ class FullPass:
                 self._flow.note_received(number, output, stats)
             if number in self._leaves:
                 self._ledger.contributions[number] = (stats, mark(gradient))
+            if self._context.masking_hooks is not None:
+                self._context.masking_hooks.after(*self._leaves[number], gradient)
 
     def _failed_node(self) -> int | None:
         """The node at which the engine stopped: of those that were ready to run, it takes the one made last."""

@@ -45,6 +45,7 @@ from gradtrace.recorder.invisible import skipped_by_warnings
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.lookalikes import Lookalikes
+from gradtrace.recorder.masking_hooks import MaskingHooks
 from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.modes import Modes, watch_thread_begin, watch_thread_end
 from gradtrace.recorder.module_calls import watch_modules
@@ -115,11 +116,13 @@ class Recorder:
         self.running = Norms(journal, names, self.leaves) if facts else None
         follows = facts and config.level != Level.STRUCTURE and config.passes != "last"
         self.updates = Updates(journal, self._optimizers) if follows else None
+        self.masking_hooks = MaskingHooks(journal) if facts else None
         self.grads = GradWatch(
             journal, self.events, self.leaves, self.table, writes, self.norms, self.updates, sees_reads=facts
         )
         observers: list[Observer] = [self._births.saw, self.grads.saw]
-        observers += [one.saw for one in (self.cuts, self.numbers, self.copies, self.terms) if one is not None]
+        watching = (self.cuts, self.numbers, self.copies, self.terms, self.lookalikes)
+        observers += [one.saw for one in watching if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
         limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
         self.modes = Modes(
@@ -136,6 +139,7 @@ class Recorder:
             models=ModelWatch(journal, names, self.leaves) if facts else None,
             lookalikes=self.lookalikes,
             norms=self.running,
+            masking_hooks=self.masking_hooks,
             cuts=self.cuts,
             numbers=self.numbers,
             writes=writes,
@@ -280,9 +284,8 @@ class Recorder:
         self.modes.after_fork()
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
-        if self.context.variables is not None:
-            self.context.variables.after_fork()
-        for one in (self.cuts, self.numbers, self.copies, self.lookalikes, self.running, self.terms, self.updates):
+        observing = (self.cuts, self.numbers, self.copies, self.lookalikes, self.running, self.terms, self.updates)
+        for one in (*observing, self.masking_hooks, self.context.variables):
             if one is not None:
                 one.after_fork()
         self.events.after_fork()

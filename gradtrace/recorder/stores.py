@@ -177,3 +177,10 @@ def assigned_attribute(codes: list[types.CodeType], name: str) -> Place | None:
             if site.name == name and site.is_attribute and not site.is_item:
                 return Place(code, site.offset, name)
     return None
+
+
+def is_result_dropped(place: Place) -> bool:
+    """Whether what a call gives back is not used: it is a statement of its own."""
+    instructions = [one for one in dis.get_instructions(place.code) if one.opname not in ("CACHE", "EXTENDED_ARG")]
+    position = next((at for at, one in enumerate(instructions) if one.offset == place.instruction), len(instructions))
+    return position + 1 < len(instructions) and instructions[position + 1].opname == "POP_TOP"

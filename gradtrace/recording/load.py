@@ -199,6 +199,7 @@ class _TraceBuilder:
             variables=tuple(one for process in processes for one in process.variables),
             lookalikes=tuple(one for process in processes for one in process.lookalikes),
             moving_norms=tuple(one for process in processes for one in process.moving_norms),
+            masking_hooks=tuple(one for process in processes for one in process.masking_hooks),
             sharings=tuple(one for process in processes for one in process.sharings),
         )
 

@@ -23,6 +23,7 @@ from gradtrace.model import (
     Leaf,
     LeafKind,
     Lookalike,
+    MaskingHook,
     ModuleFact,
     Move,
     MovingNorm,
@@ -59,6 +60,7 @@ from gradtrace.recording.records import (
     LeafRecord,
     LocationRecord,
     LookalikeRecord,
+    MaskingHookRecord,
     MeasuredRecord,
     ModuleFactRecord,
     MovesRecord,
@@ -133,6 +135,7 @@ class ProcessBuilder:
         self.lookalikes: list[Lookalike] = []
         self._moving_norms: dict[int, MovingNorm] = {}
         self._sharings: dict[int, Sharing] = {}
+        self._masking_hooks: list[MaskingHook] = []
         self._known = Definitions()
 
     @property
@@ -268,6 +271,11 @@ class ProcessBuilder:
     def moving_norms(self) -> tuple[MovingNorm, ...]:
         """Statistics that moved in frozen parts, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._moving_norms.values())
+
+    @property
+    def masking_hooks(self) -> tuple[MaskingHook, ...]:
+        """Hooks that zero rows, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._masking_hooks)
 
     @property
     def sharings(self) -> tuple[Sharing, ...]:
@@ -577,8 +585,14 @@ class ProcessBuilder:
             count=record.count,
             pass_index=record.pass_index,
             location=self._known.places[record.location],
+            is_frozen=record.is_frozen,
             process=self.process,
         )
+
+    @take.register
+    def _(self, record: MaskingHookRecord) -> None:
+        leaf, place = self._known.leaves[record.leaf], self._known.places[record.location]
+        self._masking_hooks.append(MaskingHook(leaf, record.zeroed_rows, record.pass_index, place, self.process))
 
     @take.register
     def _(self, record: SharingRecord) -> None:

@@ -576,6 +576,16 @@ class MovingNormRecord(Record, frozen=True, tag="moving_norm"):
     count: int
     pass_index: int
     location: int | None = None
+    is_frozen: bool = True
+
+
+class MaskingHookRecord(Record, frozen=True, tag="masking_hook"):
+    """`MaskingHook`."""
+
+    leaf: int
+    zeroed_rows: int
+    pass_index: int
+    location: int | None = None
 
 
 class SharingRecord(Record, frozen=True, tag="sharing"):
@@ -684,6 +694,7 @@ AnyRecord = (
     | LookalikeRecord
     | MovingNormRecord
     | SharingRecord
+    | MaskingHookRecord
     | ErrorRecord
     | NoteRecord
     | BlindRecord

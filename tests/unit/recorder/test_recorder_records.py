@@ -71,6 +71,7 @@ def program() -> None:
     net.train()
     net.layer.weight.require_grad = False  # type: ignore[attr-defined]
     net.layer.requires_grad = False  # type: ignore[assignment]
+    net.layer.weight.register_hook(lambda gradient: gradient * torch.tensor([[1.0], [0.0]]))
     state = net.state_dict()
     for step in range(4):
         optimizer.zero_grad()
