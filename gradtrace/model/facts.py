@@ -55,6 +55,7 @@ class NonFinite:
         count: how often it happened.
         is_tracked: the result is part of a graph.
         is_exact: everything that went in is known; else what made it may stand shortly before this place.
+        is_given: no operation made it: `output` is a tensor that this call was given, and `name` is what it is called.
     """
 
     call: str
@@ -68,6 +69,7 @@ class NonFinite:
     is_tracked: bool = True
     is_exact: bool = True
     process: int = 0
+    is_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)

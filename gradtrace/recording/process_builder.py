@@ -434,6 +434,7 @@ class ProcessBuilder:
             is_tracked=record.is_tracked,
             is_exact=record.is_exact,
             process=self.process,
+            is_given=record.is_given,
         )
 
     @take.register

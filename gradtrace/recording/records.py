@@ -449,6 +449,7 @@ class NonFiniteRecord(Record, frozen=True, tag="non_finite"):
     count: int = 1
     is_tracked: bool = True
     is_exact: bool = True
+    is_given: bool = False
 
 
 class ConstantTermRecord(Record, frozen=True, tag="constant_term"):
