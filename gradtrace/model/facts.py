@@ -81,7 +81,7 @@ class ConstantTerm:
         location: where it was called.
         name: the name to which its result was assigned, else None.
         entered: where it was first added.
-        before_pass: index of the pass that came next.
+        passes: indices of passes in whose graph the sum is.
         count: how often it was added.
         n_tracked: how often the same call gave a result with a graph.
     """
@@ -90,7 +90,7 @@ class ConstantTerm:
     location: Location | None
     name: str | None = None
     entered: Location | None = None
-    before_pass: int = 0
+    passes: tuple[int, ...] = ()
     count: int = 0
     n_tracked: int = 0
     process: int = 0

@@ -344,7 +344,9 @@ def _are_inputs(tensors: list[torch.Tensor], frame: types.FrameType) -> bool:
     while outer is not None:
         caller = outer.f_back
         if caller is not None and caller.f_code is torch_facts.FUNCTION_APPLY:
-            given = {id(one) for one in locals_of(outer).values()}
+            names = outer.f_code.co_varnames[: outer.f_code.co_argcount]  # what it closes over are no arguments
+            known = locals_of(outer)
+            given = {id(known[name]) for name in names if name in known}
             return all(id(one) in given for one in tensors)
         outer = caller
     return False

@@ -121,6 +121,8 @@ class FullPass:
                 self._guarded("what is not finite", lambda: self._look_closer(walk, edges, scope))
             if context.cuts is not None:
                 context.cuts.graph_walked(self._sequence, self.index)
+            if context.terms is not None:
+                context.terms.graph_walked(self._sequence, self.index)
             self._flow = Flow(walk, edges, self._measurements)
             if self._closer is not None:
                 self._closer.begins(self._flow, describer.unknown)

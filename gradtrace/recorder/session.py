@@ -123,6 +123,7 @@ class Recorder:
             models=ModelWatch(journal, names, self.leaves) if facts else None,
             cuts=self.cuts,
             numbers=self.numbers,
+            terms=self.terms,
             writes=writes,
             table=self.modes.table,
             tables=self.modes.tables,

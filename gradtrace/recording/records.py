@@ -460,7 +460,7 @@ class ConstantTermRecord(Record, frozen=True, tag="constant_term"):
     location: int | None
     name: str | None = None
     entered: int | None = None
-    before_pass: int = 0
+    passes: list[int] = []
     count: int = 0
     n_tracked: int = 0
 
