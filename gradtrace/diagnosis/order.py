@@ -8,6 +8,7 @@ from gradtrace.model import Finding
 
 ORDER: tuple[tuple[str, ...], ...] = (
     ("checkpoint-input-no-grad", "no-grad-forward", "unused-layer"),
+    ("divide-by-zero-norm", "normalize-zero-vector"),
     ("straight-through-untrained", "detach-midgraph"),
     ("ctx-tensor-in-double-backward", "custom-fn-bypasses-parameter"),
     (

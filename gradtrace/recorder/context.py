@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.constant_terms import ConstantTerms
 from gradtrace.recorder.cuts import CutWatch
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
@@ -49,6 +50,7 @@ class Context:
     masking_hooks: MaskingHooks | None
     cuts: CutWatch | None
     numbers: NumberWatch | None
+    terms: ConstantTerms | None
     writes: Writes | None
     table: Callable[[], ForwardTable | None]
     tables: Callable[[], list[ForwardTable]]

@@ -121,9 +121,11 @@ class FullPass:
             self._sequence, self._positions = describer.sequence, describer.positions
             self._meet_leaves(describer.leaves, scope)
             if is_close:
-                self._guarded("what is not finite", lambda: self._look_closer(walk, edges))
+                self._guarded("what is not finite", lambda: self._look_closer(walk, edges, scope))
             if context.cuts is not None:
                 context.cuts.graph_walked(self._sequence, self.index)
+            if context.terms is not None:
+                context.terms.graph_walked(self._sequence, self.index)
             self._flow = Flow(walk, edges, self._measurements)
             if self._closer is not None:
                 self._closer.begins(self._flow, describer.unknown)
@@ -154,10 +156,10 @@ class FullPass:
             leaves = tuple(self._leaves.values())
             self._guarded("what the program moved", lambda: updates.pass_begins(index, leaves, scope))
 
-    def _look_closer(self, walk: Walk, edges: list[Any]) -> None:
+    def _look_closer(self, walk: Walk, edges: list[Any], scope: Scope) -> None:
         if self._closer is not None:
             roots = [(*edge, root) for root, edge in zip(self.call.roots, edges, strict=True) if edge is not None]
-            self._closer.roots_are_bad(walk, [one for one in roots if is_tensor(one[2])])
+            self._closer.roots_are_bad(walk, [one for one in roots if is_tensor(one[2])], scope)
 
     def _guarded(self, what: str, look: Callable[[], None]) -> None:
         try:

@@ -142,6 +142,7 @@ class Recorder:
             masking_hooks=self.masking_hooks,
             cuts=self.cuts,
             numbers=self.numbers,
+            terms=self.terms,
             writes=writes,
             table=self.modes.table,
             tables=self.modes.tables,

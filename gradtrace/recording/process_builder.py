@@ -255,7 +255,7 @@ class ProcessBuilder:
     def constant_terms(self) -> tuple[ConstantTerm, ...]:
         """Losses without a graph that were added to others, with pass indices over the run."""
         terms = self._constant_terms.values()
-        return tuple(replace(one, before_pass=self._numbered(one.before_pass)) for one in terms)
+        return tuple(replace(one, passes=tuple(map(self._numbered, one.passes))) for one in terms)
 
     @property
     def holders(self) -> tuple[Holder, ...]:
@@ -512,6 +512,7 @@ class ProcessBuilder:
             is_tracked=record.is_tracked,
             is_exact=record.is_exact,
             process=self.process,
+            is_given=record.is_given,
         )
 
     @take.register
@@ -521,7 +522,7 @@ class ProcessBuilder:
             location=self._known.places[record.location],
             name=record.name,
             entered=self._known.places[record.entered],
-            before_pass=record.before_pass,
+            passes=tuple(record.passes),
             count=record.count,
             n_tracked=record.n_tracked,
             process=self.process,

@@ -488,6 +488,7 @@ class NonFiniteRecord(Record, frozen=True, tag="non_finite"):
     count: int = 1
     is_tracked: bool = True
     is_exact: bool = True
+    is_given: bool = False
 
 
 class ConstantTermRecord(Record, frozen=True, tag="constant_term"):
@@ -498,7 +499,7 @@ class ConstantTermRecord(Record, frozen=True, tag="constant_term"):
     location: int | None
     name: str | None = None
     entered: int | None = None
-    before_pass: int = 0
+    passes: list[int] = []
     count: int = 0
     n_tracked: int = 0
 
