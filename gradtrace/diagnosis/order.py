@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from gradtrace.model import Finding
 
-ORDER: tuple[tuple[str, ...], ...] = (("checkpoint-input-no-grad", "no-grad-forward", "unused-layer"),)
+ORDER: tuple[tuple[str, ...], ...] = (
+    ("checkpoint-input-no-grad", "no-grad-forward", "unused-layer"),
+    ("frozen-too-much", "no-requires-grad"),
+)
 """Rules that read the same fact, the one that explains most first.
 
 A finding of a later one is told only if it concerns a leaf that none of the earlier ones explains, or if it concerns no
