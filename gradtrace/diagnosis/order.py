@@ -15,7 +15,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
         *("optimizer-holds-originals", "layer-built-in-forward", "optimizer-missing-params"),
         *("detach-midgraph", "data-midgraph", "unused-layer"),
     ),
-    ("requires-grad-misspelt", "never-unfrozen", "frozen-too-much"),
+    ("requires-grad-misspelt", "never-unfrozen", "frozen-too-much", "no-requires-grad"),
 )
 """Rules that read the same fact, the one that explains most first.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.births import Births
 from gradtrace.recorder.cuts import CutWatch
 from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.kept_results import stored_in
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.measure import is_readable
 from gradtrace.recorder.scope import Scope
@@ -33,13 +34,13 @@ class Bystanders:
         self._cuts = cuts
         self._told: set[str] = set()
 
-    def look(self, scope: Scope, index: int, nodes: Container[Any], leaves: Container[int]) -> None:
+    def look(self, scope: Scope, index: int, nodes: Collection[Any], leaves: Container[int]) -> None:
         """Tell those that can be seen from the call of a pass.
 
         Args:
             scope: what can be seen.
             index: the pass.
-            nodes: those of its graph.
+            nodes: those of its graph; where there are none, what objects hold as attributes is told too.
             leaves: `id`s of the tensors that are leaves of its graph.
         """
         seen = [
@@ -47,6 +48,13 @@ class Bystanders:
             for name, tensor, code in scope.visible()
             if name not in self._told
         ]
+        if not nodes:
+            known = {id(tensor) for _, tensor, _ in seen}
+            seen += [
+                (name, tensor, stored_in(scope, name, holder))
+                for name, tensor, holder in scope.held()
+                if holder is not None and id(tensor) not in known and name not in self._told
+            ]
         places: dict[int, Place] = {}
         for _, tensor, place in seen:
             if place is not None:
