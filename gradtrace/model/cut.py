@@ -39,6 +39,7 @@ class Cut:
         passes: indices of the passes in whose graph it did.
         module: the module that was running.
         switch: for `no_grad` and `inference_mode`: what switched gradients off, when that was found.
+        is_of_leaves: every value that was cut off was a leaf itself.
     """
 
     id: int
@@ -54,3 +55,4 @@ class Cut:
     module: str | None = None
     process: int = 0
     switch: GradSwitch | None = None
+    is_of_leaves: bool = False

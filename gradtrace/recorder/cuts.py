@@ -68,8 +68,8 @@ _NO_DATA = frozenset(
 
 class _Cut:
     __slots__ = (
-        *("before", "count", "first", "id", "is_inside_function", "is_of_inputs", "known", "leaves", "nodes", "passes"),
-        *("record", "reentry"),
+        *("before", "count", "first", "id", "is_inside_function", "is_of_inputs", "is_of_leaves", "known", "leaves"),
+        *("nodes", "passes", "record", "reentry"),
     )
 
     def __init__(self, record: dict[str, Any]) -> None:
@@ -89,7 +89,9 @@ class _Cut:
         """In the `forward` of a custom Function."""
         self.is_of_inputs = False
         """All that was cut off are inputs of that Function, through whose result gradients go on."""
-        self.known: tuple[Any, ...] = (1, 0, 0, None, len(self.leaves))
+        self.is_of_leaves = True
+        """Nothing that was cut off was computed."""
+        self.known: tuple[Any, ...] = (1, 0, 0, None, len(self.leaves), False)
         """What its line in the stream says of the above."""
 
 
@@ -192,6 +194,7 @@ class CutWatch:
 
     def _take_leaves(self, cut: _Cut, cut_off: list[torch.Tensor]) -> None:
         """Note the leaves that went in at a later time; what derives from others is looked through the first time."""
+        cut.is_of_leaves = cut.is_of_leaves and all(one.is_leaf for one in cut_off)
         for one in cut_off:
             if one.is_leaf and not torch_facts.is_written_view(one) and len(cut.leaves) < _MAX_LEAVES:
                 cut.leaves[self._leaves.get(one, None).id] = None
@@ -368,12 +371,13 @@ class CutWatch:
         """Write every cut again of which more is known by now."""
         self._pass_back()
         for cut in list(self._cuts.values()):
-            known = (cut.count, len(cut.passes), len(cut.nodes), cut.reentry, len(cut.leaves))
+            known = (cut.count, len(cut.passes), len(cut.nodes), cut.reentry, len(cut.leaves), cut.is_of_leaves)
             if known == cut.known:
                 continue
             cut.known = known
             cut.record["count"] = cut.count
             cut.record["leaves"] = list(cut.leaves)
+            cut.record["is_of_leaves"] = cut.is_of_leaves
             cut.record["passes"] = list(cut.passes)
             cut.record["nodes"] = [[index, node] for index, node in cut.nodes.items()]
             cut.record["reentry"] = self._journal.place(cut.reentry)

@@ -14,8 +14,8 @@ _UNKNOWN = (0, -1)
 
 
 def mark(tensor: torch.Tensor) -> Mark:
-    """The mark of a tensor; its address is 0 if it has none."""
-    if is_readable(tensor):
+    """The mark of a tensor; its address is 0 if it has none, as one of inference mode, which has no version."""
+    if is_readable(tensor) and not tensor.is_inference():
         pointer = torch_facts.pointer(tensor)
         if pointer:
             return (pointer, tensor._version)

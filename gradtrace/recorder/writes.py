@@ -46,6 +46,8 @@ class Writes:
         for target in targets:
             if not is_tensor(target) or not is_readable(target) or target.layout is not torch.strided:
                 continue
+            if target.is_inference():  # nothing saves it, and it has no version
+                continue
             place = place or user_place(frame, call)
             if len(self._by_storage) > _MAX_STORAGES:
                 self._by_storage.clear()

@@ -488,6 +488,7 @@ class ProcessBuilder:
             module=record.module,
             process=self.process,
             switch=self._switch(record.switch),
+            is_of_leaves=record.is_of_leaves,
         )
 
     def _switch(self, row: SwitchRow | None) -> GradSwitch | None:

@@ -472,6 +472,7 @@ class CutRecord(Record, frozen=True, tag="cut"):
     module: str | None = None
     nodes: list[tuple[int, int]] = []
     switch: SwitchRow | None = None
+    is_of_leaves: bool = False
 
 
 class NonFiniteRecord(Record, frozen=True, tag="non_finite"):

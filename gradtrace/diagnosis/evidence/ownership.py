@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from gradtrace.analysis.once import once
 from gradtrace.analysis.topology import reachable
 from gradtrace.diagnosis.evidence.shapes import adjacency
-from gradtrace.model import STORED, BackwardPass, EventKind, Graph, Leaf, LeafKind, Trace
+from gradtrace.model import STORED, BackwardPass, CutKind, EventKind, Graph, Leaf, LeafKind, Trace
+from gradtrace.model.tensors import Number
 
 ASSIGNED = "Tensor.grad ="
 """How the call of an event begins that gave a leaf another `.grad`."""
@@ -51,11 +52,12 @@ def reached(trace: Trace) -> frozenset[int]:
 def lost(trace: Trace) -> tuple[Leaf, ...]:
     """Leaves that an optimizer is to train (or whose `.grad` the program reads) and that no pass ever gave anything.
 
-    A program whose backward failed tells nothing: what it did not reach may have been next.
+    A program whose backward failed tells nothing: what it did not reach may have been next. What the program moves by
+    its own hand is not the optimizer's to train, nor is a copy of trained parameters that is used without gradients.
     """
     if all(backward.is_drawn_only for backward in trace.passes) or any(one.error for one in trace.passes):
         return ()
-    wanted = set(owners(trace)) | {
+    wanted = (set(owners(trace)) - moved_by_hand(trace) - _targets(trace)) | {
         leaf for event in trace.events if event.kind == EventKind.GRAD_READ for leaf in event.leaves
     }
     given = {
@@ -68,6 +70,49 @@ def lost(trace: Trace) -> tuple[Leaf, ...]:
         for leaf in event.leaves
     )
     return tuple(leaf for leaf in trace.leaves if leaf.id in wanted and leaf.requires_grad and leaf.id not in given)
+
+
+@once
+def moved_by_hand(trace: Trace) -> frozenset[int]:
+    """Leaves without a gradient whose value changed between steps of the optimizer that holds them.
+
+    Target networks and running averages of weights are such, held by an optimizer that was given all parameters.
+    """
+    found: set[int] = set()
+    left: dict[tuple[int, int], Number | None] = {}
+    for step in trace.steps:
+        for change in step.changes:
+            if change.has_gradient is not False:
+                continue
+            before = left.get((step.optimizer, change.leaf))
+            if before is not None and change.before is not None and before != change.before:
+                found.add(change.leaf)
+            left[step.optimizer, change.leaf] = change.after
+    return frozenset(found)
+
+
+@once
+def _targets(trace: Trace) -> frozenset[int]:
+    """Leaves that began as copies of parameters that gradients train, and whose results a loss takes in as constants.
+
+    A target network that is copied over every thousand steps is such.
+    """
+    constant = {
+        leaf
+        for cut in trace.cuts
+        if cut.passes and cut.kind in {CutKind.NO_GRAD, CutKind.INFERENCE_MODE, CutKind.DETACH}
+        for leaf in cut.leaves
+    }
+    given = received(trace)
+    first: dict[int, tuple[Number | None, bool]] = {}
+    for step in trace.steps:
+        for change in step.changes:
+            first.setdefault(change.leaf, (change.before, change.has_gradient is False))
+    trained = {(trace.leaves[leaf].shape, norm) for leaf, (norm, _) in first.items() if norm and leaf in given}
+    idle = [leaf for leaf, (_, is_idle) in first.items() if is_idle and leaf in constant and leaf not in given]
+    copied = {leaf for leaf in idle if (trace.leaves[leaf].shape, first[leaf][0]) in trained}
+    zeros = {leaf for leaf in idle if first[leaf][0] == 0} if copied else set()
+    return frozenset(copied | zeros)
 
 
 def orphans(trace: Trace) -> tuple[Leaf, ...]:

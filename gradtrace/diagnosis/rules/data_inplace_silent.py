@@ -36,7 +36,7 @@ p.log().sum().backward()
 ## How it is detected
 
 Every reading of `.data` is recorded with the leaves above the tensor; it is reported when the source line writes in
-place through it and the tensor is computed from several leaves.
+place through it and the tensor is computed, from several leaves.
 
 ## Known problems
 
@@ -59,7 +59,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     for cut in trace.cuts:
         text = cut.location.text if cut.location is not None else ""
-        if cut.kind == CutKind.DATA and len(cut.leaves) > 1 and _WRITES.search(text):
+        if cut.kind == CutKind.DATA and not cut.is_of_leaves and len(cut.leaves) > 1 and _WRITES.search(text):
             yield Finding(
                 "data-inplace-silent",
                 Severity.WARNING,
