@@ -107,6 +107,16 @@ def _elsewhere(one: Subject) -> str:
     return f"Ask for the name that the tensor has where backward() is called{line}."
 
 
+def _let_through(one: Subject) -> str:
+    graph = one.backward.graph if one.backward is not None else None
+    if graph is not None and one.culprit is not None and graph.nodes[one.culprit].is_custom:
+        return f"Look at what its backward returns for that input. {_MEANT}"
+    return (
+        "Where a function is flat (round, sign, a saturated clamp, relu of negatives, a mask of zeros) its gradient is "
+        "zero: keep the values out of the flat part, or replace the function while training."
+    )
+
+
 def _enter(one: Subject) -> str:
     if one.replaced_by is not None:
         return f"Give the optimizer what runs: {short(one.replaced_by.name)}."
@@ -152,10 +162,7 @@ _ADVICE: dict[Reason, Callable[[Subject], str]] = {
     Reason.FROZEN: _thaw,
     Reason.SWITCHED_ON: lambda _: "Call requires_grad_() before the forward pass: the graph is made while it runs.",
     Reason.CUT: _about_cut,
-    Reason.ZERO: lambda _: (
-        "Where a function is flat (round, sign, a saturated clamp, relu of negatives, a mask of zeros) its gradient is "
-        "zero: keep the values out of the flat part, or replace the function while training."
-    ),
+    Reason.ZERO: _let_through,
     Reason.HOOK: lambda _: "Let the hook return the gradient, or None to leave it as it is.",
     Reason.CANCELLED: _nothing,
     Reason.ZERO_ROOT: lambda _: "Look at the gradient that is given to backward(), or at the factor before the loss.",

@@ -48,7 +48,7 @@ def _what(known: Variable) -> str:
     kind = wording.short(known.type)
     match known.kind:
         case VariableKind.NUMBER:
-            value = f", first {wording.short(known.text)}" if known.text else ""
+            value = f", {wording.short(known.text)} at first" if known.text else ""
             return f"a Python number ({kind}{value}), no tensor: no gradient goes to it"
         case VariableKind.ARRAY:
             return "a numpy array, no tensor: what numpy computes is outside of the graph"

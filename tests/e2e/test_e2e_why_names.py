@@ -66,7 +66,7 @@ def test_every_name_of_a_program_has_an_answer(path):
             "x",
             "no .grad at without_requires_grad.py:8 because it was made without requires_grad",
         ),
-        ("first_gradient", "n", "a Python number (int, first 5), no tensor"),
+        ("first_gradient", "n", "a Python number (int, 5 at first), no tensor"),
         ("first_gradient", "labels", "it holds no floating point numbers"),
         (
             "add_and_numpy",
