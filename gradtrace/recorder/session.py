@@ -125,7 +125,7 @@ class Recorder:
             writes=writes,
             table=self.modes.table,
             tables=self.modes.tables,
-            bystanders=Bystanders(journal, self.leaves, self._births, self.cuts),
+            bystanders=Bystanders(journal, self.leaves, self._births, self.cuts, names),
             variables=Variables(journal, self.leaves) if facts else None,
         )
         watched = tuple(one for one in (self.cuts, self.numbers) if one is not None)

@@ -94,6 +94,8 @@ def _adopt(one: Subject) -> str:
 
 def _take_part(one: Subject) -> str:
     """Only what could require grad is told how."""
+    if one.bystander is not None and one.bystander.kind == BystanderKind.BUFFER:
+        return f"If it should be trained, make it an nn.Parameter. {_MEANT}"
     if one.bystander is None or one.bystander.kind != BystanderKind.REQUIRES_NO_GRAD:
         return ""
     return f"If its gradient is wanted: {short(one.name)}.requires_grad_() before the forward pass. {_MEANT}"
@@ -135,7 +137,8 @@ def _ask_for_a_part(one: Subject) -> str:
     """Of a container a person means what it holds."""
     if one.variable is None or one.variable.type not in _CONTAINERS:
         return ""
-    return f"Ask for what it holds, by the name that it has: {short(one.name)}[0], or that of the parameter."
+    key = "[0]" if one.variable.type in ("list", "tuple", "deque") else "['...']"
+    return f"Ask for what it holds, by the name that it has: {short(one.name)}{key}, or that of the parameter."
 
 
 def _call_backward(one: Subject) -> str:
