@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterator
 from typing import Any
 
 import torch
@@ -14,7 +14,9 @@ from gradtrace.recorder.cuts import CutWatch
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.kept_results import stored_in
 from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.looking import attributes, buffers, is_tensor, modules
 from gradtrace.recorder.measure import is_readable
+from gradtrace.recorder.names import Names
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stores import stored_by
@@ -27,8 +29,11 @@ _MAX_NAMES = 2_000
 class Bystanders:
     """Writes a line for each name, once."""
 
-    def __init__(self, journal: Journal, leaves: Leaves, births: Births, cuts: CutWatch | None) -> None:
+    def __init__(
+        self, journal: Journal, leaves: Leaves, births: Births, cuts: CutWatch | None, names: Names | None = None
+    ) -> None:
         self._journal = journal
+        self._names = names
         self._leaves = leaves
         self._births = births
         self._cuts = cuts
@@ -71,6 +76,38 @@ class Bystanders:
                 self._told.add(name)
                 place = self._births.place(tensor) or place or places.get(id(tensor))  # noqa: PLW2901
                 self._write(name, tensor, kind, cut, index, place)
+        if self._journal.config.facts:
+            self._look_at_modules(scope, index, nodes, leaves, n_told)
+
+    def _look_at_modules(
+        self, scope: Scope, index: int, nodes: Container[Any], leaves: Container[int], n_told: int
+    ) -> None:
+        """Tell what the models keep beside their parameters."""
+        for name, tensor in self._kept_by_modules():
+            if n_told >= _MAX_PER_PASS or len(self._told) >= _MAX_NAMES:
+                return
+            if name in self._told or not is_readable(tensor):
+                continue
+            kind, cut = self._kind(tensor, nodes, leaves)
+            if kind is not None:
+                n_told += 1
+                self._told.add(name)
+                kind = BystanderKind.BUFFER if kind == BystanderKind.REQUIRES_NO_GRAD else kind
+                place = self._births.place(tensor) or stored_by(scope.codes(), f"self.{name.rpartition('.')[2]}")
+                self._write(name, tensor, kind, cut, index, place)
+
+    def _kept_by_modules(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Buffers, and attributes that are tensors, under the path in their model."""
+        for model in self._names.models() if self._names is not None else ():
+            known = {id(one) for _, one in buffers(model)}
+            for _, one in buffers(model):
+                found = self._names.tensor(one) if self._names is not None else None
+                if found is not None:
+                    yield found[0], one
+            for path, part in modules(model):
+                for key, one in attributes(part).items():
+                    if type(key) is str and is_tensor(one) and id(one) not in known and not key.startswith("_"):
+                        yield f"{path}.{key}" if path else f"self.{key}", one
 
     def look_at_the_end(self, scope: Scope, index: int) -> None:
         """Tell those that are there when the program has ended; of results with a graph nobody knows whether one ran.

@@ -146,7 +146,7 @@ class Recorder:
             writes=writes,
             table=self.modes.table,
             tables=self.modes.tables,
-            bystanders=Bystanders(journal, self.leaves, self._births, self.cuts),
+            bystanders=Bystanders(journal, self.leaves, self._births, self.cuts, names),
             variables=Variables(journal, self.leaves) if facts else None,
             updates=self.updates,
         )
