@@ -70,7 +70,14 @@ def _by_the_source(trace: Trace, name: str, folders: Sequence[Path]) -> tuple[Su
             with suppress(UnknownNameError):
                 return why(trace, plain.removesuffix(tail), folders).subjects
     place = named_at(trace, plain, folders)
-    return None if place is None else (Subject(plain, "name", Reason.NOT_SEEN, place=place),)
+    if place is None:
+        return None
+    at_line = f"{place.file}:{place.line}"
+    if not place.text.lstrip().startswith(("def ", "async def ", "for ")):
+        with suppress(UnknownNameError):
+            if meant_by(trace, at_line):
+                return why(trace, at_line, folders).subjects
+    return (Subject(plain, "name", Reason.NOT_SEEN, place=place),)
 
 
 def _with_place(trace: Trace, one: Subject, folders: Sequence[Path]) -> Subject:

@@ -74,7 +74,7 @@ def meant_by(trace: Trace, asked: str) -> Meant:
         found = _named(trace, name, fits)
         if found:
             return found
-    found = _in_module(trace, name)
+    found = _in_module(trace, name) or _by_its_end(trace, name)
     if found:
         return found
     error = _error_at(trace, name)
@@ -94,6 +94,17 @@ def _is_pattern(own: str, name: str) -> bool:
 def _is_inside(own: str, name: str) -> bool:
     own, name = own.removeprefix("self."), name.removeprefix("self.")
     return own.startswith((f"{name}.", f"{name}["))
+
+
+def _by_its_end(trace: Trace, name: str) -> Meant:
+    """What an object holds of which nobody knows what it is: `trainer.model.fc1` of `fc1.weight`."""
+    steps = name.split(".")[1:]
+    while steps:
+        found = _named(trace, ".".join(steps), _is_exact) or _named(trace, ".".join(steps), _is_inside)
+        if found:
+            return found
+        steps = steps[1:]
+    return Meant()
 
 
 def _in_module(trace: Trace, name: str) -> Meant:

@@ -8,13 +8,14 @@ from gradtrace.model import Finding
 
 ORDER: tuple[tuple[str, ...], ...] = (
     ("checkpoint-input-no-grad", "no-grad-forward", "unused-layer"),
+    ("divide-by-zero-norm", "normalize-zero-vector"),
     ("straight-through-untrained", "detach-midgraph"),
     ("ctx-tensor-in-double-backward", "custom-fn-bypasses-parameter"),
     (
         *("optimizer-holds-originals", "layer-built-in-forward", "optimizer-missing-params"),
         *("detach-midgraph", "data-midgraph", "unused-layer"),
     ),
-    ("requires-grad-misspelt", "never-unfrozen", "frozen-too-much"),
+    ("requires-grad-misspelt", "never-unfrozen", "frozen-too-much", "no-requires-grad"),
 )
 """Rules that read the same fact, the one that explains most first.
 

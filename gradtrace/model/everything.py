@@ -27,12 +27,13 @@ from gradtrace.model.kinds import (
 )
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
-from gradtrace.model.objects import Lookalike, MovingNorm, Sharing
+from gradtrace.model.objects import Lookalike, MaskingHook, MovingNorm, Sharing
 from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
 from gradtrace.model.run import KeptResult, Observation, ProgramError, Run
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
 from gradtrace.model.trace import Trace
+from gradtrace.model.updates import EmptyClipping, GradUse, Move
 
 __all__ = [
     "CLEARING",
@@ -50,10 +51,12 @@ __all__ = [
     "CutKind",
     "Edge",
     "Effect",
+    "EmptyClipping",
     "Event",
     "EventKind",
     "Finding",
     "GradSwitch",
+    "GradUse",
     "GradWrite",
     "Graph",
     "Holder",
@@ -64,8 +67,10 @@ __all__ = [
     "Level",
     "Location",
     "Lookalike",
+    "MaskingHook",
     "ModuleFact",
     "ModuleFactKind",
+    "Move",
     "MovingNorm",
     "NestedValue",
     "Node",

@@ -55,6 +55,7 @@ class NonFinite:
         count: how often it happened.
         is_tracked: the result is part of a graph.
         is_exact: everything that went in is known; else what made it may stand shortly before this place.
+        is_given: no operation made it: `output` is a tensor that this call was given, and `name` is what it is called.
     """
 
     call: str
@@ -68,6 +69,7 @@ class NonFinite:
     is_tracked: bool = True
     is_exact: bool = True
     process: int = 0
+    is_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class ConstantTerm:
         location: where it was called.
         name: the name to which its result was assigned, else None.
         entered: where it was first added.
-        before_pass: index of the pass that came next.
+        passes: indices of passes in whose graph the sum is.
         count: how often it was added.
         n_tracked: how often the same call gave a result with a graph.
     """
@@ -88,7 +90,7 @@ class ConstantTerm:
     location: Location | None
     name: str | None = None
     entered: Location | None = None
-    before_pass: int = 0
+    passes: tuple[int, ...] = ()
     count: int = 0
     n_tracked: int = 0
     process: int = 0

@@ -165,6 +165,8 @@ class BystanderKind(_RecordedKind):
     """It was made in inference mode."""
     CUT_OFF = "cut_off"
     """It was computed from what requires grad, and cut off (`Bystander.cut`): detached, computed under no_grad."""
+    BUFFER = "module_buffer"
+    """A module keeps it as a buffer, or as an attribute that is no parameter; its `requires_grad` is False."""
     ELSEWHERE = "elsewhere"
     """It requires grad, and the roots of the pass were not computed from it."""
     UNKNOWN = "unknown"

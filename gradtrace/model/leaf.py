@@ -39,7 +39,10 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerInfo:
-    """A `torch.optim.Optimizer` that was seen: its class name, where it was made, and how many tensors it owns."""
+    """A `torch.optim.Optimizer` that was seen: its class name, where it was made, and how many tensors it owns.
+
+    `would_step` is where the program's code calls its `step`, looked for when several passes had gone by without one.
+    """
 
     id: int
     type: str
@@ -47,3 +50,4 @@ class OptimizerInfo:
     location: Location | None = None
     n_params: int = 0
     process: int = 0
+    would_step: Location | None = None

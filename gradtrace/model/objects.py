@@ -40,8 +40,9 @@ class MovingNorm:
     """A normalization layer in train mode whose running statistics moved, while all parameters around it stood still.
 
     Attributes:
-        leaves: its own parameters, none of which required grad.
-        n_around: how many parameters stand in the part that it is in, none of which required grad.
+        leaves: its own parameters.
+        n_around: how many parameters stand in the part that it is in; none of them required grad, or had a gradient.
+        is_frozen: none of them required grad.
         count: from how many passes to the next they moved.
         pass_index: the last of these.
         location: where it was put into train mode, if that was seen.
@@ -52,6 +53,24 @@ class MovingNorm:
     leaves: tuple[int, ...]
     n_around: int
     count: int
+    pass_index: int
+    location: Location | None = None
+    is_frozen: bool = True
+    process: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MaskingHook:
+    """A hook of a leaf that set rows of its gradient to zero.
+
+    Attributes:
+        zeroed_rows: how many, in the first pass in which it did.
+        pass_index: that pass.
+        location: where the last hook of the leaf is defined, if that is a function of the program's.
+    """
+
+    leaf: int
+    zeroed_rows: int
     pass_index: int
     location: Location | None = None
     process: int = 0

@@ -9,10 +9,11 @@ from gradtrace.model.events import Event
 from gradtrace.model.facts import Bystander, ConstantTerm, Holder, ModuleFact, NonFinite, Variable
 from gradtrace.model.finding import Finding
 from gradtrace.model.leaf import Leaf, OptimizerInfo
-from gradtrace.model.objects import Lookalike, MovingNorm, Sharing
+from gradtrace.model.objects import Lookalike, MaskingHook, MovingNorm, Sharing
 from gradtrace.model.passes import BackwardPass
 from gradtrace.model.run import Run
 from gradtrace.model.steps import ScaleUpdate, StepFact
+from gradtrace.model.updates import EmptyClipping, GradUse, Move
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -40,3 +41,7 @@ class Trace:
     moving_norms: tuple[MovingNorm, ...] = ()
     sharings: tuple[Sharing, ...] = ()
     constant_terms: tuple[ConstantTerm, ...] = ()
+    grad_uses: tuple[GradUse, ...] = ()
+    moves: tuple[Move, ...] = ()
+    empty_clippings: tuple[EmptyClipping, ...] = ()
+    masking_hooks: tuple[MaskingHook, ...] = ()

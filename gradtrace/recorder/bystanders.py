@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container, Iterator
 from typing import Any
 
 import torch
@@ -12,8 +12,11 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.births import Births
 from gradtrace.recorder.cuts import CutWatch
 from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.kept_results import stored_in
 from gradtrace.recorder.leaves import Leaves
+from gradtrace.recorder.looking import attributes, buffers, is_tensor, modules
 from gradtrace.recorder.measure import is_readable
+from gradtrace.recorder.names import Names
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stores import stored_by
@@ -26,20 +29,23 @@ _MAX_NAMES = 2_000
 class Bystanders:
     """Writes a line for each name, once."""
 
-    def __init__(self, journal: Journal, leaves: Leaves, births: Births, cuts: CutWatch | None) -> None:
+    def __init__(
+        self, journal: Journal, leaves: Leaves, births: Births, cuts: CutWatch | None, names: Names | None = None
+    ) -> None:
         self._journal = journal
+        self._names = names
         self._leaves = leaves
         self._births = births
         self._cuts = cuts
         self._told: set[str] = set()
 
-    def look(self, scope: Scope, index: int, nodes: Container[Any], leaves: Container[int]) -> None:
+    def look(self, scope: Scope, index: int, nodes: Collection[Any], leaves: Container[int]) -> None:
         """Tell those that can be seen from the call of a pass.
 
         Args:
             scope: what can be seen.
             index: the pass.
-            nodes: those of its graph.
+            nodes: those of its graph; where there are none, what objects hold as attributes is told too.
             leaves: `id`s of the tensors that are leaves of its graph.
         """
         seen = [
@@ -47,6 +53,13 @@ class Bystanders:
             for name, tensor, code in scope.visible()
             if name not in self._told
         ]
+        if not nodes:
+            known = {id(tensor) for _, tensor, _ in seen}
+            seen += [
+                (name, tensor, stored_in(scope, name, holder))
+                for name, tensor, holder in scope.held()
+                if holder is not None and id(tensor) not in known and name not in self._told
+            ]
         places: dict[int, Place] = {}
         for _, tensor, place in seen:
             if place is not None:
@@ -63,6 +76,38 @@ class Bystanders:
                 self._told.add(name)
                 place = self._births.place(tensor) or place or places.get(id(tensor))  # noqa: PLW2901
                 self._write(name, tensor, kind, cut, index, place)
+        if self._journal.config.facts:
+            self._look_at_modules(scope, index, nodes, leaves, n_told)
+
+    def _look_at_modules(
+        self, scope: Scope, index: int, nodes: Container[Any], leaves: Container[int], n_told: int
+    ) -> None:
+        """Tell what the models keep beside their parameters."""
+        for name, tensor in self._kept_by_modules():
+            if n_told >= _MAX_PER_PASS or len(self._told) >= _MAX_NAMES:
+                return
+            if name in self._told or not is_readable(tensor):
+                continue
+            kind, cut = self._kind(tensor, nodes, leaves)
+            if kind is not None:
+                n_told += 1
+                self._told.add(name)
+                kind = BystanderKind.BUFFER if kind == BystanderKind.REQUIRES_NO_GRAD else kind
+                place = self._births.place(tensor) or stored_by(scope.codes(), f"self.{name.rpartition('.')[2]}")
+                self._write(name, tensor, kind, cut, index, place)
+
+    def _kept_by_modules(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Buffers, and attributes that are tensors, under the path in their model."""
+        for model in self._names.models() if self._names is not None else ():
+            known = {id(one) for _, one in buffers(model)}
+            for _, one in buffers(model):
+                found = self._names.tensor(one) if self._names is not None else None
+                if found is not None:
+                    yield found[0], one
+            for path, part in modules(model):
+                for key, one in attributes(part).items():
+                    if type(key) is str and is_tensor(one) and id(one) not in known and not key.startswith("_"):
+                        yield f"{path}.{key}" if path else f"self.{key}", one
 
     def look_at_the_end(self, scope: Scope, index: int) -> None:
         """Tell those that are there when the program has ended; of results with a graph nobody knows whether one ran.

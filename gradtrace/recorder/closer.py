@@ -13,11 +13,12 @@ from gradtrace.recorder.context import Context
 from gradtrace.recorder.describer import find_call
 from gradtrace.recorder.flow import Flow, Received
 from gradtrace.recorder.forward_table import ForwardTable
-from gradtrace.recorder.measure import Measurements
+from gradtrace.recorder.measure import Measurements, is_readable
 from gradtrace.recorder.node_types import type_of
 from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.origins import Origin, Origins
 from gradtrace.recorder.saved_tensors import SavedTensors
+from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.walk import Walk
@@ -26,6 +27,7 @@ _MOST_NODES = 8
 """Of one pass so many nodes are looked at at which finite gradients end."""
 _MOST_GRAPHS = 3
 """So many graphs of a run are looked through for an origin."""
+_MOST_NAMES = 2_000
 _LARGEST = 200_000
 """A graph of more nodes is not looked through; the results of the next passes are looked at all the same."""
 
@@ -47,6 +49,8 @@ class Closer:
         self._unknown: set[int] = set()
         self._n_nodes = 0
         self._begins_badly = False
+        self._names: dict[tuple[int, tuple[int, ...]], str] = {}
+        """By address and shape: what the program calls the tensors that it has when the pass begins."""
         self.saved = array("I")
         """Node, position and statistics of saved tensors."""
 
@@ -54,9 +58,12 @@ class Closer:
         """The engine is about to run; nothing was written down of what unknown nodes saved."""
         self._flow, self._unknown = flow, unknown
 
-    def roots_are_bad(self, walk: Walk, roots: list[tuple[Any, int, torch.Tensor]]) -> None:
+    def roots_are_bad(self, walk: Walk, roots: list[tuple[Any, int, torch.Tensor]], scope: Scope) -> None:
         """The pass begins at what is not finite; everything below is still there."""
         self._begins_badly = True
+        for name, tensor, _ in scope.visible():
+            if is_readable(tensor) and len(self._names) < _MOST_NAMES:
+                self._names.setdefault(_key(tensor), name)
         self._look_through(walk, roots)
 
     def node_ran(self, number: int, received: Received) -> None:
@@ -107,11 +114,24 @@ class Closer:
     def _tell(self, origin: Origin, tables: list[ForwardTable]) -> None:
         call = find_call(tables, origin.node._sequence_nr(), origin.call)
         found = None if call is None else call[0].origins[call[0].origin_numbers[call[1]]]
+        name = self._name(origin) if origin.is_given else None
         if found is None or found.place is None:
-            self._numbers.tell(origin, None, None, self._index)
+            self._numbers.tell(origin, None, None, self._index, name)
             return
         reference = self._context.modules.references[found.module] if found.module >= 0 else None
         module = None if reference is None else reference()
         path = None if module is None else self._context.names.module_path(module)
         place = Place(found.place.code, found.place.instruction, origin.call)
-        self._numbers.tell(origin, place, path, self._index)
+        self._numbers.tell(origin, place, path, self._index, name)
+
+    def _name(self, origin: Origin) -> str | None:
+        """What the program calls a tensor that an operation was given."""
+        state = None if origin.leaf is None else self._context.leaves.find(origin.leaf)
+        if state is not None and state.is_named:
+            return state.name
+        tensor = origin.output.tensor
+        return None if tensor is None else self._names.get(_key(tensor))
+
+
+def _key(tensor: torch.Tensor) -> tuple[int, tuple[int, ...]]:
+    return torch_facts.pointer(tensor), tuple(torch_facts.shape(tensor))

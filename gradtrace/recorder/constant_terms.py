@@ -6,8 +6,8 @@ followed by weak references until it is added to a value with a graph: a term th
 
 from __future__ import annotations
 
-import types
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -21,6 +21,8 @@ from gradtrace.recorder.sites import user_place
 
 _MAX_PLACES = 200
 _MAX_FOLLOWED = 1_000
+_MAX_NODES = 10_000
+_MAX_PASSES = 64
 _LOSSES = frozenset(
     {"kl_div", "cross_entropy", "binary_cross_entropy", "binary_cross_entropy_with_logits", "pairwise_distance"}
 )
@@ -38,7 +40,9 @@ class ConstantTerms:
         self._journal = journal
         self._known: dict[tuple[int, ...], dict[str, Any]] = {}
         self._followed: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
-        self._written: dict[int, tuple[int, int]] = {}
+        self._nodes: dict[int, dict[str, Any]] = {}
+        """By sequence number of a node that took one in: the record."""
+        self._written: dict[int, tuple[int, int, int]] = {}
 
     def saw(self, seen: TorchCall) -> None:
         """Look at one call."""
@@ -58,7 +62,7 @@ class ConstantTerms:
                 self._follow(result, origins[0])
         elif name in _SUMS:
             for key in dict.fromkeys(origins):
-                self._enters(key, seen.frame)
+                self._enters(key, seen)
 
     def _loss(self, name: str, result: torch.Tensor, seen: TorchCall) -> None:
         place = user_place(seen.frame, name)
@@ -83,7 +87,7 @@ class ConstantTerms:
                 "location": location,
                 "name": names[0] if len(names) == 1 else None,
                 "entered": None,
-                "before_pass": 0,
+                "passes": [],
                 "count": 0,
                 "n_tracked": 0,
             }
@@ -99,25 +103,36 @@ class ConstantTerms:
         known = self._followed.get(id(tensor))
         return known[1] if known is not None and known[0]() is tensor and not tensor.requires_grad else None
 
-    def _enters(self, key: tuple[int, ...], frame: types.FrameType) -> None:
+    def _enters(self, key: tuple[int, ...], seen: TorchCall) -> None:
         record = self._known[key]
         if "t" not in record:  # it had a graph before
             return
         record["count"] += 1
         if record["entered"] is None:
-            record["entered"] = self._journal.place(user_place(frame, ""))
-            record["before_pass"] = self._journal.last_pass_index + 1
+            record["entered"] = self._journal.place(user_place(seen.frame, ""))
+        if len(self._nodes) >= _MAX_NODES:
+            self._nodes.clear()
+        self._nodes.update((number, record) for number in range(seen.before, seen.after))
+
+    def graph_walked(self, sequence_numbers: Iterable[int], index: int) -> None:
+        """Note which terms the graph of a pass has taken in."""
+        if not self._nodes:
+            return
+        for number in sequence_numbers:
+            record = self._nodes.get(number)
+            if record is not None and index not in record["passes"] and len(record["passes"]) < _MAX_PASSES:
+                record["passes"].append(index)
 
     def after_fork(self) -> None:
         """The stream is a new one, and nothing of the other stands in it."""
-        self._known, self._followed, self._written = {}, {}, {}
+        self._known, self._followed, self._nodes, self._written = {}, {}, {}, {}
 
     def write(self) -> None:
         """Write every record again of which more is known by now."""
         for record in list(self._known.values()):
             if not record["count"]:
                 continue
-            known = (record["count"], record["n_tracked"])
+            known = (record["count"], record["n_tracked"], len(record["passes"]))
             if self._written.get(record["id"]) != known:
                 self._written[record["id"]] = known
                 self._journal.write(record)

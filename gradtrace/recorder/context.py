@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.constant_terms import ConstantTerms
 from gradtrace.recorder.cuts import CutWatch
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.lookalikes import Lookalikes
+from gradtrace.recorder.masking_hooks import MaskingHooks
 from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.names import Names
 from gradtrace.recorder.norms import Norms
@@ -20,6 +22,7 @@ from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.optimizers import Optimizers
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import ModuleTable
+from gradtrace.recorder.updates import Updates
 from gradtrace.recorder.variables import Variables
 from gradtrace.recorder.writes import Writes
 
@@ -44,12 +47,15 @@ class Context:
     models: ModelWatch | None
     lookalikes: Lookalikes | None
     norms: Norms | None
+    masking_hooks: MaskingHooks | None
     cuts: CutWatch | None
     numbers: NumberWatch | None
+    terms: ConstantTerms | None
     writes: Writes | None
     table: Callable[[], ForwardTable | None]
     tables: Callable[[], list[ForwardTable]]
     bystanders: Bystanders
+    updates: Updates | None
     variables: Variables | None = None
     saw_saved_hooks: bool = False
 

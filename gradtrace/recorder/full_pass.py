@@ -100,7 +100,7 @@ class FullPass:
     # Before the engine runs.
 
     def _begin(self, frame: Any) -> None:
-        context, call, index = self._context, self.call, self.index
+        context, call = self._context, self.call
         with torch.no_grad(), without_collector():
             scope = Scope(frame)
             context.learn(scope)
@@ -121,17 +121,15 @@ class FullPass:
             self._sequence, self._positions = describer.sequence, describer.positions
             self._meet_leaves(describer.leaves, scope)
             if is_close:
-                self._guarded("what is not finite", lambda: self._look_closer(walk, edges))
+                self._guarded("what is not finite", lambda: self._look_closer(walk, edges, scope))
             if context.cuts is not None:
                 context.cuts.graph_walked(self._sequence, self.index)
+            if context.terms is not None:
+                context.terms.graph_walked(self._sequence, self.index)
             self._flow = Flow(walk, edges, self._measurements)
             if self._closer is not None:
                 self._closer.begins(self._flow, describer.unknown)
-            taking_part = {id(one) for _, one in self._leaves.values()}
-            self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
-            if context.variables is not None:
-                variables = context.variables
-                self._guarded("what variables hold", lambda: variables.look(scope))
+            self._look_around(walk, scope)
             self._find_captures(walk)
             if call.accumulates or self._captures:
                 self._ledger.measure_before()
@@ -146,10 +144,22 @@ class FullPass:
             walk.ids.clear()  # the wrappers: nothing of the graph is held while it runs
         self._sequence_mark = torch_facts.sequence_number()
 
-    def _look_closer(self, walk: Walk, edges: list[Any]) -> None:
+    def _look_around(self, walk: Walk, scope: Scope) -> None:
+        """See what the program holds beside the graph, and what it did to the leaves since the last pass."""
+        context, call, index = self._context, self.call, self.index
+        taking_part = {id(one) for _, one in self._leaves.values()}
+        self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
+        variables, updates = context.variables, context.updates
+        if variables is not None:
+            self._guarded("what variables hold", lambda: variables.look(scope))
+        if updates is not None and call.accumulates and call.parent is None:
+            leaves = tuple(self._leaves.values())
+            self._guarded("what the program moved", lambda: updates.pass_begins(index, leaves, scope))
+
+    def _look_closer(self, walk: Walk, edges: list[Any], scope: Scope) -> None:
         if self._closer is not None:
             roots = [(*edge, root) for root, edge in zip(self.call.roots, edges, strict=True) if edge is not None]
-            self._closer.roots_are_bad(walk, [one for one in roots if is_tensor(one[2])])
+            self._closer.roots_are_bad(walk, [one for one in roots if is_tensor(one[2])], scope)
 
     def _guarded(self, what: str, look: Callable[[], None]) -> None:
         try:
@@ -282,6 +292,9 @@ class FullPass:
         try:
             with Quiet(), torch.no_grad():
                 self._flow.observe(key >> 20, key & 0xFFFFF, gradient)
+                masking, leaf = self._context.masking_hooks, self._leaves.get(key >> 20)
+                if masking is not None and leaf is not None:
+                    masking.before(leaf[0], gradient)
         except BaseException as error:
             self._caught("a gradient before the program's hook", error)
 
@@ -331,6 +344,8 @@ class FullPass:
             stats = self._flow.receive(number, 0, gradient)
             self._flow.note_received(number, 0, stats)
             self._ledger.contributions[number] = (stats, mark(gradient))
+            if self._context.masking_hooks is not None:
+                self._context.masking_hooks.after(*self._leaves[number], gradient)
 
     def suspend(self) -> None:
         """Another pass begins inside this one."""
@@ -417,6 +432,8 @@ class FullPass:
                 self._flow.note_received(number, output, stats)
             if number in self._leaves:
                 self._ledger.contributions[number] = (stats, mark(gradient))
+            if self._context.masking_hooks is not None:
+                self._context.masking_hooks.after(*self._leaves[number], gradient)
 
     def _failed_node(self) -> int | None:
         """The node at which the engine stopped: of those that were ready to run, it takes the one made last."""

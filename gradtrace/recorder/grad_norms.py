@@ -7,7 +7,6 @@ an accelerator it is fetched when the event is written.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +17,7 @@ from gradtrace.recorder.events import Events
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.marks import Mark, mark
-from gradtrace.recorder.readings import Reading, Readings, may_read
+from gradtrace.recorder.readings import Reading, Readings, may_read, n_zero_rows
 
 _MOST = 100_000
 """So many writes of a process are measured, counted by leaf."""
@@ -113,7 +112,7 @@ class GradNorms:
                 elif own[0]:
                     self._known[number] = _Known(own, self._generation, since=index, during=None)
                 if number in self._zero_rows:
-                    self._zero_rows[number] = _n_zero_rows(grad)
+                    self._zero_rows[number] = n_zero_rows(grad)
 
     def forget(self, numbers: Sequence[int] | None = None) -> None:
         """Something that is not measured has happened to these leaves, or may have to all."""
@@ -192,7 +191,7 @@ class GradNorms:
     def _zeroed_rows(self, number: int, grad: torch.Tensor) -> int | None:
         """How many rows have become zero since they were counted last; this leaf is counted from now on."""
         known = self._zero_rows.get(number)
-        now = self._zero_rows[number] = _n_zero_rows(grad)
+        now = self._zero_rows[number] = n_zero_rows(grad)
         return None if known is None or now is None else now - known
 
     def _before(
@@ -213,13 +212,3 @@ class GradNorms:
     def after_fork(self) -> None:
         """The child's leaves are new ones."""
         self.forget()
-
-
-def _n_zero_rows(grad: torch.Tensor | None) -> int | None:
-    """How many rows of a gradient of two dimensions or more are zero throughout."""
-    if grad is None or grad.dim() <= 1 or not may_read(grad) or grad.layout is not torch.strided or not grad.numel():
-        return None
-    if not grad.is_floating_point():
-        return None
-    largest = torch.linalg.vector_norm(grad.detach().flatten(1), ord=math.inf, dim=1)
-    return int((largest == 0).sum().item())

@@ -21,6 +21,7 @@ from gradtrace.recorder.looking import is_any_of, is_tensor
 from gradtrace.recorder.names import assigned_names
 from gradtrace.recorder.sites import Place, is_internal, locals_of, user_place
 from gradtrace.recorder.switches import Switch, switched_off_by
+from gradtrace.recorder.updates import Updates
 from gradtrace.recorder.writes import Writes
 
 _MAX_COUNTED = 50_000
@@ -36,6 +37,7 @@ class GradWatch:
         find_table: gives the table of this thread.
         writes: the log of in-place writes, if one is kept.
         norms: what measures `.grad` around writes, if numbers are wanted.
+        updates: what follows the program's own reading of gradients.
         sees_reads: the program's own reading of `.grad`, and switches of `requires_grad`, are of interest too.
     """
 
@@ -47,6 +49,7 @@ class GradWatch:
         find_table: Callable[[], ForwardTable | None],
         writes: Writes | None,
         norms: GradNorms | None = None,
+        updates: Updates | None = None,
         *,
         sees_reads: bool,
     ) -> None:
@@ -56,6 +59,7 @@ class GradWatch:
         self._find_table = find_table
         self._writes = writes
         self._norms = norms
+        self._updates = updates
         self._sees_reads = sees_reads
         self.n_calls = 0
         self.n_without_grad = 0
@@ -76,6 +80,8 @@ class GradWatch:
         """Note what this call means for the ledger."""
         self.n_calls += 1
         if seen.kind == CallKinds.NOTHING:
+            if seen.func is torch.tensor and self._updates is not None and not self._events.is_counting:
+                self._updates.made_a_tensor(seen)
             if seen.before == seen.after and self.n_calls < _MAX_COUNTED:
                 self._count_untracked(seen)
             return
@@ -149,6 +155,9 @@ class GradWatch:
             return
         if grad is not None:
             self._named_twice(tensor, grad, frame)
+            state = None if self._updates is None or self._events.is_counting else self._leaves.find(tensor)
+            if self._updates is not None and state is not None:
+                self._updates.read(state, frame)
             return
         state = self._leaves.find(tensor) if tensor.is_leaf else None
         leaves, place = [] if state is None else [state.id], user_place(frame, "grad")

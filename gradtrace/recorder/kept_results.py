@@ -98,11 +98,11 @@ def _rows(
         if wanted is None and not _is_freed(tensor, table):
             continue
         n_told += 1
-        stored = journal.place(_stored(scope, path, holder))
+        stored = journal.place(stored_in(scope, path, holder))
         yield [plain_text(path), stored, journal.place(_made(tensor, table))]
 
 
-def _stored(scope: Scope, path: str, holder: object) -> Place | None:
+def stored_in(scope: Scope, path: str, holder: object) -> Place | None:
     """The line that stores it: of an attribute the one in the class of what holds it, if that is the only one."""
     name = path.rpartition(".")[2]
     if holder is None or not name.isidentifier():

@@ -1,7 +1,8 @@
 """Attributes that say whether to train something, and that torch does not know: `p.require_grad = False`.
 
 A parameter and a module take any attribute. Which of the names are misspellings is for the reader to tell; here those
-are noted that could be, on parameters for which torch does the opposite of what they say.
+are noted that could be, on parameters for which torch does the opposite of what they say. The right name on a tensor
+that only shares the memory of a parameter (`p.data.requires_grad = False`, a tensor of `state_dict()`) is as vain.
 """
 
 from __future__ import annotations
@@ -13,18 +14,23 @@ from typing import Any
 
 import torch
 
-from gradtrace.recorder import looking
+from gradtrace.recorder import looking, torch_facts
+from gradtrace.recorder.call_kinds import CallKinds
+from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.names import Names
 from gradtrace.recorder.optimizers import owned
 from gradtrace.recorder.scope import Scope
-from gradtrace.recorder.stores import assigned_attribute
+from gradtrace.recorder.sites import Place, user_place
+from gradtrace.recorder.stores import assigned_attribute, is_result_dropped
 from gradtrace.recorder.stream import plain_text
 
 _LONGEST = 30
+_RIGHT = "requires_grad"
 _MOST = 200
 """So many lines are written."""
+_MOST_BESIDE = 20_000
 
 
 class Lookalikes:
@@ -37,6 +43,19 @@ class Lookalikes:
         self._told: set[tuple[int, str, bool]] = set()
         self._stepped: dict[int, weakref.ref[torch.optim.Optimizer]] = {}
         self._n_written = 0
+        self._beside: dict[int, Place | None] = {}
+        """By address: where a tensor that is no parameter was frozen."""
+
+    def saw(self, seen: TorchCall) -> None:
+        """Look at a call: does it freeze a tensor that never required grad?"""
+        if seen.kind != CallKinds.SWITCH or len(self._beside) >= _MOST_BESIDE:
+            return
+        tensor = seen.args[0]
+        pointer = torch_facts.pointer(tensor) if type(tensor) is torch.Tensor and not tensor.requires_grad else 0
+        is_of_another = pointer != 0 and torch_facts.shares_storage(tensor)
+        place = user_place(seen.frame, "requires_grad") if is_of_another else None
+        if place is not None and (seen.func.__name__ == "__set__" or is_result_dropped(place)):
+            self._beside[pointer] = place
 
     def learn(self, scope: Scope) -> None:
         """Look at all models that are known."""
@@ -60,7 +79,10 @@ class Lookalikes:
 
     def _look(self, model: torch.nn.Module, scope: Scope, *, is_stepped: bool, only: set[int] | None = None) -> None:
         if only is None:
-            self._write_parameters([one for _, one in looking.parameters(model)], scope, is_stepped=is_stepped)
+            parameters = [one for _, one in looking.parameters(model)]
+            self._write_parameters(parameters, scope, is_stepped=is_stepped)
+            if self._beside:
+                self._write_beside(parameters, scope)
         for _, part in looking.modules(model):
             for attribute, value in _lookalikes(looking.attributes(part)):
                 inside = [one for _, one in looking.parameters(part)]
@@ -79,6 +101,17 @@ class Lookalikes:
         for (attribute, value), found in groups.items():
             self._write(attribute, value, found, scope, None, is_stepped=is_stepped)
 
+    def _write_beside(self, parameters: list[torch.Tensor], scope: Scope) -> None:
+        """Parameters whose memory was frozen, and not they."""
+        groups: dict[Any, tuple[Place | None, list[torch.Tensor]]] = {}
+        for one in parameters:
+            pointer = torch_facts.pointer(one) if one.requires_grad else 0
+            if pointer in self._beside:
+                place = self._beside.pop(pointer)
+                groups.setdefault(None if place is None else place.key, (place, []))[1].append(one)
+        for place, found in groups.values():
+            self._write_line(_RIGHT, False, found, scope, None, place, is_stepped=False)
+
     def _write(
         self,
         attribute: str,
@@ -94,6 +127,20 @@ class Lookalikes:
             return
         if module is not None:
             self._told.add(key)
+        place = assigned_attribute(scope.codes(), attribute)
+        self._write_line(attribute, value, parameters, scope, module, place, is_stepped=is_stepped)
+
+    def _write_line(
+        self,
+        attribute: str,
+        value: bool,
+        parameters: list[torch.Tensor],
+        scope: Scope,
+        module: torch.nn.Module | None,
+        place: Place | None,
+        *,
+        is_stepped: bool,
+    ) -> None:
         self._n_written += 1
         self._journal.write(
             {
@@ -104,7 +151,7 @@ class Lookalikes:
                 "module_type": None if module is None else looking.type_name(module),
                 "leaves": [self._leaves.get(one, scope).id for one in parameters],
                 "is_stepped": is_stepped,
-                "location": self._journal.place(assigned_attribute(scope.codes(), attribute)),
+                "location": self._journal.place(place),
             }
         )
 
@@ -112,6 +159,7 @@ class Lookalikes:
         """The stream is a new one."""
         self._told.clear()
         self._stepped.clear()
+        self._beside.clear()
 
 
 def _of_parameter(tensor: torch.Tensor) -> list[tuple[str, bool]]:

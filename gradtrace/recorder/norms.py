@@ -1,15 +1,14 @@
 """Frozen normalization layers: whether their running statistics move although all parameters around them stand still.
 
 Between the beginning of one pass and that of the next the statistics are compared with a copy. A layer is of interest
-while none of the parameters of the part that it is in requires grad, and while none of these is written to: a network
-that follows another (a momentum encoder) is not frozen.
+while none of the parameters of the part that it is in requires grad, or none has a gradient, and while none of these is
+written to: a network that follows another (a momentum encoder) is not frozen.
 """
 
 from __future__ import annotations
 
 import types
 import weakref
-from typing import Any
 
 import torch
 
@@ -78,25 +77,35 @@ class Norms:
         own = looking.attributes(part)
         mean = looking.copied(own.get("_buffers")).get("running_mean")
         mine = [one for _, one in looking.parameters(part)]
-        if not mine or any(one.requires_grad for one in mine) or not may_read(mean):
+        if not mine or any(map(self._is_trained, mine)) or not may_read(mean):
             self._known.pop(id(part), None)
             return
         norm = self._known.get(id(part))
         if norm is None or norm.reference() is not part:
-            around = _around(path, mine, parts)
-            norm = self._known[id(part)] = _Norm(weakref.ref(part), [weakref.ref(one) for one in around])
-        mark = _mark(norm.around)
-        if mark is None:
+            references = [weakref.ref(one) for one in _around(path, mine, parts)]
+            norm = self._known[id(part)] = _Norm(weakref.ref(part), references)
+        around = [one for reference in norm.around if (one := reference()) is not None]
+        if len(around) < len(norm.around) or any(map(self._is_trained, around)):
             del self._known[id(part)]
             return
+        mark = tuple((torch_facts.pointer(one), one._version) for one in around)
         has_moved = norm.mean is not None and norm.mean.shape == mean.shape and not torch.equal(norm.mean, mean)
         is_still = mark == norm.mark
         norm.count = norm.count + 1 if has_moved and is_still and own.get("training") is True else 0
         norm.mark, norm.mean = mark, mean.detach().clone()
         if norm.count == _FEWEST:
-            self._write(part, mine, len(norm.around), norm.count, scope)
+            self._write(part, mine, around, norm.count, scope)
 
-    def _write(self, part: torch.nn.Module, mine: list[torch.Tensor], n_around: int, count: int, scope: Scope) -> None:
+    def _is_trained(self, parameter: torch.Tensor) -> bool:
+        """Whether it is, or may be, trained: it requires grad and has a gradient, or an optimizer holds it."""
+        if parameter.is_inference() or not parameter.requires_grad:
+            return parameter.is_inference()
+        state = self._leaves.find(parameter)
+        return state is None or bool(state.owners) or state.has_grad
+
+    def _write(
+        self, part: torch.nn.Module, mine: list[torch.Tensor], around: list[torch.Tensor], count: int, scope: Scope
+    ) -> None:
         known = self._modes.get(id(part))
         place = known[2] if known is not None and known[0]() is part and known[1] else None
         self._journal.write(
@@ -106,10 +115,11 @@ class Norms:
                 "module": self._names.module_path(part),
                 "module_type": looking.type_name(part),
                 "leaves": [self._leaves.get(one, scope).id for one in mine],
-                "n_around": n_around,
+                "n_around": len(around),
                 "count": count,
                 "pass_index": self._journal.last_pass_index,
                 "location": self._journal.place(place),
+                "is_frozen": not any(one.requires_grad for one in around),
             }
         )
         self._n_written += 1
@@ -130,11 +140,3 @@ def _around(path: str, mine: list[torch.Tensor], parts: dict[str, torch.nn.Modul
         if any(id(one) not in own for one in found):
             return found
     return mine
-
-
-def _mark(around: list[weakref.ref[torch.Tensor]]) -> tuple[tuple[int, int], ...] | None:
-    """Tells whether any of them is written to, or replaced; None where one requires grad, or is gone."""
-    found: list[Any] = [reference() for reference in around]
-    if any(one is None or one.requires_grad or one.is_inference() for one in found):
-        return None
-    return tuple((torch_facts.pointer(one), one._version) for one in found)

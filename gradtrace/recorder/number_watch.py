@@ -20,6 +20,7 @@ from gradtrace.recorder.measure import Measurements, is_finite, is_readable
 from gradtrace.recorder.names import Names, assigned_names
 from gradtrace.recorder.origins import Origin
 from gradtrace.recorder.sites import Place, running_module, user_place
+from gradtrace.recorder.stream import plain_text
 
 _MAX_PLACES = 200
 _SAME_NUMBERS = frozenset({"__get__", "__set__", "detach", "clone", "to", "view", "reshape"})
@@ -89,9 +90,12 @@ class NumberWatch:
         """A pass that was recorded in full is over."""
         self._n_left = max(0, self._n_left - 1)
 
-    def tell(self, origin: Origin, place: Place | None, module: str | None, index: int) -> None:
+    def tell(
+        self, origin: Origin, place: Place | None, module: str | None, index: int, given: str | None = None
+    ) -> None:
         """Take in what was found out about a result without having seen it being made."""
-        key = (id(place.code), place.instruction) if place is not None else (hash(origin.call), -1)
+        key: tuple[int, ...] = (id(place.code), place.instruction) if place is not None else (hash(origin.call), -1)
+        key = (*key, -1) if origin.is_given else key
         tables, limit = self._journal.tables, self._value_limit
         output = origin.output.row(tables, limit)
         if key in self._records or output is None or len(self._records) >= _MAX_PLACES:
@@ -99,6 +103,8 @@ class NumberWatch:
         inputs = [row for one in origin.inputs[:_MAX_INPUTS] if (row := one.row(tables, limit)) is not None]
         self._records[key] = self._record(origin.call, place, output, inputs, module)
         self._records[key] |= {"before_pass": index, "is_exact": origin.is_exact}
+        if origin.is_given:
+            self._records[key] |= {"is_given": True, "name": None if given is None else plain_text(given)}
         self._journal.write(self._records[key])
 
     def _describe(
@@ -133,6 +139,7 @@ class NumberWatch:
             "count": 1,
             "is_tracked": True,
             "is_exact": True,
+            "is_given": False,
         }
 
     def after_fork(self) -> None:

@@ -26,13 +26,14 @@ def owned(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
 
 
 class _State:
-    __slots__ = ("id", "name", "place", "record", "reference")
+    __slots__ = ("id", "name", "place", "record", "reference", "would_step")
 
     def __init__(self, number: int, optimizer: torch.optim.Optimizer, place: Place | None) -> None:
         self.id = number
         self.reference = weakref.ref(optimizer)
         self.place = place
         self.name: str | None = None
+        self.would_step: Place | None = None
         self.record: dict[str, Any] | None = None
 
 
@@ -72,11 +73,25 @@ class Optimizers:
             "name": state.name or name,
             "location": self._journal.place(state.place),
         }
+        if state.would_step is not None:
+            record["would_step"] = self._journal.place(state.would_step)
         if record != state.record:
             state.name = state.name or name
             state.record = record
             self._journal.write(record)
         return state.id
+
+    def name_of(self, number: int) -> str | None:
+        """What the program calls the optimizer with this id."""
+        return next((state.name for state in self._states.copy().values() if state.id == number), None)
+
+    def would_step(self, number: int, place: Place | None) -> None:
+        """The program's code calls its `step` there, and has not come to it yet."""
+        for state in self._states.copy().values():
+            optimizer = state.reference()
+            if state.id == number and optimizer is not None and place is not None:
+                state.would_step, state.record = place, None
+                self.number(optimizer)
 
     def owners(self, scope: Scope | None) -> dict[int, list[int]]:
         """For each owned tensor, by id of the live object, the ids of its optimizers."""

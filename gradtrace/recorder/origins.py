@@ -4,7 +4,8 @@ Nobody asks each forward result whether it is finite. When a root or a gradient 
 below it saved are still there: what a node saved of an argument is the result of the node below, and of small results
 the values are known. What is known of neither is computed again where that is one elementwise operation; a result of
 which nothing is known lets through what is known of its inputs. An operation is an origin if a NaN came out of it and
-none went in, or an infinity and only finite numbers went in.
+none went in, or an infinity and only finite numbers went in. What no operation made and holds a NaN, or is a leaf that
+is not finite, is told at the operation that takes it in.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ class Origin(NamedTuple):
         call: what the operation is called.
         inputs: what went in, as far as it is known.
         is_exact: all that went in is known; else it may have come from a place shortly before.
+        is_given: the operation made nothing of this: `output` is what it was given.
+        leaf: which leaf that is, if it is one.
     """
 
     node: Node
@@ -96,6 +99,8 @@ class Origin(NamedTuple):
     output: Known
     inputs: tuple[Known, ...]
     is_exact: bool
+    is_given: bool = False
+    leaf: torch.Tensor | None = None
 
 
 class Origins:
@@ -122,6 +127,7 @@ class Origins:
         self._constants: dict[tuple[int, int], Known] = {}
         """Arguments that no node made, by node and slot."""
         self._saved: dict[int, dict[str, torch.Tensor]] = {}
+        self._bad_leaves: dict[int, torch.Tensor] = {}
         self._ids = ids
         self._n_elements = 0
         for node, number in ids.items():
@@ -135,7 +141,9 @@ class Origins:
         variable = getattr(node, "variable", None)
         if is_tensor(variable):
             if _is_usable(variable):
-                self._known[number, 0] = Known(variable.detach())
+                known = self._known[number, 0] = Known(variable.detach())
+                if not known.is_finite:
+                    self._bad_leaves[number] = variable
             return
         sequence = node._sequence_nr()
         for table in self._tables:
@@ -170,6 +178,10 @@ class Origins:
         n_found = 0
         for _, number, node in sorted(nodes, key=lambda one: one[:2]):
             op = type_of(node).op
+            for given in self._given(node, number):
+                if n_found < _MOST_ORIGINS:
+                    n_found += 1
+                    yield given
             inputs, is_exact, before = self._inputs(node, number, above, maybe)
             if (number, 0) not in self._known:
                 self._compute(node, number, op, inputs if is_exact else None)
@@ -185,6 +197,19 @@ class Origins:
                 if n_found < _MOST_ORIGINS:
                     n_found += 1
                     yield Origin(there, type_of(there).op, output, tuple(inputs[:_MOST_TOLD]), is_exact)
+
+    def _given(self, node: Node, number: int) -> Iterator[Origin]:
+        """What an operation takes in that none made, and that is not as numbers should be; minus infinity is a mask."""
+        for slot, (child, _) in enumerate(node.next_functions):
+            if child is None:
+                known = self._constants.get((number, slot))
+                if known is not None and known.has_nan:
+                    yield Origin(node, type_of(node).op, known, (known,), is_exact=True, is_given=True)
+                continue
+            leaf = self._bad_leaves.pop(self._ids[child], None) if self._bad_leaves else None
+            if leaf is not None:
+                known = self._known[self._ids[child], 0]
+                yield Origin(node, type_of(node).op, known, (known,), is_exact=True, is_given=True, leaf=leaf)
 
     def _inputs(
         self, node: Node, number: int, above: dict[int, list[Known]], maybe: dict[int, Node | None]

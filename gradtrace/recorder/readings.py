@@ -149,3 +149,13 @@ def row_norms(rows: torch.Tensor) -> torch.Tensor:
 
 def _real(number: Any) -> float | None:
     return None if isinstance(number, complex) else number
+
+
+def n_zero_rows(grad: torch.Tensor | None) -> int | None:
+    """How many rows of a gradient of two dimensions or more are zero throughout."""
+    if grad is None or grad.dim() <= 1 or not may_read(grad) or grad.layout is not torch.strided or not grad.numel():
+        return None
+    if not grad.is_floating_point():
+        return None
+    largest = torch.linalg.vector_norm(grad.detach().flatten(1), ord=math.inf, dim=1)
+    return int((largest == 0).sum().item())

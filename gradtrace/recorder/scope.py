@@ -117,7 +117,7 @@ class Scope:
                     yield name, value, space.code
         for space in spaces:
             for key, value in attributes(space.variables.get("self")).items():
-                if not key.startswith("_"):
+                if type(key) is str and not key.startswith("_"):
                     yield f"self.{key}", value, None
 
     def held(self) -> Iterator[tuple[str, torch.Tensor, object]]:

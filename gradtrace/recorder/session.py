@@ -45,6 +45,7 @@ from gradtrace.recorder.invisible import skipped_by_warnings
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.lookalikes import Lookalikes
+from gradtrace.recorder.masking_hooks import MaskingHooks
 from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.modes import Modes, watch_thread_begin, watch_thread_end
 from gradtrace.recorder.module_calls import watch_modules
@@ -66,6 +67,7 @@ from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
 from gradtrace.recorder.step_watch import StepWatch
+from gradtrace.recorder.updates import Updates
 from gradtrace.recorder.variables import Variables
 from gradtrace.recorder.watch import Watch
 from gradtrace.recorder.writes import Writes
@@ -112,9 +114,15 @@ class Recorder:
         self.copies = Copies(journal, self.leaves, self.cuts) if facts else None
         self.lookalikes = Lookalikes(journal, names, self.leaves) if facts else None
         self.running = Norms(journal, names, self.leaves) if facts else None
-        self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, self.norms, sees_reads=facts)
+        follows = facts and config.level != Level.STRUCTURE and config.passes != "last"
+        self.updates = Updates(journal, self._optimizers) if follows else None
+        self.masking_hooks = MaskingHooks(journal) if facts else None
+        self.grads = GradWatch(
+            journal, self.events, self.leaves, self.table, writes, self.norms, self.updates, sees_reads=facts
+        )
         observers: list[Observer] = [self._births.saw, self.grads.saw]
-        observers += [one.saw for one in (self.cuts, self.numbers, self.copies, self.terms) if one is not None]
+        watching = (self.cuts, self.numbers, self.copies, self.terms, self.lookalikes)
+        observers += [one.saw for one in watching if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
         limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
         self.modes = Modes(
@@ -131,13 +139,16 @@ class Recorder:
             models=ModelWatch(journal, names, self.leaves) if facts else None,
             lookalikes=self.lookalikes,
             norms=self.running,
+            masking_hooks=self.masking_hooks,
             cuts=self.cuts,
             numbers=self.numbers,
+            terms=self.terms,
             writes=writes,
             table=self.modes.table,
             tables=self.modes.tables,
-            bystanders=Bystanders(journal, self.leaves, self._births, self.cuts),
+            bystanders=Bystanders(journal, self.leaves, self._births, self.cuts, names),
             variables=Variables(journal, self.leaves) if facts else None,
+            updates=self.updates,
         )
         watched = tuple(one for one in (self.cuts, self.numbers, self.terms) if one is not None)
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
@@ -250,6 +261,8 @@ class Recorder:
                 self.checkpoint.write()
                 if self.steps is not None:
                     self.steps.write_latest()
+                if self.updates is not None:
+                    self.updates.write()
                 self._failures.write()
 
     def _give_up(self, why: str) -> None:
@@ -272,9 +285,8 @@ class Recorder:
         self.modes.after_fork()
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
-        if self.context.variables is not None:
-            self.context.variables.after_fork()
-        for one in (self.cuts, self.numbers, self.copies, self.lookalikes, self.running, self.terms):
+        observing = (self.cuts, self.numbers, self.copies, self.lookalikes, self.running, self.terms, self.updates)
+        for one in (*observing, self.masking_hooks, self.context.variables):
             if one is not None:
                 one.after_fork()
         self.events.after_fork()
@@ -400,6 +412,8 @@ class Recorder:
         call = f"{looking.type_name(optimizer)}.step"
         place = user_place(frame, call)
         number = self._optimizers.number(optimizer)
+        if self.updates is not None:
+            self.updates.stepped(number)
         if self.steps is not None and not self.steps.is_idle:
             with self._looking("what a step did"):
                 self.steps.ends(optimizer, frame, call, place, number)

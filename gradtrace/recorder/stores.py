@@ -17,9 +17,10 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.sites import Place, is_internal, locals_of
 
-_LOADS = frozenset(
+LOADS = frozenset(
     {"LOAD_NAME", "LOAD_FAST", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK", "LOAD_CLASSDEREF"}
 )
+"""Instructions that put a variable on the stack."""
 _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _VARIABLES = frozenset({"STORE_NAME", "STORE_FAST", "STORE_GLOBAL", "STORE_DEREF", "STORE_FAST_STORE_FAST"})
 _ADDING = frozenset({"append", "appendleft", "extend", "extendleft", "insert", "add", "update", "setdefault"})
@@ -106,7 +107,7 @@ def _find_sites(instructions: list[dis.Instruction]) -> Iterator[_Site]:
     adding: set[tuple[int | None, int | None]] = set()
     for position, one in enumerate(instructions):
         start = _start(one)
-        if one.opname in _LOADS:
+        if one.opname in LOADS:
             receivers[start] = (one.argval, False)
             adding.discard(start)
         elif one.opname in _ATTRIBUTES and one.argval in _ADDING:
@@ -141,7 +142,7 @@ def _taking(code: types.CodeType, target: Target, names: set[str]) -> Place | No
     """The first store into the target whose text has one of these names."""
     instructions = list(dis.get_instructions(code))
     by_offset = {one.offset: one for one in instructions}
-    taken = [one for one in instructions if one.opname in _LOADS and one.argval in names]
+    taken = [one for one in instructions if one.opname in LOADS and one.argval in names]
     for site in _sites(code):
         one = by_offset[site.offset]
         is_assignment = one.opname.startswith("STORE_")
@@ -176,3 +177,10 @@ def assigned_attribute(codes: list[types.CodeType], name: str) -> Place | None:
             if site.name == name and site.is_attribute and not site.is_item:
                 return Place(code, site.offset, name)
     return None
+
+
+def is_result_dropped(place: Place) -> bool:
+    """Whether what a call gives back is not used: it is a statement of its own."""
+    instructions = [one for one in dis.get_instructions(place.code) if one.opname not in ("CACHE", "EXTENDED_ARG")]
+    position = next((at for at, one in enumerate(instructions) if one.offset == place.instruction), len(instructions))
+    return position + 1 < len(instructions) and instructions[position + 1].opname == "POP_TOP"

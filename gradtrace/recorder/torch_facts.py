@@ -213,3 +213,13 @@ def make_known_to_torchscript(check: Any) -> None:
 def is_uninitialized(tensor: torch.Tensor) -> bool:
     """Whether it is a parameter of a lazy module, without a shape as long as no data was seen."""
     return issubclass(type(tensor), UninitializedTensorMixin)
+
+
+_use_count = getattr(_C, "_storage_Use_Count", None)
+_USED_BY_ONE = 2
+"""References to the storage of a tensor that shares it with no other: the tensor's, and that of who asks."""
+
+
+def shares_storage(tensor: torch.Tensor) -> bool:
+    """Whether another tensor has the same storage, as far as it can be asked."""
+    return _use_count is not None and _use_count(tensor.untyped_storage()._cdata) > _USED_BY_ONE

@@ -192,10 +192,14 @@ class _TraceBuilder:
             module_facts=tuple(one for process in processes for one in process.module_facts),
             steps=tuple(one for process in processes for one in process.steps),
             scale_updates=tuple(one for process in processes for one in process.scale_updates),
+            grad_uses=tuple(one for process in processes for one in process.grad_uses),
+            moves=tuple(one for process in processes for one in process.moves),
+            empty_clippings=tuple(one for process in processes for one in process.empty_clippings),
             bystanders=tuple(one for process in processes for one in process.bystanders),
             variables=tuple(one for process in processes for one in process.variables),
             lookalikes=tuple(one for process in processes for one in process.lookalikes),
             moving_norms=tuple(one for process in processes for one in process.moving_norms),
+            masking_hooks=tuple(one for process in processes for one in process.masking_hooks),
             sharings=tuple(one for process in processes for one in process.sharings),
         )
 

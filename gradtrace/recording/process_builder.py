@@ -11,9 +11,11 @@ from gradtrace.model import (
     Bystander,
     ConstantTerm,
     Cut,
+    EmptyClipping,
     Event,
     EventKind,
     GradSwitch,
+    GradUse,
     GradWrite,
     Graph,
     Holder,
@@ -21,7 +23,9 @@ from gradtrace.model import (
     Leaf,
     LeafKind,
     Lookalike,
+    MaskingHook,
     ModuleFact,
+    Move,
     MovingNorm,
     NonFinite,
     Number,
@@ -47,15 +51,19 @@ from gradtrace.recording.records import (
     ColumnsRecord,
     ConstantTermRecord,
     CutRecord,
+    EmptyClippingRecord,
     ErrorRecord,
     EventRecord,
+    GradUseRecord,
     GradWriteRow,
     HolderRecord,
     LeafRecord,
     LocationRecord,
     LookalikeRecord,
+    MaskingHookRecord,
     MeasuredRecord,
     ModuleFactRecord,
+    MovesRecord,
     MovingNormRecord,
     NodeKindRecord,
     NonFiniteRecord,
@@ -112,6 +120,9 @@ class ProcessBuilder:
         """Of each event: the pass that tells what was before may not be read yet."""
         self._steps: list[StepFact] = []
         self._scale_updates: list[ScaleUpdate] = []
+        self._grad_uses: list[GradUse] = []
+        self._moves: list[Move] = []
+        self._empty_clippings: list[EmptyClipping] = []
         self._cuts: dict[int, Cut] = {}
         self._blind_spots: list[BlindSpot] = []
         self._taken_in: dict[int, dict[int, set[int]]] = {}
@@ -124,6 +135,7 @@ class ProcessBuilder:
         self.lookalikes: list[Lookalike] = []
         self._moving_norms: dict[int, MovingNorm] = {}
         self._sharings: dict[int, Sharing] = {}
+        self._masking_hooks: list[MaskingHook] = []
         self._known = Definitions()
 
     @property
@@ -208,6 +220,21 @@ class ProcessBuilder:
         """What became of the scale of the loss, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._scale_updates)
 
+    @property
+    def grad_uses(self) -> tuple[GradUse, ...]:
+        """Where the program read gradients, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._grad_uses)
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """How leaves without an optimizer moved, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._moves)
+
+    @property
+    def empty_clippings(self) -> tuple[EmptyClipping, ...]:
+        """Calls that clipped nothing, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._empty_clippings)
+
     def _reached(self, index: int) -> tuple[int, ...]:
         """The leaves to whose `.grad` a pass added; when the event was written, before the pass, nobody knew."""
         one = self._passes.get(index)
@@ -228,7 +255,7 @@ class ProcessBuilder:
     def constant_terms(self) -> tuple[ConstantTerm, ...]:
         """Losses without a graph that were added to others, with pass indices over the run."""
         terms = self._constant_terms.values()
-        return tuple(replace(one, before_pass=self._numbered(one.before_pass)) for one in terms)
+        return tuple(replace(one, passes=tuple(map(self._numbered, one.passes))) for one in terms)
 
     @property
     def holders(self) -> tuple[Holder, ...]:
@@ -244,6 +271,11 @@ class ProcessBuilder:
     def moving_norms(self) -> tuple[MovingNorm, ...]:
         """Statistics that moved in frozen parts, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._moving_norms.values())
+
+    @property
+    def masking_hooks(self) -> tuple[MaskingHook, ...]:
+        """Hooks that zero rows, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._masking_hooks)
 
     @property
     def sharings(self) -> tuple[Sharing, ...]:
@@ -329,6 +361,7 @@ class ProcessBuilder:
             location=self._known.places[record.location],
             n_params=record.n_params,
             process=self.process,
+            would_step=self._known.places[record.would_step],
         )
 
     def _optimizer(self, number: int) -> int:
@@ -413,6 +446,28 @@ class ProcessBuilder:
         self._scale_updates.append(ScaleUpdate(record.pass_index, before, after, place, self.process))
 
     @take.register
+    def _(self, record: GradUseRecord) -> None:
+        leaves = tuple(map(self._known.leaves.__getitem__, record.leaves))
+        place, again = self._known.places[record.location], self._known.places[record.again]
+        facts = (record.iterator, again, record.in_vain)
+        self._grad_uses.append(GradUse(record.pass_index, leaves, place, *facts, self.process))
+
+    @take.register
+    def _(self, record: MovesRecord) -> None:
+        for row in record.rows:
+            change = number(row.change)
+            if change is not None:
+                leaf = self._known.leaves[row.leaf]
+                self._moves.append(Move(leaf, record.pass_index, change, row.along, self.process))
+
+    @take.register
+    def _(self, record: EmptyClippingRecord) -> None:
+        place = self._known.places[record.location]
+        self._empty_clippings.append(
+            EmptyClipping(record.pass_index, record.call, place, record.n_parameters, self.process)
+        )
+
+    @take.register
     def _(self, record: CutRecord) -> None:
         known = self._cuts.get(record.id)
         if known is None and record.id != len(self._cuts):
@@ -458,6 +513,7 @@ class ProcessBuilder:
             is_tracked=record.is_tracked,
             is_exact=record.is_exact,
             process=self.process,
+            is_given=record.is_given,
         )
 
     @take.register
@@ -467,7 +523,7 @@ class ProcessBuilder:
             location=self._known.places[record.location],
             name=record.name,
             entered=self._known.places[record.entered],
-            before_pass=record.before_pass,
+            passes=tuple(record.passes),
             count=record.count,
             n_tracked=record.n_tracked,
             process=self.process,
@@ -531,8 +587,14 @@ class ProcessBuilder:
             count=record.count,
             pass_index=record.pass_index,
             location=self._known.places[record.location],
+            is_frozen=record.is_frozen,
             process=self.process,
         )
+
+    @take.register
+    def _(self, record: MaskingHookRecord) -> None:
+        leaf, place = self._known.leaves[record.leaf], self._known.places[record.location]
+        self._masking_hooks.append(MaskingHook(leaf, record.zeroed_rows, record.pass_index, place, self.process))
 
     @take.register
     def _(self, record: SharingRecord) -> None:

@@ -110,6 +110,7 @@ class OptimizerRecord(Record, frozen=True, tag="optimizer"):
     n_params: int
     name: str | None = None
     location: int | None = None
+    would_step: int | None = None
 
 
 class RootRow(msgspec.Struct, frozen=True, array_like=True):
@@ -402,6 +403,41 @@ class ScaleRecord(Record, frozen=True, tag="scale"):
     location: int | None = None
 
 
+class GradUseRecord(Record, frozen=True, tag="grad_use"):
+    """`GradUse`."""
+
+    pass_index: int
+    leaves: list[int]
+    location: int | None = None
+    iterator: str | None = None
+    again: int | None = None
+    in_vain: str | None = None
+
+
+class MoveRow(msgspec.Struct, frozen=True, array_like=True):
+    """`Move`, without the index of the pass."""
+
+    leaf: int
+    change: Num
+    along: float | None = None
+
+
+class MovesRecord(Record, frozen=True, tag="moves"):
+    """`Move`s that were seen when a pass began."""
+
+    pass_index: int
+    rows: list[MoveRow]
+
+
+class EmptyClippingRecord(Record, frozen=True, tag="empty_clipping"):
+    """`EmptyClipping`."""
+
+    pass_index: int
+    call: str
+    location: int | None = None
+    n_parameters: int = 0
+
+
 class SwitchRow(msgspec.Struct, frozen=True):
     """`GradSwitch`."""
 
@@ -453,6 +489,7 @@ class NonFiniteRecord(Record, frozen=True, tag="non_finite"):
     count: int = 1
     is_tracked: bool = True
     is_exact: bool = True
+    is_given: bool = False
 
 
 class ConstantTermRecord(Record, frozen=True, tag="constant_term"):
@@ -463,7 +500,7 @@ class ConstantTermRecord(Record, frozen=True, tag="constant_term"):
     location: int | None
     name: str | None = None
     entered: int | None = None
-    before_pass: int = 0
+    passes: list[int] = []
     count: int = 0
     n_tracked: int = 0
 
@@ -539,6 +576,16 @@ class MovingNormRecord(Record, frozen=True, tag="moving_norm"):
     leaves: list[int]
     n_around: int
     count: int
+    pass_index: int
+    location: int | None = None
+    is_frozen: bool = True
+
+
+class MaskingHookRecord(Record, frozen=True, tag="masking_hook"):
+    """`MaskingHook`."""
+
+    leaf: int
+    zeroed_rows: int
     pass_index: int
     location: int | None = None
 
@@ -635,6 +682,9 @@ AnyRecord = (
     | EventRecord
     | StepRecord
     | ScaleRecord
+    | GradUseRecord
+    | MovesRecord
+    | EmptyClippingRecord
     | ObservationRecord
     | CutRecord
     | NonFiniteRecord
@@ -646,6 +696,7 @@ AnyRecord = (
     | LookalikeRecord
     | MovingNormRecord
     | SharingRecord
+    | MaskingHookRecord
     | ErrorRecord
     | NoteRecord
     | BlindRecord

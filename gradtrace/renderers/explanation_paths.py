@@ -1,7 +1,7 @@
 """The ways by which a leaf is reached, what each of them brings, and their sum."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradtrace.analysis.paths import ways
 from gradtrace.analysis.topology import path_counts
@@ -13,6 +13,7 @@ from gradtrace.renderers.explanation_leaves import adds_up
 from gradtrace.renderers.explanation_maths import short, span
 
 _MOST_LEAVES = 6
+_MOST_NAMES = 3
 _MOST_WAYS = 4
 """More ways than this are told by the largest, and the others together."""
 
@@ -48,11 +49,12 @@ class _Sum:
     """Gradients that meet, and what they add up to.
 
     Attributes:
+        leaves: to which they lead, over one way from where they meet.
         where: where they meet, when that is before the leaf.
         n_paths: to the leaf, from the roots.
     """
 
-    leaf: Leaf
+    leaves: tuple[Leaf, ...]
     where: str
     edges: tuple[Edge, ...]
     total: TensorStats
@@ -60,15 +62,25 @@ class _Sum:
 
 
 def sums(trace: Trace, one: BackwardPass) -> Iterator[Block]:
-    """A sentence for each leaf to which several paths lead, at most a few, and how many more there are."""
+    """A sentence for each place where paths to leaves meet, at most a few, and how many more leaves there are."""
     if one.graph is None:
         return
-    found = list(_sums(trace, one, one.graph))
+    found = _together_at(_sums(trace, one, one.graph))
     for each in found[:_MOST_LEAVES]:
         yield Paragraph(_sentence(one.graph, each), style="sum")
     if len(found) > _MOST_LEAVES:
-        n = len(found) - _MOST_LEAVES
+        n = sum(len(each.leaves) for each in found[_MOST_LEAVES:])
         yield Paragraph(f"… and {wording.count(n, 'more leaf')} to which several paths lead.", style="sum")
+
+
+def _together_at(found: Iterator[_Sum]) -> list[_Sum]:
+    """One for all leaves whose ways meet at the same place."""
+    places: dict[object, _Sum] = {}
+    for number, one in enumerate(found):
+        key = (one.where, one.n_paths, tuple(map(id, one.edges))) if one.where else number
+        known = places.get(key)
+        places[key] = one if known is None else replace(known, leaves=known.leaves + one.leaves)
+    return list(places.values())
 
 
 def _sums(trace: Trace, one: BackwardPass, graph: Graph) -> Iterator[_Sum]:
@@ -92,7 +104,7 @@ def _sums(trace: Trace, one: BackwardPass, graph: Graph) -> Iterator[_Sum]:
 def _at_leaf(leaf: Leaf, edges: list[Edge], row: Accumulation, n_paths: int) -> Iterator[_Sum]:
     sent = [edge.sent for edge in edges if edge.sent is not None]
     if row.contribution is not None and len(sent) > 1 and adds_up(sent, row.contribution):
-        yield _Sum(leaf, "", tuple(edge for edge in edges if edge.sent is not None), row.contribution, n_paths)
+        yield _Sum((leaf,), "", tuple(edge for edge in edges if edge.sent is not None), row.contribution, n_paths)
 
 
 def _before_leaf(leaf: Leaf, one: BackwardPass, graph: Graph, node: int, n_paths: int) -> Iterator[_Sum]:
@@ -106,12 +118,13 @@ def _before_leaf(leaf: Leaf, one: BackwardPass, graph: Graph, node: int, n_paths
     total = meeting.received
     if total is not None and len(sent) == len(edges) and len(meeting.outputs) == 1 and adds_up(sent, total):
         where = meeting.name or short(span(meeting.location)) or meeting.op
-        yield _Sum(leaf, where, edges, total, n_paths)
+        yield _Sum((leaf,), where, edges, total, n_paths)
 
 
 def _sentence(graph: Graph, one: _Sum) -> str:
     """`w: 2 = 1 via w*w (left factor) + 1 via w*w (right factor)`."""
-    who = f"{one.leaf.name}, by way of {one.where}" if one.where else one.leaf.name
+    names = wording.listing([leaf.name for leaf in one.leaves], _MOST_NAMES)
+    who = f"{names}, by way of {one.where}" if one.where else names
     groups: dict[str, list[Edge]] = {}
     for edge in one.edges:
         groups.setdefault(_via(graph, edge), []).append(edge)

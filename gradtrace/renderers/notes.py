@@ -33,7 +33,8 @@ def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bo
         for write in _OF_A_PASS:
             found += write(trace, one)
     found += _nothing_requires_grad(trace)
-    found += _not_required(trace)
+    found += _not_required(trace, one)
+    found += _numpy_of_a_result(trace)
     found += _standing_still(trace)
     found += _other_lines(trace, one)
     found += _accumulation(ledger)
@@ -171,9 +172,9 @@ def _nothing_requires_grad(trace: Trace) -> Iterator[str]:
             return
 
 
-def _not_required(trace: Trace) -> Iterator[str]:
-    """A `.grad` that the program read and found None, of a tensor that was made without requires_grad."""
-    by_name = {one.name: one for one in trace.bystanders if one.kind == BystanderKind.REQUIRES_NO_GRAD}
+def _not_required(trace: Trace, one: BackwardPass | None) -> Iterator[str]:
+    """Tensors that were made without requires_grad, where their `.grad` was read or the leaves are plain tensors."""
+    by_name = {aside.name: aside for aside in trace.bystanders if aside.kind == BystanderKind.REQUIRES_NO_GRAD}
     seen: set[str] = set()
     for event in trace.events:
         read = span(event.location)
@@ -185,6 +186,27 @@ def _not_required(trace: Trace) -> Iterator[str]:
         yield (
             f"{read}{wording.at(event.location)} is None because {name} was made without requires_grad"
             f"{wording.at(aside.location)}."
+        )
+    if one is None or one.graph is None or len(one.graph.nodes) > _LARGEST_LESSON or one.is_drawn_only:
+        return
+    leaves = {trace.leaves[node.leaf].kind for node in one.graph.nodes if node.leaf is not None}
+    names = [name for name, aside in by_name.items() if aside.pass_index == one.index and name not in seen]
+    names = [name for name in names if name.isidentifier()]
+    if leaves == {LeafKind.TENSOR} and 0 < len(names) <= _FEW:
+        was, its = ("was", "its") if len(names) == 1 else ("were", "their")
+        yield f"{wording.listing(names)} {was} made without requires_grad, so {its} .grad stays None."
+
+
+_FEW = 4
+
+
+def _numpy_of_a_result(trace: Trace) -> Iterator[str]:
+    """What torch means by "Can't call numpy() on Tensor that requires grad"."""
+    error = trace.run.error
+    if error is not None and "Can't call numpy() on Tensor that requires grad" in error.message:
+        yield (
+            "numpy knows nothing of gradients, so a tensor that requires grad is not given to it: detach().numpy() "
+            "gives the values alone, and what numpy computes from them is a constant."
         )
 
 

@@ -127,7 +127,8 @@ def _cuts(one: Subject, options: Options) -> Iterator[Block]:
         yield Paragraph(f"That happened {wording.count(first.count, 'time')}.")
     if one.reason is Reason.CONSTANT and one.sources:
         names = wording.listing([leaf.name for leaf in one.sources])
-        yield Paragraph(f"It was computed from {names}, which get nothing this way.")
+        verb = "gets" if len(one.sources) == 1 else "get"
+        yield Paragraph(f"It was computed from {names}, which {verb} nothing this way.")
     graph = one.backward.graph if one.backward is not None else None
     if graph is not None and len(one.reentry) > 1:
         yield Paragraph("From there the graph goes on to the root:")

@@ -94,6 +94,8 @@ def _adopt(one: Subject) -> str:
 
 def _take_part(one: Subject) -> str:
     """Only what could require grad is told how."""
+    if one.bystander is not None and one.bystander.kind == BystanderKind.BUFFER:
+        return f"If it should be trained, make it an nn.Parameter. {_MEANT}"
     if one.bystander is None or one.bystander.kind != BystanderKind.REQUIRES_NO_GRAD:
         return ""
     return f"If its gradient is wanted: {short(one.name)}.requires_grad_() before the forward pass. {_MEANT}"
@@ -105,6 +107,16 @@ def _elsewhere(one: Subject) -> str:
         return ""
     line = f", or for what a line computes: {wording.location(place)}" if place is not None else ""
     return f"Ask for the name that the tensor has where backward() is called{line}."
+
+
+def _let_through(one: Subject) -> str:
+    graph = one.backward.graph if one.backward is not None else None
+    if graph is not None and one.culprit is not None and graph.nodes[one.culprit].is_custom:
+        return f"Look at what its backward returns for that input. {_MEANT}"
+    return (
+        "Where a function is flat (round, sign, a saturated clamp, relu of negatives, a mask of zeros) its gradient is "
+        "zero: keep the values out of the flat part, or replace the function while training."
+    )
 
 
 def _enter(one: Subject) -> str:
@@ -125,7 +137,8 @@ def _ask_for_a_part(one: Subject) -> str:
     """Of a container a person means what it holds."""
     if one.variable is None or one.variable.type not in _CONTAINERS:
         return ""
-    return f"Ask for what it holds, by the name that it has: {short(one.name)}[0], or that of the parameter."
+    key = "[0]" if one.variable.type in ("list", "tuple", "deque") else "['...']"
+    return f"Ask for what it holds, by the name that it has: {short(one.name)}{key}, or that of the parameter."
 
 
 def _call_backward(one: Subject) -> str:
@@ -152,10 +165,7 @@ _ADVICE: dict[Reason, Callable[[Subject], str]] = {
     Reason.FROZEN: _thaw,
     Reason.SWITCHED_ON: lambda _: "Call requires_grad_() before the forward pass: the graph is made while it runs.",
     Reason.CUT: _about_cut,
-    Reason.ZERO: lambda _: (
-        "Where a function is flat (round, sign, a saturated clamp, relu of negatives, a mask of zeros) its gradient is "
-        "zero: keep the values out of the flat part, or replace the function while training."
-    ),
+    Reason.ZERO: _let_through,
     Reason.HOOK: lambda _: "Let the hook return the gradient, or None to leave it as it is.",
     Reason.CANCELLED: _nothing,
     Reason.ZERO_ROOT: lambda _: "Look at the gradient that is given to backward(), or at the factor before the loss.",

@@ -25,6 +25,8 @@ def bystander(one: Subject) -> str:
             if not passed:
                 return f"{head} {leaf or ''}no backward pass ran in this program."
             return f"{head} {leaf}nothing that {passed} began from was computed from it."
+        case BystanderKind.BUFFER:
+            return f"{head} it is no parameter: its module keeps it as a buffer or an attribute, without requires_grad."
         case BystanderKind.CUT_OFF:
             return f"{head} it was cut off from the graph."
         case BystanderKind.REQUIRES_NO_GRAD:
@@ -48,7 +50,7 @@ def _what(known: Variable) -> str:
     kind = wording.short(known.type)
     match known.kind:
         case VariableKind.NUMBER:
-            value = f", first {wording.short(known.text)}" if known.text else ""
+            value = f", {_number(known.text)} at first" if known.text else ""
             return f"a Python number ({kind}{value}), no tensor: no gradient goes to it"
         case VariableKind.ARRAY:
             return "a numpy array, no tensor: what numpy computes is outside of the graph"
@@ -62,13 +64,30 @@ def _what(known: Variable) -> str:
             return "no tensor: only tensors have one"
 
 
+def _number(text: str) -> str:
+    try:
+        return wording.number(float(text)) if "." in text or "e" in text else wording.short(text)
+    except ValueError:
+        return wording.short(text)
+
+
 def not_seen(one: Subject) -> str:
     """The source has the name, and nobody saw what it stood for."""
     place = one.place
     if one.name == "self":
         return "self is the object whose method runs: ask for an attribute of it that is a tensor."
-    inside = f", in {place.function}()" if place is not None and place.function else ""
+    function = place.function if place is not None else ""
+    if place is not None and function and place.text.lstrip().startswith(("def ", "async def ", "lambda")):
+        return (
+            f"{one.name} is a parameter of {function}(){wording.at(place)}: a tensor that is given to it is known by "
+            "the name that it has where a backward pass begins."
+        )
+    if function:
+        return (
+            f"{one.name} is a variable of {function}(){wording.at(place)}, which was not running when a backward pass "
+            "began: what it held took part under no such name, if at all."
+        )
     return (
-        f"No tensor was seen under the name {one.name}, which the source uses{wording.at(place)}{inside}: nothing was "
-        "called that where a backward pass began, nor when the program ended."
+        f"No tensor was seen under the name {one.name}, which the source uses{wording.at(place)}: nothing was called "
+        "that where a backward pass began, nor when the program ended."
     )

@@ -138,7 +138,15 @@ def _zero(one: Subject) -> str:
     mask = zero_factor(one)
     if mask is not None:
         return f"{subject} {mask} is zero in the product{wording.at(node.location)}."
+    if node.is_custom:
+        return (
+            f"{subject} the backward of {short(node.type.removesuffix('Backward'))}{_backward_place(node)} sent zeros."
+        )
     return f"{subject} {step(node)} let nothing through."
+
+
+def _backward_place(node: Node) -> str:
+    return wording.at(node.backward_location or node.location)
 
 
 def zero_factor(one: Subject) -> str | None:

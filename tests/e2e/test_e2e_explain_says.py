@@ -96,6 +96,16 @@ for _ in range(3):
     nn.functional.cross_entropy(net(x + delta.detach()), y).backward()
     optimizer.step()
 """,
+    "two_layers": """
+up, down = nn.Linear(2, 4), nn.Linear(2, 3)
+h = net(torch.randn(4, 3)).tanh()
+(up(h).sum() + down(h).pow(2).sum()).backward()
+""",
+    "lesson": """
+w = torch.ones(3, requires_grad=True)
+x = torch.ones(3)
+(w * x).sum().backward()
+""",
     "without": """
 x = torch.ones(4, 3)
 y = torch.ones(2)
@@ -129,6 +139,8 @@ def told(tmp_path_factory):
         ("teacher_first", "of Adam (teacher_first.py:10): zeroed before each of 24 passes by"),
         ("teacher_first", "pass 1 at teacher_first.py:13 is told here; --pass 26 tells one of teacher_first.py:19."),
         ("standing_still", "in each of passes 1-4, with the same gradients, though step() moved the parameters"),
+        ("two_layers", "net.bias and net.weight, by way of h: "),
+        ("lesson", "note: x was made without requires_grad, so its .grad stays None."),
         ("without", "x.grad at without.py:11 is None because x was made without requires_grad at without.py:8."),
         ("without", "y.grad at without.py:11 is None because y was made without requires_grad at without.py:9."),
     ],

@@ -28,6 +28,13 @@ FOUND = {
     "prompts_encoded_in_init": ("graph-built-once", set()),
     "cached_weights_over_steps": ("graph-built-once", set()),
     "snapshot_with_last_state": ("deepcopy-nonleaf", set()),
+    "nothing_requires_grad": ("no-requires-grad", set()),
+    "plain_weights_in_a_class": ("no-requires-grad", set()),
+    "whole_numbers": ("no-requires-grad", set()),
+    "array_of_a_result": ("tracked-to-numpy", set()),
+    "loss_of_every_sample": ("many-elements-to-number", set()),
+    "workers_compute_embeddings": ("nonleaf-to-process", set()),
+    "gradients_of_inputs_shown": ("input-missing-requires-grad", set()),
     "sparse_bags_clipped": ("sparse-meets-dense", {"bag.weight"}),
     "dense_embedding_sparse_adam": ("sparse-meets-dense", {"emb.weight"}),
 }
@@ -39,6 +46,7 @@ QUIET = (
     "update_after_backward",
     "cached_weights_in_step",
     "sparse_and_dense_apart",
+    "gradients_shown",
 )
 
 

@@ -18,12 +18,15 @@ WRONG = {
     "misspelt_unfreeze": ("requires-grad-misspelt", 7),
     "module_attribute": ("requires-grad-misspelt", 15),
     "teacher_in_train_mode": ("batchnorm-of-frozen-moves", 13),
+    "frozen_state": ("requires-grad-misspelt", 8),
+    "backbone_without_grad": ("batchnorm-of-frozen-moves", 5),
     "best_on_cpu": ("copy-shares-storage", 16),
     "proximal_term": ("copy-shares-storage", 8),
     "restore_data": ("copy-shares-storage", 8),
     "target_is_online": ("copy-shares-storage", 14),
     "frozen_moves": ("moves-without-gradient", 10),
     "gradient_zeroed": ("moves-without-gradient", 12),
+    "hook_masks_rows": ("moves-without-gradient", 10),
     "rows_zeroed": ("moves-without-gradient", 10),
 }
 """By program: the rule that finds the fault, and a line that it names."""

@@ -368,6 +368,392 @@ for task in range(3):
             p.lerp_(q, 0.5)
 """
 
+# Steps that are never taken.
+
+FOUND["condition_never_true"] = (
+    "never-stepped",
+    """
+class Loop:
+    def __init__(self, every):
+        self.every = every
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+
+    def run(self, n):
+        for at in range(n):
+            loss_of().backward()
+            if at % self.every == self.every:
+                self.optimizer.step()  # here
+                self.optimizer.zero_grad()
+
+Loop(2).run(6)
+""",
+)
+FOUND["step_forgotten"] = (
+    "never-stepped",
+    """
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(5):
+    opt.zero_grad()
+    loss_of().backward()  # here
+""",
+)
+FOUND["second_optimizer_never_stepped"] = (
+    "never-stepped",
+    """
+body, head = torch.optim.SGD(model[0].parameters(), lr=0.1), torch.optim.SGD(model[2].parameters(), lr=0.1)
+for _ in range(5):
+    body.zero_grad()
+    head.zero_grad()
+    loss_of().backward()  # here
+    body.step()
+""",
+)
+QUIET["gradients_looked_at"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+importance = [torch.zeros_like(p) for p in model.parameters()]
+for _ in range(5):
+    opt.zero_grad()
+    loss_of().backward()
+    for total, p in zip(importance, model.parameters()):
+        total += p.grad ** 2
+"""
+QUIET["moved_by_hand_beside_an_optimizer"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(5):
+    opt.zero_grad()
+    loss_of().backward()
+    with torch.no_grad():
+        for p in model.parameters():
+            p -= 0.1 * p.grad
+"""
+QUIET["one_look"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+loss_of().backward()
+print(model[0].weight.grad.norm())
+"""
+
+# Gradients of passes that were begun for something else.
+
+FOUND["attack_in_class"] = (
+    "foreign-gradients",
+    """
+class Attack:
+    def __call__(self, data):
+        adv = data.clone()
+        for _ in range(2):
+            adv = adv.detach().requires_grad_()
+            F.mse_loss(model(adv), y).backward()  # here
+            adv = adv + 0.1 * adv.grad.sign()
+        return adv.detach()
+
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(4):
+    opt.zero_grad()
+    adv = Attack()(x)
+    F.mse_loss(model(adv), y).backward()
+    opt.step()
+""",
+)
+FOUND["fast_attack_in_function"] = (
+    "foreign-gradients",
+    """
+def perturb(data):
+    data = data.clone().requires_grad_()
+    loss = F.mse_loss(model(data), y)
+    loss.backward()  # here
+    return (data + 0.1 * torch.sign(data.grad)).detach()
+
+def train(opt):
+    opt.zero_grad()
+    adv = perturb(x)
+    loss = F.mse_loss(model(adv), y)
+    loss.backward()
+    opt.step()
+
+opt = torch.optim.Adam(model.parameters(), lr=0.1)
+for _ in range(4):
+    train(opt)
+""",
+)
+FOUND["samples_of_an_energy"] = (
+    "foreign-gradients",
+    """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+
+def sample():
+    z = torch.randn(8, 3, requires_grad=True)
+    for _ in range(3):
+        model(z).sum().backward()  # here
+        with torch.no_grad():
+            z -= 0.1 * z.grad
+            z.grad.zero_()
+    return z.detach()
+
+for _ in range(4):
+    opt.zero_grad()
+    fake = sample()
+    (model(x).mean() - model(fake).mean()).backward()
+    opt.step()
+""",
+)
+FOUND["fast_attack_with_another_loss"] = (
+    "foreign-gradients",
+    """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for step in range(4):
+    data = x.clone().requires_grad_()
+    opt.zero_grad()
+    model(data).sum().backward()  # here
+    adversarial = (data + 0.1 * data.grad.sign()).detach()
+    F.mse_loss(model(adversarial), y).backward()
+    opt.step()
+""",
+)
+QUIET["trained_on_both"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for step in range(4):
+    data = x.clone().requires_grad_()
+    opt.zero_grad()
+    F.mse_loss(model(data), y).backward()
+    adversarial = (data + 0.1 * data.grad.sign()).detach()
+    F.mse_loss(model(adversarial), y).backward()
+    opt.step()
+"""
+QUIET["attack_before_clearing"] = """
+def perturb(data):
+    data = data.clone().requires_grad_()
+    F.mse_loss(model(data), y).backward()
+    return (data + 0.1 * torch.sign(data.grad)).detach()
+
+opt = torch.optim.Adam(model.parameters(), lr=0.1)
+for _ in range(4):
+    adv = perturb(x)
+    opt.zero_grad()
+    F.mse_loss(model(adv), y).backward()
+    opt.step()
+"""
+QUIET["several_losses"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+points = torch.randn(16, 3, requires_grad=True)
+for _ in range(4):
+    opt.zero_grad()
+    inside = model(points)
+    slope = torch.autograd.grad(inside.sum(), points, create_graph=True)[0]
+    (slope.sum(1) - 1).pow(2).mean().backward()
+    F.mse_loss(model(x), y).backward()
+    opt.step()
+"""
+QUIET["shared_body_of_two_trained_heads"] = """
+body, left, right = nn.Linear(3, 4), nn.Linear(4, 1), nn.Linear(4, 1)
+opts = [torch.optim.SGD(one.parameters(), lr=0.01) for one in (left, right, body)]
+for _ in range(4):
+    F.mse_loss(left(body(x)), y).backward()
+    opts[0].step()
+    F.mse_loss(right(body(x)), y + 1).backward()
+    opts[1].step()
+    opts[2].step()
+    for opt in opts:
+        opt.zero_grad()
+"""
+QUIET["sharpness_aware"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for _ in range(4):
+    loss_of().backward()
+    with torch.no_grad():
+        shifts = [0.05 * p.grad / (p.grad.norm() + 1e-12) for p in model.parameters()]
+        for p, shift in zip(model.parameters(), shifts):
+            p.add_(shift)
+    opt.zero_grad()
+    loss_of().backward()
+    with torch.no_grad():
+        for p, shift in zip(model.parameters(), shifts):
+            p.sub_(shift)
+    opt.step()
+    opt.zero_grad()
+"""
+QUIET["projected_gradients"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for _ in range(4):
+    kept = []
+    for target in (y, y + 1):
+        opt.zero_grad()
+        F.mse_loss(model(x), target).backward()
+        kept.append([p.grad.clone() for p in model.parameters()])
+    for p, one, other in zip(model.parameters(), *kept):
+        p.grad = one + other
+    opt.step()
+"""
+FOUND["critic_keeps_what_the_actor_left"] = (
+    "fake-not-detached",
+    """
+actor, critic = nn.Linear(3, 2), nn.Linear(5, 1)
+actor_opt = torch.optim.Adam(actor.parameters(), lr=0.01)
+critic_opt = torch.optim.Adam(critic.parameters(), lr=0.01)
+
+def q(state, action):
+    return critic(torch.cat([state, action], dim=1))
+
+for at in range(6):
+    critic_loss = F.mse_loss(q(x, torch.randn(16, 2)), y)
+    critic_loss.backward()
+    critic_opt.step()
+    critic_opt.zero_grad()
+    if at % 2:
+        actor_opt.zero_grad()
+        actor_loss = -q(x, actor(x)).mean()
+        actor_loss.backward()  # here
+        actor_opt.step()
+""",
+)
+
+# Updates by hand.
+
+for _name, _update in {
+    "data_sub": "f.data.sub_(0.1 * f.grad)",
+    "data_in_place": "f.data -= 0.1 * f.grad",
+    "data_assigned": "f.data = f.data - 0.1 * f.grad",
+    "no_grad": "torch.no_grad().__enter__(); f -= 0.1 * f.grad; torch.set_grad_enabled(True)",
+    "add_alpha": "f.data.add_(f.grad, alpha=-0.1)",
+    "addcdiv": "f.data.addcdiv_(f.grad, torch.full_like(f, 10.0), value=-1.0)",
+}.items():
+    FOUND[f"never_cleared_{_name}"] = (
+        "zero-grad-forgotten",
+        f"""
+w, b = torch.randn(3, 1, requires_grad=True), torch.zeros(1, requires_grad=True)
+for _ in range(4):
+    F.mse_loss(x @ w + b, y).backward()  # here
+    for f in (w, b):
+        {_update}
+""",
+    )
+    QUIET[f"cleared_{_name}"] = f"""
+w, b = torch.randn(3, 1, requires_grad=True), torch.zeros(1, requires_grad=True)
+for _ in range(4):
+    F.mse_loss(x @ w + b, y).backward()
+    for f in (w, b):
+        {_update}
+        f.grad = None
+"""
+QUIET["input_that_collects"] = """
+image = torch.randn(16, 3, requires_grad=True)
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for _ in range(5):
+    image.data.copy_(torch.randn(16, 3))
+    opt.zero_grad()
+    F.mse_loss(model(image), y).backward()
+    opt.step()
+"""
+FOUND["update_of_the_loop_variable"] = (
+    "lost-update",
+    """
+def train(params, lr=0.1):
+    for _ in range(4):
+        loss = loss_of()
+        loss.backward()
+        for name, p in params:
+            p = p.data - lr * p.grad  # here
+
+train(list(model.named_parameters()))
+""",
+)
+QUIET["functional_update"] = """
+def update(params, lr=0.1):
+    fast = []
+    for p in params:
+        p = p.detach() - lr * p.grad
+        fast.append(p)
+    return fast
+
+for _ in range(4):
+    model.zero_grad()
+    loss_of().backward()
+    fast = update(model.parameters())
+"""
+
+# Clipping of nothing.
+
+FOUND["generator_given_to_optimizer_first"] = (
+    "empty-clipping",
+    """
+import warnings
+warnings.simplefilter("ignore")
+params = model.parameters()
+opt = torch.optim.SGD(params, lr=0.01)
+for _ in range(3):
+    opt.zero_grad()
+    loss_of().backward()
+    torch.nn.utils.clip_grad_norm_(params, 0.01)  # here
+    opt.step()
+""",
+)
+FOUND["filter_gone_through_twice"] = (
+    "empty-clipping",
+    """
+class Clipper:
+    def __init__(self, most):
+        self.most = most
+
+    def __call__(self, net):
+        trained = filter(lambda p: p.requires_grad, net.parameters())
+        norm = 0.0
+        for p in trained:
+            norm += p.grad.norm() ** 2
+        norm = norm ** 0.5
+        for p in trained:  # here
+            p.grad.data.clamp_(-self.most, self.most)
+        return norm
+
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+clip = Clipper(0.1)
+for _ in range(3):
+    opt.zero_grad()
+    loss_of().backward()
+    clip(model)
+    opt.step()
+""",
+)
+QUIET["list_gone_through_twice"] = """
+def clip(params, most):
+    norm = sum((p.grad ** 2).sum() for p in params) ** 0.5
+    if norm > most:
+        for p in params:
+            p.grad.mul_(most / norm)
+
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for _ in range(3):
+    opt.zero_grad()
+    loss_of().backward()
+    clip(list(model.parameters()), 100.0)
+    opt.step()
+"""
+QUIET["generators_made_anew"] = """
+def clip(net, most):
+    params = net.parameters()
+    norm = sum((p.grad ** 2).sum() for p in params) ** 0.5
+    params = net.parameters()
+    for p in params:
+        p.grad.mul_(min(1.0, most / norm))
+
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for _ in range(3):
+    opt.zero_grad()
+    loss_of().backward()
+    clip(model, 0.1)
+    opt.step()
+"""
+QUIET["clipping_of_who_waits"] = """
+left, right = nn.Linear(3, 1), nn.Linear(3, 1)
+opts = [torch.optim.SGD(one.parameters(), lr=0.01) for one in (left, right)]
+for at in range(4):
+    net, opt = (left, right)[at % 2], opts[at % 2]
+    for one in opts:
+        one.zero_grad()
+    F.mse_loss(net(x), y).backward()
+    for one in (left, right):
+        nn.utils.clip_grad_norm_(one.parameters(), 1.0)
+    opt.step()
+"""
+
 
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, str, str]]]:

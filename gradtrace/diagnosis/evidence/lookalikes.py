@@ -31,6 +31,11 @@ class Misspelling:
     location: Location | None
     is_close: bool
 
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is the right name, on a tensor that only shares the memory of a parameter."""
+        return self.attribute == _RIGHT and self.module is None
+
 
 @once
 def misspellings(trace: Trace) -> tuple[Misspelling, ...]:
@@ -39,6 +44,9 @@ def misspellings(trace: Trace) -> tuple[Misspelling, ...]:
     given, owned = received(trace), owners(trace)
     for one in trace.lookalikes:
         is_of_module = one.module_type is not None
+        if not is_of_module and one.attribute == _RIGHT:  # of a tensor that shares the memory of the parameter
+            groups.setdefault((_RIGHT, one.value, one.location, False), []).append(one)
+            continue
         if not (is_spelled_alike(one.attribute, is_of_module=is_of_module) or one.attribute == "trainable"):
             continue
         groups.setdefault((one.attribute, one.value, one.location, is_of_module), []).append(one)
@@ -52,7 +60,7 @@ def misspellings(trace: Trace) -> tuple[Misspelling, ...]:
         if wrong:
             names = list(dict.fromkeys(fact.module or fact.module_type for fact in facts if is_of_module))
             module = " and ".join(name for name in names if name) or None
-            is_close = is_spelled_alike(attribute, is_of_module=is_of_module)
+            is_close = attribute == _RIGHT or is_spelled_alike(attribute, is_of_module=is_of_module)
             found.append(Misspelling(attribute, value, module, tuple(sorted(wrong)), place, is_close))
     return tuple(found)
 

@@ -7,9 +7,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
+from gradtrace.analysis.source_slice import is_shown
 from gradtrace.diagnosis.evidence.ownership import is_named, reached
 from gradtrace.diagnosis.evidence.shapes import targets
-from gradtrace.model import BackwardPass, Event, EventKind, Graph, LeafKind, Location, Node, RelatedLocation, Trace
+from gradtrace.model import (
+    BackwardPass,
+    Bystander,
+    BystanderKind,
+    Event,
+    EventKind,
+    Graph,
+    LeafKind,
+    Location,
+    Node,
+    RelatedLocation,
+    Trace,
+)
 
 _READ = re.compile(r"([A-Za-z_][\w.\[\]]*?)\.grad\b")
 _ATTRIBUTE_OF_NONE = "'NoneType'"
@@ -23,6 +36,7 @@ class Reason(StrEnum):
     RESULT = auto()
     CLEARED = auto()
     UNUSED = auto()
+    LOOKED_AT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +127,13 @@ def _is_of_leaves(trace: Trace, graph: Graph, node: Node) -> bool:
 def _of_leaf(trace: Trace, event: Event) -> Read | None:
     """A read of which the program died: of a leaf that was not used, or whose `.grad` was cleared."""
     place = event.location
-    if place is None or not _died(trace, place):
+    if place is not None and not _died(trace, place):
+        return _looked_at(trace, event, place)
+    if place is None:
         return None
     names = [trace.leaves[leaf].name for leaf in event.leaves if is_named(trace.leaves[leaf])] or _names(place)
     name = names[0] if names else None
-    if ".zero_(" in place.text:
+    if ".zero_(" in place.text and (event.leaves or not _aside(trace, names)):
         clear = next(
             (
                 one
@@ -141,6 +157,42 @@ def _of_leaf(trace: Trace, event: Event) -> Read | None:
         None,
     )
     if switch is None or switch.location is None:
-        return Read(Reason.UNUSED, name, place)
+        made = next((one.location for one in _aside(trace, [name] if name else []) if one.location is not None), None)
+        related = () if made is None else (RelatedLocation(made, f"{name} is made here"),)  # type: ignore[assignment]
+        return Read(Reason.UNUSED, name, place, related)
     here = RelatedLocation(place, "its .grad is None here")
     return Read(Reason.UNUSED, name, switch.location, (here,))
+
+
+def _looked_at(trace: Trace, event: Event, place: Location) -> Read | None:
+    """A read only to show it, after a pass, of a number that the pass took in as a constant."""
+    if event.leaves or not event.pass_index or not is_shown(place) or _is_compared(place):
+        return None
+    made = next((one for one in _aside(trace, _names(place)) if one.location is not None), None)
+    if made is None or made.kind is BystanderKind.INTEGERS or not _is_operand(trace, made.name):
+        return None
+    return Read(Reason.LOOKED_AT, made.name, made.location, (RelatedLocation(place, "its .grad is read here"),))
+
+
+def _is_compared(place: Location) -> bool:
+    """Whether the line only asks whether it is None."""
+    first = place.text.split("\n", 1)[0]
+    return bool(place.end_column) and first[place.end_column - 1 :].lstrip().startswith(("is ", "==", "!="))
+
+
+def _is_operand(trace: Trace, name: str) -> bool:
+    """Whether a line that made a part of a graph reads the name."""
+    lines = {
+        node.location.text
+        for backward in trace.passes
+        if backward.graph is not None
+        for node in backward.graph.nodes
+        if node.location is not None
+    }
+    return any(re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) for text in lines)
+
+
+def _aside(trace: Trace, names: list[str]) -> list[Bystander]:
+    """Tensors of these names that took no part in any graph because they do not require grad."""
+    kinds = {BystanderKind.REQUIRES_NO_GRAD, BystanderKind.INTEGERS}
+    return [one for one in trace.bystanders if one.name in names and one.kind in kinds]

@@ -13,6 +13,7 @@ from gradtrace.model import (
     BackwardPass,
     Event,
     EventKind,
+    Location,
     Number,
     ParameterChange,
     StepFact,
@@ -42,7 +43,7 @@ class Mover(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A parameter that a step moved so, and the event that had taken its gradient away.
+    """A parameter that a step moved so, and the place that had taken its gradient away.
 
     Attributes:
         n_rows: how many rows moved without a gradient, where only some have none.
@@ -53,14 +54,17 @@ class Move:
     why: Why
     by: Mover
     step: StepFact
-    taken: Event
+    taken: Location | None
     n_rows: int | None = None
     rate: Number | None = None
 
 
 @once
 def moves(trace: Trace) -> tuple[Move, ...]:
-    """Every such move, the first of each leaf and reason."""
+    """Every such move, the first of each leaf and reason; not those of a leaf that is written to after its step.
+
+    A program that puts the values back does not mind what the step did to them.
+    """
     found: dict[tuple[int, Why], Move] = {}
     state = _State(trace)
     for moment in _moments(trace):
@@ -74,7 +78,7 @@ def moves(trace: Trace) -> tuple[Move, ...]:
             state.end(moment)
         else:
             state.end(moment)
-    return tuple(found.values())
+    return tuple(one for one in found.values() if one.leaf not in state.written)
 
 
 def _moments(trace: Trace) -> list[BackwardPass | Event]:
@@ -95,9 +99,12 @@ class _State:
         self._changed: dict[int, Event] = {}
         """The last event that changed or cleared it since."""
         self._frozen: dict[int, Event] = {}
-        self._masks: dict[int, Event] = {}
+        self._after: dict[int, Number | None] = {}
+        """The norm of the parameter after its last step."""
+        self.written: set[int] = set()
+        """Parameters that were not what their last step had made of them when the next one began."""
+        self._masks = {one.leaf: one.location for one in trace.masking_hooks}
         """The line that is known to set rows to zero."""
-        self._trace = trace
 
     def passed(self, one: BackwardPass) -> None:
         """A pass has given gradients."""
@@ -119,7 +126,7 @@ class _State:
                 self._changed[leaf] = event
             for write in event.writes:
                 if write.zeroed_rows:
-                    self._masks[write.leaf] = event
+                    self._masks[write.leaf] = event.location
 
     def stepped(self, step: StepFact) -> Iterator[Move]:
         """What a step moved without a gradient."""
@@ -131,24 +138,27 @@ class _State:
                 continue
             taken = self._changed.get(change.leaf)
             frozen = self._frozen.get(change.leaf)
+            is_zeroed = change.gradient == 0 and bool(self._left.get(change.leaf)) and is_anything_left
             if frozen is not None and change.leaf not in self._left:
-                yield _move(step, change, Why.FROZEN, frozen)
-            elif taken is None or taken.location is None:
-                continue
-            elif change.gradient == 0 and self._left.get(change.leaf) and is_anything_left:
-                yield _move(step, change, Why.ZEROED, taken)
+                yield _move(step, change, Why.FROZEN, frozen.location)
+            elif is_zeroed and taken is not None and taken.location is not None:
+                yield _move(step, change, Why.ZEROED, taken.location)
             elif change.n_moved_rows and change.gradient and change.leaf in self._masks:
                 yield _move(step, change, Why.ROWS, self._masks[change.leaf])
 
     def end(self, event: Event) -> None:
         """A step has used what there was."""
+        for change in () if event.step is None else event.step.changes:
+            if self._after.get(change.leaf, change.before) != change.before:
+                self.written.add(change.leaf)
+            self._after[change.leaf] = change.after
         leaves = event.leaves if event.step is None else tuple(change.leaf for change in event.step.changes)
         for leaf in leaves:
             self._left.pop(leaf, None)
             self._changed.pop(leaf, None)
 
 
-def _move(step: StepFact, change: ParameterChange, why: Why, taken: Event) -> Move:
+def _move(step: StepFact, change: ParameterChange, why: Why, taken: Location | None) -> Move:
     group = step.groups[change.group] if change.group < len(step.groups) else None
     rate = None if group is None else group.rate("weight_decay")
     rate = rate if isinstance(rate, int | float) and rate else None

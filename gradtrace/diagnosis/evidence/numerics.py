@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.outcome import has_bad_root, is_poisoned, is_scaled
-from gradtrace.diagnosis.evidence.errors import notes
-from gradtrace.diagnosis.evidence.shapes import consumers, full, is_type, targets, through_views
+from gradtrace.diagnosis.evidence.errors import called_as, notes
+from gradtrace.diagnosis.evidence.shapes import consumers, full, is_type, outgoing, targets, through_views
 from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import (
     BackwardPass,
     Finding,
     Graph,
+    Leaf,
     Location,
     Node,
     NonFinite,
     RelatedLocation,
     Severity,
+    StepFact,
     Trace,
 )
 from gradtrace.model.needs import Statistic, Tensors, need
@@ -41,6 +43,8 @@ _SPREADS = frozenset({"std", "var", "std_mean", "var_mean"})
 _MEANS = frozenset({"mean", "cross_entropy", "cross_entropy_loss", "nll_loss", "nanmean", "mse_loss", "l1_loss"})
 _ARCS = frozenset({"acos", "asin", "atanh", "acosh", "arccos", "arcsin", "arctanh"})
 _SOFTMAXES = frozenset({"softmax", "log_softmax", "logsumexp"})
+_MASKING = ("MaskedFillBackward", "WhereBackward", "AddBackward", "BaddbmmBackward", "CopySlices")
+_CHOICES = ("MinimumBackward", "MaximumBackward", "WhereBackward", "MaskedFillBackward")
 _SELECTIONS = ("WhereBackward", "MaskedFillBackward")
 _BREAKERS = (
     ("SqrtBackward", "sqrt-at-zero"),
@@ -70,6 +74,9 @@ _BREAKERS = (
 _HUGE = {"float16": 1e4, "bfloat16": 1e30, "float32": 1e30, "float64": 1e300}
 """Norms by dtype beyond which any operation may overflow."""
 
+_GROWN = 1e4
+"""Parameters that are so much larger than at the beginning do not come back."""
+
 _FAR = 8
 """How many nodes may stand between a selection and the operation whose result it drops."""
 
@@ -83,6 +90,8 @@ class Trap:
     call: str
     backward: BackwardPass
     related: tuple[RelatedLocation, ...] = ()
+    is_hidden: bool = False
+    """The value is dropped or masked later, so that only gradients show it."""
 
 
 @once
@@ -115,11 +124,45 @@ def findings(trace: Trace, rule: str, message: str, advice: str) -> Iterator[Fin
 
 
 def _cause(trace: Trace, backward: BackwardPass, graph: Graph) -> Trap | None:
+    if given_before(trace, backward) is not None:
+        return None
+    grown = growth(trace, backward)
+    if grown is not None:
+        return Trap("diverging-parameters", grown.step.location, grown.step.call, backward, _overflow(trace, backward))
     culprit = first_breaker(graph)
     found = _of_node(graph, culprit, backward) if culprit is not None and not _is_late(culprit) else None
     if found is not None and not has_bad_root(backward):
         return found
     return _of_forward(trace, backward, graph) or _of_empty(graph, backward) or found
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How far steps have moved parameters away: their 2-norm before the first and after the last, and the last step."""
+
+    before: float
+    after: float
+    n_steps: int
+    step: StepFact
+
+
+def growth(trace: Trace, backward: BackwardPass) -> Growth | None:
+    """The growth of all parameters up to a pass, if it is beyond what training does."""
+    steps = [one for one in trace.steps if one.process == backward.process and one.pass_index < backward.index]
+    before: dict[int, float] = {}
+    after: dict[int, float] = {}
+    for step in steps:
+        for change in step.changes:
+            if isinstance(change.before, int | float) and isinstance(change.after, int | float):
+                before.setdefault(change.leaf, float(change.before))
+                after[change.leaf] = float(change.after)
+    first, last = math.hypot(*before.values()), math.hypot(*after.values())
+    return Growth(first, last, len(steps), steps[-1]) if steps and last > _GROWN * max(first, 1) else None
+
+
+def _overflow(trace: Trace, backward: BackwardPass) -> tuple[RelatedLocation, ...]:
+    made = next(iter(born_before(trace, backward)), None)
+    return notes((made.location, f"`{made.call}` overflows here")) if made is not None else ()
 
 
 def _is_late(node: Node) -> bool:
@@ -153,7 +196,8 @@ def _of_node(graph: Graph, node: Node, backward: BackwardPass) -> Trap | None:
         told = notes((selection.location, "this drops the result forwards, but not the gradient of 0 · inf"))
         return Trap("where-untaken-branch", node.location, node.op, backward, told)
     rule = _of_power(node) or next((rule for kind, rule in _BREAKERS if is_type(node, kind)), None)
-    return Trap(rule, node.location, node.op, backward) if rule is not None else None
+    hidden = _hidden_by(graph, node) if rule == "exp-overflow" else ()
+    return Trap(rule, node.location, node.op, backward, hidden, bool(hidden)) if rule is not None else None
 
 
 def _of_power(node: Node) -> str | None:
@@ -185,6 +229,34 @@ def _selected_by(graph: Graph, node: Node) -> Node | None:
     return None
 
 
+def _hidden_by(graph: Graph, node: Node) -> tuple[RelatedLocation, ...]:
+    """What drops an infinity shortly above a node, and the first product with a constant, such as a mask, above that.
+
+    Where several drop it, a choice between values goes before a clamp.
+    """
+    above = _above(graph, node)
+    choices = [one for one in above if is_type(one, *_CHOICES)] or [one for one in above if is_type(one, "Clamp")]
+    if not choices:
+        return ()
+    products = (one for one in _above(graph, choices[0]) if is_type(one, "MulBackward"))
+    masks = [one for one in products if len(outgoing(graph, one)) == 1]
+    return notes(
+        (choices[0].location, f"`{called_as(choices[0])}` drops the infinity forwards, but not its gradient"),
+        *((one.location, "zeros here do not help: backward computes 0 · inf") for one in masks[:1]),
+    )
+
+
+def _above(graph: Graph, node: Node) -> list[Node]:
+    """What elementwise operations make of a value, the nearest first, a few of them."""
+    found: dict[int, Node] = {}
+    level = [node]
+    for _ in range(_FAR):
+        users = {user.id: user for one in level for user in consumers(graph, one) if user.shape == node.shape}
+        level = [user for number, user in users.items() if number not in found]
+        found.update((user.id, user) for user in level)
+    return list(found.values())
+
+
 def _of_forward(trace: Trace, backward: BackwardPass, graph: Graph) -> Trap | None:
     """The first known trap among the results that came out not finite before the pass."""
     seen = born_before(trace, backward)
@@ -196,6 +268,8 @@ def _of_forward(trace: Trace, backward: BackwardPass, graph: Graph) -> Trap | No
         return Trap("mask-multiplies-inf", masked.location or backward.location, masked.call, backward, other)
     for one in seen:
         rule = _of_result(one)
+        if rule == "fully-masked-softmax" and not _may_be_masked(graph, one):
+            rule = None
         if rule is not None:
             return Trap(rule, one.location or backward.location, one.call, backward, _producer(graph, one))
     return None
@@ -206,11 +280,29 @@ def born_before(trace: Trace, backward: BackwardPass) -> list[NonFinite]:
 
     Where one was told only roughly, those that were seen in later passes come first, when results were looked at.
     """
-    born = [one for one in trace.non_finite if one.process == backward.process and one.is_tracked]
+    born = [one for one in trace.non_finite if one.process == backward.process and one.is_tracked and not one.is_given]
     seen = [one for one in born if one.before_pass <= backward.index]
     if not seen or any(one.is_exact for one in seen):
         return seen
     return [*(one for one in born if one.is_exact), *seen]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A tensor that was not finite before anything was computed from it: the call that took it in, and its leaf."""
+
+    taken: NonFinite
+    leaf: Leaf | None
+
+
+def given_before(trace: Trace, backward: BackwardPass) -> Given | None:
+    """Such a tensor, if it went into the pass before any operation made a number that is not finite."""
+    same = (one for one in trace.non_finite if one.process == backward.process and one.before_pass <= backward.index)
+    first = next((one for one in same if one.is_tracked), None)
+    if first is None or not first.is_given:
+        return None
+    leaf = next((leaf for leaf in trace.leaves if leaf.name == first.name and leaf.process == first.process), None)
+    return Given(first, leaf)
 
 
 def _is_masked(one: NonFinite) -> bool:
@@ -241,11 +333,27 @@ def _of_result(one: NonFinite) -> str | None:
         (one.call in _POWERS and is_broken and any(value < 0 for value in low), "fractional-power-negative"),
         (one.call in _DIVISIONS and divisor is not None and bool(divisor.zero), "divide-by-zero-norm"),
         (one.call in _SPREADS and is_broken, "std-single-sample"),
-        (one.call in _MEANS and is_broken, "mean-of-empty-selection"),
+        (one.call in _MEANS and is_broken and _is_of_nothing(one), "mean-of-empty-selection"),
         (one.call in _ARCS, "acos-at-boundary"),
         (is_broken and (one.call in _SOFTMAXES or "attention" in one.call), "fully-masked-softmax"),
     )
     return next((rule for holds, rule in table if holds), None)
+
+
+def _may_be_masked(graph: Graph, one: NonFinite) -> bool:
+    """Whether unknown scores of a softmax come from what can mask: a fill, a choice, a sum."""
+    if one.is_exact:
+        return True
+    for node in graph.nodes:
+        if same_place(node.location, one.location) and is_type(node, "SoftmaxBackward", "LogSoftmaxBackward"):
+            below = targets(graph, node)[:1]
+            return all(is_type(through_views(graph, source), *_MASKING) for source in below)
+    return True
+
+
+def _is_of_nothing(one: NonFinite) -> bool:
+    """Whether a mean is known to be one of no elements; what is known of its inputs may stem from further below."""
+    return one.is_exact or any(not stats.numel for stats in one.inputs)
 
 
 def _producer(graph: Graph, one: NonFinite) -> tuple[RelatedLocation, ...]:

@@ -42,7 +42,7 @@ def stale_casts(trace: Trace) -> tuple[StaleCast, ...]:
                 moved.update((change.leaf, waiting[at]) for change in waiting[at].changes if change.change)
             at += 1
         by_optimizer: dict[int, list[tuple[StepFact, Node, int]]] = {}
-        for node, leaf in _casts(one):
+        for node, leaf in _casts(one) if moved else ():
             step = moved.get(leaf)
             if step is not None and node.made_after is not None and node.made_after < step.pass_index:
                 by_optimizer.setdefault(step.optimizer, []).append((step, node, leaf))
@@ -57,10 +57,11 @@ def _casts(one: BackwardPass) -> list[tuple[Node, int]]:
     if one.graph is None or one.is_drawn_only:
         return []
     graph = one.graph
-    sent = adjacency(graph)
+    casts = [node for node in graph.nodes if node.type.startswith(_CAST)]
     found: list[tuple[Node, int]] = []
-    for node in graph.nodes:
-        if node.type.startswith(_CAST):
+    if casts:
+        sent = adjacency(graph)
+        for node in casts:
             targets = [graph.nodes[graph.edges[position].target] for position in sent.sent_by(node.id)]
             found += [(node, target.leaf) for target in targets if target.leaf is not None]
     return found

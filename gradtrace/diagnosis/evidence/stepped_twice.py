@@ -36,7 +36,7 @@ def stepped_twice(trace: Trace) -> tuple[SteppedTwice, ...]:
         if event.kind == EventKind.BACKWARD:
             for leaf in event.leaves:
                 before.pop(leaf, None)
-        elif event.kind in CLEARING or event.kind == EventKind.GRAD_MODIFIED:
+        elif before and (event.kind in CLEARING or event.kind == EventKind.GRAD_MODIFIED):
             for leaf in concerned(told, event):
                 before.pop(leaf, None)
         elif event.step is not None:

@@ -53,13 +53,15 @@ class Use:
     """A step that was looked at, and by parameter the shares in what it used, in the order in which they came."""
 
     step: StepFact
-    event: Event
     shares: dict[int, tuple[Share, ...]]
+
+
+_TOUCHING = CLEARING | {EventKind.GRAD_MODIFIED, EventKind.STEP}
 
 
 @once
 def uses(trace: Trace) -> tuple[Use, ...]:
-    """The steps of the run that were looked at."""
+    """The steps of the run that were looked at; what came after the last of them was only counted."""
     told = by_value(trace)
     piles: dict[int, dict[Line, Share]] = {}
     found: list[Use] = []
@@ -68,24 +70,29 @@ def uses(trace: Trace) -> tuple[Use, ...]:
     ]
     moments += [((event.pass_index, 1, event.order), event) for event in told.events if event.kind in _TOUCHING]
     for _, moment in sorted(moments, key=lambda pair: pair[0]):
+        if len(found) == len(told.steps):
+            break
         if isinstance(moment, BackwardPass):
             for row in moment.accumulations:
                 _add(piles, moment, row)
         elif moment.step is not None:
             held = (one.leaf for one in moment.step.changes if one.has_gradient)
             shares = {leaf: tuple(piles[leaf].values()) for leaf in held if leaf in piles}
-            found.append(Use(moment.step, moment, shares))
-        elif moment.kind in CLEARING:
-            for leaf in concerned(told, moment):
-                piles.pop(leaf, None)
-        elif moment.kind == EventKind.GRAD_MODIFIED and "clip" not in moment.call:
-            for leaf in moment.leaves:
-                if leaf in piles:
-                    piles[leaf] = {line: replace(one, written=True) for line, one in piles[leaf].items()}
+            found.append(Use(moment.step, shares))
+        else:
+            _touch(piles, told, moment)
     return tuple(found)
 
 
-_TOUCHING = CLEARING | {EventKind.GRAD_MODIFIED, EventKind.STEP}
+def _touch(piles: dict[int, dict[Line, Share]], told: Trace, event: Event) -> None:
+    """Something cleared or changed gradients."""
+    if event.kind in CLEARING:
+        for leaf in concerned(told, event):
+            piles.pop(leaf, None)
+    elif event.kind == EventKind.GRAD_MODIFIED and "clip" not in event.call:
+        for leaf in event.leaves:
+            if leaf in piles:
+                piles[leaf] = {line: replace(one, written=True) for line, one in piles[leaf].items()}
 
 
 def _add(piles: dict[int, dict[Line, Share]], one: BackwardPass, row: Accumulation) -> None:

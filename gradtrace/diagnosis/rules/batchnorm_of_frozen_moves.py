@@ -52,8 +52,9 @@ for _ in range(4):
 
 When a pass begins, the running mean of each such layer is compared with what it was when the last one began. It fires
 when it moved twice in a row while the layer was in train mode, no parameter of the smallest part around the layer
-required grad or was written to, and none of the layer's own ever got a gradient. A network that follows another (a
-momentum encoder, an average of weights) is written to and is none of these.
+required grad, or had a gradient or an optimizer, or was written to, and none of the layer's own ever got a gradient. A
+network that follows another (a momentum encoder, an average of weights) is written to and is none of these; one that
+was not frozen is not reported either if another with the same layer is trained (a target network).
 
 ## Known problems
 
@@ -65,21 +66,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.errors import notes
-from gradtrace.diagnosis.evidence.ownership import received
+from gradtrace.diagnosis.evidence.ownership import owners, received
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import EventKind, Finding, Location, MovingNorm, Severity, Trace
+from gradtrace.model import EventKind, Finding, Leaf, Location, MovingNorm, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for the layers that one line put into train mode."""
-    groups: dict[Location | None, list[MovingNorm]] = {}
-    given = received(trace)
+    groups: dict[tuple[Location | None, bool], list[MovingNorm]] = {}
+    given, owned = received(trace), owners(trace)
     for one in trace.moving_norms:
-        if not any(leaf in given for leaf in one.leaves):
-            groups.setdefault(one.location, []).append(one)
-    for place, layers in groups.items():
+        is_trained = any(leaf in given or (leaf in owned and not one.is_frozen) for leaf in one.leaves)
+        if not is_trained and (one.is_frozen or not _has_twin(trace, one)):
+            groups.setdefault((one.location, one.is_frozen), []).append(one)
+    for (place, _), layers in groups.items():
         yield _finding(trace, place, layers)
+
+
+def _has_twin(trace: Trace, one: MovingNorm) -> bool:
+    """Whether another network with the same layer is trained: this one may stand for it (a target network)."""
+    return any(_key(trace.leaves[leaf]) in _trained(trace) for leaf in one.leaves)
+
+
+@once
+def _trained(trace: Trace) -> frozenset[tuple[str, tuple[int, ...]]]:
+    return frozenset(_key(trace.leaves[leaf]) for leaf in owners(trace))
+
+
+def _key(leaf: Leaf) -> tuple[str, tuple[int, ...]]:
+    """The name of a leaf without that of its model, and its shape."""
+    return leaf.name.partition(".")[2], leaf.shape
 
 
 def _finding(trace: Trace, place: Location | None, layers: list[MovingNorm]) -> Finding:
@@ -92,10 +110,11 @@ def _finding(trace: Trace, place: Location | None, layers: list[MovingNorm]) -> 
         (frozen, "its parameters are frozen here"), (moved, "before this pass, the forward pass has moved them")
     )
     their = "its" if len(layers) == 1 else "their"
+    state = "frozen" if layers[0].is_frozen else "not trained"
     return Finding(
         "batchnorm-of-frozen-moves",
         Severity.WARNING,
-        f"{_called(layers)} frozen, but {their} running statistics move: train mode is on",
+        f"{_called(layers)} {state}, but {their} running statistics move: train mode is on",
         location,
         tuple(note for note in told if note.location != location),
         "Call `eval()` on the frozen part after each `train()`, or override `train` of the model to do so: "

@@ -57,13 +57,13 @@ for _ in range(3):
 ## How it is detected
 
 Results of loss functions that have no graph, although gradients are on, are followed until they are added to a value
-with a graph. A call that gave a result with a graph at any other time (a part that is frozen for a while) is not
-reported. What happened once is only an information.
+with a graph that is part of a pass. A call that gave a result with a graph at any other time (a part that is frozen for
+a while) is not reported. What happened once is only an information.
 
 ## Known problems
 
-A term that is added only to have it in the printed total is reported too. Losses that are written out by hand are not
-seen.
+A term that is added to the loss only to have it in the printed total is reported too. Losses that are written out by
+hand are not seen.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ _FEWEST = 2
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such term."""
     for one in trace.constant_terms:
-        if one.n_tracked or one.location is None:
+        if one.n_tracked or one.location is None or not one.passes:
             continue
         what = f"`{one.name}`" if one.name else f"This `{one.call}`"
         told = notes((one.entered, "it is added here to what does train"))
@@ -94,13 +94,13 @@ def check(trace: Trace) -> Iterator[Finding]:
             "Look at both arguments: is one of them meant to be the output of the model that is trained? A term that "
             "is only for the log need not be added.",
             (),
-            (one.before_pass,) if one.before_pass else (),
+            one.passes,
         )
 
 
 def _is_in_loop(trace: Trace, term: ConstantTerm) -> bool:
     """Whether the pass after it runs again and again: later ones may only have been counted."""
-    backward = next((one for one in trace.passes if one.index == term.before_pass), None)
+    backward = next((one for one in trace.passes if one.index == term.passes[0]), None)
     if backward is None:
         return False
     same = (one.count for one in trace.passes if same_place(one.location, backward.location))

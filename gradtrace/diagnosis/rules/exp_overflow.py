@@ -44,19 +44,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, findings, trap
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
-    yield from findings(
-        trace,
-        "exp-overflow",
-        "`{call}` overflows to infinity",
-        "Use `softplus`, `logsumexp`, `softmax` or `expm1` forms, or clamp the exponent.",
-    )
+    found = trap(trace)
+    advice = "Use `softplus`, `logsumexp`, `softmax` or `expm1` forms, or clamp the exponent."
+    if found is not None and found.is_hidden:
+        advice = (
+            "Mask or clamp the exponent before this line, as in `torch.exp(x.masked_fill(mask == 0, 0.0))`: what is "
+            "dropped or masked afterwards still gets the gradient 0 · inf, which is NaN."
+        )
+    yield from findings(trace, "exp-overflow", "`{call}` overflows to infinity", advice)
 
 
 RULE = Rule(

@@ -56,8 +56,9 @@ for step in range(4):
 ## How it is detected
 
 The ledger of every leaf is cut into cycles, from one step() of its optimizer to the next; each cycle lists the passes
-that added to `.grad` and what cleared or changed it. It fires when, in every cycle, a step uses passes of two
-different lines and another optimizer, which the earlier one fed too, stepped between them.
+that added to `.grad` and what cleared or changed it. It fires when, more than once, a step uses passes of two different
+lines and another optimizer, which the earlier one fed too, stepped between them. Where another optimizer steps along
+the later pass as well, the parameters are shared, and collect from both.
 
 ## Known problems
 
@@ -68,49 +69,79 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, never_cleared, optimizer_name, same_place, stepped
+from gradtrace.analysis.topology import reachable
+from gradtrace.diagnosis.evidence.ownership import consumers
+from gradtrace.diagnosis.evidence.shapes import adjacency
+from gradtrace.diagnosis.evidence.timeline import (
+    Cycle,
+    cycles,
+    never_cleared,
+    optimizer_name,
+    pass_of,
+    same_place,
+    stepped,
+)
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Event, EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model import BackwardPass, Event, EventKind, Finding, RelatedLocation, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each optimizer that uses what another one's pass left."""
     for history in cycles(trace):
-        found = [_leftover(trace, cycle, step) for cycle, step in stepped(history)]
-        if len(found) < 2 or any(one is None for one in found) or never_cleared(trace, history):  # noqa: PLR2004
+        found = [one for cycle, step in stepped(history) if (one := _leftover(trace, cycle, step)) is not None]
+        if len(found) < 2 or never_cleared(trace, history):  # noqa: PLR2004  one may be how the run begins
             continue
-        first = found[0]
-        if first is None:
-            continue
-        foreign, own = first
-        name = optimizer_name(history[0].optimizer)
+        foreign, own, others = found[0]
+        name, held = optimizer_name(history[0].optimizer), history[0].leaves
+        clear = f"`{history[0].optimizer.name or 'optimizer'}.zero_grad()`"
+        remedy = f"Detach what the other network is given (`disc(fake.detach())`), or call {clear} before this pass."
+        if _lies_between(pass_of(trace, foreign), held, others):
+            remedy = f"Call {clear} right before the backward that it is meant to use, not only after its own step."
         yield Finding(
             "fake-not-detached",
             Severity.WARNING,
             f"{name} also uses gradients of a loss that another optimizer trains on",
             foreign.location,
             () if own.location is None else (RelatedLocation(own.location, f"the pass that {name} is meant to use"),),
-            "Detach what the other network is given (`disc(fake.detach())`), or clear gradients before this pass.",
-            tuple(sorted(history[0].leaves.intersection(foreign.leaves))),
+            remedy,
+            tuple(sorted(held.intersection(foreign.leaves))),
         )
 
 
-def _leftover(trace: Trace, cycle: Cycle, step: Event) -> tuple[Event, Event] | None:
-    """The pass for another optimizer and the own one whose sum the step uses."""
+def _leftover(trace: Trace, cycle: Cycle, step: Event) -> tuple[Event, Event, frozenset[int]] | None:
+    """The pass for another optimizer and the own one whose sum the step uses, and what the other one trains."""
     window = cycle.window()
     if not window or cycle.leaves.isdisjoint(step.leaves):
         return None
     own = window[-1]
+    if any(_trained_elsewhere(event, own, step, cycle) for event in trace.events[own.order + 1 : step.order]):
+        return None  # both passes train others too: a part that they share collects from each
     for foreign in window[:-1]:
         if same_place(foreign.location, own.location):
             continue
         for event in trace.events[foreign.order + 1 : own.order]:
-            if event.kind == EventKind.STEP and event.optimizer != step.optimizer:
-                others = set(event.leaves) - cycle.leaves
-                if others and others.issubset(foreign.leaves):
-                    return foreign, own
+            others = _trained_elsewhere(event, foreign, step, cycle)
+            if others:
+                return foreign, own, others
     return None
+
+
+def _trained_elsewhere(event: Event, backward: Event, step: Event, cycle: Cycle) -> frozenset[int]:
+    """The leaves that an event steps for another optimizer, if a pass reached all of them."""
+    if event.kind != EventKind.STEP or event.optimizer == step.optimizer:
+        return frozenset()
+    others = frozenset(event.leaves) - cycle.leaves
+    return others if others.issubset(backward.leaves) else frozenset()
+
+
+def _lies_between(foreign: BackwardPass | None, held: frozenset[int], others: frozenset[int]) -> bool:
+    """Whether gradients come to the other network through this one, so that detaching would keep them from it."""
+    if foreign is None or foreign.graph is None:
+        return False
+    users = [node for leaf in held for node in consumers(foreign, leaf)]
+    below = reachable(foreign.graph, users, adjacency(foreign.graph))
+    return any(node.leaf in others for number in below if (node := foreign.graph.nodes[number]).leaf is not None)
 
 
 RULE = Rule(

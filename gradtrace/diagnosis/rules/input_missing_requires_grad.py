@@ -41,7 +41,8 @@ print(x.grad.abs())
 ## How it is detected
 
 Every read of `.grad` that gives None is recorded, with what was read. It fires when the program dies at a read whose
-leaf was part of no graph.
+leaf was part of no graph, and when the program shows, after a pass, the `.grad` of a tensor that does not require grad
+and that stands in a line which computed a part of the graph.
 
 ## Known problems
 
@@ -69,6 +70,15 @@ def check(trace: Trace) -> Iterator[Finding]:
                 read.place,
                 read.related,
                 f"Call `{name}.requires_grad_()` before the forward pass.",
+            )
+        if read.reason is Reason.LOOKED_AT:
+            yield Finding(
+                "input-missing-requires-grad",
+                Severity.WARNING,
+                f"{read.name}.grad is None: {read.name} does not require grad",
+                read.place,
+                read.related,
+                f"If its gradient is wanted, make it with `requires_grad=True`: `{read.name}.requires_grad_()`.",
             )
 
 

@@ -47,11 +47,13 @@ for _ in range(3):
 
 By value: the step's own record says what moved, and what lay in `.grad`. It fires for a parameter whose gradient a pass
 had left and the program set to zero before the step, while others kept theirs; for one whose rows a line of the program
-sets to zero, if such rows moved; and for one that was frozen, if a step moved it without a pass in between.
+sets to zero, if such rows moved; and for one that was frozen, if a step moved it without a pass in between. A parameter
+that something else writes to between two steps, as a program does that puts the values back, is not reported.
 
 ## Known problems
 
-Rows are counted from the second write on. Gradients that a hook sets to zero are not looked at, nor single elements.
+Rows are counted from the second write on. Gradients that a hook of the whole sets to zero are not looked at, nor
+single elements.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each line that takes gradients away."""
     groups: dict[tuple[Location | None, Why, Mover], list[Move]] = {}
     for one in moves(trace):
-        groups.setdefault((one.taken.location, one.why, one.by), []).append(one)
+        groups.setdefault((one.taken, one.why, one.by), []).append(one)
     for (place, why, by), found in groups.items():
         yield _finding(trace, place, why, by, found)
 

@@ -50,12 +50,22 @@ from typing import Any
 
 from gradtrace.analysis.outcome import first_poisoned, has_bad_root, poisoned_in_ledger
 from gradtrace.diagnosis.evidence.errors import called_as, notes
-from gradtrace.diagnosis.evidence.numerics import born_before, first_breaker
+from gradtrace.diagnosis.evidence.numerics import Given, born_before, first_breaker, given_before
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import BackwardPass, Finding, Location, Node, NonFinite, Severity, TensorSpec, TensorStats, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
 
 _FINITE: dict[str, Any] = dict.fromkeys(("norm", "min", "max", "mean", "zero", "value")) | {"nan": 0, "inf": 0}
+_HINTS = {
+    "ctc_loss": " A label that is longer than its input, counting one more step for each repeated character, has no "
+    "path: leave such samples out, or use `CTCLoss(zero_infinity=True)`.",
+    "linalg_slogdet": " The determinant is zero: add a little to the diagonal, as in `x + 1e-6 * torch.eye(n)`.",
+    "linalg_inv_ex": " The matrix is singular: add a little to the diagonal, as in `x + 1e-6 * torch.eye(n)`.",
+    "erfinv": " Keep its input inside (-1, 1): `x.clamp(-1 + 1e-6, 1 - 1e-6)`.",
+    "logit": " Keep its input inside (0, 1): `torch.logit(p, eps=1e-6)`.",
+    "native_layer_norm": " Its variance is zero with `eps=0`, or its input too large to be squared.",
+}
+"""What else is said of some functions."""
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -65,16 +75,21 @@ def check(trace: Trace) -> Iterator[Finding]:
         yield from _counted(trace)
         return
     is_loss = has_bad_root(poisoned)
+    origin: list[tuple[Location | None, str]] = []
     effect = f"{'the value it begins at' if is_loss else 'a gradient'} is not finite in pass {poisoned.index}"
     made, broken = _made(trace, poisoned), first_breaker(poisoned.graph) if poisoned.graph else None
-    if made is not None and (is_loss or broken is None):
+    given = given_before(trace, poisoned)
+    if given is not None:
+        message, place, advice = _of_given(given)
+        origin = _origin_of(trace, given)
+    elif made is not None and (is_loss or broken is None):
         message, place, advice = _of_result(made)
     elif broken is not None:
         message, place, advice = _of_node(broken)
     else:
         message = f"{effect[:1].upper()}{effect[1:]}, and where that began was not seen"
         place, advice = poisoned.location, "Look at the data that goes in: is it finite?"
-    told = tuple(one for one in notes((poisoned.location, effect)) if one.location != place)
+    told = tuple(one for one in notes(*origin, (poisoned.location, effect)) if one.location != place)
     yield Finding("not-finite", Severity.ERROR, message, place, told, advice, (), (poisoned.index,))
 
 
@@ -94,9 +109,34 @@ def _made(trace: Trace, poisoned: BackwardPass) -> NonFinite | None:
     )
 
 
+def _of_given(given: Given) -> tuple[str, Location | None, str]:
+    """What is said of a tensor that was not finite before anything was computed from it."""
+    taken = given.taken
+    name = f"`{taken.name}`" if taken.name else "A tensor"
+    what = "contains NaN" if taken.output.nan else "contains an infinity"
+    advice = f"It is {_range(taken.output)}. "
+    if given.leaf is not None:
+        advice += "A step with too large a gradient or learning rate does that, or a write of the program's own."
+    else:
+        advice += "Look at where it comes from: `torch.isnan(x).any()` after loading; drop or fill such rows."
+    when = f"before pass {taken.before_pass}" if given.leaf is not None else f"already when `{taken.call}` takes it in"
+    return f"{name} {what} {when}", taken.location, advice
+
+
+def _origin_of(trace: Trace, given: Given) -> list[tuple[Location | None, str]]:
+    """Where that tensor was made, as far as that is known."""
+    name = given.taken.name
+    if given.leaf is not None:
+        return [(given.leaf.location, f"{given.leaf.name} is made here")]
+    return [(one.location, f"{name} is made here") for one in trace.bystanders if one.name == name]
+
+
 def _of_result(made: NonFinite) -> tuple[str, Location | None, str]:
     inputs = " and ".join(_range(stats) for stats in made.inputs)
     advice = f"It took in {inputs}, and gave {_range(made.output)}." if inputs else f"It gave {_range(made.output)}."
+    advice += _HINTS.get(made.call, "")
+    if made.output.dtype == "float16" and not made.output.nan:
+        advice += " float16 ends at 65504: compute this in float32 or bfloat16, or scale down what goes in."
     if not made.is_exact:
         advice += " Not everything that went in was kept: it may have been made shortly before."
     where = "here, from finite values" if made.location is not None else "from finite values, in a line not watched"

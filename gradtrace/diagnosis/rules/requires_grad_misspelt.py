@@ -76,7 +76,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 def _finding(trace: Trace, one: Misspelling) -> Finding:
     leaves = [trace.leaves[leaf] for leaf in one.leaves]
     are, stay = ("is", "stays") if len(leaves) == 1 else ("are", "stay")
-    on = " on a module" if one.module is not None else ""
+    on = " on a module" if one.module is not None else " on a tensor that shares memory" if one.is_beside else ""
     effect = f"unfreezes nothing: {called(leaves)} {stay} so"
     if not one.value:
         effect = f"freezes nothing: {called(leaves)} {are} trained"
@@ -84,7 +84,9 @@ def _finding(trace: Trace, one: Misspelling) -> Finding:
     step = _step(trace, one)
     place = one.location or given or step
     told = notes((given, "this pass gives them gradients"), (step, "this step trains them"))
-    if one.module is not None:
+    if one.is_beside:
+        advice = "Set it on the parameter itself: `.data`, `detach()` and `state_dict()` give other tensors."
+    elif one.module is not None:
         advice = f"Call `requires_grad_({one.value})` on the module: it switches all its parameters."
     else:
         advice = f"Write `requires_grad = {one.value}`: any other name is a new attribute that torch does not read."

@@ -50,16 +50,20 @@ that added to `.grad` and what cleared or changed it. It fires when a leaf that 
 used again, and is cleared in no cycle. What clears is told by value: a pass found None or zeros where an earlier one
 had left something else, however the program did it.
 
+Where no optimizer steps, each leaf is compared from one recorded pass to the next: it fires when the leaf moved along
+what its `.grad` held, more than once, whoever wrote that, and no pass found it empty.
+
 ## Known problems
 
-Programs that update weights by hand, without an optimizer, are not looked at.
+Updates by hand of leaves that need more than 64 MB together are not looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.ownership import called
+from gradtrace.diagnosis.evidence.hand_updates import PiledUp, piled_up
+from gradtrace.diagnosis.evidence.ownership import called, is_named
 from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, is_zeroed_elsewhere, never_cleared, stepped
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, RelatedLocation, Severity, Trace
@@ -67,11 +71,14 @@ from gradtrace.model.needs import Statistic, Tensors, need
 
 
 def check(trace: Trace) -> Iterator[Finding]:
-    """Yield a finding for each optimizer whose leaves are never cleared."""
+    """Yield a finding for each optimizer whose leaves are never cleared, and one for leaves that are moved by hand."""
     for history in cycles(trace):
         leaves = never_cleared(trace, history)
         if leaves and not is_zeroed_elsewhere(trace, history, leaves):
             yield _finding(trace, history, leaves)
+    by_hand = piled_up(trace)
+    if by_hand is not None:
+        yield _finding_by_hand(trace, by_hand)
 
 
 def _finding(trace: Trace, history: tuple[Cycle, ...], leaves: frozenset[int]) -> Finding:
@@ -93,6 +100,24 @@ def _finding(trace: Trace, history: tuple[Cycle, ...], leaves: frozenset[int]) -
         f"Call `{name}.zero_grad()` {where}: PyTorch adds to `.grad`.",
         tuple(sorted(leaves)),
         tuple(event.pass_index for event in added[1:]),
+    )
+
+
+def _finding_by_hand(trace: Trace, found: PiledUp) -> Finding:
+    leaf = trace.leaves[found.leaves[0]]
+    name = leaf.name if is_named(leaf) else "p"
+    related: tuple[RelatedLocation, ...] = ()
+    if found.use is not None:
+        related = (RelatedLocation(found.use, "this uses the sum of all passes so far"),)
+    return Finding(
+        "zero-grad-forgotten",
+        Severity.ERROR if found.is_straight else Severity.WARNING,
+        f"gradients of {called(trace.leaves[one] for one in found.leaves)} are never cleared between updates",
+        found.again.location,
+        related,
+        f"Clear each after its update, as in `{name}.grad = None`: PyTorch adds to `.grad`.",
+        found.leaves,
+        found.passes,
     )
 
 

@@ -71,6 +71,7 @@ def program() -> None:
     net.train()
     net.layer.weight.require_grad = False  # type: ignore[attr-defined]
     net.layer.requires_grad = False  # type: ignore[assignment]
+    net.layer.weight.register_hook(lambda gradient: gradient * torch.tensor([[1.0], [0.0]]))
     state = net.state_dict()
     for step in range(4):
         optimizer.zero_grad()
@@ -95,6 +96,8 @@ def program() -> None:
     with pytest.raises(RuntimeError):
         y.sum().backward()
     net.load_state_dict(state)
+    fixed = torch.ones(2)
+    (x.sum() + nn.functional.mse_loss(fixed, fixed)).backward()
 
 
 def filled(struct: type[msgspec.Struct], written: Any) -> Iterator[tuple[str, str]]:
@@ -121,7 +124,7 @@ def rows_in(annotation: Any) -> list[type[msgspec.Struct]]:
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
     """What the recorder writes of the program: two passes in full, then the ledger."""
-    with recorded(tmp_path_factory.mktemp("records"), passes=((1, 2), (5, 5)), facts=True, value_limit=2) as session:
+    with recorded(tmp_path_factory.mktemp("records"), passes=((1, 2), (5, 6)), facts=True, value_limit=2) as session:
         program()
         recorder = current()
         assert recorder is not None
