@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from gradtrace.model import Finding
 
 ORDER: tuple[tuple[str, ...], ...] = (
-    ("checkpoint-input-no-grad", "no-grad-forward", "unused-layer"),
+    ("checkpoint-input-no-grad", "rank-divergent-graph", "no-grad-forward", "unused-layer"),
     ("frozen-too-much", "no-requires-grad"),
 )
 """Rules that read the same fact, the one that explains most first.
