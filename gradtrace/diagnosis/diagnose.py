@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from gradtrace.analysis.by_value import by_value
+from gradtrace.diagnosis.merged import merged
 from gradtrace.diagnosis.order import settled
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.diagnosis.rule import Rule
@@ -41,7 +42,7 @@ def diagnose(trace: Trace, rules: Iterable[Rule] = RULES) -> Trace:
             found[rule.name] = own
         except Exception as error:  # noqa: BLE001  whatever is wrong with one rule, the others are to be heard
             failures.append(f"the rule {rule.name} failed: {type(error).__name__}: {error} (please report)")
-    unique = dict.fromkeys(finding for own in settled(found).values() for finding in own)
+    unique = merged(finding for own in settled(found).values() for finding in own)
     run = replace(trace.run, notes=(*trace.run.notes, *failures)) if failures else trace.run
     return replace(trace, run=run, findings=tuple(sorted(unique, key=in_order)))
 

@@ -432,8 +432,8 @@ class FullPass:
                 self._flow.note_received(number, output, stats)
             if number in self._leaves:
                 self._ledger.contributions[number] = (stats, mark(gradient))
-            if self._context.masking_hooks is not None:
-                self._context.masking_hooks.after(*self._leaves[number], gradient)
+                if self._context.masking_hooks is not None:
+                    self._context.masking_hooks.after(*self._leaves[number], gradient)
 
     def _failed_node(self) -> int | None:
         """The node at which the engine stopped: of those that were ready to run, it takes the one made last."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from gradtrace.model import Finding, Severity, Trace
 from gradtrace.renderers.check_summary import summary
@@ -45,9 +46,32 @@ def render(trace: Trace, options: Options) -> str:
     for finding in trace.findings:
         codes = {**_CODES, "primary": _CODES.get(finding.severity, "1")} if options.color else {}
         lines += [*written(_finding(finding, trace, width), codes), ""]
-    lines += [line for sentence in summary(trace) for line in wrapped(sentence, width)]
+    answer, *rest = summary(trace)
+    lines += wrapped(answer, width)
+    lines += _overview(trace.findings, width)
+    lines += [line for sentence in rest for line in wrapped(sentence, width)]
     text = "".join(f"{line}\n" for line in lines)
     return _ascii(text) if options.ascii_only else text
+
+
+def _overview(findings: tuple[Finding, ...], width: int) -> Iterator[str]:
+    """A line for each finding, where there are several: the end of the output shows what stands further up."""
+    if len(findings) < 2:  # noqa: PLR2004
+        return
+    places = [_place(one) for one in findings]
+    edge = max(map(cell_len, places))
+    for finding, place in zip(findings, places, strict=True):
+        padding = " " * (edge - cell_len(place))
+        text = (
+            f"  {place}{padding}  {finding.severity}[{one_line(finding.rule)}]: {one_line(finding.message, _LONGEST)}"
+        )
+        yield text if cell_len(text) <= width else f"{set_cell_size(text, width - 3)}..."
+
+
+def _place(finding: Finding) -> str:
+    """The file without its folder, and the line."""
+    place = finding.location
+    return f"{one_line(PurePath(place.file).name)}:{place.line}" if place else "(no line)"
 
 
 def _finding(finding: Finding, trace: Trace, width: int) -> Iterator[Line]:

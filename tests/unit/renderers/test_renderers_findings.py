@@ -95,6 +95,8 @@ error[zero-grad-forgotten]: gradients of 8 passes add up: nobody clears .grad
 info[other]: worth knowing
 
 Found 1 error, 1 note.
+  train.py:19  error[zero-grad-forgotten]: gradients of 8 passes add up: nobo...
+  (no line)    info[other]: worth knowing
 To read more about one: gradtrace rule zero-grad-forgotten
 """
 
@@ -169,7 +171,14 @@ def test_place_without_source_keeps_its_words() -> None:
     ("severities", "summary"),
     [
         ((), "No backward pass ran: there was nothing to check.\n"),
-        (("error", "error", "warning"), "Found 2 errors, 1 warning.\nTo read more about one: gradtrace rule r\n"),
+        (("error",), "Found 1 error.\nTo read more about one: gradtrace rule r\n"),
+        (
+            ("error", "error", "warning"),
+            (
+                "Found 2 errors, 1 warning.\n  (no line)  error[r]: message\n  (no line)  error[r]: message\n"
+                "  (no line)  warning[r]: message\nTo read more about one: gradtrace rule r\n"
+            ),
+        ),
     ],
 )
 def test_last_line_counts(severities: tuple[str, ...], summary: str) -> None:
