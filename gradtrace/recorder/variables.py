@@ -46,7 +46,7 @@ class Variables:
             if found is None:
                 continue
             self._told.add(name)
-            place = stored_by(scope.codes() if code is None else [code], name)
+            place = None if code is None else stored_by([code], name)
             self._journal.write(
                 {
                     "t": "variable",
