@@ -101,6 +101,18 @@ for _ in range(6):
     slope = torch.autograd.grad(out.sum(), x, create_graph=True)[0]
     grads = torch.autograd.grad(out.pow(2).mean() + slope.pow(2).mean(), list(net.parameters()))
 """,
+    "two_models": """
+generator, critic = nn.Linear(3, 3), nn.Linear(3, 1)
+params = [*generator.parameters()]
+optimizers = [torch.optim.SGD(one.parameters(), lr=0.1) for one in (generator, critic)]
+for _ in range(2):
+    fake = generator(torch.randn(4, 3))
+    critic(fake.detach()).mean().backward()
+    critic(fake).mean().backward()
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
+""",
     "split": """
 qkv = nn.Linear(4, 12)
 q, k, v = qkv(torch.randn(2, 3, 4)).reshape(2, 3, 3, 4).unbind(2)
@@ -151,6 +163,8 @@ def answered(tmp_path_factory):
         ),
         ("returned", "weight", "autograd.grad at returned.py:13 returned the gradient"),
         ("returned", "x", "autograd.grad at returned.py:12 returned the gradient"),
+        ("two_models", "params[1]", "generator.bias has a gradient"),
+        ("two_models", "params", "generator.weight has a gradient"),
         ("split", "qkv.weight", "It comes by 3 ways, to different outputs of unbind"),
     ],
 )
