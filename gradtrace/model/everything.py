@@ -26,7 +26,7 @@ from gradtrace.model.kinds import (
 )
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
-from gradtrace.model.objects import Lookalike, MaskingHook, MovingNorm, Sharing
+from gradtrace.model.objects import Lookalike, LostMask, MaskingHook, MovingNorm, Sharing
 from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
 from gradtrace.model.run import Observation, ProgramError, Run
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
@@ -61,6 +61,7 @@ __all__ = [
     "Level",
     "Location",
     "Lookalike",
+    "LostMask",
     "MaskingHook",
     "ModuleFact",
     "ModuleFactKind",

@@ -21,6 +21,7 @@ from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.optimizers import Optimizers
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import ModuleTable
+from gradtrace.recorder.weight_masks import WeightMasks
 from gradtrace.recorder.writes import Writes
 
 
@@ -45,6 +46,7 @@ class Context:
     lookalikes: Lookalikes | None
     norms: Norms | None
     masking_hooks: MaskingHooks | None
+    masks: WeightMasks | None
     cuts: CutWatch | None
     numbers: NumberWatch | None
     writes: Writes | None

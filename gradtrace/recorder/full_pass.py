@@ -128,6 +128,9 @@ class FullPass:
             if self._closer is not None:
                 self._closer.begins(self._flow, describer.unknown)
             taking_part = {id(one) for _, one in self._leaves.values()}
+            masks = context.masks
+            if masks is not None:
+                self._guarded("weights set to zero", lambda: masks.look(scope, taking_part))
             self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
             self._find_captures(walk)
             if call.accumulates or self._captures:

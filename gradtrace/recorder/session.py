@@ -67,6 +67,7 @@ from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
 from gradtrace.recorder.step_watch import StepWatch
 from gradtrace.recorder.watch import Watch
+from gradtrace.recorder.weight_masks import WeightMasks
 from gradtrace.recorder.writes import Writes
 
 _current: Recorder | None = None
@@ -111,9 +112,12 @@ class Recorder:
         self.lookalikes = Lookalikes(journal, names, self.leaves) if facts else None
         self.running = Norms(journal, names, self.leaves) if facts else None
         self.masking_hooks = MaskingHooks(journal) if facts else None
+        self.masks = None if self.copies is None else WeightMasks(journal, names, self.leaves, self.copies)
         self.grads = GradWatch(journal, self.events, self.leaves, self.table, writes, self.norms, sees_reads=facts)
         observers: list[Observer] = [self._births.saw, self.grads.saw]
-        observers += [one.saw for one in (self.cuts, self.numbers, self.copies, self.lookalikes) if one is not None]
+        observers += [
+            one.saw for one in (self.cuts, self.numbers, self.copies, self.lookalikes, self.masks) if one is not None
+        ]
         kinds = CallKinds(reads_of_grad=facts)
         limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
         self.modes = Modes(
@@ -131,6 +135,7 @@ class Recorder:
             lookalikes=self.lookalikes,
             norms=self.running,
             masking_hooks=self.masking_hooks,
+            masks=self.masks,
             cuts=self.cuts,
             numbers=self.numbers,
             writes=writes,
@@ -271,7 +276,15 @@ class Recorder:
         self.modes.after_fork()
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
-        for one in (self.cuts, self.numbers, self.copies, self.lookalikes, self.running, self.masking_hooks):
+        for one in (
+            self.cuts,
+            self.numbers,
+            self.copies,
+            self.lookalikes,
+            self.running,
+            self.masking_hooks,
+            self.masks,
+        ):
             if one is not None:
                 one.after_fork()
         self.events.after_fork()
