@@ -102,7 +102,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 def _message(one: Untrained, names: str) -> str:
     if one.misused is None:
         return f"{names} comes into the loss only detached, in a straight-through estimator"
-    return f"This `{called_as(one.misused)}` can not train {names}: it is detached in the value compared here"
+    return f"This `{called_as(one.misused)}` cannot train {names}, which is detached in what it compares"
 
 
 def _advice(one: Untrained) -> str:
