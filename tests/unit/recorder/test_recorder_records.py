@@ -19,6 +19,7 @@ WRITTEN_ELSEWHERE = {
     records.StatusRecord,
     records.ProcessRecord,
     records.ErrorRecord,
+    records.KeptRow,
     records.NoteRecord,
     records.BlindRecord,
 }
