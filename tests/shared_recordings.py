@@ -1,12 +1,14 @@
-"""Recordings that several tests read, made once for all the processes of a test run."""
+"""What several tests read and takes long to make, made once for all the processes of a test run."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import os
-from collections.abc import Sequence
+import pickle
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import forked_runs
 import pytest
@@ -14,11 +16,26 @@ import pytest
 from gradtrace.model import Trace
 from gradtrace.recording import load
 
+Made = TypeVar("Made")
+
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
     """A folder that all the workers of a test run see."""
     folder = factory.getbasetemp()
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+def once(name: str, make: Callable[[], Made], factory: pytest.TempPathFactory) -> Made:
+    """What is made under this name, by whichever worker asks first; the others wait for it."""
+    file = shared_folder(factory) / f"{name}.pickle"
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            made = make()
+            file.write_bytes(pickle.dumps(made))
+            return made
+    known: Made = pickle.loads(file.read_bytes())
+    return known
 
 
 def recordings(programs: Sequence[Path], factory: pytest.TempPathFactory) -> list[Path]:

@@ -71,6 +71,11 @@ def _by_the_source(trace: Trace, name: str, folders: Sequence[Path]) -> tuple[Su
                 return why(trace, plain.removesuffix(tail), folders).subjects
     place = named_at(trace, plain, folders)
     if place is None:
+        whole = re.sub(r"(\[[^\[\]]*\])+$", "", plain)
+        whole = plain.rpartition(".")[0] if whole == plain and _is_no_tensor(trace, plain) else whole
+        if whole not in (plain, ""):
+            with suppress(UnknownNameError):
+                return why(trace, whole, folders).subjects
         return None
     at_line = f"{place.file}:{place.line}"
     if not place.text.lstrip().startswith(("def ", "async def ", "for ")):
@@ -78,6 +83,11 @@ def _by_the_source(trace: Trace, name: str, folders: Sequence[Path]) -> tuple[Su
             if meant_by(trace, at_line):
                 return why(trace, at_line, folders).subjects
     return (Subject(plain, "name", Reason.NOT_SEEN, place=place),)
+
+
+def _is_no_tensor(trace: Trace, name: str) -> bool:
+    """Whether what stands before the last dot is known to be no tensor: an optimizer, a list."""
+    return any(one.name == name.rpartition(".")[0] for one in trace.variables)
 
 
 def _with_place(trace: Trace, one: Subject, folders: Sequence[Path]) -> Subject:

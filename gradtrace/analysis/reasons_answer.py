@@ -63,6 +63,8 @@ class Reason(StrEnum):
     """The pass raised."""
     NO_BACKWARD = "no backward"
     """No backward pass began."""
+    DERIVED_AWAY = "derived away"
+    """Only passes whose result has a graph of its own went by it, and what they returned does not depend on it."""
     UNUSED = "unused"
     """Its module is part of the graph, and it is not."""
     OUTSIDE = "outside"

@@ -19,6 +19,7 @@ from gradtrace.model import (
     Accumulation,
     BackwardPass,
     Cut,
+    CutKind,
     Effect,
     Event,
     EventKind,
@@ -249,6 +250,10 @@ def _outside(case: Case) -> Subject:
     """It is in no graph: whether anything of its module is."""
     module = case.leaf.name.rpartition(".")[0]
     full = [one for one in case.passes if one.graph is not None]
+    inside = inner(case.trace)
+    for one in full:
+        if one.index in inside and case.node(one) is not None:
+            return case.subject(Reason.DERIVED_AWAY, backward=one, place=one.location, node=case.node(one))
     for one in full:
         for node in one.graph.nodes if one.graph is not None else ():
             if module and node.leaf is None and node.module == module:
@@ -285,7 +290,16 @@ def _of_every_pass(case: Case) -> list[Cut]:
     """Cuts that may explain why each pass went by: one that happened less often than passes ran cannot."""
     inside = inner(case.trace)
     n_passes = sum(one.count for one in case.passes if one.index not in inside)
-    return [cut for cut in case.cuts if cut.count >= n_passes and not is_shown(cut.location)]
+    beside = case.leaf.name.rpartition(".")[0].rpartition(".")[0]
+    found = [*case.cuts, *(cut for cut in case.trace.cuts if beside and _is_run_beside(case, cut, beside))]
+    return [cut for cut in found if cut.count >= n_passes and not is_shown(cut.location)]
+
+
+def _is_run_beside(case: Case, cut: Cut, parent: str) -> bool:
+    """Whether a part of the same module ran there without gradients: of a line only the first leaves are known."""
+    if cut.kind not in (CutKind.NO_GRAD, CutKind.INFERENCE_MODE) or cut.process != case.leaf.process:
+        return False
+    return any(case.trace.leaves[leaf].name.startswith(f"{parent}.") for leaf in cut.leaves)
 
 
 def _switched_off(case: Case) -> GradSwitch | None:

@@ -27,6 +27,7 @@ from gradtrace.model import (
 _SUGGESTIONS = 4
 _SHOWN = 12
 _LIBRARIES = ("/lib/python", "site-packages", "\\Lib\\")
+_ITEM = re.compile(r"(.+)\[(-?\d{1,4})\]$")
 _PLACE = re.compile(r"(?P<file>.*[^:]):(?P<line>\d+)$", re.DOTALL)
 
 
@@ -74,7 +75,7 @@ def meant_by(trace: Trace, asked: str) -> Meant:
         found = _named(trace, name, fits)
         if found:
             return found
-    found = _in_module(trace, name) or _by_its_end(trace, name)
+    found = _in_module(trace, name) or _item(trace, name) or _by_its_end(trace, name)
     if found:
         return found
     error = _error_at(trace, name)
@@ -107,6 +108,17 @@ def _by_its_end(trace: Trace, name: str) -> Meant:
     return Meant()
 
 
+def _item(trace: Trace, name: str) -> Meant:
+    """A leaf that a list holds: `params[0]`."""
+    asked = _ITEM.match(name)
+    for one in trace.variables if asked is not None else ():
+        if asked is not None and one.name == asked[1] and one.kind == VariableKind.OTHER:
+            number = int(asked[2])
+            if -len(one.leaves) <= number < len(one.leaves):
+                return Meant((trace.leaves[one.leaves[number]],))
+    return Meant()
+
+
 def _in_module(trace: Trace, name: str) -> Meant:
     """A part of a model that a variable holds: `net.fc1`, `net[0]` where the leaves are called `fc1.weight`."""
     for one in trace.variables:
@@ -115,7 +127,7 @@ def _in_module(trace: Trace, name: str) -> Meant:
             continue
         path = rest.replace("[", ".").replace("]", "").lstrip(".")
         held = [leaf for leaf in trace.leaves if leaf.id in set(one.leaves)]
-        leaves = tuple(leaf for leaf in held if leaf.name == path or leaf.name.startswith(f"{path}."))
+        leaves = tuple(leaf for leaf in held if leaf.name.startswith(f"{path}.") or fnmatchcase(leaf.name, path))
         if leaves:
             return Meant(leaves)
     return Meant()

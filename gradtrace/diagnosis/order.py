@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from gradtrace.model import Finding
 
 ORDER: tuple[tuple[str, ...], ...] = (
-    ("checkpoint-input-no-grad", "no-grad-forward", "unused-layer"),
+    ("checkpoint-input-no-grad", "rank-divergent-graph", "no-grad-forward", "unused-layer"),
     ("divide-by-zero-norm", "normalize-zero-vector"),
     ("straight-through-untrained", "detach-midgraph"),
     ("ctx-tensor-in-double-backward", "custom-fn-bypasses-parameter"),

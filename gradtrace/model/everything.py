@@ -27,7 +27,7 @@ from gradtrace.model.kinds import (
 )
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
-from gradtrace.model.objects import Lookalike, MaskingHook, MovingNorm, Sharing
+from gradtrace.model.objects import Lookalike, LostMask, MaskingHook, MovingNorm, Sharing
 from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
 from gradtrace.model.run import KeptResult, Observation, ProgramError, Run
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
@@ -67,6 +67,7 @@ __all__ = [
     "Level",
     "Location",
     "Lookalike",
+    "LostMask",
     "MaskingHook",
     "ModuleFact",
     "ModuleFactKind",

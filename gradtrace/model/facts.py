@@ -156,7 +156,7 @@ class Variable:
         name: the variable, or an attribute of `self`.
         type: the class of the object.
         text: a number as Python writes it.
-        leaves: ids of the leaves that it stands for: of a module its parameters that are known.
+        leaves: ids of the leaves that it stands for: of a module its parameters that are known, of a list its items.
         location: where it is assigned, when one place is known to do that.
     """
 

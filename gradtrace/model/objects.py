@@ -77,6 +77,27 @@ class MaskingHook:
 
 
 @dataclass(frozen=True, slots=True)
+class LostMask:
+    """A part of a parameter that the program set to zero, and that was no longer zero when passes used it.
+
+    Attributes:
+        n_zeros: how many elements were zero after the write.
+        n_back: how many of these were not when the pass began.
+        is_late: its optimizer had stepped before the write.
+        pass_index: the pass that began; the one before it had used some of them too.
+        location: the write.
+    """
+
+    leaf: int
+    n_zeros: int
+    n_back: int
+    is_late: bool
+    pass_index: int
+    location: Location | None = None
+    process: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Sharing:
     """Something that was done with a copy of parameters that is none: it shares their storage.
 

@@ -9,7 +9,7 @@ from gradtrace.model.events import Event
 from gradtrace.model.facts import Bystander, ConstantTerm, Holder, ModuleFact, NonFinite, Variable
 from gradtrace.model.finding import Finding
 from gradtrace.model.leaf import Leaf, OptimizerInfo
-from gradtrace.model.objects import Lookalike, MaskingHook, MovingNorm, Sharing
+from gradtrace.model.objects import Lookalike, LostMask, MaskingHook, MovingNorm, Sharing
 from gradtrace.model.passes import BackwardPass
 from gradtrace.model.run import Run
 from gradtrace.model.steps import ScaleUpdate, StepFact
@@ -45,3 +45,4 @@ class Trace:
     moves: tuple[Move, ...] = ()
     empty_clippings: tuple[EmptyClipping, ...] = ()
     masking_hooks: tuple[MaskingHook, ...] = ()
+    lost_masks: tuple[LostMask, ...] = ()

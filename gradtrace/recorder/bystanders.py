@@ -132,7 +132,8 @@ class Bystanders:
             if torch_facts.is_written_view(tensor):
                 return None, None
             if tensor.is_leaf:
-                return (None if id(tensor) in leaves else BystanderKind.ELSEWHERE), None
+                is_known = id(tensor) in leaves or self._leaves.find(tensor) is not None
+                return (None if is_known else BystanderKind.ELSEWHERE), None
             return (None if tensor.grad_fn in nodes else BystanderKind.ELSEWHERE), None
         if self._leaves.find(tensor) is not None:  # one that is frozen is told as a leaf
             return None, None

@@ -118,6 +118,8 @@ class Closer:
         if found is None or found.place is None:
             self._numbers.tell(origin, None, None, self._index, name)
             return
+        if origin.is_given and found.place.call.isidentifier():
+            origin = origin._replace(call=found.place.call)
         reference = self._context.modules.references[found.module] if found.module >= 0 else None
         module = None if reference is None else reference()
         path = None if module is None else self._context.names.module_path(module)

@@ -24,6 +24,7 @@ from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import ModuleTable
 from gradtrace.recorder.updates import Updates
 from gradtrace.recorder.variables import Variables
+from gradtrace.recorder.weight_masks import WeightMasks
 from gradtrace.recorder.writes import Writes
 
 
@@ -48,6 +49,7 @@ class Context:
     lookalikes: Lookalikes | None
     norms: Norms | None
     masking_hooks: MaskingHooks | None
+    masks: WeightMasks | None
     cuts: CutWatch | None
     numbers: NumberWatch | None
     terms: ConstantTerms | None

@@ -61,6 +61,8 @@ class Copies:
         self._taken: dict[int, _Taken] = {}
         self._n_steps = 0
         self._stepped: dict[int, _Stepping] = {}
+        self._trained: set[int] = set()
+        """Leaves that an optimizer held when it stepped for the first time."""
         self._records: dict[Any, dict[str, Any]] = {}
         self._fresh: dict[Any, int] = {}
         """By place: how many steps there had been when a dictionary just taken was loaded there."""
@@ -83,12 +85,19 @@ class Copies:
             if len(self._stepped) >= _MOST:
                 self._stepped = {key: one for key, one in self._stepped.items() if one.reference() is not None}
             known = self._stepped[id(optimizer)] = _Stepping(optimizer)
+            states = (self._leaves.find(one) for one in owned(optimizer))
+            self._trained.update(state.id for state in states if state is not None)
         if self._taken:
             del known.steps[: -_MOST + 1]
             known.steps.append(self._n_steps)
             first = _first_of(optimizer)
             if first is not None and not first.is_inference():
                 known.first, known.version = weakref.ref(first), first._version
+
+    def has_trained(self, parameter: torch.Tensor) -> bool:
+        """Whether an optimizer that holds the parameter has stepped."""
+        state = self._leaves.find(parameter)
+        return state is not None and state.id in self._trained
 
     def loads(self, module: torch.nn.Module, state: Any, frame: types.FrameType) -> None:
         """`load_state_dict` is about to copy from a dictionary."""
@@ -147,7 +156,7 @@ class Copies:
         one, other = seen.args[0], seen.args[1]
         if not _is_same_memory(one, other) or is_internal(seen.frame.f_code):
             return
-        leaf = self._leaf_at(one)
+        leaf = self._leaves.whose_memory(one)
         if leaf is None or not leaf.owners:
             return
         kind = SharingKind.COPIED if is_copy else SharingKind.SUBTRACTED
@@ -169,15 +178,6 @@ class Copies:
         if self._cuts is None:
             return None
         return min((cut for one in tensors if (cut := self._cuts.cut_of(one)) is not None), default=None)
-
-    def _leaf_at(self, tensor: torch.Tensor) -> Any:
-        """The leaf whose memory this is."""
-        pointer = torch_facts.pointer(tensor)
-        for state in self._leaves.states.copy().values():
-            leaf = state.reference()
-            if leaf is not None and torch_facts.pointer(leaf) == pointer:
-                return state
-        return None
 
     def _tell(
         self,
@@ -227,6 +227,7 @@ class Copies:
         self._taken.clear()
         self._records.clear()
         self._fresh.clear()
+        self._trained.clear()
 
 
 def _is_written_through(taken: _Taken, since: list[_Stepping]) -> bool:

@@ -149,7 +149,9 @@ class FullPass:
         context, call, index = self._context, self.call, self.index
         taking_part = {id(one) for _, one in self._leaves.values()}
         self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
-        variables, updates = context.variables, context.updates
+        variables, updates, masks = context.variables, context.updates, context.masks
+        if masks is not None:
+            self._guarded("weights set to zero", lambda: masks.look(scope, taking_part))
         if variables is not None:
             self._guarded("what variables hold", lambda: variables.look(scope))
         if updates is not None and call.accumulates and call.parent is None:

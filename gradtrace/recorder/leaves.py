@@ -77,6 +77,7 @@ class Leaves:
         self._changed = 0
         """How often the set of leaves, or who met them, has changed."""
         self._own: dict[int, tuple[int, list[LeafState]]] = {}
+        self._by_storage: tuple[int, dict[int, LeafState]] = (-1, {})
 
     # Whose leaves may be touched. An engine replaces `.grad` without the interpreter's lock, so that to look at the
     # `.grad` of a leaf while the engine of another thread may run over it is to read freed memory.
@@ -231,6 +232,21 @@ class Leaves:
     def has_grads(self) -> bool:
         """Whether any `.grad` is known, and so worth recognizing."""
         return bool(self._by_grad)
+
+    def whose_memory(self, tensor: torch.Tensor) -> LeafState | None:
+        """The leaf whose storage a tensor has, or a part of it; which leaf has which is found out now and then."""
+        if self._by_storage[0] != self._changed:
+            found: dict[int, LeafState] = {}
+            for state in self.states.copy().values():
+                leaf = state.reference()
+                pointer = 0 if leaf is None else torch_facts.storage_pointer(leaf)
+                if pointer:
+                    found.setdefault(pointer, state)
+            self._by_storage = (self._changed, found)
+        pointer = torch_facts.storage_pointer(tensor)
+        state = self._by_storage[1].get(pointer) if pointer else None  # type: ignore[assignment]
+        leaf = None if state is None else state.reference()
+        return state if leaf is not None and torch_facts.storage_pointer(leaf) == pointer else None
 
     def whose_grad(self, tensor: object) -> LeafState | None:
         """The leaf whose `.grad` has the data of this tensor."""

@@ -174,5 +174,7 @@ def _lookalikes(attributes: dict[str, Any]) -> Iterator[tuple[str, bool]]:
 
 
 def _may_mean(name: str) -> bool:
+    if "freq" in name:  # an embedding of torch scales its gradient by frequency
+        return False
     is_of_gradients = "g" in name and ("q" in name or ("need" in name and "grad" in name))
     return name == "trainable" or (is_of_gradients and not name.startswith("_"))

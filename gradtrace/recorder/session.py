@@ -70,6 +70,7 @@ from gradtrace.recorder.step_watch import StepWatch
 from gradtrace.recorder.updates import Updates
 from gradtrace.recorder.variables import Variables
 from gradtrace.recorder.watch import Watch
+from gradtrace.recorder.weight_masks import WeightMasks
 from gradtrace.recorder.writes import Writes
 
 _current: Recorder | None = None
@@ -117,11 +118,12 @@ class Recorder:
         follows = facts and config.level != Level.STRUCTURE and config.passes != "last"
         self.updates = Updates(journal, self._optimizers) if follows else None
         self.masking_hooks = MaskingHooks(journal) if facts else None
+        self.masks = None if self.copies is None else WeightMasks(journal, names, self.leaves, self.copies)
         self.grads = GradWatch(
             journal, self.events, self.leaves, self.table, writes, self.norms, self.updates, sees_reads=facts
         )
         observers: list[Observer] = [self._births.saw, self.grads.saw]
-        watching = (self.cuts, self.numbers, self.copies, self.terms, self.lookalikes)
+        watching = (self.cuts, self.numbers, self.copies, self.terms, self.lookalikes, self.masks)
         observers += [one.saw for one in watching if one is not None]
         kinds = CallKinds(reads_of_grad=facts)
         limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
@@ -140,6 +142,7 @@ class Recorder:
             lookalikes=self.lookalikes,
             norms=self.running,
             masking_hooks=self.masking_hooks,
+            masks=self.masks,
             cuts=self.cuts,
             numbers=self.numbers,
             terms=self.terms,
@@ -286,7 +289,7 @@ class Recorder:
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
         observing = (self.cuts, self.numbers, self.copies, self.lookalikes, self.running, self.terms, self.updates)
-        for one in (*observing, self.masking_hooks, self.context.variables):
+        for one in (*observing, self.masking_hooks, self.masks, self.context.variables):
             if one is not None:
                 one.after_fork()
         self.events.after_fork()

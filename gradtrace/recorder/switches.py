@@ -23,6 +23,7 @@ from gradtrace.recorder.sites import Place, is_own, locals_of, own_frame, user_f
 
 _MAX_DEPTH = 400
 _MAX_HANDLERS = 50
+_CO_GENERATOR = 0x20
 _NO_GRAD, _INFERENCE, _SET, _ENABLE = (
     one.__name__ for one in (torch.no_grad, torch.inference_mode, torch.set_grad_enabled, torch.enable_grad)
 )
@@ -289,7 +290,7 @@ def _by_statement(frame: types.FrameType | None) -> Switch | None:
         if is_own(frame.f_code) and _SET in frame.f_code.co_names:
             last = None
             for offset, is_on in _statements(frame.f_code):
-                if offset < frame.f_lasti:
+                if offset < frame.f_lasti and is_on is not None:
                     last = None if is_on else offset
             if last is not None:
                 place = Place(frame.f_code, last, _SET)
@@ -303,7 +304,7 @@ def _by_an_earlier_call(frame: types.FrameType | None) -> Switch | None:
     found = [
         Place(code, last, _SET)
         for code in Scope(frame).codes()
-        if _SET in code.co_names and (last := _left_off(code)) is not None
+        if _SET in code.co_names and not _is_manager(code) and (last := _left_off(code)) is not None
     ]
     return Switch(SwitchKind.CALL, "torch.set_grad_enabled", found[0]) if len(found) == 1 else None
 
@@ -312,12 +313,17 @@ def _left_off(code: types.CodeType) -> int | None:
     """The offset of the last such statement of some code, if it switches them off."""
     last = None
     for offset, is_on in _statements(code):
-        last = None if is_on else offset
+        last = offset if is_on is False else None
     return last
 
 
-def _statements(code: types.CodeType) -> Iterator[tuple[int, bool]]:
-    """The calls whose result nobody takes: their offsets, and what they set, if that is written out."""
+def _is_manager(code: types.CodeType) -> bool:
+    """Whether it is what a `with` enters, which has another part that switches back: a method, or a generator."""
+    return code.co_name == "__enter__" or bool(code.co_flags & _CO_GENERATOR)
+
+
+def _statements(code: types.CodeType) -> Iterator[tuple[int, bool | None]]:
+    """The calls whose result nobody takes: their offsets, and what they set, None if that is not written out."""
     awaited, constant = False, None
     call = 0
     for one in dis.get_instructions(code):
@@ -328,8 +334,7 @@ def _statements(code: types.CodeType) -> Iterator[tuple[int, bool]]:
         elif awaited and one.opname.startswith("CALL"):
             call = one.offset
         elif awaited and one.opname == "POP_TOP" and call:
-            if type(constant) is bool:
-                yield call, constant
+            yield call, constant if type(constant) is bool else None
             awaited, call = False, 0
         elif one.opname == "BEFORE_WITH":
             awaited, call = False, 0

@@ -23,6 +23,7 @@ from gradtrace.recorder.stream import plain_text
 _MAX_NAMES = 2_000
 _MAX_LEAVES = 20_000
 _MAX_BITS = 128
+_MAX_ITEMS = 500
 _NOT_TOLD = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.CodeType)
 
 
@@ -45,7 +46,7 @@ class Variables:
             if found is None:
                 continue
             self._told.add(name)
-            place = stored_by(scope.codes() if code is None else [code], name)
+            place = None if code is None else stored_by([code], name)
             self._journal.write(
                 {
                     "t": "variable",
@@ -76,7 +77,15 @@ class Variables:
         if module_of(type(value)).partition(".")[0] == "numpy":
             is_array = type_name(value) == "ndarray"
             return {"kind": VariableKind.ARRAY if is_array else VariableKind.NUMBER}
-        return {"kind": VariableKind.OTHER}
+        return {"kind": VariableKind.OTHER, "leaves": self._held(value)}
+
+    def _held(self, value: Any) -> list[int]:
+        """The leaves that a list or a tuple is made of, in its order; empty where it holds anything else."""
+        if not is_any_of(value, list, tuple) or len(value) > _MAX_ITEMS:
+            return []
+        items = tuple(value)
+        states = [self._leaves.find(one) if is_tensor(one) else None for one in items]
+        return [state.id for state in states if state is not None] if None not in states else []
 
     def after_fork(self) -> None:
         """The stream is a new one."""

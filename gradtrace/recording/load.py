@@ -200,6 +200,7 @@ class _TraceBuilder:
             lookalikes=tuple(one for process in processes for one in process.lookalikes),
             moving_norms=tuple(one for process in processes for one in process.moving_norms),
             masking_hooks=tuple(one for process in processes for one in process.masking_hooks),
+            lost_masks=tuple(one for process in processes for one in process.lost_masks),
             sharings=tuple(one for process in processes for one in process.sharings),
         )
 

@@ -23,6 +23,7 @@ from gradtrace.model import (
     Leaf,
     LeafKind,
     Lookalike,
+    LostMask,
     MaskingHook,
     ModuleFact,
     Move,
@@ -60,6 +61,7 @@ from gradtrace.recording.records import (
     LeafRecord,
     LocationRecord,
     LookalikeRecord,
+    LostMaskRecord,
     MaskingHookRecord,
     MeasuredRecord,
     ModuleFactRecord,
@@ -136,6 +138,7 @@ class ProcessBuilder:
         self._moving_norms: dict[int, MovingNorm] = {}
         self._sharings: dict[int, Sharing] = {}
         self._masking_hooks: list[MaskingHook] = []
+        self._lost_masks: list[LostMask] = []
         self._known = Definitions()
 
     @property
@@ -276,6 +279,11 @@ class ProcessBuilder:
     def masking_hooks(self) -> tuple[MaskingHook, ...]:
         """Hooks that zero rows, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._masking_hooks)
+
+    @property
+    def lost_masks(self) -> tuple[LostMask, ...]:
+        """Zeros that came back, with pass indices over the run."""
+        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._lost_masks)
 
     @property
     def sharings(self) -> tuple[Sharing, ...]:
@@ -595,6 +603,20 @@ class ProcessBuilder:
     def _(self, record: MaskingHookRecord) -> None:
         leaf, place = self._known.leaves[record.leaf], self._known.places[record.location]
         self._masking_hooks.append(MaskingHook(leaf, record.zeroed_rows, record.pass_index, place, self.process))
+
+    @take.register
+    def _(self, record: LostMaskRecord) -> None:
+        self._lost_masks.append(
+            LostMask(
+                leaf=self._known.leaves[record.leaf],
+                n_zeros=record.n_zeros,
+                n_back=record.n_back,
+                is_late=record.is_late,
+                pass_index=record.pass_index,
+                location=self._known.places[record.location],
+                process=self.process,
+            )
+        )
 
     @take.register
     def _(self, record: SharingRecord) -> None:

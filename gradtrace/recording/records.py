@@ -590,6 +590,17 @@ class MaskingHookRecord(Record, frozen=True, tag="masking_hook"):
     location: int | None = None
 
 
+class LostMaskRecord(Record, frozen=True, tag="lost_mask"):
+    """`LostMask`."""
+
+    leaf: int
+    n_zeros: int
+    n_back: int
+    is_late: bool
+    pass_index: int
+    location: int | None = None
+
+
 class SharingRecord(Record, frozen=True, tag="sharing"):
     """`Sharing`; `cut` is the id of a cut. A later line with the same `id` replaces an earlier one."""
 
@@ -697,6 +708,7 @@ AnyRecord = (
     | MovingNormRecord
     | SharingRecord
     | MaskingHookRecord
+    | LostMaskRecord
     | ErrorRecord
     | NoteRecord
     | BlindRecord

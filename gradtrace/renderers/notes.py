@@ -82,6 +82,8 @@ def _non_leaves(trace: Trace, one: BackwardPass) -> Iterator[str]:
 def _made_by(node: Node) -> str:
     source = span(node.location)
     name = node.name or ""
+    if source.startswith(f"{name} ") and "=" in source.removeprefix(name).split(" ")[1]:
+        return source  # `x += 1`
     return f"{name} = {source}" if source and source != name else name
 
 

@@ -122,6 +122,8 @@ def _let_through(one: Subject) -> str:
 def _enter(one: Subject) -> str:
     if one.replaced_by is not None:
         return f"Give the optimizer what runs: {short(one.replaced_by.name)}."
+    if one.cuts:
+        return _about_cut(one)
     if one.switch is not None:
         return (
             "A reentrant checkpoint passes gradients on only if one of its inputs requires grad: use_reentrant=False "
@@ -179,6 +181,7 @@ _ADVICE: dict[Reason, Callable[[Subject], str]] = {
     Reason.VARIABLE: _ask_for_a_part,
     Reason.NOT_SEEN: _elsewhere,
     Reason.NO_BACKWARD: _call_backward,
+    Reason.DERIVED_AWAY: lambda _: f"What is only added is gone from a derivative. {_MEANT}",
     Reason.UNUSED: lambda one: (
         "Use it in forward(), or take it out of the module."
         if one.replaced_by is None

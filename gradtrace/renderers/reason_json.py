@@ -11,8 +11,8 @@ from gradtrace.renderers.reason_words import headline
 
 FORMAT_NAME = "gradtrace-answer"
 
-FORMAT_VERSION = (1, 0)
-"""History: 1.0 the first."""
+FORMAT_VERSION = (1, 1)
+"""History: 1.0 the first; 1.1 findings."""
 
 _LARGEST_EXACT = 2**53
 

@@ -238,6 +238,10 @@ def _no_backward(one: Subject) -> str:
     return f"{_none(one)} no backward pass ran in this program."
 
 
+def _derived_away(one: Subject) -> str:
+    return f"{_none(one)} only {_pass(one)} went by {_them(one)}, and what it returned does not depend on {_them(one)}."
+
+
 def _unused(one: Subject) -> str:
     node = _node(one)
     module = short(node.module) if node is not None and node.module else "its module"
@@ -289,6 +293,7 @@ _HEADLINES: dict[Reason, Callable[[Subject], str]] = {
     Reason.ASSIGNED: _assigned,
     Reason.FAILED: _failed,
     Reason.NO_BACKWARD: _no_backward,
+    Reason.DERIVED_AWAY: _derived_away,
     Reason.UNUSED: _unused,
     Reason.OUTSIDE: _outside,
     Reason.BYSTANDER: reason_aside.bystander,

@@ -101,6 +101,34 @@ for _ in range(6):
     slope = torch.autograd.grad(out.sum(), x, create_graph=True)[0]
     grads = torch.autograd.grad(out.pow(2).mean() + slope.pow(2).mean(), list(net.parameters()))
 """,
+    "energy": """
+net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for _ in range(3):
+    x = torch.randn(4, 3, requires_grad=True)
+    force = torch.autograd.grad(net(x).sum(), x, create_graph=True)[0]
+    force.pow(2).mean().backward()
+    optimizer.step()
+""",
+    "target_network": """
+online, target = (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)) for _ in range(2))
+for _ in range(3):
+    with torch.no_grad():
+        goal = target(torch.randn(4, 3))
+    (online(torch.randn(4, 3)) - goal).pow(2).mean().backward()
+""",
+    "two_models": """
+generator, critic = nn.Linear(3, 3), nn.Linear(3, 1)
+params = [*generator.parameters()]
+optimizers = [torch.optim.SGD(one.parameters(), lr=0.1) for one in (generator, critic)]
+for _ in range(2):
+    fake = generator(torch.randn(4, 3))
+    critic(fake.detach()).mean().backward()
+    critic(fake).mean().backward()
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
+""",
     "split": """
 qkv = nn.Linear(4, 12)
 q, k, v = qkv(torch.randn(2, 3, 4)).reshape(2, 3, 3, 4).unbind(2)
@@ -151,6 +179,10 @@ def answered(tmp_path_factory):
         ),
         ("returned", "weight", "autograd.grad at returned.py:13 returned the gradient"),
         ("returned", "x", "autograd.grad at returned.py:12 returned the gradient"),
+        ("energy", "2.bias", "went by it, and what it returned does not depend on it"),
+        ("target_network", "target.2.bias", "with torch.no_grad() at target_network.py:10 switched them off"),
+        ("two_models", "params[1]", "generator.bias has a gradient"),
+        ("two_models", "params", "generator.weight has a gradient"),
         ("split", "qkv.weight", "It comes by 3 ways, to different outputs of unbind"),
     ],
 )
@@ -170,6 +202,8 @@ def test_what_is_said(answered, program, name, words):
         ("stacked", "0.weight", "did not use it"),
         ("frozen_for_a_while", "world.weight", "nothing switched it on again"),
         ("checkpointed", "blocks[1].weight", "Either its module never ran"),
+        ("energy", "2.bias", "did not use it"),
+        ("target_network", "target.2.bias", "never ran"),
         ("equation", "spare.weight", "was asked for"),
         ("returned", "weight", "was asked for"),
         ("split", "qkv.weight", "add up"),

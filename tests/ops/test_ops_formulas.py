@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - as expressions name it
+from shared_recordings import once
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -215,8 +216,13 @@ class Verdict:
 
 
 @pytest.fixture(scope="module")
-def verdict() -> Verdict:
+def verdict(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
     """One run over the database serves all tests."""
+    return once("formulas", verdict_of_all, tmp_path_factory)
+
+
+def verdict_of_all() -> Verdict:
+    """What the samples say."""
     result = Verdict()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -27,6 +27,7 @@ WRONG = {
     "frozen_moves": ("moves-without-gradient", 10),
     "gradient_zeroed": ("moves-without-gradient", 12),
     "hook_masks_rows": ("moves-without-gradient", 10),
+    "pruned_once": ("mask-applied-once", 21),
     "rows_zeroed": ("moves-without-gradient", 10),
 }
 """By program: the rule that finds the fault, and a line that it names."""

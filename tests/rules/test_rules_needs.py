@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from guarded_traces import Place, fulfilling, guarded
+from shared_recordings import once
 
 from gradtrace.analysis.by_value import by_value
 from gradtrace.analysis.coverage import coverage
@@ -61,9 +62,9 @@ def _used(traces: Iterable[Trace], rules: Iterable[Rule]) -> dict[str, set[Pair]
 
 
 @pytest.fixture(scope="module")
-def used(pages: dict[tuple[str, str], Trace], bugs: list[Trace]) -> dict[str, set[Pair]]:
+def used(pages, bugs: list[Trace], tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[Pair]]:
     """What every rule read of the programs of all pages and cases; it fails where that was not declared."""
-    return _used([*pages.values(), *bugs], RULES)
+    return once("needs", lambda: _used([*pages.values(), *bugs], RULES), tmp_path_factory)
 
 
 def _pairs(needs: Needs) -> set[Pair]:

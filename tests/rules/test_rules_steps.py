@@ -355,6 +355,34 @@ for _ in range(3):
         p.grad = q.grad.clone()
     opt.step()
 """
+QUIET["federated"] = """
+opt = torch.optim.Adam(model.parameters(), lr=0.1)
+for _ in range(3):
+    clients = [copy.deepcopy(model) for _ in range(3)]
+    for client in clients:
+        for _ in range(3):
+            client.zero_grad()
+            loss_of(client).backward()
+            with torch.no_grad():
+                for p in client.parameters():
+                    p -= 0.1 * p.grad
+    opt.zero_grad()
+    for at, p in enumerate(model.parameters()):
+        p.grad = p.detach() - sum(list(client.parameters())[at].detach() for client in clients) / 3
+    opt.step()
+"""
+QUIET["not_yet_in_the_loss"] = """
+judge = nn.Linear(1, 1)
+opt, judge_opt = (torch.optim.Adam(net.parameters(), lr=0.1) for net in (model, judge))
+for at in range(6):
+    out = model(x)
+    loss = F.mse_loss(out, y) - (0.0 if at < 100 else 1.0) * judge(out).mean()
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+    if at >= 100:
+        judge_opt.step()
+"""
 QUIET["reptile"] = """
 for task in range(3):
     fast = copy.deepcopy(model)

@@ -66,9 +66,9 @@ def blocked(
                 open_.add(place)
     result = []
     for place, nodes in found.items():
-        node, backward, graph = nodes[0]
-        leaves = _starved(trace, backward, graph, node)
-        if place not in open_ and leaves and n_rounds(trace, (one.index for _, one, _ in nodes)) >= fewest:
+        node, backward, _ = nodes[0]
+        leaves = _always_starved(trace, nodes) if place not in open_ else ()
+        if leaves and n_rounds(trace, (one.index for _, one, _ in nodes)) >= fewest:
             result.append(Blocked(node, backward, leaves))
     return tuple(result)
 
@@ -106,6 +106,17 @@ def _starved(trace: Trace, backward: BackwardPass, graph: Graph, node: Node) -> 
         for one in backward.accumulations
         if one.leaf in ids and one.contribution is not None and one.contribution.norm == 0
     )
+
+
+def _always_starved(trace: Trace, nodes: list[tuple[Node, BackwardPass, Graph]]) -> tuple[Leaf, ...]:
+    """Leaves below the nodes of a place whose whole contribution is zero in every pass of these."""
+    starved: dict[int, Leaf] | None = None
+    for node, backward, graph in nodes:
+        here = {leaf.id: leaf for leaf in _starved(trace, backward, graph, node)}
+        starved = here if starved is None else {leaf: one for leaf, one in starved.items() if leaf in here}
+        if not starved:
+            break
+    return tuple((starved or {}).values())
 
 
 def zero_weights(trace: Trace) -> Iterator[Blocked]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.by_value import found_empty
 from gradtrace.analysis.once import once
-from gradtrace.diagnosis.evidence.ownership import owners
+from gradtrace.diagnosis.evidence.ownership import owners, zero_leaves
 from gradtrace.diagnosis.evidence.used_gradients import line_of
 from gradtrace.model import (
     STORED,
@@ -131,10 +131,10 @@ def never_stepped(trace: Trace) -> tuple[NeverStepped, ...]:
     for leaf, ids in owners(trace).items():
         for number in ids & waiting:
             held.setdefault(number, []).append(leaf)
-    moved, uses, additions = moves_of(trace), grad_uses_of(trace), _additions(trace)
+    moved, uses, additions, quiet = moves_of(trace), grad_uses_of(trace), _additions(trace), zero_leaves(trace)
     found = []
     for number, leaves in held.items():
-        known = [leaf for leaf in leaves if leaf in additions]
+        known = [leaf for leaf in leaves if leaf in additions and leaf not in quiet]
         seen = {one.index: one for leaf in known for one, _ in additions[leaf]}
         lines = Counter(line_of(one) for one in seen.values())
         stays = known and all(len(moved[leaf]) > 1 and not any(move.change for move in moved[leaf]) for leaf in known)

@@ -119,7 +119,8 @@ def orphans(trace: Trace) -> tuple[Leaf, ...]:
     """Parameters that get gradients while others are trained, and that no optimizer holds or program touches.
 
     A program that optimizes nothing but tensors of its own (an image, an attack) means to leave its model alone, and so
-    does one that clears, changes or reads these gradients itself, or that assigns `.grad` by hand.
+    does one that clears, changes or reads these gradients itself, that assigns `.grad` by hand, or that moves these
+    parameters by hand.
     """
     owned = owners(trace)
     if any(event.kind == EventKind.GRAD_MODIFIED and event.is_assignment for event in trace.events):
@@ -135,6 +136,7 @@ def orphans(trace: Trace) -> tuple[Leaf, ...]:
         if event.kind in {EventKind.GRAD_CLEARED, EventKind.GRAD_MODIFIED, EventKind.GRAD_READ}
         for leaf in event.leaves
     }
+    touched.update(move.leaf for move in trace.moves if move.change)
     last_step: dict[int, int] = {}
     for event in trace.events:
         if event.kind == EventKind.STEP:

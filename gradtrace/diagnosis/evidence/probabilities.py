@@ -18,7 +18,7 @@ _SCORES = ("AddmmBackward", "MmBackward", "ConvolutionBackward")
 _SAME_KIND = ("ClampBackward", "ClampMinBackward", "AddBackward", "NanToNumBackward")
 """A probability stays one through these, if nothing else with a graph goes in."""
 _SOFTMAXES = ("SoftmaxBackward", "LogSoftmaxBackward")
-_ELEMENTWISE = (*_SAME_KIND, "LogBackward", "NegBackward")
+_ELEMENTWISE = (*_SAME_KIND, "LogBackward", "NegBackward", "DivBackward")
 _HOPS = 8
 _MATRIX = 2
 
@@ -116,7 +116,9 @@ def _row_user(graph: Graph, node: Node) -> Node | None:
         users = {edge.source for edge in arriving(graph, node)}
         for number in users:
             user = graph.nodes[number]
-            if is_type(user, "NllLoss") or (is_type(user, "GatherBackward") and _along(user, ndim) == 1):
+            is_gathered = is_type(user, "GatherBackward") and _along(user, ndim) == 1
+            is_picked = is_type(user, "IndexBackward") and ndim == _MATRIX and user.shape == (node.shape or ())[:1]
+            if is_type(user, "NllLoss") or is_gathered or is_picked:
                 return user
         following = [graph.nodes[one] for one in users if is_type(graph.nodes[one], *_ELEMENTWISE)]
         if len(following) != 1:

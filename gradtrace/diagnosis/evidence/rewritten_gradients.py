@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
-from gradtrace.diagnosis.evidence.shapes import arriving, full, outgoing, through_views
+from gradtrace.diagnosis.evidence.shapes import arriving, full, is_type, outgoing, through_views
 from gradtrace.model import BackwardPass, Edge, Graph, Location, Node, NodeOutput, TensorStats, Trace
 
 _CLOSE = 1e-6
@@ -88,7 +88,7 @@ def _harmed(backward: BackwardPass, graph: Graph, writer: Node, place: Location)
         source = graph.nodes[edges[0].source]
         for edge in outgoing(graph, source):
             other = graph.nodes[edge.target]
-            if other.id != edges[0].target and _is_same(edge, edges[0]) and _gets_it(other, edge, writer.order):
+            if other.id != edges[0].target and _is_same(edge, edges[0]) and _gets_it(graph, other, edge, writer.order):
                 is_hook = not writer.is_custom
                 return Rewritten(backward, writer, place, other, source, is_hook)
         if through_views(graph, source) is source:
@@ -105,7 +105,16 @@ def _is_same(one: Edge, other: Edge) -> bool:
     return same and one.sent.norm != 0
 
 
-def _gets_it(node: Node, edge: Edge, order: int) -> bool:
-    """Whether a node ran later, and what it received was changed in between."""
-    is_later = node.order is not None and node.order > order
-    return is_later and any(output.index == edge.output and has_changed(output) for output in node.outputs)
+def _gets_it(graph: Graph, node: Node, edge: Edge, order: int) -> bool:
+    """Whether a node ran later, and what it received was changed in between.
+
+    Where several gradients are summed up for it, nobody has seen that: then a sum above must have sent the very tensor,
+    and nothing else may have come before it was changed.
+    """
+    if node.order is None or node.order <= order:
+        return False
+    others = [one for one in arriving(graph, node) if one.output == edge.output and one is not edge]
+    if not others:
+        return any(output.index == edge.output and has_changed(output) for output in node.outputs)
+    orders = [graph.nodes[one.source].order for one in others if one.sent is not None]
+    return is_type(graph.nodes[edge.source], "AddBackward") and all(one is not None and one >= order for one in orders)

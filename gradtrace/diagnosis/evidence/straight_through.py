@@ -15,6 +15,7 @@ from gradtrace.diagnosis.evidence.shapes import consumers, full, is_type, target
 from gradtrace.model import BackwardPass, Cut, CutKind, Graph, Leaf, Node, Trace
 
 _SUMS = ("AddBackward", "SubBackward", "RsubBackward")
+_PAIR = 2
 _KINDS = frozenset({CutKind.DETACH, CutKind.DATA, CutKind.NO_GRAD})
 
 
@@ -26,6 +27,7 @@ class Untrained:
         node: the sum that is the estimator.
         misused: an operation, if there is one, that compares the estimator with the detached value that it passes
             gradients to: a loss that was to train the leaves.
+        are_moving: something else than gradients changes the leaves, or nobody looked.
     """
 
     leaves: tuple[Leaf, ...]
@@ -33,6 +35,7 @@ class Untrained:
     backward: BackwardPass
     node: Node
     misused: Node | None
+    are_moving: bool
 
 
 @once
@@ -50,27 +53,52 @@ def untrained(trace: Trace) -> tuple[Untrained, ...]:
             for number in node.cuts:
                 if number not in wanted or number in found or not is_type(node, *_SUMS):
                     continue
-                passed = _passes_to(graph, node, cuts[number])
+                passed, parts = _passes_to(graph, node, cuts[number], cuts)
                 if passed:
                     loss = wanted[number]
-                    misused = next(_comparisons(graph, node, passed, cuts), None)
-                    found[number] = Untrained(loss.leaves, loss.cut, backward, node, misused)
+                    misused = next(_comparisons(graph, parts, passed, cuts), None)
+                    found[number] = Untrained(
+                        loss.leaves, loss.cut, backward, node, misused, _are_moving(trace, loss.leaves)
+                    )
     return tuple(found.values())
 
 
-def _passes_to(graph: Graph, node: Node, cut: Cut) -> set[int]:
-    """The leaves of what a sum passes gradients to, if the constant that it takes in was computed from these too."""
+def _are_moving(trace: Trace, leaves: tuple[Leaf, ...]) -> bool:
+    """Whether the leaves were not seen to be the same before and after two steps or more."""
+    ids = {leaf.id for leaf in leaves}
+    norms: dict[int, list[object]] = {}
+    for step in trace.steps:
+        for change in step.changes:
+            if change.leaf in ids:
+                norms.setdefault(change.leaf, []).extend((change.before, change.after))
+    return not all(
+        len(seen) > _PAIR and None not in seen and len(set(seen)) == 1 for seen in (norms.get(one, []) for one in ids)
+    )
+
+
+def _passes_to(graph: Graph, node: Node, cut: Cut, cuts: dict[int, Cut]) -> tuple[set[int], list[Node]]:
+    """The leaves of what a sum passes gradients to, with the sums that make up the estimator; nothing if it is none.
+
+    It is one if the constant that it takes in was computed from these leaves too, and from more, or if a sum next to it
+    takes in a constant of these leaves alone: `q.detach() + x - x.detach()`.
+    """
     below = targets(graph, node)
     if len(below) != 1:
-        return set()
+        return set(), []
     leaves = above(graph, below[0].id)
-    return leaves if leaves and leaves < set(cut.leaves) else set()
+    if leaves and leaves < set(cut.leaves):
+        return leaves, [node]
+    near = [one for one in (*below, *consumers(graph, node)) if is_type(one, *_SUMS) and len(targets(graph, one)) == 1]
+    others = [one for one in near if any(set(cuts[number].leaves) == leaves for number in one.cuts if number in cuts)]
+    return (leaves, [node, *others]) if leaves and others else (set(), [])
 
 
-def _comparisons(graph: Graph, node: Node, passed: set[int], cuts: dict[int, Cut]) -> Iterator[Node]:
+def _comparisons(graph: Graph, parts: list[Node], passed: set[int], cuts: dict[int, Cut]) -> Iterator[Node]:
     """What takes in the estimator together with the detached value that it passes gradients to."""
-    for user in consumers(graph, node):
+    own = {part.id for part in parts}
+    for user in (user for part in parts for user in consumers(graph, part)):
         for one in (user, *consumers(graph, user)):
-            inputs = [through_views(graph, below) for below in targets(graph, one)]
-            if node in inputs and any(set(cuts[number].leaves) == passed for number in one.cuts if number in cuts):
+            inputs = {through_views(graph, below).id for below in targets(graph, one)}
+            is_same = any(set(cuts[number].leaves) == passed for number in one.cuts if number in cuts)
+            if one.id not in own and own & inputs and is_same:
                 yield one

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.ownership import is_named, lost, owners, reached, received
+from gradtrace.diagnosis.evidence.timeline import observed
 from gradtrace.model import EventKind, Leaf, OptimizerInfo, Trace
 
 
@@ -32,7 +33,7 @@ def unlinked_copies(trace: Trace) -> tuple[UnlinkedCopies, ...]:
     for leaf in trace.leaves:
         for number in owned.get(leaf.id, ()):
             held.setdefault(number, []).append(leaf)
-    stepping = {event.optimizer for event in trace.events if event.kind == EventKind.STEP}
+    stepping = {event.optimizer for event in observed(trace) if event.kind == EventKind.STEP and not event.leaves}
     found = []
     for optimizer in trace.optimizers:
         leaves = held.get(optimizer.id, [])

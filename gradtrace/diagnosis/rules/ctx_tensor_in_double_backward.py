@@ -90,7 +90,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         yield Finding(
             "ctx-tensor-in-double-backward",
             Severity.WARNING,
-            f"`{one.function}.backward` uses a tensor kept by `forward`: a constant in the second derivative",
+            f"`{one.function}.backward` uses what `forward` computed: a constant in second derivatives",
             one.place,
             tuple(note for note in told if note.location != one.place),
             "Save the inputs with `ctx.save_for_backward(x)`, and compute what depends on them anew in `backward`, "

@@ -62,10 +62,12 @@ mixed.pow(2).mean().backward()
 
 What a node sends is compared with what its receiver works with. Where a gradient has changed on the way although no
 hook stands there, and a custom Function or a hook got the same one before and has changed it too, that is who did it.
+Where a sum sends one tensor to a Function that changes it and to a value that gets others later, that value is harmed
+as well.
 
 ## Known problems
 
-A gradient that is added to others on arrival is not compared: the harm is seen only where one arrives alone.
+Of a gradient that is added to others on arrival only what a sum sends is judged: that is the same tensor for sure.
 """
 
 from __future__ import annotations

@@ -38,33 +38,65 @@ torch.autograd.grad(u.sum(), t)
 
 ## How it is detected
 
-A pass failed with this error.
+The program ended with torch's error, and the line tells which tensor it asked for.
 
 ## Known problems
 
-None known.
+An exception that the program catches is taken as expected and is not reported.
 """
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 
+from gradtrace.analysis.source_slice import statements
+from gradtrace.diagnosis.evidence.errors import Failure, failure, of_pass
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model import BystanderKind, Finding, RelatedLocation, Severity, Trace
+
+_SAID = "appears to not have been used in the graph"
 
 
 def check(trace: Trace) -> Iterator[Finding]:
-    """Yield a finding for each pass that failed so."""
-    for backward in trace.passes:
-        if backward.error is not None and "appears to not have been used in the graph" in backward.error.message:
-            yield Finding(
-                "grad-of-recreated-input",
-                Severity.ERROR,
-                "the result was not computed from the tensor whose gradient is asked for",
-                backward.location,
-                help="Slice or copy first, and compute the result from the slices; then ask for their gradients.",
-                passes=(backward.index,),
-            )
+    """Yield a finding if the program ended so."""
+    found = failure(trace, _SAID)
+    if found is None:
+        return
+    name = _asked_for(found)
+    aside = next((one for one in trace.bystanders if one.name == name and one.kind is BystanderKind.ELSEWHERE), None)
+    made = aside.location if aside is not None else None
+    if aside is not None and aside.is_leaf:
+        advice = f"Compute the result from {name}, or pass `allow_unused=True` and expect None for it."
+    else:
+        advice = "Slice or copy first, and compute the result from the slices; then ask for their gradients."
+    yield Finding(
+        "grad-of-recreated-input",
+        Severity.ERROR,
+        f"the result was not computed from {name or 'the tensor'}, whose gradient is asked for",
+        found.place,
+        () if made is None else (RelatedLocation(made, f"{name} is made here"),),
+        advice,
+        passes=of_pass(found.backward),
+    )
+
+
+def _asked_for(found: Failure) -> str | None:
+    """What the line calls the tensor that torch names by its index: of `grad(y.sum(), [w, b])` the first is `w`."""
+    tree = statements(found.place.text) if found.place is not None else None
+    index = re.search(r"at index (\d+)", found.message)
+    for call in ast.walk(tree) if tree is not None else ():
+        if not isinstance(call, ast.Call) or (getattr(call.func, "attr", "") or getattr(call.func, "id", "")) != "grad":
+            continue
+        named = next((one.value for one in call.keywords if one.arg == "inputs"), None)
+        inputs = named if named is not None else call.args[1] if len(call.args) > 1 else None
+        parts = inputs.elts if isinstance(inputs, ast.List | ast.Tuple) else [inputs]
+        number = int(index[1]) if index is not None else 0
+        chosen = parts[number] if number < len(parts) else None
+        if isinstance(chosen, ast.Name | ast.Attribute):
+            return ast.unparse(chosen)
+    return None
 
 
 RULE = Rule(

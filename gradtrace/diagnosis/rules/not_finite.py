@@ -67,6 +67,11 @@ _HINTS = {
 }
 """What else is said of some functions."""
 
+_DROPPED = (
+    "To drop the results afterwards does not help, because backward computes 0 · NaN: replace such values before "
+    "(`torch.nan_to_num`, `torch.where`), or choose the others first."
+)
+
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the finding about the first pass that is not finite."""
@@ -146,6 +151,10 @@ def _of_result(made: NonFinite) -> tuple[str, Location | None, str]:
 def _of_node(broken: Node) -> tuple[str, Location | None, str]:
     got = [output.received for output in broken.outputs if output.received is not None]
     advice = f"It got {' and '.join(map(_range, got))}." if got else "What it got was finite."
+    taken = next((one.stats for one in broken.saved if one.stats is not None and one.stats.nan), None)
+    if taken is not None:
+        message = f"`{called_as(broken)}` takes in NaN, so that the gradient that it sends on is NaN too"
+        return message, broken.location, f"It took in {_range(taken)}. {_DROPPED}"
     advice += " Keep its input away from where its derivative is not finite."
     return (
         f"The gradient that `{called_as(broken)}` sends on is not finite; the one it got was",

@@ -83,7 +83,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         yield Finding(
             "second-derivative-zero",
             Severity.WARNING,
-            f"This second derivative is zero everywhere: the slope of {names} is constant piece by piece",
+            f"This second derivative is zero everywhere: the slope of {names} is piecewise constant",
             one.backward.location,
             tuple(note for note in told if note.location != one.backward.location),
             "Use a smooth activation: `Tanh`, `SiLU`, `GELU`, `Softplus` or a sine. Others that are linear piece by "

@@ -62,7 +62,8 @@ line is that of a comparison between the estimator and the detached value that i
 
 ## Known problems
 
-Where there is no such comparison, a codebook may be trained by other means: that is only an information.
+Where there is no such comparison and the values move all the same, they are trained by other means (moving averages):
+that is only an information.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         )
         yield Finding(
             "straight-through-untrained",
-            Severity.WARNING if misused is not None else Severity.INFO,
+            Severity.INFO if misused is None and one.are_moving else Severity.WARNING,
             _message(one, names),
             place,
             tuple(note for note in told if note.location != place),
@@ -101,7 +102,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 def _message(one: Untrained, names: str) -> str:
     if one.misused is None:
         return f"{names} comes into the loss only detached, in a straight-through estimator"
-    return f"This `{called_as(one.misused)}` can not train {names}: it is detached in the value compared here"
+    return f"This `{called_as(one.misused)}` cannot train {names}, which is detached in what it compares"
 
 
 def _advice(one: Untrained) -> str:

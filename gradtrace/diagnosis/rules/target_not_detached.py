@@ -2,7 +2,8 @@
 
 ## What it does
 
-Looks for losses whose target, by its name, requires grad and depends on the same parameters as the prediction.
+Looks for losses whose target, by its name or by what it is made of, requires grad and depends on the same parameters as
+the prediction.
 
 ## Why is this bad?
 
@@ -49,11 +50,12 @@ for _ in range(3):
 ## How it is detected
 
 The target argument of a loss of torch, or one side of a difference, is called `target` (`td_target`, `teacher`, ...),
-is part of the graph, and shares leaves with the other side.
+is part of the graph, and shares leaves with the other side. So is, by any name, a constant plus a scaled result of the
+network whose result the other side is: a reward and the discounted value of what follows.
 
 ## Known problems
 
-Targets by other names are not recognized.
+Targets by other names that are made otherwise are not recognized.
 """
 
 from __future__ import annotations
@@ -61,12 +63,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from gradtrace.diagnosis.evidence.bootstrapped import is_bootstrapped
 from gradtrace.diagnosis.evidence.ownership import above
 from gradtrace.diagnosis.evidence.shapes import outgoing
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, RelatedLocation, Severity, Trace
 
 _TARGET = re.compile(r"(^|_)(targets?|teacher)(_(q|v|values?))?$")
+
+
+_COMPARISONS = ("SubBackward", "MseLoss", "SmoothL1Loss", "HuberLoss", "L1Loss")
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -79,13 +85,14 @@ def check(trace: Trace) -> Iterator[Finding]:
             if graph is None:
                 continue
             node, target = graph.nodes[edge.source], graph.nodes[edge.target]
-            if target.name is None or not _TARGET.search(target.name) or edge.sent is None:
-                continue
-            if edge.input != "target" and not node.type.startswith("SubBackward"):
+            if edge.sent is None or (edge.input != "target" and not node.type.startswith(_COMPARISONS)):
                 continue
             others = [one.target for one in outgoing(graph, node) if one.slot != edge.slot]
             place = target.location
             if not others or place is None or (place.file, place.line, backward.index) in looked:
+                continue
+            is_named = target.name is not None and _TARGET.search(target.name) is not None
+            if not is_named and not is_bootstrapped(graph, target, others):
                 continue
             looked.add((place.file, place.line, backward.index))
             shared = above(graph, edge.target).intersection(*(above(graph, other) for other in others))
@@ -95,10 +102,10 @@ def check(trace: Trace) -> Iterator[Finding]:
             yield Finding(
                 "target-not-detached",
                 Severity.WARNING,
-                f"gradients flow into {target.name}, the target of the loss",
+                f"gradients flow into {target.name or 'this value'}, the target of the loss",
                 place,
                 () if node.location is None else (RelatedLocation(node.location, "the loss compares with it here"),),
-                f"Compute it under `torch.no_grad()`, or use `{target.name}.detach()`.",
+                f"Compute it under `torch.no_grad()`, or use `{target.name or 'target'}.detach()`.",
                 tuple(sorted(shared)),
                 (backward.index,),
             )

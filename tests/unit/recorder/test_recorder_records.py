@@ -19,6 +19,7 @@ WRITTEN_ELSEWHERE = {
     records.StatusRecord,
     records.ProcessRecord,
     records.ErrorRecord,
+    records.KeptRow,
     records.NoteRecord,
     records.BlindRecord,
 }
@@ -72,6 +73,7 @@ def program() -> None:
     net.layer.weight.require_grad = False  # type: ignore[attr-defined]
     net.layer.requires_grad = False  # type: ignore[assignment]
     net.layer.weight.register_hook(lambda gradient: gradient * torch.tensor([[1.0], [0.0]]))
+    net.layer.bias.data.mul_(torch.tensor([1.0, 0.0]))
     state = net.state_dict()
     for step in range(4):
         optimizer.zero_grad()
@@ -123,8 +125,8 @@ def rows_in(annotation: Any) -> list[type[msgspec.Struct]]:
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
-    """What the recorder writes of the program: two passes in full, then the ledger."""
-    with recorded(tmp_path_factory.mktemp("records"), passes=((1, 2), (5, 6)), facts=True, value_limit=2) as session:
+    """What the recorder writes of the program: three passes in full, then the ledger."""
+    with recorded(tmp_path_factory.mktemp("records"), passes=((1, 3), (5, 6)), facts=True, value_limit=2) as session:
         program()
         recorder = current()
         assert recorder is not None

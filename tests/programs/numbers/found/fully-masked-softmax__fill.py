@@ -1,0 +1,15 @@
+import torch
+import torch.nn.functional as F
+from torch import nn
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 3))
+opt = torch.optim.SGD(net.parameters(), lr=0.01)
+x = torch.randn(24, 5)
+for step in range(3):
+    h = net(x)
+    m = torch.zeros(24,3,dtype=torch.bool); m[2]=True
+    a = h.masked_fill(m, float("-inf")).softmax(-1)  # here
+    loss = a.pow(2).mean()
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
