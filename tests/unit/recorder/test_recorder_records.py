@@ -66,8 +66,11 @@ def program() -> None:
     torch.manual_seed(0)
     net = Model()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    extra = torch.zeros(1, requires_grad=True)
+    never = torch.optim.SGD([extra], lr=0.1)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
-    losses = []
+    losses: list[torch.Tensor] = []
+    used_up = filter(None, ())
     net.eval()
     net.train()
     net.layer.weight.require_grad = False  # type: ignore[attr-defined]
@@ -81,10 +84,13 @@ def program() -> None:
         hidden.register_hook(lambda gradient: gradient * 2)
         weight = hidden.mean().item()
         left, right = (Keeping.apply(hidden) * weight + torch.zeros(2).log().exp()).split(1, dim=1)
-        losses.append(LIBRARY["twice"](left + right)[torch.tensor([0, 1])].mean())
+        losses.append(LIBRARY["twice"](left + right)[torch.tensor([0, 1])].mean() + extra.sum())
         scaler.scale(losses[-1]).backward(retain_graph=step == 0)
         net.layer.weight.grad[0] = 0  # type: ignore[index]
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(used_up, 1.0)
+        if step > len(losses):
+            never.step()
         scaler.step(optimizer)
         scaler.update()
     net.layer.bias.requires_grad = False
