@@ -32,6 +32,8 @@ BOUNDARIES = frozenset(
     {
         "invisible.hide",
         *(f"forward_mode.ForwardMode.{name}" for name in ("__torch_function__", "_caller")),
+        "failures.Failures.looking",
+        *(f"fact_watches.FactWatches.{name}" for name in ("state_taken", "state_loads", "mode_switched")),
         *(f"full_pass.FullPass.{name}" for name in ("_ran", "_arrives_at_hooks", "_arrives_at_leaf", "_accumulated")),
         *(f"override_checks.module.has_torch_function{name}" for name in ("", "_unary", "_variadic")),
         *(f"passes.Passes.{name}" for name in ("before_pass", "after_pass")),
@@ -39,7 +41,7 @@ BOUNDARIES = frozenset(
         *(
             f"session.Recorder.{name}"
             for name in (
-                *("_thread_begins", "_thread_ends", "_at_exit", "_made", "_parameter", "_looking"),
+                *("_thread_begins", "_thread_ends", "_at_exit", "_made", "_parameter"),
                 *("begin_zeroing", "end_zeroing", "zeroed"),
                 *("scaler_steps", "scaler_has_stepped", "scaler_updated"),
             )

@@ -7,25 +7,15 @@ from dataclasses import dataclass
 
 from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.config import Config
-from gradtrace.recorder.constant_terms import ConstantTerms
-from gradtrace.recorder.cuts import CutWatch
+from gradtrace.recorder.fact_watches import FactWatches
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
-from gradtrace.recorder.lookalikes import Lookalikes
-from gradtrace.recorder.masking_hooks import MaskingHooks
-from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.names import Names
-from gradtrace.recorder.norms import Norms
-from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.optimizers import Optimizers
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import ModuleTable
-from gradtrace.recorder.updates import Updates
-from gradtrace.recorder.variables import Variables
-from gradtrace.recorder.weight_masks import WeightMasks
-from gradtrace.recorder.writes import Writes
 
 
 @dataclass
@@ -45,20 +35,10 @@ class Context:
     modules: ModuleTable
     leaves: Leaves
     optimizers: Optimizers
-    models: ModelWatch | None
-    lookalikes: Lookalikes | None
-    norms: Norms | None
-    masking_hooks: MaskingHooks | None
-    masks: WeightMasks | None
-    cuts: CutWatch | None
-    numbers: NumberWatch | None
-    terms: ConstantTerms | None
-    writes: Writes | None
+    facts: FactWatches | None
     table: Callable[[], ForwardTable | None]
     tables: Callable[[], list[ForwardTable]]
     bystanders: Bystanders
-    updates: Updates | None
-    variables: Variables | None = None
     saw_saved_hooks: bool = False
 
     def learn(self, scope: Scope) -> None:
@@ -66,7 +46,5 @@ class Context:
         called = [module for reference in self.modules.roots.copy().values() if (module := reference()) is not None]
         self.names.learn(scope, called)
         self.leaves.name_unnamed(scope)
-        if self.models is not None:
-            self.models.learn(scope)
-        if self.lookalikes is not None:
-            self.lookalikes.learn(scope)
+        if self.facts is not None:
+            self.facts.learn(scope)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from gradtrace.model.blind_spot import Blind
 from gradtrace.recorder import sections
@@ -20,6 +21,16 @@ class Failures:
         self._journal = journal
         self._stop = stop
         self._counts: dict[tuple[str, str], int] = {}
+
+    @contextlib.contextmanager
+    def looking(self, what: str) -> Iterator[None]:
+        """Look at something, quietly; what fails is noted, and what the program raises reaches it."""
+        with sections.Quiet():
+            try:
+                yield
+            except BaseException as error:
+                if not self.absorb(what, error):
+                    raise
 
     def absorb(self, what: str, error: BaseException) -> bool:
         """Note that one observation failed; False if the exception is the program's, and a `raise` must follow."""

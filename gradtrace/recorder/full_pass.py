@@ -84,8 +84,9 @@ class FullPass:
         config = context.config
         statistics = config.statistics(Tensors.GRADIENTS, Tensors.LEAVES)
         self._measurements = Measurements(context.journal.tables, config.value_limit, statistics)
-        numbers = context.numbers if config.looks_closer else None
-        self._closer = None if numbers is None else Closer(context, numbers, self._measurements, index)
+        self._facts = facts = context.facts
+        looks_closer = facts is not None and config.looks_closer
+        self._closer = Closer(context, facts.numbers, self._measurements, index) if facts and looks_closer else None
         self._handles: list[Any] = []
         self._observers: list[dict[Any, Any]] = []
         self._leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
@@ -100,15 +101,13 @@ class FullPass:
     # Before the engine runs.
 
     def _begin(self, frame: Any) -> None:
-        context, call = self._context, self.call
+        context, call, facts = self._context, self.call, self._facts
         with torch.no_grad(), without_collector():
             scope = Scope(frame)
             context.learn(scope)
-            if context.config.facts:
+            if facts is not None:
                 self._guarded("what holds graphs", lambda: write_holders(context.journal, self._table, frame))
-            norms = context.norms
-            if norms is not None:
-                self._guarded("running statistics", lambda: norms.look(scope))
+                self._guarded("running statistics", lambda: facts.norms.look(scope))
             edges = [root_edge(root) for root in call.roots]
             self._walk = walk = Walk([edge[0] for edge in edges if edge is not None])
             keep_from_recursion(walk)
@@ -122,10 +121,9 @@ class FullPass:
             self._meet_leaves(describer.leaves, scope)
             if is_close:
                 self._guarded("what is not finite", lambda: self._look_closer(walk, edges, scope))
-            if context.cuts is not None:
-                context.cuts.graph_walked(self._sequence, self.index)
-            if context.terms is not None:
-                context.terms.graph_walked(self._sequence, self.index)
+            if facts is not None:
+                facts.cuts.graph_walked(self._sequence, self.index)
+                facts.terms.graph_walked(self._sequence, self.index)
             self._flow = Flow(walk, edges, self._measurements)
             if self._closer is not None:
                 self._closer.begins(self._flow, describer.unknown)
@@ -149,11 +147,12 @@ class FullPass:
         context, call, index = self._context, self.call, self.index
         taking_part = {id(one) for _, one in self._leaves.values()}
         self._guarded("what takes no part", lambda: context.bystanders.look(scope, index, walk.ids, taking_part))
-        variables, updates, masks = context.variables, context.updates, context.masks
-        if masks is not None:
-            self._guarded("weights set to zero", lambda: masks.look(scope, taking_part))
-        if variables is not None:
-            self._guarded("what variables hold", lambda: variables.look(scope))
+        facts = self._facts
+        if facts is None:
+            return
+        self._guarded("weights set to zero", lambda: facts.masks.look(scope, taking_part))
+        self._guarded("what variables hold", lambda: facts.variables.look(scope))
+        updates = facts.updates
         if updates is not None and call.accumulates and call.parent is None:
             leaves = tuple(self._leaves.values())
             self._guarded("what the program moved", lambda: updates.pass_begins(index, leaves, scope))
@@ -294,9 +293,9 @@ class FullPass:
         try:
             with Quiet(), torch.no_grad():
                 self._flow.observe(key >> 20, key & 0xFFFFF, gradient)
-                masking, leaf = self._context.masking_hooks, self._leaves.get(key >> 20)
-                if masking is not None and leaf is not None:
-                    masking.before(leaf[0], gradient)
+                leaf = self._leaves.get(key >> 20)
+                if self._facts is not None and leaf is not None:
+                    self._facts.masking_hooks.before(leaf[0], gradient)
         except BaseException as error:
             self._caught("a gradient before the program's hook", error)
 
@@ -346,8 +345,8 @@ class FullPass:
             stats = self._flow.receive(number, 0, gradient)
             self._flow.note_received(number, 0, stats)
             self._ledger.contributions[number] = (stats, mark(gradient))
-            if self._context.masking_hooks is not None:
-                self._context.masking_hooks.after(*self._leaves[number], gradient)
+            if self._facts is not None:
+                self._facts.masking_hooks.after(*self._leaves[number], gradient)
 
     def suspend(self) -> None:
         """Another pass begins inside this one."""
@@ -378,8 +377,8 @@ class FullPass:
             self._measurements.settle()
         if self._closer is not None:
             self._closer.pass_ended()
-        elif self._context.numbers is not None:
-            self._context.numbers.pass_ended()
+        elif self._facts is not None:
+            self._facts.numbers.pass_ended()
         if not self._is_state_written:
             self._write_state()
         self._write_flow(column(rows))
@@ -412,12 +411,12 @@ class FullPass:
 
     def _conflict(self, error: BaseException | None, number: int | None) -> dict[str, Any] | None:
         """Who wrote to the saved tensor that torch complains of."""
-        writes = self._context.writes
-        if error is None or number is None or writes is None:
+        facts = self._facts
+        if error is None or number is None or facts is None:
             return None
         edges = [edge for root in self.call.roots if (edge := root_edge(root)) is not None]
         node = next((one for one, known in Walk([edge[0] for edge in edges]).ids.items() if known == number), None)
-        return None if node is None else writes.conflict(error, node, number, self._place_of(number))
+        return None if node is None else facts.writes.conflict(error, node, number, self._place_of(number))
 
     def _place_of(self, number: int) -> Place | None:
         """Where a node was made."""
@@ -434,8 +433,8 @@ class FullPass:
                 self._flow.note_received(number, output, stats)
             if number in self._leaves:
                 self._ledger.contributions[number] = (stats, mark(gradient))
-                if self._context.masking_hooks is not None:
-                    self._context.masking_hooks.after(*self._leaves[number], gradient)
+                if self._facts is not None:
+                    self._facts.masking_hooks.after(*self._leaves[number], gradient)
 
     def _failed_node(self) -> int | None:
         """The node at which the engine stopped: of those that were ready to run, it takes the one made last."""

@@ -12,6 +12,7 @@ import torch
 from gradtrace.model.kinds import EventKind
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.events import Events
+from gradtrace.recorder.fact_watches import FactWatches
 from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.grad_norms import GradNorms, Written
@@ -21,8 +22,6 @@ from gradtrace.recorder.looking import is_any_of, is_tensor
 from gradtrace.recorder.names import assigned_names
 from gradtrace.recorder.sites import Place, is_internal, locals_of, user_place
 from gradtrace.recorder.switches import Switch, switched_off_by
-from gradtrace.recorder.updates import Updates
-from gradtrace.recorder.writes import Writes
 
 _MAX_COUNTED = 50_000
 _RENORM = "embedding_renorm_"
@@ -35,10 +34,8 @@ class GradWatch:
 
     Args:
         find_table: gives the table of this thread.
-        writes: the log of in-place writes, if one is kept.
+        facts: what else hears of writes and of the program's own reading of `.grad`, if a diagnosis was asked for.
         norms: what measures `.grad` around writes, if numbers are wanted.
-        updates: what follows the program's own reading of gradients.
-        sees_reads: the program's own reading of `.grad`, and switches of `requires_grad`, are of interest too.
     """
 
     def __init__(
@@ -47,20 +44,17 @@ class GradWatch:
         events: Events,
         leaves: Leaves,
         find_table: Callable[[], ForwardTable | None],
-        writes: Writes | None,
+        facts: FactWatches | None = None,
         norms: GradNorms | None = None,
-        updates: Updates | None = None,
-        *,
-        sees_reads: bool,
     ) -> None:
         self._journal = journal
         self._events = events
         self._leaves = leaves
         self._find_table = find_table
-        self._writes = writes
+        self._writes = None if facts is None else facts.writes
         self._norms = norms
-        self._updates = updates
-        self._sees_reads = sees_reads
+        self._updates = None if facts is None else facts.updates
+        self._sees_reads = facts is not None
         self.n_calls = 0
         self.n_without_grad = 0
         self.first_without_grad: Place | None = None

@@ -242,15 +242,15 @@ class Passes:
         if ticket.counted is not None:
             reason = self._watch.finish(ticket.counted, error)
             if reason is not None and ticket.full is None:
-                if self._context.numbers is not None and not reason.startswith("the pattern"):
-                    self._context.numbers.alarm()
+                if self._context.facts is not None and not reason.startswith("the pattern"):
+                    self._context.facts.numbers.alarm()
                 self._journal.note(f"after pass {ticket.index}: {reason}; the next pass is recorded in full")
                 self._turn_on()
                 return
         if ticket.call.parent is None:
             self._choose_next(ticket)
-        if self._context.cuts is not None and error is None:
-            self._context.cuts.gradients_returned(result, ticket.call.roots, frame)
+        if self._context.facts is not None and error is None:
+            self._context.facts.cuts.gradients_returned(result, ticket.call.roots, frame)
 
     def _finish_full(self, full: FullPass, result: Any, error: BaseException | None) -> None:
         try:
@@ -285,9 +285,9 @@ class Passes:
         """Whether the next pass is to be recorded in full."""
         if self._keeps_latest:
             return
-        numbers = self._context.numbers
+        facts = self._context.facts
         wanted = self._config.wants(self._n_outer + 1) or self._awaits_site(done)
-        wanted = wanted or (numbers is not None and numbers.is_alarmed)
+        wanted = wanted or (facts is not None and facts.numbers.is_alarmed)
         if wanted and self._events.is_counting:
             self._turn_on()
         elif not wanted and not self._events.is_counting:

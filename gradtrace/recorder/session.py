@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,11 @@ from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.config import Config
-from gradtrace.recorder.constant_terms import ConstantTerms
 from gradtrace.recorder.context import Context
-from gradtrace.recorder.copies import Copies
-from gradtrace.recorder.cuts import CutWatch
 from gradtrace.recorder.deep_graphs import let_go
 from gradtrace.recorder.engine import watch_engine
 from gradtrace.recorder.events import Events
+from gradtrace.recorder.fact_watches import FactWatches
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_mode import Observer
 from gradtrace.recorder.grad_norms import GradNorms
@@ -44,14 +42,9 @@ from gradtrace.recorder.grad_watch import GradWatch
 from gradtrace.recorder.invisible import skipped_by_warnings
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
-from gradtrace.recorder.lookalikes import Lookalikes
-from gradtrace.recorder.masking_hooks import MaskingHooks
-from gradtrace.recorder.models import ModelWatch
 from gradtrace.recorder.modes import Modes, watch_thread_begin, watch_thread_end
 from gradtrace.recorder.module_calls import watch_modules
 from gradtrace.recorder.names import Names
-from gradtrace.recorder.norms import Norms
-from gradtrace.recorder.number_watch import NumberWatch
 from gradtrace.recorder.observed_calls import (
     outside_init,
     watch_optimizers,
@@ -67,11 +60,7 @@ from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
 from gradtrace.recorder.step_watch import StepWatch
-from gradtrace.recorder.updates import Updates
-from gradtrace.recorder.variables import Variables
 from gradtrace.recorder.watch import Watch
-from gradtrace.recorder.weight_masks import WeightMasks
-from gradtrace.recorder.writes import Writes
 
 _current: Recorder | None = None
 
@@ -106,29 +95,17 @@ class Recorder:
             self.norms = GradNorms(self.events, self.leaves, self._failures, counts_rows=config.facts)
             latest = config.passes == "last"
             self.steps = StepWatch(journal, self.events, self.leaves, self._optimizers, keeps_latest=latest)
-        facts = config.facts
-        self.cuts = CutWatch(journal, self.leaves, names, self.table) if facts else None
-        everything = not config.looks_closer
-        self.numbers = NumberWatch(journal, names, config.value_limit, is_on=everything) if facts else None
-        self.terms = ConstantTerms(journal) if facts else None
-        writes = Writes(journal, self.leaves) if facts else None
-        self.copies = Copies(journal, self.leaves, self.cuts) if facts else None
-        self.lookalikes = Lookalikes(journal, names, self.leaves) if facts else None
-        self.running = Norms(journal, names, self.leaves) if facts else None
-        follows = facts and config.level != Level.STRUCTURE and config.passes != "last"
-        self.updates = Updates(journal, self._optimizers) if follows else None
-        self.masking_hooks = MaskingHooks(journal) if facts else None
-        self.masks = None if self.copies is None else WeightMasks(journal, names, self.leaves, self.copies)
-        self.grads = GradWatch(
-            journal, self.events, self.leaves, self.table, writes, self.norms, self.updates, sees_reads=facts
+        self.facts = facts = (
+            FactWatches(config, journal, self._failures, names, self.leaves, self._optimizers, self.table)
+            if config.facts
+            else None
         )
-        observers: list[Observer] = [self._births.saw, self.grads.saw]
-        watching = (self.cuts, self.numbers, self.copies, self.terms, self.lookalikes, self.masks)
-        observers += [one.saw for one in watching if one is not None]
-        kinds = CallKinds(reads_of_grad=facts)
+        self.grads = GradWatch(journal, self.events, self.leaves, self.table, facts, self.norms)
+        observers: list[Observer] = [self._births.saw, self.grads.saw, *(facts.observers if facts is not None else ())]
+        kinds = CallKinds(reads_of_grad=config.facts)
         limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
         self.modes = Modes(
-            limit, modules, kinds, tuple(observers), self._failures, self._sleep, observers_wait=not facts
+            limit, modules, kinds, tuple(observers), self._failures, self._sleep, observers_wait=not config.facts
         )
         self.context = Context(
             config=config,
@@ -138,22 +115,12 @@ class Recorder:
             modules=modules,
             leaves=self.leaves,
             optimizers=self._optimizers,
-            models=ModelWatch(journal, names, self.leaves) if facts else None,
-            lookalikes=self.lookalikes,
-            norms=self.running,
-            masking_hooks=self.masking_hooks,
-            masks=self.masks,
-            cuts=self.cuts,
-            numbers=self.numbers,
-            terms=self.terms,
-            writes=writes,
+            facts=facts,
             table=self.modes.table,
             tables=self.modes.tables,
-            bystanders=Bystanders(journal, self.leaves, self._births, self.cuts, names),
-            variables=Variables(journal, self.leaves) if facts else None,
-            updates=self.updates,
+            bystanders=Bystanders(journal, self.leaves, self._births, None if facts is None else facts.cuts, names),
         )
-        watched = tuple(one for one in (self.cuts, self.numbers, self.terms) if one is not None)
+        watched = () if facts is None else facts.bounded
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
         self.passes = Passes(
             self.context, self.events, self.watch, self.modes, self.checkpoint, self._announce, self.steps, self.norms
@@ -206,9 +173,9 @@ class Recorder:
             scaler = torch.amp.GradScaler
             patches.replace(scaler, "step", lambda original: watch_scaler_step(original, self))
             patches.replace(scaler, "update", lambda original: watch_scaler_update(original, self))
-        if self.config.facts:
+        if self.facts is not None:
             patches.replace(torch.nn.Parameter, "__new__", lambda original: watch_parameters(original, self._parameter))
-            watch_modules(patches, self)
+            watch_modules(patches, self.facts)
 
     def _sleep(self, is_asleep: bool) -> None:
         """Compiled callables are entered and left."""
@@ -218,11 +185,11 @@ class Recorder:
             self._install_between()
 
     def _thread_begins(self, thread: threading.Thread) -> None:
-        with self._looking("a thread"):
+        with self._failures.looking("a thread"):
             self.modes.thread_begins(is_daemon=bool(looking.attributes(thread).get("_daemonic")))
 
     def _thread_ends(self) -> None:
-        with self._looking("a thread"):
+        with self._failures.looking("a thread"):
             self.modes.thread_ends()
 
     def _absorb_compiled(self, error: BaseException) -> bool:
@@ -264,8 +231,8 @@ class Recorder:
                 self.checkpoint.write()
                 if self.steps is not None:
                     self.steps.write_latest()
-                if self.updates is not None:
-                    self.updates.write()
+                if self.facts is not None and self.facts.updates is not None:
+                    self.facts.updates.write()
                 self._failures.write()
 
     def _give_up(self, why: str) -> None:
@@ -288,10 +255,8 @@ class Recorder:
         self.modes.after_fork()
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
-        observing = (self.cuts, self.numbers, self.copies, self.lookalikes, self.running, self.terms, self.updates)
-        for one in (*observing, self.masking_hooks, self.masks, self.context.variables):
-            if one is not None:
-                one.after_fork()
+        if self.facts is not None:
+            self.facts.after_fork()
         self.events.after_fork()
         self._optimizers.forget_lines()
         self.watch.after_fork()
@@ -317,12 +282,11 @@ class Recorder:
 
     def _look_at_the_end(self, frame: Any) -> None:
         """Tell what the program's variables hold when it has ended."""
-        context = self.context
-        if context.variables is not None:
-            with self._looking("what variables hold"), torch.no_grad():
+        if self.facts is not None:
+            with self._failures.looking("what variables hold"), torch.no_grad():
                 scope = Scope(frame)
-                context.bystanders.look_at_the_end(scope, self.journal.last_pass_index)
-                context.variables.look(scope, is_end=True)
+                self.context.bystanders.look_at_the_end(scope, self.journal.last_pass_index)
+                self.facts.variables.look(scope, is_end=True)
 
     def _announce(self, number: int) -> None:
         notices.leave(self.config.session, "announced", str(number), once=True)
@@ -330,40 +294,31 @@ class Recorder:
     # What the program does between passes.
 
     def _made(self, optimizer: torch.optim.Optimizer, frame: types.FrameType | None) -> None:
-        with self._looking("an optimizer"):
+        with self._failures.looking("an optimizer"):
             outside = outside_init(frame, optimizer)
             place = None if outside is None else place_at(outside, "Optimizer")
             self._optimizers.get(optimizer, place)
 
     def _parameter(self, data: Any, parameter: torch.Tensor, frame: types.FrameType) -> None:
-        if self.cuts is not None and torch_facts.tracing_state() is None:
-            with self._looking("a new parameter"):
+        if self.facts is not None and torch_facts.tracing_state() is None:
+            with self._failures.looking("a new parameter"):
                 if self.modes.is_on:
                     self._births.made(parameter, frame)
-                self.cuts.parameter_made(data, parameter, frame)
-
-    @contextlib.contextmanager
-    def _looking(self, what: str) -> Iterator[None]:
-        with Quiet():
-            try:
-                yield
-            except BaseException as error:
-                if not self._failures.absorb(what, error):
-                    raise
+                self.facts.cuts.parameter_made(data, parameter, frame)
 
     def begin_zeroing(self) -> None:
         """`zero_grad` begins."""
-        with self._looking("zero_grad"):
+        with self._failures.looking("zero_grad"):
             self.events.mute()
 
     def end_zeroing(self) -> None:
         """`zero_grad` has ended."""
-        with self._looking("zero_grad"):
+        with self._failures.looking("zero_grad"):
             self.events.unmute()
 
     def zeroed(self, owner: Any, frame: types.FrameType, *, set_to_none: bool, of_optimizer: bool) -> None:
         """`zero_grad` has run; of one inside another only the outer one is told."""
-        with self._looking("zero_grad"):
+        with self._failures.looking("zero_grad"):
             if self.events.is_muted():
                 return
             call = f"{looking.type_name(owner)}.zero_grad" if of_optimizer else "Module.zero_grad"
@@ -397,7 +352,7 @@ class Recorder:
 
     def _before_step(self, steps: StepWatch) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
         def before_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-            with self._looking("an optimizer before its step"):
+            with self._failures.looking("an optimizer before its step"):
                 if not steps.is_idle:
                     steps.has_stepped(optimizer)
                     steps.begins(optimizer, sys._getframe(1), has_arguments=len(args) > 1 or len(kwargs) > 0)
@@ -406,7 +361,7 @@ class Recorder:
 
     def _after_step(self) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
         def after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001
-            with self._looking("step"):
+            with self._failures.looking("step"):
                 self._stepped(optimizer, sys._getframe(1))
 
         return skipped_by_warnings(after_step)
@@ -415,10 +370,10 @@ class Recorder:
         call = f"{looking.type_name(optimizer)}.step"
         place = user_place(frame, call)
         number = self._optimizers.number(optimizer)
-        if self.updates is not None:
-            self.updates.stepped(number)
+        if self.facts is not None and self.facts.updates is not None:
+            self.facts.updates.stepped(number)
         if self.steps is not None and not self.steps.is_idle:
-            with self._looking("what a step did"):
+            with self._failures.looking("what a step did"):
                 self.steps.ends(optimizer, frame, call, place, number)
         leaves = []
         if not self.events.is_counting:
@@ -432,46 +387,26 @@ class Recorder:
                     if one.grad is not None if may_touch else state.has_grad:
                         leaves.append(state.id)
         self.events.add(EventKind.STEP, leaves, place, call=call, optimizer=number)
-        if self.copies is not None:
-            self.copies.stepped(optimizer)
-        if self.lookalikes is not None:
-            self.lookalikes.stepped(optimizer, frame)
-
-    def state_taken(self, module: Any, state: Any, frame: types.FrameType) -> None:  # noqa: ARG002 - as it is called
-        """`state_dict` has given a dictionary."""
-        if self.copies is not None:
-            with self._looking("state_dict"):
-                self.copies.taken(state, frame)
-
-    def state_loads(self, module: Any, state: Any, frame: types.FrameType) -> None:
-        """`load_state_dict` is about to copy from a dictionary."""
-        if self.copies is not None:
-            with self._looking("load_state_dict"):
-                self.copies.loads(module, state, frame)
-
-    def mode_switched(self, module: Any, frame: types.FrameType) -> None:
-        """`train` has run."""
-        if self.running is not None:
-            with self._looking("train"):
-                self.running.switched(module, frame, is_training=looking.attributes(module).get("training") is True)
+        if self.facts is not None:
+            self.facts.stepped(optimizer, frame)
 
     def scaler_steps(self, scaler: Any, optimizer: Any) -> bool:
         """A `GradScaler` begins to step."""
         is_of_interest = False
-        with self._looking("a GradScaler"):
+        with self._failures.looking("a GradScaler"):
             if self.steps is not None and not self.steps.is_idle:
                 is_of_interest = self.steps.scaling_begins(scaler, optimizer)
         return is_of_interest
 
     def scaler_has_stepped(self, scaler: Any, frame: types.FrameType, *, has_failed: bool) -> None:
         """It has stepped, or has not."""
-        with self._looking("a GradScaler"):
+        with self._failures.looking("a GradScaler"):
             if self.steps is not None:
                 self.steps.scaling_ends(scaler, user_place(frame, "GradScaler.step"), has_failed=has_failed)
 
     def scaler_updated(self, scaler: Any, frame: types.FrameType) -> None:
         """Its scale may have changed."""
-        with self._looking("a GradScaler"):
+        with self._failures.looking("a GradScaler"):
             if self.steps is not None and self.steps.scalers.awaits_update:
                 self.steps.scalers.updated(scaler, user_place(frame, "GradScaler.update"))
 
@@ -484,14 +419,14 @@ def current() -> Recorder | None:
 def _after_fork() -> None:
     recorder = current()
     if recorder is not None:
-        with recorder._looking("a fork"):
+        with recorder._failures.looking("a fork"):
             recorder.after_fork()
 
 
 def _before_fork() -> None:
     recorder = current()
     if recorder is not None:
-        with recorder._looking("a fork"):
+        with recorder._failures.looking("a fork"):
             recorder.checkpoint.write()
 
 
