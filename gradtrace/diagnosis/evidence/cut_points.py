@@ -161,7 +161,10 @@ def is_sample(cut: Cut) -> bool:
 
 
 def rootless(trace: Trace) -> BackwardPass | None:
-    """The pass that failed because its root has no graph."""
+    """The pass that failed because its root has no graph; none if the program caught that and went on."""
+    error = trace.run.error
+    if trace.run.status == 0 or (error is not None and NO_GRAPH not in error.message):
+        return None
     return next((one for one in trace.passes if one.error is not None and NO_GRAPH in one.error.message), None)
 
 

@@ -41,12 +41,16 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A read of a `.grad` that was None: why, whose it was, and the line at fault."""
+    """A read of a `.grad` that was None: why, whose it was, and the line at fault.
+
+    `is_among_others` tells of one only looked at whether its line shows the `.grad` of others too.
+    """
 
     reason: Reason
     name: str | None
     place: Location | None
     related: tuple[RelatedLocation, ...] = ()
+    is_among_others: bool = False
 
 
 def reads(trace: Trace) -> Iterator[Read]:
@@ -171,7 +175,8 @@ def _looked_at(trace: Trace, event: Event, place: Location) -> Read | None:
     made = next((one for one in _aside(trace, _names(place)) if one.location is not None), None)
     if made is None or made.kind is BystanderKind.INTEGERS or not _is_operand(trace, made.name):
         return None
-    return Read(Reason.LOOKED_AT, made.name, made.location, (RelatedLocation(place, "its .grad is read here"),))
+    here = (RelatedLocation(place, "its .grad is read here"),)
+    return Read(Reason.LOOKED_AT, made.name, made.location, here, len(set(_READ.findall(place.text))) > 1)
 
 
 def _is_compared(place: Location) -> bool:

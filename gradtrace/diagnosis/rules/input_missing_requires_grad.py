@@ -42,7 +42,7 @@ print(x.grad.abs())
 
 Every read of `.grad` that gives None is recorded, with what was read. It fires when the program dies at a read whose
 leaf was part of no graph, and when the program shows, after a pass, the `.grad` of a tensor that does not require grad
-and that stands in a line which computed a part of the graph.
+and that stands in a line which computed a part of the graph: a suspicion, unless the line shows other gradients too.
 
 ## Known problems
 
@@ -74,7 +74,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         if read.reason is Reason.LOOKED_AT:
             yield Finding(
                 "input-missing-requires-grad",
-                Severity.WARNING,
+                Severity.WARNING if read.is_among_others else Severity.INFO,
                 f"{read.name}.grad is None: {read.name} does not require grad",
                 read.place,
                 read.related,
