@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -186,22 +186,9 @@ class _TraceBuilder:
             passes=tuple(one for process in processes for one in process.passes),
             events=tuple(event for process in processes for event in process.events),
             cuts=tuple(cut for process in processes for cut in process.cuts),
-            non_finite=tuple(one for process in processes for one in process.non_finite),
-            constant_terms=tuple(one for process in processes for one in process.constant_terms),
-            holders=tuple(one for process in processes for one in process.holders),
-            module_facts=tuple(one for process in processes for one in process.module_facts),
             steps=tuple(one for process in processes for one in process.steps),
             scale_updates=tuple(one for process in processes for one in process.scale_updates),
-            grad_uses=tuple(one for process in processes for one in process.grad_uses),
-            moves=tuple(one for process in processes for one in process.moves),
-            empty_clippings=tuple(one for process in processes for one in process.empty_clippings),
-            bystanders=tuple(one for process in processes for one in process.bystanders),
-            variables=tuple(one for process in processes for one in process.variables),
-            lookalikes=tuple(one for process in processes for one in process.lookalikes),
-            moving_norms=tuple(one for process in processes for one in process.moving_norms),
-            masking_hooks=tuple(one for process in processes for one in process.masking_hooks),
-            lost_masks=tuple(one for process in processes for one in process.lost_masks),
-            sharings=tuple(one for process in processes for one in process.sharings),
+            **_facts(processes),
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:
@@ -248,6 +235,15 @@ class _TraceBuilder:
             yield BlindSpot(Blind.FILE_CUT, text)
         elif self._status < 0 and header.torch:
             yield BlindSpot(Blind.KILLED)
+
+
+def _facts(processes: list[ProcessBuilder]) -> dict[str, Any]:
+    """What is told for a diagnosis, by field of `Trace`, of all processes."""
+    total: dict[str, tuple[Any, ...]] = {}
+    for process in processes:
+        for name, found in process.facts.items():
+            total[name] = total.get(name, ()) + found
+    return total
 
 
 def _together(processes: list[ProcessBuilder]) -> tuple[Observation, ...]:

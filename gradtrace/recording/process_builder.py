@@ -2,33 +2,22 @@
 
 from dataclasses import dataclass, replace
 from functools import singledispatchmethod
+from typing import Any
 
 from gradtrace.model import (
     STORED,
     BackwardPass,
     Blind,
     BlindSpot,
-    Bystander,
-    ConstantTerm,
     Cut,
-    EmptyClipping,
     Event,
     EventKind,
     GradSwitch,
-    GradUse,
     GradWrite,
     Graph,
-    Holder,
     KeptResult,
     Leaf,
     LeafKind,
-    Lookalike,
-    LostMask,
-    MaskingHook,
-    ModuleFact,
-    Move,
-    MovingNorm,
-    NonFinite,
     Number,
     Observation,
     ObservationKind,
@@ -36,39 +25,26 @@ from gradtrace.model import (
     ProgramError,
     Recorded,
     ScaleUpdate,
-    Sharing,
     StepFact,
-    Variable,
 )
 from gradtrace.recording.columns import Columns
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
-from gradtrace.recording.measured import number, stats, value
+from gradtrace.recording.fact_builder import FactBuilder
+from gradtrace.recording.measured import number, value
 from gradtrace.recording.pass_builder import PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
     BlindRecord,
-    BystanderRecord,
     ColumnsRecord,
-    ConstantTermRecord,
     CutRecord,
-    EmptyClippingRecord,
     ErrorRecord,
     EventRecord,
-    GradUseRecord,
     GradWriteRow,
-    HolderRecord,
     LeafRecord,
     LocationRecord,
-    LookalikeRecord,
-    LostMaskRecord,
-    MaskingHookRecord,
     MeasuredRecord,
-    ModuleFactRecord,
-    MovesRecord,
-    MovingNormRecord,
     NodeKindRecord,
-    NonFiniteRecord,
     NoteRecord,
     ObservationRecord,
     OptimizerRecord,
@@ -76,11 +52,9 @@ from gradtrace.recording.records import (
     PassRecord,
     Record,
     ScaleRecord,
-    SharingRecord,
     SpecRecord,
     StepRecord,
     SwitchRow,
-    VariableRecord,
 )
 from gradtrace.recording.step_builder import facts_of, step_fact
 
@@ -122,24 +96,11 @@ class ProcessBuilder:
         """Of each event: the pass that tells what was before may not be read yet."""
         self._steps: list[StepFact] = []
         self._scale_updates: list[ScaleUpdate] = []
-        self._grad_uses: list[GradUse] = []
-        self._moves: list[Move] = []
-        self._empty_clippings: list[EmptyClipping] = []
         self._cuts: dict[int, Cut] = {}
         self._blind_spots: list[BlindSpot] = []
         self._taken_in: dict[int, dict[int, set[int]]] = {}
-        self._non_finite: dict[int, NonFinite] = {}
-        self._constant_terms: dict[int, ConstantTerm] = {}
-        self._holders: list[Holder] = []
-        self.module_facts: list[ModuleFact] = []
-        self._bystanders: list[Bystander] = []
-        self.variables: list[Variable] = []
-        self.lookalikes: list[Lookalike] = []
-        self._moving_norms: dict[int, MovingNorm] = {}
-        self._sharings: dict[int, Sharing] = {}
-        self._masking_hooks: list[MaskingHook] = []
-        self._lost_masks: list[LostMask] = []
         self._known = Definitions()
+        self._facts = FactBuilder(process, self._known, self._cuts, offsets.cuts)
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -223,21 +184,6 @@ class ProcessBuilder:
         """What became of the scale of the loss, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._scale_updates)
 
-    @property
-    def grad_uses(self) -> tuple[GradUse, ...]:
-        """Where the program read gradients, with pass indices over the run."""
-        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._grad_uses)
-
-    @property
-    def moves(self) -> tuple[Move, ...]:
-        """How leaves without an optimizer moved, with pass indices over the run."""
-        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._moves)
-
-    @property
-    def empty_clippings(self) -> tuple[EmptyClipping, ...]:
-        """Calls that clipped nothing, with pass indices over the run."""
-        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._empty_clippings)
-
     def _reached(self, index: int) -> tuple[int, ...]:
         """The leaves to whose `.grad` a pass added; when the event was written, before the pass, nobody knew."""
         one = self._passes.get(index)
@@ -250,45 +196,9 @@ class ProcessBuilder:
         return tuple(replace(cut, passes=tuple(map(self._numbered, cut.passes))) for cut in self._cuts.values())
 
     @property
-    def non_finite(self) -> tuple[NonFinite, ...]:
-        """Forward results that broke, with pass indices over the run."""
-        return tuple(replace(one, before_pass=self._numbered(one.before_pass)) for one in self._non_finite.values())
-
-    @property
-    def constant_terms(self) -> tuple[ConstantTerm, ...]:
-        """Losses without a graph that were added to others, with pass indices over the run."""
-        terms = self._constant_terms.values()
-        return tuple(replace(one, passes=tuple(map(self._numbered, one.passes))) for one in terms)
-
-    @property
-    def holders(self) -> tuple[Holder, ...]:
-        """Variables that keep old graphs alive, with pass indices over the run."""
-        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._holders)
-
-    @property
-    def bystanders(self) -> tuple[Bystander, ...]:
-        """Tensors that took no part, with pass indices over the run."""
-        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._bystanders)
-
-    @property
-    def moving_norms(self) -> tuple[MovingNorm, ...]:
-        """Statistics that moved in frozen parts, with pass indices over the run."""
-        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._moving_norms.values())
-
-    @property
-    def masking_hooks(self) -> tuple[MaskingHook, ...]:
-        """Hooks that zero rows, with pass indices over the run."""
-        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._masking_hooks)
-
-    @property
-    def lost_masks(self) -> tuple[LostMask, ...]:
-        """Zeros that came back, with pass indices over the run."""
-        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._lost_masks)
-
-    @property
-    def sharings(self) -> tuple[Sharing, ...]:
-        """Copies that are none, with pass indices over the run."""
-        return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._sharings.values())
+    def facts(self) -> dict[str, tuple[Any, ...]]:
+        """What is told for a diagnosis, by field of `Trace`, with pass indices over the run."""
+        return self._facts.all(self._numbered)
 
     @property
     def blind_spots(self) -> tuple[BlindSpot, ...]:
@@ -333,7 +243,7 @@ class ProcessBuilder:
     @singledispatchmethod
     def take(self, record: Record) -> None:
         """Add what one line says."""
-        raise Damage(f"a {type(record).__struct_config__.tag!r} line does not belong here")
+        self._facts.take(record)
 
     @take.register
     def _(self, record: LocationRecord | SpecRecord | NodeKindRecord) -> None:
@@ -454,28 +364,6 @@ class ProcessBuilder:
         self._scale_updates.append(ScaleUpdate(record.pass_index, before, after, place, self.process))
 
     @take.register
-    def _(self, record: GradUseRecord) -> None:
-        leaves = tuple(map(self._known.leaves.__getitem__, record.leaves))
-        place, again = self._known.places[record.location], self._known.places[record.again]
-        facts = (record.iterator, again, record.in_vain)
-        self._grad_uses.append(GradUse(record.pass_index, leaves, place, *facts, self.process))
-
-    @take.register
-    def _(self, record: MovesRecord) -> None:
-        for row in record.rows:
-            change = number(row.change)
-            if change is not None:
-                leaf = self._known.leaves[row.leaf]
-                self._moves.append(Move(leaf, record.pass_index, change, row.along, self.process))
-
-    @take.register
-    def _(self, record: EmptyClippingRecord) -> None:
-        place = self._known.places[record.location]
-        self._empty_clippings.append(
-            EmptyClipping(record.pass_index, record.call, place, record.n_parameters, self.process)
-        )
-
-    @take.register
     def _(self, record: CutRecord) -> None:
         known = self._cuts.get(record.id)
         if known is None and record.id != len(self._cuts):
@@ -501,175 +389,6 @@ class ProcessBuilder:
 
     def _switch(self, row: SwitchRow | None) -> GradSwitch | None:
         return None if row is None else GradSwitch(row.kind, row.call, self._known.places[row.location])
-
-    @take.register
-    def _(self, record: NonFiniteRecord) -> None:
-        output, *inputs = (
-            stats(row, self._known.dtypes, self._known.shared) for row in (record.output, *record.inputs)
-        )
-        if output is None:
-            raise Damage("a result that is not finite has no statistics")
-        self._non_finite[record.id] = NonFinite(
-            call=record.call,
-            location=self._known.places[record.location],
-            output=output,
-            inputs=tuple(one for one in inputs if one is not None),
-            name=record.name,
-            module=record.module,
-            before_pass=record.before_pass,
-            count=record.count,
-            is_tracked=record.is_tracked,
-            is_exact=record.is_exact,
-            process=self.process,
-            is_given=record.is_given,
-        )
-
-    @take.register
-    def _(self, record: ConstantTermRecord) -> None:
-        self._constant_terms[record.id] = ConstantTerm(
-            call=record.call,
-            location=self._known.places[record.location],
-            name=record.name,
-            entered=self._known.places[record.entered],
-            passes=tuple(record.passes),
-            count=record.count,
-            n_tracked=record.n_tracked,
-            process=self.process,
-        )
-
-    @take.register
-    def _(self, record: HolderRecord) -> None:
-        self._holders.append(
-            Holder(
-                name=record.name,
-                kind=record.kind,
-                location=self._known.places[record.location],
-                n_tensors=record.n_tensors,
-                n_nodes=record.n_nodes,
-                n_passes=record.n_passes,
-                pass_index=record.pass_index,
-                process=self.process,
-                made=self._known.places[record.made],
-            )
-        )
-
-    @take.register
-    def _(self, record: ModuleFactRecord) -> None:
-        self.module_facts.append(
-            ModuleFact(
-                kind=record.kind,
-                module=record.module,
-                module_type=record.module_type,
-                attribute=record.attribute,
-                count=record.count,
-                leaves=tuple(map(self._known.leaves.__getitem__, record.leaves)),
-                process=self.process,
-            )
-        )
-
-    def _leaf_ids(self, numbers: list[int]) -> tuple[int, ...]:
-        return tuple(map(self._known.leaves.__getitem__, numbers))
-
-    @take.register
-    def _(self, record: LookalikeRecord) -> None:
-        self.lookalikes.append(
-            Lookalike(
-                attribute=record.attribute,
-                value=record.value,
-                module=record.module,
-                module_type=record.module_type,
-                leaves=self._leaf_ids(record.leaves),
-                is_stepped=record.is_stepped,
-                location=self._known.places[record.location],
-                process=self.process,
-            )
-        )
-
-    @take.register
-    def _(self, record: MovingNormRecord) -> None:
-        self._moving_norms[record.id] = MovingNorm(
-            module=record.module,
-            module_type=record.module_type,
-            leaves=self._leaf_ids(record.leaves),
-            n_around=record.n_around,
-            count=record.count,
-            pass_index=record.pass_index,
-            location=self._known.places[record.location],
-            is_frozen=record.is_frozen,
-            process=self.process,
-        )
-
-    @take.register
-    def _(self, record: MaskingHookRecord) -> None:
-        leaf, place = self._known.leaves[record.leaf], self._known.places[record.location]
-        self._masking_hooks.append(MaskingHook(leaf, record.zeroed_rows, record.pass_index, place, self.process))
-
-    @take.register
-    def _(self, record: LostMaskRecord) -> None:
-        self._lost_masks.append(
-            LostMask(
-                leaf=self._known.leaves[record.leaf],
-                n_zeros=record.n_zeros,
-                n_back=record.n_back,
-                is_late=record.is_late,
-                pass_index=record.pass_index,
-                location=self._known.places[record.location],
-                process=self.process,
-            )
-        )
-
-    @take.register
-    def _(self, record: SharingRecord) -> None:
-        if record.cut is not None and record.cut not in self._cuts:
-            raise Damage(f"there is no cut {record.cut}")
-        self._sharings[record.id] = Sharing(
-            kind=record.kind,
-            call=record.call,
-            location=self._known.places[record.location],
-            made=self._known.places[record.made],
-            leaves=self._leaf_ids(record.leaves),
-            n_tensors=record.n_tensors,
-            n_steps=record.n_steps,
-            count=record.count,
-            cut=None if record.cut is None else self._offsets.cuts + record.cut,
-            is_tracked=record.is_tracked,
-            pass_index=record.pass_index,
-            process=self.process,
-        )
-
-    @take.register
-    def _(self, record: VariableRecord) -> None:
-        self.variables.append(
-            Variable(
-                name=record.name,
-                kind=record.kind,
-                type=record.type,
-                text=record.text,
-                leaves=tuple(map(self._known.leaves.__getitem__, record.leaves)),
-                location=self._known.places[record.location],
-                process=self.process,
-            )
-        )
-
-    @take.register
-    def _(self, record: BystanderRecord) -> None:
-        if record.cut is not None and record.cut not in self._cuts:
-            raise Damage(f"there is no cut {record.cut}")
-        self._bystanders.append(
-            Bystander(
-                name=record.name,
-                kind=record.kind,
-                shape=record.shape,
-                dtype=self._known.dtypes[record.dtype],
-                device=self._known.devices[record.device],
-                requires_grad=record.requires_grad,
-                is_leaf=record.is_leaf,
-                pass_index=record.pass_index,
-                location=self._known.places[record.location],
-                cut=None if record.cut is None else self._offsets.cuts + record.cut,
-                process=self.process,
-            )
-        )
 
     @take.register
     def _(self, record: ObservationRecord) -> None:
