@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum, auto
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.outcome import has_bad_root, is_poisoned, is_scaled
@@ -46,27 +47,47 @@ _SOFTMAXES = frozenset({"softmax", "log_softmax", "logsumexp"})
 _MASKING = ("MaskedFillBackward", "WhereBackward", "AddBackward", "BaddbmmBackward", "CopySlices")
 _CHOICES = ("MinimumBackward", "MaximumBackward", "WhereBackward", "MaskedFillBackward")
 _SELECTIONS = ("WhereBackward", "MaskedFillBackward")
+
+
+class Cause(StrEnum):
+    """What makes numbers that are not finite."""
+
+    ARC_AT_BOUNDARY = auto()
+    DIVERGENCE = auto()
+    DIVISION_BY_ZERO = auto()
+    EXP_OVERFLOW = auto()
+    LOG_OF_ZERO = auto()
+    MASKED_INFINITY = auto()
+    MASKED_SOFTMAX = auto()
+    MEAN_OF_NOTHING = auto()
+    POWER_OF_NEGATIVE = auto()
+    REPEATED_VALUES = auto()
+    ROOT_OF_ZERO = auto()
+    SINGLE_SAMPLE = auto()
+    UNTAKEN_BRANCH = auto()
+
+
 _BREAKERS = (
-    ("SqrtBackward", "sqrt-at-zero"),
-    ("RsqrtBackward", "sqrt-at-zero"),
-    ("HypotBackward", "sqrt-at-zero"),
-    ("AcosBackward", "acos-at-boundary"),
-    ("AsinBackward", "acos-at-boundary"),
-    ("AtanhBackward", "acos-at-boundary"),
-    ("AcoshBackward", "acos-at-boundary"),
-    ("LinalgSvd", "svd-repeated-values"),
-    ("LinalgEig", "svd-repeated-values"),
-    ("SvdBackward", "svd-repeated-values"),
-    ("ExpBackward", "exp-overflow"),
-    ("Exp2Backward", "exp-overflow"),
-    ("Expm1Backward", "exp-overflow"),
-    ("LogBackward", "log-of-softmax-underflow"),
-    ("Log2Backward", "log-of-softmax-underflow"),
-    ("Log10Backward", "log-of-softmax-underflow"),
-    ("Log1PBackward", "log-of-softmax-underflow"),
-    ("XlogyBackward", "log-of-softmax-underflow"),
-    ("DivBackward", "divide-by-zero-norm"),
-    ("ReciprocalBackward", "divide-by-zero-norm"),
+    ("SqrtBackward", Cause.ROOT_OF_ZERO),
+    ("RsqrtBackward", Cause.ROOT_OF_ZERO),
+    ("HypotBackward", Cause.ROOT_OF_ZERO),
+    ("AcosBackward", Cause.ARC_AT_BOUNDARY),
+    ("AsinBackward", Cause.ARC_AT_BOUNDARY),
+    ("AtanhBackward", Cause.ARC_AT_BOUNDARY),
+    ("AcoshBackward", Cause.ARC_AT_BOUNDARY),
+    ("LinalgSvd", Cause.REPEATED_VALUES),
+    ("LinalgEig", Cause.REPEATED_VALUES),
+    ("SvdBackward", Cause.REPEATED_VALUES),
+    ("ExpBackward", Cause.EXP_OVERFLOW),
+    ("Exp2Backward", Cause.EXP_OVERFLOW),
+    ("Expm1Backward", Cause.EXP_OVERFLOW),
+    ("LogBackward", Cause.LOG_OF_ZERO),
+    ("Log2Backward", Cause.LOG_OF_ZERO),
+    ("Log10Backward", Cause.LOG_OF_ZERO),
+    ("Log1PBackward", Cause.LOG_OF_ZERO),
+    ("XlogyBackward", Cause.LOG_OF_ZERO),
+    ("DivBackward", Cause.DIVISION_BY_ZERO),
+    ("ReciprocalBackward", Cause.DIVISION_BY_ZERO),
 )
 """Operations whose derivative is not finite everywhere."""
 
@@ -83,9 +104,9 @@ _FAR = 8
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """The cause: its rule, its line, and what else is to be told."""
+    """The cause: what it is, its line, and what else is to be told."""
 
-    rule: str
+    cause: Cause
     place: Location | None
     call: str
     backward: BackwardPass
@@ -115,10 +136,10 @@ def trap(trace: Trace) -> Trap | None:
     return None
 
 
-def findings(trace: Trace, rule: str, message: str, advice: str) -> Iterator[Finding]:
-    """The finding of a rule, if the trap is its own; `{call}` in the message is the function."""
+def findings(trace: Trace, rule: str, cause: Cause, message: str, advice: str) -> Iterator[Finding]:
+    """The finding of a rule for a cause, if it is that; `{call}` in the message is the function."""
     found = trap(trace)
-    if found is not None and found.rule == rule:
+    if found is not None and found.cause is cause:
         text = message.replace("{call}", found.call)
         yield Finding(rule, Severity.ERROR, text, found.place, found.related, advice, (), (found.backward.index,))
 
@@ -128,7 +149,7 @@ def _cause(trace: Trace, backward: BackwardPass, graph: Graph) -> Trap | None:
         return None
     grown = growth(trace, backward)
     if grown is not None:
-        return Trap("diverging-parameters", grown.step.location, grown.step.call, backward, _overflow(trace, backward))
+        return Trap(Cause.DIVERGENCE, grown.step.location, grown.step.call, backward, _overflow(trace, backward))
     culprit = first_breaker(graph)
     found = _of_node(graph, culprit, backward) if culprit is not None and not _is_late(culprit) else None
     if found is not None and not has_bad_root(backward):
@@ -194,13 +215,13 @@ def _of_node(graph: Graph, node: Node, backward: BackwardPass) -> Trap | None:
     selection = _selected_by(graph, node)
     if selection is not None and node.received is not None and node.received.zero:
         told = notes((selection.location, "this drops the result forwards, but not the gradient of 0 · inf"))
-        return Trap("where-untaken-branch", node.location, node.op, backward, told)
-    rule = _of_power(node) or next((rule for kind, rule in _BREAKERS if is_type(node, kind)), None)
-    hidden = _hidden_by(graph, node) if rule == "exp-overflow" else ()
-    return Trap(rule, node.location, node.op, backward, hidden, bool(hidden)) if rule is not None else None
+        return Trap(Cause.UNTAKEN_BRANCH, node.location, node.op, backward, told)
+    cause = _of_power(node) or next((cause for kind, cause in _BREAKERS if is_type(node, kind)), None)
+    hidden = _hidden_by(graph, node) if cause is Cause.EXP_OVERFLOW else ()
+    return Trap(cause, node.location, node.op, backward, hidden, bool(hidden)) if cause is not None else None
 
 
-def _of_power(node: Node) -> str | None:
+def _of_power(node: Node) -> Cause | None:
     """A power below one has an infinite derivative at zero, one that is no integer has none below zero."""
     if not is_type(node, "PowBackward"):
         return None
@@ -211,8 +232,8 @@ def _of_power(node: Node) -> str | None:
     except ValueError:
         exponent = math.nan
     if 0 < exponent < 1 and not is_negative:
-        return "sqrt-at-zero"
-    return "fractional-power-negative" if is_negative and not exponent.is_integer() else None
+        return Cause.ROOT_OF_ZERO
+    return Cause.POWER_OF_NEGATIVE if is_negative and not exponent.is_integer() else None
 
 
 def _selected_by(graph: Graph, node: Node) -> Node | None:
@@ -265,13 +286,13 @@ def _of_forward(trace: Trace, backward: BackwardPass, graph: Graph) -> Trap | No
         source = next((one for one in seen if one.output.inf and one is not masked), None)
         told = notes((source.location if source else None, f"`{source.call if source else ''}` gives an infinity here"))
         other = tuple(one for one in told if one.location != masked.location)
-        return Trap("mask-multiplies-inf", masked.location or backward.location, masked.call, backward, other)
+        return Trap(Cause.MASKED_INFINITY, masked.location or backward.location, masked.call, backward, other)
     for one in seen:
-        rule = _of_result(one)
-        if rule == "fully-masked-softmax" and not _may_be_masked(graph, one):
-            rule = None
-        if rule is not None:
-            return Trap(rule, one.location or backward.location, one.call, backward, _producer(graph, one))
+        cause = _of_result(one)
+        if cause is Cause.MASKED_SOFTMAX and not _may_be_masked(graph, one):
+            cause = None
+        if cause is not None:
+            return Trap(cause, one.location or backward.location, one.call, backward, _producer(graph, one))
     return None
 
 
@@ -315,8 +336,8 @@ def _is_masked(one: NonFinite) -> bool:
     )
 
 
-def _of_result(one: NonFinite) -> str | None:
-    """The rule that names a result, if what went in was finite: else the cause is where that was made.
+def _of_result(one: NonFinite) -> Cause | None:
+    """What broke a result, if what went in was finite: else the cause is where that was made.
 
     A softmax may be given what a mask has set to minus infinity.
     """
@@ -325,19 +346,19 @@ def _of_result(one: NonFinite) -> str | None:
     if any(stats.nan or stats.inf for stats in one.inputs):
         is_masked = is_broken and all(stats.max is None or stats.max < math.inf for stats in one.inputs)
         is_softmax = one.call in _SOFTMAXES or "attention" in one.call
-        return "fully-masked-softmax" if is_masked and is_softmax else None
+        return Cause.MASKED_SOFTMAX if is_masked and is_softmax else None
     divisor = one.inputs[-1] if one.inputs else None
     table = (
-        (one.call in _LOGS and any(value <= 0 for value in low), "log-of-softmax-underflow"),
-        (one.call in _EXPS and bool(one.output.inf), "exp-overflow"),
-        (one.call in _POWERS and is_broken and any(value < 0 for value in low), "fractional-power-negative"),
-        (one.call in _DIVISIONS and divisor is not None and bool(divisor.zero), "divide-by-zero-norm"),
-        (one.call in _SPREADS and is_broken, "std-single-sample"),
-        (one.call in _MEANS and is_broken and _is_of_nothing(one), "mean-of-empty-selection"),
-        (one.call in _ARCS, "acos-at-boundary"),
-        (is_broken and (one.call in _SOFTMAXES or "attention" in one.call), "fully-masked-softmax"),
+        (one.call in _LOGS and any(value <= 0 for value in low), Cause.LOG_OF_ZERO),
+        (one.call in _EXPS and bool(one.output.inf), Cause.EXP_OVERFLOW),
+        (one.call in _POWERS and is_broken and any(value < 0 for value in low), Cause.POWER_OF_NEGATIVE),
+        (one.call in _DIVISIONS and divisor is not None and bool(divisor.zero), Cause.DIVISION_BY_ZERO),
+        (one.call in _SPREADS and is_broken, Cause.SINGLE_SAMPLE),
+        (one.call in _MEANS and is_broken and _is_of_nothing(one), Cause.MEAN_OF_NOTHING),
+        (one.call in _ARCS, Cause.ARC_AT_BOUNDARY),
+        (is_broken and (one.call in _SOFTMAXES or "attention" in one.call), Cause.MASKED_SOFTMAX),
     )
-    return next((rule for holds, rule in table if holds), None)
+    return next((cause for holds, cause in table if holds), None)
 
 
 def _may_be_masked(graph: Graph, one: NonFinite) -> bool:
@@ -375,12 +396,12 @@ def _of_empty(graph: Graph, backward: BackwardPass) -> Trap | None:
         below = targets(graph, node)
         is_empty = any(one.shape is not None and 0 in one.shape for one in below)
         if is_type(node, "MeanBackward") and is_empty:
-            return Trap("mean-of-empty-selection", node.location, node.op, backward)
+            return Trap(Cause.MEAN_OF_NOTHING, node.location, node.op, backward)
         inputs = [saved.stats for saved in node.saved if saved.stats is not None and saved.name == "self"]
         if is_type(node, "NllLoss") and inputs and all(stats.is_finite for stats in inputs):
-            return Trap("mean-of-empty-selection", node.location, "the loss", backward)
+            return Trap(Cause.MEAN_OF_NOTHING, node.location, "the loss", backward)
         if is_type(node, "StdBackward", "VarBackward") and all(
             one.value is None or one.value.is_finite for one in below
         ):
-            return Trap("std-single-sample", node.location, node.op, backward)
+            return Trap(Cause.SINGLE_SAMPLE, node.location, node.op, backward)
     return None

@@ -42,7 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -52,6 +52,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield from findings(
         trace,
         "acos-at-boundary",
+        Cause.ARC_AT_BOUNDARY,
         "`{call}` at the end of its range has an infinite gradient",
         "Clamp inside the range (`x.clamp(-1 + 1e-6, 1 - 1e-6)`), or use `atan2`.",
     )

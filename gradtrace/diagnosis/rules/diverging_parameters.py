@@ -58,7 +58,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, Growth, growth, trap
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, Growth, growth, trap
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -66,7 +66,7 @@ from gradtrace.model import Finding, Severity, Trace
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the finding about parameters that have grown away."""
     found = trap(trace)
-    grown = growth(trace, found.backward) if found is not None and found.rule == "diverging-parameters" else None
+    grown = growth(trace, found.backward) if found is not None and found.cause is Cause.DIVERGENCE else None
     if found is None or grown is None:
         return
     steps = f"{grown.n_steps} steps" if grown.n_steps > 1 else "one step"

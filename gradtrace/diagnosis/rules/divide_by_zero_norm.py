@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -56,6 +56,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield from findings(
         trace,
         "divide-by-zero-norm",
+        Cause.DIVISION_BY_ZERO,
         "This divides by zero, which gives NaN or an infinity",
         "Keep the divisor away from zero: `x / x.norm(dim=-1, keepdim=True).clamp(min=1e-6)`.",
     )

@@ -44,7 +44,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings, trap
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings, trap
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -58,7 +58,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             "Mask or clamp the exponent before this line, as in `torch.exp(x.masked_fill(mask == 0, 0.0))`: what is "
             "dropped or masked afterwards still gets the gradient 0 · inf, which is NaN."
         )
-    yield from findings(trace, "exp-overflow", "`{call}` overflows to infinity", advice)
+    yield from findings(trace, "exp-overflow", Cause.EXP_OVERFLOW, "`{call}` overflows to infinity", advice)
 
 
 RULE = Rule(

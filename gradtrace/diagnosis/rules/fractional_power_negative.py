@@ -44,7 +44,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -54,6 +54,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield from findings(
         trace,
         "fractional-power-negative",
+        Cause.POWER_OF_NEGATIVE,
         "A fractional power of a negative number is NaN",
         "Clamp the base (`x.clamp(min=1e-4) ** p`), or use `x.sign() * x.abs() ** p`.",
     )

@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -56,6 +56,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield from findings(
         trace,
         "fully-masked-softmax",
+        Cause.MASKED_SOFTMAX,
         "`{call}` of a row of nothing but -inf is NaN",
         "Use a large negative number instead of -inf, or leave out rows that are masked completely.",
     )

@@ -44,7 +44,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -54,6 +54,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield from findings(
         trace,
         "log-of-softmax-underflow",
+        Cause.LOG_OF_ZERO,
         "`{call}` of 0 gives an infinity",
         "Use `log_softmax`, `logsigmoid` or `BCEWithLogitsLoss`, or clamp first: `p.clamp(min=1e-6).log()`.",
     )

@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -56,6 +56,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield from findings(
         trace,
         "mask-multiplies-inf",
+        Cause.MASKED_INFINITY,
         "Zeros multiply infinities here, which gives NaN",
         "Mask before the operation that gives the infinity, or clamp its input: `p.clamp(min=1e-6).log() * mask`.",
     )

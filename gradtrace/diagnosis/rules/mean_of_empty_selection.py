@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -56,6 +56,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield from findings(
         trace,
         "mean-of-empty-selection",
+        Cause.MEAN_OF_NOTHING,
         "The mean of nothing is NaN: the selection is empty",
         "Divide by a count that is at least 1: `x[mask].sum() / mask.sum().clamp(min=1)`, or skip the batch.",
     )

@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -57,6 +57,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield from findings(
         trace,
         "sqrt-at-zero",
+        Cause.ROOT_OF_ZERO,
         "`{call}` of 0 makes the gradient NaN: its derivative there is infinite",
         "Add a small number under the root (`sqrt(x + 1e-9)`), or use `torch.linalg.vector_norm` or `torch.cdist`.",
     )

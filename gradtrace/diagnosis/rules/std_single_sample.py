@@ -49,7 +49,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -59,6 +59,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield from findings(
         trace,
         "std-single-sample",
+        Cause.SINGLE_SAMPLE,
         "`{call}` of a single sample is NaN: it divides by n - 1 = 0",
         "Pass `unbiased=False`, or drop the last small batch with `drop_last=True`.",
     )

@@ -45,7 +45,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -55,6 +55,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield from findings(
         trace,
         "svd-repeated-values",
+        Cause.REPEATED_VALUES,
         "`{call}` of a matrix with repeated values has no finite gradient",
         "Use the values alone (`svdvals`, `eigvalsh`), or add a little noise to the matrix.",
     )

@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.numerics import NEEDS, findings
+from gradtrace.diagnosis.evidence.numerics import NEEDS, Cause, findings
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -56,6 +56,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield from findings(
         trace,
         "where-untaken-branch",
+        Cause.UNTAKEN_BRANCH,
         "`{call}` breaks the gradient in elements that a later selection drops",
         "Make the input safe first, then select: `torch.where(ok, x, 1).log()` inside the `where`.",
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gradtrace.diagnosis.evidence.blocked import blocked
-from gradtrace.diagnosis.evidence.numerics import trap
+from gradtrace.diagnosis.evidence.numerics import Cause, trap
 from gradtrace.model import (
     Accumulation,
     BackwardPass,
@@ -72,38 +72,38 @@ def run(types: list[str], sent: list[TensorStats], root: TensorStats = FINE, ind
 @pytest.mark.parametrize(
     ("kind", "rule"),
     [
-        ("SqrtBackward0", "sqrt-at-zero"),
-        ("AcosBackward0", "acos-at-boundary"),
-        ("LinalgSvdBackward0", "svd-repeated-values"),
-        ("LogBackward0", "log-of-softmax-underflow"),
-        ("DivBackward0", "divide-by-zero-norm"),
+        ("SqrtBackward0", Cause.ROOT_OF_ZERO),
+        ("AcosBackward0", Cause.ARC_AT_BOUNDARY),
+        ("LinalgSvdBackward0", Cause.REPEATED_VALUES),
+        ("LogBackward0", Cause.LOG_OF_ZERO),
+        ("DivBackward0", Cause.DIVISION_BY_ZERO),
     ],
 )
 def test_the_first_node_that_breaks_a_finite_gradient(kind: str, rule: str) -> None:
     """Infinities count as well as NaN, and later nodes are consequences."""
     found = trap(run(["MeanBackward0", kind, "MulBackward0", "AccumulateGrad"], [FINE, INFINITE, NAN]))
     assert found is not None
-    assert (found.rule, found.place) == (rule, at(2))
+    assert (found.cause, found.place) == (rule, at(2))
 
 
 def test_what_a_selection_drops_is_its_own_cause() -> None:
     """Zeros arrive from a `where` at the operation that breaks."""
     found = trap(run(["WhereBackward0", "LogBackward0", "AccumulateGrad"], [replace(FINE, zero=1), NAN]))
     assert found is not None
-    assert (found.rule, found.place) == ("where-untaken-branch", at(2))
+    assert (found.cause, found.place) == (Cause.UNTAKEN_BRANCH, at(2))
 
 
 @pytest.mark.parametrize(
     ("call", "output", "inputs", "rule"),
     [
-        ("log", INFINITE, (ZERO,), "log-of-softmax-underflow"),
-        ("exp", INFINITE, (FINE,), "exp-overflow"),
-        ("div", NAN, (FINE, ZERO), "divide-by-zero-norm"),
-        ("pow", NAN, (NEGATIVE,), "fractional-power-negative"),
-        ("mul", NAN, (INFINITE, ZERO), "mask-multiplies-inf"),
-        ("std", NAN, (FINE,), "std-single-sample"),
-        ("softmax", NAN, (INFINITE,), "fully-masked-softmax"),
-        ("cross_entropy", NAN, (FINE,), "mean-of-empty-selection"),
+        ("log", INFINITE, (ZERO,), Cause.LOG_OF_ZERO),
+        ("exp", INFINITE, (FINE,), Cause.EXP_OVERFLOW),
+        ("div", NAN, (FINE, ZERO), Cause.DIVISION_BY_ZERO),
+        ("pow", NAN, (NEGATIVE,), Cause.POWER_OF_NEGATIVE),
+        ("mul", NAN, (INFINITE, ZERO), Cause.MASKED_INFINITY),
+        ("std", NAN, (FINE,), Cause.SINGLE_SAMPLE),
+        ("softmax", NAN, (INFINITE,), Cause.MASKED_SOFTMAX),
+        ("cross_entropy", NAN, (FINE,), Cause.MEAN_OF_NOTHING),
     ],
 )
 def test_a_loss_that_is_not_finite_has_a_cause_forwards(
@@ -114,7 +114,7 @@ def test_a_loss_that_is_not_finite_has_a_cause_forwards(
     trace = replace(trace, non_finite=(NonFinite(call, at(7), output, inputs, before_pass=1),))
     found = trap(trace)
     assert found is not None
-    assert (found.rule, found.place) == (rule, at(7))
+    assert (found.cause, found.place) == (rule, at(7))
     assert found.related[-1].message == "the loss is not finite in pass 1"
 
 
@@ -154,9 +154,9 @@ def test_what_is_made_of_infinities_is_not_their_cause() -> None:
     def rule(call: str, given: TensorStats) -> str | None:
         seen = NonFinite(call, at(7), broken, (given,), before_pass=1)
         found = trap(replace(trace, non_finite=(seen,)))
-        return None if found is None else found.rule
+        return None if found is None else found.cause
 
-    assert rule("log", replace(FINE, min=-1.0)) == "log-of-softmax-underflow"
+    assert rule("log", replace(FINE, min=-1.0)) == Cause.LOG_OF_ZERO
     assert rule("log", mixed) is None
-    assert rule("softmax", masked) == "fully-masked-softmax"
+    assert rule("softmax", masked) == Cause.MASKED_SOFTMAX
     assert rule("softmax", mixed) is None

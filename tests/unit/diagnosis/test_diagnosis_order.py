@@ -1,8 +1,11 @@
 """Of several rules that explain one thing the most specific is told, as the order says."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
-from gradtrace.diagnosis import order
+from gradtrace.diagnosis import evidence, order, rules
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.model import Finding, Severity
 
@@ -59,3 +62,31 @@ def test_every_name_in_the_order_is_a_rule(monkeypatch):
     for group in order.ORDER:
         assert set(group) <= names
         assert len(set(group)) == len(group) > 1
+
+
+def test_facts_name_no_rule():
+    """A fact says what happened; which rule tells it stands in the rule and in the order."""
+    names = {rule.name for rule in RULES}
+    files = sorted(Path(evidence.__path__[0]).glob("*.py"))
+    words = [
+        (file.name, node.value)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert len(files) > 10
+    assert words == []
+
+
+def test_rules_name_no_other_rule_in_their_code():
+    """Each tells its own; pages may point to others."""
+    names = {rule.name for rule in RULES}
+    files = sorted(Path(rules.__path__[0]).glob("*.py"))
+    words = [
+        (file.stem, node.value)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names - {file.stem.replace("_", "-")}
+    ]
+    assert len(files) > 100
+    assert words == []
