@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from gradtrace.analysis.topology import reachable, roots
 from gradtrace.diagnosis.evidence.iterations import n_rounds
@@ -98,9 +98,9 @@ def _is_zeroed(node: Node, sent: list[TensorStats]) -> bool:
     )
 
 
-def _starved(trace: Trace, backward: BackwardPass, graph: Graph, node: Node) -> tuple[Leaf, ...]:
-    """Leaves below a node whose whole contribution is zero."""
-    ids = {graph.nodes[one].leaf for one in reachable(graph, [node.id], adjacency(graph))}
+def _starved(trace: Trace, backward: BackwardPass, graph: Graph, *nodes: Node) -> tuple[Leaf, ...]:
+    """Leaves below nodes whose whole contribution is zero."""
+    ids = {graph.nodes[one].leaf for one in reachable(graph, [node.id for node in nodes], adjacency(graph))}
     return tuple(
         trace.leaves[one.leaf]
         for one in backward.accumulations
@@ -111,8 +111,10 @@ def _starved(trace: Trace, backward: BackwardPass, graph: Graph, node: Node) -> 
 def _always_starved(trace: Trace, nodes: list[tuple[Node, BackwardPass, Graph]]) -> tuple[Leaf, ...]:
     """Leaves below the nodes of a place whose whole contribution is zero in every pass of these."""
     starved: dict[int, Leaf] | None = None
-    for node, backward, graph in nodes:
-        here = {leaf.id: leaf for leaf in _starved(trace, backward, graph, node)}
+    for _, of_pass in groupby(nodes, key=lambda one: one[1].index):
+        together = list(of_pass)  # one walk for all: a recurrence has a thousand nodes of one place
+        _, backward, graph = together[0]
+        here = {leaf.id: leaf for leaf in _starved(trace, backward, graph, *(node for node, _, _ in together))}
         starved = here if starved is None else {leaf: one for leaf, one in starved.items() if leaf in here}
         if not starved:
             break
