@@ -67,6 +67,8 @@ _REASONS = {
 _PICKS = frozenset({"argmax", "argmin", "argsort", "topk", "sort", "max", "min", "multinomial"})
 _VALUES = frozenset({CutKind.ITEM, CutKind.NUMBER, CutKind.GRADIENT})
 """Values that are nearly always made to be looked at."""
+_LEAVING = frozenset({CutKind.TOLIST, CutKind.NUMPY, CutKind.NEW_TENSOR, CutKind.DETACH, CutKind.DATA})
+"""Ways on which a value leaves torch, or may be on its way out: nobody sees it come back."""
 _CONSTRUCTOR = re.compile(r"\b(torch\.tensor|(torch\.)?(Float|Double)?Tensor)\(")
 _SAMPLES = re.compile(r"\.sample(_n)?\(")
 
@@ -136,7 +138,7 @@ def _by_cut(trace: Trace, leaves: tuple[Leaf, ...]) -> dict[int, tuple[Cut, tupl
     for leaf in leaves:
         cuts = [cut for cut in trace.cuts if cut.kind != CutKind.GRADIENT and _concerns(trace, cut, leaf)]
         chosen = [cut for cut in cuts if cut.passes] or [
-            cut for cut in cuts if cut.kind in {CutKind.TOLIST, CutKind.NUMPY, CutKind.NEW_TENSOR} and cut.count > 1
+            cut for cut in cuts if cut.kind in _LEAVING and cut.count > 1 and not cut.is_of_leaves
         ]
         for cut in chosen:
             held = found.get(cut.id, (cut, ()))[1]

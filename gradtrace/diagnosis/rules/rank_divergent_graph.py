@@ -105,6 +105,7 @@ from gradtrace.diagnosis.evidence.ownership import called, consumers
 from gradtrace.diagnosis.evidence.ranks import Divergence, divergences
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Location, Severity, Trace
+from gradtrace.model.needs import Statistic, Tensors, need
 
 _MOST = 5
 
@@ -151,4 +152,5 @@ RULE = Rule(
     summary="Processes that train one model together compute different graphs.",
     check=check,
     page=__doc__ or "",
+    needs=(need(Tensors.LEAVES, Statistic.NORM),),
 )
