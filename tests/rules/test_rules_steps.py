@@ -781,6 +781,19 @@ for at in range(4):
         nn.utils.clip_grad_norm_(one.parameters(), 1.0)
     opt.step()
 """
+QUIET["overflow_that_a_scaler_skips"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.05)
+scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
+for _ in range(6):
+    opt.zero_grad()
+    with torch.autocast("cpu", dtype=torch.float16):
+        out = model(10 * x)
+    scaler.scale(F.mse_loss(out.float(), y)).backward()
+    scaler.unscale_(opt)
+    nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+    scaler.step(opt)
+    scaler.update()
+"""
 
 
 @pytest.fixture(scope="module")
