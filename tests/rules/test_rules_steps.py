@@ -781,6 +781,18 @@ for at in range(4):
         nn.utils.clip_grad_norm_(one.parameters(), 1.0)
     opt.step()
 """
+QUIET["clipping_of_gradients_of_its_own"] = """
+from torch.func import functional_call, grad
+
+opt = torch.optim.Adam(model.parameters(), lr=0.01)
+for _ in range(4):
+    given = {name: p.detach() for name, p in model.named_parameters()}
+    found = grad(lambda one: F.mse_loss(functional_call(model, one, (x,)), y))(given)
+    for name, p in model.named_parameters():
+        p.grad = found[name]
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    opt.step()
+"""
 QUIET["overflow_that_a_scaler_skips"] = """
 opt = torch.optim.SGD(model.parameters(), lr=0.05)
 scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
