@@ -793,6 +793,21 @@ for _ in range(4):
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     opt.step()
 """
+QUIET["momentum_kept_in_grad"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for _ in range(5):
+    for p in model.parameters():
+        if p.grad is not None:
+            p.grad.mul_(0.9)
+    loss_of().backward()
+    opt.step()
+w = torch.zeros(3, 1, requires_grad=True)
+for _ in range(5):
+    F.mse_loss(x @ w, y).backward()
+    with torch.no_grad():
+        w -= 0.01 * w.grad
+        w.grad *= 0.9
+"""
 QUIET["overflow_that_a_scaler_skips"] = """
 opt = torch.optim.SGD(model.parameters(), lr=0.05)
 scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
