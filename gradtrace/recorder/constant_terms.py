@@ -26,10 +26,8 @@ _MAX_PASSES = 64
 _LOSSES = frozenset(
     {"kl_div", "cross_entropy", "binary_cross_entropy", "binary_cross_entropy_with_logits", "pairwise_distance"}
 )
-_SUMS = frozenset(
-    {"add", "add_", "__add__", "__radd__", "__iadd__", "sub", "sub_", "__sub__", "__rsub__", "__isub__", "rsub"}
-    | {"stack", "cat", "hstack"}
-)
+_SUMS = frozenset({"add", "add_", "__add__", "__radd__", "__iadd__", "stack", "cat", "hstack"})
+"""A difference is none: what is taken away is an offset, or what another is compared with."""
 _plain_ids = frozenset(map(id, torch_facts.PLAIN_TYPES))
 
 
@@ -60,7 +58,7 @@ class ConstantTerms:
         if not seen.made_nodes:
             if id(type(result)) in _plain_ids and result.is_floating_point() and not result.requires_grad:
                 self._follow(result, origins[0])
-        elif name in _SUMS:
+        elif name in _SUMS and all(map(_is_single, tensors_among(seen.args, seen.kwargs))):
             for key in dict.fromkeys(origins):
                 self._enters(key, seen)
 
@@ -136,3 +134,8 @@ class ConstantTerms:
             if self._written.get(record["id"]) != known:
                 self._written[record["id"]] = known
                 self._journal.write(record)
+
+
+def _is_single(tensor: torch.Tensor) -> bool:
+    """Whether it is one number, as a loss is: with several, a constant may be what others are compared with."""
+    return id(type(tensor)) in _plain_ids and tensor.numel() == 1

@@ -2,7 +2,8 @@
 
 Seen are writes to a whole parameter after which a part of it is zero: by a mask that multiplies, at any time; otherwise
 only once its optimizer has stepped, for before that it is set up. When a pass begins, what was zero then is looked at
-again. Rows or columns that are set to zero to begin anew are of no interest.
+again. Rows or columns that are set to zero to begin anew are of no interest, nor a mask that its line has kept over a
+pass before: the program has ended that.
 """
 
 from __future__ import annotations
@@ -32,17 +33,23 @@ _LEAST = 0.02
 """So much of a parameter has to be zero."""
 _MOST_ELEMENTS = 1 << 26
 _MOST = 1_000
+_MATRIX = 2
 
 
 class _Mask:
-    """A parameter, what was zero in it, and the line that set it to zero."""
+    """A parameter, what was zero in it, and the line that set it to zero.
 
-    def __init__(self, parameter: torch.Tensor, place: Place | None, *, is_late: bool) -> None:
+    `has_held` says that a pass has used these zeros, `is_kept` that the line has set them again after that.
+    """
+
+    def __init__(self, parameter: torch.Tensor, place: Place | None, *, is_late: bool, is_kept: bool) -> None:
         self.reference = weakref.ref(parameter)
         self.zeros = parameter.detach() == 0
         self.place = place
         self.is_late = is_late
         self.n_used = 0
+        self.is_kept = is_kept
+        self.has_held = False
 
 
 class WeightMasks:
@@ -83,13 +90,14 @@ class WeightMasks:
         return leaf if type(leaf) is torch.nn.Parameter else None
 
     def _follow(self, parameter: torch.Tensor, place: Place | None, *, is_late: bool) -> None:
-        self._known.pop(id(parameter), None)
+        old = self._known.pop(id(parameter), None)
+        is_kept = old is not None and _is_same(old.place, place) and (old.is_kept or old.has_held)
         if not may_read(parameter) or not 0 < parameter.numel() <= _MOST_ELEMENTS or len(self._known) >= _MOST:
             return
         with torch.no_grad():
-            mask = _Mask(parameter, place, is_late=is_late)
+            mask = _Mask(parameter, place, is_late=is_late, is_kept=is_kept)
             share = mask.zeros.float().mean().item()
-        if _LEAST <= share < 1:
+        if _LEAST <= share < 1 and not _is_of_rows(mask.zeros):
             self._known[id(parameter)] = mask
 
     def look(self, scope: Scope, used: Container[int]) -> None:
@@ -110,8 +118,10 @@ class WeightMasks:
                 continue
             n_back = int((mask.zeros & (parameter.detach() != 0)).sum().item())
             mask.n_used = mask.n_used + 1 if n_back else 0
+            mask.has_held = mask.has_held or not n_back
             if mask.n_used == _FEWEST:
-                self._write(parameter, mask, n_back, scope)
+                if not mask.is_kept:
+                    self._write(parameter, mask, n_back, scope)
                 del self._known[number]
 
     def _write(self, parameter: torch.Tensor, mask: _Mask, n_back: int, scope: Scope) -> None:
@@ -144,3 +154,18 @@ def _is_mask(tensor: Any, other: Any) -> bool:
     if not may_read(other) or not looking.is_any_of(tensor, *torch_facts.PLAIN_TYPES) or other.numel() <= 1:
         return False
     return other.numel() <= _MOST_ELEMENTS and bool((other == 0).any().item())
+
+
+def _is_same(one: Place | None, other: Place | None) -> bool:
+    return one is not None and other is not None and one.key == other.key
+
+
+def _is_of_rows(zeros: torch.Tensor) -> bool:
+    """Whether all elements of a row are zero or none, for each row; or of a column."""
+    if zeros.dim() < _MATRIX:
+        return False
+    for dim in range(_MATRIX):
+        rows = zeros.transpose(0, dim).flatten(1)
+        if rows.shape[1] > 1 and bool((rows.all(1) == rows.any(1)).all().item()):
+            return True
+    return False

@@ -781,6 +781,46 @@ for at in range(4):
         nn.utils.clip_grad_norm_(one.parameters(), 1.0)
     opt.step()
 """
+QUIET["clipping_of_gradients_of_its_own"] = """
+from torch.func import functional_call, grad
+
+opt = torch.optim.Adam(model.parameters(), lr=0.01)
+for _ in range(4):
+    given = {name: p.detach() for name, p in model.named_parameters()}
+    found = grad(lambda one: F.mse_loss(functional_call(model, one, (x,)), y))(given)
+    for name, p in model.named_parameters():
+        p.grad = found[name]
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    opt.step()
+"""
+QUIET["momentum_kept_in_grad"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for _ in range(5):
+    for p in model.parameters():
+        if p.grad is not None:
+            p.grad.mul_(0.9)
+    loss_of().backward()
+    opt.step()
+w = torch.zeros(3, 1, requires_grad=True)
+for _ in range(5):
+    F.mse_loss(x @ w, y).backward()
+    with torch.no_grad():
+        w -= 0.01 * w.grad
+        w.grad *= 0.9
+"""
+QUIET["overflow_that_a_scaler_skips"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.05)
+scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
+for _ in range(6):
+    opt.zero_grad()
+    with torch.autocast("cpu", dtype=torch.float16):
+        out = model(10 * x)
+    scaler.scale(F.mse_loss(out.float(), y)).backward()
+    scaler.unscale_(opt)
+    nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+    scaler.step(opt)
+    scaler.update()
+"""
 
 
 @pytest.fixture(scope="module")

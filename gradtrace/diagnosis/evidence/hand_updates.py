@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gradtrace.analysis.by_value import found_empty
 from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.ownership import owners, zero_leaves
+from gradtrace.diagnosis.evidence.timeline import lessened
 from gradtrace.diagnosis.evidence.used_gradients import line_of
 from gradtrace.model import (
     STORED,
@@ -90,6 +93,8 @@ def piled_up(trace: Trace) -> PiledUp | None:
         own = [move for move in moved[leaf] if move.change]
         if len(own) < _SEVERAL or len(additions) <= _SEVERAL or any(empty is not False for _, empty in additions[1:]):
             continue
+        if _is_lessened(trace, leaf, [one.index for one, _ in additions]):
+            continue
         along = [abs(move.along) for move in own if move.along is not None]
         if len(along) < len(own) or min(along) < _SLANTED:
             continue
@@ -100,6 +105,22 @@ def piled_up(trace: Trace) -> PiledUp | None:
         return None
     use = next((use.location for leaf in found for use in uses.get(leaf, ())), None)
     return PiledUp(tuple(found), again[0][0], tuple(one.index for one, _ in again), use, is_straight)
+
+
+def _is_lessened(trace: Trace, leaf: int, passes: list[int]) -> bool:
+    """Whether the program makes `.grad` smaller between any two of these passes: a momentum that is kept there."""
+    after = _lessened_after(trace).get(leaf, [])
+    return all(bisect_left(after, one) < bisect_left(after, following) for one, following in pairwise(passes))
+
+
+@once
+def _lessened_after(trace: Trace) -> dict[int, list[int]]:
+    """By leaf: after which passes a line of the program has made its `.grad` smaller, in order."""
+    found: dict[int, list[int]] = {}
+    for event in trace.events:
+        for leaf in lessened(event):
+            found.setdefault(leaf, []).append(event.pass_index)
+    return {leaf: sorted(indices) for leaf, indices in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,12 +69,13 @@ def is_spelled_alike(attribute: str, *, is_of_module: bool) -> bool:
     """Whether a person who wrote this meant `requires_grad`; of a module even that name does nothing."""
     if attribute == _RIGHT:
         return is_of_module
-    if _ratio(attribute.lower(), _RIGHT) >= _CLOSE:
-        return True
     words = [word for word in attribute.lower().split("_") if word]
     demands = [word for word in words if _is_among(word, _DEMANDS)]
     gradients = [word for word in words if _is_among(word, _GRADIENTS)]
-    return len(demands) == len(gradients) == 1 and len(words) == len(demands) + len(gradients)
+    n_others = len(words) - len(demands) - len(gradients)
+    if demands and gradients and n_others:  # `requires_grad_clip` asks for something else
+        return False
+    return _ratio(attribute.lower(), _RIGHT) >= _CLOSE or len(demands) == len(gradients) == 1
 
 
 def _is_among(word: str, known: tuple[str, ...]) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.errors import called_as
-from gradtrace.diagnosis.evidence.shapes import arriving, full, is_type, outgoing, targets, through_views
-from gradtrace.model import BackwardPass, Graph, Node, Trace
+from gradtrace.diagnosis.evidence.shapes import arriving, consumers, full, is_type, outgoing, targets, through_views
+from gradtrace.model import BackwardPass, Graph, Node, TensorStats, Trace
 
 _DIVERGENCE = "kl_div"
 _POSITIVE = ("SoftmaxBackward", "SigmoidBackward", "ExpBackward")
@@ -49,10 +49,47 @@ def not_log(trace: Trace) -> tuple[NotLog, ...]:
                 continue
             for given in _log_inputs(graph, node):
                 source = _made_by(graph, given)
-                if is_type(source, *_POSITIVE, *_SCORES):
+                if is_type(source, *_POSITIVE, *_SCORES) and not _is_meant(backward, graph, node, source):
                     call = _DIVERGENCE if node.call == _DIVERGENCE else "nll_loss"
                     found[key] = NotLog(backward, node, source, call, is_type(source, *_POSITIVE))
     return tuple(found.values())
+
+
+def _is_meant(backward: BackwardPass, graph: Graph, loss: Node, given: Node) -> bool:
+    """Whether a loss is made whole elsewhere: by the logsumexp of the scores, or by `1 +` as the chance of an error.
+
+    The negative of a probability is never above zero, so that only a constant added makes it so.
+    """
+    if is_type(given, *_SCORES):
+        return _goes_into(graph, given, "LogsumexpBackward")
+    if not is_type(loss, "NllLoss") or not any(
+        root.value is not None and _is_above(root.value) for root in backward.roots
+    ):
+        return False
+    return any(
+        is_type(one, "AddBackward", "RsubBackward") and len(targets(graph, one)) == 1 for one in _users(graph, loss)
+    )
+
+
+def _is_above(value: TensorStats) -> bool:
+    """Whether no element is negative."""
+    return value.min is not None and value.min >= 0
+
+
+def _users(graph: Graph, node: Node) -> Iterator[Node]:
+    """What a value goes into, through views and means of it."""
+    for _ in range(_HOPS):
+        users = {edge.source for edge in arriving(graph, node)}
+        yield from (graph.nodes[one] for one in sorted(users))
+        if len(users) != 1 or not is_type(graph.nodes[min(users)], "ViewBackward", "MeanBackward", "MulBackward"):
+            return
+        node = graph.nodes[min(users)]
+
+
+def _goes_into(graph: Graph, node: Node, wanted: str) -> bool:
+    """Whether an operation of this type uses a value, itself or a view of it."""
+    near = [(one, consumers(graph, one) if through_views(graph, one) is node else []) for one in consumers(graph, node)]
+    return any(is_type(one, wanted) for user, further in near for one in (user, *further))
 
 
 def _log_inputs(graph: Graph, node: Node) -> Iterator[Node]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gradtrace.analysis.by_value import found_empty
 from gradtrace.analysis.ledger import Pattern, ledger
 from gradtrace.analysis.once import once
+from gradtrace.analysis.outcome import UNSCALES
 from gradtrace.diagnosis.evidence.ownership import owners
 from gradtrace.model import CLEARING, BackwardPass, Event, EventKind, Location, OptimizerInfo, Recorded, Trace
 
@@ -144,7 +145,34 @@ def never_cleared(trace: Trace, history: tuple[Cycle, ...]) -> frozenset[int]:
         previous = step
     cleared_late = frozenset(good) if is_closure else frozenset[int]().union(*(one.cleared() for one in history[1:]))
     verdicts = ledger(trace).verdicts
-    return frozenset(leaf for leaf in bad - cleared_late if verdicts[leaf].pattern is not Pattern.ZEROED)
+    kept = cleared_late | _kept_on_purpose(history)
+    return frozenset(leaf for leaf in bad - kept if verdicts[leaf].pattern is not Pattern.ZEROED)
+
+
+def lessened(event: Event) -> frozenset[int]:
+    """The leaves whose `.grad` a line of the program makes smaller, clipping and a scaler's own writes left out."""
+    if event.kind != EventKind.GRAD_MODIFIED or "clip" in event.call or event.call in UNSCALES:
+        return frozenset()
+    return frozenset(
+        one.leaf
+        for one in event.writes
+        if isinstance(one.before, float | int) and isinstance(one.after, float | int) and one.after < one.before
+    )
+
+
+def _kept_on_purpose(history: tuple[Cycle, ...]) -> frozenset[int]:
+    """The leaves whose `.grad` is made smaller before each pass that adds to what was used: a momentum."""
+    kept: frozenset[int] | None = None
+    for cycle, _ in stepped(history)[1:]:
+        less: set[int] = set()
+        added: set[int] = set()
+        for event in cycle.events:
+            if event.kind == EventKind.BACKWARD:
+                added.update(event.leaves)
+            else:
+                less.update(lessened(event) - added)
+        kept = frozenset(less) if kept is None else kept & less
+    return kept or frozenset()
 
 
 @once

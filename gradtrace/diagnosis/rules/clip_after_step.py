@@ -48,7 +48,7 @@ for step in range(4):
 
 The ledger of every leaf is cut into cycles, from one step() of its optimizer to the next; each cycle lists the passes
 that added to `.grad` and what cleared or changed it. It fires when every clipping comes after a step and before the
-next pass.
+next pass, or the next gradients that the program itself puts there.
 
 ## Known problems
 
@@ -59,6 +59,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.analysis.outcome import UNSCALES
 from gradtrace.diagnosis.evidence.timeline import cycles, stepped
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Event, EventKind, Finding, RelatedLocation, Severity, Trace
@@ -79,6 +80,8 @@ def check(trace: Trace) -> Iterator[Finding]:
                         in_time = True
                     elif number:
                         late.append(event)
+                elif event.kind == EventKind.GRAD_MODIFIED and event.call not in UNSCALES:
+                    added = True  # gradients of the program's own
         if not late or in_time:
             continue
         step = stepped(history)[0][1]

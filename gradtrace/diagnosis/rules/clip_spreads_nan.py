@@ -2,7 +2,8 @@
 
 ## What it does
 
-Looks for `clip_grad_norm_` after a pass in which some gradients are finite and others are not.
+Looks for `clip_grad_norm_` after a pass in which some gradients are finite and others are not, and a step that uses
+them.
 
 ## Why is this bad?
 
@@ -42,7 +43,9 @@ opt.step()
 
 ## How it is detected
 
-The event of clipping follows a pass whose contributions are partly finite and partly not.
+The event of clipping follows a pass whose contributions are partly finite and partly not, and a `step()` comes before
+the gradients are cleared. A step that a `GradScaler` skips, or the program itself, uses nothing. `clip_grad_value_`
+takes each element by itself, and spreads nothing.
 
 ## Known problems
 
@@ -52,23 +55,28 @@ The event of clipping follows a pass whose contributions are partly finite and p
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from gradtrace.diagnosis.evidence.errors import notes, of_pass
 from gradtrace.diagnosis.evidence.ownership import called
+from gradtrace.diagnosis.evidence.timeline import pass_of
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import EventKind, Finding, Severity, Trace
+from gradtrace.model import CLEARING, EventKind, Finding, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
+
+_VALUES = "value"
+"""`clip_grad_value_` looks at each element alone."""
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
-    for event in trace.events:
-        if event.kind != EventKind.GRAD_MODIFIED or "clip" not in event.call:
+    for position, event in enumerate(trace.events):
+        if event.kind != EventKind.GRAD_MODIFIED or "clip" not in event.call or _VALUES in event.call:
             continue
-        backward = next((one for one in trace.passes if one.index == event.pass_index), None)
+        backward = pass_of(trace, event)
         given = [one for one in backward.accumulations if one.contribution is not None] if backward else []
         bad = [one for one in given if one.contribution is not None and one.contribution.is_finite is False]
-        if bad and len(bad) < len(given):
+        if bad and len(bad) < len(given) and _is_used(trace, position):
             names = called(trace.leaves[one.leaf] for one in bad)
             yield Finding(
                 "clip-spreads-nan",
@@ -81,6 +89,20 @@ def check(trace: Trace) -> Iterator[Finding]:
                 of_pass(backward),
             )
             return
+
+
+def _is_used(trace: Trace, position: int) -> bool:
+    """Whether a step uses what was clipped, before it is cleared and before another pass."""
+    clipped = trace.events[position]
+    for event in islice(trace.events, position + 1, None):
+        if event.process != clipped.process or not set(clipped.leaves).intersection(event.leaves):
+            continue
+        if event.kind == EventKind.STEP:
+            if event.step is None or not event.step.is_skipped:
+                return True
+        elif event.kind == EventKind.BACKWARD or event.kind in CLEARING:
+            return False
+    return False
 
 
 RULE = Rule(

@@ -57,8 +57,10 @@ for _ in range(3):
 ## How it is detected
 
 Results of loss functions that have no graph, although gradients are on, are followed until they are added to a value
-with a graph that is part of a pass. A call that gave a result with a graph at any other time (a part that is frozen for
-a while) is not reported. What happened once is only an information.
+with a graph that is part of a pass. The values added are single numbers, and go on to the loss through sums, means and
+constant factors alone: inside a logarithm or a square a constant is an offset, and changes gradients. A call that gave
+a result with a graph at any other time (a part that is frozen for a while) is not reported. What happened once is only
+an information.
 
 ## Known problems
 
@@ -71,17 +73,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.errors import notes
+from gradtrace.diagnosis.evidence.shapes import consumers, is_type, targets, through_views
 from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import ConstantTerm, Finding, Severity, Trace
 
 _FEWEST = 2
+_SUMS = ("AddBackward", "StackBackward", "CatBackward")
+_LINEAR = (*_SUMS, "SubBackward", "RsubBackward", "NegBackward", "SumBackward", "MeanBackward")
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such term."""
     for one in trace.constant_terms:
-        if one.n_tracked or one.location is None or not one.passes:
+        if one.n_tracked or one.location is None or not one.passes or _is_inside(trace, one):
             continue
         what = f"`{one.name}`" if one.name else f"This `{one.call}`"
         told = notes((one.entered, "it is added here to what does train"))
@@ -96,6 +101,26 @@ def check(trace: Trace) -> Iterator[Finding]:
             (),
             one.passes,
         )
+
+
+def _is_inside(trace: Trace, term: ConstantTerm) -> bool:
+    """Whether something between the sum and the root makes its gradient depend on the term: a logarithm, a square."""
+    backward = next((one for one in trace.passes if one.index == term.passes[0]), None)
+    if backward is None or backward.graph is None:
+        return False
+    graph = backward.graph
+    waiting = [node for node in graph.nodes if is_type(node, *_SUMS) and node.location == term.entered]
+    seen: set[int] = set()
+    while waiting:
+        for user in consumers(graph, waiting.pop()):
+            if user.id in seen:
+                continue
+            seen.add(user.id)
+            is_factor = is_type(user, "MulBackward", "DivBackward") and len(targets(graph, user)) == 1
+            if not is_factor and not is_type(user, *_LINEAR) and through_views(graph, user) is user:
+                return True
+            waiting.append(user)
+    return False
 
 
 def _is_in_loop(trace: Trace, term: ConstantTerm) -> bool:

@@ -35,8 +35,8 @@ p.log().sum().backward()
 
 ## How it is detected
 
-Every reading of `.data` is recorded with the leaves above the tensor; it is reported when the source line writes in
-place through it and the tensor is computed, from several leaves.
+Every reading of `.data` is recorded with the leaves above the tensor; it is reported when the source writes in place
+through that very reading and the tensor is computed, from several leaves.
 
 ## Known problems
 
@@ -50,16 +50,17 @@ import re
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import CutKind, Finding, Recorded, Severity, Trace
+from gradtrace.model import CutKind, Finding, Location, Recorded, Severity, Trace
 
-_WRITES = re.compile(r"\.data(\[[^\]]*\])?\s*(\.\w+_\(|[-+*/]=)|\.data\[[^\]]*\]\s*=[^=]")
+_WRITES = re.compile(r"(\[[^\]]*\])?\s*(\.\w+_\(|[-+*/]=)|\[[^\]]*\]\s*=[^=]")
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     for cut in trace.cuts:
-        text = cut.location.text if cut.location is not None else ""
-        if cut.kind == CutKind.DATA and not cut.is_of_leaves and len(cut.leaves) > 1 and _WRITES.search(text):
+        if cut.kind != CutKind.DATA or cut.location is None or cut.is_of_leaves or len(cut.leaves) <= 1:
+            continue
+        if any(map(_WRITES.match, _behind(cut.location))):
             yield Finding(
                 "data-inplace-silent",
                 Severity.WARNING,
@@ -70,6 +71,14 @@ def check(trace: Trace) -> Iterator[Finding]:
                 (),
                 tuple(one.index for one in trace.passes if one.recorded == Recorded.FULL)[:1],
             )
+
+
+def _behind(place: Location) -> list[str]:
+    """The source behind this reading of `.data`; where its columns are not known, behind each of the line."""
+    if not place.end_column:
+        return place.text.split(".data")[1:]
+    lines = place.text.split("\n")[place.end_line - place.line :]
+    return ["\n".join([lines[0][place.end_column - 1 :], *lines[1:]])] if lines else []
 
 
 RULE = Rule(

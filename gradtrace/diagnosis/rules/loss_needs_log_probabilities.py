@@ -50,6 +50,9 @@ for _ in range(3):
 In the graph, the operation that made the loss's input is looked for through views, clamps and added constants. A
 softmax, a sigmoid and an exponential give positive numbers, a linear layer gives any: no logarithms of probabilities.
 
+Nothing is said of scores whose `logsumexp` is taken as well, nor of probabilities where a constant is added to
+`nll_loss` and the loss is not negative: `1 + nll_loss(p, y)` is the chance of an error.
+
 ## Known problems
 
 An input that a custom function made is not judged.

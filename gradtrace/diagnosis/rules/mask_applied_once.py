@@ -54,8 +54,11 @@ for step in range(6):
 
 While passes are recorded in full, what a write leaves at zero in a parameter is looked at again when a pass begins. It
 fires when some of it is not zero in two passes in a row; so a mask that is applied in each forward pass, or after each
-step, is never reported. Before the optimizer's first step only a mask that multiplies counts, and it is told as a
-suspicion: a sparse beginning may be meant.
+step, is never reported, nor one of whole rows or columns, or one that its line has kept up for a while. Where the same
+line does it again later, the zeros may be meant to come back: it is told as a suspicion.
+
+Before the optimizer's first step only a mask that multiplies counts, and it is told as a suspicion: a sparse beginning
+may be meant.
 
 ## Known problems
 
@@ -86,12 +89,13 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 def _finding(trace: Trace, place: Location | None, found: list[LostMask], *, is_late: bool) -> Finding:
     leaves = tuple(sorted({one.leaf for one in found}))
+    is_again = len(found) > len(leaves)  # these zeros may come back until the next time
     n_zeros, n_back = sum(one.n_zeros for one in found), sum(one.n_back for one in found)
     wanted = set(leaves)
     step = next((e.location for e in trace.events if e.kind == EventKind.STEP and wanted.intersection(e.leaves)), None)
     return Finding(
         "mask-applied-once",
-        Severity.WARNING if is_late else Severity.INFO,
+        Severity.WARNING if is_late and not is_again else Severity.INFO,
         f"{n_back:,} of {n_zeros:,} zeros set here in {called(trace.leaves[leaf] for leaf in leaves)} come back",
         place,
         tuple(note for note in notes((step, "step() moves them off zero")) if note.location != place),

@@ -53,6 +53,8 @@ had left something else, however the program did it.
 Where no optimizer steps, each leaf is compared from one recorded pass to the next: it fires when the leaf moved along
 what its `.grad` held, more than once, whoever wrote that, and no pass found it empty.
 
+A program that makes `.grad` smaller each time before a pass adds to it keeps its momentum there: nothing is said.
+
 ## Known problems
 
 Updates by hand of leaves that need more than 64 MB together are not looked at.

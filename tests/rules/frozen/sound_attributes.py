@@ -24,6 +24,7 @@ for p in net.parameters():
     p.is_required = False
     p.grad_sync = True
     p.no_weight_decay = True
+    p.requires_grad_clip = False
 opt = torch.optim.Adam(net.parameters(), lr=1e-2)
 for _ in range(4):
     opt.zero_grad()
