@@ -210,6 +210,28 @@ for _ in range(3):
     opt.step()  # here
 """,
 )
+QUIET["decays_and_projects"] = """
+class Apart(torch.optim.Optimizer):
+    def __init__(self, params, change):
+        super().__init__(params, {"strength": 0.1})
+        self.change = change
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.change(p, group["strength"])
+
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+shrink = Apart([model[0].weight], lambda p, strength: p.copy_(p.sign() * (p.abs() - 0.1 * strength).relu()))
+decay = Apart(model.parameters(), lambda p, strength: p.mul_(1 - strength))
+for _ in range(5):
+    opt.zero_grad()
+    loss_of().backward()
+    opt.step()
+    shrink.step()
+    decay.step()
+"""
 QUIET["wrapped_optimizer"] = """
 class Lookahead(torch.optim.Optimizer):
     def __init__(self, inner):
