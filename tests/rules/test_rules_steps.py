@@ -78,6 +78,17 @@ for _ in range(4):
     opt.step()  # here
 """,
 )
+QUIET["a_rate_of_zero_freezes_a_part"] = """
+rates = {"body": 0.0, "head": 0.1}
+body = torch.optim.Adam(model[0].parameters(), lr=rates["body"])
+head = torch.optim.Adam(model[2].parameters(), lr=rates["head"])
+for _ in range(5):
+    body.zero_grad()
+    head.zero_grad()
+    loss_of().backward()
+    body.step()
+    head.step()
+"""
 QUIET["warmup"] = """
 opt = torch.optim.SGD(model.parameters(), lr=0.1)
 schedule = torch.optim.lr_scheduler.LambdaLR(opt, lambda at: min(1.0, at / 3))
