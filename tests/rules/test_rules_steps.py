@@ -487,6 +487,21 @@ for _ in range(5):
         for p in model.parameters():
             p -= 0.1 * p.grad
 """
+QUIET["only_inputs_are_looked_at"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(5):
+    data = x.clone().requires_grad_()
+    opt.zero_grad()
+    F.mse_loss(model(data), y).backward()
+    print(model(data + 0.1 * data.grad.sign()).mean().item())
+"""
+QUIET["only_the_norm_is_wanted"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(5):
+    opt.zero_grad()
+    loss_of().backward()
+    print(nn.utils.clip_grad_norm_(model.parameters(), float("inf")))
+"""
 QUIET["one_look"] = """
 opt = torch.optim.SGD(model.parameters(), lr=0.1)
 loss_of().backward()
