@@ -43,7 +43,7 @@ class MovingNorm:
         leaves: its own parameters.
         n_around: how many parameters stand in the part that it is in; none of them required grad, or had a gradient.
         is_frozen: none of them required grad.
-        count: from how many passes to the next they moved.
+        count: from how many passes to the next they moved; 0 where a parameter around it was written to later.
         pass_index: the last of these.
         location: where it was put into train mode, if that was seen.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import types
 import weakref
+from typing import Any
 
 import torch
 
@@ -37,6 +38,10 @@ class _Norm:
         self.mark: tuple[tuple[int, int], ...] = ()
         self.mean: torch.Tensor | None = None
         self.count = 0
+        self.follows = False
+        """Something has written to these parameters."""
+        self.written: dict[str, Any] | None = None
+        """What was said of it."""
 
 
 class Norms:
@@ -88,13 +93,15 @@ class Norms:
         if len(around) < len(norm.around) or any(map(self._is_trained, around)):
             del self._known[id(part)]
             return
-        mark = tuple((torch_facts.pointer(one), one._version) for one in around)
+        mark = _mark(around)
         has_moved = norm.mean is not None and norm.mean.shape == mean.shape and not torch.equal(norm.mean, mean)
-        is_still = mark == norm.mark
-        norm.count = norm.count + 1 if has_moved and is_still and own.get("training") is True else 0
+        if norm.mean is not None and mark != norm.mark:
+            norm.follows = True
+            self._take_back(norm)
+        norm.count = norm.count + 1 if has_moved and own.get("training") is True else 0
         norm.mark, norm.mean = mark, mean.detach().clone()
-        if norm.count == _FEWEST:
-            self._write(part, mine, around, norm.count, scope)
+        if norm.count == _FEWEST and norm.written is None and not norm.follows:
+            norm.written = self._write(part, mine, around, norm.count, scope)
 
     def _is_trained(self, parameter: torch.Tensor) -> bool:
         """Whether it is, or may be, trained: it requires grad and has a gradient, or an optimizer holds it."""
@@ -105,29 +112,40 @@ class Norms:
 
     def _write(
         self, part: torch.nn.Module, mine: list[torch.Tensor], around: list[torch.Tensor], count: int, scope: Scope
-    ) -> None:
+    ) -> dict[str, Any]:
         known = self._modes.get(id(part))
         place = known[2] if known is not None and known[0]() is part and known[1] else None
-        self._journal.write(
-            {
-                "t": "moving_norm",
-                "id": self._n_written,
-                "module": self._names.module_path(part),
-                "module_type": looking.type_name(part),
-                "leaves": [self._leaves.get(one, scope).id for one in mine],
-                "n_around": len(around),
-                "count": count,
-                "pass_index": self._journal.last_pass_index,
-                "location": self._journal.place(place),
-                "is_frozen": not any(one.requires_grad for one in around),
-            }
-        )
+        record = {
+            "t": "moving_norm",
+            "id": self._n_written,
+            "module": self._names.module_path(part),
+            "module_type": looking.type_name(part),
+            "leaves": [self._leaves.get(one, scope).id for one in mine],
+            "n_around": len(around),
+            "count": count,
+            "pass_index": self._journal.last_pass_index,
+            "location": self._journal.place(place),
+            "is_frozen": not any(one.requires_grad for one in around),
+        }
+        self._journal.write(record)
         self._n_written += 1
+        return record
+
+    def _take_back(self, norm: _Norm) -> None:
+        """A layer of which something was said is part of a network that follows another."""
+        if norm.written is not None and norm.written["count"]:
+            norm.written["count"] = 0
+            self._journal.write(dict(norm.written))
 
     def after_fork(self) -> None:
         """The stream is a new one."""
         self._known.clear()
         self._n_written = 0
+
+
+def _mark(parameters: list[torch.Tensor]) -> tuple[tuple[int, int], ...]:
+    """What changes when something writes to parameters."""
+    return tuple((torch_facts.pointer(one), one._version) for one in parameters)
 
 
 def _around(path: str, mine: list[torch.Tensor], parts: dict[str, torch.nn.Module]) -> list[torch.Tensor]:

@@ -78,6 +78,17 @@ for _ in range(4):
     opt.step()  # here
 """,
 )
+QUIET["a_rate_of_zero_freezes_a_part"] = """
+rates = {"body": 0.0, "head": 0.1}
+body = torch.optim.Adam(model[0].parameters(), lr=rates["body"])
+head = torch.optim.Adam(model[2].parameters(), lr=rates["head"])
+for _ in range(5):
+    body.zero_grad()
+    head.zero_grad()
+    loss_of().backward()
+    body.step()
+    head.step()
+"""
 QUIET["warmup"] = """
 opt = torch.optim.SGD(model.parameters(), lr=0.1)
 schedule = torch.optim.lr_scheduler.LambdaLR(opt, lambda at: min(1.0, at / 3))
@@ -210,6 +221,28 @@ for _ in range(3):
     opt.step()  # here
 """,
 )
+QUIET["decays_and_projects"] = """
+class Apart(torch.optim.Optimizer):
+    def __init__(self, params, change):
+        super().__init__(params, {"strength": 0.1})
+        self.change = change
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.change(p, group["strength"])
+
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+shrink = Apart([model[0].weight], lambda p, strength: p.copy_(p.sign() * (p.abs() - 0.1 * strength).relu()))
+decay = Apart(model.parameters(), lambda p, strength: p.mul_(1 - strength))
+for _ in range(5):
+    opt.zero_grad()
+    loss_of().backward()
+    opt.step()
+    shrink.step()
+    decay.step()
+"""
 QUIET["wrapped_optimizer"] = """
 class Lookahead(torch.optim.Optimizer):
     def __init__(self, inner):
@@ -453,6 +486,21 @@ for _ in range(5):
     with torch.no_grad():
         for p in model.parameters():
             p -= 0.1 * p.grad
+"""
+QUIET["only_inputs_are_looked_at"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(5):
+    data = x.clone().requires_grad_()
+    opt.zero_grad()
+    F.mse_loss(model(data), y).backward()
+    print(model(data + 0.1 * data.grad.sign()).mean().item())
+"""
+QUIET["only_the_norm_is_wanted"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(5):
+    opt.zero_grad()
+    loss_of().backward()
+    print(nn.utils.clip_grad_norm_(model.parameters(), float("inf")))
 """
 QUIET["one_look"] = """
 opt = torch.optim.SGD(model.parameters(), lr=0.1)

@@ -58,7 +58,7 @@ def cancelled(trace: Trace) -> Cancelled | None:
             met.setdefault(rest.leaf, (backward, graph, rest.met))
     ids = [leaf for leaf, found in rests.items() if max(found) <= _REST and n_rounds(trace, passes[leaf]) >= _FEWEST]
     leaves = tuple(trace.leaves[one] for one in ids)
-    matrix = next((leaf.id for leaf in leaves if len(leaf.shape) >= _MATRIX and max(leaf.shape) > 1), None)
+    matrix = next((leaf.id for leaf in leaves if _is_matrix(leaf)), None)
     if matrix is None:
         return None
     backward, graph, node = met[matrix]
@@ -68,6 +68,11 @@ def cancelled(trace: Trace) -> Cancelled | None:
         return None
     ways = tuple(graph.nodes[edge.target] for edge in outgoing(graph, parting) if edge.target in toward)
     return Cancelled(leaves, backward, parting, ways, max(max(rests[one]) for one in ids))
+
+
+def _is_matrix(leaf: Leaf) -> bool:
+    """Whether at least two dimensions have more than one element: a bias may be stored as a row or a column."""
+    return sum(size > 1 for size in leaf.shape) >= _MATRIX
 
 
 def _rests(graph: Graph) -> Iterator[_Rest]:

@@ -101,17 +101,30 @@ def never_unfrozen(trace: Trace) -> tuple[NeverUnfrozen, ...]:
     """The freezes that were meant for another pass only.
 
     Freezing for good is sound: it is told apart by what the loop does next. The freeze comes again in each round, the
-    next pass trains nothing of the same optimizer, and then the pass that had trained the leaves runs once more, and
-    the optimizer steps, or the pass fails because nothing is left.
+    next pass trains nothing of the same optimizer and had not run before, and then the pass that had trained the leaves
+    runs once more, and the optimizer steps, or the pass fails because nothing is left.
     """
     owned = owners(trace)
     found = []
     for freeze in freezes(trace):
         own = {leaf for leaf, ids in owned.items() if freeze.optimizer in ids}
         one = _after(trace, freeze, own)
-        if one is not None and (one.failed is not None or freeze.count >= _OFTEN):
-            found.append(one)
+        if one is None or (one.failed is None and (freeze.count < _OFTEN or _came_before(trace, one))):
+            continue
+        found.append(one)
     return tuple(found)
+
+
+def _came_before(trace: Trace, one: NeverUnfrozen) -> bool:
+    """Whether the pass between had run before the freeze: then it was not frozen for that pass."""
+    between = one.between
+    return between is not None and any(
+        event.kind == EventKind.BACKWARD
+        and event.process == between.process
+        and same_place(event.location, between.location)
+        and not set(between.leaves).isdisjoint(event.leaves)
+        for event in trace.events[: one.freeze.first.order]
+    )
 
 
 def _after(trace: Trace, freeze: Freeze, own: set[int]) -> NeverUnfrozen | None:

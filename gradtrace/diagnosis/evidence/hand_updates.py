@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from gradtrace.model import (
     GradUse,
     Location,
     Move,
+    Number,
     OptimizerInfo,
     Recorded,
     Trace,
@@ -29,6 +31,7 @@ _LOOP = 3
 """So many passes of one line are a loop."""
 _STRAIGHT = 0.99
 _SLANTED = 0.5
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ class NeverStepped:
         leaves: these parameters, none of which moved.
         backward: the first of these passes.
         n_passes: how many they are.
-        is_read: the program reads these gradients itself.
+        is_read: the program reads these gradients itself, or others that these passes left, or only measured them.
     """
 
     optimizer: OptimizerInfo
@@ -163,9 +166,38 @@ def never_stepped(trace: Trace) -> tuple[NeverStepped, ...]:
             continue
         first = seen[min(seen)]
         n_passes = sum(one.count for one in trace.passes if line_of(one) == line_of(first))
-        is_read = any(leaf in uses for leaf in known)
+        is_read = any(leaf in uses for leaf in known) or _is_other_read(seen, uses) or _is_measured(trace, set(known))
         found.append(NeverStepped(trace.optimizers[number], tuple(known), first, n_passes, is_read))
     return tuple(found)
+
+
+def _is_other_read(passes: dict[int, BackwardPass], uses: dict[int, list[GradUse]]) -> bool:
+    """Whether the program reads another gradient that one of some passes left, such as that of an input."""
+    return any(
+        use.pass_index == index and use.process == one.process
+        for index, one in passes.items()
+        for row in one.accumulations
+        if row.effect in STORED
+        for use in uses.get(row.leaf, ())
+    )
+
+
+def _is_measured(trace: Trace, leaves: set[int]) -> bool:
+    """Whether gradients were clipped at norms that none of them reached: the norm itself was wanted."""
+    clips = [
+        event
+        for event in trace.events
+        if event.kind == EventKind.GRAD_MODIFIED and "clip" in event.call and not leaves.isdisjoint(event.leaves)
+    ]
+    writes = [write for event in clips for write in event.writes]
+    return bool(writes) and all(_is_same(write.before, write.after) for write in writes)
+
+
+def _is_same(before: Number | None, after: Number | None) -> bool:
+    """Whether a norm stayed, but for rounding."""
+    if not isinstance(before, int | float) or not isinstance(after, int | float):
+        return False
+    return math.isclose(before, after, rel_tol=_ROUNDING)
 
 
 @dataclass(frozen=True, slots=True)

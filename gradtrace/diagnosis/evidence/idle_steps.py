@@ -29,6 +29,7 @@ class Idle:
         leaves: the parameters that stayed although their gradients were not zero.
         rate: the learning rate of the first step.
         scheduled_from: what a schedule had made that rate of; None where none did.
+        is_part: the rate was 0 from the beginning, and another optimizer moves what it holds along the same passes.
         lost_to: the dtype in which such small changes are rounded away; None where the rate is 0.
     """
 
@@ -39,6 +40,7 @@ class Idle:
     leaves: tuple[int, ...]
     rate: float
     scheduled_from: float | None
+    is_part: bool
     lost_to: str | None
 
 
@@ -90,7 +92,20 @@ def _idle(trace: Trace, steps: list[StepFact], counts: dict[int, int]) -> Idle |
         tuple(dict.fromkeys(one.leaf for _, one in used)),
         rates[0] or 0.0,
         before if before and is_zero else None,
+        is_zero and not before and _is_part(trace, steps),
         None if is_zero else trace.leaves[change.leaf].dtype,
+    )
+
+
+def _is_part(trace: Trace, steps: list[StepFact]) -> bool:
+    """Whether another optimizer moves something in a step that uses the same passes."""
+    own = {step.optimizer for step in steps}
+    passes = {(step.process, step.pass_index) for step in steps}
+    return any(
+        step.optimizer not in own
+        and (step.process, step.pass_index) in passes
+        and any(_number(change.change) for change in step.changes)
+        for step in trace.steps
     )
 
 

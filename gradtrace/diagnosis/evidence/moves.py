@@ -99,6 +99,8 @@ class _State:
         self._changed: dict[int, Event] = {}
         """The last event that changed or cleared it since."""
         self._frozen: dict[int, Event] = {}
+        self._given: set[int] = set()
+        """Frozen leaves whose `.grad` the program has assigned itself."""
         self._after: dict[int, Number | None] = {}
         """The norm of the parameter after its last step."""
         self.written: set[int] = set()
@@ -118,12 +120,16 @@ class _State:
         if event.kind == EventKind.REQUIRES_GRAD:
             for leaf in event.leaves:
                 if event.requires_grad is False:
+                    if leaf not in self._frozen:
+                        self._given.discard(leaf)
                     self._frozen.setdefault(leaf, event)
                 else:
                     self._frozen.pop(leaf, None)
         elif event.kind in CLEARING or event.kind == EventKind.GRAD_MODIFIED:
             for leaf in event.leaves:
                 self._changed[leaf] = event
+            if event.kind == EventKind.GRAD_MODIFIED and event.is_assignment:
+                self._given.update(event.leaves)
             for write in event.writes:
                 if write.zeroed_rows:
                     self._masks[write.leaf] = event.location
@@ -139,7 +145,7 @@ class _State:
             taken = self._changed.get(change.leaf)
             frozen = self._frozen.get(change.leaf)
             is_zeroed = change.gradient == 0 and bool(self._left.get(change.leaf)) and is_anything_left
-            if frozen is not None and change.leaf not in self._left:
+            if frozen is not None and change.leaf not in self._left and change.leaf not in self._given:
                 yield _move(step, change, Why.FROZEN, frozen.location)
             elif is_zeroed and taken is not None and taken.location is not None:
                 yield _move(step, change, Why.ZEROED, taken.location)

@@ -139,9 +139,18 @@ def across_rows(trace: Trace) -> tuple[AcrossRows, ...]:
 
 
 def _is_over_first(node: Node) -> bool:
-    """Whether a softmax works along the first of two dimensions or more, neither of which has a single element."""
+    """Whether a softmax works along the first of two dimensions or more, neither of which has a single element.
+
+    Two of one size may be scores of pairs, whose columns are distributions as much as its rows are.
+    """
     shape = node.shape
-    if not is_type(node, *_SOFTMAXES) or shape is None or len(shape) < _MATRIX or 1 in shape[:_MATRIX]:
+    if (
+        not is_type(node, *_SOFTMAXES)
+        or shape is None
+        or len(shape) < _MATRIX
+        or 1 in shape[:_MATRIX]
+        or shape[0] == shape[1]
+    ):
         return False
     return dict(node.arguments).get("dim") in {"0", str(-len(shape))}
 

@@ -50,6 +50,8 @@ def _step(
     found: dict[tuple[object, ...], SteppedTwice],
 ) -> None:
     seen: set[tuple[object, ...]] = set()
+    if not any(group.rate("lr") is not None for group in step.groups):
+        return  # nothing follows a gradient without a rate: it decays, projects or rounds
     for change in step.changes:
         if not change.has_gradient or not change.change or not change.gradient or step.own_passes:
             before.pop(change.leaf, None)

@@ -53,13 +53,15 @@ for _ in range(4):
 When a pass begins, the running mean of each such layer is compared with what it was when the last one began. It fires
 when it moved twice in a row while the layer was in train mode, no parameter of the smallest part around the layer
 required grad, or had a gradient or an optimizer, or was written to, and none of the layer's own ever got a gradient. A
-network that follows another (a momentum encoder, an average of weights) is written to and is none of these; one that
-was not frozen is not reported either if another with the same layer is trained (a target network).
+network that follows another (a momentum encoder, an average of weights) is written to, if only now and then, and is
+none of these; one that was not frozen is not reported either if another with the same layer is trained (a target
+network).
 
 ## Known problems
 
 Layers without parameters of their own (`affine=False`) are not looked at. Statistics that are adapted to new data on
-purpose, in a frozen model, are reported too.
+purpose, in a frozen model, are reported too; so is a network that begins to follow another after the passes that were
+recorded in full.
 """
 
 from __future__ import annotations
@@ -77,7 +79,12 @@ def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for the layers that one line put into train mode."""
     groups: dict[tuple[Location | None, bool], list[MovingNorm]] = {}
     given, owned = received(trace), owners(trace)
+    seen: set[tuple[int, str | None, tuple[int, ...]]] = set()
     for one in trace.moving_norms:
+        key = (one.process, one.module, one.leaves)
+        if not one.count or key in seen:
+            continue
+        seen.add(key)
         is_trained = any(leaf in given or (leaf in owned and not one.is_frozen) for leaf in one.leaves)
         if not is_trained and (one.is_frozen or not _has_twin(trace, one)):
             groups.setdefault((one.location, one.is_frozen), []).append(one)

@@ -57,7 +57,8 @@ its largest part, in every recorded pass and for a matrix at least, the last ope
 
 ## Known problems
 
-The bias of a last layer cancels in theory where outputs are only compared with each other; biases alone are no finding.
+The bias of a last layer cancels in theory where outputs are only compared with each other; biases alone are no
+finding, nor are parameters that are a single row or column.
 """
 
 from __future__ import annotations

@@ -47,8 +47,9 @@ for _ in range(3):
 
 By value: the step's own record says what moved, and what lay in `.grad`. It fires for a parameter whose gradient a pass
 had left and the program set to zero before the step, while others kept theirs; for one whose rows a line of the program
-sets to zero, if such rows moved; and for one that was frozen, if a step moved it without a pass in between. A parameter
-that something else writes to between two steps, as a program does that puts the values back, is not reported.
+sets to zero, if such rows moved; and for one that was frozen, if a step moved it without a pass in between and the
+program has assigned no gradient of its own since. A parameter that something else writes to between two steps, as a
+program does that puts the values back, is not reported.
 
 ## Known problems
 

@@ -48,7 +48,8 @@ for step in range(5):
 
 The program ran to its end, one line began three passes or more that gave the optimizer's parameters gradients, step()
 was not called in the whole run, and none of these parameters moved from one recorded pass to the next. Where the
-program reads the gradients itself, this is only mentioned: it may want nothing else of them.
+program reads the gradients itself, or those that the same passes left in its inputs, or clips at norms that none
+reaches, this is only mentioned: it may want nothing else of them.
 
 ## Known problems
 

@@ -63,7 +63,8 @@ for step in range(4):
 ## How it is detected
 
 Every switch of `requires_grad` is an event. It fires when a parameter had a gradient from one line, was frozen, and was
-never unfrozen, if the freeze runs again in each round, the next pass trains nothing of the same optimizer, and then
+never unfrozen, if the freeze runs again in each round, the next pass trains nothing of the same optimizer and had not
+run before the freeze, and then
 the line that trained it runs again and its optimizer steps. Where nothing is left to train there, backward fails,
 and it fires as well.
 

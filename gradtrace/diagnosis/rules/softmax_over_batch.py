@@ -53,7 +53,8 @@ wants a distribution in each row.
 
 ## Known problems
 
-A softmax over the first dimension that is used otherwise is taken as meant: attention over the elements of a set.
+A softmax over the first dimension that is used otherwise is taken as meant: attention over the elements of a set. A
+batch of as many samples as there are classes is not looked at: it may hold scores of pairs, normalized both ways.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ for step in range(3):
 
 A step moves parameters from where another step had left them, at another line or of another optimizer, and no pass and
 nothing else has touched their gradients in between. It fires when that happens more than once. An optimizer that wraps
-another begins where the wrapped one began: that is one step.
+another begins where the wrapped one began: that is one step. One whose groups have no `lr`, such as a step that only
+decays or projects, follows no gradient.
 
 ## Known problems
 

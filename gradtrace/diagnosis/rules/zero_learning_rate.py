@@ -51,7 +51,8 @@ for step in range(4):
 Each parameter is compared before and after the steps that use what recorded passes left in `.grad`. It fires when
 gradients were not zero, no parameter moved in any step of the optimizers that one line makes, and the learning rate was
 0 each time, or so small that the dtype of the parameters rounds every change away. Parameters that are held still by a
-rate of 0 while others of the same optimizer move are meant.
+rate of 0 while others of the same optimizer move are meant. Where those of another optimizer move along the same
+passes, and no schedule made the rate, it is only mentioned.
 
 ## Known problems
 
@@ -90,8 +91,11 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 
 def _severity(idle: Idle) -> Severity:
-    """A later step may have moved something where not all were looked at, or where there is only one yet."""
-    if idle.n_steps < 2:  # noqa: PLR2004  one step is no schedule
+    """A later step may have moved something where not all were looked at, or where there is only one yet.
+
+    A rate of 0 for a part of what is trained is a way to freeze that part.
+    """
+    if idle.is_part or idle.n_steps < 2:  # noqa: PLR2004  one step is no schedule
         return Severity.INFO
     return Severity.ERROR if idle.is_whole and idle.lost_to is None else Severity.WARNING
 
