@@ -585,6 +585,23 @@ for step in range(4):
     opt.step()
 """,
 )
+QUIET["halves_of_one_loss"] = """
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+
+def clean(data):
+    data = data.clone().requires_grad_()
+    (0.5 * F.mse_loss(model(data), y)).backward()
+    return data.grad.sign()
+
+def hard(data):
+    (0.5 * F.mse_loss(model(data), y)).backward()
+
+for _ in range(5):
+    opt.zero_grad()
+    sign = clean(x)
+    hard(x + 0.1 * sign)
+    opt.step()
+"""
 QUIET["trained_on_both"] = """
 opt = torch.optim.SGD(model.parameters(), lr=0.01)
 for step in range(4):

@@ -11,6 +11,8 @@ from gradtrace.diagnosis.evidence.timeline import passes_by_index
 from gradtrace.diagnosis.evidence.used_gradients import Line, Share, Use, uses
 from gradtrace.model import STORED, BackwardPass, GradUse, StepFact, Trace
 
+_WEIGHTED = frozenset({"MulBackward0", "DivBackward0"})
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignPasses:
@@ -23,7 +25,7 @@ class ForeignPasses:
         wanted: the leaf that they were begun for, which no optimizer holds.
         leaves: the optimizer's parameters that hold both.
         is_apart: these passes begin in another function than the own one, at another kind of loss, or are several: they
-            are no part of what is to be learned.
+            are no part of what is to be learned. Two losses that are both weighted are parts of one sum.
     """
 
     step: StepFact
@@ -89,7 +91,9 @@ def _in_step(trace: Trace, use: Use, purposes: dict[tuple[int, int], tuple[int, 
     share, own, wanted, read = next(iter(found.values()))
     begun = passes[share.last, share.process], passes[own.last, own.process]
     functions = {one.location.function for one in begun if one.location is not None}
-    is_apart = share.count > 1 or len(functions) > 1 or len(set(map(_loss, begun))) > 1
+    losses = set(map(_loss, begun))
+    is_sum = len(losses) == 1 and all(type_ in _WEIGHTED for type_ in next(iter(losses))) and losses != {()}
+    is_apart = share.count > 1 or (len(functions) > 1 and not is_sum) or len(losses) > 1
     return ForeignPasses(use.step, share, own, read, wanted, tuple(dict.fromkeys(leaves)), is_apart)
 
 

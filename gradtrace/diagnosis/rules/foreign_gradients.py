@@ -70,7 +70,8 @@ for step in range(3):
 
 Most steps of an optimizer use passes of two lines. The program reads what the earlier ones gave to a tensor that no
 optimizer holds, before the next pass begins; the last pass does not reach that tensor. A single such pass in the same
-function as the last one, which begins at the same kind of loss, may be meant as a part of it: that is only mentioned.
+function as the last one, which begins at the same kind of loss, may be meant as a part of it, and so may one anywhere
+where both losses are multiplied or divided by something last: that is only mentioned.
 
 ## Known problems
 
