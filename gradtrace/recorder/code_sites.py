@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import functools
 import re
+import sys
 import types
 from collections.abc import Sequence
 
@@ -25,12 +26,19 @@ def called_by(codes: Sequence[types.CodeType], path: str, method: str) -> Place 
             continue
         before: dis.Instruction | None = None
         for one in dis.get_instructions(code):
-            if one.opname in _ATTRIBUTES and one.argval == method and before is not None:
+            if one.argval == method and before is not None and _is_called(one):
                 is_named = before.opname in LOADS or before.opname in _ATTRIBUTES
                 if is_named and before.argval == found[0]:
                     return Place(code, one.offset, method)
             before = one
     return None
+
+
+def _is_called(attribute: dis.Instruction) -> bool:
+    """Whether what an instruction loads is called: `optimizer.step` without parentheses is not."""
+    if attribute.opname == "LOAD_METHOD":
+        return True
+    return attribute.opname == "LOAD_ATTR" and sys.version_info >= (3, 12) and bool((attribute.arg or 0) & 1)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -35,6 +35,9 @@ FOUND = {
     "loss_of_every_sample": ("many-elements-to-number", set()),
     "workers_compute_embeddings": ("nonleaf-to-process", set()),
     "gradients_of_inputs_shown": ("input-missing-requires-grad", set()),
+    "new_name_under_no_grad": ("param-reassigned", {"weight"}),
+    "new_name_detached": ("param-reassigned", {"slope"}),
+    "left_for_numpy": ("detach-midgraph", {"encoder.weight", "encoder.bias"}),
     "sparse_bags_clipped": ("sparse-meets-dense", {"bag.weight"}),
     "dense_embedding_sparse_adam": ("sparse-meets-dense", {"emb.weight"}),
 }

@@ -86,7 +86,7 @@ HEADLINES = {
     "unbind-view-inplace": "A row handed out by iteration or a split is changed in place",
     "vanishing-sigmoid": "The gradient of 0.weight is 1e-13 of that of 28.weight: `sigmoid` after `sigmoid`",
     "where-untaken-branch": "`log` breaks the gradient in elements that a later selection drops",
-    "zero-init-symmetry": "A weight here is zero in every pass: 0.bias and 2 others get no gradient through it",
+    "zero-init-symmetry": "A weight here is zero in every pass: no gradient reaches 0.bias and 2 others through it",
 }
 NARROW = 100
 

@@ -49,6 +49,8 @@ class Reason(StrEnum):
     CUSTOM_FUNCTION = auto()
     MODE_LEFT_OFF = auto()
     CHECKPOINTED = auto()
+    RENAMED = auto()
+    """Its name went from a leaf to what was computed from it."""
 
 
 _REASONS = {
@@ -65,6 +67,7 @@ _REASONS = {
     CutKind.GRADIENT: Reason.GRADIENT,
 }
 _PICKS = frozenset({"argmax", "argmin", "argsort", "topk", "sort", "max", "min", "multinomial"})
+_RENAMING = frozenset({CutKind.NO_GRAD, CutKind.DETACH, CutKind.DATA})
 _VALUES = frozenset({CutKind.ITEM, CutKind.NUMBER, CutKind.GRADIENT})
 """Values that are nearly always made to be looked at."""
 _LEAVING = frozenset({CutKind.TOLIST, CutKind.NUMPY, CutKind.NEW_TENSOR, CutKind.DETACH, CutKind.DATA})
@@ -213,6 +216,8 @@ def _reason(trace: Trace, cut: Cut, *, is_root: bool) -> Reason:
         return Reason.NO_GRAD if is_root and starts_inside(trace, cut) else Reason.CUSTOM_FUNCTION
     if cut.switch is not None and cut.switch.kind is SwitchKind.CHECKPOINT:
         return Reason.CHECKPOINTED
+    if cut.kind in _RENAMING and cut.name in {trace.leaves[leaf].name for leaf in cut.leaves}:
+        return Reason.RENAMED
     is_statement = cut.switch is not None and cut.switch.kind is SwitchKind.CALL
     is_off = cut.kind in {CutKind.NO_GRAD, CutKind.INFERENCE_MODE}
     if is_off and (is_statement or (is_root and cut.switch is None and _made_graph_before(trace, cut))):

@@ -82,7 +82,7 @@ def _finding(found: NeverStepped) -> Finding:
     if optimizer.location is not None:
         related.append(RelatedLocation(optimizer.location, "made here"))
     name = optimizer.name or "optimizer"
-    remedy = f"Call `{name}.step()` after `backward()`, and clear gradients."
+    remedy = f"Call `{name}.step()`, with its parentheses, after `backward()`, and clear gradients."
     if optimizer.would_step is not None:
         remedy = f"Look at what leads to this line: in {found.n_passes} passes the program never came to it."
     return Finding(

@@ -41,7 +41,8 @@ for _ in range(2):
 ## How it is detected
 
 Every read of `.grad` that gives None is recorded, with what was read. It fires when what was read has the name of the
-leaf that it is made from.
+leaf that it is made from. It fires too when a pass finds no graph, or a parameter of an optimizer gets no gradient,
+because a result without a graph, computed from a leaf, was given the leaf's name.
 
 ## Known problems
 
@@ -52,6 +53,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.diagnosis.evidence import cut_points
+from gradtrace.diagnosis.evidence.cut_points import losses
 from gradtrace.diagnosis.evidence.missing_grads import Reason, reads
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
@@ -68,8 +71,17 @@ def check(trace: Trace) -> Iterator[Finding]:
                 f"{name} is no leaf any more: this line gives its name to a new tensor",
                 read.place,
                 read.related,
-                f"Update in place: `with torch.no_grad(): {name} -= lr * {name}.grad`, then `{name}.grad = None`.",
+                _advice(name),
             )
+    for loss in losses(trace):
+        if loss.reason is cut_points.Reason.RENAMED:
+            name = loss.cut.name or "the tensor"
+            message = f"{name} is no leaf any more: this line gives its name to a new tensor"
+            yield cut_points.finding("param-reassigned", loss, Severity.ERROR, message, _advice(name))
+
+
+def _advice(name: str) -> str:
+    return f"Update in place: `with torch.no_grad(): {name} -= lr * {name}.grad`, then `{name}.grad = None`."
 
 
 RULE = Rule(

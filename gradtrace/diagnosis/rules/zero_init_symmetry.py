@@ -85,7 +85,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         yield Finding(
             "zero-init-symmetry",
             Severity.WARNING,
-            f"A weight here is zero in every pass: {called(one.leaves)} get no gradient through it",
+            f"A weight here is zero in every pass: no gradient reaches {called(one.leaves)} through it",
             one.node.location,
             (),
             "Initialise weights at random (`nn.init.kaiming_uniform_`); zeros are for biases.",
