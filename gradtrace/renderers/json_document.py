@@ -184,8 +184,7 @@ def _run(trace: Trace) -> Json:
         "seed": run.seed,
         "status": run.status,
         "complete": run.complete,
-        "error": error
-        and {"type": error.type, "message": error.message, "frames": error.frames, "kept": error.kept or None},
+        "error": error and {"type": error.type, "message": error.message, "frames": error.frames, "kept": error.kept},
         "expression": run.expression,
         "processes": run.n_processes,
         "observations": [
