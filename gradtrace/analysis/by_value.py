@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from gradtrace.analysis.moments import moments
 from gradtrace.analysis.once import once
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Effect, Event, EventKind, Recorded, Trace
+from gradtrace.model.location import Line, source_line
 
 
 def found_empty(one: BackwardPass, row: Accumulation) -> bool | None:
@@ -61,26 +63,13 @@ def owners(trace: Trace) -> tuple[tuple[int, ...], ...]:
 def by_value(trace: Trace) -> Trace:
     """The trace with the events that the measured values bear out."""
     tale = _Tale(trace)
-    moments: list[tuple[tuple[int, int, int], BackwardPass | Event]] = [
-        ((one.index, 0, 0), one) for one in trace.passes if not one.is_drawn_only
-    ]
-    moments += [
-        ((event.pass_index, 1, event.order), event) for event in trace.events if event.kind != EventKind.BACKWARD
-    ]
-    for _, moment in sorted(moments, key=lambda pair: pair[0]):
+    for moment in moments(trace):
         if isinstance(moment, BackwardPass):
             tale.passed(moment)
         else:
             tale.happened(moment)
     tale.settle()
     return replace(trace, events=tuple(tale.events())) if tale.corrected or tale.unseen else trace
-
-
-Line = tuple[str, int] | None
-
-
-def _line(event: Event) -> Line:
-    return None if event.location is None else (event.location.file, event.location.line)
 
 
 @dataclass(slots=True)
@@ -155,17 +144,17 @@ class _Tale:
         """Set what this pass found against what the last one had left."""
         changes = [event for event in grad.since if event.kind not in CLEARING]
         if not is_empty:
-            grad.ways.update(((event.call, _line(event)), False) for event in changes)
+            grad.ways.update(((event.call, source_line(event.location)), False) for event in changes)
             return
         is_none = row.before is None
         if len(changes) < len(grad.since) or not (grad.left or (is_none and grad.left is not None)):
             return
         if changes and not is_none:
             # `p.grad *= 0` is two events at one place, a write and an assignment: one act, named by the first.
-            act = [event for event in changes if _line(event) == _line(changes[-1])]
+            act = [event for event in changes if source_line(event.location) == source_line(changes[-1].location)]
             for event in act:
                 self._correct(event, row.leaf, EventKind.GRAD_CLEARED if event is act[0] else None)
-                grad.ways.setdefault((event.call, _line(event)), True)
+                grad.ways.setdefault((event.call, source_line(event.location)), True)
         else:
             self.unseen.setdefault(one.index, {}).setdefault(is_none, []).append(row.leaf)
 
@@ -174,8 +163,9 @@ class _Tale:
         for leaf, grad in self._grads.items():
             told: set[tuple[int, Line]] = set()
             for event in grad.changes:
-                if leaf not in self.corrected.get(event.order, {}) and grad.ways.get((event.call, _line(event))):
-                    act = (event.pass_index, _line(event))
+                line = source_line(event.location)
+                if leaf not in self.corrected.get(event.order, {}) and grad.ways.get((event.call, line)):
+                    act = (event.pass_index, line)
                     self._correct(event, leaf, None if act in told else EventKind.GRAD_CLEARED)
                     told.add(act)
 

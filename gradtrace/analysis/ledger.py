@@ -1,11 +1,11 @@
 """The history of every leaf's `.grad`: what each pass added, what cleared, changed and read it, and its pattern."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gradtrace.analysis.by_value import by_value, concerned, found_empty, owners
+from gradtrace.analysis.moments import moments
 from gradtrace.analysis.once import once
 from gradtrace.model import (
     CLEARING,
@@ -17,7 +17,6 @@ from gradtrace.model import (
     EventKind,
     Leaf,
     Location,
-    Number,
     Recorded,
     Trace,
 )
@@ -167,7 +166,7 @@ def ledger(trace: Trace) -> Ledger:
     """Order all that happened to the leaves of a run and judge it."""
     trace = by_value(trace)
     entries: list[list[Contribution | Event]] = [[] for _ in trace.leaves]
-    for moment in _moments(trace):
+    for moment in moments(trace, _LEDGER_EVENTS):
         if isinstance(moment, BackwardPass):
             for accumulation in moment.accumulations:
                 entries[accumulation.leaf].append(Contribution(moment, accumulation))
@@ -186,15 +185,6 @@ def ledger(trace: Trace) -> Ledger:
         n_passes=sum(one.count for one in ran),
         n_full=sum(one.recorded == Recorded.FULL for one in ran),
     )
-
-
-def _moments(trace: Trace) -> list[BackwardPass | Event]:
-    """Passes and events in the order in which they happened: an event follows the pass that it names."""
-    keyed: list[tuple[tuple[int, int, int], BackwardPass | Event]] = [
-        ((one.index, 0, 0), one) for one in trace.passes if not one.is_drawn_only
-    ]
-    keyed += [((event.pass_index, 1, event.order), event) for event in trace.events if event.kind in _LEDGER_EVENTS]
-    return [moment for _, moment in sorted(keyed, key=lambda pair: pair[0])]
 
 
 class _Around:
@@ -234,7 +224,7 @@ class _Around:
     def kind(self, one: BackwardPass) -> tuple[object, ...]:
         """The line that started a pass, and the leaves to which it added."""
         if one.index not in self._kinds:
-            line = (one.location.file, one.location.line) if one.location is not None else ()
+            line = one.location.source_line if one.location is not None else ()
             leaves = frozenset(row.leaf for row in one.accumulations if row.effect in STORED)
             self._kinds[one.index] = (*line, leaves)
         return self._kinds[one.index]
@@ -355,15 +345,8 @@ def _idle(history: History) -> set[tuple[str, Location | None]]:
             for write in entry.writes:
                 if write.leaf == history.leaf.id:
                     act = (entry.call, entry.location)
-                    changed[act] = changed.get(act, False) or not _is_same(write.before, write.after)
+                    changed[act] = changed.get(act, False) or not write.stays
     return {act for act, has_changed in changed.items() if not has_changed}
-
-
-def _is_same(before: Number | None, after: Number | None) -> bool:
-    """Whether two norms are the same but for how they were rounded."""
-    if not isinstance(before, int | float) or not isinstance(after, int | float):
-        return False
-    return math.isclose(before, after, rel_tol=1e-6)
 
 
 def _count_event(tally: _Tally, event: Event) -> None:
@@ -417,7 +400,7 @@ def _count_pass(tally: _Tally, entry: Contribution, around: _Around) -> None:
     if is_new:
         _count_unread(tally, backward)
     if backward.location is not None:
-        tally.places.setdefault((backward.location.file, backward.location.line), backward.location)
+        tally.places.setdefault(backward.location.source_line, backward.location)
 
 
 def _count_unread(tally: _Tally, backward: BackwardPass) -> None:

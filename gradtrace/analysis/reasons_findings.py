@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from gradtrace.analysis.ledger import ledger
 from gradtrace.analysis.reasons_answer import Subject
-from gradtrace.model import Finding, Location, Trace
+from gradtrace.model import Finding, Trace
+from gradtrace.model.location import same_place
 
 
 def with_findings(trace: Trace, one: Subject) -> Subject:
@@ -25,8 +26,4 @@ def _is_about(one: Subject, finding: Finding) -> bool:
     if one.leaf is not None:
         return True
     places = (finding.location, *(related.location for related in finding.related))
-    return any(_is_same_line(place, own) for place in places for own in (one.place, one.read))
-
-
-def _is_same_line(one: Location | None, other: Location | None) -> bool:
-    return one is not None and other is not None and (one.file, one.line) == (other.file, other.line)
+    return any(same_place(place, own) for place in places for own in (one.place, one.read))

@@ -44,5 +44,5 @@ class _SourceLine:
             child = child.children[0]
         if child >= 0 and self._tree.graph.nodes[child].leaf is None:
             location = self._tree.graph.nodes[child].location
-            self._latest = (location.file, location.line) if location is not None else None
+            self._latest = location.source_line if location is not None else None
         return self._latest

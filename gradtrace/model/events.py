@@ -11,6 +11,8 @@ from gradtrace.model.location import Location
 from gradtrace.model.steps import StepFact
 from gradtrace.model.tensors import Number
 
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class GradWrite:
@@ -24,6 +26,14 @@ class GradWrite:
     before: Number | None
     after: Number | None
     zeroed_rows: int | None = None
+
+    @property
+    def stays(self) -> bool:
+        """Whether the norm is known to be what it was, but for how it was rounded."""
+        before, after = self.before, self.after
+        if not isinstance(before, int | float) or not isinstance(after, int | float):
+            return False
+        return math.isclose(before, after, rel_tol=_ROUNDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,11 @@ class Event:
     process: int = 0
     step: StepFact | None = None
     writes: tuple[GradWrite, ...] = ()
+
+    @property
+    def is_clipping(self) -> bool:
+        """Whether a function of torch clipped gradients: it makes them smaller, and leaves what they are."""
+        return self.kind == EventKind.GRAD_MODIFIED and "clip" in self.call
 
     @property
     def norm_before(self) -> float | None:

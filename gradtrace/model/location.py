@@ -22,3 +22,22 @@ class Location:
     function: str = ""
     text: str = ""
     via: Location | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def source_line(self) -> tuple[str, int]:
+        """File and line: what tells one line of source from another."""
+        return self.file, self.line
+
+
+Line = tuple[str, int] | None
+"""The line of a place that may not be known."""
+
+
+def source_line(place: Location | None) -> Line:
+    """File and line of a place, if there is one."""
+    return None if place is None else place.source_line
+
+
+def same_place(one: Location | None, other: Location | None) -> bool:
+    """Whether two places are one line."""
+    return one is not None and other is not None and one.source_line == other.source_line

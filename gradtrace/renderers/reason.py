@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from gradtrace.analysis.reasons import HAS_GRADIENT, Answer, Reason, Subject
 from gradtrace.model import Cut, Location
 from gradtrace.model.excerpt import excerpt
+from gradtrace.model.location import same_place
 from gradtrace.renderers import reason_found, reason_json, reason_ways, reason_words, wording
 from gradtrace.renderers.cut_words import cut_off
 from gradtrace.renderers.explanation_blocks import Block, Cell, Heading, Paragraph, Table
@@ -120,7 +121,7 @@ def _group(one: Subject, options: Options) -> Iterator[Block]:
 def _cuts(one: Subject, options: Options) -> Iterator[Block]:
     first = one.cuts[0]
     times = f" ({wording.count(first.count, 'time')})" if first.count > 1 else ""
-    if first.reentry is not None and not _is_same_line(first.reentry, first.location):
+    if first.reentry is not None and not same_place(first.reentry, first.location):
         yield Paragraph(f"The result came back as a constant{wording.at(first.reentry)}{times}:")
         yield from _excerpt(first.reentry)
     elif times:
@@ -148,10 +149,6 @@ def _further(cuts: tuple[Cut, ...], options: Options) -> list[str]:
     if len(shown) < len(cuts):
         texts.append(f"and {len(cuts) - len(shown)} more")
     return texts
-
-
-def _is_same_line(a: Location, b: Location | None) -> bool:
-    return b is not None and (a.file, a.line) == (b.file, b.line)
 
 
 def _last_nonzero(one: Subject, options: Options) -> Iterator[Block]:

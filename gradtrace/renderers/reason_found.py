@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from gradtrace.analysis.ledger import Pattern
 from gradtrace.analysis.reasons import Reason, Subject
 from gradtrace.model import Location, Severity
+from gradtrace.model.location import same_place
 from gradtrace.renderers import verdicts, wording
 from gradtrace.renderers.explanation_blocks import Block, Paragraph
 
@@ -38,4 +39,4 @@ def has_help(one: Subject) -> bool:
 
 def _is_shown(one: Subject, place: Location) -> bool:
     hidden = one.reason is Reason.GRADIENT and one.ways is not None
-    return one.place is not None and not hidden and (one.place.file, one.place.line) == (place.file, place.line)
+    return not hidden and same_place(one.place, place)

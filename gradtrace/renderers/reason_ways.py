@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from gradtrace.analysis.paths import Way, size
 from gradtrace.analysis.reasons import Subject
 from gradtrace.model import Graph, Node
+from gradtrace.model.location import same_place
 from gradtrace.renderers import wording
 from gradtrace.renderers.explanation_blocks import Block, Cell, Paragraph, Table
 from gradtrace.renderers.explanation_leaves import adds_up
@@ -95,7 +96,7 @@ def steps(graph: Graph, path: Sequence[int], *, verbose: bool) -> Table:
             len(path) > _STEPS
             and groups
             and node.leaf is None
-            and _place(groups[-1][0]) == _place(node)
+            and same_place(groups[-1][0].location, node.location)
             and node.location is not None
         ):
             groups[-1].append(node)
@@ -127,10 +128,6 @@ def _row(group: list[Node]) -> tuple[Cell, ...]:
 
 def _line(node: Node) -> str:
     return node.location.text.strip().split("\n", 1)[0] if node.location is not None else ""
-
-
-def _place(node: Node) -> tuple[str, int] | None:
-    return (node.location.file, node.location.line) if node.location is not None else None
 
 
 def paths(n: int) -> str:

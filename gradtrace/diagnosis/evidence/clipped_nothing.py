@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
 from gradtrace.model import CLEARING, STORED, EventKind, Location, Trace
+from gradtrace.model.location import source_line
 
 _TOUCHING = CLEARING | {EventKind.GRAD_MODIFIED}
 
@@ -40,11 +41,11 @@ def _calls(trace: Trace) -> list[ClippedNothing]:
         (one.index, one.process): tuple(row.leaf for row in one.accumulations if row.effect in STORED)
         for one in trace.passes
     }
-    working = {_line(event.location) for event in trace.events if event.kind == EventKind.GRAD_MODIFIED}
+    working = {source_line(event.location) for event in trace.events if event.kind == EventKind.GRAD_MODIFIED}
     found: dict[tuple[str, int] | None, ClippedNothing] = {}
     for one in trace.empty_clippings:
         leaves = stored.get((one.pass_index, one.process), ())
-        line = _line(one.location)
+        line = source_line(one.location)
         if one.location is not None and leaves and not one.n_parameters and line not in working:
             found.setdefault(line, ClippedNothing(one.location, one.call, None, None, leaves))
     return list(found.values())
@@ -64,9 +65,5 @@ def _loops(trace: Trace) -> list[ClippedNothing]:
             continue
         if busy.get((use.again.file, use.again.function), 0) < use.again.line:
             one = ClippedNothing(use.again, None, use.iterator, use.location, use.leaves)
-            found.setdefault(_line(use.again), one)
+            found.setdefault(source_line(use.again), one)
     return list(found.values())
-
-
-def _line(place: Location | None) -> tuple[str, int] | None:
-    return None if place is None else (place.file, place.line)

@@ -40,7 +40,7 @@ def flat(trace: Trace) -> tuple[Flat, ...]:
         nodes = [node for node in graph.nodes if _SECOND in node.type and node.order is not None]
         if not nodes:
             continue
-        key = (place.file, place.line)
+        key = place.source_line
         if not _asks_inputs_only(trace, backward) or not _is_zero(backward, graph):
             open_.add(key)
         elif key not in found:

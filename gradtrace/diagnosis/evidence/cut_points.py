@@ -13,7 +13,6 @@ from gradtrace.diagnosis.evidence.ownership import called, is_named, lost, reach
 from gradtrace.diagnosis.evidence.roots import root_name
 from gradtrace.diagnosis.evidence.shapes import outgoing
 from gradtrace.diagnosis.evidence.switched_off import also_here, switched_here
-from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import (
     BackwardPass,
     Cut,
@@ -27,6 +26,7 @@ from gradtrace.model import (
     SwitchKind,
     Trace,
 )
+from gradtrace.model.location import same_place
 
 NO_GRAPH = "does not require grad and does not have a grad_fn"
 """What torch says when backward starts at a result without a graph."""
@@ -267,7 +267,7 @@ def _made_graph_before(trace: Trace, cut: Cut) -> bool:
     """Whether the line of the cut made nodes of a graph in an earlier pass."""
     place = cut.location
     return place is not None and any(
-        node.location is not None and (node.location.file, node.location.line) == (place.file, place.line)
+        node.location is not None and node.location.source_line == place.source_line
         for backward in trace.passes
         if backward.graph is not None and backward.error is None
         for node in backward.graph.nodes

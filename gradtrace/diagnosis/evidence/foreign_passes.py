@@ -8,8 +8,9 @@ from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.hand_updates import grad_uses_of
 from gradtrace.diagnosis.evidence.ownership import owners
 from gradtrace.diagnosis.evidence.timeline import passes_by_index
-from gradtrace.diagnosis.evidence.used_gradients import Line, Share, Use, uses
+from gradtrace.diagnosis.evidence.used_gradients import Share, Use, uses
 from gradtrace.model import STORED, BackwardPass, GradUse, StepFact, Trace
+from gradtrace.model.location import Line
 
 _WEIGHTED = frozenset({"MulBackward0", "DivBackward0"})
 

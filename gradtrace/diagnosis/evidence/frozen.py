@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.cut_points import rootless
 from gradtrace.diagnosis.evidence.ownership import owners, received
-from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import BackwardPass, Event, EventKind, Location, Trace
+from gradtrace.model.location import same_place
 
 _OFTEN = 2
 """A freeze that runs so often is part of the loop."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from gradtrace.analysis.by_value import found_empty
 from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.ownership import owners, zero_leaves
 from gradtrace.diagnosis.evidence.timeline import lessened
-from gradtrace.diagnosis.evidence.used_gradients import line_of
 from gradtrace.model import (
     STORED,
     BackwardPass,
@@ -20,18 +18,17 @@ from gradtrace.model import (
     GradUse,
     Location,
     Move,
-    Number,
     OptimizerInfo,
     Recorded,
     Trace,
 )
+from gradtrace.model.location import source_line
 
 _SEVERAL = 2
 _LOOP = 3
 """So many passes of one line are a loop."""
 _STRAIGHT = 0.99
 _SLANTED = 0.5
-_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +157,12 @@ def never_stepped(trace: Trace) -> tuple[NeverStepped, ...]:
     for number, leaves in held.items():
         known = [leaf for leaf in leaves if leaf in additions and leaf not in quiet]
         seen = {one.index: one for leaf in known for one, _ in additions[leaf]}
-        lines = Counter(line_of(one) for one in seen.values())
+        lines = Counter(source_line(one.location) for one in seen.values())
         stays = known and all(len(moved[leaf]) > 1 and not any(move.change for move in moved[leaf]) for leaf in known)
         if not stays or max(lines.values()) < _LOOP:
             continue
         first = seen[min(seen)]
-        n_passes = sum(one.count for one in trace.passes if line_of(one) == line_of(first))
+        n_passes = sum(one.count for one in trace.passes if source_line(one.location) == source_line(first.location))
         is_read = any(leaf in uses for leaf in known) or _is_other_read(seen, uses) or _is_measured(trace, set(known))
         found.append(NeverStepped(trace.optimizers[number], tuple(known), first, n_passes, is_read))
     return tuple(found)
@@ -184,20 +181,9 @@ def _is_other_read(passes: dict[int, BackwardPass], uses: dict[int, list[GradUse
 
 def _is_measured(trace: Trace, leaves: set[int]) -> bool:
     """Whether gradients were clipped at norms that none of them reached: the norm itself was wanted."""
-    clips = [
-        event
-        for event in trace.events
-        if event.kind == EventKind.GRAD_MODIFIED and "clip" in event.call and not leaves.isdisjoint(event.leaves)
-    ]
+    clips = [event for event in trace.events if event.is_clipping and not leaves.isdisjoint(event.leaves)]
     writes = [write for event in clips for write in event.writes]
-    return bool(writes) and all(_is_same(write.before, write.after) for write in writes)
-
-
-def _is_same(before: Number | None, after: Number | None) -> bool:
-    """Whether a norm stayed, but for rounding."""
-    if not isinstance(before, int | float) or not isinstance(after, int | float):
-        return False
-    return math.isclose(before, after, rel_tol=_ROUNDING)
+    return bool(writes) and all(write.stays for write in writes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +201,7 @@ def lost_updates(trace: Trace) -> tuple[LostUpdate, ...]:
     found: dict[tuple[str, int], tuple[GradUse, dict[int, None], int]] = {}
     for use in trace.grad_uses:
         if use.in_vain is not None and use.location is not None:
-            key = (use.location.file, use.location.line)
+            key = use.location.source_line
             first, leaves, count = found.get(key, (use, {}, 0))
             leaves.update(dict.fromkeys(use.leaves))
             found[key] = (first, leaves, count + 1)

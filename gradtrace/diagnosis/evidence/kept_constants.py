@@ -31,7 +31,7 @@ def kept(trace: Trace) -> tuple[Kept, ...]:
         function, _, method = switch.call.rpartition(".")
         name = function.rpartition(".")[2]
         if method in _METHODS and cut.leaves and place.function.endswith(f"{name}.backward"):
-            found.setdefault((place.file, place.line), Kept(cut, name, place, _asked(trace, cut)))
+            found.setdefault(place.source_line, Kept(cut, name, place, _asked(trace, cut)))
     return tuple(found.values())
 
 

@@ -155,7 +155,7 @@ def longest_walk(trace: Trace) -> Walk | None:
         if backward.index in inner(trace) or graph is None or place is None:
             continue
         if backward.retain_graph and not backward.create_graph:
-            lines.setdefault((place.file, place.line), []).append((backward, graph))
+            lines.setdefault(place.source_line, []).append((backward, graph))
     for passes in lines.values():
         if len(passes) <= _FEWEST:
             continue

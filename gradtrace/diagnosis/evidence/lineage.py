@@ -10,8 +10,8 @@ from gradtrace.analysis.topology import reaching
 from gradtrace.diagnosis.evidence.errors import Failure, failure, node_name, notes, of_pass
 from gradtrace.diagnosis.evidence.ownership import above
 from gradtrace.diagnosis.evidence.shapes import adjacency
-from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import BackwardPass, Edge, Finding, Graph, KeptResult, Leaf, Location, Node, Severity, Trace
+from gradtrace.model.location import same_place
 
 PATTERN = "backward through the graph a second time"
 """What torch says."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.shapes import adjacency
 from gradtrace.diagnosis.evidence.timeline import passes_by_index
-from gradtrace.diagnosis.evidence.used_gradients import Share, Use, line_of, uses
+from gradtrace.diagnosis.evidence.used_gradients import Share, Use, uses
 from gradtrace.model import STORED, BackwardPass, Graph, Node, StepFact, Trace
+from gradtrace.model.location import source_line
 
 _PASSED_ON = ("DivBackward", "MulBackward", "NegBackward", "ToCopyBackward")
 """Beginnings of the types of nodes by which a loss is scaled."""
@@ -60,7 +61,7 @@ def uneven_means(trace: Trace) -> dict[int, tuple[UnevenMeans, ...]]:
             continue
         indices = range(share.first, share.last + 1)
         passes = [by_index[index, use.step.process] for index in indices if (index, use.step.process) in by_index]
-        means = _means([one for one in passes if line_of(one) == share.line])
+        means = _means([one for one in passes if source_line(one.location) == share.line])
         if means:
             found.setdefault(optimizer, []).append(UnevenMeans(use.step, share, means))
     return {optimizer: tuple(steps) for optimizer, steps in found.items() if 2 * len(steps) > n_steps[optimizer]}

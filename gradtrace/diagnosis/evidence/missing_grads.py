@@ -79,7 +79,7 @@ def _died(trace: Trace, place: Location) -> bool:
     if error is None or not error.frames or _ATTRIBUTE_OF_NONE not in error.message:
         return False
     last = error.frames[-1]
-    return (last.file, last.line) == (place.file, place.line)
+    return last.source_line == place.source_line
 
 
 def _of_result(trace: Trace, event: Event) -> Read | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from gradtrace.analysis.moments import moments
 from gradtrace.analysis.once import once
 from gradtrace.model import (
     CLEARING,
@@ -42,7 +43,7 @@ class Mover(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class UnledMove:
     """A parameter that a step moved so, and the place that had taken its gradient away.
 
     Attributes:
@@ -60,14 +61,14 @@ class Move:
 
 
 @once
-def moves(trace: Trace) -> tuple[Move, ...]:
+def moves(trace: Trace) -> tuple[UnledMove, ...]:
     """Every such move, the first of each leaf and reason; not those of a leaf that is written to after its step.
 
     A program that puts the values back does not mind what the step did to them.
     """
-    found: dict[tuple[int, Why], Move] = {}
+    found: dict[tuple[int, Why], UnledMove] = {}
     state = _State(trace)
-    for moment in _moments(trace):
+    for moment in moments(trace):
         if isinstance(moment, BackwardPass):
             state.passed(moment)
         elif moment.kind != EventKind.STEP:
@@ -79,15 +80,6 @@ def moves(trace: Trace) -> tuple[Move, ...]:
         else:
             state.end(moment)
     return tuple(one for one in found.values() if one.leaf not in state.written)
-
-
-def _moments(trace: Trace) -> list[BackwardPass | Event]:
-    """Passes and events in order."""
-    moments: list[tuple[tuple[int, int, int], BackwardPass | Event]] = [
-        ((one.index, 0, 0), one) for one in trace.passes if not one.is_drawn_only
-    ]
-    moments += [((one.pass_index, 1, one.order), one) for one in trace.events if one.kind != EventKind.BACKWARD]
-    return [one for _, one in sorted(moments, key=lambda pair: pair[0])]
 
 
 class _State:
@@ -134,7 +126,7 @@ class _State:
                 if write.zeroed_rows:
                     self._masks[write.leaf] = event.location
 
-    def stepped(self, step: StepFact) -> Iterator[Move]:
+    def stepped(self, step: StepFact) -> Iterator[UnledMove]:
         """What a step moved without a gradient."""
         if step.is_skipped:
             return
@@ -164,7 +156,7 @@ class _State:
             self._changed.pop(leaf, None)
 
 
-def _move(step: StepFact, change: ParameterChange, why: Why, taken: Location | None) -> Move:
+def _move(step: StepFact, change: ParameterChange, why: Why, taken: Location | None) -> UnledMove:
     group = step.groups[change.group] if change.group < len(step.groups) else None
     rate = None if group is None else group.rate("weight_decay")
     rate = rate if isinstance(rate, int | float) and rate else None
@@ -172,4 +164,4 @@ def _move(step: StepFact, change: ParameterChange, why: Why, taken: Location | N
     by = Mover.OLD if why is Why.FROZEN and change.gradient else Mover.DECAY if rate else Mover.MOMENTUM
     if by is Mover.MOMENTUM and not is_momentum and change.gradient:
         by = Mover.OLD
-    return Move(change.leaf, why, by, step, taken, change.n_moved_rows, rate)
+    return UnledMove(change.leaf, why, by, step, taken, change.n_moved_rows, rate)

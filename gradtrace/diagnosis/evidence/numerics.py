@@ -11,7 +11,6 @@ from gradtrace.analysis.once import once
 from gradtrace.analysis.outcome import has_bad_root, is_poisoned, is_scaled
 from gradtrace.diagnosis.evidence.errors import called_as, notes
 from gradtrace.diagnosis.evidence.shapes import consumers, full, is_type, outgoing, targets, through_views
-from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import (
     BackwardPass,
     Finding,
@@ -25,6 +24,7 @@ from gradtrace.model import (
     StepFact,
     Trace,
 )
+from gradtrace.model.location import same_place
 from gradtrace.model.needs import Statistic, Tensors, need
 
 NEEDS = (

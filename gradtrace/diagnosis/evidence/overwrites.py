@@ -12,8 +12,8 @@ from gradtrace.analysis.source_slice import statements
 from gradtrace.diagnosis.evidence.errors import Failure, called_as, failure, notes, of_pass
 from gradtrace.diagnosis.evidence.ownership import owners, received
 from gradtrace.diagnosis.evidence.shapes import adjacency, is_type, targets, through_views
-from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import BackwardPass, Conflict, Finding, Leaf, Location, Node, Severity, Trace, Write
+from gradtrace.model.location import same_place
 
 RENORM = "embedding_renorm_"
 """What a lookup does first where rows are kept within `max_norm`."""

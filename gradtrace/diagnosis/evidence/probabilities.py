@@ -44,7 +44,7 @@ def not_log(trace: Trace) -> tuple[NotLog, ...]:
     for backward, graph in full(trace):
         for node in graph.nodes:
             place = node.location
-            key = (place.file, place.line) if place is not None else ("", node.id)
+            key = place.source_line if place is not None else ("", node.id)
             if key in found:
                 continue
             for given in _log_inputs(graph, node):
@@ -130,7 +130,7 @@ def across_rows(trace: Trace) -> tuple[AcrossRows, ...]:
     for backward, graph in full(trace):
         for node in graph.nodes:
             place = node.location
-            key = (place.file, place.line) if place is not None else ("", node.id)
+            key = place.source_line if place is not None else ("", node.id)
             if key not in found and _is_over_first(node):
                 user = _row_user(graph, node)
                 if user is not None:

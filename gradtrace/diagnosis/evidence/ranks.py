@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.training_steps import inner
-from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import STORED, BackwardPass, EventKind, Recorded, Trace
+from gradtrace.model.location import same_place
 
 _LOST_TOUCH = re.compile(
     r"finished reduction in the prior iteration|connection (closed|reset)|gloo|nccl|process ?group|childfailed|"

@@ -45,7 +45,7 @@ def rewritten(trace: Trace) -> tuple[Rewritten, ...]:
             place = _writes_at(node)
             if place is None:
                 continue
-            key = (place.file, place.line)
+            key = place.source_line
             harmed = _harmed(backward, graph, node, place) if key not in found else None
             if harmed is not None:
                 found[key] = harmed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from gradtrace.analysis.source_slice import statements
-from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.model import BackwardPass, Location, Node, PassCall, Root, Trace
+from gradtrace.model.location import same_place
 
 _LONGEST = 30
 """Characters of source text that are fit to be a name."""

@@ -112,7 +112,7 @@ def fed_by(trace: Trace, above: str, below: str) -> Iterator[tuple[BackwardPass,
             if not first:
                 continue
             source = through_views(graph, first[0])
-            place = (node.location.file, node.location.line) if node.location else ("", node.id)
+            place = node.location.source_line if node.location else ("", node.id)
             if is_type(source, below) and place not in told:
                 told.add(place)
                 yield backward, node, source
@@ -189,7 +189,7 @@ def squared(trace: Trace) -> Iterator[tuple[BackwardPass, Node]]:
     told = set()
     for backward, graph in full(trace):
         for node in graph.nodes:
-            place = (node.location.file, node.location.line) if node.location else ("", node.id)
+            place = node.location.source_line if node.location else ("", node.id)
             if place not in told and _is_squared(graph, node):
                 told.add(place)
                 yield backward, node

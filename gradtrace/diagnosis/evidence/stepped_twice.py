@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from gradtrace.analysis.by_value import by_value, concerned
 from gradtrace.analysis.once import once
 from gradtrace.model import CLEARING, EventKind, ParameterChange, StepFact, Trace
+from gradtrace.model.location import source_line
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ def _step(
             continue
         known = before.get(change.leaf)
         if known is not None and _follows(known[1], change):
-            key = (known[0].optimizer, _line(known[0]), step.optimizer, _line(step))
+            key = (known[0].optimizer, source_line(known[0].location), step.optimizer, source_line(step.location))
             twice = found.setdefault(key, SteppedTwice(known[0], step))
             twice.leaves[change.leaf] = None
             twice.count += key not in seen
@@ -73,7 +74,3 @@ def _follows(first: ParameterChange, second: ParameterChange) -> bool:
     One that runs inside another, as those of wrapped optimizers do, began where that one began.
     """
     return first.after is not None and first.after == second.before and first.before != second.before
-
-
-def _line(step: StepFact) -> tuple[str, int] | None:
-    return None if step.location is None else (step.location.file, step.location.line)

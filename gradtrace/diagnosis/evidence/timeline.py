@@ -10,7 +10,7 @@ from gradtrace.analysis.ledger import Pattern, ledger
 from gradtrace.analysis.once import once
 from gradtrace.analysis.outcome import UNSCALES
 from gradtrace.diagnosis.evidence.ownership import owners
-from gradtrace.model import CLEARING, BackwardPass, Event, EventKind, Location, OptimizerInfo, Recorded, Trace
+from gradtrace.model import CLEARING, BackwardPass, Event, EventKind, OptimizerInfo, Recorded, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def never_cleared(trace: Trace, history: tuple[Cycle, ...]) -> frozenset[int]:
 
 def lessened(event: Event) -> frozenset[int]:
     """The leaves whose `.grad` a line of the program makes smaller, clipping and a scaler's own writes left out."""
-    if event.kind != EventKind.GRAD_MODIFIED or "clip" in event.call or event.call in UNSCALES:
+    if event.kind != EventKind.GRAD_MODIFIED or event.is_clipping or event.call in UNSCALES:
         return frozenset()
     return frozenset(
         one.leaf
@@ -194,11 +194,6 @@ def pass_of(trace: Trace, event: Event) -> BackwardPass | None:
     return passes_by_index(trace).get((event.pass_index, event.process))
 
 
-def same_place(one: Location | None, other: Location | None) -> bool:
-    """Whether two places are one line."""
-    return one is not None and other is not None and (one.file, one.line) == (other.file, other.line)
-
-
 def optimizer_name(optimizer: OptimizerInfo) -> str:
     """What a person calls it."""
     return optimizer.name or f"the {optimizer.type} optimizer"
@@ -216,7 +211,7 @@ def is_zeroed_elsewhere(trace: Trace, history: tuple[Cycle, ...], leaves: frozen
             continue
         places = [
             {
-                (event.location.file, event.location.line)
+                event.location.source_line
                 for event in cycle.events
                 if event.kind == EventKind.ZERO_GRAD and event.location is not None and leaves.isdisjoint(event.leaves)
             }

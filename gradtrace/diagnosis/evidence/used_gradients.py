@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gradtrace.analysis.by_value import by_value, concerned, found_empty
+from gradtrace.analysis.moments import moments
 from gradtrace.analysis.once import once
 from gradtrace.model import (
     CLEARING,
@@ -21,8 +22,7 @@ from gradtrace.model import (
     StepFact,
     Trace,
 )
-
-Line = tuple[str, int] | None
+from gradtrace.model.location import Line, source_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,7 @@ def uses(trace: Trace) -> tuple[Use, ...]:
     told = by_value(trace)
     piles: dict[int, dict[Line, Share]] = {}
     found: list[Use] = []
-    moments: list[tuple[tuple[int, int, int], BackwardPass | Event]] = [
-        ((one.index, 0, 0), one) for one in told.passes if not one.is_drawn_only
-    ]
-    moments += [((event.pass_index, 1, event.order), event) for event in told.events if event.kind in _TOUCHING]
-    for _, moment in sorted(moments, key=lambda pair: pair[0]):
+    for moment in moments(told, _TOUCHING):
         if len(found) == len(told.steps):
             break
         if isinstance(moment, BackwardPass):
@@ -89,7 +85,7 @@ def _touch(piles: dict[int, dict[Line, Share]], told: Trace, event: Event) -> No
     if event.kind in CLEARING:
         for leaf in concerned(told, event):
             piles.pop(leaf, None)
-    elif event.kind == EventKind.GRAD_MODIFIED and "clip" not in event.call:
+    elif event.kind == EventKind.GRAD_MODIFIED and not event.is_clipping:
         for leaf in event.leaves:
             if leaf in piles:
                 piles[leaf] = {line: replace(one, written=True) for line, one in piles[leaf].items()}
@@ -101,12 +97,7 @@ def _add(piles: dict[int, dict[Line, Share]], one: BackwardPass, row: Accumulati
     if row.effect == Effect.CREATED or found_empty(one, row):
         piles.pop(row.leaf, None)
     pile = piles.setdefault(row.leaf, {})
-    line = line_of(one)
+    line = source_line(one.location)
     known = pile.pop(line, None)  # what is put back stands at the end: shares are in order of their last pass
     first, count = (known.first, known.count) if known else (one.index, 0)
     pile[line] = Share(line, one.location, first, one.index, count + one.count, one.process)
-
-
-def line_of(one: BackwardPass) -> Line:
-    """The line that started a pass."""
-    return None if one.location is None else (one.location.file, one.location.line)

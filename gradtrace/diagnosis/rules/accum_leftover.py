@@ -65,9 +65,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.timeline import cycles, never_cleared, same_place, stepped
+from gradtrace.diagnosis.evidence.timeline import cycles, never_cleared, stepped
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, RelatedLocation, Severity, Trace
+from gradtrace.model.location import same_place
 from gradtrace.model.needs import Statistic, Tensors, need
 
 

@@ -66,9 +66,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.analysis.ledger import ledger
-from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, never_cleared, pass_of, same_place, stepped
+from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, never_cleared, pass_of, stepped
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import BackwardPass, Event, EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model.location import same_place
 from gradtrace.model.needs import Statistic, Tensors, need
 
 _MEANS = frozenset({"MeanBackward0", "MeanBackward1"})
@@ -123,9 +124,7 @@ def _is_split(trace: Trace, added: list[Event]) -> bool:
 def _is_scaled(history: tuple[Cycle, ...]) -> bool:
     """Whether something other than clipping changed the gradients."""
     return any(
-        event.kind == EventKind.GRAD_MODIFIED and "clip" not in event.call
-        for cycle in history
-        for event in cycle.events
+        event.kind == EventKind.GRAD_MODIFIED and not event.is_clipping for cycle in history for event in cycle.events
     )
 
 

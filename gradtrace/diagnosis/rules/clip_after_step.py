@@ -75,7 +75,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             for event in cycle.events:
                 if event.kind == EventKind.BACKWARD:
                     added = True
-                elif event.kind == EventKind.GRAD_MODIFIED and "clip" in event.call:
+                elif event.is_clipping:
                     if added:
                         in_time = True
                     elif number:

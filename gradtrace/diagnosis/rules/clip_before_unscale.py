@@ -93,7 +93,7 @@ def _clipped_first(cycle: Cycle) -> Event | None:
             clip = None
         elif event.kind == EventKind.GRAD_MODIFIED and event.call in UNSCALES:
             return clip
-        elif event.kind == EventKind.GRAD_MODIFIED and "clip" in event.call:
+        elif event.is_clipping:
             clip = event
     return None
 

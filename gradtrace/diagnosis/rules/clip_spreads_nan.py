@@ -71,7 +71,7 @@ _VALUES = "value"
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
     for position, event in enumerate(trace.events):
-        if event.kind != EventKind.GRAD_MODIFIED or "clip" not in event.call or _VALUES in event.call:
+        if not event.is_clipping or _VALUES in event.call:
             continue
         backward = pass_of(trace, event)
         given = [one for one in backward.accumulations if one.contribution is not None] if backward else []

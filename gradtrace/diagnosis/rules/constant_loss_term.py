@@ -74,9 +74,9 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.errors import notes
 from gradtrace.diagnosis.evidence.shapes import consumers, is_type, targets, through_views
-from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import ConstantTerm, Finding, Severity, Trace
+from gradtrace.model.location import same_place
 
 _FEWEST = 2
 _SUMS = ("AddBackward", "StackBackward", "CatBackward")

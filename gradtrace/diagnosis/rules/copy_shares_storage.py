@@ -71,9 +71,9 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.errors import notes
 from gradtrace.diagnosis.evidence.ownership import called
-from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import EventKind, Finding, Location, RelatedLocation, Severity, Sharing, SharingKind, Trace
+from gradtrace.model.location import same_place
 
 
 def check(trace: Trace) -> Iterator[Finding]:

@@ -55,7 +55,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     places: dict[tuple[str, int], list[BackwardPass]] = {}
     for backward in trace.passes:
         if backward.create_graph and backward.call != PassCall.AUTOGRAD_GRAD and backward.location is not None:
-            places.setdefault((backward.location.file, backward.location.line), []).append(backward)
+            places.setdefault(backward.location.source_line, []).append(backward)
     for passes in places.values():
         first, last = passes[0].index, passes[-1].index
         if last > first and not any(

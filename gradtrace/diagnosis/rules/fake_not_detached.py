@@ -78,11 +78,11 @@ from gradtrace.diagnosis.evidence.timeline import (
     never_cleared,
     optimizer_name,
     pass_of,
-    same_place,
     stepped,
 )
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import BackwardPass, Event, EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model.location import same_place
 from gradtrace.model.needs import Statistic, Tensors, need
 
 

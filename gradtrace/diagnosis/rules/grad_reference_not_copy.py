@@ -75,9 +75,9 @@ def check(trace: Trace) -> Iterator[Finding]:
         if event.kind != EventKind.GRAD_ALIAS or place is None or not _TAKES.search(place.text.rstrip()):
             continue
         change = next((one for one in reversed(trace.events[:number]) if _changes(trace, one, event.leaves[0])), None)
-        if change is None or change.location is None or (place.file, place.line) in seen:
+        if change is None or change.location is None or place.source_line in seen:
             continue
-        seen.add((place.file, place.line))
+        seen.add(place.source_line)
         yield Finding(
             "grad-reference-not-copy",
             Severity.WARNING,

@@ -76,7 +76,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     seen: set[tuple[str, int]] = set()
     for number, event in enumerate(trace.events):
         place = event.location
-        if event.kind != EventKind.GRAD_MODIFIED or place is None or (place.file, place.line) in seen:
+        if event.kind != EventKind.GRAD_MODIFIED or place is None or place.source_line in seen:
             continue
         if not event.is_assignment or not _SHARES.search(place.text):
             continue
@@ -84,7 +84,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             if later.kind == EventKind.STEP:
                 break
             if empties_in_place(later) and not set(event.leaves) & set(later.leaves):
-                seen.add((place.file, place.line))
+                seen.add(place.source_line)
                 yield Finding(
                     "grad-shared-between-models",
                     Severity.ERROR,

@@ -60,9 +60,9 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.lineage import Reason, Revisit, finding, revisit
 from gradtrace.diagnosis.evidence.ownership import owners
-from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, LeafKind, Severity, Trace
+from gradtrace.model.location import same_place
 
 
 def check(trace: Trace) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.errors import notes
-from gradtrace.diagnosis.evidence.moves import Move, Mover, Why, moves
+from gradtrace.diagnosis.evidence.moves import Mover, UnledMove, Why, moves
 from gradtrace.diagnosis.evidence.ownership import called
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Location, Severity, Trace
@@ -71,14 +71,14 @@ from gradtrace.model.needs import Statistic, Tensors, need
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each line that takes gradients away."""
-    groups: dict[tuple[Location | None, Why, Mover], list[Move]] = {}
+    groups: dict[tuple[Location | None, Why, Mover], list[UnledMove]] = {}
     for one in moves(trace):
         groups.setdefault((one.taken, one.why, one.by), []).append(one)
     for (place, why, by), found in groups.items():
         yield _finding(trace, place, why, by, found)
 
 
-def _finding(trace: Trace, place: Location | None, why: Why, by: Mover, found: list[Move]) -> Finding:
+def _finding(trace: Trace, place: Location | None, why: Why, by: Mover, found: list[UnledMove]) -> Finding:
     first = found[0]
     leaves = tuple(sorted(one.leaf for one in found))
     name, step = called(trace.leaves[leaf] for leaf in leaves), first.step

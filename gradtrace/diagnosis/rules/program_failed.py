@@ -50,9 +50,9 @@ from dataclasses import replace
 
 from gradtrace.analysis.outcome import fatal_error
 from gradtrace.diagnosis.evidence.errors import Failure, called_as, failure, innermost, notes, of_pass
-from gradtrace.diagnosis.evidence.timeline import same_place
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import EventKind, Finding, PassError, RelatedLocation, Severity, Trace
+from gradtrace.model.location import same_place
 
 _LONGEST = 300
 

@@ -73,7 +73,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             if node.type.partition("Backward")[0] not in _FLAT or node.received is None or not node.received.norm:
                 continue
             place = node.location
-            key = ("", 0) if place is None else (place.file, place.line)
+            key = ("", 0) if place is None else place.source_line
             if node.id in starving and key not in seen:
                 seen.add(key)
                 leaves = dead.intersection(above(backward.graph, node.id))

@@ -96,9 +96,9 @@ def check(trace: Trace) -> Iterator[Finding]:
                 continue
             looked.add((place.file, place.line, backward.index))
             shared = above(graph, edge.target).intersection(*(above(graph, other) for other in others))
-            if not shared or (place.file, place.line) in seen:
+            if not shared or place.source_line in seen:
                 continue
-            seen.add((place.file, place.line))
+            seen.add(place.source_line)
             yield Finding(
                 "target-not-detached",
                 Severity.WARNING,

@@ -26,14 +26,14 @@ class FindingPins:
         nodes = backward.graph.nodes if backward.graph is not None else ()
         places = [node.location for node in nodes] if trace.findings else []
         places += [cut.location for cut in trace.cuts if backward.index in cut.passes]
-        lines = {_line(place) for place in places if place is not None}
+        lines = {place.source_line for place in places if place is not None}
         self._by_line: defaultdict[tuple[str, int], list[Finding]] = defaultdict(list)
         self._by_leaf: defaultdict[int, list[Finding]] = defaultdict(list)
         for finding in trace.findings:
             if _is_elsewhere(finding, backward):
                 continue
-            if finding.location is not None and _line(finding.location) in lines:
-                self._by_line[_line(finding.location)].append(finding)
+            if finding.location is not None and finding.location.source_line in lines:
+                self._by_line[finding.location.source_line].append(finding)
                 continue
             for leaf in finding.leaves:
                 self._by_leaf[leaf].append(finding)
@@ -46,7 +46,7 @@ class FindingPins:
 
     def on_line(self, place: Location | None) -> list[Finding]:
         """Those that stand at what a line did."""
-        return self._by_line.get(_line(place), []) if place is not None else []
+        return self._by_line.get(place.source_line, []) if place is not None else []
 
 
 def badges(findings: list[Finding]) -> tuple[Row, ...]:
@@ -81,7 +81,3 @@ def _elsewhere(finding: Finding, trace: Trace) -> str:
     drawable = {one.index for one in trace.passes if one.graph is not None}
     index = next((index for index in finding.passes if index in drawable), None)
     return f", in pass {finding.passes[0]}" if index is None else f", in pass {index} (--pass {index} draws it)"
-
-
-def _line(location: Location) -> tuple[str, int]:
-    return (location.file, location.line)
