@@ -68,33 +68,31 @@ class Bystanders:
         for name, tensor, place in seen:
             if n_told == _MAX_PER_PASS or len(self._told) >= _MAX_NAMES:
                 return
-            if name in self._told or not is_readable(tensor):
-                continue
-            kind, cut = self._kind(tensor, nodes, leaves)
-            if kind is not None:
+            told = self._told_as(name, tensor, nodes, leaves)
+            if told is not None:
                 n_told += 1
-                self._told.add(name)
-                place = self._births.place(tensor) or place or places.get(id(tensor))  # noqa: PLW2901
-                self._write(name, tensor, kind, cut, index, place)
-        if self._journal.config.facts:
-            self._look_at_modules(scope, index, nodes, leaves, n_told)
-
-    def _look_at_modules(
-        self, scope: Scope, index: int, nodes: Container[Any], leaves: Container[int], n_told: int
-    ) -> None:
-        """Tell what the models keep beside their parameters."""
-        for name, tensor in self._kept_by_modules():
-            if n_told >= _MAX_PER_PASS or len(self._told) >= _MAX_NAMES:
+                self._write(name, tensor, *told, index, place or places.get(id(tensor)))
+        for name, tensor in self._kept_by_modules() if self._journal.config.facts else ():
+            if n_told == _MAX_PER_PASS or len(self._told) >= _MAX_NAMES:
                 return
-            if name in self._told or not is_readable(tensor):
-                continue
-            kind, cut = self._kind(tensor, nodes, leaves)
-            if kind is not None:
+            told = self._told_as(name, tensor, nodes, leaves)
+            if told is not None:
                 n_told += 1
-                self._told.add(name)
-                kind = BystanderKind.BUFFER if kind == BystanderKind.REQUIRES_NO_GRAD else kind
-                place = self._births.place(tensor) or stored_by(scope.codes(), f"self.{name.rpartition('.')[2]}")
-                self._write(name, tensor, kind, cut, index, place)
+                kind = BystanderKind.BUFFER if told[0] == BystanderKind.REQUIRES_NO_GRAD else told[0]
+                place = stored_by(scope.codes(), f"self.{name.rpartition('.')[2]}")
+                self._write(name, tensor, kind, told[1], index, place)
+
+    def _told_as(
+        self, name: str, tensor: torch.Tensor, nodes: Container[Any], leaves: Container[int]
+    ) -> tuple[BystanderKind, int | None] | None:
+        """Why a tensor takes no part, and its cut, if its name was not told yet; from now on it was."""
+        if name in self._told or not is_readable(tensor):
+            return None
+        kind, cut = self._kind(tensor, nodes, leaves)
+        if kind is None:
+            return None
+        self._told.add(name)
+        return kind, cut
 
     def _kept_by_modules(self) -> Iterator[tuple[str, torch.Tensor]]:
         """Buffers, and attributes that are tensors, under the path in their model."""
@@ -147,6 +145,7 @@ class Bystanders:
     def _write(
         self, name: str, tensor: torch.Tensor, kind: BystanderKind, cut: int | None, index: int, place: Place | None
     ) -> None:
+        place = self._births.place(tensor) or place
         self._journal.write(
             {
                 "t": "bystander",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.config import Config
-from gradtrace.recorder.fact_watches import FactWatches
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
@@ -16,6 +16,9 @@ from gradtrace.recorder.names import Names
 from gradtrace.recorder.optimizers import Optimizers
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import ModuleTable
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.fact_watches import FactWatches
 
 
 @dataclass

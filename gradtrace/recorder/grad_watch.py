@@ -5,14 +5,13 @@ from __future__ import annotations
 import types
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gradtrace.model.kinds import EventKind
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.events import Events
-from gradtrace.recorder.fact_watches import FactWatches
 from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.grad_norms import GradNorms, Written
@@ -22,6 +21,9 @@ from gradtrace.recorder.looking import is_any_of, is_tensor
 from gradtrace.recorder.names import assigned_names
 from gradtrace.recorder.sites import Place, is_internal, locals_of, user_place
 from gradtrace.recorder.switches import Switch, switched_off_by
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.fact_watches import FactWatches
 
 _MAX_COUNTED = 50_000
 _RENORM = "embedding_renorm_"

@@ -16,7 +16,7 @@ import threading
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
@@ -34,7 +34,6 @@ from gradtrace.recorder.context import Context
 from gradtrace.recorder.deep_graphs import let_go
 from gradtrace.recorder.engine import watch_engine
 from gradtrace.recorder.events import Events
-from gradtrace.recorder.fact_watches import FactWatches
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_mode import Observer
 from gradtrace.recorder.grad_norms import GradNorms
@@ -61,6 +60,9 @@ from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
 from gradtrace.recorder.step_watch import StepWatch
 from gradtrace.recorder.watch import Watch
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.fact_watches import FactWatches
 
 _current: Recorder | None = None
 
@@ -95,11 +97,7 @@ class Recorder:
             self.norms = GradNorms(self.events, self.leaves, self._failures, counts_rows=config.facts)
             latest = config.passes == "last"
             self.steps = StepWatch(journal, self.events, self.leaves, self._optimizers, keeps_latest=latest)
-        self.facts = facts = (
-            FactWatches(config, journal, self._failures, names, self.leaves, self._optimizers, self.table)
-            if config.facts
-            else None
-        )
+        self.facts = facts = self._watch_facts(names) if config.facts else None
         self.grads = GradWatch(journal, self.events, self.leaves, self.table, facts, self.norms)
         observers: list[Observer] = [self._births.saw, self.grads.saw, *(facts.observers if facts is not None else ())]
         kinds = CallKinds(reads_of_grad=config.facts)
@@ -125,6 +123,12 @@ class Recorder:
         self.passes = Passes(
             self.context, self.events, self.watch, self.modes, self.checkpoint, self._announce, self.steps, self.norms
         )
+
+    def _watch_facts(self, names: Names) -> FactWatches:
+        """What watches for a diagnosis, in modules that nothing else needs."""
+        from gradtrace.recorder.fact_watches import FactWatches
+
+        return FactWatches(self.config, self.journal, self._failures, names, self.leaves, self._optimizers, self.table)
 
     def table(self) -> Any:
         """The forward table of this thread."""
