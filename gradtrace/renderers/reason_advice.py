@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gradtrace.analysis.reasons import Reason, Subject
-from gradtrace.model import BystanderKind, CutKind, LeafKind
+from gradtrace.model import BystanderKind, CutKind, LeafKind, SwitchKind
 from gradtrace.renderers import wording
 from gradtrace.renderers.reason_words import NAMED, is_root
 from gradtrace.renderers.wording import short
@@ -46,6 +46,9 @@ def _about_cut(one: Subject) -> str:
             "The forward of a custom Function runs without gradients: give the tensor to apply(), and return its "
             "gradient from backward()."
         )
+    switch = one.cuts[0].switch
+    if switch is not None and switch.kind == SwitchKind.CHECKPOINT:
+        return "Pass use_reentrant=False to checkpoint(), or give it an input that requires grad."
     return f"{_REMEDIES.get(one.cuts[0].kind, '')} {_MEANT}".strip()
 
 

@@ -170,7 +170,11 @@ def answered(tmp_path_factory):
         ("frozen_for_good", "world.weight", "requires_grad = False at frozen_for_good.py:12 switched its"),
         ("frozen_for_good", "world.weight", "off after pass 1, and nothing switched it on again"),
         ("cancelling", "weight", "They cancel out almost entirely"),
-        ("checkpointed", "blocks[1].weight", "checkpoint at checkpointed.py:14 ran operations"),
+        (
+            "checkpointed",
+            "blocks[1].weight",
+            "ran while gradients were off (checkpoint() at checkpointed.py:14 switched them off)",
+        ),
         ("equation", "t", "(the first of "),
         (
             "equation",

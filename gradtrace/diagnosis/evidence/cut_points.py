@@ -121,7 +121,7 @@ def _by_switch(found: Iterable[Loss]) -> Iterator[Loss]:
 
 
 def _unowned(trace: Trace) -> Iterator[Loss]:
-    """Parameters that a custom Function uses behind autograd's back, in a program without an optimizer."""
+    """Parameters that something uses behind autograd's back, whoever is to train them: no optimizer was seen."""
     if trace.optimizers:
         return
     known = reached(trace)
@@ -131,8 +131,9 @@ def _unowned(trace: Trace) -> Iterator[Loss]:
             for leaf in cut.leaves
             if leaf not in known and trace.leaves[leaf].kind == LeafKind.PARAMETER and trace.leaves[leaf].requires_grad
         )
-        if cut.passes and leaves and cut.kind == CutKind.NO_GRAD and _is_inside_function(trace, cut):
-            yield Loss(_reason(trace, cut, is_root=False), cut, leaves)
+        reason = _reason(trace, cut, is_root=False) if cut.passes and leaves and cut.kind == CutKind.NO_GRAD else None
+        if reason in {Reason.CUSTOM_FUNCTION, Reason.CHECKPOINTED}:
+            yield Loss(reason, cut, leaves)
 
 
 def _by_cut(trace: Trace, leaves: tuple[Leaf, ...]) -> dict[int, tuple[Cut, tuple[Leaf, ...]]]:
