@@ -109,9 +109,10 @@ def explain(trace: Trace, **options: Any) -> str:
 
     Args:
         trace: what was recorded.
-        **options: those of `gradtrace.renderers.explanation.Options`: `pass_index`, `width`, `verbose`, `markdown`, ...
+        **options: those of `gradtrace.renderers.explain.explanation.Options`: `pass_index`, `width`,
+            `verbose`, `markdown`, ...
     """
-    from gradtrace.renderers import explanation  # noqa: PLC0415
+    from gradtrace.renderers.explain import explanation  # noqa: PLC0415
 
     return explanation.render(trace, explanation.Options(**options))
 

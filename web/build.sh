@@ -2,7 +2,7 @@
 # Build the page's script and style into the package. `build.sh --check` only says whether the committed ones are up to date.
 set -euo pipefail
 cd "$(dirname "$0")"
-target=../gradtrace/renderers/page_assets
+target=../gradtrace/renderers/page/assets
 [ -d node_modules ] || npm ci --silent
 out="$target"
 if [ "${1:-}" = "--check" ]; then

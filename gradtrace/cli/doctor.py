@@ -80,7 +80,7 @@ def _installed() -> str:
 
 
 def _graphviz() -> str:
-    from gradtrace.renderers.graphviz_programs import find
+    from gradtrace.renderers.picture.graphviz_programs import find
 
     program = find("svg")
     if program is None:
@@ -95,7 +95,7 @@ def _graphviz() -> str:
 
 
 def _png() -> str:
-    from gradtrace.renderers.graphviz_programs import find
+    from gradtrace.renderers.picture.graphviz_programs import find
 
     program = find("png")
     ways = [Path(program.path).stem] if program else []

@@ -10,7 +10,7 @@ from gradtrace.cli.output import Output
 from gradtrace.errors import UsageError
 
 if TYPE_CHECKING:
-    from gradtrace.renderers import formula_page
+    from gradtrace.renderers.reference import formula_page
 
 
 @click.command("formula", short_help="Show the backward formula of an op.")
@@ -41,7 +41,7 @@ def command(
       gradtrace formula MulBackward0
       gradtrace formula --list
     """  # noqa: D301  click wants a real backspace
-    from gradtrace.renderers import formula_page
+    from gradtrace.renderers.reference import formula_page
 
     if wants_list == (name is not None):
         raise UsageError("say which OP, or --list for all of them")
@@ -58,7 +58,7 @@ def command(
 
 def _list(options: formula_page.Options) -> str:
     from gradtrace.formulas.catalogue import CATALOGUE
-    from gradtrace.renderers import formula_page
+    from gradtrace.renderers.reference import formula_page
 
     return formula_page.render_list(CATALOGUE, options)
 
@@ -67,7 +67,7 @@ def _page(name: str, options: formula_page.Options, python: str | None) -> str:
     from gradtrace.formulas.derivatives import derivative
     from gradtrace.formulas.lookup import find
     from gradtrace.formulas.worked_example import run_examples
-    from gradtrace.renderers import formula_page
+    from gradtrace.renderers.reference import formula_page
 
     formulas = find(name)
     examples = (None,) * len(formulas) if python is None else run_examples(formulas, python or None)

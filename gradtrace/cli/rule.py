@@ -26,7 +26,7 @@ def command(
     from gradtrace.diagnosis.page import program
     from gradtrace.diagnosis.registry import RULES
     from gradtrace.diagnosis.selection import rule_named
-    from gradtrace.renderers import rule_page
+    from gradtrace.renderers.reference import rule_page
 
     if wants_list == (name is not None) or (wants_list and wants_example):
         raise UsageError("say which rule, or --list for all of them")

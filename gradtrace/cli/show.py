@@ -81,7 +81,7 @@ def _with_findings(trace: Trace, request: Request) -> Trace:
 def _told(trace: Trace, drawn_as: Format, options: dict[str, Any]) -> str:
     """The findings below a tree or a story; in Markdown as a block of text."""
     from gradtrace.diagnosis.examine import seen_from
-    from gradtrace.renderers.findings_full import Options, render
+    from gradtrace.renderers.findings.full import Options, render
 
     here = Path.cwd()
     near = replace(trace, findings=tuple(seen_from(finding, here) for finding in trace.findings))

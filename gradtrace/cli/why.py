@@ -54,7 +54,7 @@ def command(request: Request, *, name: str, output: str | None, format_name: str
             return ended.status
         from gradtrace.analysis.coverage import coverage
         from gradtrace.analysis.reasons import why
-        from gradtrace.renderers import reason
+        from gradtrace.renderers.why import reason
 
         console = place.console
         options = reason.Options(
@@ -89,7 +89,7 @@ def _examined(trace: Trace, request: Request) -> Trace:
 def _prepare() -> None:
     import gradtrace.analysis.reasons
     import gradtrace.diagnosis.examine
-    import gradtrace.renderers.reason  # noqa: F401
+    import gradtrace.renderers.why.reason  # noqa: F401
 
 
 def _by_suffix(place: Output) -> str:

@@ -1,1 +1,6 @@
-"""From a trace to text or bytes."""
+"""From a trace to text or bytes.
+
+Each way to show a trace is a package: `explain`, `why`, `tree`, `picture` (Graphviz, SVG, PNG, PDF, Mermaid), `page`,
+`findings`, `reference` (pages about formulas and rules). What several say or need alike is in `text`. A new format is a
+module with `Options` and `render(trace, options)`, and a row in `registry`, which loads it when it is first used.
+"""

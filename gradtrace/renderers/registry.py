@@ -74,21 +74,21 @@ class Format:
 
 
 FORMATS = (
-    Format("tree", (".txt",), "tree", is_machine_format=False),
-    Format("dot", (".dot", ".gv"), "dot"),
-    Format("svg", (".svg",), "pictures", {"format": "svg"}),
-    Format("png", (".png",), "pictures", {"format": "png"}, is_binary=True),
-    Format("pdf", (".pdf",), "pictures", {"format": "pdf"}, is_binary=True),
-    Format("mermaid", (".mmd", ".mermaid"), "mermaid"),
-    Format("html", (".html", ".htm"), "page"),
+    Format("tree", (".txt",), "tree.tree", is_machine_format=False),
+    Format("dot", (".dot", ".gv"), "picture.dot"),
+    Format("svg", (".svg",), "picture.pictures", {"format": "svg"}),
+    Format("png", (".png",), "picture.pictures", {"format": "png"}, is_binary=True),
+    Format("pdf", (".pdf",), "picture.pictures", {"format": "pdf"}, is_binary=True),
+    Format("mermaid", (".mmd", ".mermaid"), "picture.mermaid"),
+    Format("html", (".html", ".htm"), "page.page"),
     Format("json", (".json",), "json_document"),
-    Format("text", (), "explanation", is_machine_format=False),
-    Format("full", (".txt",), "findings_full", is_machine_format=False, needs=()),
-    Format("concise", (), "findings_concise", needs=()),
-    Format("sarif", (".sarif",), "findings_sarif", needs=()),
-    Format("github", (), "findings_github", needs=()),
-    Format("junit", (".xml",), "findings_junit", needs=()),
-    Format("markdown", (".md",), "explanation", {"markdown": True}, is_machine_format=False),
+    Format("text", (), "explain.explanation", is_machine_format=False),
+    Format("full", (".txt",), "findings.full", is_machine_format=False, needs=()),
+    Format("concise", (), "findings.concise", needs=()),
+    Format("sarif", (".sarif",), "findings.sarif", needs=()),
+    Format("github", (), "findings.github", needs=()),
+    Format("junit", (".xml",), "findings.junit", needs=()),
+    Format("markdown", (".md",), "explain.explanation", {"markdown": True}, is_machine_format=False),
 )
 
 PICTURES = ("tree", "dot", "svg", "png", "pdf", "mermaid", "html", "json")

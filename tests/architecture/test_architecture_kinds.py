@@ -113,7 +113,7 @@ def telling() -> frozenset[str]:
 
 NOT_KINDS = {
     ("cli/messages.py", "error"),  # `kind` of a line on stderr
-    ("renderers/scene/compose.py", "none"),  # the state of an arrow
+    ("renderers/picture/scene/compose.py", "none"),  # the state of an arrow
     ("analysis/ledger.py", "ledger"),  # a function's name
 }
 

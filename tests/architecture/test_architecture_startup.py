@@ -87,7 +87,7 @@ def test_looking_at_a_recording_needs_no_torch() -> None:
         "sys.modules['torch'] = None\n"
         "import gradtrace.cli, gradtrace.renderers, gradtrace.analysis, gradtrace.recording\n"
         "for room in (gradtrace.cli, gradtrace.renderers, gradtrace.analysis, gradtrace.recording):\n"
-        "    for module in pkgutil.iter_modules(room.__path__, room.__name__ + '.'):\n"
+        "    for module in pkgutil.walk_packages(room.__path__, room.__name__ + '.'):\n"
         "        importlib.import_module(module.name)\n"
         "print('LOADED', file=sys.stderr)\n"
     )
@@ -117,10 +117,10 @@ def test_the_program_is_started_before_what_shows_it_is_loaded(words: list[str])
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        (["explain", "w*w*y", "w=0.5", "y=2.0"], {"renderers.explanation", "formulas.symbolic"}),
-        (["render", "-o", "net.svg", "-c", "pass"], {"renderers.pictures", "diagnosis.registry"}),
-        (["check", "-c", "pass"], {"renderers.findings_full", "diagnosis.registry"}),
-        (["why", "-c", "pass", "w"], {"renderers.reason", "analysis.reasons"}),
+        (["explain", "w*w*y", "w=0.5", "y=2.0"], {"renderers.explain.explanation", "formulas.symbolic"}),
+        (["render", "-o", "net.svg", "-c", "pass"], {"renderers.picture.pictures", "diagnosis.registry"}),
+        (["check", "-c", "pass"], {"renderers.findings.full", "diagnosis.registry"}),
+        (["why", "-c", "pass", "w"], {"renderers.why.reason", "analysis.reasons"}),
         (["record", "-c", "pass"], set()),
     ],
     ids=["explain", "render", "check", "why", "record"],

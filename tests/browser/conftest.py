@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gradtrace.model import Trace
-from gradtrace.renderers.page import Options, render
+from gradtrace.renderers.page.page import Options, render
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -22,7 +22,7 @@ from gradtrace import recorder
 from gradtrace.recorder import expression
 from gradtrace.recorder.config import Config
 from gradtrace.recording import load, merge
-from gradtrace.renderers.explanation import Options, render
+from gradtrace.renderers.explain.explanation import Options, render
 
 Numbers = float | list[float]
 

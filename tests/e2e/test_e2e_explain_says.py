@@ -3,7 +3,7 @@
 import forked_runs
 import pytest
 
-from gradtrace.renderers import explanation
+from gradtrace.renderers.explain import explanation
 
 HEAD = """
 import torch

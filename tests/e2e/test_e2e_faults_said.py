@@ -12,7 +12,8 @@ from gradtrace.analysis.ledger import Pattern, ledger
 from gradtrace.analysis.reasons import why
 from gradtrace.diagnosis.diagnose import diagnose
 from gradtrace.model import Trace
-from gradtrace.renderers import explanation, reason
+from gradtrace.renderers.explain import explanation
+from gradtrace.renderers.why import reason
 
 PROGRAMS = (
     *("never_zeroed", "cleared_in_many_ways", "jacobian_trace", "multitask", "maml", "numbers_that_are_shown"),

@@ -8,7 +8,7 @@ import pytest
 from gradtrace.analysis.reasons import why
 from gradtrace.diagnosis.examine import examine
 from gradtrace.diagnosis.selection import Selection
-from gradtrace.renderers import reason
+from gradtrace.renderers.why import reason
 
 HEAD = """
 import copy

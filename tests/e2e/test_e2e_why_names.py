@@ -14,7 +14,7 @@ from gradtrace.analysis.reasons import why
 from gradtrace.diagnosis.examine import examine
 from gradtrace.diagnosis.selection import Selection
 from gradtrace.model import Trace
-from gradtrace.renderers import reason
+from gradtrace.renderers.why import reason
 
 ANSWERS = re.compile(
     r"has (no \.grad|a gradient)|with a gradient|gets no gradient|No tensor|is a (parameter|variable) of|self is"

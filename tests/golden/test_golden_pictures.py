@@ -4,7 +4,7 @@ import pytest
 from golden_files import TRACES, files
 from syrupy.assertion import SnapshotAssertion
 
-from gradtrace.renderers import dot, mermaid, pictures
+from gradtrace.renderers.picture import dot, mermaid, pictures
 
 
 @pytest.mark.parametrize("name", TRACES)

@@ -13,7 +13,9 @@ import pytest
 from golden_files import TRACES, files
 from syrupy.assertion import SnapshotAssertion
 
-from gradtrace.renderers import json_document, page, registry, tree
+from gradtrace.renderers import json_document, registry
+from gradtrace.renderers.page import page
+from gradtrace.renderers.tree import tree
 
 FORMATS = ("tree", "dot", "svg", "mermaid", "html", "json")
 HERE = Path(__file__).resolve()

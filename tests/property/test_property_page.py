@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradtrace.model import Location
-from gradtrace.renderers.page import Options, render
+from gradtrace.renderers.page.page import Options, render
 
 ANY_TEXT = st.text(st.characters(), max_size=60) | st.sampled_from(
     [

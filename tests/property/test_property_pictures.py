@@ -7,7 +7,7 @@ import builders
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradtrace.renderers import dot, mermaid, pictures
+from gradtrace.renderers.picture import dot, mermaid, pictures
 
 anything = st.text(st.characters(codec=None, exclude_categories=[]), max_size=40)
 """Lone surrogates and control characters too."""

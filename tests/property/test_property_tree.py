@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from gradtrace.renderers import dot, mermaid, page, pictures, tree
+from gradtrace.renderers.page import page
+from gradtrace.renderers.picture import dot, mermaid, pictures
+from gradtrace.renderers.tree import tree
 
 anything = st.text(st.characters(codec=None, exclude_categories=[]), max_size=40)
 few = settings(max_examples=20, deadline=None)

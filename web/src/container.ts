@@ -1,4 +1,4 @@
-// Reads the container that gradtrace/renderers/page_columns.py writes; its docstring describes the layout.
+// Reads the container that gradtrace/renderers/page/columns.py writes; its docstring describes the layout.
 
 export type Integers = Int32Array | Float64Array;
 export type Reference = [kind: string, ...rest: unknown[]];

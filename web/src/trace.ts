@@ -1,4 +1,4 @@
-// The run as the page sees it: the tables of gradtrace/renderers/page_data.py behind names.
+// The run as the page sees it: the tables of gradtrace/renderers/page/data.py behind names.
 
 import { unpack, type Container, type Floats, type Integers, type Reference } from "./container";
 import { PassGraph, type GraphTables } from "./graph";

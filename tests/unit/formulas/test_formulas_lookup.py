@@ -131,7 +131,7 @@ def test_catalogue_is_sound():
 
 def test_words_use_only_letters_that_have_an_ascii_form():
     """Where a terminal has only ASCII, no entry falls back to escapes."""
-    from gradtrace.renderers.formula_page import Entry, Options, render
+    from gradtrace.renderers.reference.formula_page import Entry, Options, render
 
     text = render([Entry(formula) for formula in CATALOGUE], Options(ascii_only=True))
 

@@ -13,7 +13,7 @@ from gradtrace.analysis.reasons import Reason, why
 from gradtrace.model import BystanderKind, CutKind
 from gradtrace.recorder import bystanders
 from gradtrace.recording import load
-from gradtrace.renderers.reason_words import headline
+from gradtrace.renderers.why.words import headline
 
 
 def train(images, labels):

@@ -25,7 +25,8 @@ from gradtrace.model import (
     Trace,
 )
 from gradtrace.recording import blind_spots, load
-from gradtrace.renderers import explanation, json_document
+from gradtrace.renderers import json_document
+from gradtrace.renderers.explain import explanation
 
 TRACES = {
     name: getattr(builders, name)

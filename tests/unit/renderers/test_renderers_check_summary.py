@@ -19,7 +19,7 @@ from gradtrace.model import (
     TensorStats,
     Trace,
 )
-from gradtrace.renderers.check_summary import summary
+from gradtrace.renderers.findings.summary import summary
 
 
 def trace(**fields: object) -> Trace:

@@ -4,8 +4,9 @@ import builders
 import pytest
 
 from gradtrace.errors import RenderError
-from gradtrace.renderers import dot, mermaid, pictures, tree
-from gradtrace.renderers.scene import Choice, Labels, compose
+from gradtrace.renderers.picture import dot, mermaid, pictures
+from gradtrace.renderers.picture.scene import Choice, Labels, compose
+from gradtrace.renderers.tree import tree
 
 
 def test_a_cut_is_a_greyed_box_at_what_took_the_value_in() -> None:

@@ -8,7 +8,7 @@ import builders
 import pytest
 
 from gradtrace.errors import RenderError
-from gradtrace.renderers import dot, graphviz_programs
+from gradtrace.renderers.picture import dot, graphviz_programs
 
 JOINER = "\u2060"
 """Invisible; it keeps Graphviz from acting on a backslash."""

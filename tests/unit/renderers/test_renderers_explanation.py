@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from gradtrace.errors import RenderError
 from gradtrace.formulas.lookup import describe
 from gradtrace.model import Accumulation, BackwardPass, Node, Observation, PassError, Trace
-from gradtrace.renderers.explanation import Options, render
+from gradtrace.renderers.explain.explanation import Options, render
 
 ALL = [
     builders.product_trace,

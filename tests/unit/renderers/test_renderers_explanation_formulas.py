@@ -5,8 +5,8 @@ from dataclasses import replace
 import builders
 
 from gradtrace.model import Trace
-from gradtrace.renderers.explanation import Options, render
-from gradtrace.renderers.explanation_formulas import formulas_of_leaves
+from gradtrace.renderers.explain.explanation import Options, render
+from gradtrace.renderers.explain.formulas import formulas_of_leaves
 
 
 def _found(trace: Trace) -> dict[int, str]:

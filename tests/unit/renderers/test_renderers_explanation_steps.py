@@ -10,12 +10,12 @@ from builders import Tape, scalar, tensor
 from tape import Ref, Value
 
 from gradtrace.model import Edge, Graph, Leaf, Location, Node, NodeOutput, SavedTensor, TensorStats
-from gradtrace.renderers.explanation_arrays import Array, broadcast
-from gradtrace.renderers.explanation_losses import softmax_minus_one_hot
-from gradtrace.renderers.explanation_maths import maths, operands, short, span
-from gradtrace.renderers.explanation_operands import Operands
-from gradtrace.renderers.explanation_steps import step
-from gradtrace.renderers.explanation_untaken import untaken
+from gradtrace.renderers.explain.arrays import Array, broadcast
+from gradtrace.renderers.explain.losses import softmax_minus_one_hot
+from gradtrace.renderers.explain.operands import Operands
+from gradtrace.renderers.explain.steps import step
+from gradtrace.renderers.explain.untaken import untaken
+from gradtrace.renderers.text.source_maths import maths, operands, short, span
 
 
 def _steps(tape: Tape, root: Ref) -> list[str]:

@@ -8,8 +8,8 @@ import builders
 import pytest
 
 from gradtrace.model import EventKind, GradWrite, Leaf, LeafKind, ParameterChange, ParameterGroup, StepFact, Trace
-from gradtrace.renderers.explanation_blocks import Paragraph
-from gradtrace.renderers.explanation_updates import updates
+from gradtrace.renderers.explain.updates import updates
+from gradtrace.renderers.text.blocks import Paragraph
 
 STEP = builders.at(9, "opt.step()")
 CLIP = builders.at(8, "clip_grad_norm_(net.parameters(), 1.0)", "clip_grad_norm_(net.parameters(), 1.0)")

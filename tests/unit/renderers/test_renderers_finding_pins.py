@@ -7,8 +7,8 @@ import pytest
 from builders import at
 
 from gradtrace.model import Finding, Trace
-from gradtrace.renderers import dot, mermaid, pictures
-from gradtrace.renderers.scene import Choice, compose
+from gradtrace.renderers.picture import dot, mermaid, pictures
+from gradtrace.renderers.picture.scene import Choice, compose
 
 
 def _with(trace: Trace, *findings: Finding) -> Trace:

@@ -13,15 +13,13 @@ from builders import at
 from rich.cells import cell_len
 
 from gradtrace.model import Blind, BlindSpot, Finding, Leaf, Location, RelatedLocation, Run, Trace
-from gradtrace.renderers import (
-    findings_concise,
-    findings_full,
-    findings_github,
-    findings_junit,
-    findings_sarif,
-    registry,
-    rule_page,
-)
+from gradtrace.renderers import registry
+from gradtrace.renderers.findings import concise as findings_concise
+from gradtrace.renderers.findings import full as findings_full
+from gradtrace.renderers.findings import github as findings_github
+from gradtrace.renderers.findings import junit as findings_junit
+from gradtrace.renderers.findings import sarif as findings_sarif
+from gradtrace.renderers.reference import rule_page
 
 BACKWARD = at(19, "    loss.backward()")
 STEP = at(20, "    opt.step()")

@@ -4,7 +4,7 @@ from gradtrace.formulas.derivatives import derivative
 from gradtrace.formulas.formula import Formula, GradientTo
 from gradtrace.formulas.lookup import lookup
 from gradtrace.formulas.worked_example import Shown, WorkedExample
-from gradtrace.renderers.formula_page import Entry, Options, render, render_list
+from gradtrace.renderers.reference.formula_page import Entry, Options, render, render_list
 
 SIGMOID = lookup("SigmoidBackward0")
 

@@ -6,7 +6,7 @@ import builders
 import pytest
 
 from gradtrace.errors import RenderError
-from gradtrace.renderers import mermaid
+from gradtrace.renderers.picture import mermaid
 
 
 def test_the_product_as_a_flowchart() -> None:

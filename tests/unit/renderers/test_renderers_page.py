@@ -22,10 +22,10 @@ import pytest
 from gradtrace.analysis.topology import forward_order
 from gradtrace.errors import RenderError
 from gradtrace.model import Graph, Trace
-from gradtrace.renderers import page_data
-from gradtrace.renderers.page import Options, render
-from gradtrace.renderers.page_columns import Columns
-from gradtrace.renderers.page_groups import MAX_CHILDREN, Box, boxes
+from gradtrace.renderers.page import data as page_data
+from gradtrace.renderers.page.columns import Columns
+from gradtrace.renderers.page.groups import MAX_CHILDREN, Box, boxes
+from gradtrace.renderers.page.page import Options, render
 
 
 class Page(HTMLParser):
@@ -168,7 +168,7 @@ def test_texts_of_the_data_are_visible_characters() -> None:
 
 def test_page_makes_no_elements_from_markup() -> None:
     """The page's program has no way from data to HTML or code."""
-    script = files("gradtrace.renderers").joinpath("page_assets", "page.js").read_text(encoding="utf-8")
+    script = files("gradtrace.renderers.page").joinpath("assets", "page.js").read_text(encoding="utf-8")
     for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "</script"):
         assert way not in script
     assert re.findall(r"https?://[^\"'`]*", script) == ["http://www.w3.org/2000/svg"]

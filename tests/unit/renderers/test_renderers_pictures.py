@@ -10,7 +10,7 @@ import builders
 import pytest
 
 from gradtrace.errors import RenderError
-from gradtrace.renderers import graphviz_programs, pictures
+from gradtrace.renderers.picture import graphviz_programs, pictures
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 

@@ -27,7 +27,7 @@ from gradtrace.model import (
     EventKind,
     Leaf,
 )
-from gradtrace.renderers.reason import Options, render
+from gradtrace.renderers.why.reason import Options, render
 
 
 def _told(trace, name, **options):

@@ -7,9 +7,9 @@ import builders
 import pytest
 
 from gradtrace.model import BackwardPass, Finding, Trace
-from gradtrace.renderers import pictures
-from gradtrace.renderers.palette import DARK, LIGHT, scale_of
-from gradtrace.renderers.svg_text import text_width
+from gradtrace.renderers.picture import pictures
+from gradtrace.renderers.picture.palette import DARK, LIGHT, scale_of
+from gradtrace.renderers.picture.svg_text import text_width
 
 TRACES = {
     "product": builders.product_trace,

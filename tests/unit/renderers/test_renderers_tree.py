@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from gradtrace.errors import RenderError
 from gradtrace.model import BackwardPass, Finding, Graph, Node, PassError, Trace
-from gradtrace.renderers.tree import Options, render
+from gradtrace.renderers.tree.tree import Options, render
 
 TRACES = {
     "product": builders.product_trace(),

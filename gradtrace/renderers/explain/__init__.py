@@ -1,0 +1,1 @@
+"""`gradtrace explain`: how each gradient of a program arises."""

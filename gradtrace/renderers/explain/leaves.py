@@ -1,0 +1,183 @@
+"""The leaf table of an explanation: what a pass added to each `.grad`, by leaf or, where they are many, by module."""
+
+import math
+import re
+from collections.abc import Iterable
+
+from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, LeafKind, TensorStats, Trace
+from gradtrace.renderers.explain.arrays import Array
+from gradtrace.renderers.text import wording
+from gradtrace.renderers.text.added import MARK, is_sum
+from gradtrace.renderers.text.blocks import Cell, Table
+
+MOST_ROWS = 24
+"""A table with more leaves is folded by module."""
+
+_MOST_SUMMANDS = 4
+_LONGEST_SUM = 40
+
+
+def leaf_table(
+    trace: Trace, one: BackwardPass, *, fold: bool = True, formulas: dict[int, str] | None = None
+) -> Table | None:
+    """What the pass did to every leaf that it knew; None when it knew none.
+
+    Args:
+        trace: the run.
+        one: the pass.
+        fold: many leaves are shown by module.
+        formulas: for a last column, what is known of a leaf in closed form.
+    """
+    if not one.accumulations:
+        return None
+    rows = sorted(one.accumulations, key=lambda row: _natural(trace.leaves[row.leaf]))
+    if fold and len(rows) > MOST_ROWS:
+        return _by_module(trace, rows)
+    sums = sent_to_leaves(one)
+    is_stored = any(row.effect != Effect.NOT_STORED for row in rows)
+    has_values = any(_value(trace.leaves[row.leaf]) for row in rows)
+    header = ["leaf", "shape", "value", ".grad before", "this pass adds", ".grad after"]
+    body = tuple(_row(trace.leaves[row.leaf], row, sums.get(row.leaf, [])) for row in rows)
+    kept = [0, *([1] if any(row[1].text for row in body) else []), *([2] if has_values else []), 3, 4, 5]
+    if not is_stored:
+        header[4] = "returned"
+        kept = [column for column in kept if column not in (3, 5)]
+    optional = tuple(kept.index(column) for column in (2, 1) if column in kept)
+    titles, cells = tuple(header[i] for i in kept), [tuple(row[i] for i in kept) for row in body]
+    if formulas:
+        titles = (*titles, "closed form")
+        cells = [(*row, Cell(formulas.get(one.leaf, ""))) for row, one in zip(cells, rows, strict=True)]
+    return Table(titles, tuple(cells), optional)
+
+
+def _natural(leaf: Leaf) -> tuple[tuple[str | int, ...], int]:
+    """Parameters by their module and name, with numbers as numbers; other leaves as they were found."""
+    if leaf.kind == LeafKind.TENSOR:
+        return ((), leaf.id)
+    return (tuple(int(part) if part.isdecimal() else part for part in _DIGITS.split(leaf.name)), leaf.id)
+
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats]) -> tuple[Cell, ...]:
+    added = wording.gradient(row.contribution) if row.contribution is not None else "nothing"
+    return (
+        Cell(leaf.name, "name"),
+        Cell(wording.spec(leaf.shape, leaf.dtype, leaf.device) if leaf.shape else "", "muted"),
+        Cell(_value(leaf)),
+        Cell(wording.gradient(row.before)),
+        Cell(
+            added + (summands(parts, row.contribution) if row.contribution is not None else ""),
+            _style(row.contribution),
+        ),
+        Cell(f"{wording.gradient(row.after)}{'' if is_sum([row]) else MARK}", _style(row.after, finite="")),
+    )
+
+
+def sent_to_leaves(one: BackwardPass) -> dict[int, list[TensorStats]]:
+    """For every leaf what each of its edges brought, in the graph's order."""
+    if one.graph is None:
+        return {}
+    leaf_of = {node.id: node.leaf for node in one.graph.nodes if node.leaf is not None}
+    sent: dict[int, list[TensorStats]] = {}
+    for edge in one.graph.edges:
+        leaf = leaf_of.get(edge.target)
+        if leaf is not None and edge.sent is not None:
+            sent.setdefault(leaf, []).append(edge.sent)
+    return sent
+
+
+def summands(parts: list[TensorStats], total: TensorStats) -> str:
+    """How a gradient arose from several edges: ` = 1 + 1`; for larger tensors how many they are.
+
+    Nothing is said where the parts do not add up to the total, because a hook changed it.
+    """
+    if len(parts) < 2 or not adds_up(parts, total):  # noqa: PLR2004
+        return ""
+    texts = [wording.gradient(part) for part in parts]
+    text = f" = {' + '.join(texts)}".replace("+ -", "− ")
+    if len(parts) <= _MOST_SUMMANDS and len(text) <= _LONGEST_SUM and all("|" not in one for one in texts):
+        return text
+    return f" (sum of {len(parts)})"
+
+
+def adds_up(parts: list[TensorStats], total: TensorStats) -> bool:
+    """Whether a gradient is the sum of others, as far as their elements were recorded."""
+    if total.value is None or any(part.value is None for part in parts):
+        return True  # too large to have been recorded element by element
+    expected, sums = Array.read(total.value), Array.read(parts[0].value)
+    for part in parts[1:]:
+        more = Array.read(part.value)
+        sums = sums.zip(more, lambda a, b: a + b) if sums is not None and more is not None else None
+    return expected is None or (sums is not None and sums.is_close(expected))
+
+
+def _by_module(trace: Trace, rows: list[Accumulation]) -> Table:
+    """One row a module, as deep as the table stays short; gradients as the norm over all of its leaves."""
+    names = [trace.leaves[row.leaf].name for row in rows]
+    depth = 1
+    while depth < _MOST_DEPTH and len({_module(name, depth + 1) for name in names}) <= MOST_ROWS:
+        depth += 1
+    modules: dict[str, list[Accumulation]] = {}
+    for name, row in zip(names, rows, strict=True):
+        modules.setdefault(_module(name, depth), []).append(row)
+    hidden = len(modules) - MOST_ROWS if len(modules) > MOST_ROWS + 1 else 0
+    shown = list(modules.items())[: len(modules) - hidden]
+    body = [_module_row(module, own) for module, own in shown]
+    if hidden:
+        body.append((Cell(f"… {hidden:,} more: --verbose shows all", "muted"),))
+    return Table(("module", "leaves", "|.grad| before", "this pass adds", "|.grad| after", ""), tuple(body), (1,))
+
+
+_MOST_DEPTH = 12
+
+
+def _module_row(module: str, rows: list[Accumulation]) -> tuple[Cell, ...]:
+    missing = sum(row.contribution is None for row in rows)
+    contributions = [row.contribution for row in rows]
+    note = f"nothing arrived at {wording.count(missing, 'leaf')}" if 0 < missing < len(rows) else ""
+    return (
+        Cell(module, "name"),
+        Cell(f"{len(rows):,}"),
+        Cell(joint_norm(row.before for row in rows)),
+        Cell("nothing" if missing == len(rows) else joint_norm(contributions), _joint_style(contributions)),
+        Cell(f"{joint_norm(row.after for row in rows)}{'' if is_sum(rows) else MARK}"),
+        Cell(note, "muted"),
+    )
+
+
+def _module(name: str, depth: int) -> str:
+    """The module of a parameter, at most `depth` levels deep: `layers.0` of `layers.0.attn.weight`."""
+    path = name.split(".")[:-1] or [name]
+    return ".".join(path[:depth])
+
+
+def joint_norm(many: Iterable[TensorStats | None]) -> str:
+    """The 2-norm over all elements of several tensors; `None` when there are none, empty when one was not measured."""
+    found = [stats for stats in many if stats is not None]
+    if not found:
+        return "None"
+    if any(stats.norm is None for stats in found):
+        return ""
+    return wording.number(math.hypot(*(stats.norm for stats in found if stats.norm is not None)))
+
+
+def _joint_style(many: list[TensorStats | None]) -> str:
+    return "alarm" if any(_style(stats) == "alarm" for stats in many) else "gradient"
+
+
+def _style(stats: TensorStats | None, finite: str = "gradient") -> str:
+    if stats is None:
+        return "muted" if finite else ""
+    is_bad = stats.is_finite is False or (stats.norm is not None and not math.isfinite(stats.norm))
+    return "alarm" if is_bad else finite
+
+
+def _value(leaf: Leaf) -> str:
+    """Its value when it was first seen, if that is short."""
+    text = wording.elements(leaf.value) if leaf.value is not None else ""
+    return text if len(text) <= _LONGEST_VALUE else ""
+
+
+_LONGEST_VALUE = 28

@@ -1,0 +1,300 @@
+"""The ledger of a run as a table: for each pass what was in `.grad`, what came, what was there then, who touched it.
+
+Numbers stand only where they were measured: of a pass of which only the ledger is known it says no more than that it
+added.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from gradtrace.analysis.by_value import concerned as of_event
+from gradtrace.analysis.ledger import History, Ledger
+from gradtrace.model import CLEARING, Accumulation, BackwardPass, Effect, Event, EventKind, Recorded, TensorStats, Trace
+from gradtrace.renderers.text import wording
+from gradtrace.renderers.text.added import MARK, is_sum, remark, told
+from gradtrace.renderers.text.blocks import Block, Cell, Table
+from gradtrace.renderers.text.terminal import natural_width
+
+_MOST_LEAVES = 3
+"""So many leaves get a column each; more are told by module."""
+
+_FIRST_ROWS = 4
+_MOST_ROWS = 6
+_MOST_MODULES = 12
+_MOST_COLUMNS = 3
+
+
+Row = tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """An event and the leaves whose `.grad` it concerns, of those that are told."""
+
+    event: Event
+    leaves: frozenset[int]
+
+
+@dataclass(slots=True)
+class _Moment:
+    """A pass and what stands around it: events before it that clear, events after it that read or change."""
+
+    one: BackwardPass
+    before: list[_Act] = field(default_factory=list)
+    after: list[_Act] = field(default_factory=list)
+
+
+def ledger_table(trace: Trace, ledger: Ledger, width: int, *, verbose: bool = False) -> Iterator[Block]:
+    """A row for each pass where leaves are few, else a row for each module; nothing for a single pass."""
+    stored = [history for history in ledger.histories if any(True for _ in history.contributions)]
+    moments = _moments(trace, ledger, stored)
+    if len(moments) < 2 and all(moment.one.count == 1 for moment in moments):  # noqa: PLR2004
+        return
+    shown: list[Table] = []
+    if len(stored) <= _MOST_LEAVES:
+        table = _by_pass(stored, moments, verbose=verbose)
+        shown.append(table if natural_width(table) <= width else _by_leaf(stored, moments, verbose=verbose))
+    elif stored:
+        shown += _by_module(stored, moments, width)
+    for table in shown:
+        yield table
+        yield from remark(trace, table)
+
+
+def _moments(trace: Trace, ledger: Ledger, histories: list[History]) -> list[_Moment]:
+    """The passes that stored something, in order, each with its events."""
+    concerned = {history.leaf.id for history in histories}
+    passes = [
+        one
+        for one in trace.passes
+        if not one.is_drawn_only
+        and any(row.leaf in concerned and row.effect != Effect.NOT_STORED for row in one.accumulations)
+    ]
+    moments = [_Moment(one) for one in passes]
+    indices = [one.index for one in passes]
+    for event in ledger.events:
+        act = _Act(event, frozenset(of_event(trace, event)) & concerned)
+        position = bisect_right(indices, event.pass_index)
+        if not act.leaves:
+            continue
+        if event.kind in CLEARING and position < len(moments):
+            moments[position].before.append(act)
+        elif event.kind in {*CLEARING, EventKind.STEP, EventKind.GRAD_MODIFIED} and position:
+            moments[position - 1].after.append(act)
+    return moments
+
+
+def _by_pass(histories: list[History], moments: list[_Moment], *, verbose: bool) -> Table:
+    header = ("pass", "before it", *(f"{history.leaf.name}.grad" for history in histories), "then")
+    rows = [(moment, _row(histories, moment)) for moment in moments]
+    return Table(header, _shortened(rows, verbose=verbose))
+
+
+def _shortened(rows: list[tuple[_Moment, Row]], *, verbose: bool) -> tuple[Row, ...]:
+    """A row for each pass, one for neighbours of which nothing was measured and the same is told; of many the ends."""
+    alike = [
+        list(together)
+        for _, together in groupby(
+            enumerate(rows), lambda row: (row[1][1] if _is_counted(row[1][0]) else row[0], _is_counted(row[1][0]))
+        )
+    ]
+    told: list[tuple[int, Row]] = []
+    for together in alike:
+        passes = [moment.one for _, (moment, _) in together]
+        index = _range(passes[0].index, passes[-1].index + passes[-1].count - 1)
+        told.append((sum(one.count for one in passes), (Cell(index, "muted"), *together[0][1][1])))
+    if len(told) <= _MOST_ROWS or verbose:
+        return tuple(row for _, row in told)
+    hidden = sum(count for count, _ in told[_FIRST_ROWS:-1])
+    return (*(row for _, row in told[:_FIRST_ROWS]), (Cell(f"… {hidden:,} more", "muted"),), told[-1][1])
+
+
+def _is_counted(moment: _Moment) -> bool:
+    """Whether nothing that the pass added was measured."""
+    return all(row.contribution is None for row in moment.one.accumulations) and moment.one.recorded != Recorded.FULL
+
+
+def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool) -> Table:
+    """The same for wide gradients: a row for each pass of each leaf."""
+    rows: list[Row] = []
+    for history in histories:
+        own: list[tuple[_Moment, Row]] = []
+        for moment in moments:
+            row = next((one for one in moment.one.accumulations if one.leaf == history.leaf.id), None)
+            if row is None or row.effect == Effect.NOT_STORED:
+                continue
+            own_leaf = {history.leaf.name: [history.leaf.id]}
+            before, after = (_of([history.leaf.id], acts) for acts in (moment.before, moment.after))
+            events = [f"after {_cleared(before, own_leaf)}" if before else "", _then(after, own_leaf)]
+            said = ", then ".join(text for text in events if text)
+            own.append((moment, (*_columns(row, moment.one), Cell(said, "muted", _GUIDE))))
+        if len({row[-1].text for _, row in own[1:-1]}) == 1 and own[0][1][-1].text == own[1][1][-1].text:
+            own = [(moment, (*row[:-1], Cell(""))) for moment, row in own]  # each pass alike: the verdict has told it
+        shown = _shortened(own, verbose=verbose)
+        rows += [(Cell(history.leaf.name if number == 0 else "", "name"), *row) for number, row in enumerate(shown)]
+    return Table(("leaf", "pass", ".grad before", "adds", ".grad after", ""), tuple(rows), below=5)
+
+
+_GUIDE = " " * 6
+
+
+def _columns(row: Accumulation, one: BackwardPass) -> tuple[Cell, Cell, Cell]:
+    if row.contribution is None or one.count > 1:
+        return (Cell(""), _change(row, one), Cell(""))
+    before, added, after = (wording.gradient(stats) for stats in (row.before, row.contribution, row.after))
+    return (Cell(before), Cell(added, "gradient"), Cell(after if is_sum([row]) else f"{after}{MARK}"))
+
+
+def _row(histories: list[History], moment: _Moment) -> Row:
+    rows = {row.leaf: row for row in moment.one.accumulations}
+    cells = [_change(rows.get(history.leaf.id), moment.one) for history in histories]
+    leaves = {history.leaf.name: [history.leaf.id] for history in histories}
+    return (Cell(_cleared(moment.before, leaves)), *cells, Cell(_then(moment.after, leaves)))
+
+
+def _of(leaves: list[int], acts: list[_Act]) -> list[_Act]:
+    return [act for act in acts if not act.leaves.isdisjoint(leaves)]
+
+
+def _whom(concerned: frozenset[int], groups: dict[str, list[int]]) -> str:
+    """Which of the leaves or modules that are told an act concerns; "" where it is all of them."""
+    names = [name for name, leaves in groups.items() if not concerned.isdisjoint(leaves)]
+    if len(names) == len(groups):
+        return ""
+    common = names[0].split(".")
+    for name in names[1:]:
+        path = name.split(".")
+        common = common[: next((i for i, (a, b) in enumerate(zip(common, path, strict=False)) if a != b), len(path))]
+    prefix = ".".join(common)
+    alike = [name for name in groups if prefix and (name == prefix or name.startswith(f"{prefix}."))]
+    return f"{prefix}.*" if len(names) > 1 and len(alike) == len(names) else wording.listing(names, 2)
+
+
+def _range(first: int, last: int) -> str:
+    return f"{first}" if first == last else f"{first}-{last}"
+
+
+def _change(row: Accumulation | None, one: BackwardPass) -> Cell:
+    """`None + 2 → 2`; of a pass of which only the ledger is known no more than that it added."""
+    if row is None or row.effect == Effect.NOT_STORED:
+        return Cell("")
+    if row.contribution is None:
+        if row.effect == Effect.UNCHANGED and one.recorded == Recorded.FULL:
+            return Cell("nothing came", "muted")
+        return Cell({Effect.CREATED: "created", Effect.ACCUMULATED: "added to"}.get(row.effect, ""), "muted")
+    before, added, after = (_short(stats) for stats in (row.before, row.contribution, row.after))
+    bar = "|g| " if _is_norm(row.contribution) else ""
+    if one.count > 1:  # these stand for several passes, whose numbers differ
+        return Cell("each created" if row.effect == Effect.CREATED else "each added to", "muted")
+    text = told([row], (before, added, after), is_norm=bool(bar))
+    return Cell(f"{bar}{text}", "gradient")
+
+
+def _short(stats: TensorStats | None) -> str:
+    return wording.gradient(stats).replace("|g| = ", "")
+
+
+def _is_norm(stats: TensorStats | None) -> bool:
+    return "|g|" in wording.gradient(stats)
+
+
+def _cleared(acts: list[_Act], groups: dict[str, list[int]]) -> str:
+    """`zero_grad → None`: who emptied `.grad`, what was left there, and whose it was if not all were emptied."""
+    texts: dict[str, frozenset[int]] = {}
+    for act in acts:
+        event = act.event
+        left = {True: " → None", False: " → zeros", None: ""}[event.set_to_none]
+        call = event.call.rsplit(".", 1)[-1] if event.kind == EventKind.ZERO_GRAD else event.call
+        is_plain = event.kind != EventKind.ZERO_GRAD and "= None" in event.call
+        text = f"{call or 'cleared'}{'' if is_plain else left}"
+        texts[text] = texts.get(text, frozenset()) | act.leaves
+    whom = {text: _whom(leaves, groups) for text, leaves in texts.items()}
+    return ", ".join(f"{text} ({name})" if name else text for text, name in whom.items())
+
+
+def _then(acts: list[_Act], groups: dict[str, list[int]]) -> str:
+    texts: dict[tuple[str, bool], frozenset[int]] = {}
+    for act in acts:
+        is_step = act.event.kind == EventKind.STEP
+        key = (act.event.call or ("step" if is_step else "changed"), is_step)
+        texts[key] = texts.get(key, frozenset()) | act.leaves
+    told = []
+    for (call, is_step), leaves in texts.items():
+        whom = _whom(leaves, groups)
+        told.append(f"{call} reads {whom or 'it'}" if is_step else f"{call} ({whom})" if whom else call)
+    return ", ".join(told)
+
+
+def _by_module(histories: list[History], moments: list[_Moment], width: int) -> Iterator[Table]:
+    """Norms over all leaves of a module, in the first passes whose numbers are known: as many as fit."""
+    known = [moment for moment in moments if moment.one.recorded == Recorded.FULL][:_MOST_COLUMNS]
+    modules = _modules(histories)
+    while len(known) > 1:
+        for has_added in (True, False):
+            table = _norms(modules, known, has_added=has_added)
+            if natural_width(table) <= width:
+                yield table
+                return
+        known.pop()
+
+
+def _norms(modules: dict[str, list[int]], known: list[_Moment], *, has_added: bool) -> Table:
+    shown = dict(list(modules.items())[:_MOST_MODULES])
+    header = ("norm of .grad", *(f"pass {moment.one.index}" for moment in known))
+    rows: list[Row] = [
+        (Cell(name, "name"), *(_joint(leaves, moment.one, has_added=has_added) for moment in known))
+        for name, leaves in shown.items()
+    ]
+    if len(modules) > len(shown):
+        rows.append((Cell(f"… and {len(modules) - len(shown):,} more", "muted"),))
+    around = [(_cleared(moment.before, modules), _then(moment.after, modules)) for moment in known]
+    if any(before for before, _ in around):
+        rows.insert(0, (Cell("before the pass", "muted"), *(Cell(before, "muted") for before, _ in around)))
+    if any(after for _, after in around):
+        rows.append((Cell("after the pass", "muted"), *(Cell(after, "muted") for _, after in around)))
+    return Table(header, tuple(rows))
+
+
+def _modules(histories: list[History]) -> dict[str, list[int]]:
+    """Leaves by module, as deep as the table stays short."""
+    depth, found = 0, _at_depth(histories, 1)
+    while depth < _MOST_MODULES:
+        deeper = _at_depth(histories, depth + 1)
+        if len(deeper) > _MOST_MODULES:
+            break
+        depth, found = depth + 1, deeper
+    return found
+
+
+def _at_depth(histories: list[History], depth: int) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for history in histories:
+        path = history.leaf.name.split(".")
+        name = ".".join(path[: min(depth, max(1, len(path)))])
+        found.setdefault(name, []).append(history.leaf.id)
+    return found
+
+
+def _joint(leaves: list[int], one: BackwardPass, *, has_added: bool) -> Cell:
+    """`0.12, adds 0.12, then 0.2`: norms, which do not add up as the gradients do."""
+    rows = [row for row in one.accumulations if row.leaf in leaves]
+    came = [row for row in rows if row.contribution is not None]
+    if not came:
+        return Cell("nothing came", "muted")
+    before, added, after = (_norm([getattr(row, name) for row in rows]) for name in ("before", "contribution", "after"))
+    if not added:
+        return Cell("")
+    if has_added:
+        return Cell(told(came, (before, added, after), is_norm=True), "gradient")
+    return Cell(f"{before} → {after}{'' if is_sum(came) else MARK}", "gradient")
+
+
+def _norm(many: list[TensorStats | None]) -> str:
+    found = [stats for stats in many if stats is not None]
+    if not found:
+        return "None"
+    norms = [stats.norm for stats in found if stats.norm is not None]
+    return wording.number(math.hypot(*norms), 3) if len(norms) == len(found) else ""

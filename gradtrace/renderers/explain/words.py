@@ -1,0 +1,104 @@
+"""What an op does to a gradient, in words and as a rule, for steps that the recorded numbers cannot show."""
+
+import math
+import re
+from collections.abc import Iterator
+
+from gradtrace.formulas.formula import Formula
+from gradtrace.formulas.lookup import describe
+from gradtrace.model import BackwardPass, Edge, Graph, Leaf, TensorStats
+from gradtrace.renderers.explain.losses import WORDS as LOSS_WORDS
+from gradtrace.renderers.explain.losses import softmax_minus_one_hot
+from gradtrace.renderers.explain.operands import Operands
+from gradtrace.renderers.explain.steps import step, summed
+from gradtrace.renderers.text import wording
+from gradtrace.renderers.text.blocks import Block, Heading, Paragraph
+
+_MOST_OPS = 8
+_MOST_NODES = 400
+_LONGEST_RULE = 140
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_BROADCASTING = frozenset(
+    {"add", "sub", "rsub", "mul", "div", "pow", "where", "maximum", "minimum", "addmm", "addmv", "baddbmm", "addbmm"}
+)
+"""Ops after whose formula the engine sums over the dimensions along which an input was broadcast."""
+
+_FACTORS = frozenset({"mat1", "mat2", "batch1", "batch2", "mat", "vec"})
+"""Their other inputs, which are never broadcast."""
+
+
+def rule(operands: Operands, edge: Edge) -> str:
+    """The formula of what an edge sends, in the reader's names: `= gradient · y · (1 - y)`; empty without one."""
+    loss = softmax_minus_one_hot(operands.graph, operands.node)
+    if loss:
+        return loss
+    formula = describe(operands.node)
+    to = next((one for one in formula.gradients if one.input.rstrip("*") == edge.input), None)
+    if to is None or formula.source != "catalogue":
+        return ""
+    known = {
+        "result",
+        *operands.positional,
+        *(other.input or "" for other in operands.edges),
+        *(saved.name for saved in operands.node.saved),
+    }
+    scale = "|".join(name for name, value in operands.node.arguments if name in {"alpha", "beta"} and value == "1")
+    maths = re.sub(rf"\b({scale}) · ", "", to.maths) if scale else to.maths
+    text = _NAME.sub(lambda match: _named(operands, match[0], known), maths).replace("ᵀᵀ", "")
+    if len(text) > _LONGEST_RULE:
+        return ""
+    return f"= {text}{_shapes(operands, edge)}"
+
+
+def _named(operands: Operands, name: str, known: set[str]) -> str:
+    if name == "grad":
+        return "gradient"
+    return (operands.known_text(name) if name in known else None) or name
+
+
+def _shapes(operands: Operands, edge: Edge) -> str:
+    """How the shape changed on the way, if it did."""
+    node, received, sent = operands.node, operands.node.received, edge.sent
+    if received is None or sent is None or received.shape == sent.shape or len(node.outputs) > 1:
+        return ""
+    is_broadcast = node.op.removesuffix("_") in _BROADCASTING and edge.input not in _FACTORS
+    change = f"   {_spec(received)} → {_spec(sent)}"
+    if is_broadcast and math.prod(sent.shape) < math.prod(received.shape):
+        return f"{change}: {summed(operands, edge)}"
+    return change
+
+
+def _spec(stats: TensorStats) -> str:
+    return wording.spec(stats.shape, stats.dtype)
+
+
+def words(one: BackwardPass, leaves: tuple[Leaf, ...], *, verbose: bool = False) -> Iterator[Block]:
+    """A sentence for each op of a small graph whose step was not told by numbers (or for all of them)."""
+    if one.graph is None or one.is_drawn_only or (len(one.graph.nodes) > _MOST_NODES and not verbose):
+        return
+    told = _told(one.graph, leaves, verbose=verbose)
+    has_loss = any(softmax_minus_one_hot(one.graph, node) for node in one.graph.nodes)
+    if told or has_loss:
+        yield Heading("What these ops do to a gradient")
+    if has_loss:
+        told = {op: formula for op, formula in told.items() if op not in {"log_softmax", "nll_loss"}}
+        yield Paragraph(LOSS_WORDS, "cross_entropy", "word")
+    for op, formula in list(told.items())[: None if verbose else _MOST_OPS]:
+        yield Paragraph(formula.backward, op, "word")
+    if len(told) > _MOST_OPS and not verbose:
+        yield Paragraph(f"… and {wording.count(len(told) - _MOST_OPS, 'more op')}: --verbose shows all", style="word")
+
+
+def _told(graph: Graph, leaves: tuple[Leaf, ...], *, verbose: bool) -> dict[str, Formula]:
+    """The formula of each op of which some step was not told by numbers, by its name."""
+    by_source: dict[int, list[Edge]] = {}
+    for edge in graph.edges:
+        by_source.setdefault(edge.source, []).append(edge)
+    told: dict[str, Formula] = {}
+    for node in graph.nodes:
+        edges = tuple(by_source.get(node.id, ()))
+        operands = Operands(graph, leaves, node, edges)
+        if node.leaf is None and (verbose or any(edge.sent is not None and not step(operands, edge) for edge in edges)):
+            told.setdefault(node.op, describe(node))
+    return told

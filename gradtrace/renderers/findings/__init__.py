@@ -1,0 +1,1 @@
+"""What `gradtrace check` says, in its formats."""

@@ -1,0 +1,1 @@
+"""Graphviz files, SVG, PNG, PDF and Mermaid."""

@@ -1,0 +1,309 @@
+"""From one pass of a trace to a scene."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from gradtrace.analysis.focus import focused
+from gradtrace.analysis.simplify import simplify
+from gradtrace.analysis.view import Item, View, ViewEdge, leaf_uses
+from gradtrace.model import BackwardPass, Graph, Trace
+from gradtrace.renderers.picture.palette import LIGHT, scale_of
+from gradtrace.renderers.picture.scene.arrows import arrow
+from gradtrace.renderers.picture.scene.boxes import (
+    node_rows,
+    node_tooltip,
+    style_of,
+)
+from gradtrace.renderers.picture.scene.cut_boxes import cut_box, cuts_in, unreached
+from gradtrace.renderers.picture.scene.finding_pins import FindingPins, finding_notes
+from gradtrace.renderers.picture.scene.folded import folded_rows, repeated_rows, times
+from gradtrace.renderers.picture.scene.model import NO_WISHES, Arrow, Box, Cluster, Labels, Row, Scene, Span
+from gradtrace.renderers.picture.scene.selection import drawn_pass
+from gradtrace.renderers.picture.scene.tales import Tales
+from gradtrace.renderers.text import wording
+from gradtrace.renderers.text.escape import one_line, visible
+
+_MANY_USES = 3
+"""A leaf with more uses than this is drawn anew, as a chip, at each: a hub with many edges tangles every layout."""
+_PARALLEL = 4
+"""Edges between the same two boxes up to this number are drawn one by one."""
+_FULL, _BRIEF = 45, 220
+"""Up to this many items boxes tell everything; up to the second, no values."""
+_TOLD = 10_000
+"""With more items than this tooltips hold no numbers: they would be most of a file of a hundred megabytes."""
+_LABELLED = 120
+"""With more arrows than this, their gradients are only in width, colour and tooltip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which pass is drawn, how far it is folded, and what its labels carry.
+
+    Attributes:
+        pass_index: which pass; by default the first one with a graph.
+        depth: modules below this depth are closed.
+        fold: whether anything is folded beyond what `depth` closes.
+        max_items: items that are left at most.
+        focus: only what leads to the leaf, module or value of this name.
+        expand: modules that are open whatever else is folded.
+        labels: what ops say of themselves.
+    """
+
+    pass_index: int | None = None
+    depth: int | None = None
+    fold: bool = True
+    max_items: int = 1500
+    focus: str | None = None
+    expand: tuple[str, ...] = ()
+    labels: Labels = NO_WISHES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawingOptions:
+    """What every renderer that draws a scene lets its caller choose.
+
+    Attributes:
+        pass_index: which pass; by default the first one with a graph.
+        depth: modules below this depth are closed.
+        fold: whether anything is folded beyond what `depth` closes.
+        focus: only what leads to the leaf, module or value of this name.
+        expand: modules that are open whatever else is folded.
+        values: whether ops tell their values; None: where there is room.
+        shapes: whether they tell their shapes.
+        source: whether they tell where they stand in the source.
+    """
+
+    pass_index: int | None = None
+    depth: int | None = None
+    fold: bool = True
+    focus: str | None = None
+    expand: tuple[str, ...] = ()
+    values: bool | None = None
+    shapes: bool | None = None
+    source: bool | None = None
+
+    def choice(self) -> Choice:
+        """The same for `compose`."""
+        labels = Labels(self.values, self.shapes, self.source)
+        return Choice(self.pass_index, self.depth, self.fold, focus=self.focus, expand=self.expand, labels=labels)
+
+
+def compose(trace: Trace, choice: Choice) -> Scene:
+    """The scene of one pass.
+
+    Raises:
+        RenderError: the trace has no such pass, or nothing to draw.
+    """
+    backward = drawn_pass(trace, choice.pass_index)
+    notes = (*finding_notes(trace, backward), *unreached(trace, backward))
+    if choice.focus is not None:
+        backward, note = narrowed(trace, backward, choice.focus)
+        notes = (note, *finding_notes(trace, backward))
+    graph = backward.graph or Graph((), ())
+    view = simplify(graph, depth=choice.depth, fold=choice.fold, max_items=choice.max_items, expand=choice.expand)
+    return compose_view(trace, backward, replace(view, notes=(*notes, *view.notes)), choice.labels)
+
+
+def narrowed(trace: Trace, backward: BackwardPass, focus: str) -> tuple[BackwardPass, str]:
+    """The pass with only what leads to a name, and a note that says how much is left out.
+
+    Raises:
+        RenderError: nothing in the pass bears the name.
+    """
+    part = focused(backward, trace.leaves, focus)
+    n_shown, n_all = (len(one.graph.nodes) if one.graph is not None else 0 for one in (part, backward))
+    size = f"{n_shown:,} of {wording.count(n_all, 'node')}"
+    return part, f"only what leads to {visible(focus, 60)} is drawn: {size} (--focus)"
+
+
+def compose_view(trace: Trace, backward: BackwardPass, view: View, labels: Labels = NO_WISHES) -> Scene:
+    """The scene of a view of one pass."""
+    return _Stage(trace, backward, view, labels).scene()
+
+
+@dataclass(slots=True)
+class _Stage:
+    """What the boxes and arrows of one picture are made from, and what has been made so far."""
+
+    trace: Trace
+    backward: BackwardPass
+    view: View
+    labels: Labels
+    boxes: list[Box] = field(default_factory=list)
+    arrows: list[Arrow] = field(default_factory=list)
+    box_of: dict[int, int] = field(default_factory=dict)
+    """The box of each item."""
+    chip_of: dict[tuple[int, int], int] = field(default_factory=dict)
+    """The chip of each leaf item at each item that uses it."""
+    cuts: list[tuple[int, int]] = field(default_factory=list)
+    """Items that took in a value without its history, and the box that says so."""
+
+    def scene(self) -> Scene:
+        graph = self.view.graph
+        is_run = not self.backward.is_drawn_only
+        is_measured = any(edge.sent is not None for edge in graph.edges)
+        self._boxes(is_run=is_run)
+        self._arrows(is_measured=is_measured)
+        styles = {box.style for box in self.boxes}
+        states = {one.state for one in self.arrows}
+        return Scene(
+            boxes=tuple(self.boxes),
+            arrows=tuple(self.arrows),
+            clusters=tuple(_cluster(self.view, group) for group in range(len(self.view.groups))),
+            title=one_line(self.trace.run.target, 100),
+            caption=self._caption(),
+            notes=tuple(visible(note, 200) for note in self.view.notes),
+            legend=tuple(style for style in LIGHT.boxes if style in styles),
+            edge_states=tuple(
+                state for state in ("sent", "zero", "non-finite", "none", "unknown", "carried") if state in states
+            ),
+            scale=scale_of([one.norm for one in self.arrows if one.norm is not None and one.state == "sent"]),
+            has_names=any(span.role == "muted" for one in self.arrows for span in one.label),
+        )
+
+    def _boxes(self, *, is_run: bool) -> None:
+        view, nodes = self.view, self.view.graph.nodes
+        uses = leaf_uses(view)
+        leaves_at: defaultdict[int, list[int]] = defaultdict(list)
+        chipped = {leaf for leaf, edges in uses.items() if _is_shared(view, edges)}
+        for leaf in sorted(chipped):
+            for user in dict.fromkeys(edge.source for edge in uses[leaf]):
+                leaves_at[user].append(leaf)
+        cuts = cuts_in(self.trace, self.backward, view)
+        roots = {root.node: root for root in self.backward.roots if root.node is not None}
+        error = self.backward.error
+        pins = FindingPins(self.trace, self.backward)
+        tales = Tales(self.trace, self.backward, view, pins, _TOLD)
+        detail = 2 if len(view.items) <= _FULL else 1 if len(view.items) <= _BRIEF else 0
+        is_told = len(view.items) <= _TOLD
+        for item in view.items:
+            for cut in cuts.get(item.id, ()):
+                box = cut_box(cut, self.trace.leaves, item.group, pins.on_line(cut.location))
+                self.cuts.append((item.id, self._add(box)))
+            for leaf in leaves_at[item.id]:
+                self.chip_of[(leaf, item.id)] = self._add(_chip(view.items[leaf], item.group))
+            if item.kind == "leaf":
+                home = None if item.id in chipped else _home(view, item, uses[item.id])
+                is_chipped = item.id in chipped
+                self.box_of[item.id] = self._add(tales.box(item, home, is_chipped=is_chipped))
+                continue
+            if item.kind != "node":
+                self.box_of[item.id] = self._add(self._folded(item, tales))
+                continue
+            members = [nodes[number] for number in item.nodes]
+            node = members[0]
+            here = pins.at(node)
+            failure = error if error is not None and error.node in item.nodes else None
+            root = next((roots[number] for number in item.nodes if number in roots), None)
+            style = style_of(
+                members, is_root=is_run and root is not None, is_failed=failure is not None, has_run=is_run
+            )
+            told = detail if len(members) == 1 else -1
+            rows = node_rows(
+                node,
+                detail=told,
+                root=root if is_run else None,
+                error=failure,
+                findings=here,
+                labels=self.labels,
+            )
+            rows = ((*rows[0], *times(item.count)), *rows[1:], *(repeated_rows(members) if len(members) > 1 else ()))
+            tooltip = node_tooltip(node, here, is_told=is_told)
+            if failure is not None:
+                tooltip += f"\n{one_line(failure.message, 1000)}"
+            self.box_of[item.id] = self._add(Box(style, rows, tooltip, item.group))
+
+    def _folded(self, item: Item, tales: Tales) -> Box:
+        members = [self.view.graph.nodes[node] for node in item.nodes]
+        rows = folded_rows(item, members, [tales.contribution(node.leaf) for node in members if node.leaf is not None])
+        style = (
+            "non-finite"
+            if any(span.role == "alarm" and "NaN" in span.text for row in rows for span in row)
+            else "folded"
+        )
+        kinds: dict[str, int] = {}
+        for node in members:
+            kinds[node.op] = kinds.get(node.op, 0) + 1
+        counts = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
+        head = f"{item.path} ({item.module_type})" if item.path and item.module_type else item.path or item.label
+        tooltip = [head, *(f"{n:,} × {op}" for op, n in counts[:12])]
+        return Box(style, rows, "\n".join(visible(line, 160) for line in tooltip), item.group)
+
+    def _arrows(self, *, is_measured: bool) -> None:
+        view, edges = self.view, self.view.graph.edges
+        bundles = [bundle for edge in view.edges for bundle in _bundles(view, edge)]
+        bundles.sort(key=lambda bundle: bundle[1][0])  # by source, then slot: operands in their order
+        is_labelled = len(bundles) <= _LABELLED
+        is_told = len(view.items) <= _TOLD
+        for edge, numbers in bundles:
+            chip = self.chip_of.get((edge.target, edge.source))
+            ends = (self.box_of[edge.source], self.box_of[edge.target] if chip is None else chip)
+            many = [edges[number] for number in numbers]
+            self.arrows.append(
+                arrow(view.graph, ends, many, is_measured=is_measured, is_labelled=is_labelled, is_told=is_told)
+            )
+        for user, box in self.cuts:
+            self.arrows.append(Arrow(self.box_of[user], box, "none", tooltip="no gradient goes on here"))
+        for edge in view.carried:
+            if edge.source != edge.target:
+                ends = (self.box_of[edge.source], self.box_of[edge.target])
+                words = (Span("to the repetition before", "muted"),) if is_labelled else ()
+                self.arrows.append(Arrow(*ends, "carried", None, words, "from each repetition to the one before it"))
+
+    def _add(self, box: Box) -> int:
+        self.boxes.append(box)
+        return len(self.boxes) - 1
+
+    def _caption(self) -> tuple[str, ...]:
+        run, backward = self.trace.run, self.backward
+        n = sum(one.count for one in self.trace.passes if not one.is_drawn_only)
+        if backward.is_drawn_only:
+            head = "the graph as it was built: no backward pass ran, so there are no gradients"
+        else:
+            head = f"pass {backward.index:,} of {n:,}: {backward.call}{wording.at(backward.location)}"
+            if backward.create_graph:
+                head += ", create_graph=True"
+        roots = [f"{root.name or 'root'} = {wording.value(root.value)}" for root in backward.roots[:3] if root.value]
+        lines = [", ".join([head, *roots])]
+        error = backward.error or run.error
+        if error is not None:
+            where = "the pass failed" if backward.error else "the program ended with an error"
+            lines.append(f"{where}: {error.type}: {error.message}")
+        elif not run.complete:
+            lines.append("the run is incomplete: it was ended early")
+        return tuple(one_line(line, 160) for line in lines)
+
+
+def _cluster(view: View, number: int) -> Cluster:
+    group = view.groups[number]
+    title: Row = (Span(visible(group.label or group.path, 50), "strong"),)
+    if group.module_type:
+        title += (Span(visible(group.module_type, 30), "muted"),)
+    kind = f" ({group.module_type})" if group.module_type else ""
+    tooltip = visible(f"{group.path or group.label}{kind}", 160)
+    return Cluster(group.parent, (*title, *times(group.count)), tooltip)
+
+
+def _is_shared(view: View, uses: Sequence[ViewEdge]) -> bool:
+    """Whether a leaf is drawn as a chip at each use: used often, or in more than one module."""
+    users = {edge.source for edge in uses}
+    return len(users) > _MANY_USES or (len(users) > 1 and len({view.items[user].group for user in users}) > 1)
+
+
+def _home(view: View, item: Item, uses: Sequence[ViewEdge]) -> int | None:
+    """A leaf stands in the module that uses it."""
+    return view.items[uses[0].source].group if uses else item.group
+
+
+def _chip(leaf: Item, cluster: int | None) -> Box:
+    text = visible(leaf.label, 40)
+    return Box("leaf", ((Span(text, "strong"), *times(leaf.count)),), f"{text}: one of its uses", cluster, is_chip=True)
+
+
+def _bundles(view: View, edge: ViewEdge) -> list[tuple[ViewEdge, tuple[int, ...]]]:
+    """A few edges between two single nodes one by one, everything else as one arrow."""
+    single = all(len(view.items[end].nodes) == 1 for end in (edge.source, edge.target))
+    if single and 1 < len(edge.edges) <= _PARALLEL:
+        return [(edge, (number,)) for number in edge.edges]
+    return [(edge, edge.edges)]

@@ -1,0 +1,142 @@
+"""SVG drawn by ourselves: a scene at the positions of the built-in layout, in the look of the DOT pictures."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from gradtrace.renderers.picture.layout.layout import BoxSize, GroupSize, Layout, Link, Rectangle, lay_out
+from gradtrace.renderers.picture.layout.routes import Point
+from gradtrace.renderers.picture.palette import BOLD, FONT_STACK, ITALIC, SIZES, Theme
+from gradtrace.renderers.picture.scene import Arrow, Scene
+from gradtrace.renderers.picture.svg_boxes import box_size, draw_box, number, rectangle, row_height, row_width, text_of
+from gradtrace.renderers.picture.svg_legend import caption, legend
+from gradtrace.renderers.picture.svg_text import line_height
+
+MARGIN = 18.0
+LABEL_X = 7.0
+"""Between an arrow and its label."""
+
+
+def draw(scene: Scene, theme: Theme) -> str:
+    """The whole picture as one SVG document."""
+    layout = place(scene)
+    font = f'font-family="{FONT_STACK}"'
+    head, head_width, head_height = caption(scene)
+    foot, foot_width, foot_height = legend(scene, theme, max(layout.width, 520.0))
+    width = max(layout.width, head_width, foot_width) + 2 * MARGIN
+    height = layout.height + head_height + foot_height + 2 * MARGIN
+    left, top = (width - layout.width) / 2, MARGIN + head_height
+    size = f'width="{number(width)}" height="{number(height)}"'
+    view = f'viewBox="0 0 {number(width)} {number(height)}"'
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} role="img" {font} fill="{theme.ink}">',
+        f"<title>{escape(scene.title)}</title>",
+        f"<desc>{escape(' '.join((*scene.caption, *scene.notes)))}</desc>",
+        f"<style>{_styles(theme)}</style>",
+        f'<rect {size} fill="{theme.paper}"/>',
+        _move(MARGIN, MARGIN, head),
+        _move(left, top, _drawing(scene, layout, theme)),
+        _move(MARGIN, height - MARGIN - foot_height, foot),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def place(scene: Scene) -> Layout:
+    """Positions for all parts of a scene."""
+    boxes = [BoxSize(*box_size(box), box.cluster) for box in scene.boxes]
+    groups = [
+        GroupSize(cluster.parent, row_width(cluster.title), row_height(cluster.title)) for cluster in scene.clusters
+    ]
+    links = [
+        Link(
+            arrow.target,
+            arrow.source,
+            (row_width(arrow.label) + LABEL_X, line_height("plain")) if arrow.label else None,
+        )
+        for arrow in scene.arrows
+    ]
+    return lay_out(boxes, links, groups)
+
+
+def _move(x: float, y: float, parts: Iterable[str]) -> str:
+    return f'<g transform="translate({number(x)} {number(y)})">\n' + "\n".join(parts) + "\n</g>"
+
+
+def _styles(theme: Theme) -> str:
+    """One class for each role of text."""
+    rules = ["text{white-space:pre}", ".m{text-anchor:middle}"]
+    for role, size in SIZES.items():
+        rule = f"font-size:{size}px"
+        rule += ";font-weight:bold" if role in BOLD else ""
+        rule += ";font-style:italic" if role in ITALIC else ""
+        rule += f";fill:{theme.muted}" if role in {"muted", "head"} else ""
+        rule += f";fill:{theme.badge_ink}" if role == "badge" else ""
+        rules.append(f".{role}{{{rule}}}")
+    halo = f"paint-order:stroke;stroke:{theme.paper};stroke-width:3px;stroke-linejoin:round"
+    rules += [f".halo{{{halo}}}", ".arrow{fill:none;stroke-linecap:butt}", ".own .muted{fill:inherit}"]
+    return "".join(rules)
+
+
+def _drawing(scene: Scene, layout: Layout, theme: Theme) -> list[str]:
+    """Clusters below arrows below boxes below labels."""
+    parts = [_cluster(layout.groups[i], theme) for i in range(len(scene.clusters))]
+    parts += [
+        _arrow(arrow, route, scene, theme) for arrow, route in zip(scene.arrows, layout.routes, strict=True) if route
+    ]
+    parts += [draw_box(box, where, theme) for box, where in zip(scene.boxes, layout.boxes, strict=True)]
+    parts += [
+        _label(arrow, at)
+        for arrow, at in zip(scene.arrows, layout.labels, strict=True)
+        if at is not None and arrow.label
+    ]
+    for cluster, where in zip(scene.clusters, layout.groups, strict=True):
+        text = text_of(cluster.title, where.x + 8, where.y + row_height(cluster.title), "start")
+        parts.append(f'<g class="halo"><title>{escape(cluster.tooltip)}</title>{text}</g>')
+    return parts
+
+
+def _cluster(where: Rectangle, theme: Theme) -> str:
+    look = f' rx="8" fill="{theme.cluster_fill}" stroke="{theme.cluster_border}"'
+    return rectangle((where.x, where.y, where.width, where.height), look)
+
+
+def stroke(arrow: Arrow, scene: Scene, theme: Theme) -> tuple[str, float, str]:
+    """Colour, width and dashes of an arrow."""
+    if arrow.state == "sent" and arrow.norm is not None and scene.scale is not None:
+        return scene.scale.colour(arrow.norm, theme), scene.scale.width(arrow.norm), ""
+    if arrow.state == "non-finite":
+        return theme.non_finite, 3.5, "8 3"
+    if arrow.state == "unknown":
+        return theme.muted, 1.2, ""
+    return theme.no_gradient, 1.2, {"zero": "1.5 3", "carried": "9 4"}.get(arrow.state, "5 4")
+
+
+def _arrow(arrow: Arrow, route: Sequence[Point], scene: Scene, theme: Theme) -> str:
+    """The curve and its head; the route begins at the producer, which is where the gradient arrives."""
+    colour, width, dashes = stroke(arrow, scene, theme)
+    (x, y), *others = route
+    half, length = 2.6 + width * 0.75, 6 + width
+    points = [(x, y + length - 1), *others]
+    dash = f' stroke-dasharray="{dashes}"' if dashes else ""
+    tip = f"M{number(x)} {number(y)}l{number(-half)} {number(length)}h{number(2 * half)}z"
+    line = f'<path class="arrow" d="{_curve(points)}" stroke="{colour}" stroke-width="{number(width)}"{dash}/>'
+    title = f"<title>{escape(arrow.tooltip)}</title>" if arrow.tooltip else ""
+    return f'<g>{title}{line}<path d="{tip}" fill="{colour}"/></g>'
+
+
+def _curve(points: Sequence[Point]) -> str:
+    """SVG path of a Bézier curve; straight vertical pieces in their short form."""
+    d = [f"M{number(points[0][0])} {number(points[0][1])}"]
+    x = points[0][0]
+    for i in range(1, len(points) - 2, 3):
+        first, second, end = points[i : i + 3]
+        if number(first[0]) == number(second[0]) == number(end[0]) == number(x):
+            d.append(f"V{number(end[1])}")
+        else:
+            d.append("C" + " ".join(f"{number(px)} {number(py)}" for px, py in (first, second, end)))
+        x = end[0]
+    return "".join(d)
+
+
+def _label(arrow: Arrow, at: Point) -> str:
+    return f'<g class="halo">{text_of(arrow.label, at[0] + LABEL_X / 2, at[1] + 4, "middle")}</g>'

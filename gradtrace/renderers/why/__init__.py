@@ -1,0 +1,1 @@
+"""`gradtrace why`: how one gradient arises, or where it is cut off."""

@@ -1,0 +1,137 @@
+"""The ways of a gradient as tables: where they part, what each brings, and the steps of the largest one."""
+
+from collections.abc import Iterator, Sequence
+
+from gradtrace.analysis.paths import Way, size
+from gradtrace.analysis.reasons import Subject
+from gradtrace.model import Graph, Node
+from gradtrace.model.location import same_place
+from gradtrace.renderers.explain.leaves import adds_up
+from gradtrace.renderers.text import wording
+from gradtrace.renderers.text.blocks import Block, Cell, Paragraph, Table
+from gradtrace.renderers.text.source_maths import span
+from gradtrace.renderers.why.words import step
+
+_WAYS = 6
+_STEPS = 12
+_HUGE = 10**30
+_HARDLY = 1e-4
+"""So small is a sum beside its largest part when its parts cancel."""
+
+
+def told(one: Subject, *, verbose: bool) -> Iterator[Block]:
+    """Path by path, the largest first; the rest counted."""
+    backward, ways = one.backward, one.ways
+    if backward is None or backward.graph is None or ways is None:
+        return
+    graph = backward.graph
+    if len(ways.ways) > 1:
+        yield Paragraph(_introduction(one, graph))
+        limit = None if verbose else _WAYS
+        rows = [
+            (
+                Cell(wording.gradient(way.sent), "gradient"),
+                Cell(f"through {step(graph.nodes[way.source])}{_operand(graph, way)}"),
+                Cell(span(graph.nodes[way.source].location), "muted"),
+                Cell(f"{paths(way.n_paths)}" if way.n_paths > 1 else ""),
+            )
+            for way in ways.ways[:limit]
+        ]
+        rest = ways.ways[len(rows) :]
+        if rest:
+            n_paths = sum(way.n_paths for way in rest)
+            more = f"… and {len(rest):,} more, none larger than {wording.gradient(rest[0].sent)}"
+            rows.append((Cell(""), Cell(more, "muted"), Cell(""), Cell(paths(n_paths), "muted")))
+        yield Table((), tuple(rows), optional=(2,))
+        yield from _cancelling(one, graph)
+    route = (*ways.route, ways.meeting, *ways.trunk)
+    path = list(dict.fromkeys((*route, ways.target)))
+    if len(path) > 1:
+        which = "The largest, step by step" if len(ways.ways) > 1 else "Step by step"
+        yield Paragraph(f"{which}, with the gradient that arrives at each:")
+        yield steps(graph, path, verbose=verbose)
+
+
+def _cancelling(one: Subject, graph: Graph) -> Iterator[Block]:
+    """That hardly anything is left of what the ways bring."""
+    ways = one.ways
+    assert ways is not None  # noqa: S101  the caller has looked
+    total = graph.nodes[ways.meeting].received if ways.meeting != ways.target else one.gradient
+    edges = [graph.edges[way.edge] for way in ways.ways]
+    largest = size(ways.ways[0].sent)
+    if total is None or len({edge.output for edge in edges}) > 1 or not 0 < size(total) < largest * _HARDLY:
+        return
+    yield Paragraph(
+        f"They cancel out almost entirely: what is left is {wording.number(size(total) / largest, 2)} of the largest. "
+        "Two ways that mean the same, with opposite signs, leave no gradient: one of them may have to be detached."
+    )
+
+
+def _introduction(one: Subject, graph: Graph) -> str:
+    ways = one.ways
+    assert ways is not None  # noqa: S101  the caller has looked
+    meeting = graph.nodes[ways.meeting]
+    total = meeting.received if ways.meeting != ways.target else one.gradient
+    where = "" if ways.meeting == ways.target else f" in {meeting.name or step(meeting)}"
+    edges = [graph.edges[way.edge] for way in ways.ways]
+    if len({edge.output for edge in edges}) > 1:
+        return f"It comes by {wording.count(len(ways.ways), 'way')}, to different outputs of {step(meeting)}:"
+    sent = [edge.sent for edge in edges if edge.sent is not None]
+    is_told = total is None or adds_up(sent, total)
+    count = f"{paths(ways.n_paths)} from the root, in " if ways.n_paths > len(ways.ways) else ""
+    sum_ = f"which add up to {wording.gradient(total)}{where}" if is_told else f"which meet{where or ' there'}"
+    return f"It comes by {count}{wording.count(len(ways.ways), 'way')}, {sum_}:"
+
+
+def _operand(graph: Graph, way: Way) -> str:
+    name = graph.edges[way.edge].input
+    return f", as its {name}" if name else ""
+
+
+def steps(graph: Graph, path: Sequence[int], *, verbose: bool) -> Table:
+    """One line for each source line on the way; the middle of a long one is left out."""
+    groups: list[list[Node]] = []
+    for node in (graph.nodes[id_] for id_ in path):
+        if (
+            len(path) > _STEPS
+            and groups
+            and node.leaf is None
+            and same_place(groups[-1][0].location, node.location)
+            and node.location is not None
+        ):
+            groups[-1].append(node)
+        else:
+            groups.append([node])
+    rows = [_row(group) for group in groups]
+    if len(rows) > _STEPS and not verbose:
+        half = _STEPS // 2
+        left_out = sum(len(group) for group in groups[half:-half])
+        gap = (Cell("…", "muted"), Cell(wording.count(left_out, "more step"), "muted"), *[Cell("")] * 3)
+        rows = [*rows[:half], gap, *rows[-half:]]
+    return Table((), tuple(rows), optional=(4, 2))
+
+
+def _row(group: list[Node]) -> tuple[Cell, ...]:
+    first = group[0]
+    ops = list(dict.fromkeys(node.op for node in group))
+    name = first.name or ""
+    times = f" ×{len(group)}" if len(group) > len(ops) == 1 else ""
+    what = name if first.leaf is not None else wording.listing(ops, 4) + times
+    place = wording.location(first.location)
+    source = "leaf" if first.leaf is not None else span(first.location) if len(group) == 1 else _line(first)
+    label = f"{name} = {source}" if name and first.leaf is None and not source.startswith(name) else source
+    received = next((node.received for node in group if node.received is not None), None)
+    module = (first.module or "") if first.leaf is None else ""
+    cells = ((wording.gradient(received), "gradient"), (what, "name"), (module, ""), (place, ""), (label, "muted"))
+    return tuple(Cell(text, style) for text, style in cells)
+
+
+def _line(node: Node) -> str:
+    return node.location.text.strip().split("\n", 1)[0] if node.location is not None else ""
+
+
+def paths(n: int) -> str:
+    """How many paths, exactly, as long as a person can read it: `1,024 paths`."""
+    if n < _HUGE:
+        return wording.count(n, "path")
+    return f"about 10^{int(n.bit_length() * 0.30103)} paths"
