@@ -45,7 +45,7 @@ def command(request: Request, *, output: str | None, facts: bool, redact: bool) 
         ended = record(request, session, path, redaction=_redaction() if redact else None)
     from gradtrace.analysis.coverage import gaps
     from gradtrace.recording import blind_spots
-    from gradtrace.renderers.text.coverage_words import said
+    from gradtrace.text.coverage_words import said
 
     found = gaps(blind_spots(path) if path.is_file() else (), ended.status)
     nothing = next((gap for gap in found if gap.is_total), None)

@@ -156,7 +156,7 @@ def seen(ended: Traced, request: Request, doing: str) -> Trace | None:
         NothingSeenError: if nothing was seen, and the program itself did not fail.
     """
     from gradtrace.analysis.coverage import blindness
-    from gradtrace.renderers.text.coverage_words import said
+    from gradtrace.text.coverage_words import said
 
     trace = ended.load()
     gap = blindness(trace)
@@ -170,7 +170,7 @@ def seen(ended: Traced, request: Request, doing: str) -> Trace | None:
 
 def say_gaps(request: Request, gaps: Iterable[Gap]) -> None:
     """A line on stderr for each thing that was not looked at."""
-    from gradtrace.renderers.text.coverage_words import said
+    from gradtrace.text.coverage_words import said
 
     for gap in gaps:
         request.say(said(gap))

@@ -37,7 +37,7 @@ from gradtrace.model import (
     TensorStats,
     Trace,
 )
-from gradtrace.renderers.text.coverage_words import advice, sentence
+from gradtrace.text.coverage_words import advice, sentence
 
 FORMAT_NAME = "gradtrace-trace"
 

@@ -49,7 +49,7 @@ COMMON_WORDS = frozenset(
 """Kinds whose text is also a word of Python, of torch or of a sentence; all others occur in model/kinds.py alone."""
 
 WRITERS = ("recorder", "launch")
-READERS = ("analysis", "diagnosis", "renderers", "recording", "model", "cli")
+READERS = ("analysis", "diagnosis", "renderers", "text", "recording", "model", "cli")
 CHOSEN = {"Severity": ("diagnosis",), "Level": ("cli", "launch")}
 """Vocabularies that no recorder writes: which rooms choose a member."""
 
@@ -153,7 +153,7 @@ def test_every_kind_is_written_and_read(name: str) -> None:
     written = members(*CHOSEN.get(name, WRITERS))
     assert declared - written == set()
     if name in PRINTED:
-        readers = [path for path, tree in trees("renderers") if reads_field(tree, PRINTED[name])]
+        readers = [path for path, tree in trees("renderers", "text") if reads_field(tree, PRINTED[name])]
         assert readers
     else:
         rooms = ("recorder", *READERS) if name in CHOSEN else READERS

@@ -1,4 +1,4 @@
-// A layered layout of one level, linear in its members and lines; gradtrace/renderers/picture/layout/layout.py describes the algorithm.
+// A layered layout of one level, linear in its members and lines; gradtrace/layout/layout.py describes the algorithm.
 
 import { connect, type Cell } from "./cell";
 import { alignPorts, place, SIDE_GAP } from "./layout_columns";

@@ -1,4 +1,4 @@
-// Numbers as words, as gradtrace/renderers/text/wording.py says them.
+// Numbers as words, as gradtrace/text/wording.py says them.
 
 import type { Stats } from "./trace";
 

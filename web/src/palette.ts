@@ -1,4 +1,4 @@
-// Colours come from gradtrace/renderers/picture/palette.py with the data, so that page and pictures look alike.
+// Colours come from gradtrace/text/palette.py with the data, so that page and pictures look alike.
 
 export interface BoxStyle {
   meaning: string; fill: string; border: string; ink: string; width: number; shape: string; double: boolean; dashed: boolean;

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gradtrace.analysis.choose_pass import first_pass
 from gradtrace.analysis.ledger import Ledger, ledger
-from gradtrace.analysis.training_steps import inner
-from gradtrace.errors import RenderError
 from gradtrace.formulas.closed_form import look_ahead
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
 from gradtrace.renderers.explain import run as explanation_run
@@ -15,15 +14,17 @@ from gradtrace.renderers.explain.ledger import ledger_table
 from gradtrace.renderers.explain.modules import module_table
 from gradtrace.renderers.explain.notes import notes
 from gradtrace.renderers.explain.paths import sums
-from gradtrace.renderers.explain.tree import MOST_NODES, tree
 from gradtrace.renderers.explain.updates import updates
-from gradtrace.renderers.explain.words import words
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.added import remark
-from gradtrace.renderers.text.blocks import Block, Cell, Heading, Paragraph, Table
-from gradtrace.renderers.text.markdown import Markdown
-from gradtrace.renderers.text.source_maths import maths
-from gradtrace.renderers.text.terminal import Terminal, natural_width
+from gradtrace.text import wording
+from gradtrace.text.added import remark
+from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
+from gradtrace.text.chosen_pass import drawn_pass
+from gradtrace.text.markdown import Markdown
+from gradtrace.text.run_errors import run_errors
+from gradtrace.text.source_maths import maths
+from gradtrace.text.steps.drawing import MOST_NODES, tree
+from gradtrace.text.steps.words import words
+from gradtrace.text.terminal import Terminal, natural_width
 
 _LINES = 60
 """Of the tree, unless more is asked for."""
@@ -82,7 +83,7 @@ def _blocks(trace: Trace, options: Options) -> Iterator[Block]:
     if options.quiet:
         yield from _leaves(trace, one, _width(options), fold=False)
         return
-    yield from explanation_run.errors(trace)
+    yield from run_errors(trace)
     history = ledger(trace)
     if not history.n_passes:
         yield from explanation_run.without_backward(trace)
@@ -94,22 +95,9 @@ def _blocks(trace: Trace, options: Options) -> Iterator[Block]:
 
 
 def _told_pass(trace: Trace, index: int | None) -> BackwardPass | None:
-    if index is None:
-        inside = inner(trace)
-        with_graph = [one for one in trace.passes if one.graph is not None]
-        outer = (one for one in with_graph if one.index not in inside)
-        return next(outer, next(iter(with_graph), next(iter(trace.passes), None)))
-    found = next((one for one in trace.passes if one.index <= index < one.index + one.count), None)
-    n_passes = sum(one.count for one in trace.passes)
-    if found is None:
-        raise RenderError(f"there is no pass {index}: the run has {wording.count(n_passes, 'pass')}")
-    if found.graph is None:
-        full = wording.ranges(one.index for one in trace.passes if one.graph is not None)
-        raise RenderError(
-            f"pass {index} was not recorded in full ({f'these were: {full}' if full else 'none was'}): "
-            f"run again with --passes {index}"
-        )
-    return found
+    if index is not None:
+        return drawn_pass(trace, index)
+    return first_pass(trace) or next(iter(trace.passes), None)
 
 
 def _expression(trace: Trace, history: Ledger, one: BackwardPass, options: Options) -> Iterator[Block]:

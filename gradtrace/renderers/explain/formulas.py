@@ -4,8 +4,8 @@ import math
 
 from gradtrace.formulas.closed_form import Derivative, closed_forms
 from gradtrace.model import BackwardPass, Leaf, Trace
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.source_maths import maths
+from gradtrace.text import wording
+from gradtrace.text.source_maths import maths
 
 _TOLERANCES = {"float64": 1e-9, "float16": 1e-2, "bfloat16": 5e-2}
 _TOLERANCE = 1e-4

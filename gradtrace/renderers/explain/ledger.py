@@ -13,10 +13,10 @@ from itertools import groupby
 from gradtrace.analysis.by_value import concerned as of_event
 from gradtrace.analysis.ledger import History, Ledger
 from gradtrace.model import CLEARING, Accumulation, BackwardPass, Effect, Event, EventKind, Recorded, TensorStats, Trace
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.added import MARK, is_sum, remark, told
-from gradtrace.renderers.text.blocks import Block, Cell, Table
-from gradtrace.renderers.text.terminal import natural_width
+from gradtrace.text import wording
+from gradtrace.text.added import MARK, is_sum, remark, told
+from gradtrace.text.blocks import Block, Cell, Table
+from gradtrace.text.terminal import natural_width
 
 _MOST_LEAVES = 3
 """So many leaves get a column each; more are told by module."""

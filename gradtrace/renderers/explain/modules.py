@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from gradtrace.model import BackwardPass, Edge, Graph, Node, TensorStats
 from gradtrace.renderers.explain.leaves import joint_norm
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.blocks import Cell, Table
+from gradtrace.text import wording
+from gradtrace.text.blocks import Cell, Table
 
 _MOST_ROWS = 30
 _MOST_DEPTH = 12

@@ -19,8 +19,8 @@ from gradtrace.model import (
     Recorded,
     Trace,
 )
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.source_maths import span
+from gradtrace.text import wording
+from gradtrace.text.source_maths import span
 
 _LARGEST_LESSON = 40
 """Nodes of a graph in which intermediate tensors are worth a word; in larger ones they are nothing special."""

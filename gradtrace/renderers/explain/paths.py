@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from gradtrace.analysis.paths import ways
 from gradtrace.analysis.topology import path_counts
 from gradtrace.model import Accumulation, BackwardPass, Edge, Graph, Leaf, TensorStats, Trace
-from gradtrace.renderers.explain.arrays import Array
-from gradtrace.renderers.explain.leaves import adds_up
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.blocks import Block, Paragraph
-from gradtrace.renderers.text.source_maths import short, span
+from gradtrace.text import wording
+from gradtrace.text.blocks import Block, Paragraph
+from gradtrace.text.source_maths import short, span
+from gradtrace.text.steps.arrays import Array
+from gradtrace.text.steps.summands import adds_up
 
 _MOST_LEAVES = 6
 _MOST_NAMES = 3

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from gradtrace.model import BackwardPass, Event, EventKind, Number, ParameterChange, StepFact, Trace
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.blocks import Block, Paragraph
+from gradtrace.text import wording
+from gradtrace.text.blocks import Block, Paragraph
 
 _MOST_NAMED = 3
 """So many parameters are told each by itself; of more, norms over all of them."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.coverage import coverage
 from gradtrace.model import Finding, Trace
-from gradtrace.renderers.text.coverage_words import said
-from gradtrace.renderers.text.escape import one_line
+from gradtrace.text.coverage_words import said
+from gradtrace.text.escape import one_line
 
 
 @dataclass(frozen=True, slots=True)

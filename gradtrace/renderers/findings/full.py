@@ -8,9 +8,9 @@ from rich.cells import cell_len, set_cell_size
 
 from gradtrace.model import Finding, Severity, Trace
 from gradtrace.renderers.findings.summary import summary
-from gradtrace.renderers.text.escape import one_line
-from gradtrace.renderers.text.snippet import Line, Mark, Piece, gutter_width, snippet, wrapped, written
-from gradtrace.renderers.text.wording import listing, ranges
+from gradtrace.text.escape import one_line
+from gradtrace.text.snippet import Line, Mark, Piece, gutter_width, snippet, wrapped, written
+from gradtrace.text.wording import listing, ranges
 
 _WIDTH = 80
 _NARROWEST, _WIDEST = 40, 120

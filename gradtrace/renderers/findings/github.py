@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.coverage import Gap, coverage
 from gradtrace.model import Finding, Severity, Trace
-from gradtrace.renderers.text.coverage_words import said
-from gradtrace.renderers.text.escape import one_line, visible
+from gradtrace.text.coverage_words import said
+from gradtrace.text.escape import one_line, visible
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 _LONGEST = 2_000

@@ -6,8 +6,8 @@ from pathlib import PurePath
 
 from gradtrace.analysis.coverage import Gap, coverage
 from gradtrace.model import Finding, Severity, Trace
-from gradtrace.renderers.text.coverage_words import said
-from gradtrace.renderers.text.escape import markup, one_line, visible
+from gradtrace.text.coverage_words import said
+from gradtrace.text.escape import markup, one_line, visible
 
 _LONGEST = 2_000
 

@@ -3,37 +3,18 @@
 import json
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from gradtrace.analysis.coverage import Gap, could_not_look, coverage
 from gradtrace.model import Finding, Location, RelatedLocation, Severity, Trace
-from gradtrace.renderers.text.coverage_words import said
+from gradtrace.text.coverage_words import said
+from gradtrace.text.rule_text import RuleText
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 Json = dict[str, Any]
-
-
-class RuleText(Protocol):
-    """What is written of a rule."""
-
-    @property
-    def name(self) -> str:
-        """Its id."""
-
-    @property
-    def severity(self) -> Severity:
-        """`error`, `warning` or `info`."""
-
-    @property
-    def summary(self) -> str:
-        """One line."""
-
-    @property
-    def page(self) -> str:
-        """Its page in Markdown."""
 
 
 @dataclass(frozen=True, slots=True)

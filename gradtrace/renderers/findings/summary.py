@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from gradtrace.analysis.coverage import Gap, coverage, n_passes
 from gradtrace.analysis.outcome import fatal_error, first_poisoned, has_bad_root, poisoned_in_ledger, untrained
 from gradtrace.model import Blind, Trace
-from gradtrace.renderers.text.coverage_words import advice, ended, said, sentence
-from gradtrace.renderers.text.escape import one_line
-from gradtrace.renderers.text.wording import at, count, listing
+from gradtrace.text.coverage_words import advice, ended, said, sentence
+from gradtrace.text.escape import one_line
+from gradtrace.text.wording import at, count, listing
 
 _COUNTED = {"error": "error", "warning": "warning", "info": "note"}
 _MOST_NAMES = 4

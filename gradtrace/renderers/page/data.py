@@ -19,10 +19,10 @@ from gradtrace.model import BackwardPass, Event, Finding, Graph, Leaf, Location,
 from gradtrace.renderers.page.columns import Columns, Reference
 from gradtrace.renderers.page.groups import Box, boxes
 from gradtrace.renderers.page.text import Texts, inert
-from gradtrace.renderers.picture.palette import THEMES
-from gradtrace.renderers.text import cut_words
-from gradtrace.renderers.text.coverage_words import said
-from gradtrace.renderers.text.wording import spec
+from gradtrace.text import cut_words
+from gradtrace.text.coverage_words import said
+from gradtrace.text.palette import THEMES
+from gradtrace.text.wording import spec
 
 Table = dict[str, Reference]
 

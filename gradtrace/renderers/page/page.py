@@ -18,13 +18,12 @@ from importlib.resources import files
 from gradtrace.analysis.blocks import block_tree
 from gradtrace.analysis.branches import branches
 from gradtrace.analysis.focus import focused_trace
-from gradtrace.errors import RenderError
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import lookup
 from gradtrace.model import Graph, Trace
 from gradtrace.renderers.page.data import Opening, packed
 from gradtrace.renderers.page.text import inert
-from gradtrace.renderers.text.wording import count
+from gradtrace.text.chosen_pass import existing_pass
 
 _PLACEHOLDER = re.compile("@(policy|title|style|data|script)@")
 
@@ -56,9 +55,8 @@ def render(trace: Trace, options: Options) -> str:
     if options.focus is not None:
         trace = focused_trace(trace, options.focus)
     start = options.pass_index
-    if start is not None and not any(one.index <= start < one.index + one.count for one in trace.passes):
-        n_passes = sum(one.count for one in trace.passes)
-        raise RenderError(f"there is no pass {start}: the run had {count(n_passes, 'pass')}")
+    if start is not None:
+        existing_pass(trace, start)
     if options.expand:
         branches(block_tree(_first_graph(trace, start)), options.expand)
     opening = Opening(start, options.depth, options.expand, options.focus)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gradtrace.renderers.text.escape import visible
+from gradtrace.text.escape import visible
 
 _LONGEST = 4_000
 

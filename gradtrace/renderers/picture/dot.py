@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from gradtrace.errors import RenderError
 from gradtrace.model import Trace
 from gradtrace.renderers.picture.dot_labels import box_label, caption_label, inline_label, legend_label, quoted
-from gradtrace.renderers.picture.palette import FONT, THEMES, BoxStyle, Theme
 from gradtrace.renderers.picture.scene import Arrow, Box, Cluster, DrawingOptions, Scene, compose
+from gradtrace.text.palette import FONT, THEMES, BoxStyle, Theme
 
 ARROW_LIMIT = 5_000
 ARROWS_A_BOX = 4

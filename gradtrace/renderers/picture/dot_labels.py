@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from gradtrace.renderers.picture.palette import BOLD, ITALIC, SIZES, BoxStyle, Theme
 from gradtrace.renderers.picture.scene import Box, Row, Scene, Span, Step
 from gradtrace.renderers.picture.svg_legend import EDGE_STATES, reading
-from gradtrace.renderers.text import wording
+from gradtrace.text import wording
+from gradtrace.text.palette import BOLD, ITALIC, SIZES, BoxStyle, Theme
 
 _ESCAPE = re.compile(r"\\(?=[NGETHLlnr\\]|$)")
 _GAP = "&#160;&#160;"

@@ -13,8 +13,8 @@ from math import sqrt
 from pathlib import Path
 
 from gradtrace.errors import RenderError
-from gradtrace.renderers.picture.palette import FONT
-from gradtrace.renderers.text.escape import visible
+from gradtrace.text.escape import visible
+from gradtrace.text.palette import FONT
 
 SECONDS = 30.0
 LONGEST_SIDE = 8000

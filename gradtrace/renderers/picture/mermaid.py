@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from gradtrace.errors import RenderError
 from gradtrace.model import Trace
-from gradtrace.renderers.picture.palette import LIGHT, BoxStyle
 from gradtrace.renderers.picture.scene import Arrow, Box, Choice, DrawingOptions, Scene, compose
-from gradtrace.renderers.text import escape
+from gradtrace.text import escape
+from gradtrace.text.palette import LIGHT, BoxStyle
 
 EDGE_LIMIT = 500
 """Mermaid draws an error picture instead of a flowchart with more edges than this …"""

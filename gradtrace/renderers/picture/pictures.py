@@ -9,7 +9,7 @@ from gradtrace.model import Trace
 from gradtrace.renderers.picture import dot, graphviz_programs, svg
 from gradtrace.renderers.picture.graphviz_programs import INSTALL, INSTALL_PORT
 from gradtrace.renderers.picture.scene import DrawingOptions, Scene, compose
-from gradtrace.renderers.text.escape import visible
+from gradtrace.text.escape import visible
 
 ENGINES = ("auto", "dot", "builtin")
 DOT_LIMIT = 2000

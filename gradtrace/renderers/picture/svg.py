@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from gradtrace.renderers.picture.layout.layout import BoxSize, GroupSize, Layout, Link, Rectangle, lay_out
-from gradtrace.renderers.picture.layout.routes import Point
-from gradtrace.renderers.picture.palette import BOLD, FONT_STACK, ITALIC, SIZES, Theme
+from gradtrace.layout.layout import BoxSize, GroupSize, Layout, Link, Rectangle, lay_out
+from gradtrace.layout.routes import Point
 from gradtrace.renderers.picture.scene import Arrow, Scene
 from gradtrace.renderers.picture.svg_boxes import box_size, draw_box, number, rectangle, row_height, row_width, text_of
 from gradtrace.renderers.picture.svg_legend import caption, legend
 from gradtrace.renderers.picture.svg_text import line_height
+from gradtrace.text.palette import BOLD, FONT_STACK, ITALIC, SIZES, Theme
 
 MARGIN = 18.0
 LABEL_X = 7.0

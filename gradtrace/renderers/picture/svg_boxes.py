@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from html import escape
 
-from gradtrace.renderers.picture.layout.layout import Rectangle
-from gradtrace.renderers.picture.palette import BoxStyle, Theme
+from gradtrace.layout.layout import Rectangle
 from gradtrace.renderers.picture.scene import Box, Row, Step
 from gradtrace.renderers.picture.svg_text import line_height, text_width
+from gradtrace.text.palette import BoxStyle, Theme
 
 SPAN_GAP = 6.0
 PAD_X, PAD_Y = 10.0, 6.0

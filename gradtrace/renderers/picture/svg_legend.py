@@ -2,12 +2,12 @@
 
 from html import escape
 
-from gradtrace.renderers.picture.layout.layout import Rectangle
-from gradtrace.renderers.picture.palette import Theme
+from gradtrace.layout.layout import Rectangle
 from gradtrace.renderers.picture.scene import Box, Scene, Span
 from gradtrace.renderers.picture.svg_boxes import draw_box, number
 from gradtrace.renderers.picture.svg_text import line_height, text_width
-from gradtrace.renderers.text import wording
+from gradtrace.text import wording
+from gradtrace.text.palette import Theme
 
 _SWATCH = (26.0, 14.0)
 _ENTRY_GAP = 20.0

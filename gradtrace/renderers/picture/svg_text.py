@@ -3,7 +3,7 @@
 import unicodedata
 from functools import lru_cache
 
-from gradtrace.renderers.picture.palette import BOLD, SIZES
+from gradtrace.text.palette import BOLD, SIZES
 
 _REGULAR = (
     "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 556 278 "

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from gradtrace.formulas.derivatives import Derivative
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.worked_example import Shown, WorkedExample
-from gradtrace.renderers.text.blocks import Block, Cell, Heading, Paragraph, Table
-from gradtrace.renderers.text.markdown import Markdown
-from gradtrace.renderers.text.terminal import Terminal
-from gradtrace.renderers.text.wording import elements, listing
+from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
+from gradtrace.text.markdown import Markdown
+from gradtrace.text.terminal import Terminal
+from gradtrace.text.wording import elements, listing
 
 _WIDTH = 80
 _NARROWEST = 40

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradtrace.renderers.findings.sarif import RuleText
-from gradtrace.renderers.text.snippet import wrapped
+from gradtrace.text.rule_text import RuleText
+from gradtrace.text.snippet import wrapped
 
 _WIDTH, _NARROWEST, _WIDEST = 80, 40, 100
 _BOLD, _CODE, _MUTED = "1", "36", "2"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.model import BackwardPass, Trace
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.blocks import Block, Paragraph
-from gradtrace.renderers.text.cut_words import cut_off, lost_to
-from gradtrace.renderers.text.escape import one_line
+from gradtrace.text import wording
+from gradtrace.text.blocks import Block, Paragraph
+from gradtrace.text.cut_words import cut_off, lost_to
+from gradtrace.text.escape import one_line
 
 _MOST = 6
 _LONGEST = 300

@@ -10,11 +10,11 @@ from rich.cells import cell_len
 
 from gradtrace.analysis.ledger import ledger
 from gradtrace.model import Accumulation, BackwardPass, Effect, TensorStats, Trace
-from gradtrace.renderers.text import verdicts, wording
-from gradtrace.renderers.text.added import is_sum, remark, told
-from gradtrace.renderers.text.blocks import Block, Cell, Heading, Paragraph, Table
-from gradtrace.renderers.text.escape import visible
 from gradtrace.renderers.tree.ranges import gradient_range, is_bad
+from gradtrace.text import verdicts, wording
+from gradtrace.text.added import is_sum, remark, told
+from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
+from gradtrace.text.escape import visible
 
 _MOST_PASSES = 6
 _GAP = 2

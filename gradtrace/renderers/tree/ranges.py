@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from gradtrace.model import TensorStats
-from gradtrace.renderers.text import wording
+from gradtrace.text import wording
 
 _DIGITS = 3
 """Ends of a range need fewer digits than a number by itself."""

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from gradtrace.analysis.view import Group, Item, View
 from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, Node, NodeOutput, TensorStats
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.blocks import Cell, Table
-from gradtrace.renderers.text.escape import visible
 from gradtrace.renderers.tree.ranges import gradient_range, is_bad, value_range
+from gradtrace.text import wording
+from gradtrace.text.blocks import Cell, Table
+from gradtrace.text.escape import visible
 
 _LONGEST_NAME = 60
 _MOST_OPERANDS = 3

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 
 from gradtrace.analysis.simplify import simplify
 from gradtrace.model import BackwardPass, Graph, Root, Trace
-from gradtrace.renderers.explain import run as explanation_run
-from gradtrace.renderers.explain import tree as explanation_tree
-from gradtrace.renderers.picture.scene import drawn_pass, narrowed
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.blocks import Block, Heading, Paragraph, Table
-from gradtrace.renderers.text.escape import one_line, visible
-from gradtrace.renderers.text.terminal import Terminal
 from gradtrace.renderers.tree.cuts import cut_blocks
 from gradtrace.renderers.tree.leaves import leaf_blocks
 from gradtrace.renderers.tree.rows import rows
+from gradtrace.text import wording
+from gradtrace.text.blocks import Block, Heading, Paragraph, Table
+from gradtrace.text.chosen_pass import drawn_pass, narrowed
+from gradtrace.text.escape import one_line, visible
+from gradtrace.text.run_errors import run_errors
+from gradtrace.text.steps.drawing import tree as nested_tree
+from gradtrace.text.terminal import Terminal
 
 _WIDTH = 100
 _NARROWEST = 40
@@ -103,7 +103,7 @@ def _shortened(blocks: tuple[Block, ...], most: int) -> tuple[tuple[Block, ...],
 
 def _blocks(trace: Trace, one: BackwardPass, options: Options, width: int, note: str) -> Iterator[Block]:
     yield Heading(_title(trace, one))
-    yield from explanation_run.errors(trace)
+    yield from run_errors(trace)
     yield from _drawing(trace, one, options)
     if note:
         yield Paragraph(note, "folded")
@@ -114,7 +114,7 @@ def _blocks(trace: Trace, one: BackwardPass, options: Options, width: int, note:
 
 def _drawing(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]:
     graph = one.graph or Graph((), ())
-    nested = explanation_tree.tree(one, trace.leaves) if _is_expression(graph) and _has_all_columns(options) else None
+    nested = nested_tree(one, trace.leaves) if _is_expression(graph) and _has_all_columns(options) else None
     if nested is not None:
         yield nested
         return

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from gradtrace.analysis.reasons import Reason, Subject
 from gradtrace.model import BystanderKind, CutKind, LeafKind, SwitchKind
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.wording import short
 from gradtrace.renderers.why.words import NAMED, is_root
+from gradtrace.text import wording
+from gradtrace.text.wording import short
 
 
 def advice(one: Subject) -> str:

@@ -2,7 +2,7 @@
 
 from gradtrace.analysis.reasons import Subject
 from gradtrace.model import BystanderKind, Variable, VariableKind
-from gradtrace.renderers.text import wording
+from gradtrace.text import wording
 
 
 def bystander(one: Subject) -> str:

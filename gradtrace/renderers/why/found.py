@@ -6,8 +6,8 @@ from gradtrace.analysis.ledger import Pattern
 from gradtrace.analysis.reasons import Reason, Subject
 from gradtrace.model import Location, Severity
 from gradtrace.model.location import same_place
-from gradtrace.renderers.text import verdicts, wording
-from gradtrace.renderers.text.blocks import Block, Paragraph
+from gradtrace.text import verdicts, wording
+from gradtrace.text.blocks import Block, Paragraph
 
 _TOLD_ELSEWHERE = frozenset({Pattern.ABSENT, Pattern.NOTHING, Pattern.SINGLE, Pattern.NOT_STORED})
 """The answer itself says what these say."""

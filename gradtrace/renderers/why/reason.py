@@ -7,16 +7,16 @@ from gradtrace.analysis.reasons import HAS_GRADIENT, Answer, Reason, Subject
 from gradtrace.model import Cut, Location
 from gradtrace.model.excerpt import excerpt
 from gradtrace.model.location import same_place
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.blocks import Block, Cell, Heading, Paragraph, Table
-from gradtrace.renderers.text.cut_words import cut_off
-from gradtrace.renderers.text.markdown import Markdown
-from gradtrace.renderers.text.terminal import Terminal
 from gradtrace.renderers.why import document as reason_json
 from gradtrace.renderers.why import found as reason_found
 from gradtrace.renderers.why import ways as reason_ways
 from gradtrace.renderers.why import words as reason_words
 from gradtrace.renderers.why.advice import advice
+from gradtrace.text import wording
+from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
+from gradtrace.text.cut_words import cut_off
+from gradtrace.text.markdown import Markdown
+from gradtrace.text.terminal import Terminal
 
 _WIDTH = 100
 _NARROWEST = 40

@@ -6,11 +6,11 @@ from gradtrace.analysis.paths import Way, size
 from gradtrace.analysis.reasons import Subject
 from gradtrace.model import Graph, Node
 from gradtrace.model.location import same_place
-from gradtrace.renderers.explain.leaves import adds_up
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.blocks import Block, Cell, Paragraph, Table
-from gradtrace.renderers.text.source_maths import span
 from gradtrace.renderers.why.words import step
+from gradtrace.text import wording
+from gradtrace.text.blocks import Block, Cell, Paragraph, Table
+from gradtrace.text.source_maths import span
+from gradtrace.text.steps.summands import adds_up
 
 _WAYS = 6
 _STEPS = 12

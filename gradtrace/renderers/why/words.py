@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from gradtrace.analysis.reasons import Reason, Subject
 from gradtrace.model import Node
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.cut_words import cut_off
-from gradtrace.renderers.text.source_maths import span
-from gradtrace.renderers.text.wording import short
 from gradtrace.renderers.why import aside as reason_aside
+from gradtrace.text import wording
+from gradtrace.text.cut_words import cut_off
+from gradtrace.text.source_maths import span
+from gradtrace.text.wording import short
 
 NAMED = 3
 """So many tensors are called by their names; more are counted."""

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gradtrace.model import CutKind, ObservationKind, SwitchKind
 from gradtrace.recorder.switches import switched_off_by
-from gradtrace.renderers.text.cut_words import cut_off
+from gradtrace.text.cut_words import cut_off
 
 LIBRARY = {}
 exec(

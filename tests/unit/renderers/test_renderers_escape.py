@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gradtrace.renderers.text import escape
+from gradtrace.text import escape
 
 HOSTILE = [
     "\x1b[31mred\x07",

@@ -10,7 +10,7 @@ from gradtrace.analysis.ledger import ledger
 from gradtrace.model import BackwardPass, Event, PassError, Trace
 from gradtrace.renderers.explain.explanation import Options, render
 from gradtrace.renderers.explain.ledger import ledger_table
-from gradtrace.renderers.text.blocks import Table
+from gradtrace.text.blocks import Table
 
 
 def _rows(trace: Trace, width: int = 200, **options: bool) -> list[tuple[str, ...]]:

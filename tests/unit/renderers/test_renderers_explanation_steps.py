@@ -10,12 +10,12 @@ from builders import Tape, scalar, tensor
 from tape import Ref, Value
 
 from gradtrace.model import Edge, Graph, Leaf, Location, Node, NodeOutput, SavedTensor, TensorStats
-from gradtrace.renderers.explain.arrays import Array, broadcast
-from gradtrace.renderers.explain.losses import softmax_minus_one_hot
-from gradtrace.renderers.explain.operands import Operands
-from gradtrace.renderers.explain.steps import step
-from gradtrace.renderers.explain.untaken import untaken
-from gradtrace.renderers.text.source_maths import maths, operands, short, span
+from gradtrace.text.source_maths import maths, operands, short, span
+from gradtrace.text.steps.arrays import Array, broadcast
+from gradtrace.text.steps.losses import softmax_minus_one_hot
+from gradtrace.text.steps.operands import Operands
+from gradtrace.text.steps.step import step
+from gradtrace.text.steps.untaken import untaken
 
 
 def _steps(tape: Tape, root: Ref) -> list[str]:

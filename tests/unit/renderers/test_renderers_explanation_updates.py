@@ -9,7 +9,7 @@ import pytest
 
 from gradtrace.model import EventKind, GradWrite, Leaf, LeafKind, ParameterChange, ParameterGroup, StepFact, Trace
 from gradtrace.renderers.explain.updates import updates
-from gradtrace.renderers.text.blocks import Paragraph
+from gradtrace.text.blocks import Paragraph
 
 STEP = builders.at(9, "opt.step()")
 CLIP = builders.at(8, "clip_grad_norm_(net.parameters(), 1.0)", "clip_grad_norm_(net.parameters(), 1.0)")

@@ -121,7 +121,7 @@ def test_equal_traces_give_equal_bytes(name: str) -> None:
 
 def test_an_unknown_pass_is_an_error() -> None:
     """It says how many there were."""
-    with pytest.raises(RenderError, match=r"^there is no pass 7: the run had 3 passes$"):
+    with pytest.raises(RenderError, match=r"^there is no pass 7: the run has 3 passes$"):
         render(builders.product_trace(), Options(pass_index=7))
 
 

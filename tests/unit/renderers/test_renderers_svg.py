@@ -8,8 +8,8 @@ import pytest
 
 from gradtrace.model import BackwardPass, Finding, Trace
 from gradtrace.renderers.picture import pictures
-from gradtrace.renderers.picture.palette import DARK, LIGHT, scale_of
 from gradtrace.renderers.picture.svg_text import text_width
+from gradtrace.text.palette import DARK, LIGHT, scale_of
 
 TRACES = {
     "product": builders.product_trace,

@@ -5,7 +5,7 @@ import pytest
 
 from gradtrace.analysis.ledger import Actor, LeafGroup, Pattern, Verdict, ledger
 from gradtrace.model import Leaf, Location, OptimizerInfo
-from gradtrace.renderers.text import verdicts
+from gradtrace.text import verdicts
 
 ZERO = (Actor("SGD.zero_grad", Location("train.py", 14), set_to_none=True),)
 STEP = (Actor("SGD.step", Location("train.py", 17)),)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from gradtrace.model import Location, TensorStats
-from gradtrace.renderers.text import wording
+from gradtrace.text import wording
 
 
 @pytest.mark.parametrize(

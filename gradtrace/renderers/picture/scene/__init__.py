@@ -2,14 +2,13 @@
 
 `compose` turns one pass of a trace into a `Scene`: boxes with their texts, arrows with their gradients, clusters, a
 caption and a legend. DOT, our own SVG and Mermaid all draw a scene, so they say the same. Only `model`, `analysis` and
-the shared modules of `renderers` (`palette`, `wording`, `escape`) are imported here. To show one more fact, add it to
+`text` (`palette`, `wording`, `escape`) are imported here. To show one more fact, add it to
 the text of its box in `boxes`, `folded` or `leaf_boxes`, or to `arrows`; to add a look, add it to `palette` and choose
 it in `boxes.style_of`.
 """
 
-from gradtrace.renderers.picture.scene.compose import Choice, DrawingOptions, compose, compose_view, narrowed
+from gradtrace.renderers.picture.scene.compose import Choice, DrawingOptions, compose, compose_view
 from gradtrace.renderers.picture.scene.model import Arrow, Box, Cluster, Labels, Row, Scene, Span, Step
-from gradtrace.renderers.picture.scene.selection import drawn_pass
 
 __all__ = [
     "Arrow",
@@ -24,6 +23,4 @@ __all__ = [
     "Step",
     "compose",
     "compose_view",
-    "drawn_pass",
-    "narrowed",
 ]

@@ -7,8 +7,8 @@ from gradtrace.model import Edge, Graph, NestedValue, TensorStats
 from gradtrace.renderers.picture.scene.boxes import is_bad, statistics
 from gradtrace.renderers.picture.scene.folded import norm_range
 from gradtrace.renderers.picture.scene.model import Arrow, Row, Span
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.escape import visible
+from gradtrace.text import wording
+from gradtrace.text.escape import visible
 
 
 def arrow(

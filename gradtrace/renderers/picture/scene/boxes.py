@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from gradtrace.model import Finding, Location, Node, NodeOutput, PassError, Root, TensorStats
 from gradtrace.renderers.picture.scene.finding_pins import badges, told
 from gradtrace.renderers.picture.scene.model import NO_WISHES, Labels, Row, Span
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.escape import one_line, visible
+from gradtrace.text import wording
+from gradtrace.text.escape import one_line, visible
 
 _MOST_OUTPUTS = 4
 _TEXT = 48

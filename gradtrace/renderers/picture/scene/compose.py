@@ -4,11 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from gradtrace.analysis.focus import focused
 from gradtrace.analysis.simplify import simplify
 from gradtrace.analysis.view import Item, View, ViewEdge, leaf_uses
 from gradtrace.model import BackwardPass, Graph, Trace
-from gradtrace.renderers.picture.palette import LIGHT, scale_of
 from gradtrace.renderers.picture.scene.arrows import arrow
 from gradtrace.renderers.picture.scene.boxes import (
     node_rows,
@@ -19,10 +17,11 @@ from gradtrace.renderers.picture.scene.cut_boxes import cut_box, cuts_in, unreac
 from gradtrace.renderers.picture.scene.finding_pins import FindingPins, finding_notes
 from gradtrace.renderers.picture.scene.folded import folded_rows, repeated_rows, times
 from gradtrace.renderers.picture.scene.model import NO_WISHES, Arrow, Box, Cluster, Labels, Row, Scene, Span
-from gradtrace.renderers.picture.scene.selection import drawn_pass
 from gradtrace.renderers.picture.scene.tales import Tales
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.escape import one_line, visible
+from gradtrace.text import wording
+from gradtrace.text.chosen_pass import drawn_pass, narrowed
+from gradtrace.text.escape import one_line, visible
+from gradtrace.text.palette import LIGHT, scale_of
 
 _MANY_USES = 3
 """A leaf with more uses than this is drawn anew, as a chip, at each: a hub with many edges tangles every layout."""
@@ -103,18 +102,6 @@ def compose(trace: Trace, choice: Choice) -> Scene:
     graph = backward.graph or Graph((), ())
     view = simplify(graph, depth=choice.depth, fold=choice.fold, max_items=choice.max_items, expand=choice.expand)
     return compose_view(trace, backward, replace(view, notes=(*notes, *view.notes)), choice.labels)
-
-
-def narrowed(trace: Trace, backward: BackwardPass, focus: str) -> tuple[BackwardPass, str]:
-    """The pass with only what leads to a name, and a note that says how much is left out.
-
-    Raises:
-        RenderError: nothing in the pass bears the name.
-    """
-    part = focused(backward, trace.leaves, focus)
-    n_shown, n_all = (len(one.graph.nodes) if one.graph is not None else 0 for one in (part, backward))
-    size = f"{n_shown:,} of {wording.count(n_all, 'node')}"
-    return part, f"only what leads to {visible(focus, 60)} is drawn: {size} (--focus)"
 
 
 def compose_view(trace: Trace, backward: BackwardPass, view: View, labels: Labels = NO_WISHES) -> Scene:

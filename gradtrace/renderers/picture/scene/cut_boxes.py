@@ -7,8 +7,8 @@ from gradtrace.analysis.view import View, item_of_node
 from gradtrace.model import BackwardPass, Cut, Finding, Leaf, Trace
 from gradtrace.renderers.picture.scene.finding_pins import badges, told
 from gradtrace.renderers.picture.scene.model import Box, Row, Span
-from gradtrace.renderers.text import cut_words, wording
-from gradtrace.renderers.text.escape import visible
+from gradtrace.text import cut_words, wording
+from gradtrace.text.escape import visible
 
 _MOST_NAMES = 3
 

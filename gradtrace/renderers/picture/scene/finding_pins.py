@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from gradtrace.model import BackwardPass, Finding, Location, Node, Trace
 from gradtrace.renderers.picture.scene.model import Row, Span
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.escape import one_line, visible
+from gradtrace.text import wording
+from gradtrace.text.escape import one_line, visible
 
 _MOST_BADGES = 3
 _MOST_NOTES = 4

@@ -6,8 +6,8 @@ from gradtrace.analysis.view import Item
 from gradtrace.model import Node, TensorStats
 from gradtrace.renderers.picture.scene.boxes import is_bad, is_bad_node
 from gradtrace.renderers.picture.scene.model import Row, Span
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.escape import visible
+from gradtrace.text import wording
+from gradtrace.text.escape import visible
 
 
 def times(n: int) -> tuple[Span, ...]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from gradtrace.analysis.ledger import Contribution, History
 from gradtrace.model import CLEARING, Accumulation, Edge, Effect, Event, EventKind, Leaf, LeafKind
 from gradtrace.renderers.picture.scene.model import Row, Span, Step
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.added import MARK, told
-from gradtrace.renderers.text.escape import visible
+from gradtrace.text import wording
+from gradtrace.text.added import MARK, told
+from gradtrace.text.escape import visible
 
 _CELL = 26
 """Longest text in a cell of the ledger."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gradtrace.renderers.picture.palette import Scale
+from gradtrace.text.palette import Scale
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from gradtrace.renderers.picture.scene.finding_pins import FindingPins, badges, 
 from gradtrace.renderers.picture.scene.folded import contribution_rows, times
 from gradtrace.renderers.picture.scene.leaf_boxes import leaf_rows, leaf_steps, short_story
 from gradtrace.renderers.picture.scene.model import Box, Span, Step
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.escape import one_line, visible
+from gradtrace.text import wording
+from gradtrace.text.escape import one_line, visible
 
 
 class Tales:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gradtrace.model import Edge, TensorStats
-from gradtrace.renderers.explain.arrays import Array
-from gradtrace.renderers.explain.operands import Operands
-from gradtrace.renderers.text import wording
+from gradtrace.text import wording
+from gradtrace.text.steps.arrays import Array
+from gradtrace.text.steps.operands import Operands
 
 _INLINE = 20
 """A gradient or factor whose text is longer is named instead of written out."""

@@ -2,9 +2,9 @@
 
 import re
 
-from gradtrace.renderers.text.blocks import Block, Heading, Paragraph, Table
-from gradtrace.renderers.text.escape import markdown
-from gradtrace.renderers.text.terminal import Terminal, shown
+from gradtrace.text.blocks import Block, Heading, Paragraph, Table
+from gradtrace.text.escape import markdown
+from gradtrace.text.terminal import Terminal, shown
 
 _WIDE = 160
 

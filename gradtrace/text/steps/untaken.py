@@ -1,7 +1,7 @@
 """Where a gradient does not go: the elements of an input that an op leaves without any, and why."""
 
 from gradtrace.model import Edge, Node, TensorStats
-from gradtrace.renderers.explain.arrays import Array
+from gradtrace.text.steps.arrays import Array
 
 _NEVER_TAKEN = "never taken"
 _OUTSIDE = "outside the limits"

@@ -1,10 +1,10 @@
 """One level of a layered layout: the vertices of one module in layers, with the curves between them."""
 
-from gradtrace.renderers.picture.layout.bends import assign_layers, bend_edges
-from gradtrace.renderers.picture.layout.columns import SIDE_GAP, columns
-from gradtrace.renderers.picture.layout.level import Arrangement, LayerGraph, Work
-from gradtrace.renderers.picture.layout.order import order_layers
-from gradtrace.renderers.picture.layout.spots import route_segments
+from gradtrace.layout.bends import assign_layers, bend_edges
+from gradtrace.layout.columns import SIDE_GAP, columns
+from gradtrace.layout.level import Arrangement, LayerGraph, Work
+from gradtrace.layout.order import order_layers
+from gradtrace.layout.spots import route_segments
 
 LAYER_GAP = 30.0
 LABEL_GAP = 12.0

@@ -1,9 +1,9 @@
 """Softmax minus one-hot: what cross-entropy sends to the scores, told over the two ops of which it is made."""
 
 from gradtrace.model import Graph, Node
-from gradtrace.renderers.explain.arrays import Array
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.source_maths import operands, span
+from gradtrace.text import wording
+from gradtrace.text.source_maths import operands, span
+from gradtrace.text.steps.arrays import Array
 
 WORDS = (
     "log_softmax and nll_loss together: each score gets its softmax probability, that of the right class minus 1 "

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from gradtrace.renderers.picture.layout.columns import spread
-from gradtrace.renderers.picture.layout.layout import BoxSize, GroupSize, Layout, Link, Rectangle, lay_out
-from gradtrace.renderers.picture.layout.order import order_layers
-from gradtrace.renderers.picture.layout.routes import assign_lanes
+from gradtrace.layout.columns import spread
+from gradtrace.layout.layout import BoxSize, GroupSize, Layout, Link, Rectangle, lay_out
+from gradtrace.layout.order import order_layers
+from gradtrace.layout.routes import assign_lanes
 
 SLACK = 0.01
 

@@ -27,9 +27,9 @@ equal output.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gradtrace.renderers.picture.layout.layers import arrange
-from gradtrace.renderers.picture.layout.level import Arrangement, LayerGraph, Segment
-from gradtrace.renderers.picture.layout.routes import Point
+from gradtrace.layout.layers import arrange
+from gradtrace.layout.level import Arrangement, LayerGraph, Segment
+from gradtrace.layout.routes import Point
 
 PADDING = 14.0
 """Between the border of a module and what is in it."""

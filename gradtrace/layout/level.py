@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gradtrace.renderers.picture.layout.routes import Point
+from gradtrace.layout.routes import Point
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
-"""Which pass a picture shows."""
+"""Which pass a story or a picture shows, and what is said where there is none."""
 
 from collections.abc import Iterator
 
+from gradtrace.analysis.choose_pass import first_pass, pass_at, with_graph
+from gradtrace.analysis.focus import focused
 from gradtrace.errors import RenderError
 from gradtrace.model import BackwardPass, ObservationKind, PassError, ProgramError, Trace
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.escape import one_line
+from gradtrace.text import wording
+from gradtrace.text.escape import one_line, visible
 
 _SEEN = {
     ObservationKind.OPS: ("{n} ran", "tensor operation"),
@@ -15,29 +17,57 @@ _LONGEST_MESSAGE = 300
 
 
 def drawn_pass(trace: Trace, pass_index: int | None = None) -> BackwardPass:
-    """The pass of this index, by default the first one with a graph.
+    """The pass of this index, by default the first one with a graph that is not a part of another's step.
 
     Raises:
         RenderError: there is no such pass, or nothing that could be drawn.
     """
-    drawable = [one for one in trace.passes if one.graph is not None and one.graph.nodes]
     if pass_index is None:
-        if not drawable:
+        first = first_pass(trace)
+        if first is None:
             raise RenderError(_nothing_to_draw(trace))
-        return drawable[0]
-    for one in drawable:
-        if one.index == pass_index:
-            return one
-    with_graph = f"Passes with a graph: {wording.ranges(one.index for one in drawable)}." if drawable else ""
-    if any(one.index <= pass_index < one.index + one.count for one in trace.passes):
-        message = (
-            f"pass {pass_index} has no graph to draw: only what happened to the leaves was recorded. "
-            f"Run again with --passes {pass_index} to record it in full. {with_graph}"
+        return first
+    chosen = existing_pass(trace, pass_index)
+    if chosen.graph is None or not chosen.graph.nodes:
+        raise RenderError(
+            f"pass {pass_index} has no graph to show: only what happened to the leaves was recorded. "
+            f"Run again with --passes {pass_index} to record it in full{_passes_with_graph(trace)}"
         )
-    else:
+    return chosen
+
+
+def existing_pass(trace: Trace, index: int) -> BackwardPass:
+    """The pass of this index.
+
+    Raises:
+        RenderError: there is no such pass.
+    """
+    chosen = pass_at(trace, index)
+    if chosen is None:
         n = sum(one.count for one in trace.passes)
-        message = f"there is no pass {pass_index}: the run has {wording.count(n, 'pass')}. {with_graph}"
-    raise RenderError(message.strip())
+        raise RenderError(
+            f"there is no pass {index}: the run has {wording.count(n, 'pass')}{_passes_with_graph(trace)}"
+        )
+    return chosen
+
+
+def narrowed(trace: Trace, backward: BackwardPass, focus: str) -> tuple[BackwardPass, str]:
+    """The pass with only what leads to a name, and a note that says how much is left out.
+
+    Raises:
+        RenderError: nothing in the pass has the name.
+    """
+    part = focused(backward, trace.leaves, focus)
+    n_shown, n_all = (len(one.graph.nodes) if one.graph is not None else 0 for one in (part, backward))
+    size = f"{n_shown:,} of {wording.count(n_all, 'node')}"
+    return part, f"only what leads to {visible(focus, 60)} is drawn: {size} (--focus)"
+
+
+def _passes_with_graph(trace: Trace) -> str:
+    drawable = with_graph(trace)
+    if not drawable or len(drawable) == len(trace.passes):
+        return ""
+    return f". Passes with a graph: {wording.ranges(one.index for one in drawable)}"
 
 
 def _nothing_to_draw(trace: Trace) -> str:

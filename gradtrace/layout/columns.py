@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from gradtrace.renderers.picture.layout.level import Work
+from gradtrace.layout.level import Work
 
 SIDE_GAP = 16.0
 """Between two boxes of a layer."""

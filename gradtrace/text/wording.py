@@ -1,7 +1,7 @@
 """Numbers, counts, tensors and places as words: one way to say each, in every renderer.
 
 What comes back is plain text that may still hold the user's own characters (a file name); the renderer makes it inert
-for its format through `renderers.text.escape`.
+for its format through `text.escape`.
 """
 
 import math

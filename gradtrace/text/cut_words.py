@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from gradtrace.model import Cut, CutKind, GradSwitch, Leaf, SwitchKind
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.escape import visible
-from gradtrace.renderers.text.source_maths import span
+from gradtrace.text import wording
+from gradtrace.text.escape import visible
+from gradtrace.text.source_maths import span
 
 _LONGEST = 60
 _MOST_NAMES = 3

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from gradtrace.analysis.fan_in import adds_up
 from gradtrace.model import Accumulation, Trace
-from gradtrace.renderers.text.blocks import Block, Paragraph, Table
+from gradtrace.text.blocks import Block, Paragraph, Table
 
 MARK = " *"
 """Stands behind a line whose numbers do not add up; `remark` says why."""

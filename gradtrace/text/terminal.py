@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells
 
-from gradtrace.renderers.text.blocks import Block, Cell, Heading, Paragraph, Table
-from gradtrace.renderers.text.escape import visible
+from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
+from gradtrace.text.escape import visible
 
 _INDENT = "  "
 _GAP = 2

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import describe
 from gradtrace.model import BackwardPass, Edge, Graph, Leaf, TensorStats
-from gradtrace.renderers.explain.losses import WORDS as LOSS_WORDS
-from gradtrace.renderers.explain.losses import softmax_minus_one_hot
-from gradtrace.renderers.explain.operands import Operands
-from gradtrace.renderers.explain.steps import step, summed
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.blocks import Block, Heading, Paragraph
+from gradtrace.text import wording
+from gradtrace.text.blocks import Block, Heading, Paragraph
+from gradtrace.text.steps.losses import WORDS as LOSS_WORDS
+from gradtrace.text.steps.losses import softmax_minus_one_hot
+from gradtrace.text.steps.operands import Operands
+from gradtrace.text.steps.step import step, summed
 
 _MOST_OPS = 8
 _MOST_NODES = 400

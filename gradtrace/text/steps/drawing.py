@@ -7,14 +7,14 @@ from itertools import islice
 from gradtrace.analysis.repeats import find_runs
 from gradtrace.analysis.topology import Adjacency
 from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
-from gradtrace.renderers.explain.leaves import summands
-from gradtrace.renderers.explain.operands import Operands
-from gradtrace.renderers.explain.steps import step
-from gradtrace.renderers.explain.untaken import untaken
-from gradtrace.renderers.explain.words import rule
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.blocks import Cell, Table
-from gradtrace.renderers.text.source_maths import short, span
+from gradtrace.text import wording
+from gradtrace.text.blocks import Cell, Table
+from gradtrace.text.source_maths import short, span
+from gradtrace.text.steps.operands import Operands
+from gradtrace.text.steps.step import step
+from gradtrace.text.steps.summands import summands
+from gradtrace.text.steps.untaken import untaken
+from gradtrace.text.steps.words import rule
 
 MOST_NODES = 40
 _MOST_LEVELS = 9

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from gradtrace.analysis.coverage import Gap
 from gradtrace.model import Blind, BlindSpot
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.escape import one_line
+from gradtrace.text import wording
+from gradtrace.text.escape import one_line
 
 _LONGEST = 500
 _FAILURE = 120

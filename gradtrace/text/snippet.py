@@ -7,7 +7,7 @@ from itertools import groupby
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from gradtrace.model import Location
-from gradtrace.renderers.text.escape import one_line
+from gradtrace.text.escape import one_line
 
 _ELLIPSIS = "..."
 _LEAST_ROOM = 24

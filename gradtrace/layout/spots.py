@@ -1,8 +1,8 @@
 """Spots: where each segment touches the vertices at its ends, and the curve between."""
 
-from gradtrace.renderers.picture.layout.columns import ATTACH, spread
-from gradtrace.renderers.picture.layout.level import LayerGraph, Work
-from gradtrace.renderers.picture.layout.routes import LANE_DISTANCE, Point, assign_lanes, bow, straight, through, turn
+from gradtrace.layout.columns import ATTACH, spread
+from gradtrace.layout.level import LayerGraph, Work
+from gradtrace.layout.routes import LANE_DISTANCE, Point, assign_lanes, bow, straight, through, turn
 
 _TURN = 15.0
 """How far an edge that turns back first goes on."""

@@ -1,6 +1,6 @@
 """Layers: which vertex stands below which, and the bends of the edges that pass others by."""
 
-from gradtrace.renderers.picture.layout.level import LayerGraph, Segment, Work
+from gradtrace.layout.level import LayerGraph, Segment, Work
 
 _LONGEST = (24, 12, 6, 3)
 """Over how many layers an edge is led by bends; the first of these that keeps to the budget. A longer one takes a

@@ -4,9 +4,9 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from gradtrace.model import Edge, Graph, Leaf, Node
-from gradtrace.renderers.explain.arrays import Array
-from gradtrace.renderers.text import wording
-from gradtrace.renderers.text.source_maths import maths, operands, span
+from gradtrace.text import wording
+from gradtrace.text.source_maths import maths, operands, span
+from gradtrace.text.steps.arrays import Array
 
 _LONGEST = 24
 """A longer text for an operand would hide the step that it belongs to."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gradtrace.analysis.ledger import Actor, LeafGroup, Pattern, Verdict
 from gradtrace.model import Leaf, LeafKind, OptimizerInfo
-from gradtrace.renderers.text import wording
+from gradtrace.text import wording
 
 _NAMED = 3
 """So many leaves are called by their names; more are counted."""

@@ -1,0 +1,44 @@
+"""What ended a program or a pass."""
+
+from collections.abc import Iterator
+
+from gradtrace.analysis.coverage import coverage
+from gradtrace.model import BackwardPass, Trace
+from gradtrace.text import wording
+from gradtrace.text.blocks import Block, Paragraph
+from gradtrace.text.coverage_words import said
+from gradtrace.text.source_maths import span
+
+
+def run_errors(trace: Trace) -> Iterator[Block]:
+    """What ended the program or a pass, with its place, and what was not looked at."""
+    for gap in coverage(trace):
+        if not gap.is_chosen:
+            label, style = ("error", "alarm") if gap.is_open else ("note", "")
+            yield Paragraph(f"{said(gap)}.", label, style)
+    error = trace.run.error
+    if error is not None:
+        where = wording.at(error.frames[-1] if error.frames else None)
+        yield Paragraph(f"{error.type}{where} ended the program: {error.message}", "error", "alarm")
+    for one in trace.passes:
+        if one.error is None:
+            continue
+        if one.error.is_incomplete:
+            yield Paragraph(
+                f"pass {one.index} did not come to its end: {one.error.message}; what is known of it is shown.",
+                "error",
+                "alarm",
+            )
+            continue
+        message = "" if error is not None and one.error.message == error.message else f": {one.error.message}"
+        yield Paragraph(f"pass {one.index} raised {one.error.type}{_node(one)}{message}", "error", "alarm")
+
+
+def _node(one: BackwardPass) -> str:
+    if one.error is None or one.error.node is None or one.graph is None or one.error.node >= len(one.graph.nodes):
+        return ""
+    node = one.graph.nodes[one.error.node]
+    source = span(node.location)
+    place = wording.location(node.location)
+    details = ", ".join(part for part in (source, place) if part)
+    return f" at {node.op}{f' ({details})' if details else ''}"
