@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import click
+import typer
 
+from gradtrace.cli.options import AsciiOption, ColorOption, OutputOption, TextFormatOption, completed
 from gradtrace.cli.output import Output
 from gradtrace.errors import UsageError
 
@@ -13,24 +14,24 @@ if TYPE_CHECKING:
     from gradtrace.renderers.reference import formula_page
 
 
-@click.command("formula", short_help="Show the backward formula of an op.")
-@click.argument("name", metavar="OP", required=False)
-@click.option("-l", "--list", "wants_list", is_flag=True, help="List all ops that have a page.")
-@click.option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
-@click.option("-f", "--format", "format_name", type=click.Choice(["text", "markdown"]), default="text")
-@click.option("--no-example", is_flag=True, help="Do not run the worked example.")
-@click.option("--python", metavar="PATH", help="The interpreter whose torch runs the example.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="When to use colours.")
+def _complete_ops(incomplete: str) -> list[str]:
+    from gradtrace.formulas.catalogue import CATALOGUE
+
+    return completed(formula.op for formula in CATALOGUE)(incomplete)
+
+
 def command(
-    name: str | None,
-    wants_list: bool,
-    output: str | None,
-    format_name: str,
-    no_example: bool,
-    python: str | None,
-    ascii_only: bool,
-    color: str,
+    name: Annotated[str | None, typer.Argument(metavar="OP", hidden=True, autocompletion=_complete_ops)] = None,
+    *,
+    wants_list: Annotated[bool, typer.Option("-l", "--list", help="List all ops that have a page.")] = False,
+    output: OutputOption = None,
+    format_name: TextFormatOption = "text",
+    no_example: Annotated[bool, typer.Option("--no-example", help="Do not run the worked example.")] = False,
+    python: Annotated[
+        str | None, typer.Option("--python", metavar="PATH", help="The interpreter whose torch runs the example.")
+    ] = None,
+    ascii_only: AsciiOption = False,
+    color: ColorOption = "auto",
 ) -> int:
     """Show what an op does to a gradient, in words, maths and runnable torch, with a worked example.
 
@@ -40,7 +41,7 @@ def command(
       gradtrace formula sigmoid
       gradtrace formula MulBackward0
       gradtrace formula --list
-    """  # noqa: D301  click wants a real backspace
+    """  # noqa: D301  the help wants a real backspace
     from gradtrace.renderers.reference import formula_page
 
     if wants_list == (name is not None):
