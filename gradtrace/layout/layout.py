@@ -16,7 +16,7 @@ The algorithm, which the web page follows too:
 4. *Order* (`layout_order`). A few sweeps down and up sort each layer by the mean position of the neighbours; the order
    with the fewest crossings is kept.
 5. *Columns* (`layout_columns`). Sweeps again: each vertex wants to stand at the mean of its neighbours; the positions
-   that come nearest to all wishes of a layer without overlaps are found exactly, by pooling adjacent violators.
+   that come nearest to the desired ones without overlaps are found exactly, by pooling adjacent violators.
 6. *Assembly.* Outermost first, each level is put at its place, and the segments of each edge are strung together.
 
 Each step is linear in vertices, segments and bends (sorting aside); bends are bounded by a budget, nothing recurses,

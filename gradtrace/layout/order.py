@@ -43,11 +43,11 @@ def _number(layer: list[int], position: list[float]) -> None:
 def _sort(layer: list[int], neighbours: Neighbours, position: list[float]) -> None:
     if len(layer) < 2:  # noqa: PLR2004
         return
-    wish = {}
+    wanted = {}
     for vertex in layer:
         seen = neighbours[vertex]
-        wish[vertex] = sum(position[other] + dx for other, dx in seen) / len(seen) if seen else position[vertex]
-    layer.sort(key=lambda vertex: (wish[vertex], position[vertex]))
+        wanted[vertex] = sum(position[other] + dx for other, dx in seen) / len(seen) if seen else position[vertex]
+    layer.sort(key=lambda vertex: (wanted[vertex], position[vertex]))
     _number(layer, position)
 
 
