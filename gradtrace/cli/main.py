@@ -24,6 +24,7 @@ COMMANDS = {
     "record": "gradtrace.cli.record",
     "merge": "gradtrace.cli.merge",
     "why": "gradtrace.cli.why",
+    "diff": "gradtrace.cli.diff",
     "formula": "gradtrace.cli.formula",
     "rule": "gradtrace.cli.rule",
     "doctor": "gradtrace.cli.doctor",
