@@ -1,6 +1,6 @@
 // A layered layout of one level, linear in its members and lines; gradtrace/layout/layout.py describes the algorithm.
 
-import { connect, type Cell } from "./cell";
+import { type Cell, connect } from "./cell";
 import { alignPorts, place, SIDE_GAP } from "./layout_columns";
 import { order } from "./layout_order";
 
@@ -43,7 +43,13 @@ const SPINE_WEIGHT = 12;
 export function layOut(vertices: Vertex[], segments: Segment[], layerGap: number): Layout {
   const { layers, isSpine } = layersOf(vertices, segments);
   const cells: Cell[] = vertices.map(({ width, height }, vertex) => ({
-    width, height, layer: layers[vertex], centre: 0, vertex, above: [], below: [],
+    width,
+    height,
+    layer: layers[vertex],
+    centre: 0,
+    vertex,
+    above: [],
+    below: [],
   }));
   const rows: Cell[][] = Array.from({ length: Math.max(0, ...layers) + 1 }, () => []);
   for (const cell of cells) rows[cell.layer].push(cell);
@@ -76,10 +82,13 @@ function layersOf(vertices: Vertex[], segments: Segment[]): { layers: Int32Array
   const below = new Int32Array(vertices.length);
   for (const v of sequence.reverse()) for (const to of out[v]) below[v] = Math.max(below[v], below[to] + 1);
   const longest = Math.max(0, ...vertices.map((_, v) => layers[v] + below[v]));
-  const isSpine = segments.map(({ from, to }) => layers[to] === layers[from] + 1 && layers[from] + 1 + below[to] === longest);
+  const isSpine = segments.map(
+    ({ from, to }) => layers[to] === layers[from] + 1 && layers[from] + 1 + below[to] === longest,
+  );
   vertices.forEach((vertex, v) => {
     if (vertex.pin > 0) layers[v] = last + 1;
-    else if (vertex.pin === 0 && !hasProducer[v] && out[v].length) layers[v] = Math.min(...out[v].map((to) => layers[to])) - 1;
+    else if (vertex.pin === 0 && !hasProducer[v] && out[v].length)
+      layers[v] = Math.min(...out[v].map((to) => layers[to])) - 1;
   });
   return { layers, isSpine };
 }
@@ -116,7 +125,14 @@ function bend(cells: Cell[], rows: Cell[][], segments: Segment[], isSpine: boole
   });
 }
 
-function assembled(vertices: Vertex[], segments: Segment[], cells: Cell[], rows: Cell[][], bends: (Cell[] | null)[], layerGap: number): Layout {
+function assembled(
+  vertices: Vertex[],
+  segments: Segment[],
+  cells: Cell[],
+  rows: Cell[][],
+  bends: (Cell[] | null)[],
+  layerGap: number,
+): Layout {
   let left = Infinity;
   let right = -Infinity;
   for (const row of rows) {
@@ -132,14 +148,19 @@ function assembled(vertices: Vertex[], segments: Segment[], cells: Cell[], rows:
   rows.forEach((row, layer) => {
     tops.push(top);
     const isBorder = row.every((cell) => cell.vertex < 0 || vertices[cell.vertex].pin !== 0);
-    const isNextBorder = layer + 1 < rows.length && rows[layer + 1].every((cell) => cell.vertex < 0 || vertices[cell.vertex].pin !== 0);
+    const isNextBorder =
+      layer + 1 < rows.length && rows[layer + 1].every((cell) => cell.vertex < 0 || vertices[cell.vertex].pin !== 0);
     top += heights[layer] + (isBorder || isNextBorder ? layerGap * 0.6 : layerGap);
   });
   const height = tops[tops.length - 1] + heights[heights.length - 1];
   const x = Float64Array.from(cells, (cell) => cell.centre - cell.width / 2 - left);
   const y = Float64Array.from(cells, (cell) => tops[cell.layer] + (heights[cell.layer] - cell.height) / 2);
   let lanes = 0;
-  const apart = spread(segments, (segment, i) => (bends[i]?.length ? bends[i][0].centre - left : x[segment.to] + segment.toAt), vertices);
+  const apart = spread(
+    segments,
+    (segment, i) => (bends[i]?.length ? bends[i][0].centre - left : x[segment.to] + segment.toAt),
+    vertices,
+  );
   const routes = segments.map(({ from, to, fromAt, toAt }, i) => {
     const start = [x[from] + fromAt + apart[i], y[from] + vertices[from].height];
     const end = [x[to] + toAt, y[to]];
@@ -164,7 +185,11 @@ function assembled(vertices: Vertex[], segments: Segment[], cells: Cell[], rows:
 }
 
 /** How far each line starts beside its port, in the order in which the lines go apart. */
-function spread(segments: Segment[], towards: (segment: Segment, i: number) => number, vertices: Vertex[]): Float64Array {
+function spread(
+  segments: Segment[],
+  towards: (segment: Segment, i: number) => number,
+  vertices: Vertex[],
+): Float64Array {
   const shifts = new Float64Array(segments.length);
   const groups = new Map<string, number[]>();
   segments.forEach((segment, i) => {
@@ -179,7 +204,7 @@ function spread(segments: Segment[], towards: (segment: Segment, i: number) => n
     const { from, fromAt } = segments[group[0]];
     const room = Math.min(fromAt, vertices[from].width - fromAt) - 8;
     const gap = Math.max(0, Math.min(SPREAD, (2 * room) / group.length));
-    group.forEach((i, k) => (shifts[i] = (k - (group.length - 1) / 2) * gap));
+    for (const [k, i] of group.entries()) shifts[i] = (k - (group.length - 1) / 2) * gap;
   }
   return shifts;
 }

@@ -1,6 +1,6 @@
 // At which distance from the left each cell stands.
 
-import { connect, type Cell, type Link } from "./cell";
+import { type Cell, connect, type Link } from "./cell";
 import type { Segment, Vertex } from "./layout";
 
 export const SIDE_GAP = 22;
@@ -16,19 +16,40 @@ export function alignPorts(vertices: Vertex[], segments: Segment[], isSpine: boo
 
 /** Columns: each cell wants to stand at the mean of its neighbours, and a layer comes as near to its wishes as it can. */
 export function place(rows: Cell[][]): void {
-  for (const row of rows) settle(row, row.map(() => 0), row.map(() => 1));
+  for (const row of rows)
+    settle(
+      row,
+      row.map(() => 0),
+      row.map(() => 1),
+    );
   const both = (cell: Cell) => [...cell.above, ...cell.below];
   const sides: ((cell: Cell) => Link[])[] = [
-    (cell) => cell.above, (cell) => cell.below, (cell) => cell.above, (cell) => cell.below, both, both, both, both, both, both,
+    (cell) => cell.above,
+    (cell) => cell.below,
+    (cell) => cell.above,
+    (cell) => cell.below,
+    both,
+    both,
+    both,
+    both,
+    both,
+    both,
   ];
   sides.forEach((side, sweep) => {
     const sequence = sweep % 2 === 0 ? rows : [...rows].reverse();
     for (const row of sequence) {
       const weights = row.map((cell) => side(cell).reduce((sum, link) => sum + link.weight, 0));
       const wishes = row.map((cell, i) =>
-        weights[i] ? side(cell).reduce((sum, link) => sum + link.weight * (link.cell.centre + link.there - link.here), 0) / weights[i] : cell.centre,
+        weights[i]
+          ? side(cell).reduce((sum, link) => sum + link.weight * (link.cell.centre + link.there - link.here), 0) /
+            weights[i]
+          : cell.centre,
       );
-      settle(row, wishes, weights.map((weight) => weight || 0.01));
+      settle(
+        row,
+        wishes,
+        weights.map((weight) => weight || 0.01),
+      );
     }
   });
 }
@@ -38,7 +59,8 @@ function settle(row: Cell[], wishes: number[], weights: number[]): void {
   const offsets: number[] = [];
   let offset = 0;
   row.forEach((cell, i) => {
-    if (i) offset += (row[i - 1].width + cell.width) / 2 + (cell.vertex < 0 && row[i - 1].vertex < 0 ? BEND_GAP : SIDE_GAP);
+    if (i)
+      offset += (row[i - 1].width + cell.width) / 2 + (cell.vertex < 0 && row[i - 1].vertex < 0 ? BEND_GAP : SIDE_GAP);
     offsets.push(offset);
   });
   const pools: { mean: number; weight: number; n: number }[] = [];

@@ -4,7 +4,9 @@ import type { Cell, Link } from "./cell";
 
 /** Orders each layer by where its neighbours stand; keeps the order with the fewest crossings. */
 export function order(rows: Cell[][]): void {
-  const spread = (row: Cell[]) => row.forEach((cell, i) => (cell.centre = i));
+  const spread = (row: Cell[]) => {
+    for (const [i, cell] of row.entries()) cell.centre = i;
+  };
   rows.forEach(spread);
   let best = rows.map((row) => [...row]);
   let fewest = crossings(rows);

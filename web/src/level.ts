@@ -38,7 +38,11 @@ const LINES_DRAWN_SINGLY = 4;
 /** More tensors than this through one border are drawn as one. */
 const PORTS_DRAWN_SINGLY = 12;
 
-export function levelOf(graph: PassGraph, box: number, pass: { roots: { node: number }[]; cuts: { node: number }[] }): Level {
+export function levelOf(
+  graph: PassGraph,
+  box: number,
+  pass: { roots: { node: number }[]; cuts: { node: number }[] },
+): Level {
   return new LevelBuilder(graph, box).build(pass.roots, pass.cuts);
 }
 
@@ -55,7 +59,10 @@ class LevelBuilder {
   private readonly nIn: number;
   private readonly nOut: number;
 
-  constructor(private readonly graph: PassGraph, box: number) {
+  constructor(
+    private readonly graph: PassGraph,
+    box: number,
+  ) {
     const { start, end } = graph.boxes;
     this.start = start[box];
     this.end = end[box];
@@ -86,7 +93,8 @@ class LevelBuilder {
       for (const edge of graph.rows(graph.sends, node)) {
         const producer = target[edge];
         if (graph.isLeaf(producer)) {
-          if (this.members[member].kind === "node") this.leaves.set(producer, [...(this.leaves.get(producer) ?? []), edge]);
+          if (this.members[member].kind === "node")
+            this.leaves.set(producer, [...(this.leaves.get(producer) ?? []), edge]);
           continue;
         }
         const from = this.memberOf(producer);
@@ -130,7 +138,8 @@ class LevelBuilder {
         const producer = graph.edges.target[edge];
         if (!graph.isLeaf(producer) && this.memberOf(producer) < 0) into.add(producer);
       }
-      for (const edge of graph.rows(graph.receives, node)) if (this.memberOf(graph.edges.source[edge]) < 0) out.add(node);
+      for (const edge of graph.rows(graph.receives, node))
+        if (this.memberOf(graph.edges.source[edge]) < 0) out.add(node);
     }
     return [into.size, out.size];
   }
@@ -173,7 +182,10 @@ class LevelBuilder {
     const isOutputKnown = this.members[from].kind === "node" && edge !== undefined;
     const outputs = graph.outputsOf.starts[producer + 1] - graph.outputsOf.starts[producer];
     return {
-      from, to, edges, producer,
+      from,
+      to,
+      edges,
+      producer,
       slot: isSlotKnown ? this.rank(consumer, edge) : 0,
       slots: isSlotKnown ? graph.sends.starts[consumer + 1] - graph.sends.starts[consumer] : 1,
       output: isOutputKnown ? Math.min(graph.edges.output[edge], Math.max(0, outputs - 1)) : 0,
@@ -219,6 +231,16 @@ function bundled(lines: Line[]): Line[] {
   return [...byPair.values()].flatMap((between) =>
     between.length <= LINES_DRAWN_SINGLY
       ? between
-      : [{ ...between[0], edges: between.flatMap((line) => line.edges), producer: -1, slot: 0, slots: 1, output: 0, outputs: 1 }],
+      : [
+          {
+            ...between[0],
+            edges: between.flatMap((line) => line.edges),
+            producer: -1,
+            slot: 0,
+            slots: 1,
+            output: 0,
+            outputs: 1,
+          },
+        ],
   );
 }

@@ -1,20 +1,23 @@
 // Paints what is visible of the picture.
 
 import { Brush, rounded } from "./brush";
-import { FONTS, cut, widthOf } from "./measure";
-import { NodePainter } from "./paint_nodes";
-import { WirePainter, type Area } from "./paint_wires";
 import type { Camera, Look } from "./look";
+import { cut, FONTS, widthOf } from "./measure";
+import { NodePainter } from "./paint_nodes";
+import { type Area, WirePainter } from "./paint_wires";
 import type { Item, Scene } from "./scene";
-import type { Wire } from "./wire";
 import type { Moment } from "./timeline";
+import type { Wire } from "./wire";
 
 export class Painter {
   private readonly brush: Brush;
   private readonly wires: WirePainter;
   private readonly nodes: NodePainter;
 
-  constructor(private readonly context: CanvasRenderingContext2D, private readonly scene: Scene) {
+  constructor(
+    private readonly context: CanvasRenderingContext2D,
+    private readonly scene: Scene,
+  ) {
     this.brush = new Brush(context);
     this.wires = new WirePainter(context);
     this.nodes = new NodePainter(this.brush, scene);
@@ -29,9 +32,12 @@ export class Painter {
     context.setTransform(ratio * zoom, 0, 0, ratio * zoom, -camera.x * zoom * ratio, -camera.y * zoom * ratio);
     const [left, top] = [camera.x, camera.y];
     const [right, bottom] = [left + width / zoom, top + height / zoom];
-    const isSeen = (x: number, y: number, w: number, h: number) => x < right && x + w > left && y < bottom && y + h > top;
+    const isSeen = (x: number, y: number, w: number, h: number) =>
+      x < right && x + w > left && y < bottom && y + h > top;
     const items = scene.items.filter((item) => isSeen(item.x - 12, item.y - 12, item.width + 24, item.height + 24));
-    const wires = scene.wires.filter((wire) => isSeen(wire.left - 40, wire.top - 4, wire.right - wire.left + 80, wire.bottom - wire.top + 8));
+    const wires = scene.wires.filter((wire) =>
+      isSeen(wire.left - 40, wire.top - 4, wire.right - wire.left + 80, wire.bottom - wire.top + 8),
+    );
     for (const item of items) if (item.isOpen) this.openBox(item, look, zoom);
     for (const wire of wires) this.wires.wire(wire, look, zoom);
     for (const item of items) if (!item.isOpen) this.item(item, look, zoom);
@@ -40,9 +46,16 @@ export class Painter {
       const titles = items.filter((item) => item.isOpen).map((item) => this.titleArea(item));
       for (const wire of wires) this.wires.label(wire, look, zoom, titles);
     }
-    if (zoom <= 0.6) this.farTitles(items.filter((item) => item.isOpen), look, zoom);
+    if (zoom <= 0.6)
+      this.farTitles(
+        items.filter((item) => item.isOpen),
+        look,
+        zoom,
+      );
     // A leaf that is drawn at each use is chosen everywhere.
-    const isSelected = (item: Item) => item === look.selected || (item.kind === "leaf" && look.selected?.kind === "leaf" && item.ref === look.selected.ref);
+    const isSelected = (item: Item) =>
+      item === look.selected ||
+      (item.kind === "leaf" && look.selected?.kind === "leaf" && item.ref === look.selected.ref);
     for (const item of items) if (isSelected(item) || item === look.hovered) this.ring(item, look, isSelected(item));
   }
 
@@ -60,7 +73,12 @@ export class Painter {
   }
 
   private titleArea(item: Item): Area {
-    return { left: item.x, right: item.x + 34 + widthOf(item.title, "strong") + widthOf(item.name, "plain"), top: item.y + 4, bottom: item.y + 25 };
+    return {
+      left: item.x,
+      right: item.x + 34 + widthOf(item.title, "strong") + widthOf(item.name, "plain"),
+      top: item.y + 4,
+      bottom: item.y + 25,
+    };
   }
 
   private title(item: Item, look: Look): void {
@@ -101,7 +119,8 @@ export class Painter {
       if (room < 40 || item.height * zoom < 24) continue;
       const title = cut(item.title, Math.max(3, Math.floor(room / 7)));
       const [x, y, width] = [item.x + 5 / zoom, item.y + 4 / zoom, context.measureText(title).width];
-      if (taken.some(([left, top, wide]) => x < left + wide && x + width > left && Math.abs(y - top) < 13 / zoom)) continue;
+      if (taken.some(([left, top, wide]) => x < left + wide && x + width > left && Math.abs(y - top) < 13 / zoom))
+        continue;
       taken.push([x, y, width]);
       context.strokeText(title, x, y);
       context.fillText(title, x, y);
@@ -155,7 +174,8 @@ export class Painter {
     context.fillText(item.name, after, item.y + 16.5);
     context.fillText(isRunning ? `${ran} of ${total} ran` : item.detail, item.x + 26, item.y + 31);
     const isBad = item.range?.startsWith("NaN") ?? false;
-    if (item.range && ran === total) this.brush.text(item.range, "strong", isBad ? theme.non_finite : style.ink, item.x + 26, item.y + 45, "left");
+    if (item.range && ran === total)
+      this.brush.text(item.range, "strong", isBad ? theme.non_finite : style.ink, item.x + 26, item.y + 45, "left");
     this.nodes.pin(item, look, (node) => graph.nodes.position[node] >= start && graph.nodes.position[node] < end);
   }
 

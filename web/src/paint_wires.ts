@@ -1,8 +1,8 @@
 // Paints the lines along which gradients run.
 
+import type { Look } from "./look";
 import { FONTS, widthOf } from "./measure";
 import { pointOn, type Wire } from "./wire";
-import type { Look } from "./look";
 
 export interface Area {
   left: number;
@@ -26,7 +26,8 @@ export class WirePainter {
     const hasArrow = zoom > 0.3 && wire.from.kind !== "in" && !wire.from.isOpen && !isCut;
     const isSent = wire.nSent > 0 && moment.time > wire.first;
     const isArriving = wire.nSent > 0 && moment.time > wire.first && moment.time < wire.last + 1;
-    const isHot = look.hovered === wire || (look.selected !== null && (wire.from === look.selected || wire.to === look.selected));
+    const isHot =
+      look.hovered === wire || (look.selected !== null && (wire.from === look.selected || wire.to === look.selected));
     context.beginPath();
     context.moveTo(points[0], points[1] + (hasArrow ? 7 : 0));
     for (let i = 2; i < points.length; i += 6) {
@@ -45,7 +46,13 @@ export class WirePainter {
     context.setLineDash([]);
     if (isArriving) this.moving(wire, look);
     if (isCut && zoom > 0.3) this.cross(points[0], points[1] + 12, theme.muted);
-    if (hasArrow) this.arrow(points[0], points[1], isSent && !isArriving ? width : 1, isSent && !isArriving ? this.stroke(wire, look)[0] : theme.no_gradient);
+    if (hasArrow)
+      this.arrow(
+        points[0],
+        points[1],
+        isSent && !isArriving ? width : 1,
+        isSent && !isArriving ? this.stroke(wire, look)[0] : theme.no_gradient,
+      );
   }
 
   private stroke(wire: Wire, { theme, scale }: Look): [string, number] {
@@ -124,7 +131,8 @@ export class WirePainter {
     const places = [usual, 0.3, 0.8].map((part) => pointOn(wire.points, last, part));
     if (pieces > 1) places.push(pointOn(wire.points, 2, 0.5));
     if (isSlanted) places.unshift([top, wire.points[last - 1] + 13]);
-    const under = ([at, level]: [number, number]) => titles.find((title) => isOver(title, at + beside, at + beside + width, level));
+    const under = ([at, level]: [number, number]) =>
+      titles.find((title) => isOver(title, at + beside, at + beside + width, level));
     const free = places.find((place) => !under(place));
     const [onLine, y] = free ?? places[0];
     const x = free ? onLine + beside : Math.max(onLine + beside, (under(places[0])?.right ?? 0) + 4);

@@ -1,12 +1,12 @@
 // Which boxes are open, and where everything visible stands.
 
-import { layOut, type Layout, type Segment, type Vertex } from "./layout";
-import { levelOf, type Level, type Line, type Member } from "./level";
-import { widthOf } from "./measure";
-import { Sizes, type Size } from "./sizes";
-import { distanceTo, wireOf, type Wire } from "./wire";
 import type { PassGraph } from "./graph";
+import { type Layout, layOut, type Segment, type Vertex } from "./layout";
+import { type Level, type Line, levelOf, type Member } from "./level";
+import { widthOf } from "./measure";
+import { type Size, Sizes } from "./sizes";
 import type { Pass, Trace } from "./trace";
+import { distanceTo, type Wire, wireOf } from "./wire";
 
 /** Something visible, in the coordinates of the whole picture. */
 export interface Item extends Member {
@@ -21,7 +21,6 @@ export interface Item extends Member {
   detail: string;
   range?: string;
 }
-
 
 interface Laid {
   level: Level;
@@ -50,7 +49,12 @@ export class Scene {
   private readonly laid = new Map<number, Laid>();
   private readonly byKey = new Map<string, Item>();
 
-  constructor(readonly trace: Trace, readonly pass: Pass, graph: PassGraph, openPaths: ReadonlySet<string> | null) {
+  constructor(
+    readonly trace: Trace,
+    readonly pass: Pass,
+    graph: PassGraph,
+    openPaths: ReadonlySet<string> | null,
+  ) {
     this.graph = graph;
     this.sizes = new Sizes(trace, pass, graph);
     if (openPaths) this.reopen(openPaths);
@@ -164,7 +168,8 @@ export class Scene {
     const path = (box: number) => (this.trace.text(boxes.path[box]) ?? "").split("#")[0];
     const named = new Set<number>();
     for (let box = 1; box < this.graph.nBoxes; box++) {
-      if (expanded.some((name) => `${path(box)}.`.startsWith(`${name}.`))) for (const one of this.graph.around(box)) named.add(one);
+      if (expanded.some((name) => `${path(box)}.`.startsWith(`${name}.`)))
+        for (const one of this.graph.around(box)) named.add(one);
     }
     this.openWhere((box) => this.open.has(box) || named.has(box));
   }
@@ -216,14 +221,21 @@ export class Scene {
     const known = this.laid.get(box);
     if (known) return known;
     const level = this.level(box);
-    const inner = level.members.map((member) => (member.kind === "box" && this.open.has(member.ref) ? this.lay(member.ref) : null));
+    const inner = level.members.map((member) =>
+      member.kind === "box" && this.open.has(member.ref) ? this.lay(member.ref) : null,
+    );
     const sizes = level.members.map((member, i) => this.sizes.size(member, inner[i]));
     const vertices: Vertex[] = level.members.map(({ kind }, i) => ({
-      width: sizes[i].width, height: sizes[i].height, pin: kind === "in" ? -1 : kind === "out" ? 1 : 0,
+      width: sizes[i].width,
+      height: sizes[i].height,
+      pin: kind === "in" ? -1 : kind === "out" ? 1 : 0,
     }));
     const segments: Segment[] = level.lines.map((line) => ({
-      from: line.from, to: line.to, isSpread: inner[line.from] === null && level.members[line.from].kind !== "in",
-      fromAt: portAt(inner[line.from], "out", line) ?? (vertices[line.from].width * (line.output + 1)) / (line.outputs + 1),
+      from: line.from,
+      to: line.to,
+      isSpread: inner[line.from] === null && level.members[line.from].kind !== "in",
+      fromAt:
+        portAt(inner[line.from], "out", line) ?? (vertices[line.from].width * (line.output + 1)) / (line.outputs + 1),
       toAt: portAt(inner[line.to], "in", line) ?? (vertices[line.to].width * (line.slot + 1)) / (line.slots + 1),
     }));
     const layout = layOut(vertices, segments, LINE_GAP);
@@ -271,7 +283,9 @@ export class Scene {
       const key = `${item.kind} ${item.ref}`;
       if (!this.byKey.has(key)) this.byKey.set(key, item);
     }
-    laid.level.lines.forEach((line, i) => this.wires.push(wireOf(this.trace, this.pass, this.graph, line, items, laid.layout.routes[i], x, y)));
+    for (const [i, line] of laid.level.lines.entries()) {
+      this.wires.push(wireOf(this.trace, this.pass, this.graph, line, items, laid.layout.routes[i], x, y));
+    }
     for (const item of items) if (item.isOpen) this.unfold(this.lay(item.ref), item.x, item.y, depth + 1);
   }
 }

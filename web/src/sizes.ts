@@ -1,10 +1,10 @@
 // The texts of everything that is drawn, and the room that they need.
 
+import type { PassGraph } from "./graph";
+import type { Member } from "./level";
 import { cut, widthOf } from "./measure";
 import { brief, count, number } from "./numbers";
 import { placeText } from "./source";
-import type { PassGraph } from "./graph";
-import type { Member } from "./level";
 import type { Pass, Trace } from "./trace";
 
 /** What a cut says in its last line. */
@@ -23,7 +23,11 @@ export interface Size {
 export class Sizes {
   private readonly boxes = new Map<number, Size>();
 
-  constructor(private readonly trace: Trace, private readonly pass: Pass, private readonly graph: PassGraph) {}
+  constructor(
+    private readonly trace: Trace,
+    private readonly pass: Pass,
+    private readonly graph: PassGraph,
+  ) {}
 
   boxTitle(box: number): string {
     return cut(this.graph.boxTitle(box), 48);
@@ -32,7 +36,14 @@ export class Sizes {
   size(member: Member, inner: { width: number; height: number } | null): Size {
     const none = { title: "", name: "", detail: "" };
     if (member.kind === "in" || member.kind === "out") return { width: 6, height: 0, ...none };
-    if (inner) return { width: inner.width, height: inner.height, ...none, title: this.boxTitle(member.ref), name: this.boxType(member.ref) };
+    if (inner)
+      return {
+        width: inner.width,
+        height: inner.height,
+        ...none,
+        title: this.boxTitle(member.ref),
+        name: this.boxType(member.ref),
+      };
     if (member.kind === "root") {
       const root = this.pass.roots[member.ref];
       const title = `starts with ${cut(brief(this.trace.measured(root.gradient)), 24)}`;
@@ -50,7 +61,10 @@ export class Sizes {
     const received = this.trace.measured(this.graph.received(node));
     const gradient = received ? `gradient ${brief(received)}` : "";
     const width = Math.max(
-      widthOf(title, "title") + (name ? 6 + widthOf(name, "name") : 0), widthOf(detail, "plain"), widthOf(gradient, "strong"), 44,
+      widthOf(title, "title") + (name ? 6 + widthOf(name, "name") : 0),
+      widthOf(detail, "plain"),
+      widthOf(gradient, "strong"),
+      44,
     );
     return { width: Math.ceil(width) + 20, height: 56, title, name, detail };
   }
@@ -60,9 +74,20 @@ export class Sizes {
     const row = this.pass.byLeaf.get(leaf.id);
     const title = cut(this.leafName(node), 36);
     const detail = cut(leaf.spec, 36);
-    const states = row?.effect === "not stored" ? [`returned ${brief(this.trace.measured(row.added))}`] : row ? [row.before, row.after].map((stats) => `.grad ${brief(this.trace.measured(stats))}`) : [".grad None"];
-    const added = row && row.before >= 0 && row.added >= 0 ? ` (+${brief(this.trace.measured(row.added), "g", 16)})` : "";
-    const width = Math.max(widthOf(title, "title"), widthOf(detail, "plain"), ...states.map((state) => widthOf(state + added, "strong")), 60);
+    const states =
+      row?.effect === "not stored"
+        ? [`returned ${brief(this.trace.measured(row.added))}`]
+        : row
+          ? [row.before, row.after].map((stats) => `.grad ${brief(this.trace.measured(stats))}`)
+          : [".grad None"];
+    const added =
+      row && row.before >= 0 && row.added >= 0 ? ` (+${brief(this.trace.measured(row.added), "g", 16)})` : "";
+    const width = Math.max(
+      widthOf(title, "title"),
+      widthOf(detail, "plain"),
+      ...states.map((state) => widthOf(state + added, "strong")),
+      60,
+    );
     return { width: Math.ceil(width) + 20, height: 56, title, name: "", detail };
   }
 
@@ -72,7 +97,11 @@ export class Sizes {
     const name = cut(one.source ?? "", 32);
     const place = this.trace.place(one.place);
     const detail = place ? cut(placeText(place), 40) : "";
-    const width = Math.max(widthOf(title, "title") + (name ? 6 + widthOf(name, "name") : 0), widthOf(detail, "plain"), widthOf(CUT_OFF, "strong"));
+    const width = Math.max(
+      widthOf(title, "title") + (name ? 6 + widthOf(name, "name") : 0),
+      widthOf(detail, "plain"),
+      widthOf(CUT_OFF, "strong"),
+    );
     return { width: Math.ceil(width) + 20, height: 56, title, name, detail };
   }
 
@@ -99,9 +128,17 @@ export class Sizes {
     const title = this.boxTitle(box);
     const name = this.boxType(box);
     const [start, end] = [this.graph.boxes.start[box], this.graph.boxes.end[box]];
-    const cuts = this.pass.cuts.filter((one) => start <= this.graph.nodes.position[one.node] && this.graph.nodes.position[one.node] < end).length;
+    const cuts = this.pass.cuts.filter(
+      (one) => start <= this.graph.nodes.position[one.node] && this.graph.nodes.position[one.node] < end,
+    ).length;
     const leaves = this.leavesIn(start, end);
-    const detail = [count(end - start, "op"), leaves.size ? count(leaves.size, "leaf", "leaves") : "", cuts ? count(cuts, "cut") : ""].filter(Boolean).join(", ");
+    const detail = [
+      count(end - start, "op"),
+      leaves.size ? count(leaves.size, "leaf", "leaves") : "",
+      cuts ? count(cuts, "cut") : "",
+    ]
+      .filter(Boolean)
+      .join(", ");
     const range = this.range(leaves);
     const width = widthOf(title, "title") + (name ? 8 + widthOf(name, "plain") : 0);
     const widest = Math.max(width, widthOf(detail, "plain"), widthOf(range, "strong"), 90);

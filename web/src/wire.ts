@@ -1,8 +1,8 @@
 // A line between two visible items: its shape, and what was sent along it.
 
-import { brief, number } from "./numbers";
 import type { PassGraph } from "./graph";
 import type { Line } from "./level";
+import { brief, number } from "./numbers";
 import type { Item } from "./scene";
 import type { Pass, Trace } from "./trace";
 
@@ -27,7 +27,16 @@ export interface Wire {
   label: string;
 }
 
-export function wireOf(trace: Trace, pass: Pass, graph: PassGraph, line: Line, items: Item[], route: number[], x: number, y: number): Wire {
+export function wireOf(
+  trace: Trace,
+  pass: Pass,
+  graph: PassGraph,
+  line: Line,
+  items: Item[],
+  route: number[],
+  x: number,
+  y: number,
+): Wire {
   const points = route.map((value, i) => value + (i % 2 ? y : x));
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < points.length; i += 2) {
@@ -52,7 +61,22 @@ export function wireOf(trace: Trace, pass: Pass, graph: PassGraph, line: Line, i
   });
   const isFirst = items[line.to].kind !== "out" && !items[line.to].isOpen;
   const label = root || !isFirst || sent.length !== 1 || nSent !== 1 ? "" : labelOf(trace, sent[0]);
-  return { line, from: items[line.from], to: items[line.to], points, left, top, right, bottom, norm, nSent, isBad, first, last, label };
+  return {
+    line,
+    from: items[line.from],
+    to: items[line.to],
+    points,
+    left,
+    top,
+    right,
+    bottom,
+    norm,
+    nSent,
+    isBad,
+    first,
+    last,
+    label,
+  };
 }
 
 function labelOf(trace: Trace, stats: number): string {
