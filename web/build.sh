@@ -15,6 +15,7 @@ else
   node_modules/.bin/biome check --write --log-level=warn
 fi
 node_modules/.bin/tsc --noEmit
+bash test.sh
 node_modules/.bin/esbuild src/main.ts --bundle --minify --format=iife --target=es2022 --charset=ascii --legal-comments=none \
   --log-level=warning --outfile="$out/page.js"
 node_modules/.bin/esbuild src/page.css --minify --target=es2022 --log-level=warning --outfile="$out/page.css"

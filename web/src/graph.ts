@@ -146,6 +146,12 @@ export class PassGraph {
     return -1;
   }
 
+  /** The measurement of the forward value of a node with one output; -1 where it was not seen. */
+  value(node: number): number {
+    const row = this.outputsOf.starts[node];
+    return this.outputsOf.starts[node + 1] === row + 1 ? this.outputs.value[this.outputsOf.rows[row]] : -1;
+  }
+
   /** The innermost box that holds a position. */
   boxAt(position: number): number {
     let box = 0;

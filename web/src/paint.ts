@@ -2,9 +2,9 @@
 
 import { Brush, rounded } from "./brush";
 import type { Camera, Look } from "./look";
-import { cut, FONTS, widthOf } from "./measure";
+import { cut, FONTS } from "./measure";
 import { NodePainter } from "./paint_nodes";
-import { type Area, WirePainter } from "./paint_wires";
+import { WirePainter } from "./paint_wires";
 import type { Item, Scene } from "./scene";
 import type { Moment } from "./timeline";
 import type { Wire } from "./wire";
@@ -42,10 +42,7 @@ export class Painter {
     for (const wire of wires) this.wires.wire(wire, look, zoom);
     for (const item of items) if (!item.isOpen) this.item(item, look, zoom);
     for (const item of items) if (item.isOpen && zoom > 0.6) this.title(item, look);
-    if (zoom > 0.45) {
-      const titles = items.filter((item) => item.isOpen).map((item) => this.titleArea(item));
-      for (const wire of wires) this.wires.label(wire, look, zoom, titles);
-    }
+    for (const wire of wires) this.wires.label(wire, look, zoom);
     if (zoom <= 0.6)
       this.farTitles(
         items.filter((item) => item.isOpen),
@@ -70,15 +67,6 @@ export class Painter {
     context.strokeStyle = theme.cluster_border;
     context.lineWidth = Math.max(1, 0.7 / zoom);
     context.stroke();
-  }
-
-  private titleArea(item: Item): Area {
-    return {
-      left: item.x,
-      right: item.x + 34 + widthOf(item.title, "strong") + widthOf(item.name, "plain"),
-      top: item.y + 4,
-      bottom: item.y + 25,
-    };
   }
 
   private title(item: Item, look: Look): void {
@@ -132,6 +120,7 @@ export class Painter {
     if (item.kind === "root") this.start(item, look, zoom);
     else if (item.kind === "box") this.closedBox(item, look, zoom);
     else if (item.kind === "cut") this.nodes.cut(item, look, zoom);
+    else if (item.kind === "constant") this.constant(item, look, zoom);
     else this.nodes.node(item, look, zoom);
   }
 
@@ -142,6 +131,19 @@ export class Painter {
     rounded(context, item.x, item.y, item.width, item.height, 10);
     context.fill();
     if (zoom > 0.4) this.brush.text(item.title, "plain", style.ink, item.x + item.width / 2, item.y + item.height / 2);
+  }
+
+  /** What takes part without a gradient: small and grey. */
+  private constant(item: Item, look: Look, zoom: number): void {
+    const { context } = this;
+    const { theme } = look;
+    context.fillStyle = theme.paper;
+    context.strokeStyle = theme.no_gradient;
+    context.lineWidth = Math.max(0.8, 0.7 / zoom);
+    rounded(context, item.x, item.y, item.width, item.height, 9);
+    context.fill();
+    context.stroke();
+    if (zoom > 0.45) this.brush.text(item.title, "small", theme.muted, item.x + item.width / 2, item.y + 9.5);
   }
 
   private closedBox(item: Item, look: Look, zoom: number): void {

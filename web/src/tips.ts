@@ -1,7 +1,7 @@
 // What is said of the thing under the pointer, and aloud of the one that was chosen.
 
 import type { App } from "./app";
-import { brief, count } from "./numbers";
+import { brief, count, elements } from "./numbers";
 import type { Item } from "./scene";
 import { CUT_OFF } from "./sizes";
 import type { Wire } from "./wire";
@@ -16,6 +16,12 @@ export function itemLines(app: App, item: Item): string[] {
     return [item.title, item.name, app.pass!.cuts[item.ref].told, CUT_OFF]
       .filter(Boolean)
       .map((line) => line.slice(0, 200));
+  if (item.kind === "constant") {
+    const { name, spec, value } = app.pass!.constants[item.ref];
+    return [name, spec, value === null ? "" : elements(value).slice(0, 200), "takes part, and gets no gradient"].filter(
+      Boolean,
+    );
+  }
   if (item.kind === "root" || item.kind === "in" || item.kind === "out") return [];
   const place = trace.place(graph!.nodes.place[item.ref]);
   const received = trace.measured(graph!.received(item.ref));
@@ -33,6 +39,7 @@ export function wireLines(app: App, wire: Wire): string[] {
   const { trace, graph } = app;
   const { edges } = wire.line;
   if (wire.from.kind === "cut") return [CUT_OFF];
+  if (wire.from.kind === "constant") return [];
   if (edges.length !== 1)
     return edges.length
       ? [count(edges.length, "edge"), `${count(wire.nSent, "gradient")} sent`]

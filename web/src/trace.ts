@@ -66,6 +66,7 @@ interface PassTable {
   accumulations: Table<"leaf" | "before" | "added" | "after" | "effect">;
   graph: GraphTables | null;
   cuts: [node: number, call: number, source: number, told: number, place: number, leaves: number[]][];
+  constants: [node: number, name: number, spec: number, value: number][];
 }
 
 export interface Run {
@@ -139,6 +140,14 @@ export interface Cut {
   leaves: number[];
 }
 
+/** What took part in the pass without a gradient of its own: an input, a target, a plain number. */
+export interface Constant {
+  node: number;
+  name: string;
+  spec: string;
+  value: string | null;
+}
+
 export interface Place {
   file: string;
   line: number;
@@ -187,6 +196,7 @@ export interface Pass {
   accumulations: Accumulation[];
   byLeaf: Map<number, Accumulation>;
   cuts: Cut[];
+  constants: Constant[];
   graph(): PassGraph | null;
 }
 
@@ -355,6 +365,12 @@ export class Trace {
         told: text(told),
         place,
         leaves,
+      })),
+      constants: table.constants.map(([node, name, spec, value]) => ({
+        node,
+        name: this.text(name) ?? "constant",
+        spec: this.text(spec) ?? "",
+        value: this.text(value),
       })),
       call: text(table.call),
       recorded: text(table.recorded),

@@ -2,7 +2,6 @@
 
 import type { PassGraph } from "./graph";
 import type { Line } from "./level";
-import { brief, number } from "./numbers";
 import type { Item } from "./scene";
 import type { Pass, Trace } from "./trace";
 
@@ -24,7 +23,14 @@ export interface Wire {
   /** First and last step at which something is sent; -1 when never. */
   first: number;
   last: number;
-  label: string;
+  label: Label | null;
+}
+
+/** What was sent, and where it stands: its left and its middle. */
+export interface Label {
+  text: string;
+  x: number;
+  y: number;
 }
 
 export function wireOf(
@@ -33,11 +39,9 @@ export function wireOf(
   graph: PassGraph,
   line: Line,
   items: Item[],
-  route: number[],
-  x: number,
-  y: number,
+  points: number[],
+  label: Label | null,
 ): Wire {
-  const points = route.map((value, i) => value + (i % 2 ? y : x));
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < points.length; i += 2) {
     left = Math.min(left, points[i]);
@@ -59,8 +63,6 @@ export function wireOf(
     if (first < 0 || step < first) first = step;
     last = Math.max(last, step);
   });
-  const isFirst = items[line.to].kind !== "out" && !items[line.to].isOpen;
-  const label = root || !isFirst || sent.length !== 1 || nSent !== 1 ? "" : labelOf(trace, sent[0]);
   return {
     line,
     from: items[line.from],
@@ -77,13 +79,6 @@ export function wireOf(
     last,
     label,
   };
-}
-
-function labelOf(trace: Trace, stats: number): string {
-  const measured = trace.measured(stats)!;
-  const whole = measured.value !== null && measured.numel <= 3 ? brief(measured, "g", 18) : "|";
-  if (!whole.startsWith("|")) return whole;
-  return measured.norm === null ? "" : `|${number(measured.norm, 2)}|`;
 }
 
 /** How far a point is from the line, nearly. */
