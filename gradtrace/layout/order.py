@@ -46,7 +46,10 @@ def _sort(layer: list[int], neighbours: Neighbours, position: list[float]) -> No
     wanted = {}
     for vertex in layer:
         seen = neighbours[vertex]
-        wanted[vertex] = sum(position[other] + dx for other, dx in seen) / len(seen) if seen else position[vertex]
+        total = 0.0
+        for other, dx in seen:  # not sum(): since Python 3.12 that rounds otherwise than the page's own addition
+            total += position[other] + dx
+        wanted[vertex] = total / len(seen) if seen else position[vertex]
     layer.sort(key=lambda vertex: (wanted[vertex], position[vertex]))
     _number(layer, position)
 
