@@ -46,7 +46,7 @@ def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bo
 
 def _non_leaves(trace: Trace, one: BackwardPass) -> Iterator[str]:
     """Intermediate tensors with a name: where their gradient went."""
-    if one.graph is None or len(one.graph.nodes) > _LARGEST_LESSON or one.is_drawn_only:
+    if one.graph is None or len(one.graph.nodes) > _LARGEST_LESSON or one.is_drawn_only or one.error is not None:
         return
     roots = {root.node for root in one.roots}
     by_name: dict[str, Node] = {}

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradtrace.formulas.derivatives import Derivative
 from gradtrace.formulas.formula import Formula
@@ -152,7 +152,7 @@ def _torch(derivative: Derivative, width: int) -> Table:
 def _in_ascii(block: Block) -> Block:
     if isinstance(block, Table):
         rows = tuple(tuple(Cell(cell.text.translate(_ASCII), cell.style) for cell in row) for row in block.rows)
-        return Table(block.header, rows, block.optional, block.is_drawing)
-    if isinstance(block, Heading):
-        return block
-    return Paragraph(block.text.translate(_ASCII), block.label, block.style)
+        return replace(block, rows=rows)
+    if isinstance(block, Paragraph):
+        return replace(block, text=block.text.translate(_ASCII))
+    return block

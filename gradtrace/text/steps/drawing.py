@@ -192,7 +192,7 @@ class _Writer:
             ),
             Cell("" if is_again or node.leaf is not None or node.value is None else _named(node.value, "value")),
             _gradient_cell(self._gradient(node, edge, is_again=is_again), edge.sent if edge else node.received),
-            Cell(f"failed here: {error.type}", "alarm")
+            Cell(f"failed here: {error.type}", "alarm", below)
             if failed and error
             else replace(self._step(node, edge, is_again=is_again), guide=below),
             Cell("" if is_again else wording.location(node.location), "muted") if self._has_places else Cell(""),
