@@ -43,6 +43,8 @@ def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, An
             say_gaps(request, (gap for gap in coverage(loaded) if not gap.is_chosen))
         options = {**_seen(drawn_as, output.console), **given}
         trace, causes = _parted(_with_findings(loaded, request))
+        if loaded.run.facts and "is_examined" in drawn_as.options:
+            options["is_examined"] = True
         if causes and "is_explained" in drawn_as.options:
             options["is_explained"] = True
         else:

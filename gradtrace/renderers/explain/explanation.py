@@ -40,6 +40,7 @@ class Options:
         verbose: all lines of the graph, all leaves, and the rules behind it.
         quiet: the leaf table alone.
         is_explained: findings that say what ended the program stand above the story.
+        is_examined: rules have looked for what is wrong.
         markdown: for an issue or a note instead of a terminal.
     """
 
@@ -51,6 +52,7 @@ class Options:
     markdown: bool = False
     ascii_only: bool = False
     is_explained: bool = False
+    is_examined: bool = False
 
 
 _USUAL = 3
@@ -208,7 +210,7 @@ def _change(trace: Trace, row: Accumulation) -> str:
 
 def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: Options) -> Iterator[Block]:
     """The story of a program: the summary first, then one pass."""
-    yield from overview(trace, history, is_explained=options.is_explained)
+    yield from overview(trace, history, is_explained=options.is_explained, is_examined=options.is_examined)
     if history.groups and history.n_passes:
         yield Heading("What happened to .grad")
         yield from explanation_run.what_happened(trace, history)

@@ -21,13 +21,14 @@ _MOST_ACTORS = 2
 _LONGEST_MESSAGE = 150
 
 
-def overview(trace: Trace, ledger: Ledger, *, is_explained: bool = False) -> Iterator[Block]:
+def overview(trace: Trace, ledger: Ledger, *, is_explained: bool = False, is_examined: bool = False) -> Iterator[Block]:
     """How many passes ran, and what a reader asks first about them.
 
     Args:
         trace: the run.
         ledger: the history of its leaves.
         is_explained: what ended the program stands above already.
+        is_examined: rules have looked for what is wrong.
     """
     n, full = ledger.n_passes, ledger.n_full
     if not n:
@@ -37,7 +38,7 @@ def overview(trace: Trace, ledger: Ledger, *, is_explained: bool = False) -> Ite
     yield Paragraph(f"{trace.run.target} ran {wording.count(n, 'backward pass')}, {depth}{_ending(trace)}.")
     facts = [*_calls(trace), *_gradients(trace), *_acts(trace, ledger)]
     if not is_explained:
-        facts += _wrong(trace)
+        facts += _wrong(trace, is_examined=is_examined)
     yield Facts(tuple(facts))
 
 
@@ -180,13 +181,15 @@ def _rates(trace: Trace) -> str:
 # What is wrong.
 
 
-def _wrong(trace: Trace) -> Iterator[Fact]:
+def _wrong(trace: Trace, *, is_examined: bool) -> Iterator[Fact]:
     """The findings by name, or why none can be told."""
-    if not trace.run.facts:
-        yield Fact("looks wrong", "not looked for: recorded without facts (gradtrace check, record --facts)", "muted")
+    if not is_examined and not trace.findings:
+        why = "recorded without facts (record --facts)" if not trace.run.facts else "gradtrace check does"
+        yield Fact("looks wrong", f"not looked for: {why}", "muted")
         return
     if not trace.findings:
         is_open = any(gap.is_open for gap in coverage(trace)) or trace.run.error is not None
+        is_open = is_open or any(one.error is not None for one in trace.passes)
         if not is_open and first_poisoned(trace) is None and not untrained(trace):
             yield Fact("looks wrong", "nothing that a rule knows", "muted")
         return

@@ -102,7 +102,7 @@ def test_training_loop() -> None:
   by module      largest net.head 5.718, smallest net.layers.2.fc0 0.09361   (pass 1, of 8)
   zeroed by      SGD.zero_grad at train.py:29
   stepped by     SGD.step at train.py:32
-  looks wrong    not looked for: recorded without facts (gradtrace check, record --facts)
+  looks wrong    not looked for: recorded without facts (record --facts)
 
 What happened to .grad
   16 parameters of SGD (train.py:20): zeroed before each of 3 passes by SGD.zero_grad at train.py:29, read by step() at
