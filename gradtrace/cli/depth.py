@@ -16,7 +16,7 @@ def in_depth(request: Request, needs: Needs) -> Request:
     """Records facts, what is needed, and more passes, unless other passes were asked for."""
     if request.target.kind is TargetKind.RECORDING:
         return request
-    settings = replace(request.settings, facts=True, needs=needs)
+    settings = replace(request.settings, facts=True, needs=needs, small_passes=0)
     source = click.get_current_context().get_parameter_source
     if source("passes") is not ParameterSource.COMMANDLINE:
         settings = replace(settings, passes=_PASSES)

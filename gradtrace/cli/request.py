@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from gradtrace.cli.messages import say
 from gradtrace.errors import UsageError
@@ -25,6 +26,9 @@ _COLORS = click.Choice(["auto", "always", "never"])
 
 _FIRST_PASSES = "1-3"
 
+_SMALL_PASSES = 50
+"""Of a program of few nodes a pass, so many passes are recorded in full unless --passes says otherwise."""
+
 _MOST_REPEATED = 100
 """Of the passes of a repeated expression, so many are recorded in full unless --passes says otherwise."""
 
@@ -36,7 +40,10 @@ _OPTIONS = (
     click.option("--seed", type=int, metavar="N", help="Seed torch's random numbers."),
     click.option("--dtype", type=_DTYPES, metavar="DTYPE", help="Default floating point type: float32, float64."),
     click.option(
-        "--passes", default=_FIRST_PASSES, metavar="N-M", help="Record in full: 1-3 (default), 100, 5-, all, last."
+        "--passes",
+        default=_FIRST_PASSES,
+        metavar="N-M",
+        help="Record in full: 1-3 (small graphs: 1-50), 100, all, last.",
     ),
     click.option("--stop-after", type=click.IntRange(1), metavar="N", help="End the program after N passes."),
     click.option("--timeout", type=_SECONDS, metavar="S", help="End the program after S seconds."),
@@ -81,6 +88,12 @@ class Request:
     def with_stdout_diverted(self) -> "Request":
         """The same, with the program's stdout going to stderr."""
         return replace(self, settings=replace(self.settings, divert_stdout=True))
+
+    def showing(self, pass_index: int | None) -> "Request":
+        """The same, with a pass recorded in full because it will be shown; a recording has what it has."""
+        if self.target.kind is TargetKind.RECORDING:
+            return self
+        return replace(self, settings=replace(self.settings, shown_pass=pass_index))
 
     def with_facts(self, needs: Needs) -> "Request":
         """The same, with the recorder watching for what a diagnosis needs; a recording has what it has."""
@@ -133,10 +146,17 @@ def _request(
     endless = target.kind is not TargetKind.EXPRESSION  # these end after their passes
     if not endless and settings["level"] == Level.DEFAULT:
         settings["level"] = Level.FULL  # an expression is small, and its story tells which elements got exactly 0
+    if endless and target.kind is not TargetKind.RECORDING and not _is_given("passes"):
+        settings["small_passes"] = _SMALL_PASSES
     asked = Settings(passes=parse_passes(passes), announce=not quiet and endless, **settings)
     if target.kind is TargetKind.RECORDING:
         _refuse_settings(target, asked)
     return Request(target, asked, quiet=quiet, verbose=verbose, color=color)
+
+
+def _is_given(option: str) -> bool:
+    """Whether an option stands on the command line."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _repeated(target: Target, repeat: int | None, *, zero: bool) -> Target:

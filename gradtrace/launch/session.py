@@ -77,6 +77,8 @@ class Session:
             "target": target.text,
             "argv": target.argv,
             "passes": settings.passes,
+            "small_passes": settings.small_passes,
+            "shown_pass": settings.shown_pass,
             "device": settings.device,
             "seed": settings.seed,
             "dtype": settings.dtype,
