@@ -1,5 +1,6 @@
 """`gradtrace explain`."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -8,6 +9,8 @@ from gradtrace.cli.options import AsciiOption, OutputOption, complete_stories, p
 from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.show import show
+from gradtrace.launch import TargetKind
+from gradtrace.model.kinds import Level
 
 
 @takes_target
@@ -22,6 +25,7 @@ def command(
         ),
     ] = None,
     pass_index: Annotated[int | None, pass_option("tell")] = None,
+    no_pager: Annotated[bool, typer.Option("--no-pager", help="Never show a long story in the pager.")] = False,
     ascii_only: AsciiOption = False,
 ) -> int:
     """Tell the story of a program's gradients: what lands in each .grad, and why.
@@ -30,9 +34,13 @@ def command(
       gradtrace explain 'w*w*y' w=0.5 y=2.0
       gradtrace explain train.py -- --epochs 2
     """  # noqa: D301  the help wants a real backspace
+    from gradtrace.diagnosis.all_needs import EVERYBODYS
     from gradtrace.renderers import registry
 
-    place = Output.open(output, request.color)
+    place = replace(Output.open(output, request.color), has_pager=not no_pager)
+    request = request.showing(pass_index)
+    if request.target.kind is not TargetKind.EXPRESSION and request.settings.level == Level.DEFAULT:
+        request = request.with_facts(EVERYBODYS)  # what looks wrong stands in the first lines
     if format_name is None and place.path is not None and place.path.suffix in (".md", ".json"):
         told_as = registry.for_file(place.path, registry.STORIES)
     else:

@@ -46,7 +46,8 @@ COMMANDS = {
     "why": Entry(
         "One tensor: how its gradient arises, or where it is cut off.", "TARGET [NAME=VALUE]... NAME [-- ARGUMENT...]"
     ),
-    "formula": Entry("Show the backward formula of an op."),
+    "diff": Entry("Two runs: where they part first, and what differs.", "OLD NEW [-- ARGUMENT...]"),
+    "formula": Entry("Show the backward formula of an op, or the step of an optimizer."),
     "rule": Entry("The page of a diagnosis rule."),
     "doctor": Entry("Say what is installed and what this terminal shows."),
 }

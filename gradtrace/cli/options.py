@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+RUN = "Run"
+"""The group of the options that say how a program is run."""
+
 _DEVICES = ("cpu", "cuda", "cuda:0", "cuda:1", "mps", "xpu")
 """What is offered for `--device`; which of them exist only torch knows."""
 
@@ -85,8 +88,6 @@ def complete_rules(incomplete: str) -> list[str]:
     return [f"{before}{comma}{rule.name}" for rule in RULES if rule.name.startswith(last)]
 
 
-complete_devices = completed(_DEVICES)
-
 OutputOption = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")]
 AsciiOption = Annotated[bool, typer.Option("--ascii", help="No characters beyond ASCII.")]
 
@@ -102,6 +103,26 @@ ColorOption = Annotated[
         help="Colours: auto, always or never.",
     ),
 ]
+
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        autocompletion=completed(_DEVICES),
+        rich_help_panel=RUN,
+        help="Make tensors on: cpu, cuda, cuda:1, mps.",
+    ),
+]
+SeedOption = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", parser=number(), rich_help_panel=RUN, help="Seed torch's random numbers."),
+]
+PythonOption = Annotated[
+    str | None, typer.Option("--python", metavar="PATH", rich_help_panel=RUN, help="Run with another interpreter.")
+]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing of our own on stderr.")]
+VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
 
 _TEXTS = ("text", "markdown")
 TextFormatOption = Annotated[

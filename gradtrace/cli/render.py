@@ -163,6 +163,7 @@ def _draw(
 ) -> int:
     from gradtrace.diagnosis.all_needs import OF_RULES
 
+    request = request.showing(asked.get("pass_index"))
     place = replace(Output.open(output, request.color), has_pager=has_pager)
     drawn_as = _format(format_name, place)
     if drawn_as.is_binary and place.path is None and place.console.is_terminal:

@@ -11,7 +11,19 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from gradtrace.cli.messages import say
-from gradtrace.cli.options import ColorOption, choice, complete_devices, completed, number, seconds
+from gradtrace.cli.options import (
+    RUN,
+    ColorOption,
+    DeviceOption,
+    PythonOption,
+    QuietOption,
+    SeedOption,
+    VerboseOption,
+    choice,
+    completed,
+    number,
+    seconds,
+)
 from gradtrace.errors import UsageError
 from gradtrace.launch import Settings, Target, TargetKind, parse_passes, parse_target
 from gradtrace.model.kinds import Level
@@ -22,10 +34,13 @@ _LEVELS = tuple(level.value for level in Level)
 
 _FIRST_PASSES = "1-3"
 
+_SMALL_PASSES = 50
+"""Of a program of few nodes a pass, so many passes are recorded in full unless --passes says otherwise."""
+
 _MOST_REPEATED = 100
 """Of the passes of a repeated expression, so many are recorded in full unless --passes says otherwise."""
 
-_RUN, _RECORD, _EXPRESSION = "Run", "Record", "Expressions"
+_RECORD, _EXPRESSION = "Record", "Expressions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,25 +49,13 @@ class TargetOptions:
 
     module: Annotated[
         str | None,
-        typer.Option("-m", metavar="MODULE", rich_help_panel=_RUN, help="Run a module, as python -m does."),
+        typer.Option("-m", metavar="MODULE", rich_help_panel=RUN, help="Run a module, as python -m does."),
     ] = None
     code: Annotated[
-        str | None, typer.Option("-c", metavar="CODE", rich_help_panel=_RUN, help="Run this code, as python -c does.")
+        str | None, typer.Option("-c", metavar="CODE", rich_help_panel=RUN, help="Run this code, as python -c does.")
     ] = None
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device",
-            metavar="DEVICE",
-            autocompletion=complete_devices,
-            rich_help_panel=_RUN,
-            help="Make tensors on: cpu, cuda, cuda:1, mps.",
-        ),
-    ] = None
-    seed: Annotated[
-        int | None,
-        typer.Option("--seed", metavar="N", parser=number(), rich_help_panel=_RUN, help="Seed torch's random numbers."),
-    ] = None
+    device: DeviceOption = None
+    seed: SeedOption = None
     dtype: Annotated[
         str | None,
         typer.Option(
@@ -60,7 +63,7 @@ class TargetOptions:
             metavar="DTYPE",
             parser=choice(*_DTYPES),
             autocompletion=completed(_DTYPES),
-            rich_help_panel=_RUN,
+            rich_help_panel=RUN,
             help="Default floating point type: float32, float64.",
         ),
     ] = None
@@ -71,7 +74,7 @@ class TargetOptions:
             metavar="N",
             parser=number(1),
             min=1,
-            rich_help_panel=_RUN,
+            rich_help_panel=RUN,
             help="End the program after N passes.",
         ),
     ] = None
@@ -81,21 +84,18 @@ class TargetOptions:
             "--timeout",
             metavar="S",
             parser=seconds,
-            rich_help_panel=_RUN,
+            rich_help_panel=RUN,
             help="End the program after S seconds.  [x>0]",
         ),
     ] = None
-    python: Annotated[
-        str | None,
-        typer.Option("--python", metavar="PATH", rich_help_panel=_RUN, help="Run with another interpreter."),
-    ] = None
+    python: PythonOption = None
     passes: Annotated[
         str | None,
         typer.Option(
             "--passes",
             metavar="N-M",
             rich_help_panel=_RECORD,
-            help="Record in full: 1-3 (default), 100, 5-, all, last.",
+            help="Record in full: 1-3 (small graphs: 1-50), 100, all, last.",
         ),
     ] = None
     level: Annotated[
@@ -134,8 +134,8 @@ class TargetOptions:
     no_zero: Annotated[bool, typer.Option("--no-zero", rich_help_panel=_EXPRESSION, help="Never call zero_grad().")] = (
         False
     )
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing of our own on stderr.")] = False
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")] = False
+    quiet: QuietOption = False
+    verbose: VerboseOption = False
     color: ColorOption = "auto"
 
 
@@ -173,6 +173,12 @@ class Request:
     def with_stdout_diverted(self) -> "Request":
         """The same, with the program's stdout going to stderr."""
         return replace(self, settings=replace(self.settings, divert_stdout=True))
+
+    def showing(self, pass_index: int | None) -> "Request":
+        """The same, with a pass recorded in full because it will be shown; a recording has what it has."""
+        if self.target.kind is TargetKind.RECORDING:
+            return self
+        return replace(self, settings=replace(self.settings, shown_pass=pass_index))
 
     def with_facts(self, needs: Needs) -> "Request":
         """The same, with the recorder watching for what a diagnosis needs; a recording has what it has."""
@@ -246,6 +252,7 @@ def _request(context: typer.Context, words: list[str], options: TargetOptions) -
     level = Level(options.level)
     if not endless and level == Level.DEFAULT:
         level = Level.FULL  # an expression is small, and its story tells which elements got exactly 0
+    small = endless and target.kind is not TargetKind.RECORDING and options.passes is None
     asked = Settings(
         passes=parse_passes(passes or _FIRST_PASSES),
         device=options.device,
@@ -257,6 +264,7 @@ def _request(context: typer.Context, words: list[str], options: TargetOptions) -
         python=options.python,
         timeout=options.timeout,
         announce=not options.quiet and endless,
+        small_passes=_SMALL_PASSES if small else 0,
     )
     if target.kind is TargetKind.RECORDING:
         _refuse_settings(target, asked)

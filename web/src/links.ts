@@ -8,7 +8,10 @@ const SELECTIONS = ["node", "leaf", "box", "cut"] as const;
 export class Links {
   private own = "";
 
-  constructor(private readonly app: App, private readonly tables: Tables) {
+  constructor(
+    private readonly app: App,
+    private readonly tables: Tables,
+  ) {
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) !== this.own) this.follow();
     });
@@ -24,15 +27,23 @@ export class Links {
   follow(): void {
     const { app } = this;
     const wanted = new URLSearchParams(location.hash.slice(1));
-    const index = Number(wanted.get("pass") ?? (app.pass ? NaN : app.trace.start ?? NaN));
+    const index = Number(wanted.get("pass") ?? (app.pass ? NaN : (app.trace.start ?? NaN)));
     const found = app.trace.passes.find((pass) => index >= pass.index && index < pass.index + pass.count);
-    const target = found ?? app.pass ?? app.trace.passes.find((pass) => pass.error && pass.recorded === "full") ?? app.trace.passes.find((pass) => pass.recorded === "full") ?? app.trace.passes[0];
+    const target =
+      found ??
+      app.pass ??
+      app.trace.passes.find((pass) => pass.error && pass.recorded === "full") ??
+      app.trace.passes.find((pass) => pass.recorded === "full") ??
+      app.trace.passes[0];
     const time = wanted.get("time");
     if (target) app.showPass(target.position, time === null ? undefined : Number(time) || 0);
     for (const kind of SELECTIONS) {
       const text = wanted.get(kind);
       if (text === null) continue;
-      const ref = kind === "leaf" && !/^\d+$/.test(text) ? app.trace.leaves.findIndex((leaf) => leaf.name === text) : Number(text);
+      const ref =
+        kind === "leaf" && !/^\d+$/.test(text)
+          ? app.trace.leaves.findIndex((leaf) => leaf.name === text)
+          : Number(text);
       if (!Number.isInteger(ref) || ref < 0 || ref >= app.count(kind)) continue;
       const leaf = kind === "node" ? app.graph!.nodes.leaf[ref] : -1;
       app.select(leaf >= 0 ? { kind: "leaf", ref: leaf } : { kind, ref });

@@ -2,8 +2,8 @@
 
 import type { Scale, Theme } from "./palette";
 import type { Item } from "./scene";
-import type { Wire } from "./wire";
 import type { Moment, Timeline } from "./timeline";
+import type { Wire } from "./wire";
 
 export interface Camera {
   x: number;

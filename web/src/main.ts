@@ -87,12 +87,19 @@ function openHelp(app: App): void {
 
 function bindKeys(transport: Transport, search: Search, toggleTables: () => void): void {
   const actions: Record<string, () => void> = {
-    " ": () => transport.toggle(), ",": () => transport.step(-1), ".": () => transport.step(1),
-    Home: () => transport.goTo(0), End: () => transport.goTo(Infinity), "[": () => transport.pass(-1), "]": () => transport.pass(1),
-    "/": () => search.focus(), t: toggleTables,
+    " ": () => transport.toggle(),
+    ",": () => transport.step(-1),
+    ".": () => transport.step(1),
+    Home: () => transport.goTo(0),
+    End: () => transport.goTo(Infinity),
+    "[": () => transport.pass(-1),
+    "]": () => transport.pass(1),
+    "/": () => search.focus(),
+    t: toggleTables,
   };
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event) || byId<HTMLDialogElement>("help").open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event) || byId<HTMLDialogElement>("help").open)
+      return;
     if (event.key === " " && event.target instanceof HTMLButtonElement) return;
     const action = Object.hasOwn(actions, event.key) ? actions[event.key] : undefined;
     if (!action) return;

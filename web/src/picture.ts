@@ -1,12 +1,12 @@
 // The canvas: zoom, pan, choosing with the pointer and with keys.
 
+import type { App } from "./app";
 import { byId, el } from "./dom";
+import type { Camera } from "./look";
 import { Painter } from "./paint";
+import type { Item, Scene } from "./scene";
 import { itemLines, spoken, wireLines } from "./tips";
 import { along, first, sideways } from "./walk";
-import type { App } from "./app";
-import type { Camera } from "./look";
-import type { Item, Scene } from "./scene";
 import type { Wire } from "./wire";
 
 const MOST_ZOOM = 4;
@@ -143,8 +143,15 @@ export class Picture {
       return;
     }
     painter.paint(this.width, this.height, ratio, this.camera, {
-      theme: app.theme, scale: app.scale, moment: app.moment, timeline: app.timeline, selected: this.selectedItem(), hovered: this.hovered,
-      marked: new Set(app.marked.keys()), markedCuts: new Set(app.markedCuts.keys()), isPlaying: app.isPlaying,
+      theme: app.theme,
+      scale: app.scale,
+      moment: app.moment,
+      timeline: app.timeline,
+      selected: this.selectedItem(),
+      hovered: this.hovered,
+      marked: new Set(app.marked.keys()),
+      markedCuts: new Set(app.markedCuts.keys()),
+      isPlaying: app.isPlaying,
     });
     this.showPath();
   }
@@ -153,7 +160,9 @@ export class Picture {
   private showPath(): void {
     const { camera } = this;
     const [x, y] = [camera.x + this.width / camera.zoom / 2, camera.y + this.height / camera.zoom / 2];
-    const around = this.scene!.items.filter((item) => item.isOpen && x > item.x && x < item.x + item.width && y > item.y && y < item.y + item.height);
+    const around = this.scene!.items.filter(
+      (item) => item.isOpen && x > item.x && x < item.x + item.width && y > item.y && y < item.y + item.height,
+    );
     const hidden = around.filter((item) => item.y < camera.y);
     const text = hidden.map((item) => item.title).join(" › ");
     if (this.path.textContent !== text) this.path.textContent = text;
@@ -195,16 +204,24 @@ export class Picture {
 
   private bindPointer(): void {
     const { canvas } = this;
-    canvas.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      if (event.ctrlKey || event.metaKey || Math.abs(event.deltaY) > Math.abs(event.deltaX)) {
-        const unit = event.deltaMode === 1 ? 16 : 1;
-        this.zoomBy(Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) * 0.0022), event.offsetX, event.offsetY);
-      } else {
-        this.camera.x += event.deltaX / this.camera.zoom;
-        this.invalidate();
-      }
-    }, { passive: false });
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        if (event.ctrlKey || event.metaKey || Math.abs(event.deltaY) > Math.abs(event.deltaX)) {
+          const unit = event.deltaMode === 1 ? 16 : 1;
+          this.zoomBy(
+            Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) * 0.0022),
+            event.offsetX,
+            event.offsetY,
+          );
+        } else {
+          this.camera.x += event.deltaX / this.camera.zoom;
+          this.invalidate();
+        }
+      },
+      { passive: false },
+    );
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
       this.touches.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
@@ -228,13 +245,18 @@ export class Picture {
   private move(event: PointerEvent): void {
     const before = this.touches.get(event.pointerId);
     if (!before) {
-      this.hover(event.pointerType === "touch" ? null : this.under(event.offsetX, event.offsetY), event.offsetX, event.offsetY);
+      this.hover(
+        event.pointerType === "touch" ? null : this.under(event.offsetX, event.offsetY),
+        event.offsetX,
+        event.offsetY,
+      );
       return;
     }
     const now = { x: event.offsetX, y: event.offsetY };
     const other = [...this.touches].find(([id]) => id !== event.pointerId)?.[1];
     if (other) {
-      const factor = Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
+      const factor =
+        Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
       this.zoomBy(factor, (now.x + other.x) / 2, (now.y + other.y) / 2);
     } else {
       this.camera.x -= (now.x - before.x) / this.camera.zoom;
@@ -259,10 +281,19 @@ export class Picture {
 
   private click(event: PointerEvent): void {
     const item = this.itemAt(event.offsetX, event.offsetY);
-    if (!item) return this.app.select(null);
+    if (!item) {
+      this.app.select(null);
+      return;
+    }
     if (item.kind === "box") {
-      const [x, y] = [this.camera.x + event.offsetX / this.camera.zoom - item.x, this.camera.y + event.offsetY / this.camera.zoom - item.y];
-      if (x < 24 && y < 28) return this.toggle(item);
+      const [x, y] = [
+        this.camera.x + event.offsetX / this.camera.zoom - item.x,
+        this.camera.y + event.offsetY / this.camera.zoom - item.y,
+      ];
+      if (x < 24 && y < 28) {
+        this.toggle(item);
+        return;
+      }
     }
     this.choose(item);
   }
@@ -283,7 +314,10 @@ export class Picture {
     this.app.toggle(item.ref);
     const now = this.scene?.itemOfBox(item.ref);
     if (now) {
-      camera.x = now.x + (item.width < now.width ? (now.width - item.width) / 2 : -(item.width - now.width) / 2) - x / camera.zoom;
+      camera.x =
+        now.x +
+        (item.width < now.width ? (now.width - item.width) / 2 : -(item.width - now.width) / 2) -
+        x / camera.zoom;
       camera.y = now.y - y / camera.zoom;
       announce(`${now.title} is ${now.isOpen ? "open" : "closed"}`);
     }
@@ -310,15 +344,42 @@ export class Picture {
     const { scene } = this;
     const item = this.selectedItem();
     const actions: Record<string, () => void> = {
-      ArrowUp: () => this.walk(item && along(scene, item, (wire) => wire.to, (wire) => wire.from, -1), item),
-      ArrowDown: () => this.walk(item && along(scene, item, (wire) => wire.from, (wire) => wire.to, 1), item),
+      ArrowUp: () =>
+        this.walk(
+          item &&
+            along(
+              scene,
+              item,
+              (wire) => wire.to,
+              (wire) => wire.from,
+              -1,
+            ),
+          item,
+        ),
+      ArrowDown: () =>
+        this.walk(
+          item &&
+            along(
+              scene,
+              item,
+              (wire) => wire.from,
+              (wire) => wire.to,
+              1,
+            ),
+          item,
+        ),
       ArrowLeft: () => this.walk(item && sideways(scene, item, -1), item),
       ArrowRight: () => this.walk(item && sideways(scene, item, 1), item),
       Enter: () => (item?.kind === "box" ? this.toggle(item) : byId("panel").focus()),
       Backspace: () => this.closeAround(item),
-      "+": () => this.zoomBy(1.3), "=": () => this.zoomBy(1.3), "-": () => this.zoomBy(1 / 1.3), 0: () => this.fit(),
-      o: () => this.openAll(), c: () => this.closeAll(),
-      PageUp: () => this.pan(0, -0.8), PageDown: () => this.pan(0, 0.8),
+      "+": () => this.zoomBy(1.3),
+      "=": () => this.zoomBy(1.3),
+      "-": () => this.zoomBy(1 / 1.3),
+      0: () => this.fit(),
+      o: () => this.openAll(),
+      c: () => this.closeAll(),
+      PageUp: () => this.pan(0, -0.8),
+      PageDown: () => this.pan(0, 0.8),
       Escape: () => this.app.select(null),
     };
     const action = Object.hasOwn(actions, event.key) ? actions[event.key] : undefined;
@@ -342,7 +403,12 @@ export class Picture {
   private closeAround(item: Item | null): void {
     if (!item || !this.app.graph) return;
     const node = item.kind === "cut" ? this.app.pass!.cuts[item.ref].node : item.ref;
-    const box = item.kind === "box" ? (item.isOpen ? item.ref : this.app.graph.boxes.parent[item.ref]) : this.app.graph.home(node);
+    const box =
+      item.kind === "box"
+        ? item.isOpen
+          ? item.ref
+          : this.app.graph.boxes.parent[item.ref]
+        : this.app.graph.home(node);
     const around = box > 0 ? this.scene!.itemOfBox(box) : null;
     if (around?.isOpen) this.toggle(around);
   }

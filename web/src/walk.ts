@@ -4,7 +4,13 @@ import type { Item, Scene } from "./scene";
 import type { Wire } from "./wire";
 
 /** Along the edges: up to what a node was made from, down to what uses it; the strongest gradient first. */
-export function along(scene: Scene, item: Item, near: (wire: Wire) => Item, far: (wire: Wire) => Item, direction: 1 | -1): Item | null {
+export function along(
+  scene: Scene,
+  item: Item,
+  near: (wire: Wire) => Item,
+  far: (wire: Wire) => Item,
+  direction: 1 | -1,
+): Item | null {
   const lines = scene.wires.filter((wire) => near(wire) === item && isStop(far(wire)));
   lines.sort((a, b) => (b.norm || 0) - (a.norm || 0));
   return lines[0] ? far(lines[0]) : nearest(scene, item, (other) => (other.y - item.y) * direction > 1, 0.6, 1);
@@ -21,7 +27,13 @@ export function first(scene: Scene): Item | null {
   return (root >= 0 && scene.itemOf(root)) || (scene.items.find(isStop) ?? null);
 }
 
-function nearest(scene: Scene, item: Item, fits: (other: Item) => boolean, acrossX: number, acrossY: number): Item | null {
+function nearest(
+  scene: Scene,
+  item: Item,
+  fits: (other: Item) => boolean,
+  acrossX: number,
+  acrossY: number,
+): Item | null {
   const [x, y] = centre(item);
   let best: Item | null = null;
   let least = Infinity;

@@ -19,12 +19,12 @@ from typing import Any
 import builders
 import pytest
 
-from gradtrace.analysis.topology import forward_order
+from gradtrace.analysis.blocks import block_tree
 from gradtrace.errors import RenderError
 from gradtrace.model import Graph, Trace
 from gradtrace.renderers.page import data as page_data
 from gradtrace.renderers.page.columns import Columns
-from gradtrace.renderers.page.groups import MAX_CHILDREN, Box, boxes
+from gradtrace.renderers.page.groups import MAX_CHILDREN, Box, boxes, ops_in_order
 from gradtrace.renderers.page.page import Options, render
 
 
@@ -239,8 +239,8 @@ def test_passes_of_one_structure_share_their_columns() -> None:
 
 
 def boxes_of(graph: Graph) -> tuple[list[Box], list[int]]:
-    order = [node for node in forward_order(graph) if graph.nodes[node].leaf is None]
-    return boxes(graph, order), order
+    tree = block_tree(graph)
+    return boxes(graph, tree), ops_in_order(graph, tree)
 
 
 @pytest.mark.parametrize(
