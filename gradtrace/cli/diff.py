@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import click
+import typer
 
 from gradtrace.cli.depth import in_depth
+from gradtrace.cli.options import (
+    AsciiOption,
+    ColorOption,
+    DeviceOption,
+    OutputOption,
+    PythonOption,
+    QuietOption,
+    SeedOption,
+    VerboseOption,
+    choice,
+    completed,
+    seconds,
+)
 from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request
 from gradtrace.cli.traced import traced
@@ -23,45 +36,49 @@ if TYPE_CHECKING:
     from gradtrace.launch import Target
     from gradtrace.model import Trace
 
+_FORMATS = ("text", "markdown", "json")
+
 DIFFERENT = 1
 """The status when the runs differ."""
 
 
-@click.command("diff", short_help="Two runs: where they part first, and what differs.")
-@click.argument("old", metavar="OLD")
-@click.argument("new", metavar="NEW [-- ARGUMENT...]")
-@click.option("--stat", is_flag=True, help="Only how much differs.")
-@click.option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
-@click.option("-f", "--format", "format_name", type=click.Choice(["text", "markdown", "json"]), default="text")
-@click.option("--passes", default="1-20", metavar="N-M", help="Record in full: 1-20 (default), 100, 5-, all, last.")
-@click.option("--device", metavar="DEVICE", help="Make tensors on: cpu, cuda, cuda:1, mps.")
-@click.option("--seed", type=int, metavar="N", help="Seed torch's random numbers.")
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="End each program after S seconds."
-)
-@click.option("--python", metavar="PATH", help="Run with another interpreter.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing of our own on stderr.")
-@click.option("-v", "--verbose", is_flag=True, help="Say more.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="When to use colours.")
-@click.pass_obj
 def command(
-    program_argv: list[str] | None,
+    context: typer.Context,
     *,
-    old: str,
-    new: str,
-    stat: bool,
-    output: str | None,
-    format_name: str,
-    passes: str,
-    device: str | None,
-    seed: int | None,
-    timeout: float | None,
-    python: str | None,
-    ascii_only: bool,
-    quiet: bool,
-    verbose: bool,
-    color: str,
+    stat: Annotated[bool, typer.Option("--stat", help="Only how much differs.")] = False,
+    output: OutputOption = None,
+    format_name: Annotated[
+        str,
+        typer.Option(
+            "-f",
+            "--format",
+            metavar="FORMAT",
+            parser=choice(*_FORMATS),
+            autocompletion=completed(_FORMATS),
+            show_default=False,
+            help="text, markdown or json.",
+        ),
+    ] = "text",
+    passes: Annotated[
+        str,
+        typer.Option(
+            "--passes",
+            metavar="N-M",
+            show_default=False,
+            help="Record in full: 1-20 (default), 100, 5-, all, last.",
+        ),
+    ] = "1-20",
+    device: DeviceOption = None,
+    seed: SeedOption = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="S", parser=seconds, help="End each program after S seconds.  [x>0]"),
+    ] = None,
+    python: PythonOption = None,
+    ascii_only: AsciiOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    color: ColorOption = "auto",
 ) -> int:
     """Lay two runs side by side: the line at which they part first, then graphs, gradients and the history of .grad.
 
@@ -73,10 +90,13 @@ def command(
     \b
       gradtrace diff train.py train_fixed.py
       gradtrace diff monday.gtrace tuesday.gtrace --stat
-    """  # noqa: D301  click wants a real backspace
+    """  # noqa: D301  the help wants a real backspace
+    if len(context.args) != 2:  # noqa: PLR2004  two runs
+        context.fail("Say which two: gradtrace diff OLD NEW.")
+    old, new = context.args
     place = Output.open(output, color)
     settings = Settings(passes=parse_passes(passes), device=device, seed=seed, timeout=timeout, python=python)
-    targets = [parse_target((word,), program_argv=program_argv) for word in (old, new)]
+    targets = [parse_target((word,), program_argv=context.obj) for word in (old, new)]
     requests = [Request(target, settings, quiet=quiet, verbose=verbose, color=color) for target in targets]
     traces = [_trace(request) for request in requests]
     from gradtrace.analysis.diff.first import first_divergence

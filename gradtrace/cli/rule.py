@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import click
+import typer
 
+from gradtrace.cli.options import ColorOption, OutputOption, TextFormatOption, complete_rules
 from gradtrace.cli.output import Output
 from gradtrace.errors import UsageError
 
@@ -13,23 +14,19 @@ if TYPE_CHECKING:
     from gradtrace.diagnosis.rule import Rule
 
 
-@click.command("rule", short_help="The page of a diagnosis rule.")
-@click.argument("name", metavar="NAME", required=False)
-@click.option("-l", "--list", "wants_list", is_flag=True, help="List all rules.")
-@click.option("--search", "words", metavar="WORDS", help="List the rules whose page has these words.")
-@click.option("--example", "wants_example", is_flag=True, help="Only the program that its page shows as wrong.")
-@click.option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
-@click.option("-f", "--format", "format_name", type=click.Choice(["text", "markdown"]), default="text")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="When to use colours.")
 def command(
-    name: str | None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", hidden=True, autocompletion=complete_rules)] = None,
     *,
-    wants_list: bool,
-    words: str | None,
-    wants_example: bool,
-    output: str | None,
-    format_name: str,
-    color: str,
+    wants_list: Annotated[bool, typer.Option("-l", "--list", help="List all rules.")] = False,
+    words: Annotated[
+        str | None, typer.Option("--search", metavar="WORDS", help="List the rules whose page has these words.")
+    ] = None,
+    wants_example: Annotated[
+        bool, typer.Option("--example", help="Only the program that its page shows as wrong.")
+    ] = False,
+    output: OutputOption = None,
+    format_name: TextFormatOption = "text",
+    color: ColorOption = "auto",
 ) -> int:
     """Show what a rule of `gradtrace check` finds, why that is bad, an example, and what to write instead.
 
@@ -38,7 +35,7 @@ def command(
       gradtrace rule --list
       gradtrace rule --search 'memory grows'
       gradtrace rule zero-grad-forgotten --example > wrong.py
-    """  # noqa: D301  click wants a real backspace
+    """  # noqa: D301  the help wants a real backspace
     from gradtrace.diagnosis.page import program
     from gradtrace.diagnosis.registry import RULES
     from gradtrace.diagnosis.selection import rule_named
