@@ -34,7 +34,9 @@ export class Details {
         : row
           ? `.grad ${brief(trace.measured(row.before), "g", 16)} → ${brief(trace.measured(row.after), "g", 16)}`
           : trace.focus === null
-            ? "not in this pass"
+            ? pass?.call === "none"
+              ? "no backward was run"
+              : "not in this pass"
             : "not on this page";
     return el(
       "button",

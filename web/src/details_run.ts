@@ -5,13 +5,14 @@ import { el } from "./dom";
 import { brief, count } from "./numbers";
 import { type Content, facts, row, section } from "./parts";
 import { source } from "./source";
+import { countPasses } from "./trace";
 
 export function runDetails(d: Details): Content[] {
   const { trace, pass, graph } = d.app;
   const { run } = trace;
   return [
     el("h2", {}, run.expression ?? run.target),
-    run.error
+    run.error && run.error[1] !== pass?.error?.message
       ? el(
           "div",
           { class: "finding error" },
@@ -25,7 +26,13 @@ export function runDetails(d: Details): Content[] {
       ? el(
           "div",
           { class: "finding error" },
-          el("p", { class: "rule" }, `pass ${pass.index} failed`),
+          el(
+            "p",
+            { class: "rule" },
+            run.error?.[1] === pass.error.message
+              ? `the program ended when pass ${pass.index} failed`
+              : `pass ${pass.index} failed`,
+          ),
           el("b", {}, pass.error.type),
           el("p", {}, pass.error.message),
           pass.error.node >= 0 && graph ? el("p", {}, "At ", d.linkTo(pass.error.node)) : null,
@@ -44,9 +51,9 @@ export function runDetails(d: Details): Content[] {
       ["device", run.device],
       ["seed", run.seed === null ? "" : String(run.seed)],
       ["status", run.status === null ? "" : String(run.status)],
-      ["complete", run.complete ? "" : "no: the recording ends early"],
+      ["complete", run.complete || run.error ? "" : "no: the program was ended, or its recording was cut off"],
       ["processes", run.processes > 1 ? String(run.processes) : ""],
-      ["passes", trace.passes.reduce((sum, one) => sum + one.count, 0).toLocaleString("en-US")],
+      ["passes", countPasses(trace).toLocaleString("en-US")],
       ["leaves", trace.leaves.length.toLocaleString("en-US")],
       ...run.observations
         .filter(([, n]) => n)
@@ -72,16 +79,6 @@ export function runDetails(d: Details): Content[] {
 
 function passFacts(d: Details): HTMLElement {
   const { trace, pass, graph } = d.app;
-  const roots = pass!.roots.map((root) =>
-    el(
-      "p",
-      {},
-      "root ",
-      root.node >= 0 && graph ? d.linkTo(root.node) : (root.name ?? ""),
-      ` = ${brief(trace.measured(root.value), "x")}`,
-      root.gradient >= 0 ? `, starts with ${brief(trace.measured(root.gradient))}` : "",
-    ),
-  );
   const what =
     pass!.call === "none"
       ? "A graph that was never run backward."
@@ -100,8 +97,23 @@ function passFacts(d: Details): HTMLElement {
     "div",
     {},
     el("p", {}, what),
-    roots,
+    rootLines(d),
     el("p", { class: "quiet" }, size, where ? `; ${where}` : ""),
     source(trace.place(pass!.place)),
+  );
+}
+
+/** The values at which the pass starts. */
+export function rootLines(d: Details): HTMLElement[] {
+  const { trace, pass, graph } = d.app;
+  return pass!.roots.map((root) =>
+    el(
+      "p",
+      {},
+      "root ",
+      root.node >= 0 && graph ? d.linkTo(root.node) : (root.name ?? ""),
+      ` = ${brief(trace.measured(root.value), "x")}`,
+      root.gradient >= 0 ? `, starts with ${brief(trace.measured(root.gradient))}` : "",
+    ),
   );
 }

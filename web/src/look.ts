@@ -5,12 +5,6 @@ import type { Item } from "./scene";
 import type { Moment, Timeline } from "./timeline";
 import type { Wire } from "./wire";
 
-export interface Camera {
-  x: number;
-  y: number;
-  zoom: number;
-}
-
 export interface Look {
   theme: Theme;
   scale: Scale | null;

@@ -26,6 +26,7 @@ async function start(): Promise<void> {
   const search = new Search(app, () => {
     tables.show(false);
     picture.focus();
+    picture.zoomToSelection();
   });
   const links = new Links(app, tables);
   const show = (isTables: boolean) => {
@@ -47,7 +48,12 @@ async function start(): Promise<void> {
     showNothing(app);
     panel.show("run");
   }
-  document.documentElement.dataset.ready = performance.now().toFixed(0);
+  // The first frame takes the sizes, the second has painted with them.
+  requestAnimationFrame(() =>
+    requestAnimationFrame(() => {
+      document.documentElement.dataset.ready = performance.now().toFixed(0);
+    }),
+  );
 }
 
 function showNothing(app: App): void {

@@ -1,7 +1,8 @@
 // Paints what is visible of the picture.
 
 import { Brush, rounded } from "./brush";
-import type { Camera, Look } from "./look";
+import type { Camera } from "./camera";
+import type { Look } from "./look";
 import { cut, FONTS } from "./measure";
 import { NodePainter } from "./paint_nodes";
 import { WirePainter } from "./paint_wires";

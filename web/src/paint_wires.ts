@@ -6,6 +6,8 @@ import { pointOn, type Wire } from "./wire";
 
 /** Farther away than this, labels are too small to read. */
 const FAR = 0.5;
+/** How far a closed box, drawn as a stack, reaches below its edge. */
+const STACK = 5;
 
 export class WirePainter {
   constructor(private readonly context: CanvasRenderingContext2D) {}
@@ -21,8 +23,10 @@ export class WirePainter {
     const isArriving = wire.nSent > 0 && moment.time > wire.first && moment.time < wire.last + 1;
     const isHot =
       look.hovered === wire || (look.selected !== null && (wire.from === look.selected || wire.to === look.selected));
+    // A closed box has others behind it, at which the arrow ends.
+    const tip = points[1] + (wire.from.kind === "box" && !wire.from.isOpen && zoom > 0.3 ? STACK : 0);
     context.beginPath();
-    context.moveTo(points[0], points[1] + (hasArrow ? 7 : 0));
+    context.moveTo(points[0], tip + (hasArrow ? 7 : 0));
     for (let i = 2; i < points.length; i += 6) {
       context.bezierCurveTo(points[i], points[i + 1], points[i + 2], points[i + 3], points[i + 4], points[i + 5]);
     }
@@ -42,7 +46,7 @@ export class WirePainter {
     if (hasArrow)
       this.arrow(
         points[0],
-        points[1],
+        tip,
         isSent && !isArriving ? width : 1,
         isSent && !isArriving ? this.stroke(wire, look)[0] : theme.no_gradient,
       );

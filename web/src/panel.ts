@@ -6,15 +6,19 @@ import { boxDetails } from "./details_box";
 import { cutDetails } from "./details_cut";
 import { leafDetails } from "./details_leaf";
 import { nodeDetails } from "./details_node";
-import { runDetails } from "./details_run";
+import { rootLines, runDetails } from "./details_run";
 import { byId, el } from "./dom";
 import { count } from "./numbers";
 import type { Content } from "./parts";
+import { runChart } from "./run_chart";
+import { countPasses } from "./trace";
 
 type Tab = "selected" | "leaves" | "findings" | "run";
 
 const TABS: Tab[] = ["selected", "leaves", "findings", "run"];
 const LEAVES_SHOWN = 200;
+/** With fewer leaves there is nothing to filter. */
+const FILTERED = 8;
 
 export class Panel {
   private readonly panel = byId("panel");
@@ -42,7 +46,7 @@ export class Panel {
       if (change === "selection" && app.selection) this.show("selected");
       else if (change === "selection" || change === "pass" || change === "theme") this.show(this.tab);
     });
-    this.show(n ? "findings" : "run");
+    this.show(app.trace.run.error ? (n ? "findings" : "run") : "leaves");
   }
 
   show(tab: Tab): void {
@@ -86,11 +90,16 @@ export class Panel {
     const { trace } = this.app;
     if (!trace.leaves.length) return [el("p", { class: "quiet" }, "The run has no leaves.")];
     const list = el("div", {});
+    const top = this.leavesTop();
     const fill = () => {
       const wanted = this.filter.toLowerCase();
       const found = trace.leaves.filter((leaf) => leaf.name.toLowerCase().includes(wanted));
       list.replaceChildren(
-        el("p", { class: "quiet" }, `${count(found.length, "leaf", "leaves")}; the line is .grad over the passes`),
+        el(
+          "p",
+          { class: "quiet" },
+          count(found.length, "leaf", "leaves") + (countPasses(trace) ? "; the bars are what each pass added" : ""),
+        ),
         ...found.slice(0, this.leavesShown).map((leaf) => this.details.leafRow(leaf.id)),
         found.length > this.leavesShown
           ? el(
@@ -119,7 +128,30 @@ export class Panel {
       fill();
     });
     fill();
-    return [input, list];
+    return [...top, ...(trace.leaves.length > FILTERED ? [input] : []), list];
+  }
+
+  /** Above the list: what the pass is, the run so far, and that there are findings. */
+  private leavesTop(): Content[] {
+    const { trace, pass } = this.app;
+    const n = trace.findings.length;
+    const parts: Content[] = [];
+    if (n)
+      parts.push(
+        el(
+          "p",
+          {},
+          el(
+            "button",
+            { type: "button", class: "link", click: () => this.show("findings") },
+            `${count(n, "finding")}: ${trace.findings[0].message.slice(0, 160)}`,
+          ),
+        ),
+      );
+    if (trace.focus !== null)
+      parts.push(el("p", { class: "words" }, `Only what leads to ${trace.focus} is on this page (--focus).`));
+    if (pass) parts.push(...rootLines(this.details), runChart(trace, pass));
+    return parts;
   }
 
   private findings(): Content[] {

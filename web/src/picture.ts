@@ -1,17 +1,14 @@
 // The canvas: zoom, pan, choosing with the pointer and with keys.
 
 import type { App } from "./app";
+import { type Camera, closeUp, isInSight, opening, READABLE_ZOOM, whole, zoomed } from "./camera";
 import { byId, el } from "./dom";
-import type { Camera } from "./look";
+
 import { Painter } from "./paint";
 import type { Item, Scene } from "./scene";
 import { itemLines, spoken, wireLines } from "./tips";
-import { along, first, sideways } from "./walk";
+import { along, first, rootOf, sideways } from "./walk";
 import type { Wire } from "./wire";
-
-const MOST_ZOOM = 4;
-const START_ZOOM = 1.5;
-const READABLE_ZOOM = 0.85;
 
 export class Picture {
   private readonly canvas = byId<HTMLCanvasElement>("canvas");
@@ -61,27 +58,36 @@ export class Picture {
     this.canvas.focus();
   }
 
-  /** The whole picture, or as much as stays readable, from the top. */
+  /** The whole picture. */
   fit(): void {
-    if (!this.scene || !this.width) return;
-    const { width, height } = this.scene;
-    const whole = Math.min((this.width - 32) / width, (this.height - 56) / height);
-    const zoom = Math.min(START_ZOOM, Math.max(whole, Math.min(READABLE_ZOOM, (this.width - 32) / width), 0.02));
-    const isTall = height * zoom > this.height;
-    this.camera = {
-      zoom,
-      x: width / 2 - this.width / zoom / 2,
-      y: isTall ? -20 / zoom : height / 2 - this.height / zoom / 2,
-    };
-    this.invalidate();
+    if (this.scene && this.width) this.look(whole(this.view, this.scene));
+  }
+
+  /** Where one begins to read: at the loss, below which there is nothing, or where the pass failed. */
+  open(): void {
+    const { scene } = this;
+    if (!scene || !this.width) return;
+    const { error } = scene.pass;
+    const failed = error && error.node >= 0 ? scene.itemOf(error.node) : null;
+    this.look(opening(this.view, scene, failed ?? rootOf(scene), failed !== null));
+  }
+
+  /** The chosen item, large and in the middle. */
+  zoomToSelection(): void {
+    const item = this.selectedItem();
+    if (item && this.width) this.look(closeUp(this.view, item));
   }
 
   zoomBy(factor: number, x = this.width / 2, y = this.height / 2): void {
-    const { camera } = this;
-    const zoom = Math.max(0.01, Math.min(MOST_ZOOM, camera.zoom * factor));
-    camera.x += x / camera.zoom - x / zoom;
-    camera.y += y / camera.zoom - y / zoom;
-    camera.zoom = zoom;
+    this.look(zoomed(this.camera, factor, x, y));
+  }
+
+  private get view(): { width: number; height: number } {
+    return { width: this.width, height: this.height };
+  }
+
+  private look(camera: Camera): void {
+    this.camera = camera;
     this.invalidate();
   }
 
@@ -105,16 +111,17 @@ export class Picture {
     if (!graph || !this.scene || this.dragged || time >= graph.nSteps) return;
     const node = graph.ranAt[Math.floor(time)];
     const item = node === undefined || node < 0 ? null : this.scene.itemOf(node);
-    if (item && !this.isInSight(item, 0.04)) this.moveTo(item, part);
+    if (item && !isInSight(this.view, this.camera, item, 0.04)) this.moveTo(item, part);
   }
 
   private show(isNewPass: boolean): void {
     const { scene } = this.app;
-    const isFirst = this.scene === null;
+    const before = this.scene;
     this.scene = scene;
     this.hovered = null;
     this.painter = scene && new Painter(this.context, scene);
-    if (isNewPass && isFirst) this.fit();
+    const isAlike = before && scene && before.width === scene.width && before.height === scene.height;
+    if (isNewPass && !isAlike) this.open();
     byId("picture").classList.toggle("empty", !scene);
   }
 
@@ -127,7 +134,7 @@ export class Picture {
     this.canvas.width = Math.round(this.width * ratio);
     this.canvas.height = Math.round(this.height * ratio);
     if (isFirst) {
-      this.fit();
+      this.open();
       this.centreOnSelection();
     }
     this.paint();
@@ -180,18 +187,7 @@ export class Picture {
 
   private centreOnSelection(): void {
     const item = this.selectedItem();
-    if (item && !this.isInSight(item, 0.06)) this.moveTo(item, 1);
-  }
-
-  private isInSight(item: Item, margin: number): boolean {
-    const { camera } = this;
-    const [dx, dy] = [(this.width / camera.zoom) * margin, (this.height / camera.zoom) * margin];
-    const isWide = item.width > this.width / camera.zoom;
-    const isTall = item.height > this.height / camera.zoom;
-    return (
-      (isWide || (item.x >= camera.x + dx && item.x + item.width <= camera.x + this.width / camera.zoom - dx)) &&
-      (isTall || (item.y >= camera.y + dy && item.y + item.height <= camera.y + this.height / camera.zoom - dy))
-    );
+    if (item && !isInSight(this.view, this.camera, item, 0.06)) this.moveTo(item, 1);
   }
 
   private moveTo(item: Item, part: number): void {
@@ -303,6 +299,8 @@ export class Picture {
     if (item.kind === "box") this.app.select({ kind: "box", ref: item.ref });
     else if (item.kind === "leaf") this.app.select({ kind: "leaf", ref: graph!.nodes.leaf[item.ref] });
     else if (item.kind === "node" || item.kind === "cut") this.app.select({ kind: item.kind, ref: item.ref });
+    else if (item.kind === "constant") this.app.select({ kind: "node", ref: this.app.pass!.constants[item.ref].node });
+    else if (item.kind === "root") this.app.select({ kind: "node", ref: this.app.pass!.roots[item.ref].node });
     announce(spoken(this.app, item));
   }
 

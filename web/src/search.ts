@@ -1,19 +1,10 @@
 // Search by name, operation, module or source line.
 
-import type { App, Selection } from "./app";
+import type { App } from "./app";
 import { byId, el } from "./dom";
+import { find, type Hit } from "./find";
 import { count } from "./numbers";
 import { announce } from "./picture";
-import { placeText } from "./source";
-
-interface Hit {
-  selection: Selection;
-  title: string;
-  where: string;
-  rank: number;
-}
-
-const SHOWN = 60;
 
 export class Search {
   private readonly input = byId<HTMLInputElement>("search");
@@ -47,8 +38,8 @@ export class Search {
   }
 
   private search(): void {
-    const wanted = this.input.value.trim().toLowerCase();
-    this.hits = wanted ? this.find(wanted) : [];
+    const wanted = this.input.value.trim();
+    this.hits = find(this.app.trace, this.app.graph, wanted);
     this.at = 0;
     this.list.replaceChildren(
       ...this.hits.map((hit, i) =>
@@ -65,88 +56,6 @@ export class Search {
     this.input.setAttribute("aria-expanded", String(Boolean(wanted)));
     if (wanted) announce(this.hits.length ? count(this.hits.length, "result") : "nothing found");
     this.mark();
-  }
-
-  private find(wanted: string): Hit[] {
-    const { trace, graph } = this.app;
-    const hits: Hit[] = [];
-    const rank = (text: string) =>
-      text === wanted
-        ? 0
-        : text.startsWith(wanted)
-          ? 1
-          : text.split(/[.\s]/).some((word) => word.startsWith(wanted))
-            ? 2
-            : text.includes(wanted)
-              ? 3
-              : -1;
-    const add = (text: string, bonus: number, hit: () => Omit<Hit, "rank">) => {
-      const found = rank(text.toLowerCase());
-      if (found >= 0 && hits.length < 4000) hits.push({ ...hit(), rank: found + bonus });
-    };
-    for (const leaf of trace.leaves)
-      add(leaf.name, 0, () => ({
-        selection: { kind: "leaf", ref: leaf.id },
-        title: leaf.name,
-        where: `leaf ${leaf.spec}`,
-      }));
-    if (!graph) return hits.sort((a, b) => a.rank - b.rank).slice(0, SHOWN);
-    for (let box = 1; box < graph.nBoxes; box++) {
-      const path = trace.text(graph.boxes.path[box]) ?? "";
-      if (!path.includes("#"))
-        add(path, 0.2, () => ({
-          selection: { kind: "box", ref: box },
-          title: path,
-          where: trace.text(graph.boxes.type[box]) ?? "module",
-        }));
-    }
-    // A text belongs to many nodes: each is compared once.
-    const ranks = new Map<number, number>();
-    const rankOf = (text: number) => {
-      let found = ranks.get(text);
-      if (found === undefined) ranks.set(text, (found = text < 0 ? -1 : rank((trace.text(text) ?? "").toLowerCase())));
-      return found;
-    };
-    const places = new Map<number, [number, string]>();
-    const placeRank = (place: number): [number, string] => {
-      let found = places.get(place);
-      if (!found) {
-        const at = trace.place(place);
-        const text = at ? placeText(at) : "";
-        places.set(
-          place,
-          (found = [
-            text && `${text.toLowerCase()}:`.startsWith(wanted.endsWith(":") ? wanted : `${wanted}:`)
-              ? 0
-              : wanted.includes(":") || !at
-                ? -1
-                : at.text.toLowerCase().includes(wanted)
-                  ? 5
-                  : -1,
-            text,
-          ]),
-        );
-      }
-      return found;
-    };
-    for (const node of graph.inOrder) {
-      if (hits.length >= 4000) break;
-      const candidates = [
-        rankOf(graph.nodes.name[node]),
-        rankOf(graph.nodes.op[node]) + 0.5,
-        rankOf(graph.nodes.type[node]) + 0.6,
-      ].map((found) => (found < 0 || found === -0.5 || found === -0.4 ? Infinity : found));
-      const [placed, where] = placeRank(graph.nodes.place[node]);
-      const best = Math.min(...candidates, placed < 0 ? Infinity : placed);
-      if (best === Infinity) continue;
-      hits.push({
-        selection: { kind: "node", ref: node },
-        title: graph.title(node),
-        where: [trace.text(graph.nodes.module[node]), where].filter(Boolean).join(" · "),
-        rank: best + 0.3,
-      });
-    }
-    return hits.sort((a, b) => a.rank - b.rank).slice(0, SHOWN);
   }
 
   private mark(): void {

@@ -49,7 +49,13 @@ export class Sizes {
       };
     if (member.kind === "root") {
       const root = this.pass.roots[member.ref];
-      const title = `starts with ${cut(brief(this.trace.measured(root.gradient)), 24)}`;
+      const gradient = this.trace.measured(root.gradient);
+      const title =
+        this.pass.call === "none"
+          ? "no backward was run"
+          : gradient
+            ? `starts with ${cut(brief(gradient), 24)}`
+            : "starts here";
       return { width: widthOf(title, "plain") + 16, height: 20, ...none, title };
     }
     if (member.kind === "box") return this.boxSize(member.ref);

@@ -200,6 +200,11 @@ export interface Pass {
   graph(): PassGraph | null;
 }
 
+/** How many passes ran; a graph that was never run backward is none. */
+export function countPasses(trace: Trace): number {
+  return trace.passes.reduce((sum, pass) => sum + (pass.call === "none" ? 0 : pass.count), 0);
+}
+
 export class Trace {
   readonly run: Run;
   /** Index of the pass that was asked for. */

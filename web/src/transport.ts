@@ -6,7 +6,7 @@ import { brief, count } from "./numbers";
 import { announce, type Picture } from "./picture";
 import { placeText } from "./source";
 import { eventText } from "./timeline";
-import type { Event } from "./trace";
+import { countPasses, type Event } from "./trace";
 
 /** Steps in a second at normal speed, and the longest that a pass may take. */
 const PACE = 1.1;
@@ -158,9 +158,8 @@ export class Transport {
       children.push(el("button", { type: "button", click: () => app.showPass(from + PASSES_SHOWN) }, `${rest} more …`));
     bar.replaceChildren(...children);
     bar.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-    const n = passes.reduce((sum, pass) => sum + pass.count, 0);
     byId("subtitle").textContent = [
-      count(n, "pass", "passes"),
+      count(countPasses(app.trace), "pass", "passes"),
       count(app.trace.leaves.length, "leaf", "leaves"),
       app.graph ? count(app.graph.nNodes, "node") : "",
       app.trace.focus === null ? "" : `only what leads to ${app.trace.focus.slice(0, 60)}`,

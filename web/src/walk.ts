@@ -23,8 +23,13 @@ export function sideways(scene: Scene, item: Item, direction: 1 | -1): Item | nu
 
 /** Where a walk begins: at the root. */
 export function first(scene: Scene): Item | null {
+  return rootOf(scene) ?? scene.items.find(isStop) ?? null;
+}
+
+/** The item in which the pass starts. */
+export function rootOf(scene: Scene): Item | null {
   const root = scene.pass.roots[0]?.node ?? -1;
-  return (root >= 0 && scene.itemOf(root)) || (scene.items.find(isStop) ?? null);
+  return root < 0 ? null : scene.itemOf(root);
 }
 
 function nearest(
