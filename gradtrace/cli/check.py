@@ -230,17 +230,18 @@ def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
 def _rendered(trace: Trace, shown_as: Format, place: Output, here: Path, *, ascii_only: bool) -> str | bytes:
     from gradtrace.diagnosis.examine import seen_from
     from gradtrace.diagnosis.registry import RULES
+    from gradtrace.renderers.view_options import ViewContext
 
-    offered = {
-        "graphs": False,
-        "rules": RULES,
-        "color": place.console.color,
-        "width": place.console.width,
-        "ascii_only": ascii_only or not place.console.unicode,
-    }
+    context = ViewContext(
+        graphs=False,
+        rules=RULES,
+        color=place.console.color,
+        width=place.console.width,
+        ascii_only=ascii_only or not place.console.unicode,
+    )
     if shown_as.name != "json":  # there all places are absolute
         trace = replace(trace, findings=tuple(seen_from(finding, here) for finding in trace.findings))
-    return shown_as.render(trace, **{name: value for name, value in offered.items() if name in shown_as.options})
+    return shown_as.render(trace, context=context)
 
 
 def _format(name: str | None, place: Output) -> Format:
