@@ -15,9 +15,11 @@ from gradtrace.cli.traced import Traced, traced
 from gradtrace.errors import UsageError
 from gradtrace.launch import TargetKind
 from gradtrace.model.kinds import Severity
+from gradtrace.model.needs import USUALLY, together
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Iterable
 
     from gradtrace.diagnosis.baseline import Fingerprint
     from gradtrace.diagnosis.selection import Selection
@@ -56,6 +58,7 @@ class _Wish:
 @click.option("--write-baseline", is_flag=True, help="Save what is found as the baseline.")
 @click.option("--exit-zero", is_flag=True, help="Status 0 also when something is found.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
+@click.option("--graphs", is_flag=True, help="With -f json: add the whole trace document.")
 @takes_target
 def command(
     request: Request,
@@ -69,6 +72,7 @@ def command(
     write_baseline: bool,
     exit_zero: bool,
     ascii_only: bool,
+    graphs: bool,
 ) -> int:
     """Run a program and say what is wrong with its gradients: the cause, the line, the fix.
 
@@ -87,6 +91,8 @@ def command(
     shown_as = _format(format_name, place)
     if shown_as.is_machine_format and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
+    if graphs and "graphs" not in shown_as.options:
+        raise UsageError(f"--graphs means nothing to the format {shown_as.name}")
     here = absolute(".")
     settings = find_settings(_folder(request, here))
     chosen = absolute(baseline) if baseline is not None else settings.baseline
@@ -99,9 +105,10 @@ def command(
     )
     if write_baseline and chosen is None:
         raise UsageError("--write-baseline writes the file that --baseline names: give both")
-    with traced(in_depth(request, _needs(wish.selection)), place.path, lambda: _prepare(shown_as)) as ended:
+    needs = together((_needs(wish.selection), USUALLY)) if graphs else _needs(wish.selection)
+    with traced(in_depth(request, needs), place.path, lambda: _prepare(shown_as)) as ended:
         trace = _examined(ended, wish, request)
-        place.write(_rendered(trace, shown_as, place, here, ascii_only=ascii_only))
+        place.write_pieces(_rendered(trace, shown_as, place, here, ascii_only=ascii_only, graphs=graphs))
         return _status(trace, ended, wish)
 
 
@@ -186,12 +193,14 @@ def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
     return trace
 
 
-def _rendered(trace: Trace, shown_as: Format, place: Output, here: Path, *, ascii_only: bool) -> str | bytes:
+def _rendered(
+    trace: Trace, shown_as: Format, place: Output, here: Path, *, ascii_only: bool, graphs: bool
+) -> Iterable[str | bytes]:
     from gradtrace.diagnosis.examine import seen_from
     from gradtrace.diagnosis.registry import RULES
 
     offered = {
-        "graphs": False,
+        "graphs": graphs,
         "rules": RULES,
         "color": place.console.color,
         "width": place.console.width,
@@ -199,7 +208,8 @@ def _rendered(trace: Trace, shown_as: Format, place: Output, here: Path, *, asci
     }
     if shown_as.name != "json":  # there all places are absolute
         trace = replace(trace, findings=tuple(seen_from(finding, here) for finding in trace.findings))
-    return shown_as.render(trace, **{name: value for name, value in offered.items() if name in shown_as.options})
+    options = {name: value for name, value in offered.items() if name in shown_as.options}
+    return shown_as.pieces(trace, **options) or (shown_as.render(trace, **options),)
 
 
 def _format(name: str | None, place: Output) -> Format:

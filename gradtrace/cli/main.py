@@ -26,6 +26,7 @@ COMMANDS = {
     "why": "gradtrace.cli.why",
     "formula": "gradtrace.cli.formula",
     "rule": "gradtrace.cli.rule",
+    "schema": "gradtrace.cli.schema",
     "doctor": "gradtrace.cli.doctor",
 }
 """Name to module, in the order of the help."""

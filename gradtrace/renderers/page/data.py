@@ -5,7 +5,6 @@ Every table is a dictionary of columns; the page's `trace.ts` reads exactly thes
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from gradtrace.renderers.page.text import Texts, inert
 from gradtrace.text import cut_words
 from gradtrace.text.coverage_words import said
 from gradtrace.text.palette import THEMES
+from gradtrace.text.strict_json import one_line, values
 from gradtrace.text.wording import spec
 
 Table = dict[str, Reference]
@@ -149,7 +149,7 @@ class _Writer:
         """The elements of a tensor, unless they are too many for this page."""
         if value is None or math.prod(shape or ()) > self._most_elements:
             return -1
-        return self._text(_value_text(value))
+        return self._text(one_line(values(value)))
 
     def _texts_of(self, texts: Iterable[str | None]) -> Reference:
         return self._columns.integers(self._texts.numbers(texts))
@@ -396,20 +396,3 @@ def _n_elements(trace: Trace) -> int:
                         seen[id(stats)] = stats
     measured = sum(stats.numel for stats in seen.values() if stats.value is not None)
     return measured + sum(math.prod(leaf.shape) for leaf in trace.leaves if leaf.value is not None)
-
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-
-
-def _value_text(value: NestedValue) -> str:
-    """The elements as JSON, with text for what JSON has no number for."""
-    text = _encode(value)
-    return _encode(_strict(value)) if "N" in text or "I" in text else text
-
-
-def _strict(value: NestedValue) -> NestedValue:
-    if isinstance(value, (list, tuple)):
-        return [_strict(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return value
