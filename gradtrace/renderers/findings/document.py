@@ -33,7 +33,7 @@ _LONGEST = 4_000
 """Characters of an exception's message."""
 
 
-class Answer(StrEnum):
+class CheckAnswer(StrEnum):
     """What came out of a diagnosis."""
 
     FOUND = "found"
@@ -53,7 +53,7 @@ class Verdict(Section, frozen=True, kw_only=True):
         reasons: what was not looked at so that the question stays open, a sentence each; `run.blind_spots` has more.
     """
 
-    answer: Answer
+    answer: CheckAnswer
     message: list[str]
     reasons: list[str]
 
@@ -178,7 +178,13 @@ def _bounded(whole: Run) -> Run:
 
 def _verdict(trace: Trace) -> Verdict:
     is_found = any(one.severity != Severity.INFO for one in trace.findings)
-    answer = Answer.FOUND if is_found else Answer.COULD_NOT_LOOK if could_not_look(trace) else Answer.NOTHING_FOUND
+    answer = (
+        CheckAnswer.FOUND
+        if is_found
+        else CheckAnswer.COULD_NOT_LOOK
+        if could_not_look(trace)
+        else CheckAnswer.NOTHING_FOUND
+    )
     reasons = [spot.message for spot in run(trace).blind_spots if spot.is_open]
     return Verdict(answer=answer, message=list(summary(trace)), reasons=reasons)
 

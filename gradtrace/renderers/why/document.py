@@ -27,7 +27,7 @@ class Way(Part, frozen=True, kw_only=True):
         edge: its position in the edges of the graph.
         source: id of the node that it leaves.
         sent: the gradient that it brings; null when that is not known, or nothing came.
-        paths: how many paths from the roots go through it; a number beyond 2**53 is hexadecimal text.
+        paths: how many paths from the roots go through it; one beyond `2**53` is hexadecimal text.
     """
 
     edge: int
@@ -40,7 +40,7 @@ class Ways(Part, frozen=True, kw_only=True):
     """How a gradient came.
 
     Attributes:
-        paths: how many paths there are from the roots; a number beyond 2**53 is hexadecimal text.
+        paths: how many paths there are from the roots; one beyond `2**53` is hexadecimal text.
         meeting: id of the node where the ways meet.
         route: ids of the nodes from a root to the source of the largest way.
         trunk: ids of the nodes after the meeting, down to the tensor: every path goes through them.
