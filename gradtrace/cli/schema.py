@@ -1,22 +1,28 @@
 """`gradtrace schema`."""
 
-import click
+from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
+from gradtrace.cli.options import OutputOption
 from gradtrace.cli.output import Output
 from gradtrace.errors import UsageError
 
 
-@click.command("schema", short_help="The JSON Schema of a document.")
-@click.argument("name", metavar="NAME", required=False)
-@click.option("-l", "--list", "wants_list", is_flag=True, help="List the documents that have one.")
-@click.option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
-def command(name: str | None, *, wants_list: bool, output: str | None) -> int:
+def command(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", hidden=True)] = None,
+    *,
+    wants_list: Annotated[bool, typer.Option("-l", "--list", help="List the documents that have one.")] = False,
+    output: OutputOption = None,
+) -> int:
     """Print the JSON Schema of what a command writes with "-f json", or of a recording's lines.
 
     \b
       gradtrace schema check
       gradtrace schema --list
-    """  # noqa: D301  click wants a real backspace
+    """  # noqa: D301  the help wants a real backspace
     from gradtrace.renderers import schemas
 
     if wants_list == (name is not None):

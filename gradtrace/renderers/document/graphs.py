@@ -108,6 +108,8 @@ class Node(Part, frozen=True, kw_only=True):
         cuts: ids of the cuts whose value it took in as a constant; absent where there are none.
         made_after: the last pass that had begun when it was made, recorded with facts; else absent.
         freed_by: the earlier pass that freed what it had saved; absent where none did.
+        call_number: the same for all nodes that one call of torch made, and no others; 0 where a backward pass made it;
+            absent where that is not known.
     """
 
     id: int
@@ -132,6 +134,7 @@ class Node(Part, frozen=True, kw_only=True):
     cuts: tuple[int, ...] | UnsetType = UNSET
     made_after: int | UnsetType = UNSET
     freed_by: int | UnsetType = UNSET
+    call_number: int | UnsetType = UNSET
 
 
 class Edge(Part, frozen=True, kw_only=True):
@@ -198,6 +201,7 @@ def _node(one: SeenNode) -> Node:
         cuts=one.cuts or UNSET,
         made_after=UNSET if one.made_after is None else one.made_after,
         freed_by=UNSET if one.freed_by is None else one.freed_by,
+        call_number=UNSET if one.call_number is None else one.call_number,
     )
 
 
