@@ -1,17 +1,14 @@
 // The canvas: zoom, pan, choosing with the pointer and with keys.
 
-import { byId, el } from "./dom";
-import { Painter } from "./paint";
-import { itemLines, spoken, wireLines } from "./tips";
-import { along, first, sideways } from "./walk";
 import type { App } from "./app";
-import type { Camera } from "./look";
-import type { Item, Scene } from "./scene";
-import type { Wire } from "./wire";
+import { type Camera, closeUp, isInSight, opening, READABLE_ZOOM, whole, zoomed } from "./camera";
+import { byId, el } from "./dom";
 
-const MOST_ZOOM = 4;
-const START_ZOOM = 1.5;
-const READABLE_ZOOM = 0.85;
+import { Painter } from "./paint";
+import type { Item, Scene } from "./scene";
+import { itemLines, spoken, wireLines } from "./tips";
+import { along, first, rootOf, sideways } from "./walk";
+import type { Wire } from "./wire";
 
 export class Picture {
   private readonly canvas = byId<HTMLCanvasElement>("canvas");
@@ -61,27 +58,36 @@ export class Picture {
     this.canvas.focus();
   }
 
-  /** The whole picture, or as much as stays readable, from the top. */
+  /** The whole picture. */
   fit(): void {
-    if (!this.scene || !this.width) return;
-    const { width, height } = this.scene;
-    const whole = Math.min((this.width - 32) / width, (this.height - 56) / height);
-    const zoom = Math.min(START_ZOOM, Math.max(whole, Math.min(READABLE_ZOOM, (this.width - 32) / width), 0.02));
-    const isTall = height * zoom > this.height;
-    this.camera = {
-      zoom,
-      x: width / 2 - this.width / zoom / 2,
-      y: isTall ? -20 / zoom : height / 2 - this.height / zoom / 2,
-    };
-    this.invalidate();
+    if (this.scene && this.width) this.look(whole(this.view, this.scene));
+  }
+
+  /** Where one begins to read: at the loss, below which there is nothing, or where the pass failed. */
+  open(): void {
+    const { scene } = this;
+    if (!scene || !this.width) return;
+    const { error } = scene.pass;
+    const failed = error && error.node >= 0 ? scene.itemOf(error.node) : null;
+    this.look(opening(this.view, scene, failed ?? rootOf(scene), failed !== null));
+  }
+
+  /** The chosen item, large and in the middle. */
+  zoomToSelection(): void {
+    const item = this.selectedItem();
+    if (item && this.width) this.look(closeUp(this.view, item));
   }
 
   zoomBy(factor: number, x = this.width / 2, y = this.height / 2): void {
-    const { camera } = this;
-    const zoom = Math.max(0.01, Math.min(MOST_ZOOM, camera.zoom * factor));
-    camera.x += x / camera.zoom - x / zoom;
-    camera.y += y / camera.zoom - y / zoom;
-    camera.zoom = zoom;
+    this.look(zoomed(this.camera, factor, x, y));
+  }
+
+  private get view(): { width: number; height: number } {
+    return { width: this.width, height: this.height };
+  }
+
+  private look(camera: Camera): void {
+    this.camera = camera;
     this.invalidate();
   }
 
@@ -105,16 +111,17 @@ export class Picture {
     if (!graph || !this.scene || this.dragged || time >= graph.nSteps) return;
     const node = graph.ranAt[Math.floor(time)];
     const item = node === undefined || node < 0 ? null : this.scene.itemOf(node);
-    if (item && !this.isInSight(item, 0.04)) this.moveTo(item, part);
+    if (item && !isInSight(this.view, this.camera, item, 0.04)) this.moveTo(item, part);
   }
 
   private show(isNewPass: boolean): void {
     const { scene } = this.app;
-    const isFirst = this.scene === null;
+    const before = this.scene;
     this.scene = scene;
     this.hovered = null;
     this.painter = scene && new Painter(this.context, scene);
-    if (isNewPass && isFirst) this.fit();
+    const isAlike = before && scene && before.width === scene.width && before.height === scene.height;
+    if (isNewPass && !isAlike) this.open();
     byId("picture").classList.toggle("empty", !scene);
   }
 
@@ -127,7 +134,7 @@ export class Picture {
     this.canvas.width = Math.round(this.width * ratio);
     this.canvas.height = Math.round(this.height * ratio);
     if (isFirst) {
-      this.fit();
+      this.open();
       this.centreOnSelection();
     }
     this.paint();
@@ -143,8 +150,15 @@ export class Picture {
       return;
     }
     painter.paint(this.width, this.height, ratio, this.camera, {
-      theme: app.theme, scale: app.scale, moment: app.moment, timeline: app.timeline, selected: this.selectedItem(), hovered: this.hovered,
-      marked: new Set(app.marked.keys()), markedCuts: new Set(app.markedCuts.keys()), isPlaying: app.isPlaying,
+      theme: app.theme,
+      scale: app.scale,
+      moment: app.moment,
+      timeline: app.timeline,
+      selected: this.selectedItem(),
+      hovered: this.hovered,
+      marked: new Set(app.marked.keys()),
+      markedCuts: new Set(app.markedCuts.keys()),
+      isPlaying: app.isPlaying,
     });
     this.showPath();
   }
@@ -153,7 +167,9 @@ export class Picture {
   private showPath(): void {
     const { camera } = this;
     const [x, y] = [camera.x + this.width / camera.zoom / 2, camera.y + this.height / camera.zoom / 2];
-    const around = this.scene!.items.filter((item) => item.isOpen && x > item.x && x < item.x + item.width && y > item.y && y < item.y + item.height);
+    const around = this.scene!.items.filter(
+      (item) => item.isOpen && x > item.x && x < item.x + item.width && y > item.y && y < item.y + item.height,
+    );
     const hidden = around.filter((item) => item.y < camera.y);
     const text = hidden.map((item) => item.title).join(" › ");
     if (this.path.textContent !== text) this.path.textContent = text;
@@ -171,18 +187,7 @@ export class Picture {
 
   private centreOnSelection(): void {
     const item = this.selectedItem();
-    if (item && !this.isInSight(item, 0.06)) this.moveTo(item, 1);
-  }
-
-  private isInSight(item: Item, margin: number): boolean {
-    const { camera } = this;
-    const [dx, dy] = [(this.width / camera.zoom) * margin, (this.height / camera.zoom) * margin];
-    const isWide = item.width > this.width / camera.zoom;
-    const isTall = item.height > this.height / camera.zoom;
-    return (
-      (isWide || (item.x >= camera.x + dx && item.x + item.width <= camera.x + this.width / camera.zoom - dx)) &&
-      (isTall || (item.y >= camera.y + dy && item.y + item.height <= camera.y + this.height / camera.zoom - dy))
-    );
+    if (item && !isInSight(this.view, this.camera, item, 0.06)) this.moveTo(item, 1);
   }
 
   private moveTo(item: Item, part: number): void {
@@ -195,16 +200,24 @@ export class Picture {
 
   private bindPointer(): void {
     const { canvas } = this;
-    canvas.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      if (event.ctrlKey || event.metaKey || Math.abs(event.deltaY) > Math.abs(event.deltaX)) {
-        const unit = event.deltaMode === 1 ? 16 : 1;
-        this.zoomBy(Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) * 0.0022), event.offsetX, event.offsetY);
-      } else {
-        this.camera.x += event.deltaX / this.camera.zoom;
-        this.invalidate();
-      }
-    }, { passive: false });
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        if (event.ctrlKey || event.metaKey || Math.abs(event.deltaY) > Math.abs(event.deltaX)) {
+          const unit = event.deltaMode === 1 ? 16 : 1;
+          this.zoomBy(
+            Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) * 0.0022),
+            event.offsetX,
+            event.offsetY,
+          );
+        } else {
+          this.camera.x += event.deltaX / this.camera.zoom;
+          this.invalidate();
+        }
+      },
+      { passive: false },
+    );
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
       this.touches.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
@@ -228,13 +241,18 @@ export class Picture {
   private move(event: PointerEvent): void {
     const before = this.touches.get(event.pointerId);
     if (!before) {
-      this.hover(event.pointerType === "touch" ? null : this.under(event.offsetX, event.offsetY), event.offsetX, event.offsetY);
+      this.hover(
+        event.pointerType === "touch" ? null : this.under(event.offsetX, event.offsetY),
+        event.offsetX,
+        event.offsetY,
+      );
       return;
     }
     const now = { x: event.offsetX, y: event.offsetY };
     const other = [...this.touches].find(([id]) => id !== event.pointerId)?.[1];
     if (other) {
-      const factor = Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
+      const factor =
+        Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
       this.zoomBy(factor, (now.x + other.x) / 2, (now.y + other.y) / 2);
     } else {
       this.camera.x -= (now.x - before.x) / this.camera.zoom;
@@ -259,10 +277,19 @@ export class Picture {
 
   private click(event: PointerEvent): void {
     const item = this.itemAt(event.offsetX, event.offsetY);
-    if (!item) return this.app.select(null);
+    if (!item) {
+      this.app.select(null);
+      return;
+    }
     if (item.kind === "box") {
-      const [x, y] = [this.camera.x + event.offsetX / this.camera.zoom - item.x, this.camera.y + event.offsetY / this.camera.zoom - item.y];
-      if (x < 24 && y < 28) return this.toggle(item);
+      const [x, y] = [
+        this.camera.x + event.offsetX / this.camera.zoom - item.x,
+        this.camera.y + event.offsetY / this.camera.zoom - item.y,
+      ];
+      if (x < 24 && y < 28) {
+        this.toggle(item);
+        return;
+      }
     }
     this.choose(item);
   }
@@ -272,6 +299,8 @@ export class Picture {
     if (item.kind === "box") this.app.select({ kind: "box", ref: item.ref });
     else if (item.kind === "leaf") this.app.select({ kind: "leaf", ref: graph!.nodes.leaf[item.ref] });
     else if (item.kind === "node" || item.kind === "cut") this.app.select({ kind: item.kind, ref: item.ref });
+    else if (item.kind === "constant") this.app.select({ kind: "node", ref: this.app.pass!.constants[item.ref].node });
+    else if (item.kind === "root") this.app.select({ kind: "node", ref: this.app.pass!.roots[item.ref].node });
     announce(spoken(this.app, item));
   }
 
@@ -283,7 +312,10 @@ export class Picture {
     this.app.toggle(item.ref);
     const now = this.scene?.itemOfBox(item.ref);
     if (now) {
-      camera.x = now.x + (item.width < now.width ? (now.width - item.width) / 2 : -(item.width - now.width) / 2) - x / camera.zoom;
+      camera.x =
+        now.x +
+        (item.width < now.width ? (now.width - item.width) / 2 : -(item.width - now.width) / 2) -
+        x / camera.zoom;
       camera.y = now.y - y / camera.zoom;
       announce(`${now.title} is ${now.isOpen ? "open" : "closed"}`);
     }
@@ -310,15 +342,42 @@ export class Picture {
     const { scene } = this;
     const item = this.selectedItem();
     const actions: Record<string, () => void> = {
-      ArrowUp: () => this.walk(item && along(scene, item, (wire) => wire.to, (wire) => wire.from, -1), item),
-      ArrowDown: () => this.walk(item && along(scene, item, (wire) => wire.from, (wire) => wire.to, 1), item),
+      ArrowUp: () =>
+        this.walk(
+          item &&
+            along(
+              scene,
+              item,
+              (wire) => wire.to,
+              (wire) => wire.from,
+              -1,
+            ),
+          item,
+        ),
+      ArrowDown: () =>
+        this.walk(
+          item &&
+            along(
+              scene,
+              item,
+              (wire) => wire.from,
+              (wire) => wire.to,
+              1,
+            ),
+          item,
+        ),
       ArrowLeft: () => this.walk(item && sideways(scene, item, -1), item),
       ArrowRight: () => this.walk(item && sideways(scene, item, 1), item),
       Enter: () => (item?.kind === "box" ? this.toggle(item) : byId("panel").focus()),
       Backspace: () => this.closeAround(item),
-      "+": () => this.zoomBy(1.3), "=": () => this.zoomBy(1.3), "-": () => this.zoomBy(1 / 1.3), 0: () => this.fit(),
-      o: () => this.openAll(), c: () => this.closeAll(),
-      PageUp: () => this.pan(0, -0.8), PageDown: () => this.pan(0, 0.8),
+      "+": () => this.zoomBy(1.3),
+      "=": () => this.zoomBy(1.3),
+      "-": () => this.zoomBy(1 / 1.3),
+      0: () => this.fit(),
+      o: () => this.openAll(),
+      c: () => this.closeAll(),
+      PageUp: () => this.pan(0, -0.8),
+      PageDown: () => this.pan(0, 0.8),
       Escape: () => this.app.select(null),
     };
     const action = Object.hasOwn(actions, event.key) ? actions[event.key] : undefined;
@@ -342,7 +401,12 @@ export class Picture {
   private closeAround(item: Item | null): void {
     if (!item || !this.app.graph) return;
     const node = item.kind === "cut" ? this.app.pass!.cuts[item.ref].node : item.ref;
-    const box = item.kind === "box" ? (item.isOpen ? item.ref : this.app.graph.boxes.parent[item.ref]) : this.app.graph.home(node);
+    const box =
+      item.kind === "box"
+        ? item.isOpen
+          ? item.ref
+          : this.app.graph.boxes.parent[item.ref]
+        : this.app.graph.home(node);
     const around = box > 0 ? this.scene!.itemOfBox(box) : null;
     if (around?.isOpen) this.toggle(around);
   }
