@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from gradtrace.analysis.diff.source import Hunk
 from gradtrace.model import Finding, Location, Trace
 from gradtrace.renderers.diff.words import sentence
 from gradtrace.text import verdicts
+from gradtrace.text.strict_json import indented
 
 FORMAT, VERSION = "gradtrace-diff", "1.0"
 
@@ -62,7 +62,7 @@ def render(comparison: Comparison, source: Sequence[Hunk] = ()) -> str:
             "only_new": [_finding(one) for one in comparison.findings_new],
         },
     }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return indented(document)
 
 
 def _run(trace: Trace) -> dict[str, Any]:
