@@ -36,15 +36,21 @@ function pointsOf(trace: Trace, leaf: number): Point[] {
     const row = pass.byLeaf.get(leaf);
     if (!row?.isMeasured) return [];
     const [before, added, after] = [row.before, row.added, row.after].map((stats) => trace.measured(stats));
+    const isStored = row.effect !== "not stored";
     return {
       pass,
       before: height(before),
-      added: height(added),
+      added: isStored ? height(added) : null,
       after: height(after),
       isBad: [row.before, row.added, row.after].some((stats) => trace.isBad(stats)),
-      title: `pass ${pass.index} adds ${brief(added)}: .grad ${brief(before)} → ${brief(after)} (${row.effect})`,
+      title: `pass ${pass.index} ${isStored ? "adds" : "returns"} ${brief(added)}: .grad ${brief(before)} → ${brief(after)} (${row.effect})`,
     };
   });
+}
+
+/** How high the bars of a leaf are: what each pass added to it, 0 for nothing. */
+export function barHeights(trace: Trace, leaf: number): number[] {
+  return pointsOf(trace, leaf).map(({ added }) => added ?? 0);
 }
 
 function extent(values: (number | null)[]): [low: number, high: number] {
@@ -117,7 +123,7 @@ function bar(point: Point, x: number, width: number, y: (value: number | null) =
 export function sparkline(trace: Trace, leaf: number): SVGElement {
   const points = pointsOf(trace, leaf);
   const [width, tall] = [84, 24];
-  const [low, high] = extent(points.map((point) => point.added));
+  const [low, high] = extent(barHeights(trace, leaf));
   const y = (value: number | null) => tall - 2 - (((value ?? 0) - low) / (high - low || 1)) * (tall - 4);
   const column = Math.min(14, width / Math.max(1, points.length));
   const start = width - column * points.length;

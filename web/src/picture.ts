@@ -95,14 +95,14 @@ export class Picture {
     if (!this.scene) return;
     const isAll = this.scene.openAll();
     this.app.tell("scene");
-    this.fit();
+    this.open();
     announce(isAll ? "All boxes are open." : "Too many boxes to open them all: the outer ones are open.");
   }
 
   closeAll(): void {
     this.scene?.closeAll();
     this.app.tell("scene");
-    this.fit();
+    this.open();
   }
 
   /** Keeps what runs in sight while playing. */
