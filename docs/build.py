@@ -5,7 +5,8 @@
     python docs/build.py FILE...    only these pages and pictures
 
 Generated are the outputs of all terminal blocks (see `terminal_blocks.py`), the tables of the recording format (see
-`recording_tables.py`), the formulas (see `formula_catalogue.py`) and the pictures (see `pictures.py`).
+`recording_tables.py`), the formulas (see `formula_catalogue.py`), the rules (see `rule_pages.py`) and the pictures (see
+`pictures.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import formula_catalogue
 import pictures
 import recording_tables
+import rule_pages
 import terminal_blocks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +50,7 @@ def rebuilt(path: Path) -> bytes:
         page = terminal_blocks.refresh(path.read_text("utf-8"), terminal.run)
         if failed := [line for line in page.splitlines() if line.startswith(BROKEN)]:
             raise RuntimeError(f"{path.name}: {failed[0]}")
-        return formula_catalogue.refresh(recording_tables.refresh(page)).encode()
+        return rule_pages.refresh(formula_catalogue.refresh(recording_tables.refresh(page))).encode()
 
 
 def difference(name: str, old: bytes, new: bytes) -> str:

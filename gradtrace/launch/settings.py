@@ -13,6 +13,8 @@ class Settings:
 
     Attributes:
         passes: which passes are recorded in full.
+        small_passes: of a program of few nodes a pass, so many from the first on are recorded in full too.
+        shown_pass: the index of a pass that is recorded in full besides, because it will be shown.
         device: where the program creates tensors by default; None leaves it as it is.
         stop_after: the program is ended after that many passes.
         roots: names of the tensors to draw when the program never runs backward.
@@ -26,6 +28,8 @@ class Settings:
     """
 
     passes: Passes = ((1, 3),)
+    small_passes: int = 0
+    shown_pass: int | None = None
     device: str | None = None
     seed: int | None = None
     dtype: str | None = None

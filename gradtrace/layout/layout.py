@@ -16,7 +16,7 @@ The algorithm; `web/src/layout` does steps 3 to 5 for the web page, to the same 
 4. *Order* (`order`). A few sweeps down and up sort each layer by the mean position of the neighbours; the order
    with the fewest crossings is kept.
 5. *Columns* (`columns`). Sweeps again: each vertex wants to stand at the mean of its neighbours; the positions
-   that come nearest to all wishes of a layer without overlaps are found exactly, by pooling adjacent violators.
+   that come nearest to the desired ones without overlaps are found exactly, by pooling adjacent violators.
 6. *Assembly.* Outermost first, each level is put at its place, and the segments of each edge are strung together.
 
 Each step is linear in vertices, segments and bends (sorting aside); bends are bounded by a budget, nothing recurses,

@@ -19,6 +19,8 @@ class Config:
     Attributes:
         session: folder into which streams are written.
         passes: which passes are recorded in full: ranges of (first, last or None), `last`, or None for all.
+        small_passes: of a program whose passes stay small, so many from the first on are recorded in full too.
+        shown_pass: the index of a pass that is recorded in full besides, because it will be shown.
         value_limit: tensors of at most this many elements are recorded with all their values.
         level: how much is measured.
         needs: what is measured at the default level, where somebody said what is read; None for what is usual.
@@ -31,6 +33,8 @@ class Config:
     target: str = ""
     argv: tuple[str, ...] = ()
     passes: tuple[tuple[int, int | None], ...] | str | None = ((1, 3),)
+    small_passes: int = 0
+    shown_pass: int | None = None
     device: str | None = None
     seed: int | None = None
     dtype: str | None = None

@@ -21,10 +21,16 @@ _LONGEST_SOURCE = 400
 
 
 def span(location: Location | None) -> str:
-    """The source text of a place, exactly; empty when it is not known or spans several lines."""
+    """The source text of a place; empty when it is not known or spans several lines.
+
+    Where the place is a target that is unpacked, the statement: `a, b = x` for the place `a, b`.
+    """
     if location is None or not location.text or location.end_line > location.line:
         return ""
-    return location.text[location.column - 1 : max(location.end_column - 1, 0)].strip()
+    end = max(location.end_column - 1, 0)
+    source, rest = location.text[location.column - 1 : end].strip(), location.text[end:].lstrip()
+    is_target = "," in source and rest.startswith("=") and not rest.startswith("==")
+    return f"{source} {rest.rstrip()}" if is_target else source
 
 
 def short(source: str) -> str:

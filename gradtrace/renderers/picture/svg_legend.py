@@ -1,10 +1,8 @@
 """The caption above a picture and the legend below it, in SVG."""
 
-from html import escape
-
 from gradtrace.layout.layout import Rectangle
 from gradtrace.renderers.picture.scene import Box, Scene, Span
-from gradtrace.renderers.picture.svg_boxes import draw_box, number
+from gradtrace.renderers.picture.svg_boxes import draw_box, number, text_of
 from gradtrace.renderers.picture.svg_text import line_height, text_width
 from gradtrace.text import wording
 from gradtrace.text.palette import Theme
@@ -27,7 +25,7 @@ def caption(scene: Scene) -> tuple[list[str], float, float]:
     parts, y, width = [], 0.0, 0.0
     for text, role in lines:
         height = line_height(role)
-        parts.append(f'<text x="0" y="{number(y + height * 0.76)}" class="{role}">{escape(text)}</text>')
+        parts.append(text_of((Span(text, role),), 0, y + height * 0.76, "start"))
         y += height + 2
         width = max(width, text_width(text, role))
     return parts, width, y + 14
@@ -57,14 +55,14 @@ def legend(scene: Scene, theme: Theme, width: float) -> tuple[list[str], float, 
         widest = max(widest, x - _ENTRY_GAP)
     y += _ROW + 4
     for text in (reading(scene), *scene.notes):
-        parts.append(f'<text x="0" y="{number(y + 8)}" class="muted">{escape(text)}</text>')
+        parts.append(_text(text, 0, y + 8))
         widest = max(widest, text_width(text, "muted"))
         y += line_height("muted") + 1
     return parts, widest, y + 4
 
 
-def _text(text: str, x: float) -> str:
-    return f'<text x="{number(x)}" y="11" class="muted">{escape(text)}</text>'
+def _text(text: str, x: float, y: float = 11) -> str:
+    return text_of((Span(text, "muted"),), x, y, "start")
 
 
 def _box_entry(style: str, theme: Theme) -> tuple[str, float]:
