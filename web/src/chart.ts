@@ -73,7 +73,8 @@ export function ledgerChart(trace: Trace, timeline: Timeline, leaf: number, curr
   points.forEach((point, i) => {
     if (point.pass === current)
       back.push(svg("rect", { class: "now", x: x(i, 0), y: 0, width: column, height: bottom + 18 }));
-    bars.push(bar(point, x(i, 0.25), column * 0.5, y));
+    const wide = Math.min(28, column * 0.5);
+    bars.push(bar(point, x(i, 0.5) - wide / 2, wide, y));
     lines.push(svg("line", { class: "keep", x1: x(i, 0.15), y1: y(point.before), x2: x(i, 0.85), y2: y(point.after) }));
     const next = points[i + 1];
     if (next) {
