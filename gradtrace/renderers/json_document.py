@@ -409,6 +409,8 @@ def _change(change: ParameterChange) -> Json:
         "moved_rows": change.n_moved_rows,
         "first_moved_rows": change.moved_rows,
         "type": change.type,
+        "value_gradient": _value(change.value_gradient),
+        "value_moments": {name: _value(moment) for name, moment in change.value_moments},
     }
 
 
