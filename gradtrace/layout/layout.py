@@ -156,7 +156,6 @@ class _Chains:
 
     def __init__(self, parents: list[int], top: int) -> None:
         self._parents = parents
-        self._top = top
         self._known: dict[int, tuple[int, ...]] = {top: (top,)}
 
     def of(self, level: int) -> tuple[int, ...]:

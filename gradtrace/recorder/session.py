@@ -467,6 +467,6 @@ def start_from_environment() -> None:
     folder = os.environ.get("GRADTRACE_SESSION")
     if not folder or current() is not None:
         return
-    config = Config.read(Path(folder))
+    config = Config.of(Path(folder))
     program_end.prepare(config)
     start(config)

@@ -54,7 +54,7 @@ main()
 
 EARLY = re.compile(
     r"gradtrace(\.(__main__|errors|files|version|(cli|launch)(\..+)?|formulas(\.user_cache)?|renderers(\.registry)?"
-    r"|diagnosis(\.all_needs|\.selection|\.settings)?|model(\.excerpt|\.format|\.kinds|\.location|\.needs)?))?"
+    r"|diagnosis(\.all_needs|\.selection|\.settings)?|model(\.excerpt|\.format|\.kinds|\.location|\.needs|\.run_options)?))?"
 )
 """What may be loaded before the program is started: what reads the command line, and no more."""
 
@@ -155,7 +155,7 @@ def test_the_recorder_makes_no_classes_for_readers() -> None:
         "print('LOADED', *(name for name in sys.modules if name.startswith('gradtrace.model.')), file=sys.stderr)"
     )
     names = {name.removeprefix("gradtrace.model.") for name in loaded(code)}
-    assert names <= {"blind_spot", "excerpt", "format", "kinds", "location", "needs"}
+    assert names <= {"blind_spot", "excerpt", "format", "kinds", "location", "needs", "run_options"}
 
 
 def test_the_end_of_the_command_line_is_quick() -> None:

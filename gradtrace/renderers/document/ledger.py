@@ -83,6 +83,8 @@ class ParameterChange(Part, frozen=True, kw_only=True):
         moved_rows: how many rows moved although their gradient was zero, or null.
         first_moved_rows: the first of these rows.
         type: the class of a tensor that nobody looked into, or null.
+        value_gradient: all elements of that `.grad`, where there are at most 16.
+        value_moments: all elements of those of `moments` that are tensors, where there are at most 16.
     """
 
     leaf: int
@@ -98,6 +100,8 @@ class ParameterChange(Part, frozen=True, kw_only=True):
     moved_rows: int | None
     first_moved_rows: tuple[int, ...]
     type: str | None
+    value_gradient: Values | None
+    value_moments: dict[str, Values | None]
 
 
 class Step(Part, frozen=True, kw_only=True, rename={"pass_index": "pass", "is_skipped": "skipped"}):
@@ -217,4 +221,6 @@ def _change(one: SeenChange) -> ParameterChange:
         moved_rows=one.n_moved_rows,
         first_moved_rows=one.moved_rows,
         type=one.type,
+        value_gradient=values(one.value_gradient),
+        value_moments={name: values(moment) for name, moment in one.value_moments},
     )
