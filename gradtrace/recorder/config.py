@@ -25,6 +25,7 @@ class Config:
         announce: say on stderr when the asked-for passes are in.
         facts: watch also for what a diagnosis needs: where values leave the graph, who switches `requires_grad`.
         roots: names of the tensors to draw when the program never runs backward.
+        folders: where files of the program's own lie, besides that of its script and the one it was started in.
     """
 
     session: Path
@@ -42,13 +43,14 @@ class Config:
     level: Level = Level.DEFAULT
     facts: bool = False
     needs: tuple[Need, ...] | None = None
+    folders: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, session: Path) -> Config:
         """Read `session/config.json`; keys that this version does not know are ignored."""
         given: dict[str, Any] = json.loads((session / "config.json").read_text(encoding="utf-8"))
         known = {key: given[key] for key in cls.__dataclass_fields__ if key in given and key != "session"}
-        for key in ("argv", "roots"):
+        for key in ("argv", "roots", "folders"):
             known[key] = tuple(known.get(key) or ())
         if isinstance(known.get("passes"), list):
             known["passes"] = tuple((first, last) for first, last in known["passes"])
