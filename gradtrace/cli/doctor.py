@@ -7,8 +7,9 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
-import click
+import typer
 
 from gradtrace.cli.console import look_at
 from gradtrace.cli.output import Output
@@ -35,9 +36,11 @@ print(json.dumps(answer))
 """
 
 
-@click.command("doctor", short_help="Say what is installed and what this terminal shows.")
-@click.option("--python", metavar="PATH", help="Ask another interpreter about torch.")
-def command(python: str | None) -> int:
+def command(
+    python: Annotated[
+        str | None, typer.Option("--python", metavar="PATH", help="Ask another interpreter about torch.")
+    ] = None,
+) -> int:
     """Say what is installed: python, torch, devices, graphviz, and what this terminal can show."""
     place = Output.open(None, "never")
     rows = [

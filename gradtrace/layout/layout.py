@@ -1,6 +1,6 @@
 """Where everything in a picture stands: a layered layout, one module at a time, in linear time.
 
-The algorithm, which the web page follows too:
+The algorithm; `web/src/layout` does steps 3 to 5 for the web page, to the same positions:
 
 1. *Levels.* Every open module is a level of its own, and so is the whole picture. What stands directly in a level
    (boxes and, closed up, the modules inside it) are its vertices. Modules are done innermost first, so that an inner
@@ -9,14 +9,14 @@ The algorithm, which the web page follows too:
    for what it takes in. A port belongs to the producer whose tensor crosses the border, so an edge to ten consumers in
    another module crosses each border once. An edge thus becomes a row of segments, one in each level on its way: out of
    the producer's modules, across the level where both sides meet, into the consumer's modules.
-3. *Layers* (`layout_bends`). In a level, a vertex stands one layer below the lowest of its producers (longest path),
+3. *Layers* (`bends`). In a level, a vertex stands one layer below the lowest of its producers (longest path),
    and a vertex without producers directly above its first consumer. An edge over several layers gets a bend in each;
    one over very many, or one that runs against the order, is led through a lane at the right. A label is a bend with a
    size.
-4. *Order* (`layout_order`). A few sweeps down and up sort each layer by the mean position of the neighbours; the order
+4. *Order* (`order`). A few sweeps down and up sort each layer by the mean position of the neighbours; the order
    with the fewest crossings is kept.
-5. *Columns* (`layout_columns`). Sweeps again: each vertex wants to stand at the mean of its neighbours; the positions
-   that come nearest to all wishes of a layer without overlaps are found exactly, by pooling adjacent violators.
+5. *Columns* (`columns`). Sweeps again: each vertex wants to stand at the mean of its neighbours; the positions
+   that come nearest to the desired ones without overlaps are found exactly, by pooling adjacent violators.
 6. *Assembly.* Outermost first, each level is put at its place, and the segments of each edge are strung together.
 
 Each step is linear in vertices, segments and bends (sorting aside); bends are bounded by a budget, nothing recurses,
@@ -186,7 +186,6 @@ class _Chains:
 
     def __init__(self, parents: list[int], top: int) -> None:
         self._parents = parents
-        self._top = top
         self._known: dict[int, tuple[int, ...]] = {top: (top,)}
 
     def of(self, level: int) -> tuple[int, ...]:

@@ -68,7 +68,7 @@ def _fit(table: ForwardTable, position: int, op: str) -> int:
 def find_call(tables: list[ForwardTable], sequence: int, op: str) -> tuple[ForwardTable, int] | None:
     """Table and position of the call that made the node which has this number and is of this op.
 
-    Each thread counts for itself, so that several may know the number. Then the one is taken whose call bears the op's
+    Each thread counts for itself, so that several may know the number. Then the one is taken whose call has the op's
     name, the first of the tables if none does, unless its call is of another op; else none: no line is better than a
     wrong one.
     """

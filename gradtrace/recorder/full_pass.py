@@ -98,6 +98,11 @@ class FullPass:
             self.abandon()
             raise
 
+    @property
+    def n_nodes(self) -> int:
+        """How many nodes its graph has."""
+        return len(self._sequence)
+
     # Before the engine runs.
 
     def _begin(self, frame: Any) -> None:
