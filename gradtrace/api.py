@@ -1,4 +1,4 @@
-"""The public verbs, for use from Python: `record`, `load`, `explain`, `render`, `check`, `why`.
+"""The public verbs, for use from Python: `record`, `load`, `explain`, `render`, `to_graphviz`, `check` and `why`.
 
 What the command line does with another process, `record` does in this one: the same recorder, the same trace.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gradtrace.errors import GradtraceError, NothingSeenError, UsageError
 from gradtrace.files import PRIVATE, replacing
@@ -21,6 +21,9 @@ from gradtrace.recording import load as load_recording
 from gradtrace.recording import merge
 from gradtrace.renderers import registry
 from gradtrace.renderers.view_options import ViewContext, ViewOptions
+
+if TYPE_CHECKING:
+    import graphviz
 
 _ANSWERS = ("text", "markdown", "json")
 
@@ -82,13 +85,17 @@ class Diagnosis:
 
 
 @contextmanager
-def record(*, passes: Passes = "all", level: str = "default", facts: bool = False) -> Iterator[Recording]:
+def record(
+    *, passes: Passes = "all", level: str = "default", facts: bool = False, folders: Iterable[str | Path] = ()
+) -> Iterator[Recording]:
     """Record the backward passes that run inside the block, in this process.
 
     Args:
         passes: which are recorded in full: `all`, `last`, or ranges of pass numbers such as `((1, 3), (10, None))`.
         level: how much is measured: `structure` (nothing), `default` (small tensors whole, norms of others), `full`.
         facts: watch also for what a diagnosis needs, such as the places where values leave the graph.
+        folders: where files of the program's own lie, besides that of its script and the current one: of calls that
+            come through files elsewhere, the line in a file of its own is shown.
 
     Yields:
         A `Recording`, whose `trace` can be read after the block.
@@ -98,6 +105,7 @@ def record(*, passes: Passes = "all", level: str = "default", facts: bool = Fals
     """
     from gradtrace import recorder  # imports torch, which only this verb needs  # noqa: PLC0415
     from gradtrace.diagnosis.all_needs import EVERYBODYS  # noqa: PLC0415
+    from gradtrace.recorder import live  # noqa: PLC0415
     from gradtrace.recorder.config import Config  # noqa: PLC0415
 
     if level not in tuple(Level):
@@ -109,15 +117,29 @@ def record(*, passes: Passes = "all", level: str = "default", facts: bool = Fals
         session = Path(folder)
         wanted = None if passes == "all" else passes
         target, needs = "gradtrace.record()", EVERYBODYS if facts else None
-        recorder.start(
-            Config(session=session, target=target, passes=wanted, level=Level(level), facts=facts, needs=needs)
+        own = tuple(os.path.abspath(one) for one in folders)  # noqa: PTH100 - as the names of code are
+        running = recorder.start(
+            Config(
+                session=session,
+                target=target,
+                passes=wanted,
+                level=Level(level),
+                facts=facts,
+                needs=needs,
+                folders=own,
+            )
         )
+        status = 0
         try:
             yield recording
+        except Exception as error:
+            status = 1
+            live.write_failure(running, error)
+            raise
         finally:
             recorder.stop()
             file = session / "run.gtrace"
-            merge(session, status=0, target=file)
+            merge(session, status=status, target=file)
             recording._bytes = file.read_bytes()  # noqa: SLF001
             recording._trace = load_recording(file)  # noqa: SLF001
 
@@ -175,6 +197,9 @@ def render(
     values: bool | None = None,
     shapes: bool | None = None,
     source: bool | None = None,
+    aten: bool | None = None,
+    direction: str | None = None,
+    size: str | None = None,
     engine: str | None = None,
     theme: str | None = None,
     ascii_only: bool | None = None,
@@ -195,6 +220,9 @@ def render(
         values: whether labels carry forward values; None: where there is room.
         shapes: whether they carry shapes.
         source: whether they carry places in the source.
+        aten: show torch's own nodes and their names, not what the program called.
+        direction: of a picture: `tb` (the forward pass runs downwards) or `lr` (to the right).
+        size: of a picture: `page`, `a4`, `slide` or `WxH` in pixels.
         engine: what lays a picture out: `auto`, `dot` or `builtin`.
         theme: of a picture: `light` or `dark`.
         ascii_only: of a tree, no characters beyond ASCII.
@@ -218,11 +246,71 @@ def render(
         values=values,
         shapes=shapes,
         source=source,
+        aten=aten,
+        direction=direction,
+        size=size,
         engine=engine,
         theme=theme,
         ascii_only=ascii_only,
     )
     return registry.find(format, registry.PICTURES).render(trace, asked, ViewContext(width=width, color=color))
+
+
+def to_graphviz(
+    trace: Trace,
+    *,
+    pass_index: int | None = None,
+    depth: int | None = None,
+    fold: bool | None = None,
+    focus: str | None = None,
+    expand: Sequence[str] | None = None,
+    values: bool | None = None,
+    shapes: bool | None = None,
+    source: bool | None = None,
+    aten: bool | None = None,
+    direction: str | None = None,
+    theme: str | None = None,
+) -> graphviz.Source:
+    """Draw a trace as an object of the package `graphviz`: with `.pipe()`, `.render()`, `.view()`, shown in notebooks.
+
+    These call Graphviz's program `dot`, which has to be installed; `render` needs none.
+
+    Args:
+        trace: what was recorded.
+        pass_index: which pass, from 1; by default the first that was recorded in full.
+        depth: modules below this level are closed.
+        fold: False to draw every node, however many.
+        focus: only what leads to the leaf, module or value of this name.
+        expand: modules that are open whatever else is folded.
+        values: whether labels carry forward values; None: where there is room.
+        shapes: whether they carry shapes.
+        source: whether they carry places in the source.
+        aten: show torch's own nodes and their names, not what the program called.
+        direction: `tb` (the forward pass runs downwards) or `lr` (to the right).
+        theme: `light` or `dark`.
+
+    Raises:
+        UsageError: an option means nothing to DOT.
+        RenderError: the graph cannot be drawn.
+    """
+    import graphviz  # noqa: PLC0415 - only this verb needs it
+
+    text = render(
+        trace,
+        "dot",
+        pass_index=pass_index,
+        depth=depth,
+        fold=fold,
+        focus=focus,
+        expand=expand,
+        values=values,
+        shapes=shapes,
+        source=source,
+        aten=aten,
+        direction=direction,
+        theme=theme,
+    )
+    return graphviz.Source(str(text), filename="gradtrace.gv")
 
 
 def check(

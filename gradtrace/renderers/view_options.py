@@ -30,6 +30,9 @@ class ViewOptions:
         values: whether labels carry forward values.
         shapes: whether they carry shapes.
         source: whether they carry places in the source.
+        aten: show torch's own nodes and their names, not what the program called.
+        direction: of a picture: `tb` (the forward pass runs downwards) or `lr` (to the right).
+        size: of a picture: `page`, `a4`, `slide` or `WxH` in pixels.
         engine: what lays a picture out: auto, dot or builtin.
         theme: of a picture: light or dark.
         ascii_only: no characters beyond ASCII.
@@ -44,6 +47,9 @@ class ViewOptions:
     values: bool | None = None
     shapes: bool | None = None
     source: bool | None = None
+    aten: bool | None = None
+    direction: str | None = None
+    size: str | None = None
     engine: str | None = None
     theme: str | None = None
     ascii_only: bool | None = _spelled("--ascii")

@@ -36,15 +36,21 @@ function pointsOf(trace: Trace, leaf: number): Point[] {
     const row = pass.byLeaf.get(leaf);
     if (!row?.isMeasured) return [];
     const [before, added, after] = [row.before, row.added, row.after].map((stats) => trace.measured(stats));
+    const isStored = row.effect !== "not stored";
     return {
       pass,
       before: height(before),
-      added: height(added),
+      added: isStored ? height(added) : null,
       after: height(after),
       isBad: [row.before, row.added, row.after].some((stats) => trace.isBad(stats)),
-      title: `pass ${pass.index} adds ${brief(added)}: .grad ${brief(before)} → ${brief(after)} (${row.effect})`,
+      title: `pass ${pass.index} ${isStored ? "adds" : "returns"} ${brief(added)}: .grad ${brief(before)} → ${brief(after)} (${row.effect})`,
     };
   });
+}
+
+/** How high the bars of a leaf are: what each pass added to it, 0 for nothing. */
+export function barHeights(trace: Trace, leaf: number): number[] {
+  return pointsOf(trace, leaf).map(({ added }) => added ?? 0);
 }
 
 function extent(values: (number | null)[]): [low: number, high: number] {
@@ -67,7 +73,8 @@ export function ledgerChart(trace: Trace, timeline: Timeline, leaf: number, curr
   points.forEach((point, i) => {
     if (point.pass === current)
       back.push(svg("rect", { class: "now", x: x(i, 0), y: 0, width: column, height: bottom + 18 }));
-    bars.push(bar(point, x(i, 0.25), column * 0.5, y));
+    const wide = Math.min(28, column * 0.5);
+    bars.push(bar(point, x(i, 0.5) - wide / 2, wide, y));
     lines.push(svg("line", { class: "keep", x1: x(i, 0.15), y1: y(point.before), x2: x(i, 0.85), y2: y(point.after) }));
     const next = points[i + 1];
     if (next) {
@@ -117,7 +124,7 @@ function bar(point: Point, x: number, width: number, y: (value: number | null) =
 export function sparkline(trace: Trace, leaf: number): SVGElement {
   const points = pointsOf(trace, leaf);
   const [width, tall] = [84, 24];
-  const [low, high] = extent(points.map((point) => point.added));
+  const [low, high] = extent(barHeights(trace, leaf));
   const y = (value: number | null) => tall - 2 - (((value ?? 0) - low) / (high - low || 1)) * (tall - 4);
   const column = Math.min(14, width / Math.max(1, points.length));
   const start = width - column * points.length;

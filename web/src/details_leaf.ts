@@ -7,6 +7,7 @@ import { brief, count, elements } from "./numbers";
 import { type Content, facts, more, ROWS_SHOWN, row, section, tensor } from "./parts";
 import { placeText, source } from "./source";
 import { eventText } from "./timeline";
+import type { Leaf } from "./trace";
 
 export function leafDetails(d: Details, id: number): Content[] {
   const { trace, timeline, pass, graph } = d.app;
@@ -19,6 +20,7 @@ export function leafDetails(d: Details, id: number): Content[] {
     .filter(Boolean)
     .map((owner) => (owner.name ? `${owner.name} (${owner.type})` : owner.type));
   const events = trace.events.filter((event) => event.leaves.includes(id) && event.kind !== "backward");
+  const chart = ledgerChart(trace, timeline, id, pass);
   return [
     el("h2", {}, leaf.name),
     el("p", { class: "quiet" }, `${leaf.kind} · ${leaf.spec}${leaf.requiresGrad ? "" : " · requires_grad is false"}`),
@@ -38,7 +40,7 @@ export function leafDetails(d: Details, id: number): Content[] {
         )
       : null,
     mine && sent.length > 1 ? el("p", { class: "sum" }, sumText(d, sent, mine.added)) : null,
-    section(".grad over the passes", ledgerChart(trace, timeline, id, pass), counted(d, id)),
+    section("What each pass added", chart, chart && chartText(leaf), counted(d, id)),
     uses.length
       ? section(
           uses.length > 1 ? `Used ${uses.length} times` : "Used by",
@@ -55,7 +57,7 @@ export function leafDetails(d: Details, id: number): Content[] {
         )
       : null,
     facts("Facts", [
-      ["value", leaf.value === null ? "" : elements(leaf.value)],
+      ["value at first", leaf.value === null ? "" : elements(leaf.value)],
       ["owned by", owners.join(", ") || (trace.optimizers.length ? "no optimizer" : "")],
       ["process", trace.run.processes > 1 ? String(leaf.process) : ""],
     ]),
@@ -76,6 +78,16 @@ export function leafDetails(d: Details, id: number): Content[] {
         )
       : null,
   ];
+}
+
+/** How to read the chart. */
+function chartText(leaf: Leaf): HTMLElement {
+  const isScalar = /\[(1(,1)*)?\]/.test(leaf.spec);
+  return el(
+    "p",
+    { class: "quiet" },
+    `bars: what the pass added; line: .grad before and after${isScalar ? "" : " (norms)"}`,
+  );
 }
 
 /** The passes of which only the ledger is known. */
@@ -100,7 +112,7 @@ function sumText(d: Details, sent: number[], added: number): string {
   const { trace, graph } = d.app;
   const parts = sent.slice(0, 6).map((edge) => brief(trace.measured(graph!.edges.sent[edge]), "g", 16));
   const isExact = sent.every((edge) => trace.measured(graph!.edges.sent[edge])?.value !== null);
-  if (!isExact) return `the sum of ${count(sent.length, "contribution")}`;
+  if (!isExact || parts.some((part) => part.startsWith("|"))) return `the sum of ${count(sent.length, "contribution")}`;
   return `${parts.join(" + ")}${sent.length > 6 ? " + …" : ""} = ${brief(trace.measured(added))}`;
 }
 

@@ -49,6 +49,12 @@ export function nonFinite(stats: Stats): string {
   return parts.join(", ");
 }
 
+/** What was added, behind what it was added to; nothing where it can only be told as a norm, for norms do not add up. */
+export function plus(stats: Stats | null): string {
+  const text = stats ? brief(stats, "|", 16) : "|";
+  return text.startsWith("|") || text === "empty" ? "" : text.startsWith("-") ? ` (${text})` : ` (+${text})`;
+}
+
 /** A tensor in a few characters: all its elements when they are few, else its norm. */
 export function brief(stats: Stats | null, letter = "g", longest = 28): string {
   if (!stats) return "None";

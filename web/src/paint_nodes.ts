@@ -3,7 +3,7 @@
 import { type Brush, rounded } from "./brush";
 import type { Look } from "./look";
 import { FONTS, widthOf } from "./measure";
-import { brief, number } from "./numbers";
+import { brief, number, plus } from "./numbers";
 import type { BoxStyle } from "./palette";
 import type { Item, Scene } from "./scene";
 import { CUT_OFF } from "./sizes";
@@ -183,7 +183,7 @@ export class NodePainter {
         isBad: trace.isBad(state.stats),
         isMuted: false,
       };
-    const added = state.isAdded && row && row.before >= 0 ? ` (+${brief(trace.measured(row.added), "g", 16)})` : "";
+    const added = state.isAdded && row && row.before >= 0 ? plus(trace.measured(row.added)) : "";
     const waits = this.arrived(item.ref, look);
     const text = waits || `.grad ${brief(state.stats < 0 ? null : trace.measured(state.stats))}${added}`;
     return { text, isBad: trace.isBad(state.stats), isMuted: state.stats < 0 };

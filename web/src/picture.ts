@@ -5,6 +5,7 @@ import { type Camera, closeUp, isInSight, opening, READABLE_ZOOM, whole, zoomed 
 import { byId, el } from "./dom";
 
 import { Painter } from "./paint";
+import { Pointer } from "./pointer";
 import type { Item, Scene } from "./scene";
 import { itemLines, spoken, wireLines } from "./tips";
 import { along, first, rootOf, sideways } from "./walk";
@@ -22,8 +23,7 @@ export class Picture {
   private isWaiting = false;
   private width = 0;
   private height = 0;
-  private readonly touches = new Map<number, { x: number; y: number }>();
-  private dragged = 0;
+  private readonly pointer: Pointer;
 
   constructor(private readonly app: App) {
     new ResizeObserver(() => this.resize()).observe(this.canvas.parentElement!);
@@ -36,7 +36,17 @@ export class Picture {
       } else if (change === "time" && !app.isPlaying) this.follow(1);
       this.invalidate();
     });
-    this.bindPointer();
+    this.pointer = new Pointer(this.canvas, {
+      pan: (dx, dy) => this.pan(dx, dy),
+      zoom: (factor, x, y) => this.zoomBy(factor, x, y),
+      click: (x, y) => this.click(x, y),
+      doubleClick: (x, y) => {
+        const item = this.itemAt(x, y);
+        if (item?.kind === "box") this.toggle(item);
+      },
+      hover: (x, y) => this.hover(this.under(x, y), x, y),
+      leave: () => this.hover(null, 0, 0),
+    });
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     byId("zoom-in").addEventListener("click", () => this.zoomBy(1.3));
     byId("zoom-out").addEventListener("click", () => this.zoomBy(1 / 1.3));
@@ -95,20 +105,20 @@ export class Picture {
     if (!this.scene) return;
     const isAll = this.scene.openAll();
     this.app.tell("scene");
-    this.fit();
+    this.open();
     announce(isAll ? "All boxes are open." : "Too many boxes to open them all: the outer ones are open.");
   }
 
   closeAll(): void {
     this.scene?.closeAll();
     this.app.tell("scene");
-    this.fit();
+    this.open();
   }
 
   /** Keeps what runs in sight while playing. */
   follow(part = 0.2): void {
     const { graph, time } = this.app;
-    if (!graph || !this.scene || this.dragged || time >= graph.nSteps) return;
+    if (!graph || !this.scene || this.pointer.isDragging || time >= graph.nSteps) return;
     const node = graph.ranAt[Math.floor(time)];
     const item = node === undefined || node < 0 ? null : this.scene.itemOf(node);
     if (item && !isInSight(this.view, this.camera, item, 0.04)) this.moveTo(item, part);
@@ -120,9 +130,20 @@ export class Picture {
     this.scene = scene;
     this.hovered = null;
     this.painter = scene && new Painter(this.context, scene);
-    const isAlike = before && scene && before.width === scene.width && before.height === scene.height;
-    if (isNewPass && !isAlike) this.open();
+    if (isNewPass && !this.stay(before)) this.open();
     byId("picture").classList.toggle("empty", !scene);
+  }
+
+  /** Keeps in its place what stands in the middle, if the pass before had the same graph; else nothing. */
+  private stay(before: Scene | null): boolean {
+    const { scene, camera } = this;
+    if (!before || !scene || !this.width || before.graph.nNodes !== scene.graph.nNodes) return false;
+    const middle = before.nearest(camera.x + this.width / camera.zoom / 2, camera.y + this.height / camera.zoom / 2);
+    const now = middle && scene.items.find(({ kind, ref }) => kind === middle.kind && ref === middle.ref);
+    if (!now) return false;
+    const x = camera.x + now.x + now.width / 2 - middle.x - middle.width / 2;
+    this.look({ ...camera, x, y: camera.y + now.y - middle.y });
+    return true;
   }
 
   private resize(): void {
@@ -198,72 +219,6 @@ export class Picture {
     this.invalidate();
   }
 
-  private bindPointer(): void {
-    const { canvas } = this;
-    canvas.addEventListener(
-      "wheel",
-      (event) => {
-        event.preventDefault();
-        if (event.ctrlKey || event.metaKey || Math.abs(event.deltaY) > Math.abs(event.deltaX)) {
-          const unit = event.deltaMode === 1 ? 16 : 1;
-          this.zoomBy(
-            Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) * 0.0022),
-            event.offsetX,
-            event.offsetY,
-          );
-        } else {
-          this.camera.x += event.deltaX / this.camera.zoom;
-          this.invalidate();
-        }
-      },
-      { passive: false },
-    );
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      this.touches.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
-      this.dragged = 0;
-    });
-    canvas.addEventListener("pointermove", (event) => this.move(event));
-    const release = (event: PointerEvent) => this.touches.delete(event.pointerId);
-    canvas.addEventListener("pointerup", (event) => {
-      if (this.touches.size === 1 && this.dragged < 5) this.click(event);
-      release(event);
-      this.dragged = 0;
-    });
-    canvas.addEventListener("pointercancel", release);
-    canvas.addEventListener("pointerleave", () => this.hover(null, 0, 0));
-    canvas.addEventListener("dblclick", (event) => {
-      const item = this.itemAt(event.offsetX, event.offsetY);
-      if (item?.kind === "box") this.toggle(item);
-    });
-  }
-
-  private move(event: PointerEvent): void {
-    const before = this.touches.get(event.pointerId);
-    if (!before) {
-      this.hover(
-        event.pointerType === "touch" ? null : this.under(event.offsetX, event.offsetY),
-        event.offsetX,
-        event.offsetY,
-      );
-      return;
-    }
-    const now = { x: event.offsetX, y: event.offsetY };
-    const other = [...this.touches].find(([id]) => id !== event.pointerId)?.[1];
-    if (other) {
-      const factor =
-        Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
-      this.zoomBy(factor, (now.x + other.x) / 2, (now.y + other.y) / 2);
-    } else {
-      this.camera.x -= (now.x - before.x) / this.camera.zoom;
-      this.camera.y -= (now.y - before.y) / this.camera.zoom;
-    }
-    this.dragged += Math.hypot(now.x - before.x, now.y - before.y);
-    this.touches.set(event.pointerId, now);
-    if (this.dragged >= 5) this.hover(null, 0, 0);
-    this.invalidate();
-  }
-
   private itemAt(x: number, y: number): Item | null {
     return this.scene?.at(this.camera.x + x / this.camera.zoom, this.camera.y + y / this.camera.zoom) ?? null;
   }
@@ -275,23 +230,16 @@ export class Picture {
     return this.scene?.wireAt(camera.x + x / camera.zoom, camera.y + y / camera.zoom, 7 / camera.zoom) ?? null;
   }
 
-  private click(event: PointerEvent): void {
-    const item = this.itemAt(event.offsetX, event.offsetY);
+  private click(x: number, y: number): void {
+    const { camera } = this;
+    const item = this.itemAt(x, y);
     if (!item) {
       this.app.select(null);
       return;
     }
-    if (item.kind === "box") {
-      const [x, y] = [
-        this.camera.x + event.offsetX / this.camera.zoom - item.x,
-        this.camera.y + event.offsetY / this.camera.zoom - item.y,
-      ];
-      if (x < 24 && y < 28) {
-        this.toggle(item);
-        return;
-      }
-    }
-    this.choose(item);
+    const isHandle = camera.x + x / camera.zoom < item.x + 24 && camera.y + y / camera.zoom < item.y + 28;
+    if (item.kind === "box" && isHandle) this.toggle(item);
+    else this.choose(item);
   }
 
   private choose(item: Item): void {
@@ -376,8 +324,8 @@ export class Picture {
       0: () => this.fit(),
       o: () => this.openAll(),
       c: () => this.closeAll(),
-      PageUp: () => this.pan(0, -0.8),
-      PageDown: () => this.pan(0, 0.8),
+      PageUp: () => this.pan(0, -0.8 * this.height),
+      PageDown: () => this.pan(0, 0.8 * this.height),
       Escape: () => this.app.select(null),
     };
     const action = Object.hasOwn(actions, event.key) ? actions[event.key] : undefined;
@@ -387,10 +335,9 @@ export class Picture {
     action();
   }
 
-  private pan(x: number, y: number): void {
-    this.camera.x += (x * this.width) / this.camera.zoom;
-    this.camera.y += (y * this.height) / this.camera.zoom;
-    this.invalidate();
+  private pan(dx: number, dy: number): void {
+    const { camera } = this;
+    this.look({ ...camera, x: camera.x + dx / camera.zoom, y: camera.y + dy / camera.zoom });
   }
 
   private walk(next: Item | null, from: Item | null): void {

@@ -43,7 +43,9 @@ const [WIDTH, LEFT, PANEL, GAP, TOP] = [340, 60, 52, 20, 14];
 
 /** Two lines, one below the other, of the passes that the same line of the program starts; null for fewer than two. */
 export function runChart(trace: Trace, current: Pass): SVGElement | null {
-  const points = measuredPasses(trace).filter(({ pass }) => pass.place === current.place);
+  const points = measuredPasses(trace).filter(
+    ({ pass }) => pass.place === current.place && pass.process === current.process,
+  );
   if (points.length < 2) return null;
   const series = [
     { name: current.roots[0]?.name ?? "root", of: (point: Measured) => point.loss, class: "loss" },

@@ -138,6 +138,17 @@ export class Scene {
     return null;
   }
 
+  /** The item whose middle is nearest to a point; open boxes aside. */
+  nearest(x: number, y: number): Item | null {
+    let best: Item | null = null;
+    let least = Infinity;
+    for (const item of this.items) {
+      const distance = Math.hypot(item.x + item.width / 2 - x, item.y + item.height / 2 - y);
+      if (!item.isOpen && distance < least) [best, least] = [item, distance];
+    }
+    return best;
+  }
+
   wireAt(x: number, y: number, reach: number): Wire | null {
     let best: Wire | null = null;
     let nearest = reach;

@@ -3,9 +3,9 @@
 import type { PassGraph } from "./graph";
 import type { Member } from "./level";
 import { cut, widthOf } from "./measure";
-import { brief, count, elements, number } from "./numbers";
+import { brief, count, elements, number, plus } from "./numbers";
 import { placeText } from "./source";
-import type { Pass, Trace } from "./trace";
+import type { Leaf, Pass, Trace } from "./trace";
 
 /** What a cut says in its last line. */
 export const CUT_OFF = "no gradient goes on here";
@@ -110,7 +110,7 @@ export class Sizes {
     const leaf = this.trace.leaves[this.graph.nodes.leaf[node]];
     const row = this.pass.byLeaf.get(leaf.id);
     const title = cut(this.leafName(node), 36);
-    const value = leaf.value === null ? "" : elements(leaf.value);
+    const value = this.leafValue(leaf);
     const detail = cut(leaf.spec, 36) + (value && value.length <= VALUE_SHOWN ? ` = ${value}` : "");
     const states =
       row?.effect === "not stored"
@@ -118,8 +118,7 @@ export class Sizes {
         : row
           ? [row.before, row.after].map((stats) => `.grad ${brief(this.trace.measured(stats))}`)
           : [".grad None"];
-    const added =
-      row && row.before >= 0 && row.added >= 0 ? ` (+${brief(this.trace.measured(row.added), "g", 16)})` : "";
+    const added = row && row.before >= 0 ? plus(this.trace.measured(row.added)) : "";
     const width = Math.max(
       widthOf(title, "title"),
       widthOf(detail, "plain"),
@@ -127,6 +126,16 @@ export class Sizes {
       60,
     );
     return { width: Math.ceil(width) + 20, height: 56, title, name: "", detail };
+  }
+
+  /** The elements in this pass: what a node saved of it, in the first pass also what it was when it was first seen. */
+  private leafValue(leaf: Leaf): string {
+    const { saved } = this.graph;
+    let value = this.pass.index === 1 ? leaf.value : null;
+    for (let row = 0; row < saved.leaf.length; row++) {
+      if (saved.leaf[row] === leaf.id) value = this.trace.text(saved.value[row]) ?? value;
+    }
+    return value === null ? "" : elements(value);
   }
 
   private cutSize(number: number): Size {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { brief, bytes, count, elements, number } from "../src/numbers";
+import { brief, bytes, count, elements, number, plus } from "../src/numbers";
 import type { Stats } from "../src/trace";
 
 const stats = (fields: Partial<Stats>): Stats => ({
@@ -52,4 +52,10 @@ test("a tensor in short: its elements while they are few, else its norm, and wha
   assert.equal(brief(stats({ value: "[1,2]", norm: 2.236 })), "[1, 2]");
   assert.equal(brief(stats({ value: "[1,2]", norm: 2.236 }), "x", 3), "|x| 2.236");
   assert.equal(brief(stats({ norm: Number.NaN, nan: 2 })), "|g| NaN (2 NaN)");
+});
+
+test("what was added stands behind with its sign, and a norm does not", () => {
+  assert.equal(plus(stats({ numel: 1, value: "-0.5", norm: 0.5 })), " (-0.5)");
+  assert.equal(plus(stats({ value: "[1,2]", norm: 2.236 })), " (+[1, 2])");
+  assert.deepEqual([plus(stats({ norm: 3 })), plus(null)], ["", ""]);
 });

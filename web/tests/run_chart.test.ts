@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { scalar } from "../src/chart";
+import { barHeights, scalar } from "../src/chart";
 import { addedNorm, measuredPasses } from "../src/run_chart";
 import type { Stats } from "../src/trace";
 import { traceOf } from "./traces";
@@ -31,4 +31,11 @@ test("a loss that is NaN is NaN, and what has several elements has no value", ()
     [Number.NaN, 2.5, -Infinity],
   );
   assert.deepEqual([scalar(stats(null)), scalar(stats("[1,2]", 2)), scalar(stats('"1+2j"'))], [null, null, null]);
+});
+
+test("what autograd.grad returned was added to no leaf", async () => {
+  const trace = await traceOf("product");
+  for (const row of trace.passes[0].accumulations) row.effect = "not stored";
+  assert.equal(addedNorm(trace, trace.passes[0]), null);
+  assert.equal(barHeights(trace, 0)[0], 0);
 });

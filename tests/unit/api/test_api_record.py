@@ -1,9 +1,11 @@
 """The verbs from Python: record in this process, then load, explain and render."""
 
 import inspect
+import shutil
 from dataclasses import fields
 from pathlib import Path
 
+import graphviz
 import pytest
 import torch
 
@@ -160,3 +162,12 @@ def test_render_offers_every_option_of_a_view():
     """Its parameters are the fields of `ViewOptions`, and where the text is read."""
     parameters = [*inspect.signature(gradtrace.render).parameters]
     assert parameters == ["trace", "format", *(item.name for item in fields(ViewOptions)), "width", "color"]
+
+
+def test_a_trace_becomes_an_object_of_the_package_graphviz(detached):
+    """Its text is that of the format, whose escapes keep names of the program from being markup."""
+    drawn = gradtrace.to_graphviz(detached.trace, direction="lr", theme="dark")
+    assert type(drawn) is graphviz.Source
+    assert drawn.source == gradtrace.render(detached.trace, "dot", direction="lr", theme="dark")
+    if shutil.which("dot"):
+        assert b"<svg" in drawn.pipe("svg")
