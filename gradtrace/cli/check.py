@@ -23,9 +23,11 @@ from gradtrace.cli.traced import Traced, traced
 from gradtrace.errors import UsageError
 from gradtrace.launch import TargetKind
 from gradtrace.model.kinds import Severity
+from gradtrace.model.needs import USUALLY, together
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Iterable
 
     from gradtrace.diagnosis.baseline import Fingerprint
     from gradtrace.diagnosis.selection import Selection
@@ -110,6 +112,7 @@ def command(
     ] = False,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Status 0 also when something is found.")] = False,
     ascii_only: AsciiOption = False,
+    graphs: Annotated[bool, typer.Option("--graphs", help="With -f json: add the whole trace document.")] = False,
 ) -> int:
     """Run a program and say what is wrong with its gradients: the cause, the line, the fix.
 
@@ -128,6 +131,8 @@ def command(
     shown_as = _format(format_name, place)
     if shown_as.is_machine_format and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
+    if graphs and "graphs" not in shown_as.options:
+        raise UsageError(f"--graphs means nothing to the format {shown_as.name}")
     here = absolute(".")
     settings = find_settings(_folder(request, here))
     chosen = absolute(baseline) if baseline is not None else settings.baseline
@@ -142,9 +147,10 @@ def command(
     )
     if write_baseline and chosen is None:
         raise UsageError("--write-baseline writes the file that --baseline names: give both")
-    with traced(in_depth(request, _needs(wish.selection)), place.path, lambda: _prepare(shown_as)) as ended:
+    needs = together((_needs(wish.selection), USUALLY)) if graphs else _needs(wish.selection)
+    with traced(in_depth(request, needs), place.path, lambda: _prepare(shown_as)) as ended:
         trace = _examined(ended, wish, request)
-        place.write(_rendered(trace, shown_as, place, here, ascii_only=ascii_only))
+        place.write_pieces(_rendered(trace, shown_as, place, here, ascii_only=ascii_only, graphs=graphs))
         return _status(trace, ended, wish)
 
 
@@ -227,12 +233,14 @@ def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
     return trace
 
 
-def _rendered(trace: Trace, shown_as: Format, place: Output, here: Path, *, ascii_only: bool) -> str | bytes:
+def _rendered(
+    trace: Trace, shown_as: Format, place: Output, here: Path, *, ascii_only: bool, graphs: bool
+) -> Iterable[str | bytes]:
     from gradtrace.diagnosis.examine import seen_from
     from gradtrace.diagnosis.registry import RULES
 
     offered = {
-        "graphs": False,
+        "graphs": graphs,
         "rules": RULES,
         "color": place.console.color,
         "width": place.console.width,
@@ -240,7 +248,8 @@ def _rendered(trace: Trace, shown_as: Format, place: Output, here: Path, *, asci
     }
     if shown_as.name != "json":  # there all places are absolute
         trace = replace(trace, findings=tuple(seen_from(finding, here) for finding in trace.findings))
-    return shown_as.render(trace, **{name: value for name, value in offered.items() if name in shown_as.options})
+    options = {name: value for name, value in offered.items() if name in shown_as.options}
+    return shown_as.pieces(trace, **options) or (shown_as.render(trace, **options),)
 
 
 def _format(name: str | None, place: Output) -> Format:

@@ -49,6 +49,7 @@ COMMANDS = {
     "diff": Entry("Two runs: where they part first, and what differs.", "OLD NEW [-- ARGUMENT...]"),
     "formula": Entry("Show the backward formula of an op, or the step of an optimizer."),
     "rule": Entry("The page of a diagnosis rule."),
+    "schema": Entry("The JSON Schema of a document."),
     "doctor": Entry("Say what is installed and what this terminal shows."),
 }
 """By name, in the order of the help; a command's module is called as it is."""

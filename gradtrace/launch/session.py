@@ -74,22 +74,11 @@ class Session:
         """
         expression = target.expression
         config: dict[str, object] = {
+            **settings.plain(),
             "target": target.text,
             "argv": target.argv,
-            "passes": settings.passes,
-            "small_passes": settings.small_passes,
-            "shown_pass": settings.shown_pass,
-            "device": settings.device,
-            "seed": settings.seed,
-            "dtype": settings.dtype,
-            "stop_after": settings.stop_after,
-            "announce": settings.announce,
-            "roots": settings.roots,
             "expression": expression.source if expression else None,
             "value_limit": 0 if settings.level == Level.STRUCTURE else VALUE_LIMIT,
-            "level": settings.level,
-            "facts": settings.facts,
-            "needs": None if settings.needs is None else [one.plain() for one in settings.needs],
         }
         if expression:
             config["expression_spec"] = {

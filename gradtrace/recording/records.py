@@ -359,7 +359,7 @@ class EventRecord(Record, frozen=True, tag="event"):
 
 
 class ParameterRow(msgspec.Struct, frozen=True, array_like=True):
-    """`ParameterChange`, field by field; `moments` are (name, number)."""
+    """`ParameterChange`, field by field; `moments` are (name, number), `value_moments` (name, elements)."""
 
     leaf: int
     group: int
@@ -374,6 +374,8 @@ class ParameterRow(msgspec.Struct, frozen=True, array_like=True):
     n_moved_rows: int | None = None
     moved_rows: list[int] = []
     type: str | None = None
+    value_gradient: Any = None
+    value_moments: list[tuple[str, Any]] = []
 
 
 class StepRecord(Record, frozen=True, tag="step"):

@@ -173,6 +173,8 @@ def _belongs_to(before: Block | None, block: Block) -> bool:
     """No empty line stands after a heading, nor between paragraphs of one kind."""
     if isinstance(before, Heading):
         return True
+    if isinstance(before, Paragraph) and isinstance(block, Facts):
+        return before.text.endswith(":")
     if not isinstance(before, Paragraph) or not isinstance(block, Paragraph):
         return False
     return before.label == block.label or before.style == block.style in {"word", "sum"}

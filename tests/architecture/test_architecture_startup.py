@@ -54,7 +54,7 @@ main()
 
 EARLY = re.compile(
     r"gradtrace(\.(__main__|errors|files|version|(cli|launch)(\..+)?|formulas(\.user_cache)?|renderers(\.registry)?"
-    r"|diagnosis(\.all_needs|\.selection|\.settings)?|model(\.excerpt|\.format|\.kinds|\.location|\.needs)?))?"
+    r"|diagnosis(\.all_needs|\.selection|\.settings)?|model(\.excerpt|\.format|\.kinds|\.location|\.needs|\.run_options)?))?"
 )
 """What may be loaded before the program is started: what reads the command line, and no more."""
 
@@ -78,6 +78,16 @@ def test_package_loads_nothing_heavy() -> None:
         f"import sys, gradtrace\nprint('LOADED', *(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)"
     )
     assert loaded(code) == []
+
+
+def test_the_pytest_plugin_loads_nothing_of_ours_but_itself() -> None:
+    """Every run of pytest imports it: it costs next to nothing."""
+    code = (
+        "import sys, pytest\nbefore = set(sys.modules)\nimport gradtrace.integrations.pytest_plugin\n"
+        "print('LOADED', *(set(sys.modules) - before), file=sys.stderr)"
+    )
+    ours = {"gradtrace", "gradtrace.version", "gradtrace.integrations", "gradtrace.integrations.pytest_plugin"}
+    assert set(loaded(code)) - {"__future__"} == ours
 
 
 def test_looking_at_a_recording_needs_no_torch() -> None:
@@ -155,7 +165,7 @@ def test_the_recorder_makes_no_classes_for_readers() -> None:
         "print('LOADED', *(name for name in sys.modules if name.startswith('gradtrace.model.')), file=sys.stderr)"
     )
     names = {name.removeprefix("gradtrace.model.") for name in loaded(code)}
-    assert names <= {"blind_spot", "excerpt", "format", "kinds", "location", "needs"}
+    assert names <= {"blind_spot", "excerpt", "format", "kinds", "location", "needs", "run_options"}
 
 
 def test_the_end_of_the_command_line_is_quick() -> None:

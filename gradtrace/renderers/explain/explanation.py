@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtrace.analysis.choose_pass import first_pass
+from gradtrace.analysis.leaf_values import at_pass
 from gradtrace.analysis.ledger import Ledger, ledger
 from gradtrace.formulas.closed_form import look_ahead
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
@@ -85,6 +86,8 @@ def _width(options: Options) -> int:
 
 def _blocks(trace: Trace, options: Options) -> Iterator[Block]:
     one = _told_pass(trace, options.pass_index)
+    if one is not None:
+        trace = at_pass(trace, one)
     if options.quiet:
         yield from _leaves(trace, one, _width(options), fold=False)
         return

@@ -17,12 +17,13 @@ from gradtrace.analysis.cut_places import cut_places
 from gradtrace.formulas.formula import Formula
 from gradtrace.model import BackwardPass, Event, Finding, Graph, Leaf, Location, NestedValue, Node, TensorStats, Trace
 from gradtrace.renderers.page.columns import Columns, Reference
-from gradtrace.renderers.page.elements import n_elements, value_text
+from gradtrace.renderers.page.elements import n_elements
 from gradtrace.renderers.page.groups import Box, boxes, ops_in_order
 from gradtrace.renderers.page.text import Texts, inert
 from gradtrace.text import cut_words
 from gradtrace.text.coverage_words import said
 from gradtrace.text.palette import THEMES
+from gradtrace.text.strict_json import one_line, values
 from gradtrace.text.wording import spec
 
 Table = dict[str, Reference]
@@ -156,7 +157,7 @@ class _Writer:
         """The elements of a tensor, unless they are too many for this page."""
         if value is None or math.prod(shape or ()) > self._most_elements:
             return -1
-        return self._text(value_text(value))
+        return self._text(one_line(values(value)))
 
     def _texts_of(self, texts: Iterable[str | None]) -> Reference:
         return self._columns.integers(self._texts.numbers(texts))

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from gradtrace.formulas import traits
 from gradtrace.model import Edge, Graph, Leaf, Node
 from gradtrace.text import wording
 from gradtrace.text.source_maths import maths, operands, span
@@ -11,15 +12,6 @@ from gradtrace.text.steps.outputs import is_several, name_of
 
 _LONGEST = 24
 """A longer text for an operand would hide the step that it belongs to."""
-
-_POSITIONS = {
-    "where": ("condition", "self", "other"),
-    "gather": ("self", "dim", "index"),
-    "clamp": ("self", "min", "max"),
-    "index_select": ("self", "dim", "index"),
-    "masked_fill": ("self", "mask", "value"),
-}
-"""Arguments of calls, by torch's names, in their order."""
 
 _GENERIC = {"self": "the input", "other": "the other operand", "result": "the result"}
 
@@ -63,7 +55,7 @@ class Operands:
     def positional(self) -> dict[str, str]:
         """What the program wrote for the arguments of a call, where their order is known: `{"index": "i"}`."""
         op = self.node.op.removesuffix("_")
-        names = _POSITIONS.get(op, ())
+        names = traits.of(self.node).arguments
         sources = operands(span(self.node.location), op) if names else ()
         return {name: maths(source) for name, source in zip(names, sources, strict=False)}
 
