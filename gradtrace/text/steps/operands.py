@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from gradtrace.analysis.once import once
 from gradtrace.model import Edge, Graph, Leaf, Node
 from gradtrace.text import wording
 from gradtrace.text.source_maths import maths, operands, span
@@ -18,6 +19,9 @@ _POSITIONS = {
     "clamp": ("self", "min", "max"),
     "index_select": ("self", "dim", "index"),
     "masked_fill": ("self", "mask", "value"),
+    **dict.fromkeys(
+        ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy"), ("self", "target")
+    ),
 }
 """Arguments of calls, by torch's names, in their order."""
 
@@ -69,7 +73,7 @@ class Operands:
 
     def _text(self, name: str) -> str:
         if name == "result":
-            return self.node.name or own_text(self.node)
+            return self._apart(self.node) or own_text(self.node)
         edge = self._edge(name)
         if edge is None:
             return ""
@@ -78,7 +82,14 @@ class Operands:
             return self.leaves[target.leaf].name
         if is_several(target):
             return name_of(target, edge.output)
-        return target.name or own_text(target) or self._transposed_leaf(target)
+        return self._apart(target) or own_text(target) or self._transposed_leaf(target)
+
+    def _apart(self, node: Node) -> str:
+        """The name of a value, with its line where another value of the graph has the same name."""
+        name, place = node.name or "", node.location
+        if name and place is not None and len(lines_of_names(self.graph).get(name, ())) > 1:
+            return f"{name} (line {place.line})"
+        return name
 
     def _transposed_leaf(self, node: Node) -> str:
         """`fc.weightᵀ`: a linear layer multiplies by its weight, transposed, and no source line says so."""
@@ -113,6 +124,16 @@ class Operands:
         if node.leaf is not None and self.leaves[node.leaf].value is not None:
             return Array.read(self.leaves[node.leaf].value)
         return None
+
+
+@once
+def lines_of_names(graph: Graph) -> dict[str, frozenset[int]]:
+    """By name, the lines at which values of that name were made."""
+    found: dict[str, set[int]] = {}
+    for node in graph.nodes:
+        if node.name and node.leaf is None and node.location is not None:
+            found.setdefault(node.name, set()).add(node.location.line)
+    return {name: frozenset(lines) for name, lines in found.items()}
 
 
 def own_text(node: Node) -> str:
