@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 
-import click
-from click.core import ParameterSource
-
 from gradtrace.cli.request import Request
 from gradtrace.launch import TargetKind
 from gradtrace.model.needs import Needs
@@ -17,7 +14,6 @@ def in_depth(request: Request, needs: Needs) -> Request:
     if request.target.kind is TargetKind.RECORDING:
         return request
     settings = replace(request.settings, facts=True, needs=needs, small_passes=0)
-    source = click.get_current_context().get_parameter_source
-    if source("passes") is not ParameterSource.COMMANDLINE:
+    if not request.has_passes:
         settings = replace(settings, passes=_PASSES)
     return replace(request, settings=settings)

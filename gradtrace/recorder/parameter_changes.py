@@ -105,7 +105,7 @@ class ParameterChanges:
     """The parameters of one step.
 
     Args:
-        value_limit: of parameters with at most so many elements, the elements are told.
+        value_limit: of parameters with at most so many elements, the elements are recorded.
     """
 
     def __init__(self, readings: Readings, value_limit: int) -> None:

@@ -236,7 +236,8 @@ class StateRecord(ColumnsRecord, frozen=True, tag="state"):
     """What is known before a pass runs.
 
     `spec` and `form` (`Form`) of its statistics, which are numbered over the pass. Rows of two: `leaf` (node, leaf),
-    `made` and `freed` (node, how many passes back the node was made, up to the next row, or freed). Rows of three:
+    `made` and `freed` (node, how many passes back the node was made, up to the next row, or freed), `call` (node,
+    number of its call, 0 for none; a node without a row was made by a call that made no other). Rows of three:
     `value` (node, output, statistics), `saved` (node, position, statistics), `saved_leaf` (node, position, leaf).
     """
 

@@ -2,6 +2,7 @@
 
 import ast
 
+from gradtrace.formulas import traits
 from gradtrace.model import Location
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -14,6 +15,16 @@ _OPERATORS: dict[type[ast.operator], tuple[str, int]] = {
     ast.MatMult: (" @ ", 2),
 }
 """Sign and how tightly it binds."""
+
+_SIGNS: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.Pow: "**",
+    ast.MatMult: "@",
+}
+"""As Python writes them."""
 
 _ATOM = 9
 _POWER = 4
@@ -86,24 +97,13 @@ def operands(source: str, op: str) -> tuple[str, ...]:
     source = source.strip()
     tree = parsed(source)
     found: list[ast.expr] = []
-    if isinstance(tree, ast.BinOp) and op in _OPERATOR_OPS.get(type(tree.op), ()):
+    if isinstance(tree, ast.BinOp) and op in traits.by_operator(_SIGNS.get(type(tree.op), "")):
         found = [tree.left, tree.right]
     elif isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub) and op == "neg":
         found = [tree.operand]
     elif isinstance(tree, ast.Call):
         found = _arguments(tree, op)
     return tuple(ast.get_source_segment(source, item) or "" for item in found)
-
-
-_OPERATOR_OPS: dict[type[ast.operator], frozenset[str]] = {
-    ast.Add: frozenset({"add"}),
-    ast.Sub: frozenset({"sub", "rsub"}),
-    ast.Mult: frozenset({"mul"}),
-    ast.Div: frozenset({"div"}),
-    ast.Pow: frozenset({"pow"}),
-    ast.MatMult: frozenset({"mm", "mv", "dot", "bmm"}),
-}
-"""What torch calls the operators of Python."""
 
 
 def _arguments(call: ast.Call, op: str) -> list[ast.expr]:

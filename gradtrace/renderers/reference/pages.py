@@ -57,7 +57,7 @@ def wrapped_rows(name: str, text: str, style: str, room: int) -> list[tuple[Cell
 
 
 def in_ascii(block: Block) -> Block:
-    """A block without the signs beyond ASCII that formulas use."""
+    """A block with the signs of formulas spelled in ASCII."""
     if isinstance(block, Table):
         rows = tuple(tuple(Cell(cell.text.translate(_ASCII), cell.style) for cell in row) for row in block.rows)
         return replace(block, rows=rows)

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
+from gradtrace.formulas import traits
 from gradtrace.model import Edge, Graph, Leaf, Node
 from gradtrace.text import wording
 from gradtrace.text.source_maths import maths, operands, span
@@ -12,18 +13,6 @@ from gradtrace.text.steps.outputs import is_several, name_of
 
 _LONGEST = 24
 """A longer text for an operand would hide the step that it belongs to."""
-
-_POSITIONS = {
-    "where": ("condition", "self", "other"),
-    "gather": ("self", "dim", "index"),
-    "clamp": ("self", "min", "max"),
-    "index_select": ("self", "dim", "index"),
-    "masked_fill": ("self", "mask", "value"),
-    **dict.fromkeys(
-        ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy"), ("self", "target")
-    ),
-}
-"""Arguments of calls, by torch's names, in their order."""
 
 _GENERIC = {"self": "the input", "other": "the other operand", "result": "the result"}
 
@@ -67,7 +56,7 @@ class Operands:
     def positional(self) -> dict[str, str]:
         """What the program wrote for the arguments of a call, where their order is known: `{"index": "i"}`."""
         op = self.node.op.removesuffix("_")
-        names = _POSITIONS.get(op, ())
+        names = traits.of(self.node).arguments
         sources = operands(span(self.node.location), op) if names else ()
         return {name: maths(source) for name, source in zip(names, sources, strict=False)}
 
