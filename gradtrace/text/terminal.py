@@ -24,6 +24,8 @@ _MOST_LINES = 4
 
 _CODES = {"title": "1", "name": "36", "gradient": "33", "muted": "2", "alarm": "1;31", "label": "1;35"}
 
+_CODE = re.compile("\x1b\\[[0-9;]*m")
+
 _ASCII = str.maketrans(
     {
         "·": "*", "×": "x", "÷": "/", "−": "-", "→": "->", "∂": "d", "…": "...", "√": "sqrt ", "σ": "sigmoid",
@@ -118,7 +120,14 @@ class Terminal:
                 continue
             is_alone = len(row) > 1 and cell_len(row[0].text) > widths.get(0, self.width)
             below = [column for column in columns if column > 0] if is_alone else moved
-            lines += self._below(row, below, table.header)
+            more = self._below(row, below, table.header)
+            used = cell_len(_CODE.sub("", lines[-1]))
+            if len(more) == 1 and not table.is_drawing and not is_alone:
+                rest = more[0].lstrip()
+                if used + _BETWEEN + cell_len(_CODE.sub("", rest)) <= self.width:
+                    lines[-1] += f"{' ' * _BETWEEN}{rest}"
+                    continue
+            lines += more
         return lines
 
     def _cut(self, table: Table, rows: list[tuple[Cell, ...]], widths: dict[int, int]) -> list[tuple[Cell, ...]]:

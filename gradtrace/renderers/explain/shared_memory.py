@@ -1,4 +1,4 @@
-"""Values that were written to between forward and backward where torch could not tell: numpy, `.data`, detached views."""
+"""Values that were written to between forward and backward where torch could not tell: numpy, `.data`, detach()."""
 
 import math
 from collections.abc import Callable, Iterator
