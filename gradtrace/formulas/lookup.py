@@ -20,7 +20,8 @@ def lookup(node_type: str) -> Formula | None:
     """Find the formula of a node type; None for a type that torch does not bring (a custom Function).
 
     An entry of the catalogue where there is one (`source` "catalogue"), else torch's own formulas without words
-    (`source` "torch"). `SelectBackward0_copy` and `ForeachExpBackward0` are found at the op that they repeat.
+    (`source` "torch"). `SelectBackward0_copy`, `ForeachExpBackward0` and
+    `SelectBackwardAutogradNestedTensor0` are found at the op that they repeat.
     """
     node_type = node_type.removeprefix("torch::autograd::")
     for known in (node_type, *_repeated(node_type)):
@@ -106,9 +107,10 @@ def _by_node_type() -> dict[str, Formula]:
 
 
 def _repeated(node_type: str) -> tuple[str, ...]:
-    """The op of which this is a copying or a many-tensors variant."""
-    member = re.fullmatch(r"Foreach(.*Backward\d+)\D*", node_type)
-    return (node_type.removesuffix("_copy"), *(member.groups() if member else ()))
+    """The op of which this is a copying variant, one for many tensors, or one for nested tensors."""
+    plain = node_type.removesuffix("_copy")
+    member = re.fullmatch(r"Foreach(.*Backward\d+)\D*", plain)
+    return (plain, plain.replace("AutogradNestedTensor", ""), *(member.groups() if member else ()))
 
 
 def _from_torch(entry: Derivative) -> Formula:
@@ -120,7 +122,7 @@ def _from_torch(entry: Derivative) -> Formula:
         forward=f"torch's op {entry.op}.",
         backward="torch has no derivative for it: a backward pass that reaches it raises an error."
         if refused
-        else "There are no words for it yet; torch computes it by these formulas of its own.",
+        else "There are no words for it yet; with -v its page shows torch's own formulas.",
         gradients=tuple(
             GradientTo(name, formula, None) for name, formula in zip(entry.inputs, entry.formulas, strict=True)
         ),
