@@ -76,15 +76,18 @@ def find(name: str) -> tuple[Formula, ...]:
 
 
 def _unknown(name: str, wanted: str) -> str:
+    from gradtrace.formulas.optimizers import RULES  # noqa: PLC0415  only where a name is wrong
+
     names = {
         _plain(each): each
         for formula in reversed(CATALOGUE)
         for each in (*formula.node_types, *formula.aliases, formula.op)
     }
     names = {_plain(entry.op): entry.op for entry in _torch_entries()} | names
+    names |= {rule.name.lower(): rule.name for rule in RULES}
     close = [names[key] for key in difflib.get_close_matches(wanted, names, n=4, cutoff=0.6)]
     meant = f"; close to it: {', '.join(close)}" if close else ""
-    return f"no op or node type is called {name!r}{meant}. All of them: gradtrace formula --list"
+    return f"no op, node type or optimizer is called {name!r}{meant}. All of them: gradtrace formula --list"
 
 
 def _plain(name: str) -> str:

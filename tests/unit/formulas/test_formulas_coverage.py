@@ -1,5 +1,7 @@
 """How many of the installed torch's differentiable node types have words, and which of them were run."""
 
+from functools import cache
+
 import pytest
 
 from gradtrace.formulas.catalogue import CATALOGUE
@@ -11,9 +13,15 @@ from gradtrace.formulas.slot_table import slot_names_of_installed_torch
 LEAST_SHARE = 0.95
 
 
+@cache
+def all_types() -> tuple[str, ...]:
+    """Reading torch's own files takes seconds."""
+    return tuple(slot_names_of_installed_torch())
+
+
 def differentiable_types() -> list[str]:
     """All that torch's code generator makes, but for those that only raise an error, and torch's own for tests."""
-    types = [each for each in slot_names_of_installed_torch() if not each.startswith("Test")]
+    types = [each for each in all_types() if not each.startswith("Test")]
     return [each for each in types if not is_refused(each)]
 
 
@@ -46,7 +54,7 @@ def test_twins_are_types_of_torch():
     by_hand = {"AccumulateGrad", "CopyBackwards", "CopySlices"}
     named = {each for formula in CATALOGUE for each in (*formula.node_types, *formula.twins)}
 
-    assert named - by_hand - set(slot_names_of_installed_torch()) == set()
+    assert named - by_hand - set(all_types()) == set()
 
 
 @pytest.mark.parametrize("node_type", ["SelectBackwardAutogradNestedTensor0", "SumBackwardAutogradNestedTensor1"])

@@ -103,7 +103,7 @@ def test_unknown_name_names_close_ones():
         find("sigmod")
 
     assert str(caught.value) == (
-        "no op or node type is called 'sigmod'; close to it: sigmoid, logsigmoid, hardsigmoid, sign."
+        "no op, node type or optimizer is called 'sigmod'; close to it: sigmoid, logsigmoid, hardsigmoid, SGD."
         " All of them: gradtrace formula --list"
     )
 
