@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import click
+import typer
 
+from gradtrace.cli.options import AsciiOption, ColorOption, OutputOption, TextFormatOption, completed
 from gradtrace.cli.output import Output
 from gradtrace.errors import UsageError
 
@@ -14,26 +15,30 @@ if TYPE_CHECKING:
     from gradtrace.renderers.reference.pages import Options
 
 
-@click.command("formula", short_help="Show the backward formula of an op, or the step of an optimizer.")
-@click.argument("name", metavar="NAME", required=False)
-@click.option("-l", "--list", "wants_list", is_flag=True, help="List all ops and optimizers that have a page.")
-@click.option("-v", "--verbose", is_flag=True, help="The formulas as runnable torch too, and torch's own.")
-@click.option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
-@click.option("-f", "--format", "format_name", type=click.Choice(["text", "markdown"]), default="text")
-@click.option("--no-example", is_flag=True, help="Do not run the worked example.")
-@click.option("--python", metavar="PATH", help="The interpreter whose torch runs the example.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="When to use colours.")
+def _complete_names(incomplete: str) -> list[str]:
+    from gradtrace.formulas.catalogue import CATALOGUE
+    from gradtrace.formulas.optimizers import RULES
+
+    return completed((*(formula.op for formula in CATALOGUE), *(rule.name for rule in RULES)))(incomplete)
+
+
 def command(
-    name: str | None,
-    wants_list: bool,
-    verbose: bool,
-    output: str | None,
-    format_name: str,
-    no_example: bool,
-    python: str | None,
-    ascii_only: bool,
-    color: str,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", hidden=True, autocompletion=_complete_names)] = None,
+    *,
+    wants_list: Annotated[
+        bool, typer.Option("-l", "--list", help="List all ops and optimizers that have a page.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="The formulas as runnable torch too, and torch's own.")
+    ] = False,
+    output: OutputOption = None,
+    format_name: TextFormatOption = "text",
+    no_example: Annotated[bool, typer.Option("--no-example", help="Do not run the worked example.")] = False,
+    python: Annotated[
+        str | None, typer.Option("--python", metavar="PATH", help="The interpreter whose torch runs the example.")
+    ] = None,
+    ascii_only: AsciiOption = False,
+    color: ColorOption = "auto",
 ) -> int:
     """Show what an op does to a gradient, or how an optimizer steps: in words and maths, with a worked example.
 
@@ -44,7 +49,7 @@ def command(
       gradtrace formula MulBackward0
       gradtrace formula Adam
       gradtrace formula --list
-    """  # noqa: D301  click wants a real backspace
+    """  # noqa: D301  the help wants a real backspace
     from gradtrace.formulas.optimizers import rule_of
     from gradtrace.renderers.reference.pages import Options
 

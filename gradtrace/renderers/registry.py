@@ -81,7 +81,7 @@ FORMATS = (
     Format("pdf", (".pdf",), "picture.pictures", {"format": "pdf"}, is_binary=True),
     Format("mermaid", (".mmd", ".mermaid"), "picture.mermaid"),
     Format("html", (".html", ".htm"), "page.page"),
-    Format("json", (".json",), "json_document"),
+    Format("json", (".json",), "document.trace"),
     Format("text", (), "explain.explanation", is_machine_format=False),
     Format("full", (".txt",), "findings.full", is_machine_format=False, needs=()),
     Format("concise", (), "findings.concise", needs=()),
@@ -100,6 +100,11 @@ STORIES = ("text", "markdown", "json")
 DIAGNOSES = ("full", "concise", "json", "sarif", "github", "junit")
 """What `check` writes."""
 
+_INSTEAD: dict[tuple[str, ...], tuple[Format, ...]] = {
+    DIAGNOSES: (Format("json", (".json",), "findings.document", needs=()),)
+}
+"""Formats that are another for some commands than the one of this name in the table."""
+
 
 def find(name: str, among: tuple[str, ...]) -> Format:
     """The format of this name.
@@ -107,7 +112,7 @@ def find(name: str, among: tuple[str, ...]) -> Format:
     Raises:
         UsageError: with the list, if there is none.
     """
-    for known in FORMATS:
+    for known in (*_INSTEAD.get(among, ()), *FORMATS):
         if known.name == name and name in among:
             return known
     raise UsageError(f"there is no format {name!r} here: choose {', '.join(among)}")
@@ -122,7 +127,7 @@ def for_file(path: PurePath, among: tuple[str, ...]) -> Format:
     known = [item for item in FORMATS if item.name in among]
     for item in known:
         if path.suffix.lower() in item.suffixes:
-            return item
+            return find(item.name, among)
     suffixes = ", ".join(item.suffixes[0] for item in known if item.suffixes)
     what = (
         f"the suffix {path.suffix!r} names no format" if path.suffix else f"{path.name} has no suffix to name a format"

@@ -56,4 +56,20 @@ class Table:
     is_drawing: bool = False
 
 
-Block = Heading | Paragraph | Table
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A sentence behind its title, as in an overview; one without a title goes on with the title before it."""
+
+    title: str
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts below each other; their sentences begin in one column and are never cut."""
+
+    facts: tuple[Fact, ...]
+
+
+Block = Heading | Paragraph | Table | Facts

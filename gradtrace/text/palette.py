@@ -11,7 +11,11 @@ from dataclasses import dataclass
 FONT = "Helvetica,Arial,Liberation Sans,sans-serif"
 """For Graphviz. Its metrics are those of Arial and Liberation Sans, so text measured here fits nearly everywhere."""
 
-FONT_STACK = "Helvetica, Arial, 'Liberation Sans', sans-serif"
+FONT_STACK = (
+    "Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', 'DejaVu Sans Condensed', 'DejaVu Sans', 'Noto Sans', "
+    "sans-serif"
+)
+"""For SVG. What draws it without a browser takes no other font than one of these."""
 
 SIZES = {"title": 13, "name": 13, "plain": 11, "muted": 10, "alarm": 11, "badge": 10, "strong": 11, "head": 9}
 """Point size of each role that a piece of text can have."""

@@ -10,8 +10,13 @@ from gradtrace.text.coverage_words import said
 from gradtrace.text.source_maths import span
 
 
-def run_errors(trace: Trace) -> Iterator[Block]:
-    """What ended the program or a pass, with its place, and what was not looked at."""
+def run_errors(trace: Trace, *, is_explained: bool = False) -> Iterator[Block]:
+    """What ended a program or a pass, with its place, and what was not looked at.
+
+    Args:
+        trace: the run.
+        is_explained: findings beside it say why; torch's own message is left to the program's traceback then.
+    """
     for gap in coverage(trace):
         if not gap.is_chosen:
             label, style = ("error", "alarm") if gap.is_open else ("note", "")
@@ -19,7 +24,8 @@ def run_errors(trace: Trace) -> Iterator[Block]:
     error = trace.run.error
     if error is not None:
         where = wording.at(error.frames[-1] if error.frames else None)
-        yield Paragraph(f"{error.type}{where} ended the program: {error.message}", "error", "alarm")
+        message = "" if is_explained else f": {error.message}"
+        yield Paragraph(f"{error.type}{where} ended the program{message.removesuffix('.')}.", "error", "alarm")
     for one in trace.passes:
         if one.error is None:
             continue

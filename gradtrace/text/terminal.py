@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells
 
-from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
+from gradtrace.text.blocks import Block, Cell, Facts, Heading, Paragraph, Table
 from gradtrace.text.escape import visible
 
 _INDENT = "  "
@@ -53,6 +53,8 @@ class Terminal:
             return [self._painted(self._fitted(self._plain(block.text), self.width), "title")]
         if isinstance(block, Paragraph):
             return self._paragraph(block)
+        if isinstance(block, Facts):
+            return self._facts(block)
         return self._table(block)
 
     def _plain(self, text: str) -> str:
@@ -74,6 +76,19 @@ class Terminal:
         first, *rest = _wrapped(self._plain(block.text), max(room, _NARROW))
         lines = [f"{_INDENT}{self._painted(label, 'alarm' if block.style == 'alarm' else 'label')}{first}"]
         return lines + [f"{_INDENT}{' ' * len(label)}{line}" for line in rest]
+
+    def _facts(self, block: Facts) -> list[str]:
+        """Titles on the left and the sentences beside them."""
+        titles = [self._fitted(self._plain(fact.title), self.width // 3) for fact in block.facts]
+        edge = max(map(cell_len, titles), default=0)
+        room = max(self.width - len(_INDENT) - edge - _GAP, _NARROW)
+        lines = []
+        for fact, title in zip(block.facts, titles, strict=True):
+            for number, line in enumerate(_wrapped(self._plain(fact.text), room)):
+                head = title if number == 0 else ""
+                padding = " " * (edge - cell_len(head) + _GAP)
+                lines.append(f"{_INDENT}{self._painted(head, 'muted')}{padding}{self._painted(line, fact.style)}")
+        return lines
 
     def _table(self, table: Table) -> list[str]:
         header = tuple(Cell(title, "muted") for title in table.header)
@@ -158,6 +173,8 @@ def _belongs_to(before: Block | None, block: Block) -> bool:
     """No empty line stands after a heading, nor between paragraphs of one kind."""
     if isinstance(before, Heading):
         return True
+    if isinstance(before, Paragraph) and isinstance(block, Facts):
+        return before.text.endswith(":")
     if not isinstance(before, Paragraph) or not isinstance(block, Paragraph):
         return False
     return before.label == block.label or before.style == block.style in {"word", "sum"}

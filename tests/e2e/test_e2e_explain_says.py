@@ -106,6 +106,12 @@ w = torch.ones(3, requires_grad=True)
 x = torch.ones(3)
 (w * x).sum().backward()
 """,
+    "outputs": """
+x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+a, b = x
+c, d = a.split(1)
+((a * b).sum() + (c * 5).sum() + d.sum()).backward()
+""",
     "without": """
 x = torch.ones(4, 3)
 y = torch.ones(2)
@@ -140,6 +146,13 @@ def told(tmp_path_factory):
         ("teacher_first", "pass 1 at teacher_first.py:13 is told here; --pass 26 tells one of teacher_first.py:19."),
         ("standing_still", "in each of passes 1-4, with the same gradients, though step() moved the parameters"),
         ("two_layers", "net.bias and net.weight, by way of h: "),
+        ("outputs", "unbind a, b = x gradient [8, 5] at a, [1, 2] at b"),
+        ("outputs", "[3, 4] to a = [1, 1] × b ([3, 4])"),
+        ("outputs", "unbind a, b = x (*) adds [5, 1] to a"),
+        ("outputs", "split c, d = a.split(1) gradient [5] at c, [1] at d"),
+        ("outputs", "a, b, c and d are not leaves"),
+        ("learning", "looks wrong not looked for: gradtrace check does"),
+        ("learning", "zeroed by SGD.zero_grad at learning.py:10 stepped by SGD.step at learning.py:13 (lr 0.1)"),
         ("lesson", "note: x was made without requires_grad, so its .grad stays None."),
         ("without", "x.grad at without.py:11 is None because x was made without requires_grad at without.py:8."),
         ("without", "y.grad at without.py:11 is None because y was made without requires_grad at without.py:9."),

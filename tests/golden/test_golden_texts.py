@@ -13,7 +13,8 @@ import pytest
 from golden_files import TRACES, files
 from syrupy.assertion import SnapshotAssertion
 
-from gradtrace.renderers import json_document, registry
+from gradtrace.renderers import registry
+from gradtrace.renderers.document import trace as trace_document
 from gradtrace.renderers.page import page
 from gradtrace.renderers.tree import tree
 
@@ -30,7 +31,7 @@ def test_tree(name: str, snapshot: SnapshotAssertion) -> None:
 @pytest.mark.parametrize("name", TRACES)
 def test_json(name: str, snapshot: SnapshotAssertion) -> None:
     """The trace document."""
-    drawn = json_document.render(TRACES[name](), json_document.Options())
+    drawn = trace_document.render(TRACES[name](), trace_document.Options())
     assert drawn == snapshot(extension_class=files("json"))
 
 

@@ -2,9 +2,9 @@
 
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
+from gradtrace.text.blocks import Block, Cell, Paragraph, Table
 from gradtrace.text.markdown import Markdown
 from gradtrace.text.terminal import Terminal
 
@@ -57,10 +57,10 @@ def wrapped_rows(name: str, text: str, style: str, room: int) -> list[tuple[Cell
 
 
 def in_ascii(block: Block) -> Block:
-    """A block without the signs beyond ASCII that formulas use."""
+    """A block with the signs of formulas spelled in ASCII."""
     if isinstance(block, Table):
         rows = tuple(tuple(Cell(cell.text.translate(_ASCII), cell.style) for cell in row) for row in block.rows)
-        return Table(block.header, rows, block.optional, block.is_drawing)
-    if isinstance(block, Heading):
-        return block
-    return Paragraph(block.text.translate(_ASCII), block.label, block.style)
+        return replace(block, rows=rows)
+    if isinstance(block, Paragraph):
+        return replace(block, text=block.text.translate(_ASCII))
+    return block

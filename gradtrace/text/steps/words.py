@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator
 
+from gradtrace.formulas import traits
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import describe
 from gradtrace.model import BackwardPass, Edge, Graph, Leaf, TensorStats
@@ -18,14 +19,6 @@ _MOST_OPS = 8
 _MOST_NODES = 400
 _LONGEST_RULE = 140
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-_BROADCASTING = frozenset(
-    {"add", "sub", "rsub", "mul", "div", "pow", "where", "maximum", "minimum", "addmm", "addmv", "baddbmm", "addbmm"}
-)
-"""Ops after whose formula the engine sums over the dimensions along which an input was broadcast."""
-
-_FACTORS = frozenset({"mat1", "mat2", "batch1", "batch2", "mat", "vec"})
-"""Their other inputs, which are never broadcast."""
 
 
 def rule(operands: Operands, edge: Edge) -> str:
@@ -62,7 +55,8 @@ def _shapes(operands: Operands, edge: Edge) -> str:
     node, received, sent = operands.node, operands.node.received, edge.sent
     if received is None or sent is None or received.shape == sent.shape or len(node.outputs) > 1:
         return ""
-    is_broadcast = node.op.removesuffix("_") in _BROADCASTING and edge.input not in _FACTORS
+    op = traits.of(node)
+    is_broadcast = op.is_elementwise or (op.addend and edge.input == op.addend)
     change = f"   {_spec(received)} → {_spec(sent)}"
     if is_broadcast and math.prod(sent.shape) < math.prod(received.shape):
         return f"{change}: {summed(operands, edge)}"

@@ -97,7 +97,12 @@ def test_training_loop() -> None:
         """\
   train.py ran 3 backward passes, all recorded in full.
 
-  passes 1-3  loss.backward() at train.py:31  loss = 0.1897 → 0.1897 → 0.1897
+  loss           0.1897 → 0.1897 → 0.1897   (passes 1-3: loss.backward() at train.py:31)
+  gradient norm  5.817 → 5.817 → 5.817   (of all that a pass adds to .grad)
+  by module      largest net.head 5.718, smallest net.layers.2.fc0 0.09361   (pass 1, of 8)
+  zeroed by      SGD.zero_grad at train.py:29
+  stepped by     SGD.step at train.py:32
+  looks wrong    not looked for: recorded without facts (record --facts)
 
 What happened to .grad
   16 parameters of SGD (train.py:20): zeroed before each of 3 passes by SGD.zero_grad at train.py:29, read by step() at
@@ -105,6 +110,7 @@ What happened to .grad
 
   norm of .grad     pass 1             pass 2             pass 3
   before the pass   zero_grad → None   zero_grad → None   zero_grad → None
+  net.embed.bias    None → 0.557       None → 0.557       None → 0.557
   net.embed.weight  None → 0.218       None → 0.218       None → 0.218
 """
     )
@@ -222,7 +228,7 @@ def test_repetitions_are_told_once() -> None:
 def test_accumulation() -> None:
     """Accumulation over micro-batches is told as such."""
     assert (
-        "w and b of SGD (train.py:5): accumulates over passes 1-4, step() after the 4th, then zeroed by "
+        "b and w of SGD (train.py:5): accumulates over passes 1-4, step() after the 4th, then zeroed by "
         "SGD.zero_grad "
         "at train.py:12."
     ) in _said(builders.accumulate_trace())
@@ -461,7 +467,7 @@ def test_counted_passes() -> None:
     rest = replace(trace.passes[2], recorded="ledger", graph=None, count=98, roots=())
     said = _said(replace(trace, passes=(*trace.passes[:2], rest)))
     assert "train.py ran 100 backward passes, 2 recorded in full, the others in the ledger." in said
-    assert "passes 1-100 loss.backward() at train.py:31 loss = 0.1897 → 0.1897" in said
+    assert "loss 0.1897 → 0.1897 in passes 1, 2 (passes 1-100: loss.backward() at train.py:31)" in said
 
 
 def test_several_places_of_backward() -> None:
@@ -470,8 +476,8 @@ def test_several_places_of_backward() -> None:
     other = at(40, "    penalty.backward()")
     passes = (trace.passes[0], replace(trace.passes[1], location=other), trace.passes[2])
     text = render(replace(trace, passes=passes), Options())
-    assert "  passes 1, 3  loss.backward() at train.py:31 " in text
-    assert "  pass 2       penalty.backward() at train.py:40 " in text
+    assert "  loss           0.1897 → 0.1897   (passes 1, 3: loss.backward() at train.py:31)\n" in text
+    assert "  loss           0.1897   (pass 2: penalty.backward() at train.py:40)\n" in text
 
 
 def test_shared_parameter_in_a_folded_table() -> None:

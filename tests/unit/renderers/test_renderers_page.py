@@ -17,14 +17,15 @@ from itertools import pairwise
 from typing import Any
 
 import builders
+import page_cases
 import pytest
 
-from gradtrace.analysis.topology import forward_order
+from gradtrace.analysis.blocks import block_tree
 from gradtrace.errors import RenderError
 from gradtrace.model import Graph, Trace
 from gradtrace.renderers.page import data as page_data
 from gradtrace.renderers.page.columns import Columns
-from gradtrace.renderers.page.groups import MAX_CHILDREN, Box, boxes
+from gradtrace.renderers.page.groups import MAX_CHILDREN, Box, boxes, ops_in_order
 from gradtrace.renderers.page.page import Options, render
 
 
@@ -239,8 +240,8 @@ def test_passes_of_one_structure_share_their_columns() -> None:
 
 
 def boxes_of(graph: Graph) -> tuple[list[Box], list[int]]:
-    order = [node for node in forward_order(graph) if graph.nodes[node].leaf is None]
-    return boxes(graph, order), order
+    tree = block_tree(graph)
+    return boxes(graph, tree), ops_in_order(graph, tree)
 
 
 @pytest.mark.parametrize(
@@ -327,3 +328,17 @@ def test_a_module_to_open_must_be_there() -> None:
     """A slip of the finger is answered before a browser opens."""
     with pytest.raises(RenderError, match=r"net\.layers\.1"):
         render(builders.module_net_trace(), Options(expand=("net.layer.1",)))
+
+
+def test_the_cases_of_the_page_are_fresh() -> None:
+    """`python tests/page_cases.py` writes the file with which the tests of the page's TypeScript begin."""
+    kept = json.loads(page_cases.FILE.read_text(encoding="utf-8"))
+    fresh = json.loads(json.dumps(page_cases.cases()))
+
+    for one in (kept, fresh):
+        columns = one.pop("columns")
+        one.update(columns=columns.pop("packed"), expected=columns)
+    assert kept.pop("expected") == fresh.pop("expected")
+    assert {name: page_cases.unpacked(text) for name, text in kept.items()} == {
+        name: page_cases.unpacked(text) for name, text in fresh.items()
+    }

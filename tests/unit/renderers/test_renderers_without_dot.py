@@ -35,8 +35,9 @@ def test_png_needs_only_the_extra() -> None:
     assert drawn.startswith(b"\x89PNG")
 
 
-def test_pdf_says_what_to_install() -> None:
+def test_pdf_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """And which format needs nothing."""
+    monkeypatch.setitem(sys.modules, "typst", None)
     with pytest.raises(RenderError, match=r"(?s)Graphviz.*apt-get install graphviz.*SVG"):
         registry.find("pdf", registry.PICTURES).render(builders.product_trace())
 

@@ -1,9 +1,10 @@
 """From one pass of a trace to a scene."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from gradtrace.analysis.calls import by_call
 from gradtrace.analysis.simplify import simplify
 from gradtrace.analysis.view import Item, View, ViewEdge, leaf_uses
 from gradtrace.model import BackwardPass, Graph, Trace
@@ -15,8 +16,9 @@ from gradtrace.renderers.picture.scene.boxes import (
 )
 from gradtrace.renderers.picture.scene.cut_boxes import cut_box, cuts_in, unreached
 from gradtrace.renderers.picture.scene.finding_pins import FindingPins, finding_notes
-from gradtrace.renderers.picture.scene.folded import folded_rows, repeated_rows, times
-from gradtrace.renderers.picture.scene.model import NO_WISHES, Arrow, Box, Cluster, Labels, Row, Scene, Span
+from gradtrace.renderers.picture.scene.folded import card_rows, folded_rows, repeated_rows, times
+from gradtrace.renderers.picture.scene.frames import Frames
+from gradtrace.renderers.picture.scene.model import NO_WISHES, Arrow, Box, Labels, Scene, Span
 from gradtrace.renderers.picture.scene.tales import Tales
 from gradtrace.text import wording
 from gradtrace.text.chosen_pass import drawn_pass, narrowed
@@ -31,6 +33,8 @@ _FULL, _BRIEF = 45, 220
 """Up to this many items boxes tell everything; up to the second, no values."""
 _TOLD = 10_000
 """With more items than this tooltips hold no numbers: they would be most of a file of a hundred megabytes."""
+PAGE = 40
+"""So many items are left at most, where nothing else is asked for: what can be read on a page."""
 _LABELLED = 120
 """With more arrows than this, their gradients are only in width, colour and tooltip."""
 
@@ -46,16 +50,21 @@ class Choice:
         max_items: items that are left at most.
         focus: only what leads to the leaf, module or value of this name.
         expand: modules that are open whatever else is folded.
+        aten: nodes are torch's own, not calls of the program.
         labels: what ops say of themselves.
+        compactness: 0: everything is told; 1: of leaves the drawn pass alone, and no gradient twice; 2: modules of one
+            op are closed too.
     """
 
     pass_index: int | None = None
     depth: int | None = None
     fold: bool = True
-    max_items: int = 1500
+    max_items: int = PAGE
     focus: str | None = None
     expand: tuple[str, ...] = ()
+    aten: bool = False
     labels: Labels = NO_WISHES
+    compactness: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +77,7 @@ class DrawingOptions:
         fold: whether anything is folded beyond what `depth` closes.
         focus: only what leads to the leaf, module or value of this name.
         expand: modules that are open whatever else is folded.
+        aten: show torch's own nodes and their names, not what the program called.
         values: whether ops tell their values; None: where there is room.
         shapes: whether they tell their shapes.
         source: whether they tell where they stand in the source.
@@ -78,6 +88,7 @@ class DrawingOptions:
     fold: bool = True
     focus: str | None = None
     expand: tuple[str, ...] = ()
+    aten: bool = False
     values: bool | None = None
     shapes: bool | None = None
     source: bool | None = None
@@ -85,7 +96,15 @@ class DrawingOptions:
     def choice(self) -> Choice:
         """The same for `compose`."""
         labels = Labels(self.values, self.shapes, self.source)
-        return Choice(self.pass_index, self.depth, self.fold, focus=self.focus, expand=self.expand, labels=labels)
+        return Choice(
+            self.pass_index,
+            self.depth,
+            self.fold,
+            focus=self.focus,
+            expand=self.expand,
+            aten=self.aten,
+            labels=labels,
+        )
 
 
 def compose(trace: Trace, choice: Choice) -> Scene:
@@ -99,14 +118,25 @@ def compose(trace: Trace, choice: Choice) -> Scene:
     if choice.focus is not None:
         backward, note = narrowed(trace, backward, choice.focus)
         notes = (note, *finding_notes(trace, backward))
+    if choice.fold and not choice.aten:
+        backward = by_call(backward, choice.expand)
     graph = backward.graph or Graph((), ())
-    view = simplify(graph, depth=choice.depth, fold=choice.fold, max_items=choice.max_items, expand=choice.expand)
-    return compose_view(trace, backward, replace(view, notes=(*notes, *view.notes)), choice.labels)
+    view = simplify(
+        graph,
+        depth=choice.depth,
+        fold=choice.fold,
+        max_items=choice.max_items,
+        expand=choice.expand,
+        closes_small=choice.compactness >= 2,  # noqa: PLR2004 - as `Choice` says
+    )
+    return compose_view(trace, backward, replace(view, notes=(*notes, *view.notes)), choice.labels, choice.compactness)
 
 
-def compose_view(trace: Trace, backward: BackwardPass, view: View, labels: Labels = NO_WISHES) -> Scene:
-    """The scene of a view of one pass."""
-    return _Stage(trace, backward, view, labels).scene()
+def compose_view(
+    trace: Trace, backward: BackwardPass, view: View, labels: Labels = NO_WISHES, compactness: int = 0
+) -> Scene:
+    """The scene of a view of one pass; `labels` and `compactness` as in `Choice`."""
+    return _Stage(trace, backward, view, labels, compactness).scene()
 
 
 @dataclass(slots=True)
@@ -117,6 +147,7 @@ class _Stage:
     backward: BackwardPass
     view: View
     labels: Labels
+    compactness: int = 0
     boxes: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
     box_of: dict[int, int] = field(default_factory=dict)
@@ -125,6 +156,10 @@ class _Stage:
     """The chip of each leaf item at each item that uses it."""
     cuts: list[tuple[int, int]] = field(default_factory=list)
     """Items that took in a value without its history, and the box that says so."""
+    frames: Frames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.frames = Frames(self.view)
 
     def scene(self) -> Scene:
         graph = self.view.graph
@@ -137,7 +172,7 @@ class _Stage:
         return Scene(
             boxes=tuple(self.boxes),
             arrows=tuple(self.arrows),
-            clusters=tuple(_cluster(self.view, group) for group in range(len(self.view.groups))),
+            clusters=self.frames.clusters,
             title=one_line(self.trace.run.target, 100),
             caption=self._caption(),
             notes=tuple(visible(note, 200) for note in self.view.notes),
@@ -146,7 +181,6 @@ class _Stage:
                 state for state in ("sent", "zero", "non-finite", "none", "unknown", "carried") if state in states
             ),
             scale=scale_of([one.norm for one in self.arrows if one.norm is not None and one.state == "sent"]),
-            has_names=any(span.role == "muted" for one in self.arrows for span in one.label),
         )
 
     def _boxes(self, *, is_run: bool) -> None:
@@ -161,17 +195,17 @@ class _Stage:
         roots = {root.node: root for root in self.backward.roots if root.node is not None}
         error = self.backward.error
         pins = FindingPins(self.trace, self.backward)
-        tales = Tales(self.trace, self.backward, view, pins, _TOLD)
+        tales = Tales(self.trace, self.backward, view, pins, _TOLD, is_brief=self.compactness > 0)
         detail = 2 if len(view.items) <= _FULL else 1 if len(view.items) <= _BRIEF else 0
         is_told = len(view.items) <= _TOLD
         for item in view.items:
             for cut in cuts.get(item.id, ()):
-                box = cut_box(cut, self.trace.leaves, item.group, pins.on_line(cut.location))
+                box = cut_box(cut, self.trace.leaves, self.frames.around(item.group), pins.on_line(cut.location))
                 self.cuts.append((item.id, self._add(box)))
             for leaf in leaves_at[item.id]:
-                self.chip_of[(leaf, item.id)] = self._add(_chip(view.items[leaf], item.group))
+                self.chip_of[(leaf, item.id)] = self._add(_chip(view.items[leaf], self.frames.around(item.group)))
             if item.kind == "leaf":
-                home = None if item.id in chipped else _home(view, item, uses[item.id])
+                home = None if item.id in chipped else self.frames.around(_home(view, item, uses[item.id]))
                 is_chipped = item.id in chipped
                 self.box_of[item.id] = self._add(tales.box(item, home, is_chipped=is_chipped))
                 continue
@@ -195,15 +229,26 @@ class _Stage:
                 findings=here,
                 labels=self.labels,
             )
-            rows = ((*rows[0], *times(item.count)), *rows[1:], *(repeated_rows(members) if len(members) > 1 else ()))
+            rows = (
+                (*rows[0], *times(item.count)),
+                *self.frames.instead(item.group),
+                *rows[1:],
+                *(repeated_rows(members) if len(members) > 1 else ()),
+            )
             tooltip = node_tooltip(node, here, is_told=is_told)
             if failure is not None:
                 tooltip += f"\n{one_line(failure.message, 1000)}"
-            self.box_of[item.id] = self._add(Box(style, rows, tooltip, item.group))
+            self.box_of[item.id] = self._add(Box(style, rows, tooltip, self.frames.around(item.group)))
 
     def _folded(self, item: Item, tales: Tales) -> Box:
         members = [self.view.graph.nodes[node] for node in item.nodes]
-        rows = folded_rows(item, members, [tales.contribution(node.leaf) for node in members if node.leaf is not None])
+        leaves = [node for node in members if node.leaf is not None]
+        contributions = [tales.contribution(node.leaf or 0) for node in leaves]
+        ops = [node for node in members if node.leaf is None]
+        if item.kind == "module" and len(ops) == 1 and len(ops[0].outputs) <= 1:
+            rows = card_rows(item, ops[0], leaves, contributions, self.labels)
+        else:
+            rows = folded_rows(item, members, contributions)
         style = (
             "non-finite"
             if any(span.role == "alarm" and "NaN" in span.text for row in rows for span in row)
@@ -215,7 +260,7 @@ class _Stage:
         counts = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
         head = f"{item.path} ({item.module_type})" if item.path and item.module_type else item.path or item.label
         tooltip = [head, *(f"{n:,} × {op}" for op, n in counts[:12])]
-        return Box(style, rows, "\n".join(visible(line, 160) for line in tooltip), item.group)
+        return Box(style, rows, "\n".join(visible(line, 160) for line in tooltip), self.frames.around(item.group))
 
     def _arrows(self, *, is_measured: bool) -> None:
         view, edges = self.view, self.view.graph.edges
@@ -230,6 +275,8 @@ class _Stage:
             self.arrows.append(
                 arrow(view.graph, ends, many, is_measured=is_measured, is_labelled=is_labelled, is_told=is_told)
             )
+        if self.compactness:
+            self.arrows = _told_once(self.arrows, self.boxes)
         for user, box in self.cuts:
             self.arrows.append(Arrow(self.box_of[user], box, "none", tooltip="no gradient goes on here"))
         for edge in view.carried:
@@ -262,16 +309,6 @@ class _Stage:
         return tuple(one_line(line, 160) for line in lines)
 
 
-def _cluster(view: View, number: int) -> Cluster:
-    group = view.groups[number]
-    title: Row = (Span(visible(group.label or group.path, 50), "strong"),)
-    if group.module_type:
-        title += (Span(visible(group.module_type, 30), "muted"),)
-    kind = f" ({group.module_type})" if group.module_type else ""
-    tooltip = visible(f"{group.path or group.label}{kind}", 160)
-    return Cluster(group.parent, (*title, *times(group.count)), tooltip)
-
-
 def _is_shared(view: View, uses: Sequence[ViewEdge]) -> bool:
     """Whether a leaf is drawn as a chip at each use: used often, or in more than one module."""
     users = {edge.source for edge in uses}
@@ -286,6 +323,20 @@ def _home(view: View, item: Item, uses: Sequence[ViewEdge]) -> int | None:
 def _chip(leaf: Item, cluster: int | None) -> Box:
     text = visible(leaf.label, 40)
     return Box("leaf", ((Span(text, "strong"), *times(leaf.count)),), f"{text}: one of its uses", cluster, is_chip=True)
+
+
+def _told_once(arrows: Sequence[Arrow], boxes: Sequence[Box]) -> list[Arrow]:
+    """The arrows without the gradients that the box at which they arrive tells, too."""
+    n_arriving = Counter(one.target for one in arrows)
+    told = [{span.text for row in box.rows for span in row} for box in boxes]
+    short = []
+    for one in arrows:
+        label = one.label
+        if n_arriving[one.target] == 1 and any(span.text in told[one.target] for span in label):
+            known = told[one.target]
+            label = tuple(span for span in label if span.text not in known and not span.text.endswith("×"))
+        short.append(replace(one, label=label))
+    return short
 
 
 def _bundles(view: View, edge: ViewEdge) -> list[tuple[ViewEdge, tuple[int, ...]]]:

@@ -1,6 +1,6 @@
 """The parts of a picture, as text and numbers: every engine draws these and decides nothing but how."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gradtrace.text.palette import Scale
 
@@ -98,5 +98,3 @@ class Scene:
     legend: tuple[str, ...] = ()
     edge_states: tuple[str, ...] = ()
     scale: Scale | None = None
-    has_names: bool = field(default=False)
-    """Some arrow bears torch's name of the argument."""
