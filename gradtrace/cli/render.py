@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _THEMES = ("light", "dark")
 _ENGINES = ("auto", "dot", "builtin")
+_DIRECTIONS = ("tb", "lr")
+_SIZES = ("page", "a4", "slide")
 _DRAW = "Draw"
 
 
@@ -77,7 +79,7 @@ def command(
             "--focus",
             metavar="NAME",
             rich_help_panel=_DRAW,
-            help="Draw only what leads to this leaf, module or value.",
+            help="Draw what leads to this leaf, module or value; pictures fold all else into one box.",
         ),
     ] = None,
     expand: Annotated[
@@ -86,6 +88,10 @@ def command(
             "--expand", metavar="MODULE", rich_help_panel=_DRAW, help="Open this module, whatever else is folded."
         ),
     ] = None,
+    aten: Annotated[
+        bool,
+        typer.Option("--aten", rich_help_panel=_DRAW, help="Draw torch's own nodes, not what the program called."),
+    ] = False,
     values: Annotated[
         bool | None,
         typer.Option("--values/--no-values", rich_help_panel=_DRAW, help="Labels carry forward values, or not."),
@@ -106,6 +112,27 @@ def command(
             autocompletion=completed(_ENGINES),
             rich_help_panel=_DRAW,
             help="For pictures: auto, dot or builtin.",
+        ),
+    ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            "--direction",
+            metavar="DIRECTION",
+            parser=choice(*_DIRECTIONS),
+            autocompletion=completed(_DIRECTIONS),
+            rich_help_panel=_DRAW,
+            help="For pictures and DOT: tb (top to bottom) or lr (left to right).",
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="SIZE",
+            autocompletion=completed(_SIZES),
+            rich_help_panel=_DRAW,
+            help="For pictures: page, a4, slide or WxH in pixels; what does not fit is folded.",
         ),
     ] = None,
     theme: Annotated[
@@ -143,10 +170,13 @@ def command(
         "max_lines": max_lines,
         "focus": focus,
         "expand": tuple(expand) if expand else None,
+        "aten": aten or None,
         "values": values,
         "shapes": shapes,
         "source": source,
         "engine": engine,
+        "direction": direction,
+        "size": size,
         "theme": theme,
         "ascii_only": ascii_only or None,
     }

@@ -14,7 +14,7 @@ EDGE_LIMIT = 500
 """Mermaid draws an error picture instead of a flowchart with more edges than this …"""
 TEXT_LIMIT = 50_000
 """… or with a longer text."""
-_TARGETS = (150, 60, 25)
+_TARGETS = (40, 25)
 """How many items the view is folded to, one after the other, until the limits are kept."""
 _PARTS = {"square": ("[", "]"), "cut": ("{{", "}}"), "stack": ("[[", "]]"), "round": ("(", ")")}
 

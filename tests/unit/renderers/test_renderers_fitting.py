@@ -1,9 +1,12 @@
 """Pictures keep to a page: what does not fit is told in fewer words, then folded."""
 
+import xml.etree.ElementTree as ET
+
 import builders
 import pytest
 
 from gradtrace.errors import RenderError
+from gradtrace.renderers.picture import pictures
 from gradtrace.renderers.picture.fitting import fitting, page_named
 from gradtrace.renderers.picture.scene import Choice
 
@@ -44,3 +47,26 @@ def test_sizes_have_names_or_numbers() -> None:
     assert page_named("640x480") == (640, 480)
     with pytest.raises(RenderError, match=r"'a9': choose page, a4, slide, or width and height"):
         page_named("a9")
+
+
+def test_a_focus_folds_all_else_into_one_box() -> None:
+    """And says how much that is; what was asked for stays a box of its own."""
+    texts, *_ = _texts(None, focus="net.layers.2.fc1.weight")
+
+    assert texts.count("all else") == 1
+    assert any(" ops and " in text for text in texts)
+    assert any("weight" in text for text in texts)
+
+
+def test_a_picture_of_a_size_has_that_size() -> None:
+    """Whatever is drawn, all of it is in the frame, and the frame is painted."""
+    drawn = str(pictures.render(builders.product_trace(), pictures.Options(size="slide", direction="lr")))
+    root = ET.fromstring(drawn)
+
+    assert (root.get("width"), root.get("height")) == ("1280", "720")
+    x, y, width, height = map(float, str(root.get("viewBox")).split())
+    paper = next(root.iter("{http://www.w3.org/2000/svg}rect"))
+    assert [paper.get(name) for name in ("x", "y", "width", "height")] == str(root.get("viewBox")).split()
+    assert x <= 0
+    assert y <= 0
+    assert width / height == pytest.approx(1280 / 720, rel=0.01)

@@ -16,7 +16,7 @@ from gradtrace.renderers.picture.scene.boxes import (
 )
 from gradtrace.renderers.picture.scene.cut_boxes import cut_box, cuts_in, unreached
 from gradtrace.renderers.picture.scene.finding_pins import FindingPins, finding_notes
-from gradtrace.renderers.picture.scene.folded import card_rows, folded_rows, repeated_rows, times
+from gradtrace.renderers.picture.scene.folded import card_rows, folded_rows, repeated_rows, rest_rows, times
 from gradtrace.renderers.picture.scene.frames import Frames
 from gradtrace.renderers.picture.scene.model import NO_WISHES, Arrow, Box, Labels, Scene, Span
 from gradtrace.renderers.picture.scene.tales import Tales
@@ -116,7 +116,7 @@ def compose(trace: Trace, choice: Choice) -> Scene:
     backward = drawn_pass(trace, choice.pass_index)
     notes = (*finding_notes(trace, backward), *unreached(trace, backward))
     if choice.focus is not None:
-        backward, note = narrowed(trace, backward, choice.focus)
+        backward, note = narrowed(trace, backward, choice.focus, keeps_rest=True)
         notes = (note, *finding_notes(trace, backward))
     if choice.fold and not choice.aten:
         backward = by_call(backward, choice.expand)
@@ -208,6 +208,10 @@ class _Stage:
                 home = None if item.id in chipped else self.frames.around(_home(view, item, uses[item.id]))
                 is_chipped = item.id in chipped
                 self.box_of[item.id] = self._add(tales.box(item, home, is_chipped=is_chipped))
+                continue
+            if nodes[item.nodes[0]].is_rest:
+                box = Box("folded", rest_rows(nodes[item.nodes[0]]), "what does not lead there")
+                self.box_of[item.id] = self._add(box)
                 continue
             if item.kind != "node":
                 self.box_of[item.id] = self._add(self._folded(item, tales))
