@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtrace.analysis import reasons_answer
+from gradtrace.analysis.diff import first
 from gradtrace.model import blind_spot, kinds
 from gradtrace.renderers import schemas
 from gradtrace.renderers.findings import document as check_document
@@ -16,9 +17,14 @@ from gradtrace.renderers.findings import document as check_document
 BEGIN = "<!-- generated from gradtrace/renderers/document/ by docs/build.py -->\n"
 END = "<!-- end of the generated part -->\n"
 
-TITLES = {"trace": "The trace document", "check": "What check writes", "why": "What why writes"}
+TITLES = {
+    "trace": "The trace document",
+    "check": "What check writes",
+    "why": "What why writes",
+    "diff": "What diff writes",
+}
 
-ENUMERATED = (kinds, blind_spot, check_document, reasons_answer)
+ENUMERATED = (kinds, blind_spot, check_document, reasons_answer, first)
 """Where kinds are declared."""
 
 Json = dict[str, Any]

@@ -5,8 +5,9 @@ What the command line does with another process, `record` does in this one: the 
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -55,13 +56,17 @@ class Recording:
 
 
 @contextmanager
-def record(*, passes: Passes = "all", level: str = "default", facts: bool = False) -> Iterator[Recording]:
+def record(
+    *, passes: Passes = "all", level: str = "default", facts: bool = False, folders: Iterable[str | Path] = ()
+) -> Iterator[Recording]:
     """Record the backward passes that run inside the block, in this process.
 
     Args:
         passes: which are recorded in full: `all`, `last`, or ranges of pass numbers such as `((1, 3), (10, None))`.
         level: how much is measured: `structure` (nothing), `default` (small tensors whole, norms of others), `full`.
         facts: watch also for what a diagnosis needs, such as the places where values leave the graph.
+        folders: where files of the program's own lie, besides that of its script and the current one: of calls that
+            come through files elsewhere, the line in a file of its own is shown.
 
     Yields:
         A `Recording`, whose `trace` can be read after the block.
@@ -71,6 +76,7 @@ def record(*, passes: Passes = "all", level: str = "default", facts: bool = Fals
     """
     from gradtrace import recorder  # imports torch, which only this verb needs  # noqa: PLC0415
     from gradtrace.diagnosis.all_needs import EVERYBODYS  # noqa: PLC0415
+    from gradtrace.recorder import live  # noqa: PLC0415
     from gradtrace.recorder.config import Config  # noqa: PLC0415
 
     if level not in tuple(Level):
@@ -82,15 +88,29 @@ def record(*, passes: Passes = "all", level: str = "default", facts: bool = Fals
         session = Path(folder)
         wanted = None if passes == "all" else passes
         target, needs = "gradtrace.record()", EVERYBODYS if facts else None
-        recorder.start(
-            Config(session=session, target=target, passes=wanted, level=Level(level), facts=facts, needs=needs)
+        own = tuple(os.path.abspath(one) for one in folders)  # noqa: PTH100 - as the names of code are
+        running = recorder.start(
+            Config(
+                session=session,
+                target=target,
+                passes=wanted,
+                level=Level(level),
+                facts=facts,
+                needs=needs,
+                folders=own,
+            )
         )
+        status = 0
         try:
             yield recording
+        except Exception as error:
+            status = 1
+            live.write_failure(running, error)
+            raise
         finally:
             recorder.stop()
             file = session / "run.gtrace"
-            merge(session, status=0, target=file)
+            merge(session, status=status, target=file)
             recording._bytes = file.read_bytes()  # noqa: SLF001
             recording._trace = load_recording(file)  # noqa: SLF001
 

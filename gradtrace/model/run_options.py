@@ -32,6 +32,7 @@ class RunOptions:
         announce: say on stderr when the asked-for passes are in.
         facts: watch also for what a diagnosis needs: where values leave the graph, who switches `requires_grad`.
         needs: what is measured at the default level, where somebody said what is read; None for what is usual.
+        folders: where files of the program's own lie, besides that of its script and the one it was started in.
     """
 
     passes: Passes = ((1, 3),)
@@ -46,6 +47,7 @@ class RunOptions:
     announce: bool = False
     facts: bool = False
     needs: Needs | None = None
+    folders: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -63,7 +65,8 @@ class RunOptions:
             **others: fields that a subclass adds.
         """
         known = {item.name: plain[item.name] for item in fields(RunOptions) if item.name in plain}
-        known["roots"] = tuple(known.get("roots") or ())
+        for key in ("roots", "folders"):
+            known[key] = tuple(known.get(key) or ())
         if isinstance(known.get("passes"), list):
             known["passes"] = tuple((first, last) for first, last in known["passes"])
         if "level" in known:

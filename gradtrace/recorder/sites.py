@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import types
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,13 +91,13 @@ def is_internal(code: types.CodeType) -> bool:
     return internal
 
 
-def settle_own_folders() -> None:
-    """Know in which folders the program's own files lie: that of its script, and the one it was started in."""
+def settle_own_folders(others: Iterable[str] = ()) -> None:
+    """Know in which folders the program's own files lie: that of its script, the one it was started in, and others."""
     global _own_folders  # noqa: PLW0603 - a process has one program
     try:
-        folders = {os.getcwd()}  # noqa: PTH109 - nothing more than the words
+        folders = {os.getcwd(), *others}  # noqa: PTH109 - nothing more than the words
     except OSError:  # it was removed
-        folders = set()
+        folders = set(others)
     for name in ("__main__", "__mp_main__"):
         main = sys.modules.get(name)
         file = vars(main).get("__file__") if type(main) is types.ModuleType else None

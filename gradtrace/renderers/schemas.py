@@ -57,6 +57,13 @@ DOCUMENTS = (
         ("renderers.why.document", "FORMAT_VERSION"),
     ),
     Document(
+        "diff",
+        "what diff -f json writes",
+        "gradtrace-diff",
+        ("renderers.diff.document", "DiffDocument"),
+        ("renderers.diff.document", "FORMAT_VERSION"),
+    ),
+    Document(
         "recording",
         "a line of a .gtrace recording",
         "gradtrace-recording",

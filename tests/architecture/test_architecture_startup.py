@@ -80,6 +80,16 @@ def test_package_loads_nothing_heavy() -> None:
     assert loaded(code) == []
 
 
+def test_the_pytest_plugin_loads_nothing_of_ours_but_itself() -> None:
+    """Every run of pytest imports it: it costs next to nothing."""
+    code = (
+        "import sys, pytest\nbefore = set(sys.modules)\nimport gradtrace.integrations.pytest_plugin\n"
+        "print('LOADED', *(set(sys.modules) - before), file=sys.stderr)"
+    )
+    ours = {"gradtrace", "gradtrace.version", "gradtrace.integrations", "gradtrace.integrations.pytest_plugin"}
+    assert set(loaded(code)) - {"__future__"} == ours
+
+
 def test_looking_at_a_recording_needs_no_torch() -> None:
     """The whole command line can be imported without torch."""
     code = (

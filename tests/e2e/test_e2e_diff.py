@@ -5,10 +5,13 @@ from pathlib import Path
 
 import forked_runs
 import pytest
+from jsonschema import Draft202012Validator
 
 from gradtrace.cli.main import main
+from gradtrace.renderers import schemas
 
 CASES = Path(__file__).parents[1] / "cases"
+SCHEMA = Draft202012Validator(schemas.find("diff").schema())
 
 PAIRS = {
     "05_detach_midgraph": ("graph", 18, 18, "in OLD detach()"),
@@ -46,6 +49,7 @@ def test_where_a_mistake_and_its_repair_part(name, recordings, capsys):
     assert (status, first["kind"], *lines) == (1, kind, old, new)
     assert words in first["message"]
     assert not document["equal"]
+    assert [problem.message for problem in SCHEMA.iter_errors(document)] == []
 
 
 def test_the_report_for_people(recordings, capsys):

@@ -1,5 +1,6 @@
 """What is written is what the JSON Schemas promise, and nothing else."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from gradtrace.analysis.reasons import why
 from gradtrace.diagnosis.examine import examine
 from gradtrace.diagnosis.selection import Selection
 from gradtrace.errors import UsageError
-from gradtrace.model import Finding, Move, Severity, Trace
+from gradtrace.model import Finding, Move, Severity, Trace, everything
 from gradtrace.recording.records import AnyRecord
 from gradtrace.renderers import registry, schemas
 from gradtrace.renderers.document import facts
@@ -55,13 +56,42 @@ def test_schema_is_one(name: str) -> None:
     assert re.fullmatch(rf"urn:{schemas.find(name).format}:\d+\.\d+", SCHEMAS[name]["$id"])
 
 
-@pytest.mark.parametrize("name", ["trace", "check", "why"])
+@pytest.mark.parametrize("name", ["trace", "check", "why", "diff"])
 def test_every_key_has_a_meaning_and_no_other_is_allowed(name: str) -> None:
     """A field without a line under `Attributes`, and a line there without a field, are mistakes."""
     for kind, part in objects(SCHEMAS[name]):
         assert part["additionalProperties"] is False, kind
         assert [key for key, value in part["properties"].items() if not value.get("description")] == [], kind
         assert part["description"], kind
+
+
+OTHERWISE = {
+    "BlindSpot": {"text"},  # in `message`
+    "Run": {"n_processes"},  # `processes`
+    "StepFact": {"number", "began_after", "changes", "n_others"},  # its position, `own_passes`, `parameters`, `others`
+    "ParameterChange": {"n_moved_rows"},  # `moved_rows`
+}
+"""Fields that a document has under another name."""
+
+NO_PARTS = {"TensorSpec", "ParameterGroup"}
+"""A spec stands where its tensor does, and a param group is its numbers by name."""
+
+SHOWN_AS = {"OptimizerInfo": "Optimizer", "BackwardPass": "Pass", "StepFact": "Step", "TensorStats": "Statistics"}
+
+
+def test_everything_that_the_model_knows_has_a_key() -> None:
+    """A fact that is added to the model is added to the document, or stands above with the reason."""
+    parts = dict(SCHEMAS["trace"]["$defs"])
+    parts["Trace"] = {"properties": parts["TraceDocument"]["properties"] | parts["Facts"]["properties"]}
+    renamed = {"pass_index": "pass", "is_open": "open", "is_skipped": "skipped"}
+    missing = {}
+    for name in everything.__all__:
+        kind = getattr(everything, name)
+        if dataclasses.is_dataclass(kind) and name not in NO_PARTS:
+            keys = parts[SHOWN_AS.get(name, name)]["properties"]
+            fields = {field.name for field in dataclasses.fields(kind)}
+            missing[name] = {one for one in fields if renamed.get(one, one) not in keys} - OTHERWISE.get(name, set())
+    assert {name: fields for name, fields in missing.items() if fields} == {}
 
 
 @pytest.mark.parametrize("name", [one for one in dir(builders) if one.endswith("_trace")])
@@ -150,5 +180,5 @@ def test_check_has_a_document_of_its_own() -> None:
 
 def test_unknown_schema_is_refused() -> None:
     """With the names that there are."""
-    with pytest.raises(UsageError, match="there is no schema 'x': choose trace, check, why, recording"):
+    with pytest.raises(UsageError, match="there is no schema 'x': choose trace, check, why, diff, recording"):
         schemas.find("x")
