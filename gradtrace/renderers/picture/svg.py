@@ -139,8 +139,8 @@ def stroke(arrow: Arrow, scene: Scene, theme: Theme) -> tuple[str, float, str]:
         return scene.scale.colour(arrow.norm, theme), scene.scale.width(arrow.norm), ""
     if arrow.state == "non-finite":
         return theme.non_finite, 3.5, "8 3"
-    if arrow.state == "unknown":
-        return theme.muted, 1.2, ""
+    if arrow.state in {"unknown", "constant"}:
+        return theme.muted, 1.2 if arrow.state == "unknown" else 0.8, ""
     return theme.no_gradient, 1.2, {"zero": "1.5 3", "carried": "9 4"}.get(arrow.state, "5 4")
 
 
@@ -155,6 +155,8 @@ def _arrow(arrow: Arrow, route: Sequence[Point], scene: Scene, theme: Theme, *, 
     tip = f"M{number(x)} {number(y)}l{number(away[0])} {number(away[1])}{away[2]}{number(2 * half)}z"
     line = f'<path class="{CLASS}arrow" d="{_curve(points)}" stroke="{colour}" stroke-width="{number(width)}"{dash}/>'
     title = f"<title>{escape(arrow.tooltip)}</title>" if arrow.tooltip else ""
+    if arrow.state == "constant":  # nothing goes this way
+        return f"<g>{title}{line}</g>"
     return f'<g>{title}{line}<path d="{tip}" fill="{colour}"/></g>'
 
 

@@ -8,7 +8,7 @@ import pytest
 from gradtrace.errors import RenderError
 from gradtrace.renderers.picture import pictures
 from gradtrace.renderers.picture.fitting import fitting, page_named
-from gradtrace.renderers.picture.scene import Choice
+from gradtrace.renderers.picture.scene import Choice, compose
 
 
 def _texts(size: str | None, direction: str = "tb", **choice: object) -> tuple[list[str], float, float]:
@@ -70,3 +70,14 @@ def test_a_picture_of_a_size_has_that_size() -> None:
     assert x <= 0
     assert y <= 0
     assert width / height == pytest.approx(1280 / 720, rel=0.01)
+
+
+def test_constants_stand_beside_what_takes_gradient() -> None:
+    """A product has two arms, and the constant's says that no gradient goes there; where there is room."""
+    scene = compose(builders.hooked_trace(), Choice())
+    chip = next(number for number, box in enumerate(scene.boxes) if box.style == "constant")
+    arm = next(arrow for arrow in scene.arrows if arrow.target == chip)
+
+    assert arm.state == "constant"
+    assert "constant" in scene.legend
+    assert "constant" not in compose(builders.hooked_trace(), Choice(compactness=1)).legend

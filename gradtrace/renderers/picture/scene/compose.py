@@ -1,10 +1,10 @@
 """From one pass of a trace to a scene."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gradtrace.analysis.calls import by_call
+from gradtrace.analysis.calls import by_call_numbered
 from gradtrace.analysis.simplify import simplify
 from gradtrace.analysis.view import Item, View, ViewEdge, leaf_uses
 from gradtrace.model import BackwardPass, Graph, Trace
@@ -14,6 +14,7 @@ from gradtrace.renderers.picture.scene.boxes import (
     node_tooltip,
     style_of,
 )
+from gradtrace.renderers.picture.scene.constant_boxes import ConstantBox, constants_of
 from gradtrace.renderers.picture.scene.cut_boxes import cut_box, cuts_in, unreached
 from gradtrace.renderers.picture.scene.finding_pins import FindingPins, finding_notes
 from gradtrace.renderers.picture.scene.folded import card_rows, folded_rows, repeated_rows, rest_rows, times
@@ -29,6 +30,8 @@ _MANY_USES = 3
 """A leaf with more uses than this is drawn anew, as a chip, at each: a hub with many edges tangles every layout."""
 _PARALLEL = 4
 """Edges between the same two boxes up to this number are drawn one by one."""
+_WITH_CONSTANTS = 25
+"""With more items than this constants would hide what takes gradients."""
 _FULL, _BRIEF = 45, 220
 """Up to this many items boxes tell everything; up to the second, no values."""
 _TOLD = 10_000
@@ -118,8 +121,10 @@ def compose(trace: Trace, choice: Choice) -> Scene:
     if choice.focus is not None:
         backward, note = narrowed(trace, backward, choice.focus, keeps_rest=True)
         notes = (note, *finding_notes(trace, backward))
+    known = constants_of(trace, backward) if choice.compactness == 0 else {}
     if choice.fold and not choice.aten:
-        backward = by_call(backward, choice.expand)
+        backward, numbers = by_call_numbered(backward, choice.expand)
+        known = {numbers[node]: boxes for node, boxes in known.items()}
     graph = backward.graph or Graph((), ())
     view = simplify(
         graph,
@@ -129,14 +134,29 @@ def compose(trace: Trace, choice: Choice) -> Scene:
         expand=choice.expand,
         closes_small=choice.compactness >= 2,  # noqa: PLR2004 - as `Choice` says
     )
-    return compose_view(trace, backward, replace(view, notes=(*notes, *view.notes)), choice.labels, choice.compactness)
+    view = replace(view, notes=(*notes, *view.notes))
+    return compose_view(trace, backward, view, choice.labels, choice.compactness, known)
 
 
 def compose_view(
-    trace: Trace, backward: BackwardPass, view: View, labels: Labels = NO_WISHES, compactness: int = 0
+    trace: Trace,
+    backward: BackwardPass,
+    view: View,
+    labels: Labels = NO_WISHES,
+    compactness: int = 0,
+    constants: Mapping[int, Sequence[ConstantBox]] | None = None,
 ) -> Scene:
-    """The scene of a view of one pass; `labels` and `compactness` as in `Choice`."""
-    return _Stage(trace, backward, view, labels, compactness).scene()
+    """The scene of a view of one pass.
+
+    Args:
+        trace: what was recorded.
+        backward: the pass.
+        view: of its graph.
+        labels: as in `Choice`.
+        compactness: as in `Choice`.
+        constants: by node, what it took in that takes no gradient.
+    """
+    return _Stage(trace, backward, view, labels, compactness, constants or {}).scene()
 
 
 @dataclass(slots=True)
@@ -148,12 +168,15 @@ class _Stage:
     view: View
     labels: Labels
     compactness: int = 0
+    constants: Mapping[int, Sequence[ConstantBox]] = field(default_factory=dict)
     boxes: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
     box_of: dict[int, int] = field(default_factory=dict)
     """The box of each item."""
     chip_of: dict[tuple[int, int], int] = field(default_factory=dict)
     """The chip of each leaf item at each item that uses it."""
+    taken_in: list[tuple[int, int, str]] = field(default_factory=list)
+    """Items that took in a constant, the box of that, and what it is to them."""
     cuts: list[tuple[int, int]] = field(default_factory=list)
     """Items that took in a value without its history, and the box that says so."""
     frames: Frames = field(init=False)
@@ -178,7 +201,9 @@ class _Stage:
             notes=tuple(visible(note, 200) for note in self.view.notes),
             legend=tuple(style for style in LIGHT.boxes if style in styles),
             edge_states=tuple(
-                state for state in ("sent", "zero", "non-finite", "none", "unknown", "carried") if state in states
+                state
+                for state in ("sent", "zero", "non-finite", "none", "unknown", "carried", "constant")
+                if state in states
             ),
             scale=scale_of([one.norm for one in self.arrows if one.norm is not None and one.state == "sent"]),
         )
@@ -202,6 +227,7 @@ class _Stage:
             for cut in cuts.get(item.id, ()):
                 box = cut_box(cut, self.trace.leaves, self.frames.around(item.group), pins.on_line(cut.location))
                 self.cuts.append((item.id, self._add(box)))
+            self._take_in(item)
             for leaf in leaves_at[item.id]:
                 self.chip_of[(leaf, item.id)] = self._add(_chip(view.items[leaf], self.frames.around(item.group)))
             if item.kind == "leaf":
@@ -244,6 +270,14 @@ class _Stage:
                 tooltip += f"\n{one_line(failure.message, 1000)}"
             self.box_of[item.id] = self._add(Box(style, rows, tooltip, self.frames.around(item.group)))
 
+    def _take_in(self, item: Item) -> None:
+        """Draw the constants that an op takes in."""
+        if item.kind != "node" or len(item.nodes) > 1 or len(self.view.items) > _WITH_CONSTANTS:
+            return
+        for constant in self.constants.get(item.nodes[0], ()):
+            box = replace(constant.box, cluster=self.frames.around(item.group))
+            self.taken_in.append((item.id, self._add(box), constant.word))
+
     def _folded(self, item: Item, tales: Tales) -> Box:
         members = [self.view.graph.nodes[node] for node in item.nodes]
         leaves = [node for node in members if node.leaf is not None]
@@ -281,6 +315,9 @@ class _Stage:
             )
         if self.compactness:
             self.arrows = _told_once(self.arrows, self.boxes)
+        for user, box, word in self.taken_in:
+            label = (Span(visible(word, 20), "muted"),) if word else ()
+            self.arrows.append(Arrow(self.box_of[user], box, "constant", None, label, "a constant takes no gradient"))
         for user, box in self.cuts:
             self.arrows.append(Arrow(self.box_of[user], box, "none", tooltip="no gradient goes on here"))
         for edge in view.carried:

@@ -60,8 +60,8 @@ class Box:
 class Arrow:
     """A gradient on its way, from the box `source` that sends it to the box `target` that receives it.
 
-    `state` is `sent`, `zero`, `non-finite`, `none` (nothing was sent), `unknown` (sent, but not measured) or `carried`
-    (to the previous repetition).
+    `state` is `sent`, `zero`, `non-finite`, `none` (nothing was sent), `unknown` (sent, but not measured), `carried`
+    (to the previous repetition) or `constant` (what is taken in takes no gradient).
     """
 
     source: int
