@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _THEMES = ("light", "dark")
 _ENGINES = ("auto", "dot", "builtin")
 _DIRECTIONS = ("tb", "lr")
+_STYLES = ("full", "slide")
 _SIZES = ("page", "a4", "slide")
 _DRAW = "Draw"
 
@@ -125,6 +126,17 @@ def command(
             help="For pictures and DOT: tb (top to bottom) or lr (left to right).",
         ),
     ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            "--style",
+            metavar="STYLE",
+            parser=choice(*_STYLES),
+            autocompletion=completed(_STYLES),
+            rich_help_panel=_DRAW,
+            help="For pictures: full, or slide (data and grad in each box, the op as a circle).",
+        ),
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(
@@ -176,6 +188,7 @@ def command(
         "source": source,
         "engine": engine,
         "direction": direction,
+        "style": style,
         "size": size,
         "theme": theme,
         "ascii_only": ascii_only or None,

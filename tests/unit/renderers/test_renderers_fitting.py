@@ -81,3 +81,19 @@ def test_constants_stand_beside_what_takes_gradient() -> None:
     assert arm.state == "constant"
     assert "constant" in scene.legend
     assert "constant" not in compose(builders.hooked_trace(), Choice(compactness=1)).legend
+
+
+def test_a_slide_has_values_in_boxes_and_ops_in_circles() -> None:
+    """Gradients go from a value through the circle of its op to the operands."""
+    scene = compose(builders.product_trace(), pictures.Options(style="slide").choice())
+    kinds = [box.style for box in scene.boxes]
+    ways = {(kinds[arrow.source], kinds[arrow.target]) for arrow in scene.arrows}
+
+    assert kinds.count("operator") == 2
+    assert [span.text for box in scene.boxes if box.style == "operator" for row in box.rows for span in row] == [
+        "×"
+    ] * 2
+    assert ways == {("root", "operator"), ("value", "operator"), ("operator", "value"), ("operator", "leaf")}
+    assert any([span.text for span in box.rows[0]] == ["data", "0.25", "grad", "2"] for box in scene.boxes)
+    with pytest.raises(RenderError, match="choose full or slide"):
+        pictures.Options(style="round").choice()

@@ -24,6 +24,8 @@ class Labels:
     values: bool | None = None
     shapes: bool | None = None
     source: bool | None = None
+    is_slide: bool = False
+    """Data and gradient in each box, and the op as a circle."""
 
 
 NO_WISHES = Labels()
