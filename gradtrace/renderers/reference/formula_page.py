@@ -34,7 +34,9 @@ def render_list(formulas: Sequence[Formula], options: Options) -> str:
     for formula in formulas:
         row = (Cell(formula.op, "name"), Cell(formula.forward), Cell(_types(formula), "muted"))
         rows.append(row if shows_types else row[:2])
-    table = Table(("op", "what it does", "node types") if shows_types else ("op", "what it does"), tuple(rows))
+    table = Table(
+        ("op", "what it does", "node types") if shows_types else ("op", "what it does"), tuple(rows), is_list=True
+    )
     width = options.width or max(len(" ".join(cell.text for cell in row)) for row in rows) + WIDTH
     return Terminal(width, options.color, options.ascii_only).write((in_ascii(table) if options.ascii_only else table,))
 
