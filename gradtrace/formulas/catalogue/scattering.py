@@ -37,7 +37,7 @@ _REDUCTIONS = (
     "A sum sends the whole gradient, a mean its share, a product the gradient times the product of the others; of the largest or "
     "smallest those get it that were it, in equal shares. With include_self=False what was overwritten gets 0."
 )
-_MATHS = "grad at the position · {{1; 1 / count; product of the others; 1 / ties if it was the result, else 0}}{}"
+_SHARES = "(1 for sum, 1 / count for mean, product of the others for prod, 1 / ties where it was the result for amax and amin)"
 
 _PLACES = "self = tensor([1.0, 2.0, 3.0])\nindices = [torch.tensor([2, 0])]\n"
 
@@ -48,8 +48,8 @@ REDUCED = (
         forward="Combines elements of src with those of a tensor, at given positions, by sum, product, mean, largest or smallest.",
         backward=_REDUCTIONS,
         gradients=(
-            GradientTo("self", _MATHS.format(", for sum; mean; prod; amax and amin"), _TO_SELF),
-            GradientTo("src", "the same, read at index", _TO_VALUES),
+            GradientTo("self", f"grad · {_SHARES}", _TO_SELF),
+            GradientTo("src", f"grad read at index · {_SHARES}", _TO_VALUES),
         ),
         where=(("positions", "index"), ("values", "src"), *_REDUCED),
         example="self = tensor([1.0, 2.0, 3.0])\ndim = 0\nindex = torch.tensor([0, 2, 0])\nsrc = tensor([4.0, 5.0, 6.0])\nreduce = 'amax'\n"
@@ -61,8 +61,8 @@ REDUCED = (
         forward="Combines slices of source with slices of a tensor, by product, mean, largest or smallest.",
         backward=_REDUCTIONS,
         gradients=(
-            GradientTo("self", _MATHS.format(", for sum; mean; prod; amax and amin"), _TO_SELF),
-            GradientTo("source", "the same, read at index", _TO_VALUES),
+            GradientTo("self", f"grad · {_SHARES}", _TO_SELF),
+            GradientTo("source", f"grad read at index · {_SHARES}", _TO_VALUES),
         ),
         where=(
             (

@@ -132,7 +132,7 @@ ACTIVATIONS = (
         "GluBackwardBackward0",
         (
             ("grad_output", "grad of a · σ(b) + grad of b · a · σ(b) · (1 - σ(b))"),
-            ("self", "what the derivative by each half changes with both, times grad and grad_output"),
+            ("self", "grad · grad_output · second derivatives of a · σ(b) by both halves"),
         ),
         "torch.cat([grad_output * torch.sigmoid(self.chunk(2, dim)[1]), grad_output * self.chunk(2, dim)[0]"
         " * torch.sigmoid(self.chunk(2, dim)[1]) * torch.sigmoid(-self.chunk(2, dim)[1])], dim)",
@@ -274,7 +274,7 @@ LOSSES = (
         (
             ("grad_output", "Σ grad · (self - target) / beta / n, at most 1 / n apiece"),
             ("self", "grad · grad_output / beta / n where |self - target| < beta, else 0"),
-            ("target", "minus the same"),
+            ("target", "-grad · grad_output / beta / n where |self - target| < beta, else 0"),
         ),
         f"grad_output * ((self - target) / beta).clamp(-1, 1) * {_SHARE}",
         f"{_LOSS}beta = 1.0",
@@ -287,7 +287,7 @@ LOSSES = (
         (
             ("grad_output", "Σ grad · (self - target) / n, at most delta / n apiece"),
             ("self", "grad · grad_output / n where |self - target| < delta, else 0"),
-            ("target", "minus the same"),
+            ("target", "-grad · grad_output / n where |self - target| < delta, else 0"),
         ),
         f"grad_output * (self - target).clamp(-delta, delta) * {_SHARE}",
         f"{_LOSS}delta = 1.0",
@@ -324,7 +324,7 @@ LOSSES = (
             of,
             node_type,
             (
-                ("grad_output", "what nll_loss makes of grad: -grad at the class of each sample, averaged"),
+                ("grad_output", "nll_loss of grad: Σ -grad at the class of each sample, averaged"),
                 ("self", "0"),
             ),
             f"torch.autograd.functional.vjp(lambda self: torch.ops.aten.{call}(self, target, weight, reduction, ignore_index)[0],"

@@ -33,7 +33,7 @@ _NORMED = (
 def _normed(normed: str, over: str, names: tuple[str, str] = ("grad_out", "input")) -> tuple[GradientTo, ...]:
     maths = (
         "the gradients of all three, as the layer's own derivative carries them",
-        "what mean and variance change with it, in all three",
+        "grad₁ and grad₂ · what mean and variance change with the input",
         "grad_output · the part of grad₁ that the normalisation lets through",
     )
     return tuple(

@@ -56,6 +56,7 @@ def test_sentences_begin_with_a_capital_and_end():
             assert words[0].isupper() or words.split()[0].strip(",.;:") in known_names(formula.op), words
         for gradient in formula.gradients:
             assert not gradient.maths.endswith(".")
+            assert not re.match("(minus )?the same", gradient.maths)  # it is shown by itself, beside an edge
     for rule in RULES:
         assert all(text[0].isupper() and text.endswith(".") for text in (rule.forward, rule.words))
 
