@@ -4,10 +4,9 @@ To add an optimizer, write its `UpdateRule` into the module of its kind and name
 of a rule out, for tensors or for plain numbers.
 """
 
-import difflib
-
 from gradtrace.formulas.optimizers import adam, adaptive, momentum
 from gradtrace.formulas.optimizers.update_rule import UpdateRule
+from gradtrace.suggest import close_names
 
 RULES: tuple[UpdateRule, ...] = (
     momentum.SGD,
@@ -44,4 +43,4 @@ def rule_of(optimizer: str) -> UpdateRule | None:
 def close_to(name: str) -> tuple[str, ...]:
     """The optimizers whose names are close to a name that is none."""
     names = {rule.name.lower(): rule.name for rule in RULES}
-    return tuple(names[key] for key in difflib.get_close_matches(name.strip().lower(), names, n=2, cutoff=0.75))
+    return tuple(names[key] for key in close_names(name.strip().lower(), names, most=2, alike=0.75))
