@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _THEMES = ("light", "dark")
 _ENGINES = ("auto", "dot", "builtin")
+_DIRECTIONS = ("tb", "lr")
+_STYLES = ("full", "slide")
+_SIZES = ("page", "a4", "slide")
 _DRAW = "Draw"
 
 
@@ -78,7 +81,7 @@ def command(
             "--focus",
             metavar="NAME",
             rich_help_panel=_DRAW,
-            help="Draw only what leads to this leaf, module or value.",
+            help="Draw what leads to this leaf, module or value; pictures fold all else into one box.",
         ),
     ] = None,
     expand: Annotated[
@@ -87,6 +90,10 @@ def command(
             "--expand", metavar="MODULE", rich_help_panel=_DRAW, help="Open this module, whatever else is folded."
         ),
     ] = None,
+    aten: Annotated[
+        bool,
+        typer.Option("--aten", rich_help_panel=_DRAW, help="Draw torch's own nodes, not what the program called."),
+    ] = False,
     values: Annotated[
         bool | None,
         typer.Option("--values/--no-values", rich_help_panel=_DRAW, help="Labels carry forward values, or not."),
@@ -107,6 +114,38 @@ def command(
             autocompletion=completed(_ENGINES),
             rich_help_panel=_DRAW,
             help="For pictures: auto, dot or builtin.",
+        ),
+    ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            "--direction",
+            metavar="DIRECTION",
+            parser=choice(*_DIRECTIONS),
+            autocompletion=completed(_DIRECTIONS),
+            rich_help_panel=_DRAW,
+            help="For pictures and DOT: tb (top to bottom) or lr (left to right).",
+        ),
+    ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            "--style",
+            metavar="STYLE",
+            parser=choice(*_STYLES),
+            autocompletion=completed(_STYLES),
+            rich_help_panel=_DRAW,
+            help="For pictures: full, or slide (data and grad in each box, the op as a circle).",
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="SIZE",
+            autocompletion=completed(_SIZES),
+            rich_help_panel=_DRAW,
+            help="For pictures: page, a4, slide or WxH in pixels; what does not fit is folded.",
         ),
     ] = None,
     theme: Annotated[
@@ -149,6 +188,10 @@ def command(
         values=values,
         shapes=shapes,
         source=source,
+        aten=aten or None,
+        direction=direction,
+        style=style,
+        size=size,
         engine=engine,
         theme=theme,
         ascii_only=ascii_only or None,

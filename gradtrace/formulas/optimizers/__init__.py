@@ -6,7 +6,6 @@ of a rule out, for tensors or for plain numbers.
 
 from gradtrace.formulas.optimizers import adam, adaptive, momentum
 from gradtrace.formulas.optimizers.update_rule import UpdateRule
-from gradtrace.suggest import close_names
 
 RULES: tuple[UpdateRule, ...] = (
     momentum.SGD,
@@ -38,9 +37,3 @@ def rule_of(optimizer: str) -> UpdateRule | None:
         if wanted in (rule.name.lower(), *rule.aliases):
             return rule
     return None
-
-
-def close_to(name: str) -> tuple[str, ...]:
-    """The optimizers whose names are close to a name that is none."""
-    names = {rule.name.lower(): rule.name for rule in RULES}
-    return tuple(names[key] for key in close_names(name.strip().lower(), names, most=2, alike=0.75))
