@@ -199,6 +199,7 @@ def render(
     source: bool | None = None,
     aten: bool | None = None,
     direction: str | None = None,
+    style: str | None = None,
     size: str | None = None,
     engine: str | None = None,
     theme: str | None = None,
@@ -222,6 +223,7 @@ def render(
         source: whether they carry places in the source.
         aten: show torch's own nodes and their names, not what the program called.
         direction: of a picture: `tb` (the forward pass runs downwards) or `lr` (to the right).
+        style: of a picture: `full`, or `slide` (values in boxes, ops as circles).
         size: of a picture: `page`, `a4`, `slide` or `WxH` in pixels.
         engine: what lays a picture out: `auto`, `dot` or `builtin`.
         theme: of a picture: `light` or `dark`.
@@ -248,6 +250,7 @@ def render(
         source=source,
         aten=aten,
         direction=direction,
+        style=style,
         size=size,
         engine=engine,
         theme=theme,

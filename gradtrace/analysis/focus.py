@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -10,6 +9,7 @@ from fnmatch import fnmatchcase
 from gradtrace.analysis.topology import Adjacency, reachable, reaching
 from gradtrace.errors import RenderError
 from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, Trace
+from gradtrace.suggest import close_names
 
 _SUGGESTIONS = 4
 
@@ -37,7 +37,7 @@ def focused(one: BackwardPass, leaves: Sequence[Leaf], name: str, *, keeps_rest:
     targets = [node.id for node in graph.nodes if any(_matches(own, name) for own in _names(node, leaves))]
     if not targets:
         known = dict.fromkeys(own for node in graph.nodes for own in _names(node, leaves))
-        close = difflib.get_close_matches(name, known, _SUGGESTIONS, 0.5)
+        close = close_names(name, known, _SUGGESTIONS, 0.5)
         hint = f"; there are {', '.join(close)}" if close else ""
         raise RenderError(f"nothing in pass {one.index} is called {name!r}{hint}: give a leaf, a module or a variable")
     adjacency = Adjacency(graph)

@@ -1,6 +1,5 @@
 """From a node type, a node, or a name that a person types, to the formula."""
 
-import difflib
 import re
 from functools import lru_cache
 
@@ -10,6 +9,7 @@ from gradtrace.formulas.derivatives import Derivative, derivative, derivatives
 from gradtrace.formulas.formula import Formula, GradientTo
 from gradtrace.formulas.torchgen_files import TorchFilesError
 from gradtrace.model import Location, Node
+from gradtrace.suggest import close_names
 
 
 class UnknownOpError(GradtraceError):
@@ -85,7 +85,7 @@ def _unknown(name: str, wanted: str) -> str:
     }
     names = {_plain(entry.op): entry.op for entry in _torch_entries()} | names
     names |= {rule.name.lower(): rule.name for rule in RULES}
-    close = [names[key] for key in difflib.get_close_matches(wanted, names, n=4, cutoff=0.6)]
+    close = [names[key] for key in close_names(wanted, names, most=4)]
     meant = f"; close to it: {', '.join(close)}" if close else ""
     return f"no op, node type or optimizer is called {name!r}{meant}. All of them: gradtrace formula --list"
 
