@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,7 @@ from gradtrace.model.needs import together
 
 if TYPE_CHECKING:
     from gradtrace.renderers.registry import Format
+    from gradtrace.renderers.view_options import ViewOptions
 
 _THEMES = ("light", "dark")
 _ENGINES = ("auto", "dot", "builtin")
@@ -175,24 +176,26 @@ def command(
       gradtrace render train.py | dot -Tsvg > net.svg
       gradtrace render train.py --open
     """  # noqa: D301  the help wants a real backspace
-    asked = {
-        "pass_index": pass_index,
-        "depth": depth,
-        "fold": False if no_fold else None,
-        "max_lines": max_lines,
-        "focus": focus,
-        "expand": tuple(expand) if expand else None,
-        "aten": aten or None,
-        "values": values,
-        "shapes": shapes,
-        "source": source,
-        "engine": engine,
-        "direction": direction,
-        "style": style,
-        "size": size,
-        "theme": theme,
-        "ascii_only": ascii_only or None,
-    }
+    from gradtrace.renderers.view_options import ViewOptions
+
+    asked = ViewOptions(
+        pass_index=pass_index,
+        depth=depth,
+        fold=False if no_fold else None,
+        max_lines=max_lines,
+        focus=focus,
+        expand=tuple(expand) if expand else None,
+        values=values,
+        shapes=shapes,
+        source=source,
+        aten=aten or None,
+        direction=direction,
+        style=style,
+        size=size,
+        engine=engine,
+        theme=theme,
+        ascii_only=ascii_only or None,
+    )
     if not opens:
         return _draw(request, output, format_name, asked, has_pager=not no_pager)
     if output == "-":
@@ -202,11 +205,12 @@ def command(
 
 
 def _draw(
-    request: Request, output: str | None, format_name: str | None, asked: dict[str, Any], *, has_pager: bool = False
+    request: Request, output: str | None, format_name: str | None, asked: ViewOptions, *, has_pager: bool = False
 ) -> int:
     from gradtrace.diagnosis.all_needs import OF_RULES
+    from gradtrace.renderers.view_options import ViewContext
 
-    request = request.showing(asked.get("pass_index"))
+    request = request.showing(asked.pass_index)
     place = replace(Output.open(output, request.color), has_pager=has_pager)
     drawn_as = _format(format_name, place)
     if drawn_as.is_binary and place.path is None and place.console.is_terminal:
@@ -217,7 +221,7 @@ def _draw(
         request = request.with_facts(
             together((drawn_as.needs, OF_RULES))
         )  # cuts are drawn where values left the graph, findings where they belong
-    return show(request, drawn_as, place, asked)
+    return show(request, drawn_as, place, asked, ViewContext())
 
 
 def _format(name: str | None, place: Output) -> Format:

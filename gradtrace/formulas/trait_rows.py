@@ -405,10 +405,10 @@ ROWS = (
         )
     ),
     # Losses
-    _row(_DIFFERENCE, "MseLoss"),
-    _row(_DIFFERENCE, "SmoothL1Loss"),
-    _row(_DIFFERENCE, "HuberLoss"),
-    _row(_DIFFERENCE, "L1Loss"),
+    _row(_DIFFERENCE, "MseLoss", arguments=("self", "target")),
+    _row(_DIFFERENCE, "SmoothL1Loss", arguments=("self", "target")),
+    _row(_DIFFERENCE, "HuberLoss", arguments=("self", "target")),
+    _row(_DIFFERENCE, "L1Loss", arguments=("self", "target")),
     _row(_LOSS, "SoftMarginLoss"),
     _row(_LOSS, "NllLoss", zeros=Zeros.WRONG_CLASS),
     _row(_LOSS, "NllLoss2D", zeros=Zeros.WRONG_CLASS),

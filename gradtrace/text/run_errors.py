@@ -24,8 +24,8 @@ def run_errors(trace: Trace, *, is_explained: bool = False) -> Iterator[Block]:
     error = trace.run.error
     if error is not None:
         where = wording.at(error.frames[-1] if error.frames else None)
-        message = "" if is_explained else f": {error.message}"
-        yield Paragraph(f"{error.type}{where} ended the program{message.removesuffix('.')}.", "error", "alarm")
+        message = "." if is_explained else f": {error.message}"
+        yield Paragraph(f"{error.type}{where} ended the program{message}", "error", "alarm")
     for one in trace.passes:
         if one.error is None:
             continue
