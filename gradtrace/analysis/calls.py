@@ -20,7 +20,12 @@ _LONGEST_SOURCE = 24
 
 
 def by_call(one: BackwardPass, opened: Collection[str] = ()) -> BackwardPass:
-    """The pass with all that one call of torch made as one node.
+    """As `by_call_numbered`, without the numbers."""
+    return by_call_numbered(one, opened)[0]
+
+
+def by_call_numbered(one: BackwardPass, opened: Collection[str] = ()) -> tuple[BackwardPass, Sequence[int]]:
+    """The pass with all that one call of torch made as one node, and for each node of the graph its number there.
 
     The edges of such a node bear in `input` the ops and arguments that lead to them: `addmm:mat1`. Where an op is
     called what its call is (`mul`) they stay as they are.
@@ -31,7 +36,7 @@ def by_call(one: BackwardPass, opened: Collection[str] = ()) -> BackwardPass:
     """
     graph = one.graph
     if graph is None:
-        return one
+        return one, ()
     members: defaultdict[int, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         if node.call_number and not _is_in(node.module, opened):
@@ -39,7 +44,7 @@ def by_call(one: BackwardPass, opened: Collection[str] = ()) -> BackwardPass:
     several = [nodes for nodes in members.values() if len(nodes) > 1]
     renamed = {node.id: name for nodes in members.values() for node in nodes if (name := called(node)) != node.op}
     if not several and not renamed:
-        return one
+        return one, range(len(graph.nodes))
     joined = _Joined(graph, several, renamed)
     if several and not is_acyclic(joined.graph):  # what a call made was used by others before it was done
         joined = _Joined(graph, [], renamed)
@@ -56,7 +61,7 @@ def by_call(one: BackwardPass, opened: Collection[str] = ()) -> BackwardPass:
     error = one.error
     if error is not None and error.node is not None:
         error = replace(error, node=joined.number[error.node])
-    return replace(one, graph=joined.graph, roots=roots, error=error)
+    return replace(one, graph=joined.graph, roots=roots, error=error), joined.number
 
 
 def called(node: Node) -> str:

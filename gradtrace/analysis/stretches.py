@@ -31,7 +31,10 @@ def _is_leaf(tree: BlockTree, block: Block, part: Part) -> bool:
     if part.kind == "leaf":
         return True
     child = block.children[part.start]
-    return part.kind == "child" and isinstance(child, int) and tree.graph.nodes[child].leaf is not None
+    if part.kind != "child" or not isinstance(child, int):
+        return False
+    node = tree.graph.nodes[child]
+    return node.leaf is not None or node.is_rest
 
 
 def _stretches(tree: BlockTree, block: Block, parts: Sequence[Part], most: int) -> tuple[Part, ...]:

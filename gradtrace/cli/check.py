@@ -238,18 +238,18 @@ def _rendered(
 ) -> Iterable[str | bytes]:
     from gradtrace.diagnosis.examine import seen_from
     from gradtrace.diagnosis.registry import RULES
+    from gradtrace.renderers.view_options import ViewContext
 
-    offered = {
-        "graphs": graphs,
-        "rules": RULES,
-        "color": place.console.color,
-        "width": place.console.width,
-        "ascii_only": ascii_only or not place.console.unicode,
-    }
+    context = ViewContext(
+        graphs=graphs,
+        rules=RULES,
+        color=place.console.color,
+        width=place.console.width,
+        ascii_only=ascii_only or not place.console.unicode,
+    )
     if shown_as.name != "json":  # there all places are absolute
         trace = replace(trace, findings=tuple(seen_from(finding, here) for finding in trace.findings))
-    options = {name: value for name, value in offered.items() if name in shown_as.options}
-    return shown_as.pieces(trace, **options) or (shown_as.render(trace, **options),)
+    return shown_as.pieces(trace, context=context) or (shown_as.render(trace, context=context),)
 
 
 def _format(name: str | None, place: Output) -> Format:

@@ -53,7 +53,7 @@ main()
 """Ends where nothing is left to do but to wait for the program."""
 
 EARLY = re.compile(
-    r"gradtrace(\.(__main__|errors|files|version|(cli|launch)(\..+)?|formulas(\.user_cache)?|renderers(\.registry)?"
+    r"gradtrace(\.(__main__|errors|files|version|(cli|launch)(\..+)?|formulas(\.user_cache)?|renderers(\.registry|\.view_options)?"
     r"|diagnosis(\.all_needs|\.selection|\.settings)?|model(\.excerpt|\.format|\.kinds|\.location|\.needs|\.run_options)?))?"
 )
 """What may be loaded before the program is started: what reads the command line, and no more."""

@@ -184,6 +184,8 @@ def _edge(arrow: Arrow, scene: Scene, theme: Theme) -> str:
         attributes.append(f"style={_DASHES[arrow.state]}")
     if width > 2:  # noqa: PLR2004 - thick lines need no bigger heads
         attributes.append(f"arrowsize={max(0.4, 0.9 - width * 0.08):.2g}")
+    if arrow.state == "constant":
+        attributes.append("dir=none")
     if arrow.label:
         attributes.append(f"label={inline_label(arrow.label, theme)}")
     if arrow.tooltip:

@@ -89,7 +89,9 @@ def legend_label(scene: Scene, theme: Theme, *, is_turned: bool = False) -> str:
     """What colours, borders and lines mean, and what was folded away."""
     entries = [_entry(_swatch(theme.boxes[style]), theme.boxes[style].meaning, theme) for style in scene.legend]
     entries += [
-        _entry(_dashes(state, theme), EDGE_STATES[state][1], theme) for state in scene.edge_states if state != "sent"
+        _entry(_dashes(state, theme), EDGE_STATES[state][1], theme)
+        for state in scene.edge_states
+        if state in EDGE_STATES
     ]
     entries += _scale(scene, theme)
     per_row = 4

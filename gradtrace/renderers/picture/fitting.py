@@ -52,7 +52,7 @@ def fitting(trace: Trace, choice: Choice, size: str | None, direction: str) -> t
         RenderError: the trace has no such pass, or nothing to draw.
     """
     page = page_named(size)
-    width, height = PAGES["page"] if page is None else page
+    width, height = page or (PAGES["page"] if direction == "tb" else PAGES["page"][::-1])
     scale = 1.0 if page is None else _SMALLEST
     for level in _levels(choice):
         scene = compose(trace, level)
@@ -69,4 +69,5 @@ def _levels(choice: Choice) -> Iterator[Choice]:
         yield replace(choice, max_items=_UNFOLDED)
         yield replace(choice, max_items=_UNFOLDED, compactness=1)
     else:
-        yield from (replace(choice, compactness=level, max_items=most) for level, most in _LEVELS)
+        levels = _LEVELS if choice.focus is None else _LEVELS[:3]
+        yield from (replace(choice, compactness=level, max_items=most) for level, most in levels)

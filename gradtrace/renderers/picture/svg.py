@@ -22,8 +22,12 @@ from gradtrace.renderers.picture.svg_text import line_height
 from gradtrace.text.palette import BOLD, FONT_STACK, ITALIC, SIZES, Theme
 
 MARGIN = 18.0
+_LARGEST = 2.0
+"""A picture that is small on its page is enlarged by no more than this."""
 LABEL_X = 7.0
 """Between an arrow and its label."""
+_BELOW = 8.0
+"""Above and below the label of an arrow that runs to the left."""
 
 
 def draw(scene: Scene, theme: Theme, layout: Layout | None = None, page: tuple[int, int] | None = None) -> str:
@@ -44,14 +48,20 @@ def draw(scene: Scene, theme: Theme, layout: Layout | None = None, page: tuple[i
     left, top = (width - layout.width) / 2, MARGIN + head_height
     rules = _styles(theme)
     scope = CLASS + sha256("".join(rules).encode()).hexdigest()[:8]
-    size = 'width="{:g}" height="{:g}"'.format(*page or (float(number(width)), float(number(height))))
-    view = f'viewBox="0 0 {number(width)} {number(height)}"'
+    size = f'width="{number(width)}" height="{number(height)}"'
+    frame = Rectangle(0.0, 0.0, width, height)
+    if page is not None:
+        size = f'width="{page[0]}" height="{page[1]}"'
+        scale = min(page[0] / width, page[1] / height, _LARGEST)
+        across, down = page[0] / scale, page[1] / scale
+        frame = Rectangle((width - across) / 2, (height - down) / 2, across, down)
+    view = 'viewBox="{} {} {} {}"'.format(*map(number, (frame.x, frame.y, frame.width, frame.height)))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{scope}" {size} {view} role="img" {font} fill="{theme.ink}">',
         f"<title>{escape(scene.title)}</title>",
         f"<desc>{escape(' '.join((*scene.caption, *scene.notes)))}</desc>",
         "<style>" + "".join(f".{scope} {rule}" for rule in rules) + "</style>",
-        f'<rect width="{number(width)}" height="{number(height)}" fill="{theme.paper}"/>',
+        rectangle((frame.x, frame.y, frame.width, frame.height), f' fill="{theme.paper}"'),
         _move(MARGIN, MARGIN, head),
         _move(left, top, _drawing(scene, layout, theme)),
         _move(MARGIN, height - MARGIN - foot_height, foot),
@@ -71,7 +81,7 @@ def place(scene: Scene, direction: str = "tb") -> Layout:
         Link(
             arrow.target,
             arrow.source,
-            (row_width(arrow.label) + LABEL_X, line_height("plain")) if arrow.label else None,
+            (row_width(arrow.label) + LABEL_X, line_height("plain") + _BELOW * is_turned) if arrow.label else None,
         )
         for arrow in scene.arrows
     ]
@@ -108,7 +118,7 @@ def _drawing(scene: Scene, layout: Layout, theme: Theme) -> list[str]:
     ]
     parts += [draw_box(box, where, theme) for box, where in zip(scene.boxes, layout.boxes, strict=True)]
     parts += [
-        _label(arrow, at)
+        _label(arrow, at, is_turned=layout.is_turned)
         for arrow, at in zip(scene.arrows, layout.labels, strict=True)
         if at is not None and arrow.label
     ]
@@ -129,8 +139,8 @@ def stroke(arrow: Arrow, scene: Scene, theme: Theme) -> tuple[str, float, str]:
         return scene.scale.colour(arrow.norm, theme), scene.scale.width(arrow.norm), ""
     if arrow.state == "non-finite":
         return theme.non_finite, 3.5, "8 3"
-    if arrow.state == "unknown":
-        return theme.muted, 1.2, ""
+    if arrow.state in {"unknown", "constant"}:
+        return theme.muted, 1.2 if arrow.state == "unknown" else 0.8, ""
     return theme.no_gradient, 1.2, {"zero": "1.5 3", "carried": "9 4"}.get(arrow.state, "5 4")
 
 
@@ -145,6 +155,8 @@ def _arrow(arrow: Arrow, route: Sequence[Point], scene: Scene, theme: Theme, *, 
     tip = f"M{number(x)} {number(y)}l{number(away[0])} {number(away[1])}{away[2]}{number(2 * half)}z"
     line = f'<path class="{CLASS}arrow" d="{_curve(points)}" stroke="{colour}" stroke-width="{number(width)}"{dash}/>'
     title = f"<title>{escape(arrow.tooltip)}</title>" if arrow.tooltip else ""
+    if arrow.state == "constant":  # nothing goes this way
+        return f"<g>{title}{line}</g>"
     return f'<g>{title}{line}<path d="{tip}" fill="{colour}"/></g>'
 
 
@@ -162,5 +174,6 @@ def _curve(points: Sequence[Point]) -> str:
     return "".join(d)
 
 
-def _label(arrow: Arrow, at: Point) -> str:
-    return f'<g class="{CLASS}halo">{text_of(arrow.label, at[0] + LABEL_X / 2, at[1] + 4, "middle")}</g>'
+def _label(arrow: Arrow, at: Point, *, is_turned: bool) -> str:
+    x, y = (at[0], at[1] + 7) if is_turned else (at[0] + LABEL_X / 2, at[1] + 4)
+    return f'<g class="{CLASS}halo">{text_of(arrow.label, x, y, "middle")}</g>'

@@ -42,7 +42,7 @@ def reading(scene: Scene, *, is_turned: bool = False) -> str:
 def legend(scene: Scene, theme: Theme, width: float, *, is_turned: bool = False) -> tuple[list[str], float, float]:
     """What colours, borders and lines mean, and what was folded away, with width and height."""
     entries = [_box_entry(style, theme) for style in scene.legend]
-    entries += [_state_entry(state, theme) for state in scene.edge_states if state != "sent"]
+    entries += [_state_entry(state, theme) for state in scene.edge_states if state in EDGE_STATES]
     if scene.scale is not None:
         entries.append(_scale_entry(scene, theme))
     parts = [f'<path d="M0 14H{number(width)}" stroke="{theme.rule}" stroke-width="0.7"/>']

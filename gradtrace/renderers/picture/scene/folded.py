@@ -40,6 +40,13 @@ def folded_rows(item: Item, nodes: Sequence[Node], contributions: Sequence[Tenso
     return tuple(rows)
 
 
+def rest_rows(node: Node) -> tuple[Row, ...]:
+    """What a picture of a part leaves out."""
+    n_ops, n_leaves = (int(text) for _, text in node.arguments)
+    sizes = [wording.count(n, noun) for n, noun in ((n_ops, "op"), (n_leaves, "leaf")) if n]
+    return ((Span(node.op, "title"),), (Span(" and ".join(sizes), "muted"),))
+
+
 def card_rows(
     item: Item, op: Node, leaves: Sequence[Node], contributions: Sequence[TensorStats | None], labels: Labels
 ) -> tuple[Row, ...]:

@@ -1,9 +1,40 @@
 """Frames around modules and loops; a module of a single op has none, and its op says in which module it stands."""
 
-from gradtrace.analysis.view import View
+import re
+from collections import Counter
+
+from gradtrace.analysis.view import Item, View
 from gradtrace.renderers.picture.scene.folded import times
 from gradtrace.renderers.picture.scene.model import Cluster, Row, Span
 from gradtrace.text.escape import visible
+
+_LONGEST_CALL = 40
+
+
+def _calls(view: View) -> dict[int, str]:
+    """By group the source of the call, `D(fake.detach())`, where a module is called in several places."""
+    n_calls = Counter(group.path for group in view.groups if group.kind == "module")
+    found: dict[int, str] = {}
+    for item in view.items:
+        number = item.group
+        while number is not None and number not in found:
+            group = view.groups[number]
+            if group.count == 1 and n_calls[group.path] > 1:
+                source = _source_of_call(view, item, group.path)
+                if source:
+                    found[number] = source
+            number = group.parent
+    return found
+
+
+def _source_of_call(view: View, item: Item, path: str) -> str:
+    place = view.graph.nodes[item.nodes[0]].location
+    if place is None or place.end_line not in {0, place.line}:
+        return ""
+    source = place.text[place.column - 1 : place.end_column - 1]
+    name = re.escape(path.rpartition(".")[2])
+    is_call = re.fullmatch(rf"[\w.\[\]]*\b{name}\(.*\)", source) is not None
+    return source if is_call and len(source) <= _LONGEST_CALL else ""
 
 
 class Frames:
@@ -24,6 +55,7 @@ class Frames:
         for group in view.groups:
             if group.parent is not None:
                 is_op[group.parent] = False
+        self._calls = _calls(view)
         self._is_frameless = [
             n == 1 and is_single and group.kind == "module"
             for n, is_single, group in zip(n_inside, is_op, view.groups, strict=True)
@@ -44,7 +76,8 @@ class Frames:
 
     def _title(self, number: int, role: str) -> Row:
         group = self._view.groups[number]
-        title: Row = (Span(visible(group.label or group.path, 50), role),)
+        label = self._calls.get(number) or group.label or group.path
+        title: Row = (Span(visible(label, 50), role),)
         if group.module_type:
             title += (Span(visible(group.module_type, 30), "muted"),)
         return (*title, *times(group.count))
