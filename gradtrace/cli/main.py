@@ -82,8 +82,8 @@ def _meant(word: str) -> str:
     cls=_Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="TARGET is a script, a directory with __main__.py, a .gtrace recording, -m MODULE, -c CODE,"
-    " or an expression: gradtrace explain 'w*w*y' w=0.5 y=2.0\n\n\b\n" + _STATUSES,
+    epilog="TARGET is a script, a notebook (.ipynb), a directory with __main__.py, a .gtrace recording, -m MODULE,"
+    " -c CODE, or an expression: gradtrace explain 'w*w*y' w=0.5 y=2.0\n\n\b\n" + _STATUSES,
 )
 @click.version_option(__version__, "-V", "--version", prog_name="gradtrace", message="%(prog)s %(version)s")
 @click.pass_context
