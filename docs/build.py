@@ -4,8 +4,9 @@
     python docs/build.py --check    change nothing; show what is stale and exit with 1 if anything is
     python docs/build.py FILE...    only these pages and pictures
 
-Generated are the outputs of all terminal blocks (see `terminal_blocks.py`), the tables of the recording format (see
-`recording_tables.py`), the formulas (see `formula_catalogue.py`) and the pictures (see `pictures.py`).
+Generated are the outputs of all terminal blocks (see `terminal_blocks.py`), the tables of the recording format and of
+the JSON documents (see `recording_tables.py`, `document_tables.py`), the formulas (see `formula_catalogue.py`), the
+rules (see `rule_pages.py`) and the pictures (see `pictures.py`).
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import document_tables
 import formula_catalogue
 import pictures
 import recording_tables
+import rule_pages
 import terminal_blocks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +51,9 @@ def rebuilt(path: Path) -> bytes:
         page = terminal_blocks.refresh(path.read_text("utf-8"), terminal.run)
         if failed := [line for line in page.splitlines() if line.startswith(BROKEN)]:
             raise RuntimeError(f"{path.name}: {failed[0]}")
-        return formula_catalogue.refresh(recording_tables.refresh(page)).encode()
+        for made in (recording_tables, document_tables, formula_catalogue, rule_pages):
+            page = made.refresh(page)
+        return page.encode()
 
 
 def difference(name: str, old: bytes, new: bytes) -> str:

@@ -109,7 +109,7 @@ def _run(program: str, session: Path) -> int:
     sys.argv = [program]
     sys.path[0] = str(Path(program).parent)
     code = compile(Path(program).read_text("utf-8"), program, "exec")
-    running = recorder.start(Config.read(session))
+    running = recorder.start(Config.of(session))
     status = 0
     try:
         exec(code, vars(main))

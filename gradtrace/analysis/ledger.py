@@ -1,10 +1,11 @@
 """The history of every leaf's `.grad`: what each pass added, what cleared, changed and read it, and its pattern."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gradtrace.analysis.by_value import by_value, concerned, found_empty, owners
+from gradtrace.analysis.leaf_order import natural
 from gradtrace.analysis.moments import moments
 from gradtrace.analysis.once import once
 from gradtrace.model import (
@@ -176,11 +177,12 @@ def ledger(trace: Trace) -> Ledger:
     histories = tuple(History(leaf, tuple(own)) for leaf, own in zip(trace.leaves, entries, strict=True))
     around = _Around(trace)
     verdicts = tuple(_verdict(history, around) for history in histories)
+    ordered = sorted(zip(histories, verdicts, strict=True), key=lambda pair: natural(pair[0].leaf))
     ran = [one for one in trace.passes if not one.is_drawn_only]
     return Ledger(
         histories,
         verdicts,
-        _groups(histories, verdicts, owners(trace)),
+        _groups(ordered, owners(trace)),
         trace.events,
         n_passes=sum(one.count for one in ran),
         n_full=sum(one.recorded == Recorded.FULL for one in ran),
@@ -475,11 +477,9 @@ def _pattern(tally: _Tally, n_passes: int) -> tuple[Pattern, int]:
     return (Pattern.ACCUMULATES, full[0]) if is_regular else (Pattern.IRREGULAR, 0)
 
 
-def _groups(
-    histories: tuple[History, ...], verdicts: tuple[Verdict, ...], held: tuple[tuple[int, ...], ...]
-) -> tuple[LeafGroup, ...]:
+def _groups(ordered: Sequence[tuple[History, Verdict]], held: tuple[tuple[int, ...], ...]) -> tuple[LeafGroup, ...]:
     found: dict[tuple[int, tuple[int, ...], Verdict], list[Leaf]] = {}
-    for history, verdict in zip(histories, verdicts, strict=True):
+    for history, verdict in ordered:
         leaf = history.leaf
         found.setdefault((leaf.process, held[leaf.id], verdict), []).append(leaf)
     return tuple(

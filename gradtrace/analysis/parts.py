@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,31 +9,11 @@ from itertools import groupby
 from gradtrace.analysis.blocks import Block
 from gradtrace.analysis.repeats import Run, find_runs
 from gradtrace.analysis.structure import LevelEdge, Structure
+from gradtrace.formulas import traits
+from gradtrace.model import Node
 
 _LEAST_SAVING = 4
 """A repetition is folded when at least so many nodes need not be drawn."""
-
-_SHAPE_OPS = frozenset(
-    {
-        "Alias",
-        "AsStrided",
-        "Clone",
-        "Contiguous",
-        "Expand",
-        "Permute",
-        "ReshapeAlias",
-        "Squeeze",
-        "T",
-        "ToCopy",
-        "Transpose",
-        "UnsafeView",
-        "Unsqueeze",
-        "View",
-        "ViewAsComplex",
-        "ViewAsReal",
-    }
-)
-"""Node types, without `Backward0`, that pass every element on: views, copies and casts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +122,13 @@ class _Folding:
         before, here = self._block.children[index - 1 : index + 1]
         if not (isinstance(before, int) and isinstance(here, int)):
             return False
-        if not all(is_shape_op(tree.graph.nodes[node].type) for node in (before, here)):
+        if not all(_is_shape_op(tree.graph.nodes[node]) for node in (before, here)):
             return False
         uses = [tree.graph.edges[edge].source for edge in tree.adjacency.arriving_at(before)]
         return uses == [here]
 
 
-def is_shape_op(node_type: str) -> bool:
-    """Whether a node of this type only gives another shape, place or dtype to the same elements."""
-    return re.sub(r"Backward\d*$", "", node_type) in _SHAPE_OPS
+def _is_shape_op(node: Node) -> bool:
+    """Whether a node only gives another shape, place or dtype to the same elements."""
+    op = traits.of(node)
+    return op.passes_all and (op.is_view or op.is_copy)

@@ -121,7 +121,7 @@ def _with_place(trace: Trace, one: Subject, folders: Sequence[Path]) -> Subject:
 
 
 def _value_subject(trace: Trace, value: Value) -> Subject:
-    """A result is no leaf: what went through it, and whether anything keeps that."""
+    """A result is not a leaf: what went through it, and whether anything keeps that."""
     one, node = value.backward, value.node
     output = next((out for out in node.outputs if out.index == value.output), None)
     received = output.received if output is not None else None

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import click
+import typer
 
 from gradtrace.cli.depth import in_depth
+from gradtrace.cli.options import (
+    AsciiOption,
+    OutputOption,
+    choice,
+    complete_diagnoses,
+    complete_rules,
+    completed,
+)
 from gradtrace.cli.output import Output, absolute
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import Traced, traced
 from gradtrace.errors import UsageError
 from gradtrace.model.kinds import Severity
+from gradtrace.model.needs import USUALLY, together
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Iterable
 
     from gradtrace.diagnosis.baseline import Fingerprint
     from gradtrace.diagnosis.selection import Selection
@@ -31,7 +41,8 @@ FOUND = 1
 COULD_NOT_LOOK = 2
 """The status when nothing was found and something was not looked at: that is not "nothing wrong"."""
 
-_SEVERITIES = click.Choice([one.value for one in Severity])
+_SEVERITIES = tuple(severity.value for severity in Severity)
+_RULES = "Rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +56,62 @@ class _Wish:
     exit_zero: bool
 
 
-@click.command("check", short_help="Diagnose: what is wrong with the gradients, where, and the fix.")
-@click.option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
-@click.option("-f", "--format", "format_name", metavar="FORMAT", help="full, concise, json, sarif, github or junit.")
-@click.option("--select", multiple=True, metavar="RULE", help="Run only these rules (repeat, or with commas).")
-@click.option("--ignore", multiple=True, metavar="RULE", help="Do not run these rules.")
-@click.option("--severity", type=_SEVERITIES, metavar="LEVEL", help="Show from here on: error, warning, info.")
-@click.option("--baseline", metavar="FILE", help="Leave out the findings in this file.")
-@click.option("--write-baseline", is_flag=True, help="Save what is found as the baseline.")
-@click.option("--exit-zero", is_flag=True, help="Status 0 also when something is found.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
 @takes_target
 def command(
     request: Request,
     *,
-    output: str | None,
-    format_name: str | None,
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    severity: str | None,
-    baseline: str | None,
-    write_baseline: bool,
-    exit_zero: bool,
-    ascii_only: bool,
+    output: OutputOption = None,
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "-f",
+            "--format",
+            metavar="FORMAT",
+            autocompletion=complete_diagnoses,
+            help="full, concise, json, sarif, github or junit.",
+        ),
+    ] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--select",
+            metavar="RULE",
+            autocompletion=complete_rules,
+            rich_help_panel=_RULES,
+            help="Run only these rules (repeat, or with commas).",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore",
+            metavar="RULE",
+            autocompletion=complete_rules,
+            rich_help_panel=_RULES,
+            help="Do not run these rules.",
+        ),
+    ] = None,
+    severity: Annotated[
+        str | None,
+        typer.Option(
+            "--severity",
+            metavar="LEVEL",
+            parser=choice(*_SEVERITIES),
+            autocompletion=completed(_SEVERITIES),
+            rich_help_panel=_RULES,
+            help="Show from here on: error, warning, info.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", metavar="FILE", rich_help_panel=_RULES, help="Leave out the findings in this file."),
+    ] = None,
+    write_baseline: Annotated[
+        bool, typer.Option("--write-baseline", rich_help_panel=_RULES, help="Save what is found as the baseline.")
+    ] = False,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Status 0 also when something is found.")] = False,
+    ascii_only: AsciiOption = False,
+    graphs: Annotated[bool, typer.Option("--graphs", help="With -f json: add the whole trace document.")] = False,
 ) -> int:
     """Run a program and say what is wrong with its gradients: the cause, the line, the fix.
 
@@ -79,18 +123,22 @@ def command(
     \b
       gradtrace check train.py
       gradtrace check -f concise train.py -- --epochs 2
-    """  # noqa: D301  click wants a real backspace
+    """  # noqa: D301  the help wants a real backspace
     from gradtrace.diagnosis.settings import find_settings
 
     place = Output.open(output, request.color)
     shown_as = _format(format_name, place)
     if shown_as.is_machine_format and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
+    if graphs and "graphs" not in shown_as.options:
+        raise UsageError(f"--graphs means nothing to the format {shown_as.name}")
     here = absolute(".")
     settings = find_settings(_folder(request, here))
     chosen = absolute(baseline) if baseline is not None else settings.baseline
     wish = _Wish(
-        selection=_selection(settings, select, ignore, severity or (Severity.INFO if request.verbose else None)),
+        selection=_selection(
+            settings, select or [], ignore or [], severity or (Severity.INFO if request.verbose else None)
+        ),
         baseline=chosen,
         known=None if write_baseline else _known(chosen),
         writes_baseline=write_baseline,
@@ -98,9 +146,10 @@ def command(
     )
     if write_baseline and chosen is None:
         raise UsageError("--write-baseline writes the file that --baseline names: give both")
-    with traced(in_depth(request, _needs(wish.selection)), place.path, lambda: _prepare(shown_as)) as ended:
+    needs = together((_needs(wish.selection), USUALLY)) if graphs else _needs(wish.selection)
+    with traced(in_depth(request, needs), place.path, lambda: _prepare(shown_as)) as ended:
         trace = _examined(ended, wish, request)
-        place.write(_rendered(trace, shown_as, place, here, ascii_only=ascii_only))
+        place.write_pieces(_rendered(trace, shown_as, place, here, ascii_only=ascii_only, graphs=graphs))
         return _status(trace, ended, wish)
 
 
@@ -133,9 +182,7 @@ def _status(trace: Trace, ended: Traced, wish: _Wish) -> int:
     return COULD_NOT_LOOK if could_not_look(trace) else 0
 
 
-def _selection(
-    settings: CheckSettings, select: tuple[str, ...], ignore: tuple[str, ...], severity: str | None
-) -> Selection:
+def _selection(settings: CheckSettings, select: list[str], ignore: list[str], severity: str | None) -> Selection:
     """What the command line says, else the settings; what is ignored adds up. Names are looked up before the run."""
     from gradtrace.diagnosis.selection import Selection, names_in
 
@@ -185,20 +232,23 @@ def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
     return trace
 
 
-def _rendered(trace: Trace, shown_as: Format, place: Output, here: Path, *, ascii_only: bool) -> str | bytes:
+def _rendered(
+    trace: Trace, shown_as: Format, place: Output, here: Path, *, ascii_only: bool, graphs: bool
+) -> Iterable[str | bytes]:
     from gradtrace.diagnosis.examine import seen_from
     from gradtrace.diagnosis.registry import RULES
+    from gradtrace.renderers.view_options import ViewContext
 
-    offered = {
-        "graphs": False,
-        "rules": RULES,
-        "color": place.console.color,
-        "width": place.console.width,
-        "ascii_only": ascii_only or not place.console.unicode,
-    }
+    context = ViewContext(
+        graphs=graphs,
+        rules=RULES,
+        color=place.console.color,
+        width=place.console.width,
+        ascii_only=ascii_only or not place.console.unicode,
+    )
     if shown_as.name != "json":  # there all places are absolute
         trace = replace(trace, findings=tuple(seen_from(finding, here) for finding in trace.findings))
-    return shown_as.render(trace, **{name: value for name, value in offered.items() if name in shown_as.options})
+    return shown_as.pieces(trace, context=context) or (shown_as.render(trace, context=context),)
 
 
 def _format(name: str | None, place: Output) -> Format:

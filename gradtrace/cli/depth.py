@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 
-import click
-from click.core import ParameterSource
-
 from gradtrace.cli.request import Request
 from gradtrace.launch import TargetKind
 from gradtrace.model.needs import Needs
@@ -16,8 +13,7 @@ def in_depth(request: Request, needs: Needs) -> Request:
     """Records facts, what is needed, and more passes, unless other passes were asked for."""
     if request.target.kind is TargetKind.RECORDING:
         return request
-    settings = replace(request.settings, facts=True, needs=needs)
-    source = click.get_current_context().get_parameter_source
-    if source("passes") is not ParameterSource.COMMANDLINE:
+    settings = replace(request.settings, facts=True, needs=needs, small_passes=0)
+    if not request.has_passes:
         settings = replace(settings, passes=_PASSES)
     return replace(request, settings=settings)

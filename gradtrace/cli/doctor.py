@@ -4,12 +4,12 @@ import importlib.metadata
 import importlib.util
 import json
 import platform
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
-import click
+import typer
 
 from gradtrace.cli.console import look_at
 from gradtrace.cli.output import Output
@@ -36,9 +36,11 @@ print(json.dumps(answer))
 """
 
 
-@click.command("doctor", short_help="Say what is installed and what this terminal shows.")
-@click.option("--python", metavar="PATH", help="Ask another interpreter about torch.")
-def command(python: str | None) -> int:
+def command(
+    python: Annotated[
+        str | None, typer.Option("--python", metavar="PATH", help="Ask another interpreter about torch.")
+    ] = None,
+) -> int:
     """Say what is installed: python, torch, devices, graphviz, and what this terminal can show."""
     place = Output.open(None, "never")
     rows = [
@@ -46,8 +48,8 @@ def command(python: str | None) -> int:
         *_torch(python or sys.executable),
         ("graphviz", _graphviz()),
         ("svg", "always (dot when it is there, else the built-in layout)"),
-        ("png", _png()),
-        ("pdf", "yes, by dot" if shutil.which("dot") else "no: it needs graphviz; the port of it draws none"),
+        ("png", _ways("png", "resvg_py")),
+        ("pdf", _ways("pdf", "typst")),
         ("terminal", _terminal()),
     ]
     place.write("".join(f"{name:<10} {text}\n" for name, text in rows))
@@ -84,7 +86,7 @@ def _graphviz() -> str:
 
     program = find("svg")
     if program is None:
-        return "no dot: pdf needs it (apt-get install graphviz, brew install graphviz); svg is drawn without"
+        return "none: only --engine dot needs it (apt-get install graphviz, brew install graphviz)"
     dot = program.path
     try:
         asked = subprocess.run([dot, "-V"], capture_output=True, text=True, timeout=_TIMEOUT, check=False)  # noqa: S603
@@ -94,13 +96,14 @@ def _graphviz() -> str:
     return f"{said or 'unknown version'} ({dot})"
 
 
-def _png() -> str:
+def _ways(output: str, package: str) -> str:
+    """What draws a format: the package of the extra of the same name, and a program of Graphviz's."""
     from gradtrace.renderers.picture.graphviz_programs import find
 
-    program = find("png")
-    ways = [Path(program.path).stem] if program else []
-    ways += ["resvg"] if importlib.util.find_spec("resvg_py") else []
-    return f"yes, by {' and '.join(ways)}" if ways else "no: install graphviz, or pip install 'gradtrace[png]'"
+    program = find(output)
+    ways = [package.partition("_")[0]] if importlib.util.find_spec(package) else []
+    ways += [Path(program.path).stem] if program else []
+    return f"yes, by {' and '.join(ways)}" if ways else f"no: pip install 'gradtrace[{output}]', or install graphviz"
 
 
 def _terminal() -> str:

@@ -2,68 +2,93 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import click
+import typer
 
+from gradtrace.cli.options import AsciiOption, ColorOption, OutputOption, TextFormatOption, completed
 from gradtrace.cli.output import Output
 from gradtrace.errors import UsageError
 
 if TYPE_CHECKING:
-    from gradtrace.renderers.reference import formula_page
+    from gradtrace.formulas.optimizers.update_rule import UpdateRule
+    from gradtrace.renderers.reference.pages import Options
 
 
-@click.command("formula", short_help="Show the backward formula of an op.")
-@click.argument("name", metavar="OP", required=False)
-@click.option("-l", "--list", "wants_list", is_flag=True, help="List all ops that have a page.")
-@click.option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
-@click.option("-f", "--format", "format_name", type=click.Choice(["text", "markdown"]), default="text")
-@click.option("--no-example", is_flag=True, help="Do not run the worked example.")
-@click.option("--python", metavar="PATH", help="The interpreter whose torch runs the example.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="When to use colours.")
+def _complete_names(incomplete: str) -> list[str]:
+    from gradtrace.formulas.catalogue import CATALOGUE
+    from gradtrace.formulas.optimizers import RULES
+
+    return completed((*(formula.op for formula in CATALOGUE), *(rule.name for rule in RULES)))(incomplete)
+
+
 def command(
-    name: str | None,
-    wants_list: bool,
-    output: str | None,
-    format_name: str,
-    no_example: bool,
-    python: str | None,
-    ascii_only: bool,
-    color: str,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", hidden=True, autocompletion=_complete_names)] = None,
+    *,
+    wants_list: Annotated[
+        bool, typer.Option("-l", "--list", help="List all ops and optimizers that have a page.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="The formulas as runnable torch too, and torch's own.")
+    ] = False,
+    output: OutputOption = None,
+    format_name: TextFormatOption = "text",
+    no_example: Annotated[bool, typer.Option("--no-example", help="Do not run the worked example.")] = False,
+    python: Annotated[
+        str | None, typer.Option("--python", metavar="PATH", help="The interpreter whose torch runs the example.")
+    ] = None,
+    ascii_only: AsciiOption = False,
+    color: ColorOption = "auto",
 ) -> int:
-    """Show what an op does to a gradient, in words, maths and runnable torch, with a worked example.
+    """Show what an op does to a gradient, or how an optimizer steps: in words and maths, with a worked example.
 
-    OP is the name of an op, a function or a node type.
+    NAME is an op, a function, a node type, or an optimizer of torch.optim.
 
     \b
       gradtrace formula sigmoid
       gradtrace formula MulBackward0
+      gradtrace formula Adam
       gradtrace formula --list
-    """  # noqa: D301  click wants a real backspace
-    from gradtrace.renderers.reference import formula_page
+    """  # noqa: D301  the help wants a real backspace
+    from gradtrace.formulas.optimizers import rule_of
+    from gradtrace.renderers.reference.pages import Options
 
     if wants_list == (name is not None):
-        raise UsageError("say which OP, or --list for all of them")
+        raise UsageError("say which op or optimizer, or --list for all of them")
     place = Output.open(output, color)
-    options = formula_page.Options(
+    options = Options(
         width=place.console.width,
         color=place.console.color and format_name == "text",
         ascii_only=ascii_only or not place.console.unicode,
         markdown=format_name == "markdown",
+        verbose=verbose,
     )
-    place.write(_list(options) if name is None else _page(name, options, None if no_example else python or ""))
+    asked = None if no_example else python or ""
+    rule = rule_of(name or "")
+    if name is None:
+        place.write(_list(options))
+    else:
+        place.write(_optimizer(rule, options, asked) if rule else _page(name, options, asked))
     return 0
 
 
-def _list(options: formula_page.Options) -> str:
+def _list(options: Options) -> str:
     from gradtrace.formulas.catalogue import CATALOGUE
-    from gradtrace.renderers.reference import formula_page
+    from gradtrace.formulas.optimizers import RULES
+    from gradtrace.renderers.reference import formula_page, optimizer_page
 
-    return formula_page.render_list(CATALOGUE, options)
+    return f"{formula_page.render_list(CATALOGUE, options)}\n{optimizer_page.render_list(RULES, options)}"
 
 
-def _page(name: str, options: formula_page.Options, python: str | None) -> str:
+def _optimizer(rule: UpdateRule, options: Options, python: str | None) -> str:
+    from gradtrace.formulas.worked_steps import run_steps
+    from gradtrace.renderers.reference import optimizer_page
+
+    example = None if python is None else run_steps((rule,), python or None)[0]
+    return optimizer_page.render(rule, example, options)
+
+
+def _page(name: str, options: Options, python: str | None) -> str:
     from gradtrace.formulas.derivatives import derivative
     from gradtrace.formulas.lookup import find
     from gradtrace.formulas.worked_example import run_examples

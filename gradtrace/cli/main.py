@@ -1,6 +1,5 @@
 """The `gradtrace` command: finds the subcommand, and turns every ending into one status and at most one message."""
 
-import difflib
 import errno
 import importlib
 import os
@@ -8,27 +7,56 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import click
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
+from gradtrace.cli.command import ReadsWhatIsGiven, UsageError, declared
 from gradtrace.cli.messages import say_error
 from gradtrace.errors import GradtraceError
+from gradtrace.suggest import did_you_mean
 from gradtrace.version import __version__
 
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command's row of the table: all that `gradtrace --help` and completion need to know of it.
+
+    Attributes:
+        summary: its line in the help.
+        metavar: what its usage line calls the words that are no options and that it reads itself.
+    """
+
+    summary: str
+    metavar: str | None = None
+
+
+_TARGET = "TARGET [NAME=VALUE]... [-- ARGUMENT...]"
+
 COMMANDS = {
-    "explain": "gradtrace.cli.explain",
-    "render": "gradtrace.cli.render",
-    "check": "gradtrace.cli.check",
-    "record": "gradtrace.cli.record",
-    "merge": "gradtrace.cli.merge",
-    "why": "gradtrace.cli.why",
-    "formula": "gradtrace.cli.formula",
-    "rule": "gradtrace.cli.rule",
-    "doctor": "gradtrace.cli.doctor",
+    "explain": Entry("Tell the story: what lands in each .grad, and why.", _TARGET),
+    "render": Entry("Draw it: tree, DOT, SVG, PNG, PDF, Mermaid, HTML, JSON.", _TARGET),
+    "check": Entry("Diagnose: what is wrong with the gradients, where, and the fix.", _TARGET),
+    "record": Entry("Run and save a recording for later.", _TARGET),
+    "merge": Entry("Put streams or recordings together into one.", "FOLDER|FILE..."),
+    "why": Entry(
+        "One tensor: how its gradient arises, or where it is cut off.", "TARGET [NAME=VALUE]... NAME [-- ARGUMENT...]"
+    ),
+    "diff": Entry("Two runs: where they part first, and what differs.", "OLD NEW [-- ARGUMENT...]"),
+    "formula": Entry("Show the backward formula of an op, or the step of an optimizer."),
+    "rule": Entry("The page of a diagnosis rule."),
+    "schema": Entry("The JSON Schema of a document."),
+    "doctor": Entry("Say what is installed and what this terminal shows."),
 }
-"""Name to module, in the order of the help."""
+"""By name, in the order of the help; a command's module is called as it is."""
+
+_NAME = "gradtrace"
+_COMPLETION = "_GRADTRACE_COMPLETE"
+"""What the script that `--install-completion` puts into a shell sets when it asks."""
 
 _STATUSES = """\
 Exit status:
@@ -45,31 +73,37 @@ _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF, e
 """What printing fails with when stdout is full, or is not there."""
 
 
-class _Commands(click.Group):
-    """A group whose commands are imported when they are asked for."""
+class _Commands(ReadsWhatIsGiven, TyperGroup):
+    """A group whose commands are imported when they are called: their names and summaries stand in the table."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  its signature in Typer
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
-        return command
+        module = importlib.import_module(f"gradtrace.cli.{cmd_name}")
+        return declared(cmd_name, module.command, COMMANDS[cmd_name].metavar)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS:
-            raise click.UsageError(_meant(args[0]), ctx)
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            ctx.fail(_meant(args[0]))
         return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
 
 def _meant(word: str) -> str:
     """What to say of a first word that is no command: a misspelt one, or a target without one."""
-    close = difflib.get_close_matches(word, COMMANDS, n=2, cutoff=0.6)
-    if close:
-        return f"there is no command {word!r}: did you mean {' or '.join(close)}?"
+    meant = did_you_mean(word, COMMANDS, most=2)
+    if meant:
+        return f"there is no command {word!r}: {meant}"
     if Path(word).exists() or not word.replace("-", "").isidentifier():  # a file, or an expression
         return f"{word!r} is no command: did you mean gradtrace explain {shlex.quote(word)}?"
     return (
@@ -78,19 +112,34 @@ def _meant(word: str) -> str:
     )
 
 
-@click.group(
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"gradtrace {__version__}")
+        raise typer.Exit
+
+
+_application = typer.Typer(
     cls=_Commands,
-    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     epilog="TARGET is a script, a notebook (.ipynb), a directory with __main__.py, a .gtrace recording, -m MODULE,"
-    " -c CODE, or an expression: gradtrace explain 'w*w*y' w=0.5 y=2.0\n\n\b\n" + _STATUSES,
+    " -c CODE, or an expression: gradtrace explain 'w*w*y' w=0.5 y=2.0\n\n"
+    "More about one command: gradtrace help COMMAND\n\n\b\n" + _STATUSES,
 )
-@click.version_option(__version__, "-V", "--version", prog_name="gradtrace", message="%(prog)s %(version)s")
-@click.pass_context
-def gradtrace(context: click.Context) -> int:
+
+
+@_application.callback(invoke_without_command=True)
+def gradtrace(
+    context: typer.Context,
+    *,
+    version: Annotated[  # noqa: ARG001  its callback has said it
+        bool, typer.Option("-V", "--version", is_eager=True, callback=_say_version, help="Show the version and exit.")
+    ] = False,
+) -> int:
     """Show where every gradient of a PyTorch program comes from."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        typer.echo(context.get_help())
     return USAGE_ERROR  # replaced by the command's own status
 
 
@@ -101,26 +150,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after the command's name; None for this process's own.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # Everything after the first -- belongs to the program, and click must not see it.
+    # Everything after the first -- belongs to the program, and Typer must not see it.
     split = words.index("--") if "--" in words else None
     own, program = (words, None) if split is None else (words[:split], words[split + 1 :])
-    status = _run(own, program)
+    status = _run(_asked_for_help(own), program)
     _flush()
     if status < 0:
         _die_by(-status)
     return status
 
 
+def _asked_for_help(words: list[str]) -> list[str]:
+    """`help` and `help COMMAND` as the options that mean the same."""
+    return [*words[1:2], "--help"] if words[:1] == ["help"] else words
+
+
 def _run(own: list[str], program: list[str] | None) -> int:
+    group = get_command(_application)
     try:
-        with gradtrace.make_context("gradtrace", own, obj=program) as context:
-            outcome: Any = gradtrace.invoke(context)
-    except click.exceptions.Exit as ending:  # --help and --version have been printed
+        if os.environ.get(_COMPLETION):  # a shell asks what may come next
+            group.main(prog_name=_NAME)
+        with group.make_context(_NAME, own, obj=program) as context:
+            outcome: Any = group.invoke(context)
+    except typer.Exit as ending:  # --help and --version have been printed
         return ending.exit_code if sys.stdout is not None else _no_output("it is closed")
-    except click.exceptions.NoSuchOption as error:
-        return _usage(error, _unknown_option(error, own))
-    except click.ClickException as error:
-        return _usage(error, _lower(error.format_message()))
+    except UsageError as error:
+        return _usage(error, own)
     except GradtraceError as error:
         say_error(str(error))
         return error.exit_status
@@ -155,26 +210,28 @@ def _no_output(why: str) -> int:
     return USAGE_ERROR
 
 
-def _usage(error: click.ClickException, message: str) -> int:
+def _usage(error: Any, own: list[str]) -> int:
+    is_unknown = hasattr(error, "possibilities")
+    message = _unknown_option(error, own) if is_unknown else _lower(error.format_message())
     context = getattr(error, "ctx", None)
     hint = f"\ntry: {context.command_path} --help" if context else ""
     say_error(message.rstrip(".") + hint)
     return USAGE_ERROR
 
 
-def _unknown_option(error: click.exceptions.NoSuchOption, own: list[str]) -> str:
+def _unknown_option(error: Any, own: list[str]) -> str:
     for word in own:
         if word.startswith(error.option_name) and any(sign in word[1:] for sign in "*/+(["):
             return (
                 f"{word} begins like an option: write an expression that begins with - in parentheses, as in '({word})'"
             )
-    close = difflib.get_close_matches(error.option_name, error.possibilities or (), cutoff=0.75)
-    meant = f" (did you mean {' or '.join(close)}?)" if close else ""
+    meant = did_you_mean(error.option_name, error.possibilities or (), alike=0.75)
+    meant = f" ({meant})" if meant else ""
     return f"there is no option {error.option_name}{meant}; put the program's own options after --"
 
 
 def _lower(message: str) -> str:
-    """Click begins sentences with a capital; after `gradtrace: error:` they go on."""
+    """Typer begins sentences with a capital; after `gradtrace: error:` they go on."""
     return message[:1].lower() + message[1:]
 
 

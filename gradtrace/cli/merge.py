@@ -1,19 +1,23 @@
 """`gradtrace merge`."""
 
 from pathlib import Path
+from typing import Annotated
 
-import click
+import typer
 
 from gradtrace.cli.messages import say
 from gradtrace.cli.output import absolute, check_writable
 from gradtrace.errors import RecordingError, UsageError
 
 
-@click.command("merge", short_help="Put streams or recordings together into one.")
-@click.argument("sources", nargs=-1, required=True, metavar="FOLDER|FILE...")
-@click.option("-o", "--output", required=True, metavar="FILE", help="The recording.")
-@click.option("-q", "--quiet", is_flag=True, help="Do not say what is incomplete.")
-def command(sources: tuple[str, ...], *, output: str, quiet: bool) -> int:
+def command(
+    context: typer.Context,
+    *,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="The recording.  [required]")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not say what is incomplete.")] = False,
+) -> int:
     """Put what several processes recorded together into one recording, ordered by rank.
 
     A FOLDER holds the streams of a run that could not be put together, for lack of space or because gradtrace was
@@ -23,10 +27,15 @@ def command(sources: tuple[str, ...], *, output: str, quiet: bool) -> int:
     \b
       gradtrace merge /tmp/gradtrace-x1y2z3 -o run.gtrace
       gradtrace merge node0.gtrace node1.gtrace -o all.gtrace
-    """  # noqa: D301  click wants a real backspace
+    """  # noqa: D301  the help wants a real backspace
     from gradtrace.model import Blind
     from gradtrace.recording import load, merge
 
+    sources = context.args
+    if not sources:
+        context.fail("Missing argument 'FOLDER|FILE...'.")
+    if output is None:
+        context.fail("Missing option '-o' / '--output'.")
     target = absolute(output)
     check_writable(target)
     paths = [_checked(absolute(source), source) for source in sources]

@@ -1,9 +1,9 @@
 """`gradtrace record`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import click
+import typer
 
 from gradtrace.cli.depth import in_depth
 from gradtrace.cli.output import absolute, check_writable
@@ -16,12 +16,31 @@ if TYPE_CHECKING:
     from gradtrace.recording import Redaction
 
 
-@click.command("record", short_help="Run and save a recording for later.")
-@click.option("-o", "--output", metavar="FILE", help="The recording; default: the program's name with .gtrace.")
-@click.option("--redact", is_flag=True, help="Leave out the program's words and the paths of your folders.")
-@click.option("--facts", is_flag=True, help="Record also what check and why need; explain and render show findings.")
 @takes_target
-def command(request: Request, *, output: str | None, facts: bool, redact: bool) -> int:
+def command(
+    request: Request,
+    *,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="The recording; default: the program's name with .gtrace."),
+    ] = None,
+    redact: Annotated[
+        bool,
+        typer.Option(
+            "--redact",
+            rich_help_panel="Record",
+            help="Leave out the program's words and the paths of your folders.",
+        ),
+    ] = False,
+    facts: Annotated[
+        bool,
+        typer.Option(
+            "--facts",
+            rich_help_panel="Record",
+            help="Record also what check and why need; explain and render show findings.",
+        ),
+    ] = False,
+) -> int:
     """Run a program and save a recording for later.
 
     A recording holds source lines, names, shapes, small values and the program's words (its sys.argv), and only you may
@@ -31,7 +50,7 @@ def command(request: Request, *, output: str | None, facts: bool, redact: bool) 
     \b
       gradtrace record train.py -- --epochs 2
       gradtrace record -o run.gtrace -- torchrun --nproc-per-node 2 train.py
-    """  # noqa: D301  click wants a real backspace
+    """  # noqa: D301  the help wants a real backspace
     target = request.target
     if target.kind is TargetKind.RECORDING:
         raise UsageError(f"{target.text} is a recording already: gradtrace explain {target.text} shows it")

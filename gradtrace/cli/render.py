@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-import click
+import typer
 
+from gradtrace.cli.options import choice, complete_pictures, completed, number, pass_option
 from gradtrace.cli.output import Output, absolute
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.show import show
@@ -20,51 +21,151 @@ from gradtrace.model.needs import together
 
 if TYPE_CHECKING:
     from gradtrace.renderers.registry import Format
+    from gradtrace.renderers.view_options import ViewOptions
 
-_THEMES = click.Choice(["light", "dark"])
+_THEMES = ("light", "dark")
+_ENGINES = ("auto", "dot", "builtin")
+_DIRECTIONS = ("tb", "lr")
+_STYLES = ("full", "slide")
+_SIZES = ("page", "a4", "slide")
+_DRAW = "Draw"
 
-_ENGINES = click.Choice(["auto", "dot", "builtin"])
 
-
-@click.command("render", short_help="Draw it: tree, DOT, SVG, PNG, PDF, Mermaid, HTML, JSON.")
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE, in the format of its suffix; -: stdout.")
-@click.option("-f", "--format", "format_name", metavar="FORMAT", help="tree, dot, svg, png, pdf, mermaid, html, json.")
-@click.option(
-    "--pass", "pass_index", type=click.IntRange(1), metavar="N", help="Which pass to draw; default: the first."
-)
-@click.option("--depth", type=click.IntRange(0), metavar="N", help="Fold modules below this depth.")
-@click.option("--no-fold", is_flag=True, help="Draw every node, however many.")
-@click.option("--max-lines", type=click.IntRange(1), metavar="N", help="For the tree: stop after N lines.")
-@click.option("--focus", metavar="NAME", help="Draw only what leads to this leaf, module or value.")
-@click.option("--expand", multiple=True, metavar="MODULE", help="Open this module, whatever else is folded.")
-@click.option("--values/--no-values", default=None, help="Labels carry forward values, or not.")
-@click.option("--shapes/--no-shapes", default=None, help="Labels carry shapes, or not.")
-@click.option("--source/--no-source", default=None, help="Labels carry source lines, or not.")
-@click.option("--engine", type=_ENGINES, metavar="ENGINE", help="For pictures: auto, dot or builtin.")
-@click.option("--theme", type=_THEMES, metavar="THEME", help="For pictures and DOT: light or dark.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="For the tree: no characters beyond ASCII.")
-@click.option("--no-pager", is_flag=True, help="Never show a long tree in the pager.")
-@click.option("--open", "opens", is_flag=True, help="Open what was drawn, by default a page, in the browser.")
 @takes_target
 def command(
     request: Request,
     *,
-    output: str | None,
-    format_name: str | None,
-    pass_index: int | None,
-    depth: int | None,
-    no_fold: bool,
-    max_lines: int | None,
-    focus: str | None,
-    expand: tuple[str, ...],
-    values: bool | None,
-    shapes: bool | None,
-    source: bool | None,
-    engine: str | None,
-    theme: str | None,
-    ascii_only: bool,
-    no_pager: bool,
-    opens: bool,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write to FILE, in the format of its suffix; -: stdout."),
+    ] = None,
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "-f",
+            "--format",
+            metavar="FORMAT",
+            autocompletion=complete_pictures,
+            help="tree, dot, svg, png, pdf, mermaid, html, json.",
+        ),
+    ] = None,
+    pass_index: Annotated[int | None, pass_option("draw")] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            "--depth",
+            metavar="N",
+            parser=number(0),
+            min=0,
+            rich_help_panel=_DRAW,
+            help="Fold modules below this depth.",
+        ),
+    ] = None,
+    no_fold: Annotated[
+        bool, typer.Option("--no-fold", rich_help_panel=_DRAW, help="Draw every node, however many.")
+    ] = False,
+    max_lines: Annotated[
+        int | None,
+        typer.Option(
+            "--max-lines",
+            metavar="N",
+            parser=number(1),
+            min=1,
+            rich_help_panel=_DRAW,
+            help="For the tree: stop after N lines.",
+        ),
+    ] = None,
+    focus: Annotated[
+        str | None,
+        typer.Option(
+            "--focus",
+            metavar="NAME",
+            rich_help_panel=_DRAW,
+            help="Draw what leads to this leaf, module or value; pictures fold all else into one box.",
+        ),
+    ] = None,
+    expand: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--expand", metavar="MODULE", rich_help_panel=_DRAW, help="Open this module, whatever else is folded."
+        ),
+    ] = None,
+    aten: Annotated[
+        bool,
+        typer.Option("--aten", rich_help_panel=_DRAW, help="Draw torch's own nodes, not what the program called."),
+    ] = False,
+    values: Annotated[
+        bool | None,
+        typer.Option("--values/--no-values", rich_help_panel=_DRAW, help="Labels carry forward values, or not."),
+    ] = None,
+    shapes: Annotated[
+        bool | None, typer.Option("--shapes/--no-shapes", rich_help_panel=_DRAW, help="Labels carry shapes, or not.")
+    ] = None,
+    source: Annotated[
+        bool | None,
+        typer.Option("--source/--no-source", rich_help_panel=_DRAW, help="Labels carry source lines, or not."),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            metavar="ENGINE",
+            parser=choice(*_ENGINES),
+            autocompletion=completed(_ENGINES),
+            rich_help_panel=_DRAW,
+            help="For pictures: auto, dot or builtin.",
+        ),
+    ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            "--direction",
+            metavar="DIRECTION",
+            parser=choice(*_DIRECTIONS),
+            autocompletion=completed(_DIRECTIONS),
+            rich_help_panel=_DRAW,
+            help="For pictures and DOT: tb (top to bottom) or lr (left to right).",
+        ),
+    ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            "--style",
+            metavar="STYLE",
+            parser=choice(*_STYLES),
+            autocompletion=completed(_STYLES),
+            rich_help_panel=_DRAW,
+            help="For pictures: full, or slide (data and grad in each box, the op as a circle).",
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="SIZE",
+            autocompletion=completed(_SIZES),
+            rich_help_panel=_DRAW,
+            help="For pictures: page, a4, slide or WxH in pixels; what does not fit is folded.",
+        ),
+    ] = None,
+    theme: Annotated[
+        str | None,
+        typer.Option(
+            "--theme",
+            metavar="THEME",
+            parser=choice(*_THEMES),
+            autocompletion=completed(_THEMES),
+            rich_help_panel=_DRAW,
+            help="For pictures and DOT: light or dark.",
+        ),
+    ] = None,
+    ascii_only: Annotated[
+        bool, typer.Option("--ascii", rich_help_panel=_DRAW, help="For the tree: no characters beyond ASCII.")
+    ] = False,
+    no_pager: Annotated[bool, typer.Option("--no-pager", help="Never show a long tree in the pager.")] = False,
+    opens: Annotated[
+        bool, typer.Option("--open", help="Open what was drawn, by default a page, in the browser.")
+    ] = False,
 ) -> int:
     """Draw a program's backward graph with its gradients.
 
@@ -74,21 +175,27 @@ def command(
       gradtrace render train.py -o net.svg
       gradtrace render train.py | dot -Tsvg > net.svg
       gradtrace render train.py --open
-    """  # noqa: D301  click wants a real backspace
-    asked = {
-        "pass_index": pass_index,
-        "depth": depth,
-        "fold": False if no_fold else None,
-        "max_lines": max_lines,
-        "focus": focus,
-        "expand": expand or None,
-        "values": values,
-        "shapes": shapes,
-        "source": source,
-        "engine": engine,
-        "theme": theme,
-        "ascii_only": ascii_only or None,
-    }
+    """  # noqa: D301  the help wants a real backspace
+    from gradtrace.renderers.view_options import ViewOptions
+
+    asked = ViewOptions(
+        pass_index=pass_index,
+        depth=depth,
+        fold=False if no_fold else None,
+        max_lines=max_lines,
+        focus=focus,
+        expand=tuple(expand) if expand else None,
+        values=values,
+        shapes=shapes,
+        source=source,
+        aten=aten or None,
+        direction=direction,
+        style=style,
+        size=size,
+        engine=engine,
+        theme=theme,
+        ascii_only=ascii_only or None,
+    )
     if not opens:
         return _draw(request, output, format_name, asked, has_pager=not no_pager)
     if output == "-":
@@ -98,10 +205,12 @@ def command(
 
 
 def _draw(
-    request: Request, output: str | None, format_name: str | None, asked: dict[str, Any], *, has_pager: bool = False
+    request: Request, output: str | None, format_name: str | None, asked: ViewOptions, *, has_pager: bool = False
 ) -> int:
     from gradtrace.diagnosis.all_needs import OF_RULES
+    from gradtrace.renderers.view_options import ViewContext
 
+    request = request.showing(asked.pass_index)
     place = replace(Output.open(output, request.color), has_pager=has_pager)
     drawn_as = _format(format_name, place)
     if drawn_as.is_binary and place.path is None and place.console.is_terminal:
@@ -112,7 +221,7 @@ def _draw(
         request = request.with_facts(
             together((drawn_as.needs, OF_RULES))
         )  # cuts are drawn where values left the graph, findings where they belong
-    return show(request, drawn_as, place, asked)
+    return show(request, drawn_as, place, asked, ViewContext())
 
 
 def _format(name: str | None, place: Output) -> Format:

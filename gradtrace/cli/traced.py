@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from gradtrace.cli.request import Request
 from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError, TargetError
 from gradtrace.files import PRIVATE
@@ -217,6 +215,6 @@ def _kept(recording: Path, request: Request, output: Path | None) -> str:
             continue
         except OSError as error:
             return f"the recording could not be kept either: {kept}: {error.strerror}"
-        again = f"{click.get_current_context().command_path} {kept}"
+        again = f"{request.command} {kept}"
         return f"the recording is kept: {again} shows it without running anything again"
     return "the recording could not be kept: too many of its name lie there"

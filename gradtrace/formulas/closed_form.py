@@ -1,6 +1,6 @@
 """The derivatives of a scalar expression as formulas: `∂root/∂w = 2*w*y` for `w*w*y`.
 
-What is found here is told only after it has been compared with a recorded gradient: a formula that does not hold for
+What is found here is shown only after it has been compared with a recorded gradient: a formula that does not hold for
 the numbers of the run is never shown.
 """
 

@@ -67,7 +67,7 @@ def run_examples(formulas: tuple[Formula, ...], python: str | None = None) -> tu
     tasks = [_task(formula) for formula in formulas if formula.example]
     if not tasks:
         return (None,) * len(formulas)
-    answers = iter(_ask(python or sys.executable, tasks))
+    answers = iter(ask(python or sys.executable, PROGRAM, tasks))
     return tuple(_worked(next(answers)) if formula.example else None for formula in formulas)
 
 
@@ -76,11 +76,20 @@ def _task(formula: Formula) -> dict[str, Any]:
     return {"op": formula.op, "example": formula.example, "where": formula.where, "gradients": gradients}
 
 
-def _ask(python: str, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """`-P`: a file of the current directory that is called torch.py or json.py must not be imported."""
+def ask(python: str, program: str, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Run a program over tasks; `-P`: a file of the current directory that is called torch.py must not be imported.
+
+    Args:
+        python: the interpreter that has torch.
+        program: its text; it reads the tasks from stdin and writes an answer to each.
+        tasks: what it is given, as JSON.
+
+    Raises:
+        ExampleError: it could not be run, or failed.
+    """
     try:
         asked = subprocess.run(  # noqa: S603 - the interpreter that runs gradtrace, and a program of ours
-            [python, "-P", "-W", "ignore", "-c", PROGRAM],
+            [python, "-P", "-W", "ignore", "-c", program],
             input=json.dumps(tasks),
             capture_output=True,
             text=True,

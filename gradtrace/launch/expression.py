@@ -43,7 +43,7 @@ class Expression:
 
 
 def parse_expression(source: str, words: Sequence[str], grad_output: str | None = None) -> Expression:
-    """Reads the words and checks their syntax, so that a slip is told before anything runs.
+    """Reads the words and checks their syntax, so that a mistake is reported before anything runs.
 
     Raises:
         TargetError: with the text and a caret under the place.

@@ -3,12 +3,7 @@
 import re
 
 from gradtrace.errors import UsageError
-
-PassRange = tuple[int, int | None]
-"""First and last pass, from 1; no last: to the end."""
-
-Passes = tuple[PassRange, ...] | str | None
-"""Ranges in ascending order, `"last"`, or None for all."""
+from gradtrace.model.run_options import Passes, PassRange
 
 _RANGE = re.compile(r"(\d+)(?:(-)(\d*))?", re.ASCII)
 

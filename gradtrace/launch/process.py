@@ -52,9 +52,9 @@ def run(
         target: what to run.
         settings: how.
         session: where the recorders below write.
-        say: tells the user a line; what recorders leave for the user in the session is told by it, too.
+        say: tells the user a line; what recorders leave for the user in the session is passed to it, too.
         meanwhile: short work to do here while the program starts; signals are passed on after it. It is done ahead of
-            time, so that what fails in it is not told: it fails again when it is needed.
+            time, so that what fails in it is not reported: it fails again when it is needed.
 
     Raises:
         TargetError: if there is no such interpreter or command.
@@ -141,7 +141,7 @@ class _Child:
         self._is_late = False
 
     def wait(self, session: Session) -> Ending:
-        """Passes signals on, tells what recorders leave to be told, and returns when the program has ended."""
+        """Passes signals on, says what recorders leave to be said, and returns when the program has ended."""
         while True:
             remaining = _LOOK if self._deadline is None else self._deadline - time.monotonic()
             received = _next_signal(self._watched, max(0.0, min(_LOOK, remaining)))
@@ -196,7 +196,7 @@ def _next_signal(watched: set[int], patience: float) -> tuple[int, bool] | None:
 
 
 def _next_of_unknown_sender(watched: set[int], patience: float) -> tuple[int, bool] | None:
-    """The same where the sender is not told: in the foreground, it is taken for the terminal."""
+    """The same where the sender is not known: in the foreground, it is taken for the terminal."""
     until = time.monotonic() + patience
     while not (pending := {*signal.sigpending()} & watched):
         if time.monotonic() >= until:

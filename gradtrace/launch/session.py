@@ -30,12 +30,12 @@ _SAYINGS = {
     "stopped": "the recorder failed and has switched itself off ({}); the program goes on without it",
     "backward_failed": "backward failed: {}",
 }
-"""What is told to the user of the words that recorders leave, by the file they are in; each is ended by a NUL."""
+"""What is shown to the user of the words that recorders leave, by the file they are in; each is ended by a NUL."""
 
 _OF_A_RUNNING_PROGRAM = "announced"
 
 _PATIENCE = 1.0
-"""Seconds that a program goes on after the asked-for passes before the user is told."""
+"""Seconds that a program goes on after the asked-for passes before the user is notified."""
 
 _UNWRITTEN = "it could not write why: is the disk full?"
 
@@ -74,20 +74,11 @@ class Session:
         """
         expression = target.expression
         config: dict[str, object] = {
+            **settings.plain(),
             "target": target.text,
             "argv": target.argv,
-            "passes": settings.passes,
-            "device": settings.device,
-            "seed": settings.seed,
-            "dtype": settings.dtype,
-            "stop_after": settings.stop_after,
-            "announce": settings.announce,
-            "roots": settings.roots,
             "expression": expression.source if expression else None,
             "value_limit": 0 if settings.level == Level.STRUCTURE else VALUE_LIMIT,
-            "level": settings.level,
-            "facts": settings.facts,
-            "needs": None if settings.needs is None else [one.plain() for one in settings.needs],
         }
         if expression:
             config["expression_spec"] = {
@@ -152,7 +143,7 @@ class Session:
         """The interpreter below that looked for torch and found none."""
         return next(iter(self._words("no_torch")), None)
 
-    # What is told to the user.
+    # What is shown to the user.
 
     def news(self, *, is_over: bool = False) -> Iterator[str]:
         """What the recorders have left to be said since the last call; some of it is true of a running program only."""

@@ -2,39 +2,20 @@
 
 from dataclasses import dataclass
 
-from gradtrace.launch.passes import Passes
-from gradtrace.model.kinds import Level
-from gradtrace.model.needs import Needs
+from gradtrace.model.run_options import RunOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the command line asks of a run.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(RunOptions):
+    """What the command line asks of a run: the recorder's part, and what the launcher does itself.
 
     Attributes:
-        passes: which passes are recorded in full.
-        device: where the program creates tensors by default; None leaves it as it is.
-        stop_after: the program is ended after that many passes.
-        roots: names of the tensors to draw when the program never runs backward.
-        level: how much is measured.
         python: another interpreter than this one.
         timeout: seconds after which the program is ended.
-        announce: the recorder may say on stderr that the asked-for passes are in.
         divert_stdout: the program's stdout goes to stderr, because ours carries a document.
-        needs: what is measured at the default level; None for what is usual.
-        facts: watch also for what a diagnosis needs: where values leave the graph, who switches `requires_grad`.
     """
 
-    passes: Passes = ((1, 3),)
-    device: str | None = None
-    seed: int | None = None
-    dtype: str | None = None
-    stop_after: int | None = None
-    roots: tuple[str, ...] = ()
-    level: Level = Level.DEFAULT
+    announce: bool = True
     python: str | None = None
     timeout: float | None = None
-    announce: bool = True
     divert_stdout: bool = False
-    facts: bool = False
-    needs: Needs | None = None

@@ -1,6 +1,5 @@
 """What the command line asks to run."""
 
-import difflib
 import os
 import re
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from gradtrace.errors import TargetError, UsageError
 from gradtrace.files import open_regular
 from gradtrace.launch.expression import Expression, parse_expression
 from gradtrace.launch.notebook import check_notebook
+from gradtrace.suggest import close_names
 
 _HINT = "put the program's own options after --"
 
@@ -202,7 +202,7 @@ def _missing(text: str) -> TargetError:
         names = sorted(entry.name for entry in folder.iterdir() if entry.suffix == path.suffix)
     except OSError:
         names = []
-    close = [str(folder / name) for name in difflib.get_close_matches(path.name, names, n=3)]
+    close = [str(folder / name) for name in close_names(path.name, names)]
     return TargetError(f"there is no file {text}" + (f"; did you mean {' or '.join(close)}?" if close else ""))
 
 

@@ -19,24 +19,24 @@ _PULL, _SIDE_PULL, _BEND_PULL, _REST = 3.0, 1.0, 6.0, 0.05
 neighbours."""
 
 
-def spread(wishes: Sequence[float], weights: Sequence[float], distances: Sequence[float]) -> list[float]:
-    """The positions nearest to the wishes that keep their order and their distances.
+def spread(desired: Sequence[float], weights: Sequence[float], distances: Sequence[float]) -> list[float]:
+    """The positions nearest to the desired ones that keep their order and their distances.
 
     Least squares with weights, solved exactly in one pass by pooling adjacent violators.
 
     Args:
-        wishes: where each would like to be.
-        weights: how much each wish counts, above 0.
+        desired: where each would like to be.
+        weights: how much each counts, above 0.
         distances: the least distance of each to the one before it; the first is ignored.
     """
-    if len(wishes) == 1:
-        return [wishes[0]]
-    blocks: list[tuple[float, float, int]] = []  # weight, weighted sum of wishes, how many
+    if len(desired) == 1:
+        return [desired[0]]
+    blocks: list[tuple[float, float, int]] = []  # weight, weighted sum of desired positions, how many
     offset, offsets = 0.0, []
-    for i, wish in enumerate(wishes):
+    for i, target in enumerate(desired):
         offset += distances[i] if i else 0.0
         offsets.append(offset)
-        weight, total, n = weights[i], weights[i] * (wish - offset), 1
+        weight, total, n = weights[i], weights[i] * (target - offset), 1
         while blocks and blocks[-1][1] * weight >= total * blocks[-1][0]:
             before = blocks.pop()
             weight, total, n = weight + before[0], total + before[1], n + before[2]
@@ -63,20 +63,22 @@ def columns(layers: list[list[int]], work: Work, n_vertices: int, n_ports: tuple
         fixed = dict(_lines(work, x, 1.0 if is_last else _FOLLOW))
         middle = _middle(work, x, boxes)
         for number in range(len(layers)) if downwards else range(len(layers) - 1, -1, -1):
-            wishes, weights = [], []
+            desired, weights = [], []
             for vertex in layers[number]:
                 if vertex in boxes:
-                    wish, weight = _wish(work, x, vertex, above=downwards or is_last, below=not downwards or is_last)
+                    target, weight = _desired(
+                        work, x, vertex, above=downwards or is_last, below=not downwards or is_last
+                    )
                 else:
-                    wish, weight = fixed.get(vertex, middle), _BEND_PULL
-                wishes.append(wish)
+                    target, weight = fixed.get(vertex, middle), _BEND_PULL
+                desired.append(target)
                 weights.append(weight)
-            for vertex, at in zip(layers[number], spread(wishes, weights, gaps[number]), strict=True):
+            for vertex, at in zip(layers[number], spread(desired, weights, gaps[number]), strict=True):
                 x[vertex] = at
     return x
 
 
-def _wish(work: Work, x: list[float], vertex: int, *, above: bool, below: bool) -> tuple[float, float]:
+def _desired(work: Work, x: list[float], vertex: int, *, above: bool, below: bool) -> tuple[float, float]:
     """Where a box wants to stand by its neighbours above or below, and how much."""
     total = weight = 0.0
     is_side = not work.above[vertex]

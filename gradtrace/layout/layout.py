@@ -1,6 +1,6 @@
 """Where everything in a picture stands: a layered layout, one module at a time, in linear time.
 
-The algorithm, which the web page follows too:
+The algorithm; `web/src/layout` does steps 3 to 5 for the web page, to the same positions:
 
 1. *Levels.* Every open module is a level of its own, and so is the whole picture. What stands directly in a level
    (boxes and, closed up, the modules inside it) are its vertices. Modules are done innermost first, so that an inner
@@ -9,14 +9,14 @@ The algorithm, which the web page follows too:
    for what it takes in. A port belongs to the producer whose tensor crosses the border, so an edge to ten consumers in
    another module crosses each border once. An edge thus becomes a row of segments, one in each level on its way: out of
    the producer's modules, across the level where both sides meet, into the consumer's modules.
-3. *Layers* (`layout_bends`). In a level, a vertex stands one layer below the lowest of its producers (longest path),
+3. *Layers* (`bends`). In a level, a vertex stands one layer below the lowest of its producers (longest path),
    and a vertex without producers directly above its first consumer. An edge over several layers gets a bend in each;
    one over very many, or one that runs against the order, is led through a lane at the right. A label is a bend with a
    size.
-4. *Order* (`layout_order`). A few sweeps down and up sort each layer by the mean position of the neighbours; the order
+4. *Order* (`order`). A few sweeps down and up sort each layer by the mean position of the neighbours; the order
    with the fewest crossings is kept.
-5. *Columns* (`layout_columns`). Sweeps again: each vertex wants to stand at the mean of its neighbours; the positions
-   that come nearest to all wishes of a layer without overlaps are found exactly, by pooling adjacent violators.
+5. *Columns* (`columns`). Sweeps again: each vertex wants to stand at the mean of its neighbours; the positions
+   that come nearest to the desired ones without overlaps are found exactly, by pooling adjacent violators.
 6. *Assembly.* Outermost first, each level is put at its place, and the segments of each edge are strung together.
 
 Each step is linear in vertices, segments and bends (sorting aside); bends are bounded by a budget, nothing recurses,
@@ -25,7 +25,7 @@ equal output.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gradtrace.layout.layers import arrange
 from gradtrace.layout.level import Arrangement, LayerGraph, Segment
@@ -51,6 +51,8 @@ class GroupSize:
     parent: int | None
     title_width: float = 0.0
     title_height: float = 0.0
+    is_beside: bool = False
+    """The room is at its left, and the title is written along it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,20 @@ class Layout:
     groups: tuple[Rectangle, ...]
     routes: tuple[tuple[Point, ...], ...]
     labels: tuple[Point | None, ...]
+    is_turned: bool = False
+    """From left to right, not from top to bottom."""
+
+    def turned(self) -> "Layout":
+        """The same, mirrored at the diagonal."""
+        return Layout(
+            self.height,
+            self.width,
+            tuple(_turned(box) for box in self.boxes),
+            tuple(_turned(group) for group in self.groups),
+            tuple(tuple((y, x) for x, y in route) for route in self.routes),
+            tuple(None if label is None else label[::-1] for label in self.labels),
+            not self.is_turned,
+        )
 
 
 _Vertex = tuple[str, int]
@@ -121,8 +137,22 @@ _Way = list[tuple[int, int]]
 """The segments of one link, as (level, segment) from producer to consumer."""
 
 
-def lay_out(boxes: Sequence[BoxSize], links: Sequence[Link], groups: Sequence[GroupSize] = ()) -> Layout:
-    """Place boxes, links and groups; boxes come in forward order, producers before consumers."""
+def _turned(place: Rectangle) -> Rectangle:
+    return Rectangle(place.y, place.x, place.height, place.width)
+
+
+def lay_out(
+    boxes: Sequence[BoxSize], links: Sequence[Link], groups: Sequence[GroupSize] = (), *, is_turned: bool = False
+) -> Layout:
+    """Place boxes, links and groups; boxes come in forward order, producers before consumers.
+
+    `is_turned` places them from left to right; titles of groups stay at the top.
+    """
+    if is_turned:
+        boxes = [BoxSize(box.height, box.width, box.group) for box in boxes]
+        links = [Link(link.producer, link.consumer, link.label and link.label[::-1]) for link in links]
+        groups = [replace(group, is_beside=True) for group in groups]
+        return lay_out(boxes, links, groups).turned()
     top = len(groups)
     parents = [top if group.parent is None else group.parent for group in groups]
     levels = [_Level() for _ in range(top + 1)]
@@ -156,7 +186,6 @@ class _Chains:
 
     def __init__(self, parents: list[int], top: int) -> None:
         self._parents = parents
-        self._top = top
         self._known: dict[int, tuple[int, ...]] = {top: (top,)}
 
     def of(self, level: int) -> tuple[int, ...]:
@@ -234,6 +263,13 @@ def _place(
         level.width, level.height = placed.width, placed.height
         return
     title = group.title_height
+    if group.is_beside:
+        level.width = placed.width + title + 2 * PADDING
+        level.height = max(placed.height, group.title_width) + 2 * PADDING
+        level.inset = (title + PADDING, (level.height - placed.height) / 2)
+        for port in (*level.ins, *level.outs):
+            level.ports[port] = placed.positions[index[port]][0] + level.inset[0]
+        return
     level.width = max(placed.width, group.title_width) + 2 * PADDING
     level.height = placed.height + title + 2 * PADDING
     level.inset = ((level.width - placed.width) / 2, title + PADDING)

@@ -43,11 +43,14 @@ def _number(layer: list[int], position: list[float]) -> None:
 def _sort(layer: list[int], neighbours: Neighbours, position: list[float]) -> None:
     if len(layer) < 2:  # noqa: PLR2004
         return
-    wish = {}
+    wanted = {}
     for vertex in layer:
         seen = neighbours[vertex]
-        wish[vertex] = sum(position[other] + dx for other, dx in seen) / len(seen) if seen else position[vertex]
-    layer.sort(key=lambda vertex: (wish[vertex], position[vertex]))
+        total = 0.0
+        for other, dx in seen:  # not sum(): since Python 3.12 that rounds otherwise than the page's own addition
+            total += position[other] + dx
+        wanted[vertex] = total / len(seen) if seen else position[vertex]
+    layer.sort(key=lambda vertex: (wanted[vertex], position[vertex]))
     _number(layer, position)
 
 

@@ -83,9 +83,9 @@ def _attachments(graph: LayerGraph, work: Work, x: list[float], *, lower: bool) 
             return x[other] + work.port[other]
 
         segments.sort(key=lambda i: (comes_from(i), i))
-        wishes = [max(-half, min(half, comes_from(i) - x[vertex])) for i in segments]
+        desired = [max(-half, min(half, comes_from(i) - x[vertex])) for i in segments]
         distance = min(16.0, 2 * half / max(1, len(segments) - 1))
-        row = spread(wishes, [1.0] * len(segments), [distance] * len(segments))
+        row = spread(desired, [1.0] * len(segments), [distance] * len(segments))
         last = len(row) - 1
         for k, (i, at) in enumerate(zip(segments, row, strict=True)):
             inside = max(-half + k * distance, min(half - (last - k) * distance, at))

@@ -7,11 +7,11 @@ from typing import Any
 FORMAT_NAME = "gradtrace-recording"
 """Stands in the first line of each stream and recording."""
 
-FORMAT_VERSION = (2, 1)
+FORMAT_VERSION = (2, 2)
 """History: 1.0 the first; 1.1 a number and a checksum at the end of each line, and lines for what was not seen; 2.0
-columns behind lines, and what repeats from pass to pass once; 2.1 more that a diagnosis is told of: attributes,
+columns behind lines, and what repeats from pass to pass once; 2.1 more that a diagnosis reads: attributes,
 buffers, copies, hooks, variables, losses without a graph, reads of gradients, moves by the program, empty clipping,
-tensors that were not finite from the start."""
+tensors that were not finite from the start; 2.2 which nodes one call of torch made."""
 
 VALUE_LIMIT = 16
 """Tensors up to this many elements are recorded with all their values."""

@@ -99,6 +99,8 @@ class Node:
             asked for; a node of an earlier step than its pass has a smaller one than its neighbours.
         cuts: ids of the cuts (`Trace.cuts`) whose value this node took in, as a constant.
         freed_by: index of an earlier pass that ran this node without `retain_graph` and so freed what it had saved.
+        call_number: the same for all nodes that one call of torch made, and no others; 0: made while a backward pass
+            ran, by no call of the program's; None: not known.
         arguments: non-tensor arguments kept by the node (`dim`, `keepdim`), as text.
     """
 
@@ -120,6 +122,12 @@ class Node:
     made_after: int | None = None
     freed_by: int | None = None
     cuts: tuple[int, ...] = ()
+    call_number: int | None = None
+
+    @property
+    def is_rest(self) -> bool:
+        """Whether it stands for all nodes that were left out of a part of a graph, and hands nothing on to it."""
+        return not self.type
 
     @property
     def shape(self) -> tuple[int, ...] | None:

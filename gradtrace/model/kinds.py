@@ -94,9 +94,11 @@ class ObservationKind(_RecordedKind):
     OPS_WITHOUT_GRAD = "ops_without_grad"
     """Of these, those that ran with gradients off although an input required them."""
     OPS_WITH_GRAPH = "ops_with_graph"
-    ROOT_NOT_FINITE = "root_not_finite"
-    GRADIENT_NOT_FINITE = "gradient_not_finite"
     """Of these, those that built a graph."""
+    ROOT_NOT_FINITE = "root_not_finite"
+    """Passes that were only counted and began at a value that is not finite."""
+    GRADIENT_NOT_FINITE = "gradient_not_finite"
+    """Passes that were only counted and gave a leaf a gradient that is not finite."""
     UNKNOWN = "unknown"
 
 

@@ -1,4 +1,4 @@
-"""What a diagnosis is told of the program's objects: attributes that do nothing, buffers that move, copies that share.
+"""What a diagnosis reads of the program's objects: attributes that do nothing, buffers that move, copies that share.
 
 Recorded only when facts for a diagnosis are asked for.
 """

@@ -39,6 +39,8 @@ class ParameterChange:
         n_moved_rows: how many rows (of a parameter of two dimensions or more) moved although their gradient was zero.
         moved_rows: the first of these rows.
         type: the class of a tensor subclass, into which nobody looked.
+        value_gradient: all elements of the `.grad` that `gradient` is the norm of, if there are few.
+        value_moments: all elements of those of `moments` that are tensors, if there are few.
     """
 
     leaf: int
@@ -54,6 +56,8 @@ class ParameterChange:
     n_moved_rows: int | None = None
     moved_rows: tuple[int, ...] = ()
     type: str | None = None
+    value_gradient: NestedValue = None
+    value_moments: tuple[tuple[str, NestedValue], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

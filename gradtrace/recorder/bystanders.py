@@ -45,7 +45,7 @@ class Bystanders:
         Args:
             scope: what can be seen.
             index: the pass.
-            nodes: those of its graph; where there are none, what objects hold as attributes is told too.
+            nodes: those of its graph; where there are none, what objects hold as attributes is recorded too.
             leaves: `id`s of the tensors that are leaves of its graph.
         """
         seen = [
@@ -68,24 +68,24 @@ class Bystanders:
         for name, tensor, place in seen:
             if n_told == _MAX_PER_PASS or len(self._told) >= _MAX_NAMES:
                 return
-            told = self._told_as(name, tensor, nodes, leaves)
-            if told is not None:
+            kind_and_cut = self._part_of(name, tensor, nodes, leaves)
+            if kind_and_cut is not None:
                 n_told += 1
-                self._write(name, tensor, *told, index, place or places.get(id(tensor)))
+                self._write(name, tensor, *kind_and_cut, index, place or places.get(id(tensor)))
         for name, tensor in self._kept_by_modules() if self._journal.config.facts else ():
             if n_told == _MAX_PER_PASS or len(self._told) >= _MAX_NAMES:
                 return
-            told = self._told_as(name, tensor, nodes, leaves)
-            if told is not None:
+            kind_and_cut = self._part_of(name, tensor, nodes, leaves)
+            if kind_and_cut is not None:
                 n_told += 1
-                kind = BystanderKind.BUFFER if told[0] == BystanderKind.REQUIRES_NO_GRAD else told[0]
+                kind = BystanderKind.BUFFER if kind_and_cut[0] == BystanderKind.REQUIRES_NO_GRAD else kind_and_cut[0]
                 place = stored_by(scope.codes(), f"self.{name.rpartition('.')[2]}")
-                self._write(name, tensor, kind, told[1], index, place)
+                self._write(name, tensor, kind, kind_and_cut[1], index, place)
 
-    def _told_as(
+    def _part_of(
         self, name: str, tensor: torch.Tensor, nodes: Container[Any], leaves: Container[int]
     ) -> tuple[BystanderKind, int | None] | None:
-        """Why a tensor takes no part, and its cut, if its name was not told yet; from now on it was."""
+        """Why a tensor takes no part, and its cut, if its name was not recorded yet; from now on it was."""
         if name in self._told or not is_readable(tensor):
             return None
         kind, cut = self._kind(tensor, nodes, leaves)
@@ -133,7 +133,7 @@ class Bystanders:
                 is_known = id(tensor) in leaves or self._leaves.find(tensor) is not None
                 return (None if is_known else BystanderKind.ELSEWHERE), None
             return (None if tensor.grad_fn in nodes else BystanderKind.ELSEWHERE), None
-        if self._leaves.find(tensor) is not None:  # one that is frozen is told as a leaf
+        if self._leaves.find(tensor) is not None:  # one that is frozen is recorded as a leaf
             return None, None
         cut = None if self._cuts is None else self._cuts.cut_of(tensor)
         if cut is not None:

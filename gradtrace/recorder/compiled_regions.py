@@ -35,7 +35,7 @@ def watch(patches: Patches, enter: Enter, absorb: Callable[[BaseException], bool
     Args:
         patches: where it is noted how to undo this.
         enter: called with no arguments.
-        absorb: told when the module cannot be watched after it was imported; False if that is to be raised.
+        absorb: called when the module cannot be watched after it was imported; False if that is to be raised.
     """
     _watch_jit_trace(patches, enter)
     _watch_fx(patches, enter)

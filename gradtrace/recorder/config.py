@@ -9,56 +9,34 @@ from typing import Any
 
 from gradtrace.model.format import VALUE_LIMIT
 from gradtrace.model.kinds import Level
-from gradtrace.model.needs import ALL, USUAL, Need, Statistic, Tensors
+from gradtrace.model.needs import ALL, USUAL, Statistic, Tensors
+from gradtrace.model.run_options import PassRange, RunOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """The options of a run, as the launcher wrote them into `config.json`.
+class Config(RunOptions):
+    """The options of a run, as the launcher wrote them into `config.json`, and what is run.
 
     Attributes:
         session: folder into which streams are written.
-        passes: which passes are recorded in full: ranges of (first, last or None), `last`, or None for all.
+        target: as the user named it.
+        argv: the program's own words.
+        expression: its statements, when one is run.
         value_limit: tensors of at most this many elements are recorded with all their values.
-        level: how much is measured.
-        needs: what is measured at the default level, where somebody said what is read; None for what is usual.
-        announce: say on stderr when the asked-for passes are in.
-        facts: watch also for what a diagnosis needs: where values leave the graph, who switches `requires_grad`.
-        roots: names of the tensors to draw when the program never runs backward.
-        folders: where files of the program's own lie, besides that of its script and the one it was started in.
     """
 
     session: Path
     target: str = ""
     argv: tuple[str, ...] = ()
-    passes: tuple[tuple[int, int | None], ...] | str | None = ((1, 3),)
-    device: str | None = None
-    seed: int | None = None
-    dtype: str | None = None
-    stop_after: int | None = None
-    announce: bool = False
-    roots: tuple[str, ...] = ()
     expression: str | None = None
     value_limit: int = VALUE_LIMIT
-    level: Level = Level.DEFAULT
-    facts: bool = False
-    needs: tuple[Need, ...] | None = None
-    folders: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, session: Path) -> Config:
+    def of(cls, session: Path) -> Config:
         """Read `session/config.json`; keys that this version does not know are ignored."""
         given: dict[str, Any] = json.loads((session / "config.json").read_text(encoding="utf-8"))
-        known = {key: given[key] for key in cls.__dataclass_fields__ if key in given and key != "session"}
-        for key in ("argv", "roots", "folders"):
-            known[key] = tuple(known.get(key) or ())
-        if isinstance(known.get("passes"), list):
-            known["passes"] = tuple((first, last) for first, last in known["passes"])
-        if "level" in known:
-            known["level"] = Level(known["level"])
-        if known.get("needs") is not None:
-            known["needs"] = tuple(map(Need.read, known["needs"]))
-        return cls(session=session, **known)
+        own = {key: given[key] for key in ("target", "expression", "value_limit") if key in given}
+        return cls.read(given, session=session, argv=tuple(given.get("argv") or ()), **own)
 
     def statistics(self, *of: Tensors) -> frozenset[Statistic]:
         """What is to be measured of these tensors, wherever they are."""
@@ -95,5 +73,5 @@ class Config:
         return any(last is None or last > index for _, last in self._ranges)
 
     @property
-    def _ranges(self) -> tuple[tuple[int, int | None], ...]:
+    def _ranges(self) -> tuple[PassRange, ...]:
         return ((1, None),) if self.passes is None or isinstance(self.passes, str) else self.passes

@@ -332,7 +332,7 @@ class CutWatch:
             cut.nodes[index] = node
 
     def gradients_returned(self, result: Any, roots: Any, frame: types.FrameType) -> None:
-        """What `autograd.grad` gives back: constants, unless it was told to create a graph."""
+        """What `autograd.grad` gives back: constants, unless it was asked to create a graph."""
         found = tuple(one for one in result if is_tensor(one)) if type(result) is tuple else ()
         if found and not _requires_grad(found):
             self._add(CutKind.GRADIENT, "grad", list(roots), found, frame)

@@ -30,6 +30,8 @@ from gradtrace.recorder.walk import Node, Walk
 
 _MAX_ARGUMENT = 60
 _MAX_LENGTH = 8
+_ELSEWHERE = -2
+"""Made by another thread."""
 _OTHER_OP, _POSSIBLE, _SAME_OP = range(3)
 
 
@@ -66,7 +68,7 @@ def _fit(table: ForwardTable, position: int, op: str) -> int:
 def find_call(tables: list[ForwardTable], sequence: int, op: str) -> tuple[ForwardTable, int] | None:
     """Table and position of the call that made the node which has this number and is of this op.
 
-    Each thread counts for itself, so that several may know the number. Then the one is taken whose call bears the op's
+    Each thread counts for itself, so that several may know the number. Then the one is taken whose call has the op's
     name, the first of the tables if none does, unless its call is of another op; else none: no line is better than a
     wrong one.
     """
@@ -88,7 +90,7 @@ class Describer:
         leaves: by node id, the leaf of each AccumulateGrad.
         unknown: nodes of which no more is written down than their type.
         sequence: the sequence number of each node.
-        positions: of each node its place in the table of this thread, -1 for none.
+        positions: of each node its place in the table of this thread; negative for none.
     """
 
     def __init__(
@@ -162,7 +164,30 @@ class Describer:
             "saved_leaf": self._saved_leaf,
             "made": self._made,
             "freed": self._freed,
+            "call": self._calls(),
         }
+
+    def _calls(self) -> array[int]:
+        """The calls that made several nodes, numbered from 1, with these; 0 for what a backward pass made.
+
+        Never empty, so that what was not looked at can be told from what has a call of its own.
+        """
+        rows, table = array("I"), self._table
+        if table is None:
+            return rows
+        by_call: dict[int, list[int]] = {}
+        for number, position in enumerate(self.positions):
+            if position == _ELSEWHERE or (position >= 0 and table.starts[position] in table.by_backward):
+                rows.extend((number, 0))
+            elif position >= 0:
+                by_call.setdefault(table.first_of_call(position), []).append(number)
+        call = 0
+        for numbers in by_call.values():
+            if len(numbers) > 1 or not rows:
+                call += 1
+                for number in numbers:
+                    rows.extend((number, call))
+        return rows
 
     def _meet(self, variable: torch.Tensor, number: int) -> None:
         """Know all leaves before the first node says what it saved of them."""
@@ -194,7 +219,7 @@ class Describer:
         sequence = node._sequence_nr()
         self.sequence.append(sequence)
         table, position, where, names = self._origin(sequence, of.op)
-        self.positions.append(position if table is self._table else -1)
+        self.positions.append(position if table is self._table else _ELSEWHERE if position >= 0 else -1)
         by_output = self._scope.results.get(node) if self._scope.results else None
         name = (by_output.get(0) if by_output else None) or (names[0] if len(names) == 1 else None)
         outputs, more = self._outputs(node, sequence, number, table, names, by_output)

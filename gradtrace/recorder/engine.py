@@ -94,7 +94,7 @@ def describe_call(
 
 
 class PassObserver(Protocol):
-    """Who hears of passes. Neither method raises anything of ours."""
+    """What is notified of passes. Neither method raises anything of ours."""
 
     def before_pass(
         self, frame: types.FrameType, roots: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_compiled: bool
@@ -111,7 +111,7 @@ def watch_engine(original: Callable[..., Any], observer: PassObserver) -> Callab
 
     @functools.wraps(original)
     def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
-        # Dynamo skips this frame for the file that it bears; what it calls of ours would be compiled as the program is.
+        # Dynamo skips this frame for its file; what it calls of ours would be compiled as the program is.
         eval_frame = set_eval_frame(None)
         try:
             is_compiled = eval_frame is not None and eval_frame is not False

@@ -74,11 +74,11 @@ class Events:
         """Called when the pattern has grown."""
 
     def is_muted(self) -> bool:
-        """Whether what this thread does now is told by one event for the whole."""
+        """Whether what this thread does now is recorded as one event for the whole."""
         return threading.get_ident() in self._muted
 
     def mute(self) -> None:
-        """What follows on this thread is told by one event for the whole."""
+        """What follows on this thread is recorded as one event for the whole."""
         thread = threading.get_ident()
         self._muted[thread] = self._muted.get(thread, 0) + 1
 

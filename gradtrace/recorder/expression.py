@@ -1,7 +1,7 @@
 """The program that an expression target runs: three measured passes over what the user typed.
 
 Run by path in the child process. Pass 1 is forward and backward; pass 2 the same again without zeroing, pass 3 after a
-real `zero_grad()`: what is told about accumulation has happened. `--repeat N` asks for N passes, each of them after a
+real `zero_grad()`: what is said about accumulation has happened. `--repeat N` asks for N passes, each of them after a
 `zero_grad()`; `--no-zero` leaves every `zero_grad()` out. Values are made once and the random state is put back
 before each forward, so that the passes differ in nothing else. What the user typed is compiled under the name
 `<expression>`, which is how the recorder tells it from this file.
@@ -79,7 +79,7 @@ _FROM_TORCH = (
 """In scope by their bare names; never one that hides a builtin (`sum`, `max`, `abs` mean what they mean in Python)."""
 
 _SHOWN = 16
-"""Elements of a value that is told in an error."""
+"""Elements of a value that is shown in an error."""
 
 
 def main() -> int:
@@ -234,7 +234,7 @@ def _no_gradient(root: torch.Tensor, bindings: list[tuple[str, str, bool]]) -> s
 
 
 def _backward(number: int, root: torch.Tensor, gradient: str | None, names: dict[str, Any]) -> bool:
-    """Runs backward; False if torch raised, which is then told and recorded."""
+    """Runs backward; False if torch raised, which is then shown and recorded."""
     start = None
     if gradient is not None:
         start = _start(gradient, root, names)
@@ -269,7 +269,7 @@ def _start(source: str, root: torch.Tensor, names: dict[str, Any]) -> torch.Tens
 
 
 def _run(code: CodeType, names: dict[str, Any]) -> Any:
-    """Executes a piece of what the user typed; what it raises is told with a caret under the part that raised."""
+    """Executes a piece of what the user typed; what it raises is shown with a caret under the part that raised."""
     try:
         return eval(code, names)  # noqa: S307  the user's own code, on the user's own machine
     except Exception as error:  # whatever it raises is the user's to read

@@ -15,7 +15,7 @@ _MAX_KINDS = 100
 
 
 class Failures:
-    """Counts what failed; the program never hears of it."""
+    """Counts what failed; the program never notices."""
 
     def __init__(self, journal: Journal, stop: Callable[[str], None]) -> None:
         self._journal = journal

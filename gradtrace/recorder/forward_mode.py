@@ -78,7 +78,7 @@ class ForwardMode(TorchFunctionMode):
         self.table = table
         self.is_active = True
         self.n_only_placed = 0
-        """Calls that no observer was told of, because they made nodes and nothing else."""
+        """Calls of which no observer was notified, because they made nodes and nothing else."""
         self._modules = modules
         self._kinds = kinds
         self._observers = observers

@@ -19,7 +19,16 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import impersonating_code
 from gradtrace.recorder.looking import is_any_of
 from gradtrace.recorder.measure import flat_values, values
-from gradtrace.recorder.sites import ModuleTable, Place, is_own, own_frame, place_at, running_module, skip_internal
+from gradtrace.recorder.sites import (
+    ModuleTable,
+    Place,
+    called_function,
+    is_own,
+    own_frame,
+    place_at,
+    running_module,
+    skip_internal,
+)
 from gradtrace.recorder.tables import FLOATS
 
 _MAX_INTERVALS = 2_000_000
@@ -39,9 +48,13 @@ Result = tuple[torch.Size, torch.dtype, list[Any]]
 class Origin:
     """Where nodes come from: a place in the source and a module number (-1: none)."""
 
-    __slots__ = ("is_direct", "module", "place")
+    __slots__ = ("function", "is_direct", "module", "place")
 
-    def __init__(self, place: Place | None, module: int, is_direct: bool) -> None:
+    def __init__(
+        self, place: Place | None, module: int, is_direct: bool, function: tuple[int, int] | None = None
+    ) -> None:
+        self.function = function
+        """The function of torch's own, written in Python, from which the nodes came: its code, and how far it was."""
         self.place = place
         self.module = module
         self.is_direct = is_direct
@@ -60,6 +73,8 @@ class ForwardTable:
         self._pass_indices = array("l")
         self.freed: dict[int, int] = {}
         """By sequence number: the pass that ran a node and freed what it had saved."""
+        self.by_backward: set[int] = set()
+        """Where intervals start whose nodes were made while a backward pass ran."""
         self._by_key: dict[tuple[int, ...], int] = {}
         self._calls: dict[tuple[int, int], tuple[types.CodeType, types.CodeType]] = {}
         self.value_limit = value_limit
@@ -75,6 +90,7 @@ class ForwardTable:
         """Note that the nodes start <= number < end come from this origin."""
         if len(self.starts) >= _MAX_INTERVALS:
             keep = _MAX_INTERVALS // 2
+            self.by_backward = {start for start in self.by_backward if start >= self.starts[-keep]}
             del self.starts[:-keep], self.ends[:-keep], self.origin_numbers[:-keep]
         self.starts.append(start)
         self.ends.append(end)
@@ -84,6 +100,26 @@ class ForwardTable:
         """The position of the interval that holds this sequence number, or -1."""
         position = bisect_right(self.starts, number) - 1
         return position if position >= 0 and number < self.ends[position] else -1
+
+    def first_of_call(self, position: int) -> int:
+        """The position of the first interval that belongs to the same call of torch's as this one.
+
+        A function written in Python makes several; where it is called anew, it is no farther than it was.
+        """
+        origin = self.origins[self.origin_numbers[position]]
+        while position > 0 and origin.function is not None:
+            before = self.origins[self.origin_numbers[position - 1]]
+            if before.function is None or before.place is None or origin.place is None:
+                break
+            if (before.module, before.place[:2], before.function[0]) != (
+                origin.module,
+                origin.place[:2],
+                origin.function[0],
+            ) or before.function[1] >= origin.function[1]:
+                break
+            origin = before
+            position -= 1
+        return position
 
     def begin_pass(self, index: int) -> None:
         """Nodes made from now on are made after this pass has begun."""
@@ -116,27 +152,35 @@ class ForwardTable:
         """The origin of a call that is being made from this frame."""
         code, instruction = frame.f_code, frame.f_lasti
         direct = is_own(code)
+        called: types.FrameType | None = None
         outer: types.FrameType | None = frame
         own: types.FrameType | None = frame
         module = running_module(frame)
         if not direct:
-            last, outer = skip_internal(frame)
+            outer = skip_internal(frame)
             own = own_frame(outer)
             if outer is frame:
                 direct = own is None
-            elif last.f_code is not torch_facts.CALL_IMPL and not last.f_code.co_name.startswith("_"):
-                call = last.f_code.co_name
+            else:
+                called = called_function(frame)
             if outer is not None:
                 code, instruction = outer.f_code, outer.f_lasti
         number = -1 if module is None else modules.number(module, frame)
         key: tuple[int, ...] = (id(code), instruction, number, direct)
         if own is not None and own is not outer:
             key = (*key, id(own.f_code), own.f_lasti)
+        function = None
+        if outer is not frame:
+            key = (*key, id(frame.f_code), frame.f_lasti)
+        if called is not None:
+            function = (id(called.f_code), called.f_lasti)
+            call = called.f_code.co_name
+            key = (*key, *function)
         known = self._by_key.get(key)
         if known is not None:
             return known
         place = None if outer is None else place_at(outer, call)
-        return self.origin_number(Origin(place, number, direct), key)
+        return self.origin_number(Origin(place, number, direct, function), key)
 
     def calling_code(self, frame: types.FrameType) -> types.CodeType:
         """The code of a function that makes the call in the name of this frame."""

@@ -98,6 +98,11 @@ class FullPass:
             self.abandon()
             raise
 
+    @property
+    def n_nodes(self) -> int:
+        """How many nodes its graph has."""
+        return len(self._sequence)
+
     # Before the engine runs.
 
     def _begin(self, frame: Any) -> None:
@@ -312,6 +317,7 @@ class FullPass:
         now = torch_facts.sequence_number()
         position = self._positions[number]
         if now > self._sequence_mark and position >= 0:
+            table.by_backward.add(self._sequence_mark)
             table.add(self._sequence_mark, now, table.origin_numbers[position])
         self._sequence_mark = now
 
@@ -323,6 +329,7 @@ class FullPass:
             return
         origin = Origin(place, -1, is_direct=True)
         number = table.origin_number(origin, (id(place.code), place.instruction, -1, True))
+        table.by_backward.add(self._sequence_mark)
         table.add(self._sequence_mark, now, number)
 
     def _arrives_at_leaf(self, number: int, gradients: Any) -> None:

@@ -36,7 +36,7 @@ class GradWatch:
 
     Args:
         find_table: gives the table of this thread.
-        facts: what else hears of writes and of the program's own reading of `.grad`, if a diagnosis was asked for.
+        facts: also notified of writes and of the program's own reading of `.grad`, if a diagnosis was asked for.
         norms: what measures `.grad` around writes, if numbers are wanted.
     """
 

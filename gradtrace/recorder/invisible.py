@@ -9,7 +9,7 @@ Warnings that count stack levels. `warnings.warn(stacklevel=2)` skips frames who
 and `_bootstrap` (CPython's own import machinery). `skipped_by_warnings` gives our wrappers such a file name.
 
 Warnings that torch raises from C++ belong to the innermost Python frame. A function
-made of `impersonating_code` calls the operation from a frame that bears file, line and globals of the caller.
+made of `impersonating_code` calls the operation from a frame that has file, line and globals of the caller.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TEMPLATE = (lambda func, args, kwargs: func(*args, **kwargs)).__code__
 
 
 def _bearing(code: types.CodeType, file: str, line: int) -> types.CodeType:
-    """Code of ours that bears another file and line; the same code again each time, for wrappers come and go."""
+    """Code of ours that names another file and line; the same code again each time, for wrappers come and go."""
     key = (id(code), file, line)
     known = _made.get(key)
     if known is None:

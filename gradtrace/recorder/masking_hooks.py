@@ -15,7 +15,7 @@ from gradtrace.recorder.sites import is_own
 
 
 class MaskingHooks:
-    """Counts rows before the hooks of a leaf and after them, until that told something."""
+    """Counts rows before the hooks of a leaf and after them, until that decided something."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal

@@ -80,7 +80,7 @@ class Modes:
 
     @property
     def n_only_placed(self) -> int:
-        """Calls of torch that no observer was told of."""
+        """Calls of torch of which no observer was notified."""
         return self._n_ended + sum(mode.n_only_placed for mode in self._modes.copy().values())
 
     # On and off.

@@ -15,7 +15,7 @@ from gradtrace.recorder.patches import Patches
 
 
 class Hearing(Protocol):
-    """Who hears of these calls."""
+    """What is notified of these calls."""
 
     def state_taken(self, module: Any, state: Any, frame: types.FrameType) -> None:
         """`state_dict` has given a dictionary."""

@@ -1,6 +1,6 @@
 """Tells of the first NaN and infinity forwards: all that went in was finite, and what came out is not.
 
-Mostly told from what graphs hold (`origins`) once a root or a gradient is not finite. Then the results of the next
+Mostly found in what graphs hold (`origins`) once a root or a gradient is not finite. Then the results of the next
 passes are looked at as they are made; or those of all passes, if everything is to be measured.
 """
 

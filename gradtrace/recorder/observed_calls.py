@@ -15,7 +15,7 @@ from gradtrace.recorder.sites import local, user_frame
 
 
 class Zeroing(Protocol):
-    """Who hears of `zero_grad`."""
+    """What is notified of `zero_grad`."""
 
     def begin_zeroing(self) -> None:
         """It begins: what it reads and clears is one event, and there may be thousands."""
@@ -84,7 +84,7 @@ def watch_parameters(original: Any, made: Callable[[Any, torch.Tensor, types.Fra
 
 
 class Scaling(Protocol):
-    """Who hears of `GradScaler`."""
+    """What is notified of `GradScaler`."""
 
     def scaler_steps(self, scaler: Any, optimizer: Any) -> bool:
         """`step` begins; whether its end is of interest."""

@@ -1,11 +1,11 @@
-"""Where a number that is not finite came from, told from what a graph still holds.
+"""Where a number that is not finite came from, found in what a graph still holds.
 
 Nobody asks each forward result whether it is finite. When a root or a gradient is not, the tensors that the nodes
 below it saved are still there: what a node saved of an argument is the result of the node below, and of small results
 the values are known. What is known of neither is computed again where that is one elementwise operation; a result of
 which nothing is known lets through what is known of its inputs. An operation is an origin if a NaN came out of it and
 none went in, or an infinity and only finite numbers went in. What no operation made and holds a NaN, or is a leaf that
-is not finite, is told at the operation that takes it in.
+is not finite, is reported at the operation that takes it in.
 """
 
 from __future__ import annotations

@@ -176,6 +176,6 @@ class Checks:
 
 
 def answer_for(mode_is_ours: Callable[[], bool], failures: Failures) -> None:
-    """Say how it is known that the only mode on this thread's stack is ours, and who hears when that fails."""
+    """Say how it is known that the only mode on this thread's stack is ours, and what is notified when that fails."""
     global _mode_is_ours, _failures
     _mode_is_ours, _failures = mode_is_ours, failures

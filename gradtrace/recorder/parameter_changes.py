@@ -42,7 +42,9 @@ class Change:
     has_gradient: bool | None = None
     value_before: Any = None
     value_after: Any = None
+    value_gradient: Any = None
     moments: Sequence[tuple[str, Reading]] = ()
+    value_moments: Sequence[tuple[str, Any]] = ()
     copy: torch.Tensor | None = None
     quiet_rows: torch.Tensor | bool | None = None
     """Which rows of the gradient are zero, as far as that was asked; False for none of them."""
@@ -66,7 +68,9 @@ class Change:
             f"{_TRUTH[self.has_gradient]},{number(self.gradient)},"
             f"{elements(self.value_before)},{elements(self.value_after)},"
             f"[{','.join([f'[{literal(plain_text(name))},{number(one)}]' for name, one in self.moments])}],"
-            f"{rows},{'null' if self.type is None else literal(plain_text(self.type))}]"
+            f"{rows},{'null' if self.type is None else literal(plain_text(self.type))},"
+            f"{elements(self.value_gradient)},"
+            f"[{','.join([f'[{literal(plain_text(name))},{elements(one)}]' for name, one in self.value_moments])}]]"
         )
 
 
@@ -101,7 +105,7 @@ class ParameterChanges:
     """The parameters of one step.
 
     Args:
-        value_limit: of parameters with at most so many elements, the elements are told.
+        value_limit: of parameters with at most so many elements, the elements are recorded.
     """
 
     def __init__(self, readings: Readings, value_limit: int) -> None:
@@ -175,7 +179,7 @@ class ParameterChanges:
     def forget_gradients(self) -> None:
         """Passes have run since these were looked at."""
         for change in self.all:
-            change.gradient = change.quiet_rows = change.has_gradient = None
+            change.gradient = change.quiet_rows = change.has_gradient = change.value_gradient = None
 
     def look_at_gradients(self, leaves: Leaves) -> None:
         """Measure what lies in `.grad`, of the parameters that this thread may look at."""
@@ -196,20 +200,28 @@ class ParameterChanges:
                         found.append((position, gradient))
                 self._measure_gradients(batch, found)
 
+    def _measure_gradient(self, batch: _Batch, position: int, gradient: torch.Tensor) -> None:
+        change = batch.changes[position]
+        change.gradient = self._readings.norm(gradient)
+        if change.value_before is not None and gradient.is_cpu and gradient.layout is torch.strided:
+            change.value_gradient = plain_values(gradient.detach().tolist())
+        tensor = change.reference()
+        is_copied = change.copy is not None or _n_rows(batch.copy) > position
+        if is_copied and tensor is not None and tensor.dim() > 1:
+            change.quiet_rows = _zero_rows(gradient)
+
     def _measure_gradients(self, batch: _Batch, found: list[tuple[int, torch.Tensor]]) -> None:
         rows = None if batch.key is None else as_rows([gradient for _, gradient in found], batch.key)
         if batch.key is None or rows is None:
             for position, gradient in found:
-                change = batch.changes[position]
                 if may_read(gradient):
-                    change.gradient = self._readings.norm(gradient)
-                    tensor = change.reference()
-                    is_copied = change.copy is not None or _n_rows(batch.copy) > position
-                    if is_copied and tensor is not None and tensor.dim() > 1:
-                        change.quiet_rows = _zero_rows(gradient)
+                    self._measure_gradient(batch, position, gradient)
             return
         for (position, _), reading in zip(found, self._readings.row_norms(rows), strict=True):
             batch.changes[position].gradient = reading
+        if found and batch.changes[found[0][0]].value_before is not None and rows.is_cpu:
+            for (position, _), value in zip(found, _values(rows, batch.key), strict=True):
+                batch.changes[position].value_gradient = value
         shape = batch.key[0]
         if len(shape) > 1 and batch.copy is not None:
             quiet = _quiet_rows(rows.view(len(found) * shape[0], -1))

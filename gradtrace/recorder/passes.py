@@ -26,6 +26,8 @@ _MAX_AWAITED = 3
 """So many call sites are waited for whose first pass came after those that were asked for."""
 _MOST_ALONG = 64
 """So many inner passes in a row come along with the pass that fills `.grad`; more of them count themselves."""
+_SMALL = 200
+"""A pass of fewer nodes is small: recording some dozens more of its kind costs next to nothing."""
 _PATIENCE = 20
 """After so many passes a call site is no longer waited for."""
 
@@ -71,6 +73,8 @@ class Passes:
         self._announce = announce
         self._steps = steps
         self._norms = norms
+        self._is_small = self._config.small_passes > 0
+        """Every pass recorded in full so far had few nodes, and more of them are recorded for that."""
         self._has_announced = False
         self._has_met_compiled = False
         self._stacks: dict[int, list[Ticket]] = {}
@@ -143,7 +147,7 @@ class Passes:
         if table is not None and parent is None:
             table.begin_pass(index)
         if parent is None:
-            is_wanted = self._config.wants(self._count(call))
+            is_wanted = self._wants(self._count(call)) or index == self._config.shown_pass
             if self._events.is_counting and (is_wanted or self._begins_badly(call, is_compiled=is_compiled)):
                 self._turn_on()
         stack.append(ticket)
@@ -159,6 +163,10 @@ class Passes:
             self._steps.full_pass_begins(ids)
         self._context.leaves.engine_begins(index, thread, ids)
         return ticket
+
+    def _wants(self, number: int) -> bool:
+        """Whether the pass that counts as this one is to be recorded in full, as far as is known."""
+        return self._config.wants(number) or (self._is_small and number <= self._config.small_passes)
 
     def _begins_badly(self, call: Call, *, is_compiled: bool) -> bool:
         """Whether a pass is recorded in full for its root, although its forward computation was not watched."""
@@ -253,6 +261,7 @@ class Passes:
             self._context.facts.cuts.gradients_returned(result, ticket.call.roots, frame)
 
     def _finish_full(self, full: FullPass, result: Any, error: BaseException | None) -> None:
+        self._is_small = self._is_small and full.n_nodes < _SMALL
         try:
             full.finish(result, error)
         finally:
@@ -286,7 +295,8 @@ class Passes:
         if self._keeps_latest:
             return
         facts = self._context.facts
-        wanted = self._config.wants(self._n_outer + 1) or self._awaits_site(done)
+        wanted = self._wants(self._n_outer + 1) or self._awaits_site(done)
+        wanted = wanted or self._n_passes + 1 == self._config.shown_pass
         wanted = wanted or (facts is not None and facts.numbers.is_alarmed)
         if wanted and self._events.is_counting:
             self._turn_on()
@@ -316,7 +326,9 @@ class Passes:
     def _announce_if_done(self) -> None:
         """When a pass begins that nobody asked for, all those are in which somebody did."""
         done = self._n_outer - 1
-        if done and self._config.announce and not self._has_announced and not self._config.wants_after(done):
+        is_over = not self._config.wants_after(done) and not self._wants(done + 1)
+        is_over = is_over and self._n_passes > (self._config.shown_pass or 0)
+        if done and self._config.announce and not self._has_announced and is_over:
             self._has_announced = True
             self._announce(done + 1)
 

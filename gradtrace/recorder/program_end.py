@@ -29,7 +29,7 @@ ended_by: BaseException | None = None
 
 
 def prepare(config: Config) -> None:
-    """Set what the run was asked for; an impossible wish ends the process before the program uses torch."""
+    """Set what the run was asked for; an impossible request ends the process before the program uses torch."""
     if config.device is not None:
         try:
             torch.empty(1, device=config.device)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.format import VALUE_LIMIT
 from gradtrace.recorder.looking import copied, is_tensor
 from gradtrace.recorder.measure import plain_values
 from gradtrace.recorder.parameter_changes import Change
@@ -60,10 +61,15 @@ def measure_moments(kept: Any, changes: Iterable[tuple[Change, torch.Tensor]], r
     if not state:
         return
     tensors: list[tuple[list[Any], int, torch.Tensor]] = []
+    kept_small: list[tuple[Change, Any]] = []
     for change, tensor in changes:
         own = state.get(id(tensor))
         if own is not None and change.after is not None:
             change.moments = _moments(own, tensors)
+            if change.value_before is not None:
+                kept_small.append((change, own))
+    for change, own in kept_small:
+        change.value_moments = _values(own)
     norms = [one for one in tensors if one[2].dim() or one[2].is_complex()]
     singles = [one for one in tensors if not (one[2].dim() or one[2].is_complex())]
     for places, measure in ((norms, readings.norms), (singles, readings.singles)):
@@ -84,3 +90,13 @@ def _moments(kept: Any, tensors: list[tuple[list[Any], int, torch.Tensor]]) -> l
             tensors.append((found, len(found), value))
             found.append(name)
     return found
+
+
+def _values(kept: Any) -> list[tuple[str, Any]]:
+    """The elements of what is kept of a parameter whose own elements are told: as many, or fewer."""
+    found: list[tuple[str, Any]] = []
+    for name, value in copied(kept).items():
+        is_small = type(name) is str and is_tensor(value) and may_read(value) and value.dim() > 0
+        if is_small and value.is_cpu and value.layout is torch.strided and value.numel() <= VALUE_LIMIT:
+            found.append((name, plain_values(value.detach().tolist())))
+    return found[:_MOST_MOMENTS]

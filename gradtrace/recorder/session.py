@@ -321,7 +321,7 @@ class Recorder:
             self.events.unmute()
 
     def zeroed(self, owner: Any, frame: types.FrameType, *, set_to_none: bool, of_optimizer: bool) -> None:
-        """`zero_grad` has run; of one inside another only the outer one is told."""
+        """`zero_grad` has run; of one inside another only the outer one is recorded."""
         with self._failures.looking("zero_grad"):
             if self.events.is_muted():
                 return
@@ -467,6 +467,6 @@ def start_from_environment() -> None:
     folder = os.environ.get("GRADTRACE_SESSION")
     if not folder or current() is not None:
         return
-    config = Config.read(Path(folder))
+    config = Config.of(Path(folder))
     program_end.prepare(config)
     start(config)

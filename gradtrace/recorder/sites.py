@@ -147,18 +147,16 @@ def user_frame(frame: types.FrameType | None) -> types.FrameType | None:
     return frame
 
 
-def skip_internal(frame: types.FrameType) -> tuple[types.FrameType, types.FrameType | None]:
-    """The outermost of the frames of torch's or ours from this one outwards, and what called it; itself if not ours."""
-    last: types.FrameType = frame
+def skip_internal(frame: types.FrameType) -> types.FrameType | None:
+    """The innermost frame, from this one outwards, which is neither torch's nor ours."""
     outer: types.FrameType | None = frame
     while outer is not None:
         code = outer.f_code
         known = _ours_or_torchs.get(id(code))
         if not (is_internal(code) if known is None else known[0]):
             break
-        last = outer
         outer = outer.f_back
-    return last, outer
+    return outer
 
 
 def own_frame(frame: types.FrameType | None) -> types.FrameType | None:
@@ -214,6 +212,21 @@ def locals_of(frame: types.FrameType) -> dict[str, object]:
 def local(frame: types.FrameType, name: str) -> object:
     """One local variable of a function of torch's."""
     return locals_of(frame).get(name)
+
+
+_PASSED_THROUGH = frozenset({"forward", "multi_head_attention_forward", "fn", "wrapped", "wrapper", "decorate_context"})
+"""Functions that stand around what a person calls: of a module, which has a name of its own, and of decorators."""
+
+
+def called_function(frame: types.FrameType | None) -> types.FrameType | None:
+    """The outermost public function of torch's around this frame, within the innermost module; None where none is."""
+    found = None
+    while frame is not None and is_internal(frame.f_code) and frame.f_code is not torch_facts.CALL_IMPL:
+        name = frame.f_code.co_name
+        if not name.startswith(("_", "<")) and name not in _PASSED_THROUGH:
+            found = frame
+        frame = frame.f_back
+    return found
 
 
 def running_module(frame: types.FrameType | None) -> torch.nn.Module | None:

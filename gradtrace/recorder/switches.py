@@ -1,8 +1,8 @@
 """What switched gradients off where an operation ran without them: the `with` block, the decorator, the checkpoint.
 
-torch's grad mode is a flag that nobody is told of. So where an operation is reported that ran without gradients, the
-frames are looked through from it outwards, once for each place: whether one stands in a `with` block of a switch, or
-is a function of torch's that runs code of the program's without gradients.
+torch's grad mode is a flag whose changes nothing reports. So where an operation ran without gradients, the frames are
+looked through from it outwards, once for each place: whether one stands in a `with` block of a switch, or is a function
+of torch's that runs code of the program's without gradients.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _known: dict[int, _Blocks] = {}
 
 
 def switched_off_by(frame: types.FrameType | None) -> Switch | None:
-    """What switched gradients off for a call from this frame; None where that cannot be told."""
+    """What switched gradients off for a call from this frame; None where that is not known."""
     start, inner = frame, None
     for _ in range(_MAX_DEPTH):
         if frame is None:

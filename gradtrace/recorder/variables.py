@@ -1,7 +1,7 @@
 """Names of the program that stand for no tensor of a graph: numbers, arrays, models, other names of leaves.
 
-A person who asks about such a name shall not be told that there is none. What a variable holds is looked at when a pass
-is recorded in full, and once more when the program has ended; of each name the first that was seen is told.
+Whoever asks about such a name gets an answer, too. What a variable holds is looked at when a pass is recorded in full,
+and once more when the program has ended; of each name the first that was seen is recorded.
 """
 
 from __future__ import annotations

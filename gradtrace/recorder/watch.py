@@ -122,7 +122,7 @@ class Watch:
             return begun
 
     def _note_changes(self, begun: LedgerPass) -> None:
-        """What the program did to `.grad` by itself since the last pass, told from the state alone."""
+        """What the program did to `.grad` by itself since the last pass, found from the state alone."""
         gone, changed, grads = [], [], []
         for state, reference, version in zip(begun.states, begun.references, begun.before, strict=True):
             if not state.has_grad or version == state.version:

@@ -101,7 +101,7 @@ class WeightMasks:
             self._known[id(parameter)] = mask
 
     def look(self, scope: Scope, used: Container[int]) -> None:
-        """A pass begins: what was set to zero may have come back, in those that it uses, told by `id`."""
+        """A pass begins: what was set to zero may have come back, in those that it uses, known by `id`."""
         if self._waiting:
             for model in self._names.models():
                 for _, one in looking.parameters(model):

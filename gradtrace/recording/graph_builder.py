@@ -56,6 +56,18 @@ class GraphBuilder:
                     node.made_after = made_after
         for number, back in table.freed:
             self._node(number).freed_by = self._index - back
+        if table.calls:
+            self._take_calls(table)
+
+    def _take_calls(self, table: StateTable) -> None:
+        """Number the calls that made the nodes, those of a single node too."""
+        for number, call in table.calls:
+            self._node(number).call_number = call
+        latest = max(call for _, call in table.calls)
+        for node in self.nodes:
+            if node.call_number is None and node.call is not None:
+                latest += 1
+                node.call_number = latest
 
     def _take_saved(self, table: StateTable, measured: Measured) -> None:
         leaves = {(number, position): self._known.leaves[leaf] for number, position, leaf in table.saved_leaves}

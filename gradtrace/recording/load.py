@@ -238,7 +238,7 @@ class _TraceBuilder:
 
 
 def _facts(processes: list[ProcessBuilder]) -> dict[str, Any]:
-    """What is told for a diagnosis, by field of `Trace`, of all processes."""
+    """What is recorded for a diagnosis, by field of `Trace`, of all processes."""
     total: dict[str, tuple[Any, ...]] = {}
     for process in processes:
         for name, found in process.facts.items():

@@ -197,7 +197,7 @@ class ProcessBuilder:
 
     @property
     def facts(self) -> dict[str, tuple[Any, ...]]:
-        """What is told for a diagnosis, by field of `Trace`, with pass indices over the run."""
+        """What is recorded for a diagnosis, by field of `Trace`, with pass indices over the run."""
         return self._facts.all(self._numbered)
 
     @property

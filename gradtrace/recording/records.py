@@ -236,7 +236,8 @@ class StateRecord(ColumnsRecord, frozen=True, tag="state"):
     """What is known before a pass runs.
 
     `spec` and `form` (`Form`) of its statistics, which are numbered over the pass. Rows of two: `leaf` (node, leaf),
-    `made` and `freed` (node, how many passes back the node was made, up to the next row, or freed). Rows of three:
+    `made` and `freed` (node, how many passes back the node was made, up to the next row, or freed), `call` (node,
+    number of its call, 0 for none; a node without a row was made by a call that made no other). Rows of three:
     `value` (node, output, statistics), `saved` (node, position, statistics), `saved_leaf` (node, position, leaf).
     """
 
@@ -358,7 +359,7 @@ class EventRecord(Record, frozen=True, tag="event"):
 
 
 class ParameterRow(msgspec.Struct, frozen=True, array_like=True):
-    """`ParameterChange`, field by field; `moments` are (name, number)."""
+    """`ParameterChange`, field by field; `moments` are (name, number), `value_moments` (name, elements)."""
 
     leaf: int
     group: int
@@ -373,6 +374,8 @@ class ParameterRow(msgspec.Struct, frozen=True, array_like=True):
     n_moved_rows: int | None = None
     moved_rows: list[int] = []
     type: str | None = None
+    value_gradient: Any = None
+    value_moments: list[tuple[str, Any]] = []
 
 
 class StepRecord(Record, frozen=True, tag="step"):

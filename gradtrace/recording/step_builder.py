@@ -49,6 +49,8 @@ def _change(row: ParameterRow, known: Definitions) -> ParameterChange:
         n_moved_rows=row.n_moved_rows,
         moved_rows=tuple(row.moved_rows),
         type=row.type,
+        value_gradient=value(row.value_gradient),
+        value_moments=tuple((name, value(one)) for name, one in row.value_moments),
     )
 
 

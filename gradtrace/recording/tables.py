@@ -76,6 +76,7 @@ class StateTable:
         self.saved_leaves = rows(columns, "saved_leaf", 3)
         self.made = rows(columns, "made", 2)
         self.freed = rows(columns, "freed", 2)
+        self.calls = rows(columns, "call", 2)
 
 
 class FlowTable:

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from gradtrace.errors import UsageError
 from gradtrace.model.needs import USUALLY, Needs
+from gradtrace.renderers.view_options import ViewContext, ViewOptions
 
 if TYPE_CHECKING:
     from gradtrace.model import Trace
+
+NOTHING_ASKED = ViewOptions()
+NO_CONTEXT = ViewContext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +55,59 @@ class Format:
         if expression is not None and hasattr(module, "prepare"):
             module.prepare(expression, words)
 
-    def render(self, trace: Trace, **options: Any) -> str | bytes:
-        """Draws the trace; every option must be in `options`.
+    def check(self, asked: ViewOptions) -> None:
+        """Finds out whether every option that was asked for means something to this format.
 
         Raises:
+            UsageError: with the option as the command line spells it, if not.
+        """
+        if asked.given():  # a format of which nothing is asked need not be loaded for that
+            refused = asked.refused_by(self.options)
+            if refused is not None:
+                raise UsageError(f"{refused} means nothing to the format {self.name}")
+
+    def render(
+        self, trace: Trace, asked: ViewOptions = NOTHING_ASKED, context: ViewContext = NO_CONTEXT
+    ) -> str | bytes:
+        """Draws the trace.
+
+        Args:
+            trace: what was recorded.
+            asked: what a person asked for.
+            context: what follows from the place where the text will be read.
+
+        Raises:
+            UsageError: if an option means nothing to this format.
             RenderError: if it cannot be drawn.
         """
-        module = self._load()
-        drawn: str | bytes = module.render(trace, module.Options(**self.preset, **options))
+        drawn: str | bytes = self._load().render(trace, self._converted(asked, context))
         return drawn
 
-    def pieces(self, trace: Trace, **options: Any) -> Iterator[str] | None:
-        """The same text piece by piece, so that a large one need not be held whole; None if it has to be."""
+    def pieces(
+        self, trace: Trace, asked: ViewOptions = NOTHING_ASKED, context: ViewContext = NO_CONTEXT
+    ) -> Iterator[str] | None:
+        """The same text piece by piece, so that a large one need not be held whole; None if it has to be.
+
+        Args:
+            trace: what was recorded.
+            asked: what a person asked for.
+            context: what follows from the place where the text will be read.
+
+        Raises:
+            UsageError: if an option means nothing to this format.
+        """
         module = self._load()
         written: Iterator[str] | None = None
         if hasattr(module, "pieces"):
-            written = module.pieces(trace, module.Options(**self.preset, **options))
+            written = module.pieces(trace, self._converted(asked, context))
         return written
+
+    def _converted(self, asked: ViewOptions, context: ViewContext) -> Any:
+        """The options of the format's own type; what was asked for wins over what follows from the place."""
+        self.check(asked)
+        taken = self.options
+        known = {name: value for name, value in {**context.given(), **asked.given()}.items() if name in taken}
+        return self._load().Options(**self.preset, **known)
 
     def _load(self) -> Any:
         return importlib.import_module(f"gradtrace.renderers.{self.module}")
@@ -81,7 +121,7 @@ FORMATS = (
     Format("pdf", (".pdf",), "picture.pictures", {"format": "pdf"}, is_binary=True),
     Format("mermaid", (".mmd", ".mermaid"), "picture.mermaid"),
     Format("html", (".html", ".htm"), "page.page"),
-    Format("json", (".json",), "json_document"),
+    Format("json", (".json",), "document.trace"),
     Format("text", (), "explain.explanation", is_machine_format=False),
     Format("full", (".txt",), "findings.full", is_machine_format=False, needs=()),
     Format("concise", (), "findings.concise", needs=()),
@@ -100,6 +140,11 @@ STORIES = ("text", "markdown", "json")
 DIAGNOSES = ("full", "concise", "json", "sarif", "github", "junit")
 """What `check` writes."""
 
+_INSTEAD: dict[tuple[str, ...], tuple[Format, ...]] = {
+    DIAGNOSES: (Format("json", (".json",), "findings.document", needs=()),)
+}
+"""Formats that are another for some commands than the one of this name in the table."""
+
 
 def find(name: str, among: tuple[str, ...]) -> Format:
     """The format of this name.
@@ -107,7 +152,7 @@ def find(name: str, among: tuple[str, ...]) -> Format:
     Raises:
         UsageError: with the list, if there is none.
     """
-    for known in FORMATS:
+    for known in (*_INSTEAD.get(among, ()), *FORMATS):
         if known.name == name and name in among:
             return known
     raise UsageError(f"there is no format {name!r} here: choose {', '.join(among)}")
@@ -122,7 +167,7 @@ def for_file(path: PurePath, among: tuple[str, ...]) -> Format:
     known = [item for item in FORMATS if item.name in among]
     for item in known:
         if path.suffix.lower() in item.suffixes:
-            return item
+            return find(item.name, among)
     suffixes = ", ".join(item.suffixes[0] for item in known if item.suffixes)
     what = (
         f"the suffix {path.suffix!r} names no format" if path.suffix else f"{path.name} has no suffix to name a format"

@@ -44,8 +44,9 @@ class Table:
     Attributes:
         header: the titles of the columns; empty for a table without a header.
         rows: as many cells each as there are columns.
-        optional: columns that may be left out where the line is too narrow, the least important first.
-        below: the column whose cells get lines of their own below their rows where the line is too narrow.
+        optional: columns whose cells go below their rows first where the line is too narrow, the least important first.
+        below: a column whose cells go there before any other.
+        is_list: each row is one line, cut where there is no room; `optional` columns are left out then.
         is_drawing: the cells hold a drawing (a tree) that must keep its columns, also in Markdown.
     """
 
@@ -54,6 +55,23 @@ class Table:
     optional: tuple[int, ...] = ()
     below: int | None = None
     is_drawing: bool = False
+    is_list: bool = False
 
 
-Block = Heading | Paragraph | Table
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A sentence behind its title, as in an overview; one without a title goes on with the title before it."""
+
+    title: str
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts below each other; their sentences begin in one column and are never cut."""
+
+    facts: tuple[Fact, ...]
+
+
+Block = Heading | Paragraph | Table | Facts

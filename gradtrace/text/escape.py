@@ -50,12 +50,6 @@ def markup(text: str) -> str:
     return html.escape(visible(text))
 
 
-def dot_string(text: str) -> str:
-    r"""A quoted DOT string: neither its escapes (`\N`, `\l`) nor its quotes act."""
-    escaped = visible(text).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
 def mermaid(text: str) -> str:
     """Text inside the quotes of a Mermaid label; what could act is written as an entity: `#35;`."""
     return _MERMAID.sub(lambda match: f"#{ord(match[0])};", visible(text))
@@ -64,12 +58,3 @@ def mermaid(text: str) -> str:
 def markdown(text: str) -> str:
     """Text in a paragraph or a table cell of Markdown."""
     return html.escape(_MARKDOWN.sub(r"\\\1", visible(text)), quote=False)
-
-
-def markdown_code(text: str) -> str:
-    """A code span of Markdown, fenced by more backticks than stand in it."""
-    shown = visible(text)
-    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
-    fence = "`" * (longest + 1)
-    pad = " " if shown.startswith("`") or shown.endswith("`") or not shown.strip() else ""
-    return f"{fence}{pad}{shown}{pad}{fence}"

@@ -2,7 +2,7 @@
 
 import re
 
-from gradtrace.text.blocks import Block, Heading, Paragraph, Table
+from gradtrace.text.blocks import Block, Facts, Heading, Paragraph, Table
 from gradtrace.text.escape import markdown
 from gradtrace.text.terminal import Terminal, shown
 
@@ -22,6 +22,10 @@ class Markdown:
         if isinstance(block, Paragraph):
             label = f"**{escaped(block.label)}:** " if block.label else ""
             return f"{label}{escaped(block.text)}"
+        if isinstance(block, Facts):
+            return "\n".join(
+                f"- {f'**{escaped(fact.title)}:** ' if fact.title else ''}{escaped(fact.text)}" for fact in block.facts
+            )
         return self._table(block) if block.header and not block.is_drawing else self._code(block)
 
     def _table(self, table: Table) -> str:

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 FONT = "Helvetica,Arial,Liberation Sans,sans-serif"
 """For Graphviz. Its metrics are those of Arial and Liberation Sans, so text measured here fits nearly everywhere."""
 
-FONT_STACK = "Helvetica, Arial, 'Liberation Sans', sans-serif"
+FONT_STACK = (
+    "Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', 'DejaVu Sans Condensed', 'DejaVu Sans', 'Noto Sans', "
+    "sans-serif"
+)
+"""For SVG. What draws it without a browser takes no other font than one of these."""
 
 SIZES = {"title": 13, "name": 13, "plain": 11, "muted": 10, "alarm": 11, "badge": 10, "strong": 11, "head": 9}
 """Point size of each role that a piece of text can have."""
@@ -72,6 +76,9 @@ LIGHT = Theme(
         "folded": BoxStyle("folded: several nodes", "#FFF4DA", "#A87400", "#1B2430", 1.2, "stack"),
         "idle": BoxStyle("did not run in this pass", "#FFFFFF", "#8A95A1", "#66727F", dashed=True),
         "cut": BoxStyle("a value left the graph", "#E9ECEF", "#66727F", "#4A5561", 1.2, "square", dashed=True),
+        "value": BoxStyle("value, with data and gradient", "#F6F8FA", "#66727F", "#1B2430", shape="square"),
+        "operator": BoxStyle("operation", "#FFFFFF", "#66727F", "#1B2430", 1.5),
+        "constant": BoxStyle("constant: takes no gradient", "#FFFFFF", "#B4BEC8", "#5B6673", 0.7),
         "non-finite": BoxStyle("NaN or Inf", "#FCE5D8", "#D55E00", "#1B2430", 3.0),
         "non-finite leaf": BoxStyle("leaf with NaN or Inf", "#FCE5D8", "#D55E00", "#1B2430", 3.0, "square"),
         "failed": BoxStyle("the pass failed here", "#1B2430", "#1B2430", "#FFFFFF", 3.0, "square"),
@@ -100,6 +107,9 @@ DARK = Theme(
         "folded": BoxStyle("folded: several nodes", "#382B0B", "#E6A92F", "#E8ECF0", 1.2, "stack"),
         "idle": BoxStyle("did not run in this pass", "#14181D", "#78838F", "#9DA8B4", dashed=True),
         "cut": BoxStyle("a value left the graph", "#2A3037", "#8592A0", "#B4BEC8", 1.2, "square", dashed=True),
+        "value": BoxStyle("value, with data and gradient", "#232A32", "#8592A0", "#E8ECF0", shape="square"),
+        "operator": BoxStyle("operation", "#14181D", "#8592A0", "#E8ECF0", 1.5),
+        "constant": BoxStyle("constant: takes no gradient", "#14181D", "#5A6570", "#9DA8B4", 0.7),
         "non-finite": BoxStyle("NaN or Inf", "#4A2208", "#FF8A3C", "#FFFFFF", 3.0),
         "non-finite leaf": BoxStyle("leaf with NaN or Inf", "#4A2208", "#FF8A3C", "#FFFFFF", 3.0, "square"),
         "failed": BoxStyle("the pass failed here", "#FFFFFF", "#FFFFFF", "#14181D", 3.0, "square"),

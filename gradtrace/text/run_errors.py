@@ -10,8 +10,13 @@ from gradtrace.text.coverage_words import said
 from gradtrace.text.source_maths import span
 
 
-def run_errors(trace: Trace) -> Iterator[Block]:
-    """What ended the program or a pass, with its place, and what was not looked at."""
+def run_errors(trace: Trace, *, is_explained: bool = False) -> Iterator[Block]:
+    """What ended a program or a pass, with its place, and what was not looked at.
+
+    Args:
+        trace: the run.
+        is_explained: findings beside it say why; of torch's own message the beginning is enough then.
+    """
     for gap in coverage(trace):
         if not gap.is_chosen:
             label, style = ("error", "alarm") if gap.is_open else ("note", "")
@@ -19,7 +24,8 @@ def run_errors(trace: Trace) -> Iterator[Block]:
     error = trace.run.error
     if error is not None:
         where = wording.at(error.frames[-1] if error.frames else None)
-        yield Paragraph(f"{error.type}{where} ended the program: {error.message}", "error", "alarm")
+        message = f": {_short(error.message) if is_explained else error.message}"
+        yield Paragraph(f"{error.type}{where} ended the program{message}", "error", "alarm")
     for one in trace.passes:
         if one.error is None:
             continue
@@ -32,6 +38,13 @@ def run_errors(trace: Trace) -> Iterator[Block]:
             continue
         message = "" if error is not None and one.error.message == error.message else f": {one.error.message}"
         yield Paragraph(f"pass {one.index} raised {one.error.type}{_node(one)}{message}", "error", "alarm")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rpartition(' ')[0]} …"
+
+
+_LONGEST = 110
 
 
 def _node(one: BackwardPass) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 
+from gradtrace.formulas import traits
 from gradtrace.model import Location
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -15,16 +16,32 @@ _OPERATORS: dict[type[ast.operator], tuple[str, int]] = {
 }
 """Sign and how tightly it binds."""
 
+_SIGNS: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.Pow: "**",
+    ast.MatMult: "@",
+}
+"""As Python writes them."""
+
 _ATOM = 9
 _POWER = 4
 _LONGEST_SOURCE = 400
 
 
 def span(location: Location | None) -> str:
-    """The source text of a place, exactly; empty when it is not known or spans several lines."""
+    """The source text of a place; empty when it is not known or spans several lines.
+
+    Where the place is a target that is unpacked, the statement: `a, b = x` for the place `a, b`.
+    """
     if location is None or not location.text or location.end_line > location.line:
         return ""
-    return location.text[location.column - 1 : max(location.end_column - 1, 0)].strip()
+    end = max(location.end_column - 1, 0)
+    source, rest = location.text[location.column - 1 : end].strip(), location.text[end:].lstrip()
+    is_target = "," in source and rest.startswith("=") and not rest.startswith("==")
+    return f"{source} {rest.rstrip()}" if is_target else source
 
 
 def short(source: str) -> str:
@@ -80,24 +97,13 @@ def operands(source: str, op: str) -> tuple[str, ...]:
     source = source.strip()
     tree = parsed(source)
     found: list[ast.expr] = []
-    if isinstance(tree, ast.BinOp) and op in _OPERATOR_OPS.get(type(tree.op), ()):
+    if isinstance(tree, ast.BinOp) and op in traits.by_operator(_SIGNS.get(type(tree.op), "")):
         found = [tree.left, tree.right]
     elif isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub) and op == "neg":
         found = [tree.operand]
     elif isinstance(tree, ast.Call):
         found = _arguments(tree, op)
     return tuple(ast.get_source_segment(source, item) or "" for item in found)
-
-
-_OPERATOR_OPS: dict[type[ast.operator], frozenset[str]] = {
-    ast.Add: frozenset({"add"}),
-    ast.Sub: frozenset({"sub", "rsub"}),
-    ast.Mult: frozenset({"mul"}),
-    ast.Div: frozenset({"div"}),
-    ast.Pow: frozenset({"pow"}),
-    ast.MatMult: frozenset({"mm", "mv", "dot", "bmm"}),
-}
-"""What torch calls the operators of Python."""
 
 
 def _arguments(call: ast.Call, op: str) -> list[ast.expr]:

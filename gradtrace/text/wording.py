@@ -64,6 +64,13 @@ def gradient(stats: TensorStats | None, digits: int = 4) -> str:
     return _tensor(stats, "g", digits)
 
 
+def gradient_norm(stats: TensorStats | None, digits: int = 4) -> str:
+    """The norm of a gradient, `|g| = 0.0123`, also where its elements are few; `None` when there is none."""
+    if stats is None or stats.norm is None or stats.numel <= 1:
+        return gradient(stats, digits)
+    return _norm(stats, "g", digits)
+
+
 def gradients(many: Sequence[TensorStats | None]) -> list[str]:
     """Gradients of one leaf side by side: where one is too long for its elements, all are told by their norms."""
     texts = [gradient(stats) for stats in many]

@@ -4,8 +4,10 @@ import ast
 import shutil
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,3 +82,23 @@ def test_test_files_have_unique_names() -> None:
     """Test folders are no packages, so that two files of one name would hide each other."""
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert len(names) == len(set(names))
+
+
+LARGEST_CIRCLE = 3
+
+
+def test_no_large_circle_of_imports() -> None:
+    """Files that import each other in a circle are one file in pieces; a package counts by its files alone."""
+    graph = grimp.build_graph("gradtrace", cache_dir=None)
+    files_only = {name for name in graph.modules if not graph.find_children(name)}
+    imported = {name: graph.find_modules_directly_imported_by(name) & files_only for name in files_only}
+    circles = set()
+    while True:
+        try:
+            TopologicalSorter(imported).prepare()
+            break
+        except CycleError as error:
+            circle = error.args[1]
+            circles.add(frozenset(circle))
+            imported[circle[1]] = imported[circle[1]] - {circle[0]}
+    assert [sorted(circle) for circle in circles if len(circle) > LARGEST_CIRCLE] == []

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "numpy", "rich", "msgspec", "yaml", "sympy")
+HEAVY = ("torch", "numpy", "rich", "msgspec", "yaml", "sympy", "pydantic")
 
 REPORT = """
 import sys
@@ -53,8 +53,8 @@ main()
 """Ends where nothing is left to do but to wait for the program."""
 
 EARLY = re.compile(
-    r"gradtrace(\.(__main__|errors|files|version|(cli|launch)(\..+)?|formulas(\.user_cache)?|renderers(\.registry)?"
-    r"|diagnosis(\.all_needs|\.selection|\.settings)?|model(\.excerpt|\.format|\.kinds|\.location|\.needs)?))?"
+    r"gradtrace(\.(__main__|errors|files|suggest|version|(cli|launch)(\..+)?|formulas(\.user_cache)?|renderers(\.registry|\.view_options)?"
+    r"|diagnosis(\.all_needs|\.selection|\.settings)?|model(\.excerpt|\.format|\.kinds|\.location|\.needs|\.run_options)?))?"
 )
 """What may be loaded before the program is started: what reads the command line, and no more."""
 
@@ -120,8 +120,11 @@ def test_the_program_is_started_before_what_shows_it_is_loaded(words: list[str])
     """Python takes longer to import torch than we take for all our modules: ours wait until it is at it."""
     names = loaded(AT_THE_START.format(words=words))
     assert "gradtrace.launch.process" in names
-    ours = [name for name in names if name.partition(".")[0] in ("gradtrace", *HEAVY)]
+    ours = [name for name in names if name.partition(".")[0] in ("gradtrace", *HEAVY) and name[:8] != "pydantic"]
     assert [name for name in ours if not EARLY.fullmatch(name)] == []
+    assert "rich" not in names
+    has_values = any(word in ("-o", "-c") for word in words)
+    assert ("pydantic" in names) <= has_values  # what Typer reads values of options with takes long to import
 
 
 @pytest.mark.parametrize(
@@ -145,8 +148,8 @@ def test_what_shows_a_program_is_loaded_while_it_starts(words: list[str], wanted
     [
         (["explain", "w*w*y", "w=0.5", "y=2.0"], {"msgspec", "rich", "sympy"}),
         (["explain", "(w*w).sum()", "w=ones(3)"], {"msgspec", "rich"}),
-        (["explain", "-f", "json", "w*w", "w=0.5"], {"msgspec"}),
-        (["render", "-f", "dot", "w*w", "w=0.5"], {"msgspec"}),
+        (["explain", "-f", "json", "w*w", "w=0.5"], {"msgspec", "pydantic"}),
+        (["render", "-f", "dot", "w*w", "w=0.5"], {"msgspec", "pydantic"}),
     ],
     ids=["closed form", "no scalars", "document", "picture"],
 )
@@ -162,7 +165,7 @@ def test_the_recorder_makes_no_classes_for_readers() -> None:
         "print('LOADED', *(name for name in sys.modules if name.startswith('gradtrace.model.')), file=sys.stderr)"
     )
     names = {name.removeprefix("gradtrace.model.") for name in loaded(code)}
-    assert names <= {"blind_spot", "excerpt", "format", "kinds", "location", "needs"}
+    assert names <= {"blind_spot", "excerpt", "format", "kinds", "location", "needs", "run_options"}
 
 
 def test_the_end_of_the_command_line_is_quick() -> None:

@@ -59,6 +59,11 @@ class Browser:
             list(keys),
         )
 
+    def size(self, width: int, height: int) -> None:
+        """As if on a screen of this size; 0 for that of the window."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width > 0}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
     def errors(self) -> list[str]:
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
 

@@ -16,11 +16,15 @@ Show = Callable[..., Any]
 
 
 def test_page_opens_with_the_run(show: Show) -> None:
-    """Title, counts, the pass and its root stand there at once."""
+    """Title, counts, the pass, its root and the leaves with what each pass added stand there at once."""
     page = show(builders.product_trace())
     assert page.text("h1") == "w * w * y"
     assert page.text("#subtitle").startswith("3 passes · 2 leaves · 4 nodes")
     assert "root mul = 0.5, starts with 1" in page.text("#panel")
+    assert page.text("[aria-selected=true]") == "Leaves"
+    assert page.run("return [...document.querySelectorAll('.leafrow b')].map((name) => name.innerText)") == ["w", "y"]
+    assert page.run("return document.querySelectorAll('.leafrow:first-of-type .chart .add').length") == 3
+    assert "norm of all gradients" in page.run("return document.querySelector('#panel > .chart').textContent")
     assert page.run("return document.getElementById('nothing').hidden")
 
 
@@ -173,7 +177,7 @@ def test_scrubbing_shows_the_pass_step_by_step(show: Show) -> None:
 def test_playback_runs_through_the_pass(show: Show) -> None:
     """Play starts at the first step, shows each, goes on to the next pass, and stops when asked."""
     page = show(builders.product_trace())
-    page.run("document.getElementById('speed').value = '10'")
+    page.run("document.getElementById('speed').value = '3'")
     page.click("#play")
     page.until("document.getElementById('moment').textContent.startsWith('Step 3')")
     page.until("document.querySelector('[aria-current]').textContent === 'pass 3'")
@@ -233,6 +237,8 @@ def test_findings_jump_to_their_place(show: Show) -> None:
     )  # fmt: skip
     page = show(replace(trace, findings=(finding,)))
     assert page.text("#tab-findings") == "Findings (1)"
+    assert "1 finding: the relu is dead" in page.text("#panel")
+    page.click("#tab-findings")
     page.click(".finding button")
     assert page.text("[aria-current]") == "pass 2"
     assert page.text("#panel h2").startswith("relu")
@@ -320,6 +326,20 @@ def test_hostile_text_does_nothing_and_can_be_read(show: Show) -> None:
         page.run("location.hash = arguments[0]", f"#pass=1&node={node}")
         page.until(f"location.hash.includes('={node}') || location.hash.includes('leaf=')")
     assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_phone_shows_picture_and_leaves(show: Show) -> None:
+    """At 400 pixels nothing is wider than the screen, and picture, leaves and playback are there."""
+    page = show(builders.module_net_trace())
+    page.size(400, 800)
+    heights = page.run(
+        """return ["#picture", "#panel", "#moment", ".transport"]
+          .map((part) => document.querySelector(part).getBoundingClientRect().height)"""
+    )
+    wide = page.run("return document.documentElement.scrollWidth <= innerWidth && innerWidth === 400")
+    page.size(0, 0)
+    assert wide
+    assert [height > least for height, least in zip(heights, (200, 180, 10, 30), strict=True)] == [True] * 4
 
 
 def test_dark_and_light(show: Show) -> None:

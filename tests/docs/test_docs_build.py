@@ -1,6 +1,7 @@
 """The generator of the documentation: terminal blocks and tables are made anew, everything else is left alone."""
 
 import importlib
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -50,7 +51,7 @@ $ wide
 def load(monkeypatch: pytest.MonkeyPatch) -> object:
     """Import one of the programs of docs/, which are scripts beside each other."""
     monkeypatch.syspath_prepend(str(DOCS))
-    names = ("build", "formula_catalogue", "pictures", "terminal_blocks", "recording_tables")
+    names = ("build", "document_tables", "formula_catalogue", "pictures", "terminal_blocks", "recording_tables")
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
 
@@ -124,3 +125,21 @@ def test_recording_tables_list_every_kind_of_line(load) -> None:
     assert "| `rows` | `list[MeasuredRow]` | `[]` |" in page
     assert "### Row: Stats" in page
     assert "| `Recorded` | `full`, `ledger` |" in page
+
+
+def test_document_tables_list_every_key(load) -> None:
+    """Each object gets a section, once, with its type and meaning; each kind its values with what they mean."""
+    tables = load("document_tables")
+    page = tables.refresh(f"before\n{tables.BEGIN}stale\n{tables.END}after\n")
+    assert page.startswith("before\n")
+    assert page.endswith("after\n")
+    assert "stale\n" not in page
+    assert page.count("### Finding\n") == page.count("### WhyDocument\n") == page.count("### CheckDocument\n") == 1
+    assert "| `received` | [Statistics](#statistics) or null | The gradient that arrived" in page
+    assert "| `moments` | object of values or null |" in page
+    assert "| `norm` | number or null | The 2-norm. |" in page
+    assert "| `outputs` | list of [NodeOutput](#nodeoutput), or absent |" in page
+    assert "| `accumulated` | Added to what was there. |" in page
+    assert "| `no_torch` | All: the program never imported torch" in page
+    links = set(re.findall(r"\]\(#(\w+)\)", page))
+    assert links <= {title.lower() for title in re.findall(r"(?m)^### (\w+)$", page)}

@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from gradtrace.cli.main import COMMANDS
+from gradtrace.diagnosis.registry import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,3 +26,37 @@ def test_every_command_is_listed() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     listed = set(re.findall(r"^\| `gradtrace (\w+)", readme, re.MULTILINE))
     assert listed == set(COMMANDS)
+
+
+def test_every_rule_is_found_by_what_people_see() -> None:
+    """The page of symptoms leads to each rule, and to none that is not there."""
+    named = re.findall(
+        r"\[([a-z0-9-]+)\]\(rules\.md#([a-z0-9-]+)\)", (ROOT / "docs" / "symptoms.md").read_text("utf-8")
+    )
+    assert {text for text, _ in named} == {rule.name for rule in RULES}
+    assert all(text == anchor for text, anchor in named)
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Links of one page to another, and to a heading of it, as code hosts name headings."""
+    for file, anchor in re.findall(
+        r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)", _FENCED.sub("", page.read_text("utf-8"))
+    ):
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        if anchor:
+            assert anchor in _anchors(target), f"{file}#{anchor}"
+
+
+_FENCED = re.compile(r"^```.*?^```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+
+
+_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", _BLOCK.sub("", page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -13,9 +13,11 @@ import pytest
 from golden_files import TRACES, files
 from syrupy.assertion import SnapshotAssertion
 
-from gradtrace.renderers import json_document, registry
+from gradtrace.renderers import registry
+from gradtrace.renderers.document import trace as trace_document
 from gradtrace.renderers.page import page
 from gradtrace.renderers.tree import tree
+from gradtrace.renderers.view_options import ViewOptions
 
 FORMATS = ("tree", "dot", "svg", "mermaid", "html", "json")
 HERE = Path(__file__).resolve()
@@ -30,7 +32,7 @@ def test_tree(name: str, snapshot: SnapshotAssertion) -> None:
 @pytest.mark.parametrize("name", TRACES)
 def test_json(name: str, snapshot: SnapshotAssertion) -> None:
     """The trace document."""
-    drawn = json_document.render(TRACES[name](), json_document.Options())
+    drawn = trace_document.render(TRACES[name](), trace_document.Options())
     assert drawn == snapshot(extension_class=files("json"))
 
 
@@ -68,7 +70,7 @@ def digests() -> dict[str, str]:
     for format_name in FORMATS:
         for name, make in TRACES.items():
             options = {"engine": "builtin"} if format_name == "svg" else {}
-            drawn = registry.find(format_name, registry.PICTURES).render(make(), **options)
+            drawn = registry.find(format_name, registry.PICTURES).render(make(), ViewOptions(**options))
             assert isinstance(drawn, str)
             found[f"{name}.{format_name}"] = hashlib.sha256(drawn.encode()).hexdigest()
     return found

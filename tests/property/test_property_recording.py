@@ -29,7 +29,7 @@ from gradtrace.model import (
     Trace,
 )
 from gradtrace.recording import load
-from gradtrace.renderers import json_document
+from gradtrace.renderers.document import trace as trace_document
 
 quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
@@ -55,7 +55,7 @@ def says_so_or_loads(content: bytes) -> None:
     for one in trace.passes:
         if one.graph:
             assert [node.id for node in one.graph.nodes] == list(range(len(one.graph.nodes)))
-    json_document.render(trace, json_document.Options())
+    trace_document.render(trace, trace_document.Options())
 
 
 @quick

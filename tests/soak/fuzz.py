@@ -14,7 +14,7 @@ from gradtrace.diagnosis.examine import examine
 from gradtrace.diagnosis.selection import Selection
 from gradtrace.errors import GradtraceError
 from gradtrace.recording import load
-from gradtrace.renderers import json_document
+from gradtrace.renderers.document import trace as trace_document
 
 PROGRAMS = Path(__file__).parent.parent / "programs"
 SEEDS = ("graphs_kept.py", "gradient_penalty.py", "edge_cases.py", "errors_and_warnings.py")
@@ -73,7 +73,7 @@ def main() -> int:
             begin = time.perf_counter()
             try:
                 trace = load(path)
-                json_document.render(trace, json_document.Options())
+                trace_document.render(trace, trace_document.Options())
                 examine(trace, Selection())
                 counts["read"] += 1
             except GradtraceError:

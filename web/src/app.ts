@@ -1,9 +1,9 @@
 // What the page shows at the moment, and who is told when that changes.
 
-import { Scene } from "./scene";
-import { Timeline, type Moment } from "./timeline";
-import { Scale } from "./palette";
 import type { PassGraph } from "./graph";
+import { Scale } from "./palette";
+import { Scene } from "./scene";
+import { type Moment, Timeline } from "./timeline";
 import type { Finding, Pass, Trace } from "./trace";
 
 export type Selection = { kind: "node" | "leaf" | "box" | "cut"; ref: number } | null;
@@ -75,7 +75,8 @@ export class App {
 
   select(selection: Selection): void {
     this.selection = selection;
-    if (selection && this.scene && (selection.kind === "node" || selection.kind === "box")) this.scene.reveal(selection.kind, selection.ref);
+    if (selection && this.scene && (selection.kind === "node" || selection.kind === "box"))
+      this.scene.reveal(selection.kind, selection.ref);
     if (selection?.kind === "cut" && this.scene) this.scene.reveal("node", this.pass!.cuts[selection.ref].node);
     if (selection?.kind === "leaf" && this.scene) {
       for (const node of this.graph!.nodesOfLeaf.get(selection.ref) ?? []) this.scene.reveal("node", node);
@@ -91,7 +92,12 @@ export class App {
   /** How many there are of what can be chosen. */
   count(kind: NonNullable<Selection>["kind"]): number {
     const { trace, graph, pass } = this;
-    return { node: graph?.nNodes ?? 0, leaf: trace.leaves.length, box: graph?.nBoxes ?? 0, cut: graph ? pass!.cuts.length : 0 }[kind];
+    return {
+      node: graph?.nNodes ?? 0,
+      leaf: trace.leaves.length,
+      box: graph?.nBoxes ?? 0,
+      cut: graph ? pass!.cuts.length : 0,
+    }[kind];
   }
 
   private exists(selection: NonNullable<Selection>): boolean {
@@ -132,9 +138,12 @@ export class App {
     if (place) {
       for (let node = 0; node < graph.nNodes && found.length < 20; node++) {
         const at = trace.place(graph.nodes.place[node]);
-        if (at && at.file === place.file && at.line >= place.line && at.line <= Math.max(place.line, place.endLine)) found.push(node);
+        if (at && at.file === place.file && at.line >= place.line && at.line <= Math.max(place.line, place.endLine))
+          found.push(node);
       }
     }
-    return found.length || this.cutsOf(finding).length ? found : finding.leaves.flatMap((leaf) => graph.nodesOfLeaf.get(leaf) ?? []);
+    return found.length || this.cutsOf(finding).length
+      ? found
+      : finding.leaves.flatMap((leaf) => graph.nodesOfLeaf.get(leaf) ?? []);
   }
 }

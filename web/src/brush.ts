@@ -32,7 +32,12 @@ export class Brush {
     }
     if (style.shape === "cut" && zoom > 0.3) {
       context.beginPath();
-      for (const [px, py, dx, dy] of [[x, y, 1, 1], [x + width, y, -1, 1], [x, y + height, 1, -1], [x + width, y + height, -1, -1]]) {
+      for (const [px, py, dx, dy] of [
+        [x, y, 1, 1],
+        [x + width, y, -1, 1],
+        [x, y + height, 1, -1],
+        [x + width, y + height, -1, -1],
+      ]) {
         context.moveTo(px + 9 * dx, py);
         context.lineTo(px, py + 9 * dy);
       }
@@ -58,7 +63,14 @@ export class Brush {
   }
 }
 
-export function rounded(context: CanvasRenderingContext2D, x: number, y: number, width: number, height: number, radius: number): void {
+export function rounded(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+  radius: number,
+): void {
   context.beginPath();
   context.roundRect(x, y, width, height, radius);
 }

@@ -1,9 +1,9 @@
 // The panel for a module, an iteration or a run of steps.
 
+import type { Details } from "./details";
 import { el } from "./dom";
 import { brief, bytes, count } from "./numbers";
-import { facts, more, row, section, tensor, type Content } from "./parts";
-import type { Details } from "./details";
+import { type Content, facts, more, row, section, tensor } from "./parts";
 
 const LEAVES_SHOWN = 200;
 
@@ -34,14 +34,44 @@ export function boxDetails(d: Details, box: number): Content[] {
   const border = (edge: number, node: number) => row(d.linkTo(node), tensor(trace.measured(edges.sent[edge])));
   return [
     el("h2", {}, graph!.boxTitle(box)),
-    el("p", { class: "quiet" }, [trace.text(boxes.type[box]) ?? "", path.includes("#") ? "" : path].filter(Boolean).join(" · ")),
+    el(
+      "p",
+      { class: "quiet" },
+      [trace.text(boxes.type[box]) ?? "", path.includes("#") ? "" : path].filter(Boolean).join(" · "),
+    ),
     el("p", {}, el("button", { type: "button", click: () => d.app.toggle(box) }, "Open or close")),
     facts("Inside", [
-      ["operations", (end - start).toLocaleString("en-US")], ["saved for backward", bytes(memory)],
-      ["largest gradient", largest >= 0 ? brief(trace.measured(largest)) : ""], ["kinds", list.slice(0, 8).map(([op, n]) => (n > 1 ? `${op} ×${n}` : op)).join(", ") + (list.length > 8 ? ", …" : "")],
+      ["operations", (end - start).toLocaleString("en-US")],
+      ["saved for backward", bytes(memory)],
+      ["largest gradient", largest >= 0 ? brief(trace.measured(largest)) : ""],
+      [
+        "kinds",
+        list
+          .slice(0, 8)
+          .map(([op, n]) => (n > 1 ? `${op} ×${n}` : op))
+          .join(", ") + (list.length > 8 ? ", …" : ""),
+      ],
     ]),
-    into.length ? section("Gradients that come in", ...into.slice(0, 12).map((edge) => border(edge, edges.source[edge])), more(into.length, 12)) : null,
-    out.length ? section("Gradients that go out", ...out.slice(0, 12).map((edge) => border(edge, edges.target[edge])), more(out.length, 12)) : null,
-    leaves.size ? section(count(leaves.size, "leaf", "leaves"), ...[...leaves].slice(0, LEAVES_SHOWN).map((leaf) => d.leafRow(leaf)), more(leaves.size, LEAVES_SHOWN)) : null,
+    into.length
+      ? section(
+          "Gradients that come in",
+          ...into.slice(0, 12).map((edge) => border(edge, edges.source[edge])),
+          more(into.length, 12),
+        )
+      : null,
+    out.length
+      ? section(
+          "Gradients that go out",
+          ...out.slice(0, 12).map((edge) => border(edge, edges.target[edge])),
+          more(out.length, 12),
+        )
+      : null,
+    leaves.size
+      ? section(
+          count(leaves.size, "leaf", "leaves"),
+          ...[...leaves].slice(0, LEAVES_SHOWN).map((leaf) => d.leafRow(leaf)),
+          more(leaves.size, LEAVES_SHOWN),
+        )
+      : null,
   ];
 }

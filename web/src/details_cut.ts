@@ -1,10 +1,10 @@
 // The panel for a value that left the graph.
 
+import type { Details } from "./details";
 import { el } from "./dom";
 import { count } from "./numbers";
-import { ROWS_SHOWN, more, section, type Content } from "./parts";
+import { type Content, more, ROWS_SHOWN, section } from "./parts";
 import { source } from "./source";
-import type { Details } from "./details";
 
 export function cutDetails(d: Details, number: number): Content[] {
   const { trace, pass } = d.app;
@@ -15,6 +15,12 @@ export function cutDetails(d: Details, number: number): Content[] {
     ...(d.app.markedCuts.get(number) ?? []).map((finding) => d.finding(finding)),
     section("Where", source(trace.place(cut.place))),
     section("Taken in by", el("p", {}, d.linkTo(cut.node))),
-    cut.leaves.length ? section(`No gradient this way to ${count(cut.leaves.length, "leaf", "leaves")}`, ...cut.leaves.slice(0, ROWS_SHOWN).map((leaf) => d.leafRow(leaf)), more(cut.leaves.length)) : null,
+    cut.leaves.length
+      ? section(
+          `No gradient this way to ${count(cut.leaves.length, "leaf", "leaves")}`,
+          ...cut.leaves.slice(0, ROWS_SHOWN).map((leaf) => d.leafRow(leaf)),
+          more(cut.leaves.length),
+        )
+      : null,
   ];
 }

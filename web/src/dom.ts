@@ -4,7 +4,11 @@ type Child = Node | string | null | undefined | false;
 type Properties = Record<string, string | number | boolean | EventListener | null | undefined>;
 
 /** An element; properties that are functions listen, the others become attributes (false, null: left out; true: empty). */
-export function el<Name extends keyof HTMLElementTagNameMap>(name: Name, properties: Properties = {}, ...children: (Child | Child[])[]): HTMLElementTagNameMap[Name] {
+export function el<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  properties: Properties = {},
+  ...children: (Child | Child[])[]
+): HTMLElementTagNameMap[Name] {
   const element = document.createElement(name);
   apply(element, properties);
   append(element, children);

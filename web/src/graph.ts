@@ -5,7 +5,19 @@ import type { Trace } from "./trace";
 
 type Columns<Names extends string> = Record<Names, Integers>;
 
-type NodeColumns = "type" | "op" | "name" | "module" | "moduleType" | "call" | "place" | "backwardPlace" | "leaf" | "order" | "flags" | "position";
+type NodeColumns =
+  | "type"
+  | "op"
+  | "name"
+  | "module"
+  | "moduleType"
+  | "call"
+  | "place"
+  | "backwardPlace"
+  | "leaf"
+  | "order"
+  | "flags"
+  | "position";
 type EdgeColumns = "source" | "target" | "slot" | "output" | "input" | "sent";
 type OutputColumns = "node" | "index" | "spec" | "received" | "arrived" | "value" | "name" | "flags" | "hook" | "hooks";
 type SavedColumns = "node" | "name" | "spec" | "bytes" | "flags" | "leaf" | "value";
@@ -55,9 +67,15 @@ export class PassGraph {
   /** AccumulateGrad nodes by leaf. */
   readonly nodesOfLeaf = new Map<number, number[]>();
 
-  constructor(private readonly trace: Trace, container: Container<unknown>, tables: GraphTables) {
+  constructor(
+    private readonly trace: Trace,
+    container: Container<unknown>,
+    tables: GraphTables,
+  ) {
     const read = <Names extends string>(table: Record<Names, Reference>) =>
-      Object.fromEntries(Object.entries<Reference>(table).map(([name, reference]) => [name, container.integers(reference)])) as Columns<Names>;
+      Object.fromEntries(
+        Object.entries<Reference>(table).map(([name, reference]) => [name, container.integers(reference)]),
+      ) as Columns<Names>;
     this.nodes = read(tables.nodes);
     this.edges = read(tables.edges);
     this.outputs = read(tables.outputs);
@@ -114,7 +132,8 @@ export class PassGraph {
   /** Shape and dtype of the first output, `f32[2,3]`. */
   spec(node: number): string {
     const row = this.outputsOf.starts[node];
-    if (row < this.outputsOf.starts[node + 1]) return this.trace.text(this.outputs.spec[this.outputsOf.rows[row]]) ?? "";
+    if (row < this.outputsOf.starts[node + 1])
+      return this.trace.text(this.outputs.spec[this.outputsOf.rows[row]]) ?? "";
     return this.isLeaf(node) ? this.trace.leaves[this.nodes.leaf[node]].spec : "";
   }
 
@@ -125,6 +144,12 @@ export class PassGraph {
       if (stats >= 0) return stats;
     }
     return -1;
+  }
+
+  /** The measurement of the forward value of a node with one output; -1 where it was not seen. */
+  value(node: number): number {
+    const row = this.outputsOf.starts[node];
+    return this.outputsOf.starts[node + 1] === row + 1 ? this.outputs.value[this.outputsOf.rows[row]] : -1;
   }
 
   /** The innermost box that holds a position. */

@@ -2,9 +2,9 @@
 
 import type { PassGraph } from "./graph";
 
-export type Kind = "node" | "box" | "leaf" | "root" | "in" | "out" | "cut";
+export type Kind = "node" | "box" | "leaf" | "root" | "in" | "out" | "cut" | "constant";
 
-/** `ref` is a node for `node`, `leaf`, `in` and `out` (then the producer whose tensor crosses the border), a box, or the number of a root or a cut. */
+/** `ref` is a node for `node`, `leaf`, `in` and `out` (then the producer whose tensor crosses the border), a box, or the number of a root, a cut or a constant. */
 export interface Member {
   kind: Kind;
   ref: number;
@@ -14,18 +14,13 @@ export interface Member {
 export interface Line {
   from: number;
   to: number;
-  /** The edges that it stands for; the line of a root or a cut has none. */
+  /** The edges that it stands for; the line of a root, a cut or a constant has none. */
   edges: number[];
   /** Node whose output crosses, and by which port it enters or leaves a box; -1 for a bundle of several. */
   producer: number;
-  /** Where it arrives at a consumer node, and how many such places there are. */
-  slot: number;
-  slots: number;
-  /** The same for the producer's outputs. */
-  output: number;
-  outputs: number;
 }
 
+/** Members in forward order, what comes in first and what goes out last, as the layout wants them. */
 export interface Level {
   members: Member[];
   lines: Line[];
@@ -38,8 +33,13 @@ const LINES_DRAWN_SINGLY = 4;
 /** More tensors than this through one border are drawn as one. */
 const PORTS_DRAWN_SINGLY = 12;
 
-export function levelOf(graph: PassGraph, box: number, pass: { roots: { node: number }[]; cuts: { node: number }[] }): Level {
-  return new LevelBuilder(graph, box).build(pass.roots, pass.cuts);
+/** Where a pass begins, and what its nodes took in. */
+export type Ends = Record<"roots" | "cuts" | "constants", readonly { node: number }[]>;
+
+const TAKEN: ReadonlySet<Kind> = new Set<Kind>(["leaf", "cut", "constant"]);
+
+export function levelOf(graph: PassGraph, box: number, ends: Ends): Level {
+  return new LevelBuilder(graph, box).build(ends);
 }
 
 class LevelBuilder {
@@ -55,7 +55,10 @@ class LevelBuilder {
   private readonly nIn: number;
   private readonly nOut: number;
 
-  constructor(private readonly graph: PassGraph, box: number) {
+  constructor(
+    private readonly graph: PassGraph,
+    box: number,
+  ) {
     const { start, end } = graph.boxes;
     this.start = start[box];
     this.end = end[box];
@@ -77,7 +80,7 @@ class LevelBuilder {
     [this.nIn, this.nOut] = this.countPorts();
   }
 
-  build(roots: { node: number }[], cuts: { node: number }[]): Level {
+  build({ roots, cuts, constants }: Ends): Level {
     const { graph } = this;
     const { source, target } = graph.edges;
     for (let position = this.start; position < this.end; position++) {
@@ -86,7 +89,8 @@ class LevelBuilder {
       for (const edge of graph.rows(graph.sends, node)) {
         const producer = target[edge];
         if (graph.isLeaf(producer)) {
-          if (this.members[member].kind === "node") this.leaves.set(producer, [...(this.leaves.get(producer) ?? []), edge]);
+          if (this.members[member].kind === "node")
+            this.leaves.set(producer, [...(this.leaves.get(producer) ?? []), edge]);
           continue;
         }
         const from = this.memberOf(producer);
@@ -100,19 +104,46 @@ class LevelBuilder {
     this.addLeaves();
     this.addUnusedLeaves(roots);
     roots.forEach((root, number) => {
-      const member = root.node < 0 ? -1 : this.memberOf(root.node);
-      if (member < 0 || this.members[member].kind !== "node") return;
+      const from = this.nodeMember(root.node);
+      if (from < 0) return;
       this.members.push({ kind: "root", ref: number });
-      this.lines.push(this.line(member, this.members.length - 1, [], root.node));
+      this.lines.push({ from, to: this.members.length - 1, edges: [], producer: root.node });
     });
-    cuts.forEach((cut, number) => {
-      const member = this.memberOf(cut.node);
-      if (member < 0 || this.members[member].kind !== "node") return;
-      this.members.push({ kind: "cut", ref: number });
-      // It has no slot of its own: it comes in at the right of the operands that have one.
-      this.lines.push({ ...this.line(this.members.length - 1, member, [], -1), slot: 5, slots: 6 });
+    this.addTaken("cut", cuts);
+    this.addTaken("constant", constants);
+    return this.inOrder();
+  }
+
+  /** What a node took in that has no node of its own. */
+  private addTaken(kind: "cut" | "constant", all: readonly { node: number }[]): void {
+    all.forEach(({ node }, ref) => {
+      const to = this.nodeMember(node);
+      if (to < 0) return;
+      this.members.push({ kind, ref });
+      this.lines.push({ from: this.members.length - 1, to, edges: [], producer: -1 });
     });
-    return { members: this.members, lines: bundled(this.lines) };
+  }
+
+  private nodeMember(node: number): number {
+    const member = node < 0 ? -1 : this.memberOf(node);
+    return member >= 0 && this.members[member].kind === "node" ? member : -1;
+  }
+
+  /** What a node was made from stands right before it, its root right after it. */
+  private inOrder(): Level {
+    const { members } = this;
+    const rank = members.map(({ kind }, i) => (kind === "in" ? -1 : kind === "out" ? members.length : i));
+    for (const { from, to } of this.lines) {
+      if (TAKEN.has(members[from].kind)) rank[from] = Math.min(rank[from], rank[to] - 0.5);
+      if (members[to].kind === "root") rank[to] = rank[from] + 0.25;
+    }
+    const sequence = members.map((_, i) => i).sort((a, b) => rank[a] - rank[b] || a - b);
+    const at = new Int32Array(members.length);
+    sequence.forEach((old, now) => {
+      at[old] = now;
+    });
+    const lines = this.lines.map((line) => ({ ...line, from: at[line.from], to: at[line.to] }));
+    return { members: sequence.map((old) => members[old]), lines: bundled(lines) };
   }
 
   private memberOf(node: number): number {
@@ -130,7 +161,8 @@ class LevelBuilder {
         const producer = graph.edges.target[edge];
         if (!graph.isLeaf(producer) && this.memberOf(producer) < 0) into.add(producer);
       }
-      for (const edge of graph.rows(graph.receives, node)) if (this.memberOf(graph.edges.source[edge]) < 0) out.add(node);
+      for (const edge of graph.rows(graph.receives, node))
+        if (this.memberOf(graph.edges.source[edge]) < 0) out.add(node);
     }
     return [into.size, out.size];
   }
@@ -150,7 +182,7 @@ class LevelBuilder {
     const { graph } = this;
     const producer = graph.edges.target[edge];
     if (this.members[from].kind === "node" && this.members[to].kind === "node") {
-      this.lines.push(this.line(from, to, [edge], producer));
+      this.lines.push({ from, to, edges: [edge], producer });
       return;
     }
     const slot = this.members[to].kind === "node" ? graph.edges.slot[edge] : -1;
@@ -160,30 +192,9 @@ class LevelBuilder {
       known.edges.push(edge);
       return;
     }
-    const line = this.line(from, to, [edge], producer);
+    const line: Line = { from, to, edges: [edge], producer };
     this.bundles.set(key, line);
     this.lines.push(line);
-  }
-
-  private line(from: number, to: number, edges: number[], producer: number): Line {
-    const { graph } = this;
-    const edge = edges[0];
-    const isSlotKnown = this.members[to].kind === "node" && edge !== undefined;
-    const consumer = isSlotKnown ? graph.edges.source[edge] : -1;
-    const isOutputKnown = this.members[from].kind === "node" && edge !== undefined;
-    const outputs = graph.outputsOf.starts[producer + 1] - graph.outputsOf.starts[producer];
-    return {
-      from, to, edges, producer,
-      slot: isSlotKnown ? this.rank(consumer, edge) : 0,
-      slots: isSlotKnown ? graph.sends.starts[consumer + 1] - graph.sends.starts[consumer] : 1,
-      output: isOutputKnown ? Math.min(graph.edges.output[edge], Math.max(0, outputs - 1)) : 0,
-      outputs: isOutputKnown ? Math.max(1, outputs) : 1,
-    };
-  }
-
-  /** Which of the consumer's edges this is, from the left. */
-  private rank(consumer: number, edge: number): number {
-    return edge - this.graph.sends.rows[this.graph.sends.starts[consumer]];
   }
 
   private addLeaves(): void {
@@ -193,13 +204,14 @@ class LevelBuilder {
       if (!isShared) this.members.push({ kind: "leaf", ref: leaf });
       for (const edge of edges) {
         if (isShared) this.members.push({ kind: "leaf", ref: leaf });
-        this.lines.push(this.line(this.members.length - 1, this.memberOf(this.graph.edges.source[edge]), [edge], leaf));
+        const to = this.memberOf(this.graph.edges.source[edge]);
+        this.lines.push({ from: this.members.length - 1, to, edges: [edge], producer: leaf });
       }
     }
   }
 
   /** A leaf at which backward starts directly has no user: it stands in the outermost box. */
-  private addUnusedLeaves(roots: { node: number }[]): void {
+  private addUnusedLeaves(roots: Ends["roots"]): void {
     if (this.start !== 0 || this.end !== this.graph.inOrder.length) return;
     for (const root of roots) {
       if (root.node >= 0 && this.graph.isLeaf(root.node)) this.members.push({ kind: "leaf", ref: root.node });
@@ -219,6 +231,12 @@ function bundled(lines: Line[]): Line[] {
   return [...byPair.values()].flatMap((between) =>
     between.length <= LINES_DRAWN_SINGLY
       ? between
-      : [{ ...between[0], edges: between.flatMap((line) => line.edges), producer: -1, slot: 0, slots: 1, output: 0, outputs: 1 }],
+      : [
+          {
+            ...between[0],
+            edges: between.flatMap((line) => line.edges),
+            producer: -1,
+          },
+        ],
   );
 }

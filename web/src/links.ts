@@ -1,14 +1,16 @@
-// Deep links: `#pass=2&node=17&time=3` is a place in the run.
+// Deep links: the address follows what is shown, and leads back to it.
 
+import { type Address, read, written } from "./address";
 import type { App } from "./app";
 import type { Tables } from "./tables";
-
-const SELECTIONS = ["node", "leaf", "box", "cut"] as const;
 
 export class Links {
   private own = "";
 
-  constructor(private readonly app: App, private readonly tables: Tables) {
+  constructor(
+    private readonly app: App,
+    private readonly tables: Tables,
+  ) {
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) !== this.own) this.follow();
     });
@@ -23,31 +25,34 @@ export class Links {
   /** Goes where the address says; leaves and nodes may be given by number, leaves by name too. */
   follow(): void {
     const { app } = this;
-    const wanted = new URLSearchParams(location.hash.slice(1));
-    const index = Number(wanted.get("pass") ?? (app.pass ? NaN : app.trace.start ?? NaN));
-    const found = app.trace.passes.find((pass) => index >= pass.index && index < pass.index + pass.count);
-    const target = found ?? app.pass ?? app.trace.passes.find((pass) => pass.error && pass.recorded === "full") ?? app.trace.passes.find((pass) => pass.recorded === "full") ?? app.trace.passes[0];
-    const time = wanted.get("time");
-    if (target) app.showPass(target.position, time === null ? undefined : Number(time) || 0);
-    for (const kind of SELECTIONS) {
-      const text = wanted.get(kind);
-      if (text === null) continue;
-      const ref = kind === "leaf" && !/^\d+$/.test(text) ? app.trace.leaves.findIndex((leaf) => leaf.name === text) : Number(text);
-      if (!Number.isInteger(ref) || ref < 0 || ref >= app.count(kind)) continue;
-      const leaf = kind === "node" ? app.graph!.nodes.leaf[ref] : -1;
-      app.select(leaf >= 0 ? { kind: "leaf", ref: leaf } : { kind, ref });
-    }
-    if (wanted.get("view")) this.tables.show(wanted.get("view") === "tables");
+    const { trace } = app;
+    const wanted = read(location.hash);
+    const index = wanted.pass ?? (app.pass ? null : trace.start);
+    const found = trace.passes.find((pass) => index !== null && index >= pass.index && index < pass.index + pass.count);
+    const target = found ?? app.pass ?? trace.passes.find((pass) => pass.recorded === "full") ?? trace.passes[0];
+    if (target) app.showPass(target.position, wanted.time ?? undefined);
+    if (wanted.chosen) this.choose(wanted.chosen);
+    if (wanted.isTables !== null) this.tables.show(wanted.isTables);
+  }
+
+  private choose({ kind, ref }: NonNullable<Address["chosen"]>): void {
+    const { app } = this;
+    const isName = kind === "leaf" && !/^\d+$/.test(ref);
+    const number = isName ? app.trace.leaves.findIndex((leaf) => leaf.name === ref) : Number(ref);
+    if (!Number.isInteger(number) || number < 0 || number >= app.count(kind)) return;
+    const leaf = kind === "node" ? app.graph!.nodes.leaf[number] : -1;
+    app.select(leaf >= 0 ? { kind: "leaf", ref: leaf } : { kind, ref: number });
   }
 
   write(): void {
     const { app } = this;
-    const parts = new URLSearchParams();
-    if (app.pass) parts.set("pass", String(app.pass.index));
-    if (app.selection) parts.set(app.selection.kind, String(app.selection.ref));
-    if (app.pass && app.time !== app.timeline.steps(app.pass)) parts.set("time", String(Math.floor(app.time)));
-    if (this.tables.isShown) parts.set("view", "tables");
-    this.own = parts.toString();
+    const { pass, selection } = app;
+    this.own = written({
+      pass: pass?.index ?? null,
+      chosen: selection && { kind: selection.kind, ref: String(selection.ref) },
+      time: pass && app.time !== app.timeline.steps(pass) ? Math.floor(app.time) : null,
+      isTables: this.tables.isShown,
+    });
     try {
       history.replaceState(null, "", `#${this.own}`);
     } catch {

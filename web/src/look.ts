@@ -2,14 +2,8 @@
 
 import type { Scale, Theme } from "./palette";
 import type { Item } from "./scene";
-import type { Wire } from "./wire";
 import type { Moment, Timeline } from "./timeline";
-
-export interface Camera {
-  x: number;
-  y: number;
-  zoom: number;
-}
+import type { Wire } from "./wire";
 
 export interface Look {
   theme: Theme;

@@ -26,6 +26,7 @@ async function start(): Promise<void> {
   const search = new Search(app, () => {
     tables.show(false);
     picture.focus();
+    picture.zoomToSelection();
   });
   const links = new Links(app, tables);
   const show = (isTables: boolean) => {
@@ -47,7 +48,12 @@ async function start(): Promise<void> {
     showNothing(app);
     panel.show("run");
   }
-  document.documentElement.dataset.ready = performance.now().toFixed(0);
+  // The first frame takes the sizes, the second has painted with them.
+  requestAnimationFrame(() =>
+    requestAnimationFrame(() => {
+      document.documentElement.dataset.ready = performance.now().toFixed(0);
+    }),
+  );
 }
 
 function showNothing(app: App): void {
@@ -87,12 +93,19 @@ function openHelp(app: App): void {
 
 function bindKeys(transport: Transport, search: Search, toggleTables: () => void): void {
   const actions: Record<string, () => void> = {
-    " ": () => transport.toggle(), ",": () => transport.step(-1), ".": () => transport.step(1),
-    Home: () => transport.goTo(0), End: () => transport.goTo(Infinity), "[": () => transport.pass(-1), "]": () => transport.pass(1),
-    "/": () => search.focus(), t: toggleTables,
+    " ": () => transport.toggle(),
+    ",": () => transport.step(-1),
+    ".": () => transport.step(1),
+    Home: () => transport.goTo(0),
+    End: () => transport.goTo(Infinity),
+    "[": () => transport.pass(-1),
+    "]": () => transport.pass(1),
+    "/": () => search.focus(),
+    t: toggleTables,
   };
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event) || byId<HTMLDialogElement>("help").open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event) || byId<HTMLDialogElement>("help").open)
+      return;
     if (event.key === " " && event.target instanceof HTMLButtonElement) return;
     const action = Object.hasOwn(actions, event.key) ? actions[event.key] : undefined;
     if (!action) return;

@@ -3,13 +3,18 @@
 import type { Stats } from "./trace";
 
 export function number(x: number | string | boolean, digits = 4): string {
-  if (typeof x !== "number") return typeof x === "string" ? (x === "nan" ? "NaN" : x === "inf" ? "Inf" : x === "-inf" ? "-Inf" : x) : String(x);
+  if (typeof x !== "number")
+    return typeof x === "string" ? (x === "nan" ? "NaN" : x === "inf" ? "Inf" : x === "-inf" ? "-Inf" : x) : String(x);
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "NaN" : x > 0 ? "Inf" : "-Inf";
   if (x === 0) return "0";
   const size = Math.abs(x);
   if (size < 1e6 && (Number.isInteger(x) || size >= 10 ** digits)) return x.toFixed(0);
   const exponent = Math.floor(Math.log10(size));
-  if (exponent < -4 || exponent >= 6) return x.toExponential(digits - 1).replace(/\.?0+e/, "e").replace(/e([+-])(\d)$/, "e$10$2");
+  if (exponent < -4 || exponent >= 6)
+    return x
+      .toExponential(digits - 1)
+      .replace(/\.?0+e/, "e")
+      .replace(/e([+-])(\d)$/, "e$10$2");
   return String(Number(x.toPrecision(digits)));
 }
 
@@ -28,7 +33,8 @@ type Nested = number | string | boolean | Nested[];
 
 /** All elements in the tensor's own nesting, from their JSON. */
 export function elements(json: string, digits = 4): string {
-  const written = (item: Nested): string => (Array.isArray(item) ? `[${item.map(written).join(", ")}]` : number(item, digits));
+  const written = (item: Nested): string =>
+    Array.isArray(item) ? `[${item.map(written).join(", ")}]` : number(item, digits);
   try {
     return written(JSON.parse(json) as Nested);
   } catch {
@@ -41,6 +47,12 @@ export function nonFinite(stats: Stats): string {
   if (stats.nan) parts.push(`${stats.nan.toLocaleString("en-US")} NaN`);
   if (stats.inf) parts.push(`${stats.inf.toLocaleString("en-US")} Inf`);
   return parts.join(", ");
+}
+
+/** What was added, behind what it was added to; nothing where it can only be told as a norm, for norms do not add up. */
+export function plus(stats: Stats | null): string {
+  const text = stats ? brief(stats, "|", 16) : "|";
+  return text.startsWith("|") || text === "empty" ? "" : text.startsWith("-") ? ` (${text})` : ` (+${text})`;
 }
 
 /** A tensor in a few characters: all its elements when they are few, else its norm. */

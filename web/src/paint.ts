@@ -1,20 +1,24 @@
 // Paints what is visible of the picture.
 
 import { Brush, rounded } from "./brush";
-import { FONTS, cut, widthOf } from "./measure";
+import type { Camera } from "./camera";
+import type { Look } from "./look";
+import { cut, FONTS } from "./measure";
 import { NodePainter } from "./paint_nodes";
-import { WirePainter, type Area } from "./paint_wires";
-import type { Camera, Look } from "./look";
+import { WirePainter } from "./paint_wires";
 import type { Item, Scene } from "./scene";
-import type { Wire } from "./wire";
 import type { Moment } from "./timeline";
+import type { Wire } from "./wire";
 
 export class Painter {
   private readonly brush: Brush;
   private readonly wires: WirePainter;
   private readonly nodes: NodePainter;
 
-  constructor(private readonly context: CanvasRenderingContext2D, private readonly scene: Scene) {
+  constructor(
+    private readonly context: CanvasRenderingContext2D,
+    private readonly scene: Scene,
+  ) {
     this.brush = new Brush(context);
     this.wires = new WirePainter(context);
     this.nodes = new NodePainter(this.brush, scene);
@@ -29,20 +33,27 @@ export class Painter {
     context.setTransform(ratio * zoom, 0, 0, ratio * zoom, -camera.x * zoom * ratio, -camera.y * zoom * ratio);
     const [left, top] = [camera.x, camera.y];
     const [right, bottom] = [left + width / zoom, top + height / zoom];
-    const isSeen = (x: number, y: number, w: number, h: number) => x < right && x + w > left && y < bottom && y + h > top;
+    const isSeen = (x: number, y: number, w: number, h: number) =>
+      x < right && x + w > left && y < bottom && y + h > top;
     const items = scene.items.filter((item) => isSeen(item.x - 12, item.y - 12, item.width + 24, item.height + 24));
-    const wires = scene.wires.filter((wire) => isSeen(wire.left - 40, wire.top - 4, wire.right - wire.left + 80, wire.bottom - wire.top + 8));
+    const wires = scene.wires.filter((wire) =>
+      isSeen(wire.left - 40, wire.top - 4, wire.right - wire.left + 80, wire.bottom - wire.top + 8),
+    );
     for (const item of items) if (item.isOpen) this.openBox(item, look, zoom);
     for (const wire of wires) this.wires.wire(wire, look, zoom);
     for (const item of items) if (!item.isOpen) this.item(item, look, zoom);
     for (const item of items) if (item.isOpen && zoom > 0.6) this.title(item, look);
-    if (zoom > 0.45) {
-      const titles = items.filter((item) => item.isOpen).map((item) => this.titleArea(item));
-      for (const wire of wires) this.wires.label(wire, look, zoom, titles);
-    }
-    if (zoom <= 0.6) this.farTitles(items.filter((item) => item.isOpen), look, zoom);
+    for (const wire of wires) this.wires.label(wire, look, zoom);
+    if (zoom <= 0.6)
+      this.farTitles(
+        items.filter((item) => item.isOpen),
+        look,
+        zoom,
+      );
     // A leaf that is drawn at each use is chosen everywhere.
-    const isSelected = (item: Item) => item === look.selected || (item.kind === "leaf" && look.selected?.kind === "leaf" && item.ref === look.selected.ref);
+    const isSelected = (item: Item) =>
+      item === look.selected ||
+      (item.kind === "leaf" && look.selected?.kind === "leaf" && item.ref === look.selected.ref);
     for (const item of items) if (isSelected(item) || item === look.hovered) this.ring(item, look, isSelected(item));
   }
 
@@ -57,10 +68,6 @@ export class Painter {
     context.strokeStyle = theme.cluster_border;
     context.lineWidth = Math.max(1, 0.7 / zoom);
     context.stroke();
-  }
-
-  private titleArea(item: Item): Area {
-    return { left: item.x, right: item.x + 34 + widthOf(item.title, "strong") + widthOf(item.name, "plain"), top: item.y + 4, bottom: item.y + 25 };
   }
 
   private title(item: Item, look: Look): void {
@@ -101,7 +108,8 @@ export class Painter {
       if (room < 40 || item.height * zoom < 24) continue;
       const title = cut(item.title, Math.max(3, Math.floor(room / 7)));
       const [x, y, width] = [item.x + 5 / zoom, item.y + 4 / zoom, context.measureText(title).width];
-      if (taken.some(([left, top, wide]) => x < left + wide && x + width > left && Math.abs(y - top) < 13 / zoom)) continue;
+      if (taken.some(([left, top, wide]) => x < left + wide && x + width > left && Math.abs(y - top) < 13 / zoom))
+        continue;
       taken.push([x, y, width]);
       context.strokeText(title, x, y);
       context.fillText(title, x, y);
@@ -113,6 +121,7 @@ export class Painter {
     if (item.kind === "root") this.start(item, look, zoom);
     else if (item.kind === "box") this.closedBox(item, look, zoom);
     else if (item.kind === "cut") this.nodes.cut(item, look, zoom);
+    else if (item.kind === "constant") this.constant(item, look, zoom);
     else this.nodes.node(item, look, zoom);
   }
 
@@ -123,6 +132,19 @@ export class Painter {
     rounded(context, item.x, item.y, item.width, item.height, 10);
     context.fill();
     if (zoom > 0.4) this.brush.text(item.title, "plain", style.ink, item.x + item.width / 2, item.y + item.height / 2);
+  }
+
+  /** What takes part without a gradient: small and grey. */
+  private constant(item: Item, look: Look, zoom: number): void {
+    const { context } = this;
+    const { theme } = look;
+    context.fillStyle = theme.paper;
+    context.strokeStyle = theme.no_gradient;
+    context.lineWidth = Math.max(0.8, 0.7 / zoom);
+    rounded(context, item.x, item.y, item.width, item.height, 9);
+    context.fill();
+    context.stroke();
+    if (zoom > 0.45) this.brush.text(item.title, "small", theme.muted, item.x + item.width / 2, item.y + 9.5);
   }
 
   private closedBox(item: Item, look: Look, zoom: number): void {
@@ -155,7 +177,8 @@ export class Painter {
     context.fillText(item.name, after, item.y + 16.5);
     context.fillText(isRunning ? `${ran} of ${total} ran` : item.detail, item.x + 26, item.y + 31);
     const isBad = item.range?.startsWith("NaN") ?? false;
-    if (item.range && ran === total) this.brush.text(item.range, "strong", isBad ? theme.non_finite : style.ink, item.x + 26, item.y + 45, "left");
+    if (item.range && ran === total)
+      this.brush.text(item.range, "strong", isBad ? theme.non_finite : style.ink, item.x + 26, item.y + 45, "left");
     this.nodes.pin(item, look, (node) => graph.nodes.position[node] >= start && graph.nodes.position[node] < end);
   }
 

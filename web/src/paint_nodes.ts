@@ -1,12 +1,12 @@
 // Paints nodes and leaves as they are at a moment.
 
-import { rounded, type Brush } from "./brush";
-import { FONTS, widthOf } from "./measure";
-import { brief, number } from "./numbers";
-import { CUT_OFF } from "./sizes";
+import { type Brush, rounded } from "./brush";
 import type { Look } from "./look";
+import { FONTS, widthOf } from "./measure";
+import { brief, number, plus } from "./numbers";
 import type { BoxStyle } from "./palette";
 import type { Item, Scene } from "./scene";
+import { CUT_OFF } from "./sizes";
 
 type Progress = "waiting" | "active" | "done" | "idle";
 
@@ -14,7 +14,10 @@ export class NodePainter {
   private readonly most = new Map<number, number>();
   private readonly context: CanvasRenderingContext2D;
 
-  constructor(private readonly brush: Brush, private readonly scene: Scene) {
+  constructor(
+    private readonly brush: Brush,
+    private readonly scene: Scene,
+  ) {
     this.context = brush.context;
   }
 
@@ -94,7 +97,10 @@ export class NodePainter {
     if (pass.error && pass.error.node === item.ref) return boxes.failed;
     if (isBad) return boxes["non-finite"];
     const isTaken = item.kind === "leaf" && pass.byLeaf.get(graph!.nodes.leaf[item.ref])?.effect === "not stored";
-    if (item.kind === "leaf") return progress === "idle" && pass.call !== "none" && !isTaken ? { ...boxes.leaf, dashed: true, fill: boxes.idle.fill } : boxes.leaf;
+    if (item.kind === "leaf")
+      return progress === "idle" && pass.call !== "none" && !isTaken
+        ? { ...boxes.leaf, dashed: true, fill: boxes.idle.fill }
+        : boxes.leaf;
     if (progress === "idle" && pass.call !== "none") return boxes.idle;
     if (pass.roots.some((root) => root.node === item.ref)) return boxes.root;
     return graph!.nodes.flags[item.ref] & 1 ? boxes.custom : boxes.op;
@@ -136,10 +142,22 @@ export class NodePainter {
     const ink = style.ink;
     this.heading(item, ink);
     if (zoom <= 0.45) return;
-    this.brush.text(item.detail, "plain", style === look.theme.boxes.failed ? ink : look.theme.muted, centre, item.y + 30);
+    this.brush.text(
+      item.detail,
+      "plain",
+      style === look.theme.boxes.failed ? ink : look.theme.muted,
+      centre,
+      item.y + 30,
+    );
     const third = item.kind === "leaf" ? this.gradText(item, look) : this.receivedText(item, progress, received, look);
     const isBad = third.isBad;
-    this.brush.text(third.text, "strong", isBad ? look.theme.non_finite : third.isMuted ? look.theme.muted : ink, centre, item.y + 45);
+    this.brush.text(
+      third.text,
+      "strong",
+      isBad ? look.theme.non_finite : third.isMuted ? look.theme.muted : ink,
+      centre,
+      item.y + 45,
+    );
   }
 
   /** Whether autograd.grad has got the leaf's gradient: then the engine does not run the leaf itself. */
@@ -159,14 +177,24 @@ export class NodePainter {
     if (state.kind === "zeros") return { text: ".grad 0", isBad: false, isMuted: true };
     if (state.kind === "changed") return { text: ".grad changed", isBad: false, isMuted: false };
     if (state.stats === null) return { text: "", isBad: false, isMuted: true };
-    if (state.isStepped && state.stats >= 0) return { text: `.grad ${brief(trace.measured(state.stats))} ⇢ step`, isBad: trace.isBad(state.stats), isMuted: false };
-    const added = state.isAdded && row && row.before >= 0 ? ` (+${brief(trace.measured(row.added), "g", 16)})` : "";
+    if (state.isStepped && state.stats >= 0)
+      return {
+        text: `.grad ${brief(trace.measured(state.stats))} ⇢ step`,
+        isBad: trace.isBad(state.stats),
+        isMuted: false,
+      };
+    const added = state.isAdded && row && row.before >= 0 ? plus(trace.measured(row.added)) : "";
     const waits = this.arrived(item.ref, look);
     const text = waits || `.grad ${brief(state.stats < 0 ? null : trace.measured(state.stats))}${added}`;
     return { text, isBad: trace.isBad(state.stats), isMuted: state.stats < 0 };
   }
 
-  private receivedText(item: Item, progress: Progress, received: number, look: Look): { text: string; isBad: boolean; isMuted: boolean } {
+  private receivedText(
+    item: Item,
+    progress: Progress,
+    received: number,
+    look: Look,
+  ): { text: string; isBad: boolean; isMuted: boolean } {
     const { trace } = this.scene;
     if (look.moment.pass.error?.node === item.ref) return { text: "failed here", isBad: true, isMuted: false };
     const waits = progress === "waiting" || progress === "active" ? this.arrived(item.ref, look) : "";
@@ -201,7 +229,10 @@ export class NodePainter {
 
   pin(item: Item, look: Look, isHere: (node: number) => boolean): void {
     for (const node of look.marked) {
-      if (isHere(node)) return this.badge(item, look);
+      if (isHere(node)) {
+        this.badge(item, look);
+        return;
+      }
     }
   }
 

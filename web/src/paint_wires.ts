@@ -1,19 +1,13 @@
 // Paints the lines along which gradients run.
 
-import { FONTS, widthOf } from "./measure";
-import { pointOn, type Wire } from "./wire";
 import type { Look } from "./look";
+import { FONTS } from "./measure";
+import { pointOn, type Wire } from "./wire";
 
-export interface Area {
-  left: number;
-  right: number;
-  top: number;
-  bottom: number;
-}
-
-function isOver(area: Area, a: number, b: number, y: number): boolean {
-  return Math.max(a, b) > area.left && Math.min(a, b) < area.right && y + 7 > area.top && y - 7 < area.bottom;
-}
+/** Farther away than this, labels are too small to read. */
+const FAR = 0.5;
+/** How far a closed box, drawn as a stack, reaches below its edge. */
+const STACK = 5;
 
 export class WirePainter {
   constructor(private readonly context: CanvasRenderingContext2D) {}
@@ -23,19 +17,23 @@ export class WirePainter {
     const { theme, moment } = look;
     const { points } = wire;
     const isCut = wire.from.kind === "cut";
-    const hasArrow = zoom > 0.3 && wire.from.kind !== "in" && !wire.from.isOpen && !isCut;
+    const isConstant = wire.from.kind === "constant";
+    const hasArrow = zoom > 0.3 && wire.from.kind !== "in" && !wire.from.isOpen && !isCut && !isConstant;
     const isSent = wire.nSent > 0 && moment.time > wire.first;
     const isArriving = wire.nSent > 0 && moment.time > wire.first && moment.time < wire.last + 1;
-    const isHot = look.hovered === wire || (look.selected !== null && (wire.from === look.selected || wire.to === look.selected));
+    const isHot =
+      look.hovered === wire || (look.selected !== null && (wire.from === look.selected || wire.to === look.selected));
+    // A closed box has others behind it, at which the arrow ends.
+    const tip = points[1] + (wire.from.kind === "box" && !wire.from.isOpen && zoom > 0.3 ? STACK : 0);
     context.beginPath();
-    context.moveTo(points[0], points[1] + (hasArrow ? 7 : 0));
+    context.moveTo(points[0], tip + (hasArrow ? 7 : 0));
     for (let i = 2; i < points.length; i += 6) {
       context.bezierCurveTo(points[i], points[i + 1], points[i + 2], points[i + 3], points[i + 4], points[i + 5]);
     }
     context.strokeStyle = theme.no_gradient;
     context.lineWidth = Math.max(1, 0.8 / zoom);
     context.globalAlpha = isSent && !isArriving ? 1 : 0.55;
-    context.setLineDash(wire.nSent ? [] : [4, 4]);
+    context.setLineDash(wire.nSent || isConstant ? [] : [4, 4]);
     let width = 1;
     if (isSent && !isArriving) [context.strokeStyle, width] = this.stroke(wire, look);
     if (wire.isBad && isSent) context.setLineDash([9, 4]);
@@ -45,7 +43,13 @@ export class WirePainter {
     context.setLineDash([]);
     if (isArriving) this.moving(wire, look);
     if (isCut && zoom > 0.3) this.cross(points[0], points[1] + 12, theme.muted);
-    if (hasArrow) this.arrow(points[0], points[1], isSent && !isArriving ? width : 1, isSent && !isArriving ? this.stroke(wire, look)[0] : theme.no_gradient);
+    if (hasArrow)
+      this.arrow(
+        points[0],
+        tip,
+        isSent && !isArriving ? width : 1,
+        isSent && !isArriving ? this.stroke(wire, look)[0] : theme.no_gradient,
+      );
   }
 
   private stroke(wire: Wire, { theme, scale }: Look): [string, number] {
@@ -106,36 +110,16 @@ export class WirePainter {
     context.fill();
   }
 
-  /** The gradient beside its line, where no title of a box stands. */
-  label(wire: Wire, look: Look, zoom: number, titles: readonly Area[]): void {
-    if (!wire.label || look.moment.time < wire.last + 1) return;
-    if (wire.label.startsWith("|") && zoom < 0.75 && look.hovered !== wire) return;
+  /** The gradient beside its line, once it is sent. */
+  label(wire: Wire, look: Look, zoom: number): void {
+    const { label } = wire;
+    if (!label || look.moment.time < wire.last + 1) return;
+    if (zoom < FAR && look.hovered !== wire) return;
     const { context } = this;
-    const pieces = (wire.points.length - 2) / 6;
-    const last = wire.points.length - 6;
-    const isOdd = wire.line.slots > 1 && wire.line.slot % 2 === 1;
-    const [top, aside] = [wire.points[last - 2], wire.points[last + 4] - wire.points[last - 2]];
-    // A line that goes far to the side has room for its label only at the arrow, on the side that it turns away from.
-    const isSlanted = Math.abs(aside) > 36;
-    const isLeft = isSlanted ? aside > 0 : (wire.line.slot + 1) / (wire.line.slots + 1) < 0.5;
-    const beside = (this.stroke(wire, look)[1] / 2 + (isSlanted ? 7 : 4)) * (isLeft ? -1 : 1);
-    const width = widthOf(wire.label, "plain") * (isLeft ? -1 : 1);
-    const usual = pieces > 1 ? 0.55 : isOdd ? 0.45 : 0.58;
-    const places = [usual, 0.3, 0.8].map((part) => pointOn(wire.points, last, part));
-    if (pieces > 1) places.push(pointOn(wire.points, 2, 0.5));
-    if (isSlanted) places.unshift([top, wire.points[last - 1] + 13]);
-    const under = ([at, level]: [number, number]) => titles.find((title) => isOver(title, at + beside, at + beside + width, level));
-    const free = places.find((place) => !under(place));
-    const [onLine, y] = free ?? places[0];
-    const x = free ? onLine + beside : Math.max(onLine + beside, (under(places[0])?.right ?? 0) + 4);
     context.font = wire.isBad ? FONTS.strong : FONTS.plain;
-    context.textAlign = isLeft && free ? "right" : "left";
+    context.textAlign = "left";
     context.textBaseline = "middle";
-    context.lineJoin = "round";
-    context.strokeStyle = look.theme.paper;
-    context.lineWidth = 4;
-    context.strokeText(wire.label, x, y);
     context.fillStyle = wire.isBad ? look.theme.non_finite : look.theme.ink;
-    context.fillText(wire.label, x, y);
+    context.fillText(label.text, label.x, label.y);
   }
 }

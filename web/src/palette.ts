@@ -1,19 +1,39 @@
 // Colours come from gradtrace/text/palette.py with the data, so that page and pictures look alike.
 
 export interface BoxStyle {
-  meaning: string; fill: string; border: string; ink: string; width: number; shape: string; double: boolean; dashed: boolean;
+  meaning: string;
+  fill: string;
+  border: string;
+  ink: string;
+  width: number;
+  shape: string;
+  double: boolean;
+  dashed: boolean;
 }
 
 export interface Theme {
-  name: string; paper: string; ink: string; muted: string;
+  name: string;
+  paper: string;
+  ink: string;
+  muted: string;
   boxes: Record<"op" | "leaf" | "root" | "custom" | "folded" | "idle" | "non-finite" | "failed" | "cut", BoxStyle>;
-  ramp: string[]; no_gradient: string; non_finite: string; badge: string; badge_ink: string;
-  cluster_fill: string; cluster_border: string; rule: string; drawn: string;
+  ramp: string[];
+  no_gradient: string;
+  non_finite: string;
+  badge: string;
+  badge_ink: string;
+  cluster_fill: string;
+  cluster_border: string;
+  rule: string;
+  drawn: string;
 }
 
 /** Norm of a gradient to width and colour, on a logarithmic scale at least one decade and at most eight wide. */
 export class Scale {
-  private constructor(readonly low: number, readonly high: number) {}
+  private constructor(
+    readonly low: number,
+    readonly high: number,
+  ) {}
 
   static of(norms: Iterable<number>): Scale | null {
     let low = Infinity;

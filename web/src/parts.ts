@@ -28,7 +28,16 @@ export function section(title: string, ...content: Content[]): HTMLElement | nul
 
 export function facts(title: string, pairs: [string, string][]): HTMLElement | null {
   const known = pairs.filter(([, value]) => value);
-  return known.length ? section(title, el("dl", { class: "facts" }, known.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]))) : null;
+  return known.length
+    ? section(
+        title,
+        el(
+          "dl",
+          { class: "facts" },
+          known.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
+        ),
+      )
+    : null;
 }
 
 export function more(n: number, shown = ROWS_SHOWN): HTMLElement | null {
@@ -48,7 +57,10 @@ export function tensor(stats: Stats | null): HTMLElement {
   if (stats.zero) parts.push(`${stats.zero.toLocaleString("en-US")} zero`);
   const isWhole = stats.value !== null;
   return el(
-    "span", { class: "number" }, isWhole ? el("b", {}, elements(stats.value!)) : parts.shift() || stats.spec, bad ? el("span", { class: "bad" }, ` ${bad}`) : null,
+    "span",
+    { class: "number" },
+    isWhole ? el("b", {}, elements(stats.value!)) : parts.shift() || stats.spec,
+    bad ? el("span", { class: "bad" }, ` ${bad}`) : null,
     el("small", {}, [stats.spec, ...(stats.numel === 1 ? [] : parts)].filter(Boolean).join(" · ")),
   );
 }

@@ -1,17 +1,15 @@
 // The canvas: zoom, pan, choosing with the pointer and with keys.
 
-import { byId, el } from "./dom";
-import { Painter } from "./paint";
-import { itemLines, spoken, wireLines } from "./tips";
-import { along, first, sideways } from "./walk";
 import type { App } from "./app";
-import type { Camera } from "./look";
-import type { Item, Scene } from "./scene";
-import type { Wire } from "./wire";
+import { type Camera, closeUp, isInSight, opening, READABLE_ZOOM, whole, zoomed } from "./camera";
+import { byId, el } from "./dom";
 
-const MOST_ZOOM = 4;
-const START_ZOOM = 1.5;
-const READABLE_ZOOM = 0.85;
+import { Painter } from "./paint";
+import { Pointer } from "./pointer";
+import type { Item, Scene } from "./scene";
+import { itemLines, spoken, wireLines } from "./tips";
+import { along, first, rootOf, sideways } from "./walk";
+import type { Wire } from "./wire";
 
 export class Picture {
   private readonly canvas = byId<HTMLCanvasElement>("canvas");
@@ -25,8 +23,7 @@ export class Picture {
   private isWaiting = false;
   private width = 0;
   private height = 0;
-  private readonly touches = new Map<number, { x: number; y: number }>();
-  private dragged = 0;
+  private readonly pointer: Pointer;
 
   constructor(private readonly app: App) {
     new ResizeObserver(() => this.resize()).observe(this.canvas.parentElement!);
@@ -39,7 +36,17 @@ export class Picture {
       } else if (change === "time" && !app.isPlaying) this.follow(1);
       this.invalidate();
     });
-    this.bindPointer();
+    this.pointer = new Pointer(this.canvas, {
+      pan: (dx, dy) => this.pan(dx, dy),
+      zoom: (factor, x, y) => this.zoomBy(factor, x, y),
+      click: (x, y) => this.click(x, y),
+      doubleClick: (x, y) => {
+        const item = this.itemAt(x, y);
+        if (item?.kind === "box") this.toggle(item);
+      },
+      hover: (x, y) => this.hover(this.under(x, y), x, y),
+      leave: () => this.hover(null, 0, 0),
+    });
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     byId("zoom-in").addEventListener("click", () => this.zoomBy(1.3));
     byId("zoom-out").addEventListener("click", () => this.zoomBy(1 / 1.3));
@@ -61,27 +68,36 @@ export class Picture {
     this.canvas.focus();
   }
 
-  /** The whole picture, or as much as stays readable, from the top. */
+  /** The whole picture. */
   fit(): void {
-    if (!this.scene || !this.width) return;
-    const { width, height } = this.scene;
-    const whole = Math.min((this.width - 32) / width, (this.height - 56) / height);
-    const zoom = Math.min(START_ZOOM, Math.max(whole, Math.min(READABLE_ZOOM, (this.width - 32) / width), 0.02));
-    const isTall = height * zoom > this.height;
-    this.camera = {
-      zoom,
-      x: width / 2 - this.width / zoom / 2,
-      y: isTall ? -20 / zoom : height / 2 - this.height / zoom / 2,
-    };
-    this.invalidate();
+    if (this.scene && this.width) this.look(whole(this.view, this.scene));
+  }
+
+  /** Where one begins to read: at the loss, below which there is nothing, or where the pass failed. */
+  open(): void {
+    const { scene } = this;
+    if (!scene || !this.width) return;
+    const { error } = scene.pass;
+    const failed = error && error.node >= 0 ? scene.itemOf(error.node) : null;
+    this.look(opening(this.view, scene, failed ?? rootOf(scene), failed !== null));
+  }
+
+  /** The chosen item, large and in the middle. */
+  zoomToSelection(): void {
+    const item = this.selectedItem();
+    if (item && this.width) this.look(closeUp(this.view, item));
   }
 
   zoomBy(factor: number, x = this.width / 2, y = this.height / 2): void {
-    const { camera } = this;
-    const zoom = Math.max(0.01, Math.min(MOST_ZOOM, camera.zoom * factor));
-    camera.x += x / camera.zoom - x / zoom;
-    camera.y += y / camera.zoom - y / zoom;
-    camera.zoom = zoom;
+    this.look(zoomed(this.camera, factor, x, y));
+  }
+
+  private get view(): { width: number; height: number } {
+    return { width: this.width, height: this.height };
+  }
+
+  private look(camera: Camera): void {
+    this.camera = camera;
     this.invalidate();
   }
 
@@ -89,33 +105,45 @@ export class Picture {
     if (!this.scene) return;
     const isAll = this.scene.openAll();
     this.app.tell("scene");
-    this.fit();
+    this.open();
     announce(isAll ? "All boxes are open." : "Too many boxes to open them all: the outer ones are open.");
   }
 
   closeAll(): void {
     this.scene?.closeAll();
     this.app.tell("scene");
-    this.fit();
+    this.open();
   }
 
   /** Keeps what runs in sight while playing. */
   follow(part = 0.2): void {
     const { graph, time } = this.app;
-    if (!graph || !this.scene || this.dragged || time >= graph.nSteps) return;
+    if (!graph || !this.scene || this.pointer.isDragging || time >= graph.nSteps) return;
     const node = graph.ranAt[Math.floor(time)];
     const item = node === undefined || node < 0 ? null : this.scene.itemOf(node);
-    if (item && !this.isInSight(item, 0.04)) this.moveTo(item, part);
+    if (item && !isInSight(this.view, this.camera, item, 0.04)) this.moveTo(item, part);
   }
 
   private show(isNewPass: boolean): void {
     const { scene } = this.app;
-    const isFirst = this.scene === null;
+    const before = this.scene;
     this.scene = scene;
     this.hovered = null;
     this.painter = scene && new Painter(this.context, scene);
-    if (isNewPass && isFirst) this.fit();
+    if (isNewPass && !this.stay(before)) this.open();
     byId("picture").classList.toggle("empty", !scene);
+  }
+
+  /** Keeps in its place what stands in the middle, if the pass before had the same graph; else nothing. */
+  private stay(before: Scene | null): boolean {
+    const { scene, camera } = this;
+    if (!before || !scene || !this.width || before.graph.nNodes !== scene.graph.nNodes) return false;
+    const middle = before.nearest(camera.x + this.width / camera.zoom / 2, camera.y + this.height / camera.zoom / 2);
+    const now = middle && scene.items.find(({ kind, ref }) => kind === middle.kind && ref === middle.ref);
+    if (!now) return false;
+    const x = camera.x + now.x + now.width / 2 - middle.x - middle.width / 2;
+    this.look({ ...camera, x, y: camera.y + now.y - middle.y });
+    return true;
   }
 
   private resize(): void {
@@ -127,7 +155,7 @@ export class Picture {
     this.canvas.width = Math.round(this.width * ratio);
     this.canvas.height = Math.round(this.height * ratio);
     if (isFirst) {
-      this.fit();
+      this.open();
       this.centreOnSelection();
     }
     this.paint();
@@ -143,8 +171,15 @@ export class Picture {
       return;
     }
     painter.paint(this.width, this.height, ratio, this.camera, {
-      theme: app.theme, scale: app.scale, moment: app.moment, timeline: app.timeline, selected: this.selectedItem(), hovered: this.hovered,
-      marked: new Set(app.marked.keys()), markedCuts: new Set(app.markedCuts.keys()), isPlaying: app.isPlaying,
+      theme: app.theme,
+      scale: app.scale,
+      moment: app.moment,
+      timeline: app.timeline,
+      selected: this.selectedItem(),
+      hovered: this.hovered,
+      marked: new Set(app.marked.keys()),
+      markedCuts: new Set(app.markedCuts.keys()),
+      isPlaying: app.isPlaying,
     });
     this.showPath();
   }
@@ -153,7 +188,9 @@ export class Picture {
   private showPath(): void {
     const { camera } = this;
     const [x, y] = [camera.x + this.width / camera.zoom / 2, camera.y + this.height / camera.zoom / 2];
-    const around = this.scene!.items.filter((item) => item.isOpen && x > item.x && x < item.x + item.width && y > item.y && y < item.y + item.height);
+    const around = this.scene!.items.filter(
+      (item) => item.isOpen && x > item.x && x < item.x + item.width && y > item.y && y < item.y + item.height,
+    );
     const hidden = around.filter((item) => item.y < camera.y);
     const text = hidden.map((item) => item.title).join(" › ");
     if (this.path.textContent !== text) this.path.textContent = text;
@@ -171,18 +208,7 @@ export class Picture {
 
   private centreOnSelection(): void {
     const item = this.selectedItem();
-    if (item && !this.isInSight(item, 0.06)) this.moveTo(item, 1);
-  }
-
-  private isInSight(item: Item, margin: number): boolean {
-    const { camera } = this;
-    const [dx, dy] = [(this.width / camera.zoom) * margin, (this.height / camera.zoom) * margin];
-    const isWide = item.width > this.width / camera.zoom;
-    const isTall = item.height > this.height / camera.zoom;
-    return (
-      (isWide || (item.x >= camera.x + dx && item.x + item.width <= camera.x + this.width / camera.zoom - dx)) &&
-      (isTall || (item.y >= camera.y + dy && item.y + item.height <= camera.y + this.height / camera.zoom - dy))
-    );
+    if (item && !isInSight(this.view, this.camera, item, 0.06)) this.moveTo(item, 1);
   }
 
   private moveTo(item: Item, part: number): void {
@@ -190,59 +216,6 @@ export class Picture {
     if (part === 1 && camera.zoom < 0.45 && !item.isOpen) camera.zoom = READABLE_ZOOM;
     camera.x += (item.x + item.width / 2 - this.width / camera.zoom / 2 - camera.x) * part;
     camera.y += (item.y + item.height / 2 - this.height / camera.zoom / 2 - camera.y) * part;
-    this.invalidate();
-  }
-
-  private bindPointer(): void {
-    const { canvas } = this;
-    canvas.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      if (event.ctrlKey || event.metaKey || Math.abs(event.deltaY) > Math.abs(event.deltaX)) {
-        const unit = event.deltaMode === 1 ? 16 : 1;
-        this.zoomBy(Math.exp(-Math.max(-120, Math.min(120, event.deltaY * unit)) * 0.0022), event.offsetX, event.offsetY);
-      } else {
-        this.camera.x += event.deltaX / this.camera.zoom;
-        this.invalidate();
-      }
-    }, { passive: false });
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      this.touches.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
-      this.dragged = 0;
-    });
-    canvas.addEventListener("pointermove", (event) => this.move(event));
-    const release = (event: PointerEvent) => this.touches.delete(event.pointerId);
-    canvas.addEventListener("pointerup", (event) => {
-      if (this.touches.size === 1 && this.dragged < 5) this.click(event);
-      release(event);
-      this.dragged = 0;
-    });
-    canvas.addEventListener("pointercancel", release);
-    canvas.addEventListener("pointerleave", () => this.hover(null, 0, 0));
-    canvas.addEventListener("dblclick", (event) => {
-      const item = this.itemAt(event.offsetX, event.offsetY);
-      if (item?.kind === "box") this.toggle(item);
-    });
-  }
-
-  private move(event: PointerEvent): void {
-    const before = this.touches.get(event.pointerId);
-    if (!before) {
-      this.hover(event.pointerType === "touch" ? null : this.under(event.offsetX, event.offsetY), event.offsetX, event.offsetY);
-      return;
-    }
-    const now = { x: event.offsetX, y: event.offsetY };
-    const other = [...this.touches].find(([id]) => id !== event.pointerId)?.[1];
-    if (other) {
-      const factor = Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
-      this.zoomBy(factor, (now.x + other.x) / 2, (now.y + other.y) / 2);
-    } else {
-      this.camera.x -= (now.x - before.x) / this.camera.zoom;
-      this.camera.y -= (now.y - before.y) / this.camera.zoom;
-    }
-    this.dragged += Math.hypot(now.x - before.x, now.y - before.y);
-    this.touches.set(event.pointerId, now);
-    if (this.dragged >= 5) this.hover(null, 0, 0);
     this.invalidate();
   }
 
@@ -257,14 +230,16 @@ export class Picture {
     return this.scene?.wireAt(camera.x + x / camera.zoom, camera.y + y / camera.zoom, 7 / camera.zoom) ?? null;
   }
 
-  private click(event: PointerEvent): void {
-    const item = this.itemAt(event.offsetX, event.offsetY);
-    if (!item) return this.app.select(null);
-    if (item.kind === "box") {
-      const [x, y] = [this.camera.x + event.offsetX / this.camera.zoom - item.x, this.camera.y + event.offsetY / this.camera.zoom - item.y];
-      if (x < 24 && y < 28) return this.toggle(item);
+  private click(x: number, y: number): void {
+    const { camera } = this;
+    const item = this.itemAt(x, y);
+    if (!item) {
+      this.app.select(null);
+      return;
     }
-    this.choose(item);
+    const isHandle = camera.x + x / camera.zoom < item.x + 24 && camera.y + y / camera.zoom < item.y + 28;
+    if (item.kind === "box" && isHandle) this.toggle(item);
+    else this.choose(item);
   }
 
   private choose(item: Item): void {
@@ -272,6 +247,8 @@ export class Picture {
     if (item.kind === "box") this.app.select({ kind: "box", ref: item.ref });
     else if (item.kind === "leaf") this.app.select({ kind: "leaf", ref: graph!.nodes.leaf[item.ref] });
     else if (item.kind === "node" || item.kind === "cut") this.app.select({ kind: item.kind, ref: item.ref });
+    else if (item.kind === "constant") this.app.select({ kind: "node", ref: this.app.pass!.constants[item.ref].node });
+    else if (item.kind === "root") this.app.select({ kind: "node", ref: this.app.pass!.roots[item.ref].node });
     announce(spoken(this.app, item));
   }
 
@@ -283,7 +260,10 @@ export class Picture {
     this.app.toggle(item.ref);
     const now = this.scene?.itemOfBox(item.ref);
     if (now) {
-      camera.x = now.x + (item.width < now.width ? (now.width - item.width) / 2 : -(item.width - now.width) / 2) - x / camera.zoom;
+      camera.x =
+        now.x +
+        (item.width < now.width ? (now.width - item.width) / 2 : -(item.width - now.width) / 2) -
+        x / camera.zoom;
       camera.y = now.y - y / camera.zoom;
       announce(`${now.title} is ${now.isOpen ? "open" : "closed"}`);
     }
@@ -310,15 +290,42 @@ export class Picture {
     const { scene } = this;
     const item = this.selectedItem();
     const actions: Record<string, () => void> = {
-      ArrowUp: () => this.walk(item && along(scene, item, (wire) => wire.to, (wire) => wire.from, -1), item),
-      ArrowDown: () => this.walk(item && along(scene, item, (wire) => wire.from, (wire) => wire.to, 1), item),
+      ArrowUp: () =>
+        this.walk(
+          item &&
+            along(
+              scene,
+              item,
+              (wire) => wire.to,
+              (wire) => wire.from,
+              -1,
+            ),
+          item,
+        ),
+      ArrowDown: () =>
+        this.walk(
+          item &&
+            along(
+              scene,
+              item,
+              (wire) => wire.from,
+              (wire) => wire.to,
+              1,
+            ),
+          item,
+        ),
       ArrowLeft: () => this.walk(item && sideways(scene, item, -1), item),
       ArrowRight: () => this.walk(item && sideways(scene, item, 1), item),
       Enter: () => (item?.kind === "box" ? this.toggle(item) : byId("panel").focus()),
       Backspace: () => this.closeAround(item),
-      "+": () => this.zoomBy(1.3), "=": () => this.zoomBy(1.3), "-": () => this.zoomBy(1 / 1.3), 0: () => this.fit(),
-      o: () => this.openAll(), c: () => this.closeAll(),
-      PageUp: () => this.pan(0, -0.8), PageDown: () => this.pan(0, 0.8),
+      "+": () => this.zoomBy(1.3),
+      "=": () => this.zoomBy(1.3),
+      "-": () => this.zoomBy(1 / 1.3),
+      0: () => this.fit(),
+      o: () => this.openAll(),
+      c: () => this.closeAll(),
+      PageUp: () => this.pan(0, -0.8 * this.height),
+      PageDown: () => this.pan(0, 0.8 * this.height),
       Escape: () => this.app.select(null),
     };
     const action = Object.hasOwn(actions, event.key) ? actions[event.key] : undefined;
@@ -328,10 +335,9 @@ export class Picture {
     action();
   }
 
-  private pan(x: number, y: number): void {
-    this.camera.x += (x * this.width) / this.camera.zoom;
-    this.camera.y += (y * this.height) / this.camera.zoom;
-    this.invalidate();
+  private pan(dx: number, dy: number): void {
+    const { camera } = this;
+    this.look({ ...camera, x: camera.x + dx / camera.zoom, y: camera.y + dy / camera.zoom });
   }
 
   private walk(next: Item | null, from: Item | null): void {
@@ -342,7 +348,12 @@ export class Picture {
   private closeAround(item: Item | null): void {
     if (!item || !this.app.graph) return;
     const node = item.kind === "cut" ? this.app.pass!.cuts[item.ref].node : item.ref;
-    const box = item.kind === "box" ? (item.isOpen ? item.ref : this.app.graph.boxes.parent[item.ref]) : this.app.graph.home(node);
+    const box =
+      item.kind === "box"
+        ? item.isOpen
+          ? item.ref
+          : this.app.graph.boxes.parent[item.ref]
+        : this.app.graph.home(node);
     const around = box > 0 ? this.scene!.itemOfBox(box) : null;
     if (around?.isOpen) this.toggle(around);
   }

@@ -1,12 +1,13 @@
 // Which boxes are open, and where everything visible stands.
 
-import { layOut, type Layout, type Segment, type Vertex } from "./layout";
-import { levelOf, type Level, type Line, type Member } from "./level";
-import { widthOf } from "./measure";
-import { Sizes, type Size } from "./sizes";
-import { distanceTo, wireOf, type Wire } from "./wire";
 import type { PassGraph } from "./graph";
+import { arrange } from "./layout/layers";
+import type { Arrangement } from "./layout/level";
+import { type Kind, type Level, type Line, levelOf, type Member } from "./level";
+import { widthOf } from "./measure";
+import { type Size, Sizes } from "./sizes";
 import type { Pass, Trace } from "./trace";
+import { distanceTo, type Wire, wireOf } from "./wire";
 
 /** Something visible, in the coordinates of the whole picture. */
 export interface Item extends Member {
@@ -22,18 +23,18 @@ export interface Item extends Member {
   range?: string;
 }
 
-
-interface Laid {
+interface Laid extends Arrangement {
   level: Level;
-  layout: Layout;
   sizes: Size[];
-  width: number;
-  height: number;
+  /** What stands beside each line; "" for nothing. */
+  texts: string[];
 }
 
 const PADDING = 14;
 const TITLE = 26;
-const LINE_GAP = 46;
+/** Of a label: the room beside its line, and its height. */
+const LABEL_GAP = 8;
+const LABEL_HEIGHT = 14;
 const VISIBLE_AT_FIRST = 48;
 /** "Open all" stops here. */
 const MOST_VISIBLE = 6000;
@@ -50,7 +51,12 @@ export class Scene {
   private readonly laid = new Map<number, Laid>();
   private readonly byKey = new Map<string, Item>();
 
-  constructor(readonly trace: Trace, readonly pass: Pass, graph: PassGraph, openPaths: ReadonlySet<string> | null) {
+  constructor(
+    readonly trace: Trace,
+    readonly pass: Pass,
+    graph: PassGraph,
+    openPaths: ReadonlySet<string> | null,
+  ) {
     this.graph = graph;
     this.sizes = new Sizes(trace, pass, graph);
     if (openPaths) this.reopen(openPaths);
@@ -132,6 +138,17 @@ export class Scene {
     return null;
   }
 
+  /** The item whose middle is nearest to a point; open boxes aside. */
+  nearest(x: number, y: number): Item | null {
+    let best: Item | null = null;
+    let least = Infinity;
+    for (const item of this.items) {
+      const distance = Math.hypot(item.x + item.width / 2 - x, item.y + item.height / 2 - y);
+      if (!item.isOpen && distance < least) [best, least] = [item, distance];
+    }
+    return best;
+  }
+
   wireAt(x: number, y: number, reach: number): Wire | null {
     let best: Wire | null = null;
     let nearest = reach;
@@ -164,7 +181,8 @@ export class Scene {
     const path = (box: number) => (this.trace.text(boxes.path[box]) ?? "").split("#")[0];
     const named = new Set<number>();
     for (let box = 1; box < this.graph.nBoxes; box++) {
-      if (expanded.some((name) => `${path(box)}.`.startsWith(`${name}.`))) for (const one of this.graph.around(box)) named.add(one);
+      if (expanded.some((name) => `${path(box)}.`.startsWith(`${name}.`)))
+        for (const one of this.graph.around(box)) named.add(one);
     }
     this.openWhere((box) => this.open.has(box) || named.has(box));
   }
@@ -216,37 +234,38 @@ export class Scene {
     const known = this.laid.get(box);
     if (known) return known;
     const level = this.level(box);
-    const inner = level.members.map((member) => (member.kind === "box" && this.open.has(member.ref) ? this.lay(member.ref) : null));
-    const sizes = level.members.map((member, i) => this.sizes.size(member, inner[i]));
-    const vertices: Vertex[] = level.members.map(({ kind }, i) => ({
-      width: sizes[i].width, height: sizes[i].height, pin: kind === "in" ? -1 : kind === "out" ? 1 : 0,
-    }));
-    const segments: Segment[] = level.lines.map((line) => ({
-      from: line.from, to: line.to, isSpread: inner[line.from] === null && level.members[line.from].kind !== "in",
-      fromAt: portAt(inner[line.from], "out", line) ?? (vertices[line.from].width * (line.output + 1)) / (line.outputs + 1),
-      toAt: portAt(inner[line.to], "in", line) ?? (vertices[line.to].width * (line.slot + 1)) / (line.slots + 1),
-    }));
-    const layout = layOut(vertices, segments, LINE_GAP);
-    const isWhole = box === 0;
-    const title = isWhole ? 0 : widthOf(this.sizes.boxTitle(box), "title") + 34;
-    const width = Math.max(layout.width, title) + 2 * PADDING;
-    const shift = (width - layout.width) / 2;
-    for (let i = 0; i < layout.x.length; i++) layout.x[i] += shift;
-    for (const route of layout.routes) for (let i = 0; i < route.length; i += 2) route[i] += shift;
-    const hasTop = vertices.some((vertex) => vertex.pin < 0);
-    const hasBottom = vertices.some((vertex) => vertex.pin > 0);
-    // A border port stands on the border itself: the room above the first layer is the title's.
-    const top = isWhole ? PADDING : hasTop ? 0 : TITLE + 4;
-    const extra = hasTop ? TITLE - LINE_GAP * 0.6 + 8 : 0;
-    const down = Math.max(0, extra);
-    for (let i = 0; i < layout.y.length; i++) layout.y[i] += top + (vertices[i].pin < 0 ? 0 : down);
-    level.lines.forEach((line, i) => {
-      const route = layout.routes[i];
-      const fromTop = vertices[line.from].pin < 0;
-      for (let k = 1; k < route.length; k += 2) route[k] += top + (k === 1 && fromTop ? 0 : down);
+    const { members, lines } = level;
+    const inner = members.map(({ kind, ref }) => (kind === "box" && this.open.has(ref) ? this.lay(ref) : null));
+    const sizes = members.map((member, i) => this.sizes.size(member, inner[i]));
+    const texts = lines.map(({ to, edges }) =>
+      inner[to] || members[to].kind === "out" ? "" : this.sizes.label(edges),
+    );
+    const count = (wanted: Kind) => members.reduce((sum, { kind }) => sum + Number(kind === wanted), 0);
+    const [nIns, nOuts] = [count("in"), count("out")];
+    const placed = arrange({
+      sizes: sizes.map(({ width, height }) => [width, height]),
+      nIns,
+      nOuts,
+      segments: lines.map((line, i) => ({
+        upper: line.from,
+        upperPort: portAt(inner[line.from], "out", line),
+        lower: line.to,
+        lowerPort: portAt(inner[line.to], "in", line),
+        label: texts[i] ? [widthOf(texts[i], "plain") + LABEL_GAP, LABEL_HEIGHT] : null,
+      })),
     });
-    const height = top + down + layout.height + (hasBottom ? 0 : PADDING);
-    const laid = { level, layout, sizes, width, height };
+    const title = box === 0 ? 0 : widthOf(this.sizes.boxTitle(box), "title") + 34;
+    const width = Math.max(placed.width, title) + 2 * PADDING;
+    // Below a port on the border the layout leaves room enough; else the padding does.
+    const top = box === 0 ? PADDING : TITLE + (nIns ? 0 : PADDING / 2);
+    const height = top + placed.height + (nOuts ? 0 : PADDING);
+    const laid: Laid = { ...shifted(placed, (width - placed.width) / 2, top), width, height, level, sizes, texts };
+    lines.forEach((line, i) => {
+      const route = laid.routes[i];
+      const [x, end] = [route[0], route[route.length - 2]];
+      if (members[line.from].kind === "in") route.unshift(x, 0, x, 0, x, top);
+      if (members[line.to].kind === "out") route.push(end, height, end, height, end, height);
+    });
     this.laid.set(box, laid);
     return laid;
   }
@@ -264,14 +283,20 @@ export class Scene {
   private unfold(laid: Laid, x: number, y: number, depth: number): void {
     const items = laid.level.members.map((member, i): Item => {
       const isOpen = member.kind === "box" && this.open.has(member.ref);
-      return { ...member, ...laid.sizes[i], x: x + laid.layout.x[i], y: y + laid.layout.y[i], depth, isOpen };
+      const [left, top] = laid.positions[i];
+      return { ...member, ...laid.sizes[i], x: x + left, y: y + top, depth, isOpen };
     });
     for (const item of items) {
       this.items.push(item);
       const key = `${item.kind} ${item.ref}`;
       if (!this.byKey.has(key)) this.byKey.set(key, item);
     }
-    laid.level.lines.forEach((line, i) => this.wires.push(wireOf(this.trace, this.pass, this.graph, line, items, laid.layout.routes[i], x, y)));
+    for (const [i, line] of laid.level.lines.entries()) {
+      const route = laid.routes[i].map((value, k) => value + (k % 2 ? y : x));
+      const at = laid.labels[i];
+      const label = at && { text: laid.texts[i], x: x + at[0] - widthOf(laid.texts[i], "plain") / 2 + 1, y: y + at[1] };
+      this.wires.push(wireOf(this.trace, this.pass, this.graph, line, items, route, label));
+    }
     for (const item of items) if (item.isOpen) this.unfold(this.lay(item.ref), item.x, item.y, depth + 1);
   }
 }
@@ -282,5 +307,15 @@ function portAt(inner: Laid | null, kind: "in" | "out", line: Line): number | nu
   const { members } = inner.level;
   const fits = (ref: number) => members.findIndex((member) => member.kind === kind && member.ref === ref);
   const found = fits(line.producer) >= 0 ? fits(line.producer) : fits(-1);
-  return found < 0 ? null : inner.layout.x[found] + inner.sizes[found].width / 2;
+  return found < 0 ? null : inner.positions[found][0];
+}
+
+/** The same, at another place. */
+function shifted(placed: Arrangement, x: number, y: number): Arrangement {
+  return {
+    ...placed,
+    positions: placed.positions.map(([left, top]) => [left + x, top + y]),
+    labels: placed.labels.map((at) => at && [at[0] + x, at[1] + y]),
+    routes: placed.routes.map((route) => route.map((value, i) => value + (i % 2 ? y : x))),
+  };
 }

@@ -1,10 +1,10 @@
 // The same facts as tables, for screen readers and for copying.
 
+import type { App } from "./app";
 import { byId, el } from "./dom";
 import { brief, count } from "./numbers";
 import { placeText } from "./source";
 import { eventText } from "./timeline";
-import type { App } from "./app";
 
 const PAGE = 200;
 
@@ -33,37 +33,96 @@ export class Tables {
     const { trace, pass, graph } = this.app;
     const parts: (Node | null)[] = [];
     if (pass) {
+      const leaves = trace.listed.filter(({ id }) => pass.byLeaf.has(id));
       parts.push(
-        paged(`Leaves in pass ${pass.index}`, "What the pass did to .grad of each leaf", ["Leaf", "Shape", ".grad before", "This pass adds", ".grad after", "Effect"], pass.accumulations.length, (i) => {
-          const row = pass.accumulations[i];
-          const leaf = trace.leaves[row.leaf];
-          const text = (stats: number) => (row.isMeasured ? brief(trace.measured(stats), "g", 60) : "not measured");
-          return [this.link(leaf.name, () => this.app.select({ kind: "leaf", ref: leaf.id })), leaf.spec, text(row.before), text(row.added), text(row.after), row.effect];
-        }),
+        paged(
+          `Leaves in pass ${pass.index}`,
+          "What the pass did to .grad of each leaf",
+          ["Leaf", "Shape", ".grad before", "This pass adds", ".grad after", "Effect"],
+          leaves.length,
+          (i) => {
+            const leaf = leaves[i];
+            const row = pass.byLeaf.get(leaf.id)!;
+            const text = (stats: number) => (row.isMeasured ? brief(trace.measured(stats), "g", 60) : "not measured");
+            return [
+              this.link(leaf.name, () => this.app.select({ kind: "leaf", ref: leaf.id })),
+              leaf.spec,
+              text(row.before),
+              text(row.added),
+              text(row.after),
+              row.effect,
+            ];
+          },
+        ),
       );
     }
     if (graph && pass) {
       const rows = graph.inOrder;
-      parts.push(paged(`Nodes of pass ${pass.index}`, "In the order of the forward pass; the step is the order of the backward pass", ["Node", "Module", "Source", "Shape", "Step", "Gradient that arrived", "Sent"], rows.length, (i) => this.nodeRow(rows[i])));
+      parts.push(
+        paged(
+          `Nodes of pass ${pass.index}`,
+          "In the order of the forward pass; the step is the order of the backward pass",
+          ["Node", "Module", "Source", "Shape", "Step", "Gradient that arrived", "Sent"],
+          rows.length,
+          (i) => this.nodeRow(rows[i]),
+        ),
+      );
     }
     if (pass && graph) {
-      parts.push(paged(`Cuts in pass ${pass.index}`, "Where values left the graph and came back as constants", ["Cut", "What happened", "Taken in by", "No gradient this way to"], pass.cuts.length, (i) => {
-        const one = pass.cuts[i];
-        const names = one.leaves.slice(0, 12).map((leaf) => trace.leaves[leaf].name.slice(0, 120));
-        return [this.link(`${one.call}${one.source ? ` of ${one.source}` : ""}`, () => this.app.select({ kind: "cut", ref: i })), one.told, graph.title(one.node), names.join(", ") + (one.leaves.length > 12 ? ", …" : "")];
-      }));
+      parts.push(
+        paged(
+          `Cuts in pass ${pass.index}`,
+          "Where values left the graph and came back as constants",
+          ["Cut", "What happened", "Taken in by", "No gradient this way to"],
+          pass.cuts.length,
+          (i) => {
+            const one = pass.cuts[i];
+            const names = one.leaves.slice(0, 12).map((leaf) => trace.leaves[leaf].name.slice(0, 120));
+            return [
+              this.link(`${one.call}${one.source ? ` of ${one.source}` : ""}`, () =>
+                this.app.select({ kind: "cut", ref: i }),
+              ),
+              one.told,
+              graph.title(one.node),
+              names.join(", ") + (one.leaves.length > 12 ? ", …" : ""),
+            ];
+          },
+        ),
+      );
     }
-    parts.push(paged("Events", "What happened between and around the passes", ["When", "What", "Where", "Leaves"], trace.events.length, (i) => {
-      const event = trace.events[i];
-      const place = trace.place(event.place);
-      return [event.kind === "backward" ? `pass ${event.pass}` : event.pass ? `after pass ${event.pass}` : "before the first pass", eventText(event), place ? placeText(place) : "", String(event.leaves.length)];
-    }));
-    parts.push(paged("Findings", "", ["Severity", "Rule", "Message", "Where", "Help"], trace.findings.length, (i) => {
-      const finding = trace.findings[i];
-      const place = trace.place(finding.place);
-      return [finding.severity, finding.rule, finding.message, place ? placeText(place) : "", finding.help];
-    }));
-    this.area.replaceChildren(el("p", { class: "quiet" }, "The facts of the picture as tables. The pass is chosen in the bar below."), ...parts.filter((part) => part !== null));
+    parts.push(
+      paged(
+        "Events",
+        "What happened between and around the passes",
+        ["When", "What", "Where", "Leaves"],
+        trace.events.length,
+        (i) => {
+          const event = trace.events[i];
+          const place = trace.place(event.place);
+          return [
+            event.kind === "backward"
+              ? `pass ${event.pass}`
+              : event.pass
+                ? `after pass ${event.pass}`
+                : "before the first pass",
+            eventText(event),
+            place ? placeText(place) : "",
+            String(event.leaves.length),
+          ];
+        },
+      ),
+    );
+    parts.push(
+      paged("Findings", "", ["Severity", "Rule", "Message", "Where", "Help"], trace.findings.length, (i) => {
+        const finding = trace.findings[i];
+        const place = trace.place(finding.place);
+        return [finding.severity, finding.rule, finding.message, place ? placeText(place) : "", finding.help];
+      }),
+    );
+    this.area.replaceChildren(
+      el("p", { class: "quiet" }, "The facts of the picture as tables. The pass is chosen in the bar below."),
+      ...parts.filter((part) => part !== null),
+    );
   }
 
   private nodeRow(node: number): Cell[] {
@@ -77,8 +136,13 @@ export class Tables {
       return `${what ? brief(what) : "nothing"} to ${graph!.title(edges.target[edge]).slice(0, 80)}`;
     });
     return [
-      this.link(graph!.title(node), () => this.app.select({ kind: "node", ref: node })), trace.text(nodes.module[node]) ?? "", place ? placeText(place) : "", graph!.spec(node),
-      step < 0 ? "not run" : String(step + 1), received ? brief(received) : "none", sent.join("; "),
+      this.link(graph!.title(node), () => this.app.select({ kind: "node", ref: node })),
+      trace.text(nodes.module[node]) ?? "",
+      place ? placeText(place) : "",
+      graph!.spec(node),
+      step < 0 ? "not run" : String(step + 1),
+      received ? brief(received) : "none",
+      sent.join("; "),
     ];
   }
 
@@ -87,7 +151,13 @@ export class Tables {
   }
 }
 
-function paged(title: string, caption: string, heads: string[], n: number, row: (i: number) => Cell[]): HTMLElement | null {
+function paged(
+  title: string,
+  caption: string,
+  heads: string[],
+  n: number,
+  row: (i: number) => Cell[],
+): HTMLElement | null {
   if (!n) return null;
   const body = el("tbody");
   const where = el("span", { class: "quiet", role: "status" });
@@ -95,7 +165,16 @@ function paged(title: string, caption: string, heads: string[], n: number, row: 
   const pages = Math.ceil(n / PAGE);
   const fill = () => {
     const rows = Array.from({ length: Math.min(PAGE, n - page * PAGE) }, (_, k) => row(page * PAGE + k));
-    body.replaceChildren(...rows.map(([head, ...cells]) => el("tr", {}, el("th", { scope: "row" }, head), cells.map((cell) => el("td", {}, cell)))));
+    body.replaceChildren(
+      ...rows.map(([head, ...cells]) =>
+        el(
+          "tr",
+          {},
+          el("th", { scope: "row" }, head),
+          cells.map((cell) => el("td", {}, cell)),
+        ),
+      ),
+    );
     where.textContent = `${page * PAGE + 1} to ${Math.min(n, (page + 1) * PAGE)} of ${n.toLocaleString("en-US")}`;
   };
   const turn = (by: number) => () => {
@@ -103,7 +182,33 @@ function paged(title: string, caption: string, heads: string[], n: number, row: 
     fill();
   };
   fill();
-  return el("section", { "aria-label": title }, el("h2", {}, title),
-    el("table", {}, caption ? el("caption", {}, `${caption} (${count(n, "row")})`) : null, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))), body),
-    pages > 1 ? el("div", { class: "pager" }, el("button", { type: "button", click: turn(-1) }, "Previous"), where, el("button", { type: "button", click: turn(1) }, "Next")) : null);
+  return el(
+    "section",
+    { "aria-label": title },
+    el("h2", {}, title),
+    el(
+      "table",
+      {},
+      caption ? el("caption", {}, `${caption} (${count(n, "row")})`) : null,
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          heads.map((head) => el("th", { scope: "col" }, head)),
+        ),
+      ),
+      body,
+    ),
+    pages > 1
+      ? el(
+          "div",
+          { class: "pager" },
+          el("button", { type: "button", click: turn(-1) }, "Previous"),
+          where,
+          el("button", { type: "button", click: turn(1) }, "Next"),
+        )
+      : null,
+  );
 }

@@ -28,7 +28,9 @@ export class Timeline {
   constructor(private readonly trace: Trace) {
     this.before = trace.events.filter((event) => event.pass === 0 && LEDGER_EVENTS.has(event.kind));
     this.after = trace.passes.map((pass) =>
-      trace.events.filter((event) => event.pass >= pass.index && event.pass < pass.index + pass.count && LEDGER_EVENTS.has(event.kind)),
+      trace.events.filter(
+        (event) => event.pass >= pass.index && event.pass < pass.index + pass.count && LEDGER_EVENTS.has(event.kind),
+      ),
     );
   }
 
@@ -50,9 +52,19 @@ export class Timeline {
     const row = pass.byLeaf.get(leaf);
     const steps = graph?.nSteps ?? 0;
     const step = accumulatedAt(graph, leaf);
-    const isAdded = row !== undefined && row.added >= 0 && row.effect !== "not stored" && (step >= 0 ? time > step : time >= steps);
-    const base = row && !row.isMeasured ? { stats: null, kind: "unknown" as const } : row ? { stats: isAdded ? row.after : row.before, kind: "grad" as const } : this.carried(leaf, pass);
-    return this.changed({ ...base, isAdded, isStepped: false }, leaf, this.events(pass).slice(0, Math.max(0, Math.floor(time - steps))));
+    const isAdded =
+      row !== undefined && row.added >= 0 && row.effect !== "not stored" && (step >= 0 ? time > step : time >= steps);
+    const base =
+      row && !row.isMeasured
+        ? { stats: null, kind: "unknown" as const }
+        : row
+          ? { stats: isAdded ? row.after : row.before, kind: "grad" as const }
+          : this.carried(leaf, pass);
+    return this.changed(
+      { ...base, isAdded, isStepped: false },
+      leaf,
+      this.events(pass).slice(0, Math.max(0, Math.floor(time - steps))),
+    );
   }
 
   /** The largest norm that `.grad` of the leaf ever had. */
@@ -61,7 +73,8 @@ export class Timeline {
     for (const pass of this.trace.passes) {
       const row = pass.byLeaf.get(leaf);
       if (!row) continue;
-      for (const stats of [row.before, row.after]) if (stats >= 0 && this.trace.norms[stats] > most) most = this.trace.norms[stats];
+      for (const stats of [row.before, row.after])
+        if (stats >= 0 && this.trace.norms[stats] > most) most = this.trace.norms[stats];
     }
     return most;
   }
@@ -73,7 +86,11 @@ export class Timeline {
       if (!row) continue;
       if (!row.isMeasured) break;
       const events = this.trace.passes.slice(position, pass.position).flatMap((other) => this.events(other));
-      const { stats, kind } = this.changed({ stats: row.after, kind: "grad", isAdded: false, isStepped: false }, leaf, events);
+      const { stats, kind } = this.changed(
+        { stats: row.after, kind: "grad", isAdded: false, isStepped: false },
+        leaf,
+        events,
+      );
       return { stats, kind };
     }
     return { stats: null, kind: "unknown" };
@@ -106,7 +123,15 @@ export function eventText(event: Event): string {
   const what = event.call || event.kind.replace("_", " ");
   const effect =
     event.kind === "zero_grad" || event.kind === "grad_cleared"
-      ? event.toNone === false ? ": .grad becomes 0" : event.toNone ? ": .grad becomes None" : ": .grad is cleared"
-      : event.kind === "grad_modified" ? ": .grad is changed" : event.kind === "step" ? ": parameters are updated from .grad" : "";
+      ? event.toNone === false
+        ? ": .grad becomes 0"
+        : event.toNone
+          ? ": .grad becomes None"
+          : ": .grad is cleared"
+      : event.kind === "grad_modified"
+        ? ": .grad is changed"
+        : event.kind === "step"
+          ? ": parameters are updated from .grad"
+          : "";
   return `${what}${effect}${event.count > 1 ? ` (${event.count} times)` : ""}`;
 }

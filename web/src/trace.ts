@@ -1,7 +1,7 @@
 // The run as the page sees it: the tables of gradtrace/renderers/page/data.py behind names.
 
-import { unpack, type Container, type Floats, type Integers, type Reference } from "./container";
-import { PassGraph, type GraphTables } from "./graph";
+import { type Container, type Floats, type Integers, type Reference, unpack } from "./container";
+import { type GraphTables, PassGraph } from "./graph";
 import type { Theme } from "./palette";
 
 type Table<Names extends string> = Record<Names, Reference>;
@@ -12,12 +12,37 @@ interface Header {
   expanded: string[];
   focus: string | null;
   run: Run;
-  leaves: { name: number; kind: number; spec: number; requiresGrad: boolean; optimizers: number[]; value: number; place: number; process: number }[];
+  leaves: {
+    name: number;
+    kind: number;
+    spec: number;
+    requiresGrad: boolean;
+    optimizers: number[];
+    value: number;
+    place: number;
+    process: number;
+  }[];
+  leafOrder: Reference;
   optimizers: [id: number, type: number, name: number, place: number, count: number][];
   passes: PassTable[];
-  events: { kind: number; pass: number; leaves: Reference; place: number; toNone: boolean | null; call: number; count: number }[];
+  events: {
+    kind: number;
+    pass: number;
+    leaves: Reference;
+    place: number;
+    toNone: boolean | null;
+    call: number;
+    count: number;
+  }[];
   findings: {
-    rule: number; severity: number; message: number; place: number; related: [number, number][]; help: number; leaves: number[]; passes: number[];
+    rule: number;
+    severity: number;
+    message: number;
+    place: number;
+    related: [number, number][];
+    help: number;
+    leaves: number[];
+    passes: number[];
   }[];
   stats: Table<"spec" | "numel" | "norm" | "min" | "max" | "mean" | "nan" | "inf" | "zero" | "value">;
   places: Table<"file" | "line" | "column" | "endLine" | "endColumn" | "function" | "text">;
@@ -27,72 +52,158 @@ interface Header {
 }
 
 interface PassTable {
-  index: number; count: number; call: number; place: number;
+  index: number;
+  count: number;
+  call: number;
+  place: number;
   roots: [node: number, name: number, value: number, gradient: number][];
-  retain: boolean; create: boolean; recorded: number;
+  retain: boolean;
+  create: boolean;
+  recorded: number;
   error: [type: number, message: number, node: number] | null;
-  parent: number | null; thread: number; process: number;
+  parent: number | null;
+  thread: number;
+  process: number;
   accumulations: Table<"leaf" | "before" | "added" | "after" | "effect">;
   graph: GraphTables | null;
   cuts: [node: number, call: number, source: number, told: number, place: number, leaves: number[]][];
+  constants: [node: number, name: number, spec: number, value: number][];
 }
 
 export interface Run {
-  target: string; argv: string[]; python: string; torch: string; gradtrace: string; device: string;
-  seed: number | null; status: number | null; complete: boolean; facts: boolean; expression: string | null; processes: number;
-  notes: string[]; observations: [kind: string, count: number, text: string][];
+  target: string;
+  argv: string[];
+  python: string;
+  torch: string;
+  gradtrace: string;
+  device: string;
+  seed: number | null;
+  status: number | null;
+  complete: boolean;
+  facts: boolean;
+  expression: string | null;
+  processes: number;
+  notes: string[];
+  observations: [kind: string, count: number, text: string][];
   error: [type: string, message: string, places: number[]] | null;
 }
 
 export interface Leaf {
-  id: number; name: string; kind: string; spec: string; requiresGrad: boolean; optimizers: number[]; value: string | null; place: number; process: number;
+  id: number;
+  name: string;
+  kind: string;
+  spec: string;
+  requiresGrad: boolean;
+  optimizers: number[];
+  value: string | null;
+  place: number;
+  process: number;
 }
 
 export interface Event {
-  kind: string; pass: number; leaves: Integers; place: number; toNone: boolean | null; call: string; count: number;
+  kind: string;
+  pass: number;
+  leaves: Integers;
+  place: number;
+  toNone: boolean | null;
+  call: string;
+  count: number;
 }
 
 export interface Finding {
-  rule: string; severity: string; message: string; place: number; related: { place: number; message: string }[]; help: string;
-  leaves: number[]; passes: number[];
+  rule: string;
+  severity: string;
+  message: string;
+  place: number;
+  related: { place: number; message: string }[];
+  help: string;
+  leaves: number[];
+  passes: number[];
 }
 
 export interface Accumulation {
-  leaf: number; before: number; added: number; after: number; effect: string;
+  leaf: number;
+  before: number;
+  added: number;
+  after: number;
+  effect: string;
   /** Whether the numbers are known; of a pass in the ledger alone often only the effect is. */
   isMeasured: boolean;
 }
 
 /** A value that left the graph and came back as a constant: `call` made it of `source`, `node` took it in. */
 export interface Cut {
-  node: number; call: string; source: string | null; told: string; place: number; leaves: number[];
+  node: number;
+  call: string;
+  source: string | null;
+  told: string;
+  place: number;
+  leaves: number[];
+}
+
+/** What took part in the pass without a gradient of its own: an input, a target, a plain number. */
+export interface Constant {
+  node: number;
+  name: string;
+  spec: string;
+  value: string | null;
 }
 
 export interface Place {
-  file: string; line: number; column: number; endLine: number; endColumn: number; function: string; text: string;
+  file: string;
+  line: number;
+  column: number;
+  endLine: number;
+  endColumn: number;
+  function: string;
+  text: string;
 }
 
 /** The derivative of an op, in words and for each input. */
 export interface Formula {
-  forward: string; backward: string; gradients: { input: string; maths: string }[];
+  forward: string;
+  backward: string;
+  gradients: { input: string; maths: string }[];
 }
 
 /** What was measured of one tensor; null is "not measured". */
 export interface Stats {
-  spec: string; numel: number; norm: number | null; min: number | null; max: number | null; mean: number | null;
-  nan: number | null; inf: number | null; zero: number | null; value: string | null;
+  spec: string;
+  numel: number;
+  norm: number | null;
+  min: number | null;
+  max: number | null;
+  mean: number | null;
+  nan: number | null;
+  inf: number | null;
+  zero: number | null;
+  value: string | null;
 }
 
 export interface Pass {
-  position: number; index: number; count: number; call: string; place: number;
+  position: number;
+  index: number;
+  count: number;
+  call: string;
+  place: number;
   roots: { node: number; name: string | null; value: number; gradient: number }[];
-  retain: boolean; create: boolean; recorded: string;
+  retain: boolean;
+  create: boolean;
+  recorded: string;
   error: { type: string; message: string; node: number } | null;
-  parent: number | null; thread: number; process: number;
+  parent: number | null;
+  thread: number;
+  process: number;
   accumulations: Accumulation[];
   byLeaf: Map<number, Accumulation>;
   cuts: Cut[];
+  constants: Constant[];
   graph(): PassGraph | null;
+}
+
+/** How many passes ran; a graph that was never run backward is none. */
+export function countPasses(trace: Trace): number {
+  return trace.passes.reduce((sum, pass) => sum + (pass.call === "none" ? 0 : pass.count), 0);
 }
 
 export class Trace {
@@ -105,6 +216,8 @@ export class Trace {
   /** The name to which everything here was narrowed. */
   readonly focus: string | null;
   readonly leaves: Leaf[];
+  /** The same in the order of lists and tables: by module and name. */
+  readonly listed: Leaf[];
   readonly optimizers: { id: number; type: string; name: string | null; place: number; count: number }[];
   readonly passes: Pass[];
   readonly events: Event[];
@@ -132,25 +245,52 @@ export class Trace {
     this.run = header.run;
     this.themes = header.themes;
     this.leaves = header.leaves.map((leaf, id) => ({
-      ...leaf, id, name: text(leaf.name), kind: text(leaf.kind), spec: maybe(leaf.spec) ?? "", value: maybe(leaf.value),
+      ...leaf,
+      id,
+      name: text(leaf.name),
+      kind: text(leaf.kind),
+      spec: maybe(leaf.spec) ?? "",
+      value: maybe(leaf.value),
     }));
-    this.optimizers = header.optimizers.map(([id, type, name, place, count]) => ({ id, type: text(type), name: maybe(name), place, count }));
+    this.listed = Array.from(container.integers(header.leafOrder), (id) => this.leaves[id]);
+    this.optimizers = header.optimizers.map(([id, type, name, place, count]) => ({
+      id,
+      type: text(type),
+      name: maybe(name),
+      place,
+      count,
+    }));
     this.passes = header.passes.map((pass, position) => this.pass(container, pass, position));
     this.events = header.events.map((event) => ({
-      ...event, kind: text(event.kind), leaves: container.integers(event.leaves), call: text(event.call),
+      ...event,
+      kind: text(event.kind),
+      leaves: container.integers(event.leaves),
+      call: text(event.call),
     }));
     this.findings = header.findings.map((finding) => ({
-      ...finding, rule: text(finding.rule), severity: text(finding.severity), message: text(finding.message), help: text(finding.help),
+      ...finding,
+      rule: text(finding.rule),
+      severity: text(finding.severity),
+      message: text(finding.message),
+      help: text(finding.help),
       related: finding.related.map(([place, message]) => ({ place, message: text(message) })),
     }));
-    this.formulas = new Map(header.formulas.map(([type, forward, backward, gradients]) => [
-      text(type), { forward: text(forward), backward: text(backward), gradients: gradients.map(([input, maths]) => ({ input: text(input), maths: text(maths) })) },
-    ]));
+    this.formulas = new Map(
+      header.formulas.map(([type, forward, backward, gradients]) => [
+        text(type),
+        {
+          forward: text(forward),
+          backward: text(backward),
+          gradients: gradients.map(([input, maths]) => ({ input: text(input), maths: text(maths) })),
+        },
+      ]),
+    );
     const table = <T>(columns: Record<string, Reference>, read: (name: string, reference: Reference) => T) =>
       Object.fromEntries(Object.entries(columns).map(([name, reference]) => [name, read(name, reference)]));
     const isFloat = (name: string) => ["norm", "min", "max", "mean"].includes(name);
     this.stats = table(header.stats, (name, reference) =>
-      isFloat(name) ? container.floats(reference) : container.integers(reference)) as typeof this.stats;
+      isFloat(name) ? container.floats(reference) : container.integers(reference),
+    ) as typeof this.stats;
     this.places = table(header.places, (_, reference) => container.integers(reference)) as typeof this.places;
     this.norms = (this.stats.norm as Floats).values;
   }
@@ -164,8 +304,13 @@ export class Trace {
     const of = this.places;
     const texts = this.header.texts;
     return {
-      file: texts[of.file[i]], line: of.line[i], column: of.column[i], endLine: of.endLine[i], endColumn: of.endColumn[i],
-      function: texts[of.function[i]], text: texts[of.text[i]],
+      file: texts[of.file[i]],
+      line: of.line[i],
+      column: of.column[i],
+      endLine: of.endLine[i],
+      endColumn: of.endColumn[i],
+      function: texts[of.function[i]],
+      text: texts[of.text[i]],
     };
   }
 
@@ -180,9 +325,16 @@ export class Trace {
       return column.has(i) ? column.values[i] : null;
     };
     return {
-      spec: this.text((this.stats.spec as Integers)[i]) ?? "", numel: (this.stats.numel as Integers)[i],
-      norm: float("norm"), min: float("min"), max: float("max"), mean: float("mean"),
-      nan: count("nan"), inf: count("inf"), zero: count("zero"), value: this.text((this.stats.value as Integers)[i]),
+      spec: this.text((this.stats.spec as Integers)[i]) ?? "",
+      numel: (this.stats.numel as Integers)[i],
+      norm: float("norm"),
+      min: float("min"),
+      max: float("max"),
+      mean: float("mean"),
+      nan: count("nan"),
+      inf: count("inf"),
+      zero: count("zero"),
+      value: this.text((this.stats.value as Integers)[i]),
     };
   }
 
@@ -190,12 +342,18 @@ export class Trace {
   isBad(i: number): boolean {
     if (i < 0) return false;
     const norm = this.stats.norm as Floats;
-    return (this.stats.nan as Integers)[i] > 0 || (this.stats.inf as Integers)[i] > 0 || (norm.has(i) && !Number.isFinite(norm.values[i]));
+    return (
+      (this.stats.nan as Integers)[i] > 0 ||
+      (this.stats.inf as Integers)[i] > 0 ||
+      (norm.has(i) && !Number.isFinite(norm.values[i]))
+    );
   }
 
   private pass(container: Container<Header>, table: PassTable, position: number): Pass {
     const text = (i: number) => this.header.texts[i];
-    const rows = Object.entries(table.accumulations).map(([name, reference]) => [name, container.integers(reference)] as const);
+    const rows = Object.entries(table.accumulations).map(
+      ([name, reference]) => [name, container.integers(reference)] as const,
+    );
     const columns = Object.fromEntries(rows) as Record<keyof PassTable["accumulations"], Integers>;
     const isWhole = text(table.recorded) === "full";
     const accumulations = Array.from(columns.leaf, (leaf, i) => {
@@ -205,10 +363,26 @@ export class Trace {
     });
     let graph: PassGraph | null | undefined;
     return {
-      ...table, position, accumulations,
+      ...table,
+      position,
+      accumulations,
       byLeaf: new Map(accumulations.map((row) => [row.leaf, row])),
-      cuts: table.cuts.map(([node, call, source, told, place, leaves]) => ({ node, call: text(call), source: this.text(source), told: text(told), place, leaves })),
-      call: text(table.call), recorded: text(table.recorded),
+      cuts: table.cuts.map(([node, call, source, told, place, leaves]) => ({
+        node,
+        call: text(call),
+        source: this.text(source),
+        told: text(told),
+        place,
+        leaves,
+      })),
+      constants: table.constants.map(([node, name, spec, value]) => ({
+        node,
+        name: this.text(name) ?? "constant",
+        spec: this.text(spec) ?? "",
+        value: this.text(value),
+      })),
+      call: text(table.call),
+      recorded: text(table.recorded),
       roots: table.roots.map(([node, name, value, gradient]) => ({ node, name: this.text(name), value, gradient })),
       error: table.error && { type: text(table.error[0]), message: text(table.error[1]), node: table.error[2] },
       graph: () => (graph === undefined ? (graph = table.graph && new PassGraph(this, container, table.graph)) : graph),

@@ -1,12 +1,12 @@
 // The bar below: the passes of the run with what happened between them, and the playback of one pass.
 
+import type { App } from "./app";
 import { byId, el } from "./dom";
 import { brief, count } from "./numbers";
+import { announce, type Picture } from "./picture";
 import { placeText } from "./source";
 import { eventText } from "./timeline";
-import { announce, type Picture } from "./picture";
-import type { App } from "./app";
-import type { Event } from "./trace";
+import { countPasses, type Event } from "./trace";
 
 /** Steps in a second at normal speed, and the longest that a pass may take. */
 const PACE = 1.1;
@@ -14,7 +14,12 @@ const LONGEST = 25;
 /** More passes than this are shown as a window around the current one. */
 const PASSES_SHOWN = 120;
 
-const GLYPHS: Record<string, string> = { zero_grad: "∅ zero_grad", grad_cleared: "∅ cleared", grad_modified: "± changed", step: "⇢ step" };
+const GLYPHS: Record<string, string> = {
+  zero_grad: "∅ zero_grad",
+  grad_cleared: "∅ cleared",
+  grad_modified: "± changed",
+  step: "⇢ step",
+};
 
 export class Transport {
   private readonly slider = byId<HTMLInputElement>("time");
@@ -22,7 +27,10 @@ export class Transport {
   private last = 0;
   private clock = 0;
 
-  constructor(private readonly app: App, private readonly picture: Picture) {
+  constructor(
+    private readonly app: App,
+    private readonly picture: Picture,
+  ) {
     this.slider.addEventListener("input", () => {
       this.pause();
       app.setTime(Number(this.slider.value));
@@ -90,7 +98,10 @@ export class Transport {
     app.setTime(matchMedia("(prefers-reduced-motion: reduce)").matches ? Math.floor(next) : next);
     if (next >= end) {
       const following = app.trace.passes[app.pass.position + 1];
-      if (!following?.graph()) return this.pause();
+      if (!following?.graph()) {
+        this.pause();
+        return;
+      }
       this.clock = 0;
       app.showPass(following.position, 0);
     }
@@ -113,22 +124,53 @@ export class Transport {
     const shown = passes.slice(from, from + PASSES_SHOWN);
     const bar = byId("passes");
     const children: Node[] = [];
-    if (from) children.push(el("button", { type: "button", click: () => app.showPass(Math.max(0, from - 1)) }, `… ${from} before`));
+    if (from)
+      children.push(
+        el("button", { type: "button", click: () => app.showPass(Math.max(0, from - 1)) }, `… ${from} before`),
+      );
     else children.push(...this.events(app.timeline.before, -1));
     for (const pass of shown) {
       const isNow = pass === app.pass;
-      const text = pass.call === "none" ? `graph ${pass.index}` : pass.count > 1 ? `passes ${pass.index}-${pass.index + pass.count - 1}` : `${isNow ? "pass " : ""}${pass.index}`;
-      children.push(el("button", {
-        type: "button", "aria-current": isNow ? "true" : null, class: pass.graph() || pass.recorded === "full" ? "" : "ledger",
-        "aria-label": `pass ${pass.index}`, title: `${pass.call}${pass.error ? ` failed: ${pass.error.type}` : ""}`, click: () => app.showPass(pass.position),
-      }, `${text}${isParallel ? ` · process ${pass.process}` : ""}${pass.error ? " ✕" : ""}`), ...this.events(app.timeline.events(pass), pass.position));
+      const text =
+        pass.call === "none"
+          ? `graph ${pass.index}`
+          : pass.count > 1
+            ? `passes ${pass.index}-${pass.index + pass.count - 1}`
+            : `${isNow ? "pass " : ""}${pass.index}`;
+      children.push(
+        el(
+          "button",
+          {
+            type: "button",
+            "aria-current": isNow ? "true" : null,
+            class: pass.graph() || pass.recorded === "full" ? "" : "ledger",
+            "aria-label": `pass ${pass.index}`,
+            title: `${pass.call}${pass.error ? ` failed: ${pass.error.type}` : ""}`,
+            click: () => app.showPass(pass.position),
+          },
+          `${text}${isParallel ? ` · process ${pass.process}` : ""}${pass.error ? " ✕" : ""}`,
+        ),
+        ...this.events(app.timeline.events(pass), pass.position),
+      );
     }
     const rest = passes.length - from - shown.length;
-    if (rest > 0) children.push(el("button", { type: "button", click: () => app.showPass(from + PASSES_SHOWN) }, `${rest} more …`));
+    if (rest > 0)
+      children.push(el("button", { type: "button", click: () => app.showPass(from + PASSES_SHOWN) }, `${rest} more …`));
     bar.replaceChildren(...children);
-    bar.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-    const n = passes.reduce((sum, pass) => sum + pass.count, 0);
-    byId("subtitle").textContent = [count(n, "pass", "passes"), count(app.trace.leaves.length, "leaf", "leaves"), app.graph ? count(app.graph.nNodes, "node") : "", app.trace.focus === null ? "" : `only what leads to ${app.trace.focus.slice(0, 60)}`, `torch ${app.trace.run.torch}`, app.trace.run.device].filter(Boolean).join(" · ");
+    // When the legend beside it has taken its room.
+    requestAnimationFrame(() =>
+      bar.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }),
+    );
+    byId("subtitle").textContent = [
+      count(countPasses(app.trace), "pass", "passes"),
+      count(app.trace.leaves.length, "leaf", "leaves"),
+      app.graph ? count(app.graph.nNodes, "node") : "",
+      app.trace.focus === null ? "" : `only what leads to ${app.trace.focus.slice(0, 60)}`,
+      `torch ${app.trace.run.torch}`,
+      app.trace.run.device,
+    ]
+      .filter(Boolean)
+      .join(" · ");
     this.slider.max = String(app.pass ? app.timeline.end(app.pass) : 0);
     this.slider.disabled = this.play.disabled = !app.pass || !app.timeline.end(app.pass);
   }
@@ -138,7 +180,17 @@ export class Transport {
     const shown: HTMLElement[] = [];
     events.forEach((event, i) => {
       const place = this.app.trace.place(event.place);
-      shown.push(el("span", { class: "event", "data-event": `${position}:${i}`, title: `${eventText(event)}${place ? `, ${placeText(place)}` : ""}` }, GLYPHS[event.kind] ?? event.kind));
+      shown.push(
+        el(
+          "span",
+          {
+            class: "event",
+            "data-event": `${position}:${i}`,
+            title: `${eventText(event)}${place ? `, ${placeText(place)}` : ""}`,
+          },
+          GLYPHS[event.kind] ?? event.kind,
+        ),
+      );
     });
     return shown.length > 6 ? [...shown.slice(0, 5), el("span", { class: "event" }, `+${shown.length - 5}`)] : shown;
   }
@@ -165,7 +217,13 @@ export class Transport {
     if (!graph || step > steps || (step === steps && !app.isPlaying) || !steps) {
       const event = app.timeline.events(pass!)[step - steps - 1];
       if (event && step > steps) return eventText(event);
-      return !graph ? "This pass was recorded in the ledger only." : pass!.call === "none" ? "This graph was never run backward." : pass!.error ? `The pass failed: ${pass!.error.type}` : `The pass is over: ${count(steps, "step")}. Space plays it.`;
+      return !graph
+        ? "This pass was recorded in the ledger only."
+        : pass!.call === "none"
+          ? "This graph was never run backward."
+          : pass!.error
+            ? `The pass failed: ${pass!.error.type}`
+            : `The pass is over: ${count(steps, "step")}. Space plays it.`;
     }
     const node = graph.ranAt[step];
     if (node === undefined || node < 0) return `Step ${step + 1} of ${steps}`;
@@ -178,7 +236,9 @@ export class Transport {
       return `${head} gets ${received}${row ? `: .grad ${brief(trace.measured(row.before))} → ${brief(trace.measured(row.after))}` : ""}`;
     }
     const sent = [...graph.rows(graph.sends, node)].filter((edge) => edges.sent[edge] >= 0);
-    const parts = sent.slice(0, 4).map((edge) => `${brief(trace.measured(edges.sent[edge]))} to ${graph.title(edges.target[edge])}`);
+    const parts = sent
+      .slice(0, 4)
+      .map((edge) => `${brief(trace.measured(edges.sent[edge]))} to ${graph.title(edges.target[edge])}`);
     return `${head} has ${received}${parts.length ? `, sends ${parts.join(", ")}` : ""}${sent.length > 4 ? ", …" : ""}`;
   }
 }

@@ -1,6 +1,5 @@
 // A line between two visible items: its shape, and what was sent along it.
 
-import { brief, number } from "./numbers";
 import type { PassGraph } from "./graph";
 import type { Line } from "./level";
 import type { Item } from "./scene";
@@ -24,11 +23,25 @@ export interface Wire {
   /** First and last step at which something is sent; -1 when never. */
   first: number;
   last: number;
-  label: string;
+  label: Label | null;
 }
 
-export function wireOf(trace: Trace, pass: Pass, graph: PassGraph, line: Line, items: Item[], route: number[], x: number, y: number): Wire {
-  const points = route.map((value, i) => value + (i % 2 ? y : x));
+/** What was sent, and where it stands: its left and its middle. */
+export interface Label {
+  text: string;
+  x: number;
+  y: number;
+}
+
+export function wireOf(
+  trace: Trace,
+  pass: Pass,
+  graph: PassGraph,
+  line: Line,
+  items: Item[],
+  points: number[],
+  label: Label | null,
+): Wire {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < points.length; i += 2) {
     left = Math.min(left, points[i]);
@@ -50,16 +63,22 @@ export function wireOf(trace: Trace, pass: Pass, graph: PassGraph, line: Line, i
     if (first < 0 || step < first) first = step;
     last = Math.max(last, step);
   });
-  const isFirst = items[line.to].kind !== "out" && !items[line.to].isOpen;
-  const label = root || !isFirst || sent.length !== 1 || nSent !== 1 ? "" : labelOf(trace, sent[0]);
-  return { line, from: items[line.from], to: items[line.to], points, left, top, right, bottom, norm, nSent, isBad, first, last, label };
-}
-
-function labelOf(trace: Trace, stats: number): string {
-  const measured = trace.measured(stats)!;
-  const whole = measured.value !== null && measured.numel <= 3 ? brief(measured, "g", 18) : "|";
-  if (!whole.startsWith("|")) return whole;
-  return measured.norm === null ? "" : `|${number(measured.norm, 2)}|`;
+  return {
+    line,
+    from: items[line.from],
+    to: items[line.to],
+    points,
+    left,
+    top,
+    right,
+    bottom,
+    norm,
+    nSent,
+    isBad,
+    first,
+    last,
+    label,
+  };
 }
 
 /** How far a point is from the line, nearly. */

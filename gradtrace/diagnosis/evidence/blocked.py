@@ -10,14 +10,12 @@ from itertools import groupby, pairwise
 
 from gradtrace.analysis.topology import reachable, roots
 from gradtrace.diagnosis.evidence.iterations import n_rounds
-from gradtrace.diagnosis.evidence.shapes import adjacency, arriving, full, is_type, numel, outgoing
+from gradtrace.diagnosis.evidence.shapes import adjacency, arriving, full, numel, outgoing
+from gradtrace.formulas import traits
+from gradtrace.formulas.trait_kinds import Traits
 from gradtrace.model import BackwardPass, Graph, Leaf, Node, SavedTensor, TensorStats, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
 
-_PRODUCTS = ("MmBackward", "AddmmBackward", "BmmBackward", "MvBackward", "AddmvBackward", "BaddbmmBackward")
-_STEPS = (*_PRODUCTS, "MulBackward", "TanhBackward", "AddBackward")
-_SCALING = ("ToCopyBackward", "MeanBackward", "DivBackward", "MulBackward", "PowBackward")
-_SATURATING = ("SigmoidBackward", "TanhBackward")
 _GROWTH = 1e6
 _VANISHED = 1e-6
 _DEEP = 4
@@ -27,8 +25,7 @@ _MOST = 0.9
 NEEDS = (need(Tensors.GRADIENTS, Statistic.NORM), need(Tensors.LEAVES, Statistic.NORM))
 """Of rules that ask for `blocked`."""
 
-_FACTORS = ("mat2", "batch2", "vec")
-ZERO_WEIGHTS = need(Tensors.SAVED, Statistic.ALL_ZERO, ops=_PRODUCTS, names=_FACTORS)
+ZERO_WEIGHTS = need(Tensors.SAVED, Statistic.ALL_ZERO, ops=traits.products(), names=traits.second_factors())
 """Of rules that ask for `zero_weights`."""
 
 Place = tuple[str, str, int, str]
@@ -45,11 +42,11 @@ class Blocked:
 
 def blocked(
     trace: Trace,
-    types: tuple[str, ...],
+    is_kind: Callable[[Traits], bool],
     fewest: int = 2,
     is_meant: Callable[[Graph, Node], bool] = lambda _graph, _node: True,
 ) -> tuple[Blocked, ...]:
-    """Places whose nodes of these types send zeros in every recorded pass (`fewest` at least) to starving leaves."""
+    """Places whose nodes of a kind send zeros in every recorded pass (`fewest` at least) to starving leaves."""
     open_: set[Place] = set()
     found: dict[Place, list[tuple[Node, BackwardPass, Graph]]] = {}
     for backward, graph in full(trace):
@@ -57,7 +54,7 @@ def blocked(
             continue
         sent = _sent(graph)
         for node in graph.nodes:
-            if node.order is None or not is_type(node, *types) or not is_meant(graph, node):
+            if node.order is None or not is_kind(traits.of(node)) or not is_meant(graph, node):
                 continue
             place = _place(node)
             if _is_zeroed(node, sent.get(node.id, [])):
@@ -127,7 +124,7 @@ def zero_weights(trace: Trace) -> Iterator[Blocked]:
     passes = [backward.index for backward, _ in full(trace)]
     for backward, graph in full(trace):
         for node in graph.nodes:
-            if is_type(node, *_PRODUCTS) and _has_zero_weight(node) and _sends_zero(graph, node):
+            if traits.of(node).is_product and _has_zero_weight(node) and _sends_zero(graph, node):
                 found.setdefault(_place(node), []).append((node, backward, graph))
     for nodes in found.values():
         node, backward, graph = nodes[0]
@@ -142,7 +139,8 @@ _FEWEST = 3
 
 def _has_zero_weight(node: Node) -> bool:
     """The second factor of a product is zero: what it multiplies gets no gradient."""
-    return any(saved.name in _FACTORS and _is_zero(saved) for saved in node.saved)
+    _, second = traits.of(node).factors
+    return any(saved.name == second and _is_zero(saved) for saved in node.saved)
 
 
 def _is_zero(saved: SavedTensor) -> bool:
@@ -161,8 +159,8 @@ def _flat(value: object) -> Iterator[object]:
 
 def _sends_zero(graph: Graph, node: Node) -> bool:
     received = node.received
-    first = {"mat1", "self", "batch1"} if not is_type(node, "Addmm", "Baddbmm") else {"mat1", "batch1"}
-    sent = [edge.sent for edge in outgoing(graph, node) if edge.input in first and edge.sent is not None]
+    first, _ = traits.of(node).factors
+    sent = [edge.sent for edge in outgoing(graph, node) if edge.input == first and edge.sent is not None]
     return bool(received is not None and received.norm) and any(stats.norm == 0 for stats in sent)
 
 
@@ -180,9 +178,7 @@ def underflown(trace: Trace) -> Iterator[tuple[BackwardPass, Node]]:
                 and received.norm
                 and received.max is not None
                 and received.min is not None
-                and is_type(
-                    node, "ToCopyBackward", "MeanBackward", "DivBackward", "MulBackward", "PowBackward", *_PRODUCTS
-                )
+                and traits.of(node).shrinks
                 and max(abs(received.max), abs(received.min)) < _TINY
             ):
                 yield backward, node
@@ -199,7 +195,7 @@ def growing(trace: Trace) -> Iterator[tuple[BackwardPass, Node, float, int]]:
     for backward, graph in full(trace):
         steps: dict[Place, list[Node]] = {}
         for node in sorted(graph.nodes, key=lambda one: -1 if one.order is None else one.order):
-            if is_type(node, *_STEPS) and node.received is not None:
+            if _is_step(traits.of(node)) and node.received is not None:
                 steps.setdefault(_place(node), []).append(node)
         for place, nodes in steps.items():
             norms = [one.received.norm for one in nodes if one.received is not None and one.received.norm]
@@ -207,6 +203,11 @@ def growing(trace: Trace) -> Iterator[tuple[BackwardPass, Node, float, int]]:
             if growth > _GROWTH and place not in told:
                 told.add(place)
                 yield backward, nodes[0], growth, len(norms)
+
+
+def _is_step(op: Traits) -> bool:
+    """Whether a recurrence is made of such ops."""
+    return op.is_product or op.is_scaling or op.is_addition or op.is_saturating
 
 
 def _growth(norms: list[float]) -> float:
@@ -255,7 +256,7 @@ def _vanished(
     ratio = sizes[deep][1] / sizes[shallow][1]
     if not 0 < ratio < _VANISHED:
         return None
-    nodes = [node for node in graph.nodes if is_type(node, *_SATURATING) and node.id in depth]
+    nodes = [node for node in graph.nodes if traits.of(node).is_saturating and node.id in depth]
     lowest = max(nodes, key=lambda node: depth[node.id])
     return backward, lowest, trace.leaves[deep], trace.leaves[shallow], ratio
 
@@ -273,7 +274,7 @@ def _depths(graph: Graph) -> dict[int, int]:
         if done[one]:
             continue
         done[one] = 1
-        is_saturating = is_type(graph.nodes[one], *_SATURATING) and numel(graph.nodes[one].shape) > 1
+        is_saturating = traits.of(graph.nodes[one]).is_saturating and numel(graph.nodes[one].shape) > 1
         cost = depth[one] + int(is_saturating)
         for position in sent.sent_by(one):
             target = graph.edges[position].target

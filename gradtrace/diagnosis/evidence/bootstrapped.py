@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gradtrace.diagnosis.evidence.shapes import is_type, outgoing, targets, through_views
+from gradtrace.formulas import traits
+from gradtrace.formulas.trait_kinds import Zeros
 from gradtrace.model import Graph, Node
 
-_PICKS = ("MaxBackward", "AmaxBackward", "GatherBackward", "MeanBackward", "MinimumBackward")
-_HEADS = ("AddmmBackward", "MmBackward")
 _HOPS = 12
 
 
@@ -35,11 +35,13 @@ def _head(graph: Graph, node: Node) -> Node | None:
     """The linear layer whose results a value was picked from, seen through scalings by constants."""
     for _ in range(_HOPS):
         node = through_views(graph, node)
-        if is_type(node, *_HEADS):
+        op = traits.of(node)
+        if op.is_product:
             return node
         below = targets(graph, node)
-        is_scaled = is_type(node, "MulBackward", "AddBackward") and len(below) == 1
-        if not below or not (is_scaled or is_type(node, *_PICKS)):
+        is_scaled = (op.is_scaling or op.is_addition) and len(below) == 1
+        is_picked = op.zeros in (Zeros.NOT_LARGEST, Zeros.NOT_SMALLEST) or op.is_mean
+        if not below or not (is_scaled or is_picked):
             return None
         node = below[0]
     return None

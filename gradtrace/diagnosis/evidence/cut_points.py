@@ -13,6 +13,7 @@ from gradtrace.diagnosis.evidence.ownership import called, is_named, lost, reach
 from gradtrace.diagnosis.evidence.roots import root_name
 from gradtrace.diagnosis.evidence.shapes import outgoing
 from gradtrace.diagnosis.evidence.switched_off import also_here, switched_here
+from gradtrace.formulas import traits
 from gradtrace.model import (
     BackwardPass,
     Cut,
@@ -66,7 +67,6 @@ _REASONS = {
     CutKind.INFERENCE_MODE: Reason.NO_GRAD,
     CutKind.GRADIENT: Reason.GRADIENT,
 }
-_PICKS = frozenset({"argmax", "argmin", "argsort", "topk", "sort", "max", "min", "multinomial"})
 _RENAMING = frozenset({CutKind.NO_GRAD, CutKind.DETACH, CutKind.DATA})
 _VALUES = frozenset({CutKind.ITEM, CutKind.NUMBER, CutKind.GRADIENT})
 """Values that are nearly always made to be looked at."""
@@ -210,7 +210,7 @@ def _reason(trace: Trace, cut: Cut, *, is_root: bool) -> Reason:
     if cut.kind == CutKind.NUMBER and cut.location is not None and _CONSTRUCTOR.search(cut.location.text):
         return Reason.REMADE
     if cut.kind == CutKind.NOT_DIFFERENTIABLE:
-        return Reason.PICKED if is_root or cut.call in _PICKS else Reason.THRESHOLD
+        return Reason.PICKED if is_root or traits.called(cut.call).gives_indices else Reason.THRESHOLD
     if is_sample(cut):
         return Reason.SAMPLED
     if cut.kind == CutKind.NO_GRAD and _is_inside_function(trace, cut):

@@ -9,10 +9,9 @@ from gradtrace.diagnosis.evidence.hand_updates import grad_uses_of
 from gradtrace.diagnosis.evidence.ownership import owners
 from gradtrace.diagnosis.evidence.timeline import passes_by_index
 from gradtrace.diagnosis.evidence.used_gradients import Share, Use, uses
+from gradtrace.formulas import traits
 from gradtrace.model import STORED, BackwardPass, GradUse, StepFact, Trace
 from gradtrace.model.location import Line
-
-_WEIGHTED = frozenset({"MulBackward0", "DivBackward0"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def _in_step(trace: Trace, use: Use, purposes: dict[tuple[int, int], tuple[int, 
     begun = passes[share.last, share.process], passes[own.last, own.process]
     functions = {one.location.function for one in begun if one.location is not None}
     losses = set(map(_loss, begun))
-    is_sum = len(losses) == 1 and all(type_ in _WEIGHTED for type_ in next(iter(losses))) and losses != {()}
+    is_sum = len(losses) == 1 and all(traits.of(type_).is_scaling for type_ in next(iter(losses))) and losses != {()}
     is_apart = share.count > 1 or (len(functions) > 1 and not is_sum) or len(losses) > 1
     return ForeignPasses(use.step, share, own, read, wanted, tuple(dict.fromkeys(leaves)), is_apart)
 

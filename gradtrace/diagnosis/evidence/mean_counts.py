@@ -6,15 +6,13 @@ import math
 from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
-from gradtrace.diagnosis.evidence.shapes import adjacency
+from gradtrace.diagnosis.evidence.shapes import adjacency, is_type
 from gradtrace.diagnosis.evidence.timeline import passes_by_index
 from gradtrace.diagnosis.evidence.used_gradients import Share, Use, uses
+from gradtrace.formulas import traits
 from gradtrace.model import STORED, BackwardPass, Graph, Node, StepFact, Trace
 from gradtrace.model.location import source_line
 
-_PASSED_ON = ("DivBackward", "MulBackward", "NegBackward", "ToCopyBackward")
-"""Beginnings of the types of nodes by which a loss is scaled."""
-_SELECTIONS = ("IndexBackward", "MaskedSelectBackward")
 _MOST_ON_THE_WAY = 8
 _UNEVEN = 1.5
 """So many times as many elements as the least must the largest of some passes have."""
@@ -103,7 +101,9 @@ def mean_of(one: BackwardPass) -> Mean | None:
         if count is not None:
             weight = None if node.received is None else node.received.norm
             return Mean(node, count, weight) if count > 0 and weight else None
-        if len(targets) != 1 or not node.type.startswith(_PASSED_ON) or node.shape:
+        op = traits.of(node)
+        is_scaled = op.is_scaling or op.is_copy or is_type(node, "NegBackward")
+        if len(targets) != 1 or not is_scaled or node.shape:
             return None
         number = targets[0]
     return None
@@ -112,16 +112,16 @@ def mean_of(one: BackwardPass) -> Mean | None:
 def _count(graph: Graph, node: Node, targets: list[int]) -> float | None:
     """How many elements count in a mean that leaves some out; None for other nodes."""
     saved = {one.name: one.value for one in node.saved}
-    if node.type.startswith("NllLoss") and dict(node.arguments).get("reduction") == "1":
+    if is_type(node, "NllLoss") and dict(node.arguments).get("reduction") == "1":
         count, shape = saved.get("total_weight"), next((one.shape for one in node.saved if one.name == "target"), None)
         if isinstance(count, float) and count.is_integer() and shape is not None:
             return count
     if len(targets) != 1:
         return None
     source = graph.nodes[targets[0]]
-    if node.type.startswith("MeanBackward") and source.type.startswith(_SELECTIONS) and source.shape:
+    if traits.of(node).is_mean and is_type(source, "IndexBackward", "MaskedSelectBackward") and source.shape:
         return float(math.prod(source.shape))
-    if node.type.startswith("DivBackward") and source.type.startswith("SumBackward"):
+    if is_type(node, "DivBackward") and is_type(source, "SumBackward"):
         divisor = saved.get("other")
         return float(divisor) if isinstance(divisor, int | float) else None
     return None

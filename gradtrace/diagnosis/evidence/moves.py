@@ -47,7 +47,6 @@ class UnledMove:
     """A parameter that a step moved so, and the place that had taken its gradient away.
 
     Attributes:
-        n_rows: how many rows moved without a gradient, where only some have none.
         rate: the weight decay of its group.
     """
 
@@ -56,7 +55,6 @@ class UnledMove:
     by: Mover
     step: StepFact
     taken: Location | None
-    n_rows: int | None = None
     rate: Number | None = None
 
 
@@ -164,4 +162,4 @@ def _move(step: StepFact, change: ParameterChange, why: Why, taken: Location | N
     by = Mover.OLD if why is Why.FROZEN and change.gradient else Mover.DECAY if rate else Mover.MOMENTUM
     if by is Mover.MOMENTUM and not is_momentum and change.gradient:
         by = Mover.OLD
-    return UnledMove(change.leaf, why, by, step, taken, change.n_moved_rows, rate)
+    return UnledMove(change.leaf, why, by, step, taken, rate)

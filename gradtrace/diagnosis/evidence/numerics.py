@@ -11,6 +11,8 @@ from gradtrace.analysis.once import once
 from gradtrace.analysis.outcome import has_bad_root, is_poisoned, is_scaled
 from gradtrace.diagnosis.evidence.errors import called_as, notes
 from gradtrace.diagnosis.evidence.shapes import consumers, full, is_type, outgoing, targets, through_views
+from gradtrace.formulas import traits
+from gradtrace.formulas.trait_kinds import Breaks
 from gradtrace.model import (
     BackwardPass,
     Finding,
@@ -36,18 +38,6 @@ NEEDS = (
 )
 """Of the rules below."""
 
-_LOGS = frozenset({"log", "log2", "log10", "log1p", "xlogy", "log_", "logit", "special_xlogy", "binary_cross_entropy"})
-_EXPS = frozenset({"exp", "exp2", "expm1", "exp_", "sinh", "cosh"})
-_POWERS = frozenset({"pow", "wrapped", "__pow__", "__rpow__", "float_power", "sqrt", "rsqrt"})
-_DIVISIONS = frozenset({"div", "true_divide", "__truediv__", "__rtruediv__", "reciprocal", "divide"})
-_SPREADS = frozenset({"std", "var", "std_mean", "var_mean"})
-_MEANS = frozenset({"mean", "cross_entropy", "cross_entropy_loss", "nll_loss", "nanmean", "mse_loss", "l1_loss"})
-_ARCS = frozenset({"acos", "asin", "atanh", "acosh", "arccos", "arcsin", "arctanh"})
-_SOFTMAXES = frozenset({"softmax", "log_softmax", "logsumexp"})
-_MASKING = ("MaskedFillBackward", "WhereBackward", "AddBackward", "BaddbmmBackward", "CopySlices")
-_CHOICES = ("MinimumBackward", "MaximumBackward", "WhereBackward", "MaskedFillBackward")
-_SELECTIONS = ("WhereBackward", "MaskedFillBackward")
-
 
 class Cause(StrEnum):
     """What makes numbers that are not finite."""
@@ -67,33 +57,22 @@ class Cause(StrEnum):
     UNTAKEN_BRANCH = auto()
 
 
-_BREAKERS = (
-    ("SqrtBackward", Cause.ROOT_OF_ZERO),
-    ("RsqrtBackward", Cause.ROOT_OF_ZERO),
-    ("HypotBackward", Cause.ROOT_OF_ZERO),
-    ("AcosBackward", Cause.ARC_AT_BOUNDARY),
-    ("AsinBackward", Cause.ARC_AT_BOUNDARY),
-    ("AtanhBackward", Cause.ARC_AT_BOUNDARY),
-    ("AcoshBackward", Cause.ARC_AT_BOUNDARY),
-    ("LinalgSvd", Cause.REPEATED_VALUES),
-    ("LinalgEig", Cause.REPEATED_VALUES),
-    ("SvdBackward", Cause.REPEATED_VALUES),
-    ("ExpBackward", Cause.EXP_OVERFLOW),
-    ("Exp2Backward", Cause.EXP_OVERFLOW),
-    ("Expm1Backward", Cause.EXP_OVERFLOW),
-    ("LogBackward", Cause.LOG_OF_ZERO),
-    ("Log2Backward", Cause.LOG_OF_ZERO),
-    ("Log10Backward", Cause.LOG_OF_ZERO),
-    ("Log1PBackward", Cause.LOG_OF_ZERO),
-    ("XlogyBackward", Cause.LOG_OF_ZERO),
-    ("DivBackward", Cause.DIVISION_BY_ZERO),
-    ("ReciprocalBackward", Cause.DIVISION_BY_ZERO),
-)
-"""Operations whose derivative is not finite everywhere."""
+_CAUSES = {
+    Breaks.ARC: Cause.ARC_AT_BOUNDARY,
+    Breaks.DECOMPOSITION: Cause.REPEATED_VALUES,
+    Breaks.DIVISION: Cause.DIVISION_BY_ZERO,
+    Breaks.EXP: Cause.EXP_OVERFLOW,
+    Breaks.LOG: Cause.LOG_OF_ZERO,
+    Breaks.ROOT: Cause.ROOT_OF_ZERO,
+}
+"""What makes the derivative of an op not finite; that of a power depends on its exponent."""
 
 
 _HUGE = {"float16": 1e4, "bfloat16": 1e30, "float32": 1e30, "float64": 1e300}
 """Norms by dtype beyond which any operation may overflow."""
+
+_WRAPPED = "wrapped"
+"""How torch calls an operator that it wraps, such as `**`."""
 
 _GROWN = 1e4
 """Parameters that are so much larger than at the beginning do not come back."""
@@ -188,7 +167,7 @@ def _overflow(trace: Trace, backward: BackwardPass) -> tuple[RelatedLocation, ..
 
 def _is_late(node: Node) -> bool:
     """Whether what went into the operation was broken already; then it is no cause, only where that shows."""
-    if is_type(node, *_SELECTIONS):
+    if traits.of(node).is_selection:
         return False
     return any(
         saved.stats is not None and (saved.stats.nan or (saved.stats.inf and saved.name != "result"))
@@ -216,7 +195,8 @@ def _of_node(graph: Graph, node: Node, backward: BackwardPass) -> Trap | None:
     if selection is not None and node.received is not None and node.received.zero:
         told = notes((selection.location, "this drops the result forwards, but not the gradient of 0 · inf"))
         return Trap(Cause.UNTAKEN_BRANCH, node.location, node.op, backward, told)
-    cause = _of_power(node) or next((cause for kind, cause in _BREAKERS if is_type(node, kind)), None)
+    breaks = traits.of(node).breaks
+    cause = _of_power(node) or (_CAUSES.get(breaks) if breaks is not None else None)
     hidden = _hidden_by(graph, node) if cause is Cause.EXP_OVERFLOW else ()
     return Trap(cause, node.location, node.op, backward, hidden, bool(hidden)) if cause is not None else None
 
@@ -242,7 +222,7 @@ def _selected_by(graph: Graph, node: Node) -> Node | None:
     while stack:
         one, depth = stack.pop()
         for user in consumers(graph, one):
-            if is_type(user, *_SELECTIONS):
+            if traits.of(user).is_selection:
                 return user
             if user.id not in seen and depth < _FAR and user.shape == node.shape:
                 seen.add(user.id)
@@ -256,7 +236,7 @@ def _hidden_by(graph: Graph, node: Node) -> tuple[RelatedLocation, ...]:
     Where several drop it, a choice between values goes before a clamp.
     """
     above = _above(graph, node)
-    choices = [one for one in above if is_type(one, *_CHOICES)] or [one for one in above if is_type(one, "Clamp")]
+    choices = [one for one in above if traits.of(one).is_choice] or [one for one in above if is_type(one, "Clamp")]
     if not choices:
         return ()
     products = (one for one in _above(graph, choices[0]) if is_type(one, "MulBackward"))
@@ -329,7 +309,7 @@ def given_before(trace: Trace, backward: BackwardPass) -> Given | None:
 def _is_masked(one: NonFinite) -> bool:
     """A product of zeros and infinities."""
     return (
-        one.call in {"mul", "__mul__", "__rmul__", "mul_", "wrapped"}
+        (one.call == _WRAPPED or traits.called(one.call).stem == "Mul")
         and bool(one.output.nan)
         and any(stats.inf for stats in one.inputs)
         and any(stats.zero for stats in one.inputs)
@@ -341,22 +321,25 @@ def _of_result(one: NonFinite) -> Cause | None:
 
     A softmax may be given what a mask has set to minus infinity.
     """
+    op = traits.called(one.call)
+    breaks = op.breaks
     low = [stats.min for stats in one.inputs if stats.min is not None]
     is_broken = bool(one.output.nan)
     if any(stats.nan or stats.inf for stats in one.inputs):
         is_masked = is_broken and all(stats.max is None or stats.max < math.inf for stats in one.inputs)
-        is_softmax = one.call in _SOFTMAXES or "attention" in one.call
+        is_softmax = breaks is Breaks.SOFTMAX or "attention" in one.call
         return Cause.MASKED_SOFTMAX if is_masked and is_softmax else None
     divisor = one.inputs[-1] if one.inputs else None
+    is_power = one.call == _WRAPPED or breaks in (Breaks.POWER, Breaks.ROOT)
     table = (
-        (one.call in _LOGS and any(value <= 0 for value in low), Cause.LOG_OF_ZERO),
-        (one.call in _EXPS and bool(one.output.inf), Cause.EXP_OVERFLOW),
-        (one.call in _POWERS and is_broken and any(value < 0 for value in low), Cause.POWER_OF_NEGATIVE),
-        (one.call in _DIVISIONS and divisor is not None and bool(divisor.zero), Cause.DIVISION_BY_ZERO),
-        (one.call in _SPREADS and is_broken, Cause.SINGLE_SAMPLE),
-        (one.call in _MEANS and is_broken and _is_of_nothing(one), Cause.MEAN_OF_NOTHING),
-        (one.call in _ARCS, Cause.ARC_AT_BOUNDARY),
-        (is_broken and (one.call in _SOFTMAXES or "attention" in one.call), Cause.MASKED_SOFTMAX),
+        (breaks is Breaks.LOG and any(value <= 0 for value in low), Cause.LOG_OF_ZERO),
+        (breaks is Breaks.EXP and bool(one.output.inf), Cause.EXP_OVERFLOW),
+        (is_power and is_broken and any(value < 0 for value in low), Cause.POWER_OF_NEGATIVE),
+        (breaks is Breaks.DIVISION and divisor is not None and bool(divisor.zero), Cause.DIVISION_BY_ZERO),
+        (breaks is Breaks.SPREAD and is_broken, Cause.SINGLE_SAMPLE),
+        ((op.is_mean or op.is_loss) and is_broken and _is_of_nothing(one), Cause.MEAN_OF_NOTHING),
+        (breaks is Breaks.ARC, Cause.ARC_AT_BOUNDARY),
+        (is_broken and (breaks is Breaks.SOFTMAX or "attention" in one.call), Cause.MASKED_SOFTMAX),
     )
     return next((cause for holds, cause in table if holds), None)
 
@@ -366,10 +349,16 @@ def _may_be_masked(graph: Graph, one: NonFinite) -> bool:
     if one.is_exact:
         return True
     for node in graph.nodes:
-        if same_place(node.location, one.location) and is_type(node, "SoftmaxBackward", "LogSoftmaxBackward"):
+        if same_place(node.location, one.location) and traits.of(node).is_softmax:
             below = targets(graph, node)[:1]
-            return all(is_type(through_views(graph, source), *_MASKING) for source in below)
+            return all(_can_mask(through_views(graph, source)) for source in below)
     return True
+
+
+def _can_mask(node: Node) -> bool:
+    """Whether a node may put minus infinity in: a fill, a choice, a sum."""
+    op = traits.of(node)
+    return op.is_selection or op.is_addition or bool(op.addend) or is_type(node, "CopySlices")
 
 
 def _is_of_nothing(one: NonFinite) -> bool:
@@ -383,7 +372,7 @@ def _producer(graph: Graph, one: NonFinite) -> tuple[RelatedLocation, ...]:
         if same_place(node.location, one.location) and is_type(node, "LogBackward"):
             below = targets(graph, node)
             source = through_views(graph, below[0]) if below else None
-            if source is not None and is_type(source, "SoftmaxBackward", "SigmoidBackward"):
+            if source is not None and traits.of(source).is_probability:
                 return notes((source.location, f"`{source.op}` rounds to 0 here"))
     return ()
 
@@ -395,13 +384,11 @@ def _of_empty(graph: Graph, backward: BackwardPass) -> Trap | None:
             continue
         below = targets(graph, node)
         is_empty = any(one.shape is not None and 0 in one.shape for one in below)
-        if is_type(node, "MeanBackward") and is_empty:
+        if traits.of(node).is_mean and is_empty:
             return Trap(Cause.MEAN_OF_NOTHING, node.location, node.op, backward)
         inputs = [saved.stats for saved in node.saved if saved.stats is not None and saved.name == "self"]
         if is_type(node, "NllLoss") and inputs and all(stats.is_finite for stats in inputs):
             return Trap(Cause.MEAN_OF_NOTHING, node.location, "the loss", backward)
-        if is_type(node, "StdBackward", "VarBackward") and all(
-            one.value is None or one.value.is_finite for one in below
-        ):
+        if traits.of(node).breaks is Breaks.SPREAD and all(one.value is None or one.value.is_finite for one in below):
             return Trap(Cause.SINGLE_SAMPLE, node.location, node.op, backward)
     return None

@@ -8,17 +8,10 @@ from dataclasses import dataclass
 from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.errors import called_as
 from gradtrace.diagnosis.evidence.shapes import arriving, consumers, full, is_type, outgoing, targets, through_views
+from gradtrace.formulas import traits
 from gradtrace.model import BackwardPass, Graph, Node, TensorStats, Trace
 
 _DIVERGENCE = "kl_div"
-_POSITIVE = ("SoftmaxBackward", "SigmoidBackward", "ExpBackward")
-"""What gives numbers above zero, where the logarithm of a probability is never above zero."""
-_SCORES = ("AddmmBackward", "MmBackward", "ConvolutionBackward")
-"""What gives scores: they may be anything, and do not belong to a distribution."""
-_SAME_KIND = ("ClampBackward", "ClampMinBackward", "AddBackward", "NanToNumBackward")
-"""A probability stays one through these, if nothing else with a graph goes in."""
-_SOFTMAXES = ("SoftmaxBackward", "LogSoftmaxBackward")
-_ELEMENTWISE = (*_SAME_KIND, "LogBackward", "NegBackward", "DivBackward")
 _HOPS = 8
 _MATRIX = 2
 
@@ -49,10 +42,18 @@ def not_log(trace: Trace) -> tuple[NotLog, ...]:
                 continue
             for given in _log_inputs(graph, node):
                 source = _made_by(graph, given)
-                if is_type(source, *_POSITIVE, *_SCORES) and not _is_meant(backward, graph, node, source):
+                op = traits.of(source)
+                is_other = op.is_probability or _is_score(source)
+                if is_other and not _is_meant(backward, graph, node, source):
                     call = _DIVERGENCE if node.call == _DIVERGENCE else "nll_loss"
-                    found[key] = NotLog(backward, node, source, call, is_type(source, *_POSITIVE))
+                    found[key] = NotLog(backward, node, source, call, op.is_probability)
     return tuple(found.values())
+
+
+def _is_score(node: Node) -> bool:
+    """Whether a node gives scores: they may be anything, and do not belong to a distribution."""
+    op = traits.of(node)
+    return op.is_product or op.is_convolution
 
 
 def _is_meant(backward: BackwardPass, graph: Graph, loss: Node, given: Node) -> bool:
@@ -60,7 +61,7 @@ def _is_meant(backward: BackwardPass, graph: Graph, loss: Node, given: Node) -> 
 
     The negative of a probability is never above zero, so that only a constant added makes it so.
     """
-    if is_type(given, *_SCORES):
+    if _is_score(given):
         return _goes_into(graph, given, "LogsumexpBackward")
     if not is_type(loss, "NllLoss") or not any(
         root.value is not None and _is_above(root.value) for root in backward.roots
@@ -81,7 +82,8 @@ def _users(graph: Graph, node: Node) -> Iterator[Node]:
     for _ in range(_HOPS):
         users = {edge.source for edge in arriving(graph, node)}
         yield from (graph.nodes[one] for one in sorted(users))
-        if len(users) != 1 or not is_type(graph.nodes[min(users)], "ViewBackward", "MeanBackward", "MulBackward"):
+        op = traits.of(graph.nodes[min(users)]) if len(users) == 1 else None
+        if op is None or not (op.passes_all or op.is_mean or op.is_scaling):
             return
         node = graph.nodes[min(users)]
 
@@ -108,7 +110,7 @@ def _made_by(graph: Graph, node: Node) -> Node:
     for _ in range(_HOPS):
         node = through_views(graph, node)
         below = targets(graph, node)
-        if not is_type(node, *_SAME_KIND) or len(below) != 1:
+        if not traits.of(node).is_guard or len(below) != 1:
             break
         node = below[0]
     return node
@@ -145,7 +147,7 @@ def _is_over_first(node: Node) -> bool:
     """
     shape = node.shape
     if (
-        not is_type(node, *_SOFTMAXES)
+        not traits.of(node).is_softmax
         or shape is None
         or len(shape) < _MATRIX
         or 1 in shape[:_MATRIX]
@@ -166,11 +168,16 @@ def _row_user(graph: Graph, node: Node) -> Node | None:
             is_picked = is_type(user, "IndexBackward") and ndim == _MATRIX and user.shape == (node.shape or ())[:1]
             if is_type(user, "NllLoss") or is_gathered or is_picked:
                 return user
-        following = [graph.nodes[one] for one in users if is_type(graph.nodes[one], *_ELEMENTWISE)]
+        following = [graph.nodes[one] for one in users if _is_changed_alone(graph, graph.nodes[one])]
         if len(following) != 1:
             return None
         node = following[0]
     return None
+
+
+def _is_changed_alone(graph: Graph, node: Node) -> bool:
+    """Whether a node changes each element by itself, and takes in nothing else that has a graph."""
+    return traits.of(node).is_elementwise and len(outgoing(graph, node)) == 1
 
 
 def _along(node: Node, ndim: int) -> int | None:

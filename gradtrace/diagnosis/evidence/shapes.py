@@ -6,43 +6,8 @@ from collections.abc import Iterator
 
 from gradtrace.analysis.once import once
 from gradtrace.analysis.topology import Adjacency, reachable, reaching
+from gradtrace.formulas import traits
 from gradtrace.model import BackwardPass, Edge, Graph, Node, Recorded, Trace
-
-_VIEWS = (
-    "ViewBackward",
-    "UnsafeViewBackward",
-    "ReshapeAliasBackward",
-    "SqueezeBackward",
-    "UnsqueezeBackward",
-    "TransposeBackward",
-    "PermuteBackward",
-    "TBackward",
-    "CloneBackward",
-    "ToCopyBackward",
-    "AsStridedBackward",
-    "SelectBackward",
-    "SliceBackward",
-    "IndexBackward",
-    "AliasBackward",
-)
-_ELEMENTWISE = (
-    *_VIEWS,
-    "PowBackward",
-    "AbsBackward",
-    "SqrtBackward",
-    "LogBackward",
-    "Log1PBackward",
-    "CoshBackward",
-    "LogcoshBackward",
-    "MulBackward",
-    "DivBackward",
-    "NegBackward",
-    "ClampBackward",
-    "ClampMinBackward",
-    "WhereBackward",
-)
-_PRODUCTS = ("MmBackward", "AddmmBackward", "BmmBackward", "BaddbmmBackward", "MvBackward", "DotBackward", "ScaledDot")
-
 
 _TWICE = 2
 
@@ -84,7 +49,7 @@ def targets(graph: Graph, node: Node) -> list[Node]:
 def through_views(graph: Graph, node: Node) -> Node:
     """The node itself or, when it only looks at a tensor in another shape, the one that made the tensor."""
     known, way = _behind_views(graph), [node.id]
-    while way[-1] not in known and is_type(graph.nodes[way[-1]], *_VIEWS):
+    while way[-1] not in known and traits.of(graph.nodes[way[-1]]).passes_elements:
         first = next(iter(outgoing(graph, graph.nodes[way[-1]])), None)
         if first is None:
             break
@@ -129,10 +94,13 @@ def is_reduced_whole(graph: Graph, node: Node) -> bool:
     while way[-1] not in known:
         users = {edge.source for edge in arriving(graph, graph.nodes[way[-1]])}
         user = graph.nodes[next(iter(users))] if len(users) == 1 else None
-        if user is None or not is_type(user, *_ELEMENTWISE, "MeanBackward0", "SumBackward0"):
+        if user is None:
             break
-        if is_type(user, "MeanBackward0", "SumBackward0"):
+        known_op = traits.of(user)
+        if known_op.is_spread and user.shape == ():
             answer = True
+            break
+        if not known_op.passes_elements and not known_op.is_loss_step:
             break
         way.append(user.id)
     answer = known.get(way[-1], answer)
@@ -155,7 +123,7 @@ def ends_in_loss(graph: Graph, node: Node) -> bool:
 @once
 def _in_products(graph: Graph) -> set[int]:
     """The nodes whose values go, sooner or later, into a product of matrices."""
-    factors = {edge.target for node in graph.nodes if is_type(node, *_PRODUCTS) for edge in outgoing(graph, node)}
+    factors = {edge.target for node in graph.nodes if traits.of(node).mixes for edge in outgoing(graph, node)}
     return reachable(graph, factors, adjacency(graph))
 
 
@@ -196,11 +164,12 @@ def squared(trace: Trace) -> Iterator[tuple[BackwardPass, Node]]:
 
 
 def _is_squared(graph: Graph, node: Node) -> bool:
-    if is_type(node, "MseLoss", "L1Loss", "SmoothL1Loss", "HuberLoss"):
+    op = traits.of(node)
+    if op.is_loss and op.compares:
         below = targets(graph, node)
         saved = [_fits(one.shape) for one in node.saved if one.name in {"self", "target"}]
         return any(is_type(one, "ExpandBackward") for one in below) and any(saved)
-    if not is_type(node, "SubBackward", "RsubBackward") or not _fits(node.shape):
+    if not op.compares or not _fits(node.shape):
         return False
     below = targets(graph, node)
     if len(below) != 1:

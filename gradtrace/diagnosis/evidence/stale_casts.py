@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
-from gradtrace.diagnosis.evidence.shapes import adjacency
+from gradtrace.diagnosis.evidence.shapes import adjacency, is_type
 from gradtrace.model import BackwardPass, EventKind, Node, StepFact, Trace
-
-_CAST = "ToCopyBackward"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def _casts(one: BackwardPass) -> list[tuple[Node, int]]:
     if one.graph is None or one.is_drawn_only:
         return []
     graph = one.graph
-    casts = [node for node in graph.nodes if node.type.startswith(_CAST)]
+    casts = [node for node in graph.nodes if is_type(node, "ToCopyBackward")]
     found: list[tuple[Node, int]] = []
     if casts:
         sent = adjacency(graph)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from gradtrace.analysis.once import once
 from gradtrace.diagnosis.evidence.cut_points import losses
 from gradtrace.diagnosis.evidence.ownership import above
-from gradtrace.diagnosis.evidence.shapes import consumers, full, is_type, targets, through_views
+from gradtrace.diagnosis.evidence.shapes import consumers, full, targets, through_views
+from gradtrace.formulas import traits
 from gradtrace.model import BackwardPass, Cut, CutKind, Graph, Leaf, Node, Trace
 
-_SUMS = ("AddBackward", "SubBackward", "RsubBackward")
 _PAIR = 2
 _KINDS = frozenset({CutKind.DETACH, CutKind.DATA, CutKind.NO_GRAD})
 
@@ -51,7 +51,7 @@ def untrained(trace: Trace) -> tuple[Untrained, ...]:
     for backward, graph in full(trace):
         for node in graph.nodes:
             for number in node.cuts:
-                if number not in wanted or number in found or not is_type(node, *_SUMS):
+                if number not in wanted or number in found or not traits.of(node).is_addition:
                     continue
                 passed, parts = _passes_to(graph, node, cuts[number], cuts)
                 if passed:
@@ -88,7 +88,9 @@ def _passes_to(graph: Graph, node: Node, cut: Cut, cuts: dict[int, Cut]) -> tupl
     leaves = above(graph, below[0].id)
     if leaves and leaves < set(cut.leaves):
         return leaves, [node]
-    near = [one for one in (*below, *consumers(graph, node)) if is_type(one, *_SUMS) and len(targets(graph, one)) == 1]
+    near = [
+        one for one in (*below, *consumers(graph, node)) if traits.of(one).is_addition and len(targets(graph, one)) == 1
+    ]
     others = [one for one in near if any(set(cuts[number].leaves) == leaves for number in one.cuts if number in cuts)]
     return (leaves, [node, *others]) if leaves and others else (set(), [])
 

@@ -68,22 +68,10 @@ from collections.abc import Iterator
 from gradtrace.analysis.ledger import ledger
 from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, never_cleared, pass_of, stepped
 from gradtrace.diagnosis.rule import Rule
+from gradtrace.formulas import traits
 from gradtrace.model import BackwardPass, Event, EventKind, Finding, RelatedLocation, Severity, Trace
 from gradtrace.model.location import same_place
 from gradtrace.model.needs import Statistic, Tensors, need
-
-_MEANS = frozenset({"MeanBackward0", "MeanBackward1"})
-_LOSSES = frozenset(
-    {
-        "MseLossBackward0",
-        "NllLossBackward0",
-        "NllLoss2DBackward0",
-        "SmoothL1LossBackward0",
-        "HuberLossBackward0",
-        "BinaryCrossEntropyBackward0",
-        "BinaryCrossEntropyWithLogitsBackward0",
-    }
-)
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -137,7 +125,8 @@ def _is_mean(backward: BackwardPass | None) -> bool:
         return False
     node = backward.graph.nodes[root.node]
     reduction = dict(node.arguments).get("reduction", "1")
-    return node.type in _MEANS or (node.type in _LOSSES and reduction == "1")
+    op = traits.of(node)
+    return op.is_mean or (op.is_loss and reduction == "1")
 
 
 RULE = Rule(

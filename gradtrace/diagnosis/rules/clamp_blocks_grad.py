@@ -74,14 +74,13 @@ from gradtrace.diagnosis.evidence.blocked import NEEDS, blocked
 from gradtrace.diagnosis.evidence.errors import of_pass
 from gradtrace.diagnosis.evidence.ownership import called
 from gradtrace.diagnosis.rule import Rule
+from gradtrace.formulas.trait_kinds import Zeros
 from gradtrace.model import Finding, Severity, Trace
-
-_TYPES = ("ClampBackward", "ClampMinBackward", "ClampMaxBackward", "HardtanhBackward", "HardsigmoidBackward")
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
-    for one in blocked(trace, _TYPES):
+    for one in blocked(trace, lambda op: op.zeros is Zeros.OUTSIDE):
         yield Finding(
             "clamp-blocks-grad",
             Severity.WARNING,

@@ -73,14 +73,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.errors import notes
-from gradtrace.diagnosis.evidence.shapes import consumers, is_type, targets, through_views
+from gradtrace.diagnosis.evidence.shapes import consumers, targets
 from gradtrace.diagnosis.rule import Rule
+from gradtrace.formulas import traits
 from gradtrace.model import ConstantTerm, Finding, Severity, Trace
 from gradtrace.model.location import same_place
 
 _FEWEST = 2
-_SUMS = ("AddBackward", "StackBackward", "CatBackward")
-_LINEAR = (*_SUMS, "SubBackward", "RsubBackward", "NegBackward", "SumBackward", "MeanBackward")
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -109,15 +108,15 @@ def _is_inside(trace: Trace, term: ConstantTerm) -> bool:
     if backward is None or backward.graph is None:
         return False
     graph = backward.graph
-    waiting = [node for node in graph.nodes if is_type(node, *_SUMS) and node.location == term.entered]
+    waiting = [node for node in graph.nodes if traits.of(node).is_linear and node.location == term.entered]
     seen: set[int] = set()
     while waiting:
         for user in consumers(graph, waiting.pop()):
             if user.id in seen:
                 continue
             seen.add(user.id)
-            is_factor = is_type(user, "MulBackward", "DivBackward") and len(targets(graph, user)) == 1
-            if not is_factor and not is_type(user, *_LINEAR) and through_views(graph, user) is user:
+            op = traits.of(user)
+            if not op.is_linear and not (op.is_scaling and len(targets(graph, user)) == 1):
                 return True
             waiting.append(user)
     return False

@@ -55,10 +55,9 @@ from collections.abc import Iterator
 from gradtrace.diagnosis.evidence.ownership import above, called, zero_leaves
 from gradtrace.diagnosis.evidence.shapes import leading_to
 from gradtrace.diagnosis.rule import Rule
+from gradtrace.formulas import traits
 from gradtrace.model import Finding, Severity, Trace
 from gradtrace.model.needs import Statistic, Tensors, need
-
-_FLAT = frozenset({"Round", "Floor", "Ceil", "Trunc", "Sign", "Sgn", "Fix", "Bernoulli"})
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -70,7 +69,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             continue
         starving = leading_to(backward.graph, frozenset(dead)) if dead else set()
         for node in backward.graph.nodes:
-            if node.type.partition("Backward")[0] not in _FLAT or node.received is None or not node.received.norm:
+            if not traits.of(node).is_flat or node.received is None or not node.received.norm:
                 continue
             place = node.location
             key = ("", 0) if place is None else place.source_line

@@ -62,6 +62,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, is_sample, losses
 from gradtrace.diagnosis.rule import Rule
+from gradtrace.formulas import traits
 from gradtrace.model import Cut, Finding, RelatedLocation, Severity, Trace
 
 
@@ -93,7 +94,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 def _is_path(trace: Trace, cut: Cut) -> bool:
     """Whether a loss depends on a continuous sample in no other way than through its value."""
-    if not is_sample(cut) or cut.call in _DISCRETE or not cut.passes:
+    if not is_sample(cut) or traits.called(cut.call).is_discrete or not cut.passes:
         return False
     return not any(
         node.location is not None and _SCORES.search(node.location.text)
@@ -103,7 +104,6 @@ def _is_path(trace: Trace, cut: Cut) -> bool:
     )
 
 
-_DISCRETE = frozenset({"multinomial", "bernoulli", "poisson", "binomial", "gather", "one_hot"})
 _SCORES = re.compile(r"log_prob|entropy")
 
 

@@ -76,8 +76,6 @@ from gradtrace.diagnosis.evidence.shapes import dimension, ends_in_loss
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Graph, Node, Severity, Trace
 
-_TYPES = ("SoftmaxBackward", "LogSoftmaxBackward")
-
 
 def _is_constant(graph: Graph, node: Node) -> bool:
     return dimension(node) == 1 and ends_in_loss(graph, node)
@@ -85,7 +83,7 @@ def _is_constant(graph: Graph, node: Node) -> bool:
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the findings of this rule."""
-    for one in blocked(trace, _TYPES, fewest=1, is_meant=_is_constant):
+    for one in blocked(trace, lambda op: op.is_softmax, fewest=1, is_meant=_is_constant):
         yield Finding(
             "softmax-single-logit",
             Severity.WARNING,

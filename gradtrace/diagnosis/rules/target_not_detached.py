@@ -67,12 +67,10 @@ from gradtrace.diagnosis.evidence.bootstrapped import is_bootstrapped
 from gradtrace.diagnosis.evidence.ownership import above
 from gradtrace.diagnosis.evidence.shapes import outgoing
 from gradtrace.diagnosis.rule import Rule
+from gradtrace.formulas import traits
 from gradtrace.model import Finding, RelatedLocation, Severity, Trace
 
 _TARGET = re.compile(r"(^|_)(targets?|teacher)(_(q|v|values?))?$")
-
-
-_COMPARISONS = ("SubBackward", "MseLoss", "SmoothL1Loss", "HuberLoss", "L1Loss")
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -85,7 +83,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             if graph is None:
                 continue
             node, target = graph.nodes[edge.source], graph.nodes[edge.target]
-            if edge.sent is None or (edge.input != "target" and not node.type.startswith(_COMPARISONS)):
+            if edge.sent is None or (edge.input != "target" and not traits.of(node).compares):
                 continue
             others = [one.target for one in outgoing(graph, node) if one.slot != edge.slot]
             place = target.location

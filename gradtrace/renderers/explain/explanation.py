@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtrace.analysis.choose_pass import first_pass
+from gradtrace.analysis.leaf_values import at_pass
 from gradtrace.analysis.ledger import Ledger, ledger
 from gradtrace.formulas.closed_form import look_ahead
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
@@ -13,6 +14,7 @@ from gradtrace.renderers.explain.leaves import leaf_table
 from gradtrace.renderers.explain.ledger import ledger_table
 from gradtrace.renderers.explain.modules import module_table
 from gradtrace.renderers.explain.notes import notes
+from gradtrace.renderers.explain.overview import overview
 from gradtrace.renderers.explain.paths import sums
 from gradtrace.renderers.explain.updates import updates
 from gradtrace.text import wording
@@ -38,6 +40,8 @@ class Options:
         pass_index: the pass to tell; the first that was recorded in full when None.
         verbose: all lines of the graph, all leaves, and the rules behind it.
         quiet: the leaf table alone.
+        is_explained: findings that say what ended the program stand above the story.
+        is_examined: rules have looked for what is wrong.
         markdown: for an issue or a note instead of a terminal.
     """
 
@@ -48,6 +52,8 @@ class Options:
     quiet: bool = False
     markdown: bool = False
     ascii_only: bool = False
+    is_explained: bool = False
+    is_examined: bool = False
 
 
 _USUAL = 3
@@ -80,10 +86,12 @@ def _width(options: Options) -> int:
 
 def _blocks(trace: Trace, options: Options) -> Iterator[Block]:
     one = _told_pass(trace, options.pass_index)
+    if one is not None:
+        trace = at_pass(trace, one)
     if options.quiet:
         yield from _leaves(trace, one, _width(options), fold=False)
         return
-    yield from run_errors(trace)
+    yield from run_errors(trace, is_explained=options.is_explained)
     history = ledger(trace)
     if not history.n_passes:
         yield from explanation_run.without_backward(trace)
@@ -161,13 +169,8 @@ def _measured(trace: Trace, one: BackwardPass, width: int) -> Iterator[Block]:
     longest = max((len(changes) for _, changes in rows), default=0)
     if not longest:
         return
-    labels, n_shown = _widest(rows, longest, width)
-    lines = []
-    for cleared, changes in rows:
-        hidden = f"and {len(changes) - n_shown} more" if len(changes) > n_shown else ""
-        cells = [Cell(text) for text in [*changes, *[""] * longest][:n_shown]]
-        lines.append((Cell(labels[cleared]), *cells, Cell(hidden, "muted"), Cell("(measured)", "muted")))
-    yield Table((), tuple(dict.fromkeys(lines)))
+    full, short = (_measured_table(rows, longest, labels) for labels in _AGAIN_OR_CLEARED)
+    yield full if natural_width(full) <= width else short
 
 
 _AGAIN_OR_CLEARED = (
@@ -177,21 +180,12 @@ _AGAIN_OR_CLEARED = (
 """What came before a later pass, in full and for narrow lines."""
 
 
-def _widest(rows: list[tuple[bool, list[str]]], longest: int, width: int) -> tuple[tuple[str, str], int]:
-    """The labels, and how many leaves stand beside them: as many as fit, with short labels if that gives room."""
-    fits = [
-        max((n for n in range(1, longest + 1) if _fits(rows, labels, n, width)), default=1)
-        for labels in _AGAIN_OR_CLEARED
-    ]
-    is_long = fits[0] >= fits[1] and _fits(rows, _AGAIN_OR_CLEARED[0], fits[0], width)
-    return _AGAIN_OR_CLEARED[not is_long], fits[not is_long]
-
-
-def _fits(rows: list[tuple[bool, list[str]]], labels: tuple[str, str], n: int, width: int) -> bool:
-    columns = [max(len(changes[i]) if i < len(changes) else 0 for _, changes in rows) for i in range(n)]
-    more = "" if all(len(changes) <= n for _, changes in rows) else "  and 99 more"
-    used = sum(size + 2 for size in columns) + len(f"  {more}  (measured)")
-    return max(len(labels[cleared]) for cleared, _ in rows) + used <= width
+def _measured_table(rows: list[tuple[bool, list[str]]], longest: int, labels: tuple[str, str]) -> Table:
+    lines = []
+    for cleared, changes in rows:
+        cells = [Cell(text) for text in [*changes, *[""] * longest][:longest]]
+        lines.append((Cell(labels[cleared]), *cells, Cell("(measured)", "muted")))
+    return Table((), tuple(dict.fromkeys(lines)))
 
 
 def _change(trace: Trace, row: Accumulation) -> str:
@@ -205,7 +199,7 @@ def _change(trace: Trace, row: Accumulation) -> str:
 
 def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: Options) -> Iterator[Block]:
     """The story of a program: the summary first, then one pass."""
-    yield from explanation_run.summary(trace, history)
+    yield from overview(trace, history, is_explained=options.is_explained, is_examined=options.is_examined)
     if history.groups and history.n_passes:
         yield Heading("What happened to .grad")
         yield from explanation_run.what_happened(trace, history)

@@ -1,10 +1,10 @@
 """The leaf table of an explanation: what a pass added to each `.grad`, by leaf or, where they are many, by module."""
 
 import math
-import re
 from collections.abc import Iterable
 
-from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, LeafKind, TensorStats, Trace
+from gradtrace.analysis.leaf_order import natural
+from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, TensorStats, Trace
 from gradtrace.text import wording
 from gradtrace.text.added import MARK, is_sum
 from gradtrace.text.blocks import Cell, Table
@@ -27,7 +27,7 @@ def leaf_table(
     """
     if not one.accumulations:
         return None
-    rows = sorted(one.accumulations, key=lambda row: _natural(trace.leaves[row.leaf]))
+    rows = sorted(one.accumulations, key=lambda row: natural(trace.leaves[row.leaf]))
     if fold and len(rows) > MOST_ROWS:
         return _by_module(trace, rows)
     sums = sent_to_leaves(one)
@@ -45,16 +45,6 @@ def leaf_table(
         titles = (*titles, "closed form")
         cells = [(*row, Cell(formulas.get(one.leaf, ""))) for row, one in zip(cells, rows, strict=True)]
     return Table(titles, tuple(cells), optional)
-
-
-def _natural(leaf: Leaf) -> tuple[tuple[str | int, ...], int]:
-    """Parameters by their module and name, with numbers as numbers; other leaves as they were found."""
-    if leaf.kind == LeafKind.TENSOR:
-        return ((), leaf.id)
-    return (tuple(int(part) if part.isdecimal() else part for part in _DIGITS.split(leaf.name)), leaf.id)
-
-
-_DIGITS = re.compile(r"([0-9]+)")
 
 
 def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats]) -> tuple[Cell, ...]:
@@ -110,6 +100,19 @@ def _module(name: str, depth: int) -> str:
     """The module of a parameter, at most `depth` levels deep: `layers.0` of `layers.0.attn.weight`."""
     path = name.split(".")[:-1] or [name]
     return ".".join(path[:depth])
+
+
+def module_norms(trace: Trace, one: BackwardPass) -> list[tuple[str, float]]:
+    """The 2-norm of what a pass added to the parameters of each module; nothing where some of it was not measured."""
+    norms: dict[str, list[float]] = {}
+    for row in one.accumulations:
+        module, _, name = trace.leaves[row.leaf].name.rpartition(".")
+        if row.contribution is None or not name:
+            continue
+        if row.contribution.norm is None:
+            return []
+        norms.setdefault(module or "(root)", []).append(row.contribution.norm)
+    return [(module, math.hypot(*many)) for module, many in norms.items()]
 
 
 def joint_norm(many: Iterable[TensorStats | None]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from gradtrace.analysis.by_value import concerned as of_event
+from gradtrace.analysis.leaf_order import natural
 from gradtrace.analysis.ledger import History, Ledger
 from gradtrace.model import CLEARING, Accumulation, BackwardPass, Effect, Event, EventKind, Recorded, TensorStats, Trace
 from gradtrace.text import wording
@@ -49,7 +50,8 @@ class _Moment:
 
 def ledger_table(trace: Trace, ledger: Ledger, width: int, *, verbose: bool = False) -> Iterator[Block]:
     """A row for each pass where leaves are few, else a row for each module; nothing for a single pass."""
-    stored = [history for history in ledger.histories if any(True for _ in history.contributions)]
+    ordered = sorted(ledger.histories, key=lambda history: natural(history.leaf))
+    stored = [history for history in ordered if any(True for _ in history.contributions)]
     moments = _moments(trace, ledger, stored)
     if len(moments) < 2 and all(moment.one.count == 1 for moment in moments):  # noqa: PLR2004
         return
@@ -122,6 +124,7 @@ def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool)
     rows: list[Row] = []
     for history in histories:
         own: list[tuple[_Moment, Row]] = []
+        is_short = _is_short(history)
         for moment in moments:
             row = next((one for one in moment.one.accumulations if one.leaf == history.leaf.id), None)
             if row is None or row.effect == Effect.NOT_STORED:
@@ -130,8 +133,9 @@ def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool)
             before, after = (_of([history.leaf.id], acts) for acts in (moment.before, moment.after))
             events = [f"after {_cleared(before, own_leaf)}" if before else "", _then(after, own_leaf)]
             said = ", then ".join(text for text in events if text)
-            own.append((moment, (*_columns(row, moment.one), Cell(said, "muted", _GUIDE))))
-        if len({row[-1].text for _, row in own[1:-1]}) == 1 and own[0][1][-1].text == own[1][1][-1].text:
+            columns = _columns(row, moment.one, is_short=is_short)
+            own.append((moment, (*columns, Cell(said, "muted", _GUIDE))))
+        if len(own) > _SEVERAL and len({row[-1].text for _, row in own[1:-1]}) == 1:
             own = [(moment, (*row[:-1], Cell(""))) for moment, row in own]  # each pass alike: the verdict has told it
         shown = _shortened(own, verbose=verbose)
         rows += [(Cell(history.leaf.name if number == 0 else "", "name"), *row) for number, row in enumerate(shown)]
@@ -139,12 +143,24 @@ def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool)
 
 
 _GUIDE = " " * 6
+_SEVERAL = 3
+_SHORT = 16
+"""A gradient whose text is longer is told by its norm beside the others of its leaf."""
 
 
-def _columns(row: Accumulation, one: BackwardPass) -> tuple[Cell, Cell, Cell]:
+def _is_short(history: History) -> bool:
+    """Whether all that is known of its `.grad` can be written out, element by element."""
+    rows = [entry.accumulation for entry in history.contributions]
+    many = [stats for row in rows for stats in (row.before, row.contribution, row.after) if stats is not None]
+    texts = [wording.gradient(stats) for stats in many]
+    return all(len(text) <= _SHORT and not text.startswith("|") for text in texts)
+
+
+def _columns(row: Accumulation, one: BackwardPass, *, is_short: bool) -> tuple[Cell, Cell, Cell]:
     if row.contribution is None or one.count > 1:
         return (Cell(""), _change(row, one), Cell(""))
-    before, added, after = (wording.gradient(stats) for stats in (row.before, row.contribution, row.after))
+    many = (row.before, row.contribution, row.after)
+    before, added, after = map(wording.gradient if is_short else wording.gradient_norm, many)
     return (Cell(before), Cell(added, "gradient"), Cell(after if is_sum([row]) else f"{after}{MARK}"))
 
 

@@ -13,14 +13,18 @@ from gradtrace.model import (
     Effect,
     Event,
     EventKind,
+    Graph,
     LeafKind,
     Node,
+    NodeOutput,
     ParameterChange,
     Recorded,
     Trace,
 )
+from gradtrace.renderers.explain.shared_memory import written_between
 from gradtrace.text import wording
 from gradtrace.text.source_maths import span
+from gradtrace.text.steps.outputs import is_several
 
 _LARGEST_LESSON = 40
 """Nodes of a graph in which intermediate tensors are worth a word; in larger ones they are nothing special."""
@@ -46,30 +50,27 @@ def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bo
 
 def _non_leaves(trace: Trace, one: BackwardPass) -> Iterator[str]:
     """Intermediate tensors with a name: where their gradient went."""
-    if one.graph is None or len(one.graph.nodes) > _LARGEST_LESSON or one.is_drawn_only:
+    if one.graph is None or len(one.graph.nodes) > _LARGEST_LESSON or one.is_drawn_only or one.error is not None:
         return
-    roots = {root.node for root in one.roots}
-    by_name: dict[str, Node] = {}
-    for node in one.graph.nodes:
-        if node.leaf is None and node.name and node.id not in roots:
-            by_name.setdefault(node.name, node)
-    plain = [node for node in by_name.values() if node.received is not None and not node.outputs[0].retains_grad]
+    by_name = _named_results(one, one.graph)
+    plain = [name for name, (_, output) in by_name.items() if not output.retains_grad]
     if len(plain) == 1:
-        node = plain[0]
+        name = plain[0]
+        node, output = by_name[name]
         yield (
-            f"{_made_by(node)} is not a leaf, so it keeps no .grad (it stays None); its gradient was "
-            f"{wording.gradient(node.received)}. {node.name}.retain_grad() before backward() keeps it."
+            f"{_made_by(node, name)} is not a leaf, so it keeps no .grad (it stays None); its gradient was "
+            f"{wording.gradient(output.received)}. {name}.retain_grad() before backward() keeps it."
         )
     elif plain:
         yield (
-            f"{wording.listing([node.name or '' for node in plain])} are not leaves, so they keep no .grad (it stays "
+            f"{wording.listing(plain)} are not leaves, so they keep no .grad (it stays "
             "None), though a gradient went through each; retain_grad() before backward() keeps it."
         )
-    for node in by_name.values():
-        if node.outputs and node.outputs[0].retains_grad:
+    for name, (node, output) in by_name.items():
+        if output.retains_grad:
             yield (
-                f"{_made_by(node)} is not a leaf; retain_grad() made it keep its gradient, "
-                f"{wording.gradient(node.received)}."
+                f"{_made_by(node, name)} is not a leaf; retain_grad() made it keep its gradient, "
+                f"{wording.gradient(output.received)}."
             )
     here = {node.leaf for node in one.graph.nodes}
     tensors = [leaf for leaf in trace.leaves if leaf.kind == LeafKind.TENSOR and leaf.id in here]
@@ -79,9 +80,23 @@ def _non_leaves(trace: Trace, one: BackwardPass) -> Iterator[str]:
         yield f"{names} {verb}: made with requires_grad=True and not computed from anything, so .grad is kept there."
 
 
-def _made_by(node: Node) -> str:
+def _named_results(one: BackwardPass, graph: Graph) -> dict[str, tuple[Node, NodeOutput]]:
+    """By name, each result between roots and leaves at which a gradient arrived."""
+    roots = {root.node for root in one.roots}
+    found: dict[str, tuple[Node, NodeOutput]] = {}
+    for node in graph.nodes:
+        if node.leaf is None and node.id not in roots:
+            for output in node.outputs:
+                name = output.name or (node.name if output is node.outputs[0] else None)
+                if name and output.received is not None:
+                    found.setdefault(name, (node, output))
+    return found
+
+
+def _made_by(node: Node, name: str) -> str:
     source = span(node.location)
-    name = node.name or ""
+    if is_several(node):
+        return name
     if source.startswith(f"{name} ") and "=" in source.removeprefix(name).split(" ")[1]:
         return source  # `x += 1`
     return f"{name} = {source}" if source and source != name else name
@@ -109,7 +124,11 @@ def _integers(trace: Trace, one: BackwardPass) -> Iterator[str]:
     for node in one.graph.nodes:
         for saved in node.saved:
             # A Python number in the program is an integer without a shape, and chooses nothing.
-            if saved.shape and (saved.dtype or "").startswith(("int", "uint", "bool")) and saved.name != "result":
+            if (
+                saved.shape
+                and (saved.dtype or "").startswith(("int", "uint", "bool"))
+                and not saved.name.startswith("result")
+            ):
                 kind = wording.spec(saved.shape, saved.dtype)
                 yield (
                     f"{saved.name} of {node.op} is {kind}: integers and booleans choose elements, "
@@ -158,6 +177,7 @@ _OF_A_PASS: tuple[Callable[[Trace, BackwardPass], Iterator[str]], ...] = (
     _integers,
     _got_nothing,
     _rewritten,
+    written_between,
     _returned,
 )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from gradtrace.analysis.paths import ways
 from gradtrace.analysis.topology import path_counts
+from gradtrace.formulas import traits
 from gradtrace.model import Accumulation, BackwardPass, Edge, Graph, Leaf, TensorStats, Trace
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Paragraph
@@ -21,27 +22,6 @@ _MOST_MEETINGS = 400
 """Nodes of a graph in which it is worth telling where the ways to a leaf meet before they come to it."""
 
 _EXACT = 10**15
-
-_ROLES = {
-    ("mul", "self"): "left factor",
-    ("mul", "other"): "right factor",
-    ("div", "self"): "numerator",
-    ("div", "other"): "denominator",
-    ("add", "self"): "left summand",
-    ("add", "other"): "right summand",
-    ("sub", "self"): "left side",
-    ("sub", "other"): "right side",
-    ("pow", "self"): "base",
-    ("pow", "exponent"): "exponent",
-    ("mm", "self"): "left matrix",
-    ("mm", "mat2"): "right matrix",
-    ("addmm", "self"): "bias",
-    ("addmm", "mat1"): "left matrix",
-    ("addmm", "mat2"): "right matrix",
-    ("where", "self"): "taken where true",
-    ("where", "other"): "taken where false",
-}
-"""What an input is to its op, by torch's name of the input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +136,7 @@ def _via(graph: Graph, edge: Edge) -> str:
     node = graph.nodes[edge.source]
     source = span(node.location)
     text = source if 0 < len(source) <= _LONGEST else short(source) if source else node.name or node.op
-    role = _ROLES.get((node.op.removesuffix("_"), edge.input or ""))
+    role = traits.of(node).role(edge.input)
     place = wording.at(node.location) if node.location is not None and not node.location.file.startswith("<") else ""
     module = f" in {node.module}" if node.module else ""
     return f"via {text}{f' ({role})' if role else ''}{module or place}"

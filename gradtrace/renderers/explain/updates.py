@@ -4,45 +4,74 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from gradtrace.model import BackwardPass, Event, EventKind, Number, ParameterChange, StepFact, Trace
+from gradtrace.formulas.optimizers import rule_of
+from gradtrace.model import (
+    BackwardPass,
+    Event,
+    EventKind,
+    NestedValue,
+    Number,
+    ParameterChange,
+    StepFact,
+    TensorStats,
+    Trace,
+)
 from gradtrace.text import wording
-from gradtrace.text.blocks import Block, Paragraph
+from gradtrace.text.blocks import Block, Fact, Facts, Paragraph
+from gradtrace.text.step_terms import step_parts
 
 _MOST_NAMED = 3
 """So many parameters are told each by itself; of more, norms over all of them."""
+_MOST_EXAMPLES = 2
+"""Of more, so many whose elements are few are told by themselves as well."""
 _LONGEST_VALUE = 24
 _MOST_ACTS = 8
 _TOLD_RATES = ("momentum", "weight_decay", "betas")
 
 
 def updates(trace: Trace, one: BackwardPass) -> Iterator[Block]:
-    """A line for each write to `.grad` after the pass and for each step that used it, as far as numbers are known."""
-    lines = list(_lines(trace, one))
-    hidden = len(lines) - _MOST_ACTS
-    for line in lines[:_MOST_ACTS]:
-        yield Paragraph(line)
+    """What was written to `.grad` after the pass and each step that used it, as far as numbers are known."""
+    acts = list(_acts(trace, one))
+    for act in acts[:_MOST_ACTS]:
+        yield from act
+    hidden = len(acts) - _MOST_ACTS
     if hidden > 0:
         yield Paragraph(f"… and {wording.count(hidden, 'more change')}")
 
 
-def _lines(trace: Trace, one: BackwardPass) -> Iterator[str]:
+def _acts(trace: Trace, one: BackwardPass) -> Iterator[list[Block]]:
     after = [event for event in trace.events if event.pass_index == one.index and event.process == one.process]
     told = [event for event in after if event.writes or event.step is not None]
-    for (is_step, *_), together in groupby(
-        told, lambda event: (event.kind == EventKind.STEP, event.call, event.location)
-    ):
-        events = list(together)
+    groups = [
+        (is_step, list(events))
+        for (is_step, *_), events in groupby(
+            told, lambda event: (event.kind == EventKind.STEP, event.call, event.location)
+        )
+    ]
+    for position, (is_step, events) in enumerate(groups):
         if is_step:
             yield from (_step(trace, event.step) for event in events if event.step is not None)
         else:
-            yield _change(trace, events)
+            follows = groups[position + 1] if position + 1 < len(groups) else (False, [])
+            step = follows[1][0].step if follows[0] and position == 0 else None
+            yield [Paragraph(_change(trace, one, events, step))]
     seen = {event.step.number for event in after if event.step is not None}
     skipped = (step for step in trace.steps if step.is_skipped and step.number not in seen)
     yield from (_step(trace, step) for step in skipped if step.pass_index == one.index and step.process == one.process)
 
 
-def _change(trace: Trace, events: Sequence[Event]) -> str:
-    """Writes at one place, one after the other: from before the first to after the last."""
+# Writes to `.grad`.
+
+
+def _change(trace: Trace, one: BackwardPass, events: Sequence[Event], step: StepFact | None) -> str:
+    """Writes at one place, one after the other: from before the first to after the last.
+
+    Args:
+        trace: the run.
+        one: the pass before them.
+        events: the writes.
+        step: the step that found what they left, where nothing came between the pass, them and it.
+    """
     before: dict[int, Number | None] = {}
     after: dict[int, Number | None] = {}
     for event in events:
@@ -50,11 +79,38 @@ def _change(trace: Trace, events: Sequence[Event]) -> str:
             before.setdefault(write.leaf, write.before)
             after[write.leaf] = write.after
     names = [trace.leaves[leaf].name for leaf in before]
+    head = f"Then {events[0].call}{wording.at(events[0].location)}:"
+    norms = f"{_norm(before.values())} → {_norm(after.values())}"
+    values = _values_changed(trace, one, list(before), step)
+    if values:
+        return f"{head} {values} (norm {norms})."
     whose = wording.listing(names, _MOST_NAMED) if len(names) <= _MOST_NAMED else wording.count(len(names), "leaf")
-    return (
-        f"Then {events[0].call}{wording.at(events[0].location)}: norm of .grad of {whose} "
-        f"{_norm(before.values())} → {_norm(after.values())}."
-    )
+    return f"{head} norm of .grad of {whose} {norms}."
+
+
+def _values_changed(trace: Trace, one: BackwardPass, leaves: list[int], step: StepFact | None) -> str:
+    """`w.grad [6, 8] → [0.6, 0.8]`, where all of them are short."""
+    left = {row.leaf: row.after for row in one.accumulations}
+    found = {change.leaf: change.value_gradient for change in step.changes} if step is not None else {}
+    texts = []
+    for leaf in leaves:
+        pair = _short(_value(left.get(leaf)), found.get(leaf))
+        if pair is None:
+            return ""
+        texts.append(f"{trace.leaves[leaf].name}.grad {pair}")
+    return ", ".join(texts) if len(texts) <= _MOST_NAMED else ""
+
+
+def _value(stats: TensorStats | None) -> NestedValue:
+    return stats.value if stats is not None else None
+
+
+def _short(before: NestedValue, after: NestedValue) -> str | None:
+    """`[6, 8] → [0.6, 0.8]`; None where that would be long, or is not known."""
+    if before is None or after is None:
+        return None
+    texts = wording.elements(before), wording.elements(after)
+    return " → ".join(texts) if max(map(len, texts)) <= _LONGEST_VALUE else None
 
 
 def _norm(norms: Iterable[Number | None]) -> str:
@@ -63,24 +119,37 @@ def _norm(norms: Iterable[Number | None]) -> str:
     return wording.number(math.hypot(*numbers)) if len(numbers) == len(known) else "unknown"
 
 
-def _step(trace: Trace, step: StepFact) -> str:
+# Steps.
+
+
+def _step(trace: Trace, step: StepFact) -> list[Block]:
     head = f"Then {step.call}{wording.at(step.location)}{_rates(step)}"
     if step.is_skipped:
         scale = f" (scale {wording.number(step.scale)})" if step.scale is not None else ""
-        return f"{head} was skipped by the GradScaler{scale}: a gradient was not finite."
+        return [Paragraph(f"{head} was skipped by the GradScaler{scale}: a gradient was not finite.")]
     moved = [change for change in step.changes if change.after is not None]
     if not moved:
-        return f"{head}."
+        return [Paragraph(f"{head}.")]
+    rows = _rows(trace, step)
     if len(moved) <= _MOST_NAMED:
-        told = ", ".join(f"{trace.leaves[change.leaf].name} {_moved(change)}" for change in moved)
-    else:
-        distance = _norm([change.change for change in moved])
-        told = (
-            f"norm of {wording.count(len(moved), 'parameter')} {_norm([change.before for change in moved])} → "
-            f"{_norm([change.after for change in moved])}"
-        )
-        told += f", moved by {distance}" if distance != "unknown" else ""
-    return f"{head}: {told}.{_rows(trace, step)}"
+        found = [(trace.leaves[change.leaf].name, *_moved(trace, step, change)) for change in moved]
+        if not any(terms for *_, terms in found):
+            return [Paragraph(f"{head}: {', '.join(f'{name} {pair}' for name, pair, _ in found)}.{_rule(step)}{rows}")]
+        facts = [Fact(name, f"{pair}{terms}") for name, pair, terms in found]
+        return [Paragraph(f"{head}:{_rule(step)}{rows}"), Facts(tuple(facts))]
+    distance = _norm([change.change for change in moved])
+    told = (
+        f"norm of {wording.count(len(moved), 'parameter')} {_norm([change.before for change in moved])} → "
+        f"{_norm([change.after for change in moved])}"
+    )
+    told += f", moved by {distance}" if distance != "unknown" else ""
+    blocks: list[Block] = [Paragraph(f"{head}: {told}.{_rule(step)}{rows}")]
+    short = [change for change in moved if _short(change.value_before, change.value_after) is not None]
+    if short:
+        examples = [(one, *_moved(trace, step, one)) for one in short[:_MOST_EXAMPLES]]
+        facts = [Fact(trace.leaves[one.leaf].name, f"{pair}{terms}") for one, pair, terms in examples]
+        blocks.append(Facts(tuple(facts)))
+    return blocks
 
 
 def _rates(step: StepFact) -> str:
@@ -94,13 +163,33 @@ def _rates(step: StepFact) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
-def _moved(change: ParameterChange) -> str:
-    if change.value_before is not None and change.value_after is not None:
-        before, after = wording.elements(change.value_before), wording.elements(change.value_after)
-        if max(len(before), len(after)) <= _LONGEST_VALUE:
-            return f"{before} → {after}"
-    text = f"norm {_norm([change.before])} → {_norm([change.after])}"
-    return f"{text}, moved by {_norm([change.change])}" if change.change is not None else text
+def _rule(step: StepFact) -> str:
+    """What the optimizer does, in a sentence, where its step is no sum of parts for each element."""
+    rule = rule_of(step.call)
+    return f" {rule.forward}" if rule is not None and not (rule.terms and rule.is_elementwise) else ""
+
+
+def _moved(trace: Trace, step: StepFact, change: ParameterChange) -> tuple[str, str]:
+    """`[3, 4] → [2.94, 3.92]`, or norms; and `: gradient [-0.06, -0.08] = -lr · grad`, where that is known."""
+    pair = _short(change.value_before, change.value_after)
+    if pair is None:
+        text = f"norm {_norm([change.before])} → {_norm([change.after])}"
+        return (f"{text}, moved by {_norm([change.change])}" if change.change is not None else text), ""
+    parts = step_parts(trace, step, change)
+    if not parts:
+        return pair, ""
+    terms = ", ".join(f"{part.term.name} {wording.elements(part.value)} = {part.term.maths}" for part in parts)
+    return pair, f": {terms}{_kept(change)}"
+
+
+def _kept(change: ParameterChange) -> str:
+    """What the optimizer keeps of the parameter after the step: `; afterwards exp_avg [0.6, 0.8]`."""
+    elements = dict(change.value_moments)
+    numbers = {name: value for name, value in change.moments if not isinstance(change.value_before, list)}
+    kept: dict[str, NestedValue] = {**numbers, **elements}
+    texts = [f"{name} {wording.elements(value)}" for name, value in kept.items() if name != "step"]
+    known = [text for text in texts if len(text) <= _LONGEST_VALUE + 20]
+    return f"; the optimizer keeps {', '.join(known)}" if known else ""
 
 
 def _rows(trace: Trace, step: StepFact) -> str:

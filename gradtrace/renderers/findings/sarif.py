@@ -1,6 +1,5 @@
 """Findings as SARIF 2.1.0, the format in which analysers tell code hosts and editors what they found."""
 
-import json
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -11,6 +10,7 @@ from gradtrace.model import Finding, Location, RelatedLocation, Severity, Trace
 from gradtrace.model.location import cell_of
 from gradtrace.text.coverage_words import said
 from gradtrace.text.rule_text import RuleText
+from gradtrace.text.strict_json import indented
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
@@ -48,7 +48,7 @@ def render(trace: Trace, options: Options) -> str:
             }
         ],
     }
-    return json.dumps(_strict(log), indent=2) + "\n"
+    return indented(log)
 
 
 def _invocation(trace: Trace) -> Json:
@@ -124,16 +124,3 @@ def _uri(file: str) -> str:
 def _is_bytes(text: str) -> bool:
     """Whether lone surrogates stand for bytes of a file name, as Python reads them."""
     return any("\udc80" <= char <= "\udcff" for char in text)
-
-
-def _strict(value: Any) -> Any:
-    """The same without lone surrogates, which strict readers refuse even when they are escaped."""
-    match value:
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode("utf-8")
-        case dict():
-            return {key: _strict(item) for key, item in value.items()}
-        case list():
-            return [_strict(item) for item in value]
-        case _:
-            return value

@@ -17,7 +17,6 @@ their structure cost little.
 from __future__ import annotations
 
 import gzip
-import json
 import math
 import sys
 from array import array
@@ -25,6 +24,8 @@ from collections.abc import Sequence
 from itertools import chain
 from operator import sub
 from typing import Any
+
+from gradtrace.text.strict_json import one_line
 
 Reference = list[Any]
 
@@ -61,7 +62,7 @@ class Columns:
 
     def pack(self, header: dict[str, Any]) -> bytes:
         """Header and columns, compressed; the same bytes for the same content."""
-        text = json.dumps(header, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
+        text = one_line(header).encode("ascii")
         body = b"".join([len(text).to_bytes(4, "little"), text, *self._chunks])
         return gzip.compress(body, compresslevel=9 if len(body) < _SMALL else 6, mtime=0)
 

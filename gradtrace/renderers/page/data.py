@@ -5,23 +5,28 @@ Every table is a dictionary of columns; the page's `trace.ts` reads exactly thes
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from gradtrace.analysis.blocks import block_tree
+from gradtrace.analysis.constants import constants
 from gradtrace.analysis.coverage import coverage
 from gradtrace.analysis.cut_places import cut_places
-from gradtrace.analysis.topology import Adjacency, forward_order
+from gradtrace.analysis.leaf_order import natural
 from gradtrace.formulas.formula import Formula
 from gradtrace.model import BackwardPass, Event, Finding, Graph, Leaf, Location, NestedValue, Node, TensorStats, Trace
 from gradtrace.renderers.page.columns import Columns, Reference
-from gradtrace.renderers.page.groups import Box, boxes
+from gradtrace.renderers.page.elements import n_elements
+from gradtrace.renderers.page.groups import Box, boxes, ops_in_order
+from gradtrace.renderers.page.op_names import op_names
+from gradtrace.renderers.page.opening import Opening
 from gradtrace.renderers.page.text import Texts, inert
 from gradtrace.text import cut_words
 from gradtrace.text.coverage_words import said
 from gradtrace.text.palette import THEMES
+from gradtrace.text.strict_json import one_line, values
 from gradtrace.text.wording import spec
 
 Table = dict[str, Reference]
@@ -32,27 +37,13 @@ _LONGEST_VALUE = 1_000
 _MOST_ELEMENTS = 300_000
 """With more elements of tensors than this in a run only scalars are written out, so that the page opens at once."""
 
+_SAYING = frozenset({"target", "index", "indices"})
+"""Torch's names of arguments that say what a constant is; `self` and `mat1` do not."""
+
 _SCALARS_ONLY = "The run is large: of tensors with more than one element this page holds statistics, not the elements."
 
 _IS_CUSTOM, _IS_RETAINED = 1, 2
 _IS_SHARED, _IS_PACKED = 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What the page shows at first.
-
-    Attributes:
-        start: index of the pass; None: the page chooses.
-        depth: to which depth modules are open; None: as far as there is room.
-        expanded: paths of modules that are open with all in them.
-        focus: the name to which the whole trace was narrowed, if it was.
-    """
-
-    start: int | None = None
-    depth: int | None = None
-    expanded: tuple[str, ...] = ()
-    focus: str | None = None
 
 
 def packed(trace: Trace, formulas: dict[str, Formula], opening: Opening) -> bytes:
@@ -63,14 +54,17 @@ def packed(trace: Trace, formulas: dict[str, Formula], opening: Opening) -> byte
         formulas: those known of the types of node.
         opening: what it shows at first.
     """
-    return _Writer(formulas, _LONGEST_VALUE if _n_elements(trace) <= _MOST_ELEMENTS else 1).pack(trace, opening)
+    most = _LONGEST_VALUE if n_elements(trace) <= _MOST_ELEMENTS else 1
+    return _Writer(formulas, most, is_narrowed=opening.focus is not None).pack(trace, opening)
 
 
 class _Writer:
     """The tables that all passes share, filled as the passes are written."""
 
-    def __init__(self, formulas: dict[str, Formula], most_elements: int) -> None:
+    def __init__(self, formulas: dict[str, Formula], most_elements: int, *, is_narrowed: bool) -> None:
         self._most_elements = most_elements
+        # What was narrowed to a name has lost edges: that one is missing says nothing then.
+        self._is_narrowed = is_narrowed
         self._columns = Columns()
         self._texts = Texts()
         self._places: dict[Location, int] = {}
@@ -89,6 +83,7 @@ class _Writer:
             "focus": None if opening.focus is None else inert(opening.focus),
             "run": self._run(trace),
             "leaves": [self._leaf(leaf) for leaf in trace.leaves],
+            "leafOrder": self._integers([leaf.id for leaf in sorted(trace.leaves, key=natural)]),
             "optimizers": [
                 [item.id, self._text(item.type), self._text(item.name), self._place(item.location), item.n_params]
                 for item in trace.optimizers
@@ -149,7 +144,7 @@ class _Writer:
         """The elements of a tensor, unless they are too many for this page."""
         if value is None or math.prod(shape or ()) > self._most_elements:
             return -1
-        return self._text(_value_text(value))
+        return self._text(one_line(values(value)))
 
     def _texts_of(self, texts: Iterable[str | None]) -> Reference:
         return self._columns.integers(self._texts.numbers(texts))
@@ -293,10 +288,26 @@ class _Writer:
                 for node, cuts in cut_places(trace, item).items()
                 for cut in cuts
             ],
+            "constants": [] if item.graph is None or self._is_narrowed else list(self._constants(trace, item.graph)),
         }
 
+    def _constants(self, trace: Trace, graph: Graph) -> Iterator[list[int]]:
+        """Node, name, shape and elements of what took part without a gradient."""
+        for one in constants(graph):
+            saved = one.saved
+            name = (
+                trace.leaves[saved.leaf].name
+                if saved.leaf is not None
+                else saved.name
+                if saved.name in _SAYING
+                else None
+            )
+            spec = self._spec(saved.shape, saved.dtype, saved.device)
+            yield [one.node, self._text(name), spec, self._value(saved.value, saved.shape)]
+
     def _graph(self, graph: Graph) -> dict[str, Table]:
-        order = [node for node in forward_order(graph, Adjacency(graph)) if graph.nodes[node].leaf is None]
+        tree = block_tree(graph)
+        order = ops_in_order(graph, tree)
         return {
             "nodes": self._nodes(graph.nodes, order),
             "edges": {
@@ -310,7 +321,7 @@ class _Writer:
             "outputs": self._outputs(graph.nodes),
             "saved": self._saved(graph.nodes),
             "arguments": self._arguments(graph.nodes),
-            "boxes": self._boxes(boxes(graph, order)),
+            "boxes": self._boxes(boxes(graph, tree)),
         }
 
     def _nodes(self, nodes: tuple[Node, ...], order: list[int]) -> Table:
@@ -320,7 +331,7 @@ class _Writer:
             position[node] = i
         return {
             "type": self._texts_of([node.type for node in nodes]),
-            "op": self._texts_of([node.op for node in nodes]),
+            "op": self._texts_of(op_names(nodes)),
             "name": self._texts_of([node.name for node in nodes]),
             "module": self._texts_of([node.module for node in nodes]),
             "moduleType": self._texts_of([node.module_type for node in nodes]),
@@ -380,36 +391,3 @@ class _Writer:
             "call": self._integers([box.call for box in found]),
             "calls": self._integers([box.n_calls for box in found]),
         }
-
-
-def _n_elements(trace: Trace) -> int:
-    """How many numbers the measurements of a run hold as elements of tensors, each object counted once."""
-    seen: dict[int, TensorStats] = {}
-    for item in trace.passes:
-        for edge in item.graph.edges if item.graph is not None else ():
-            if edge.sent is not None:
-                seen[id(edge.sent)] = edge.sent
-        for node in item.graph.nodes if item.graph is not None else ():
-            for output in node.outputs:
-                for stats in (output.received, output.arrived, output.value):
-                    if stats is not None:
-                        seen[id(stats)] = stats
-    measured = sum(stats.numel for stats in seen.values() if stats.value is not None)
-    return measured + sum(math.prod(leaf.shape) for leaf in trace.leaves if leaf.value is not None)
-
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-
-
-def _value_text(value: NestedValue) -> str:
-    """The elements as JSON, with text for what JSON has no number for."""
-    text = _encode(value)
-    return _encode(_strict(value)) if "N" in text or "I" in text else text
-
-
-def _strict(value: NestedValue) -> NestedValue:
-    if isinstance(value, (list, tuple)):
-        return [_strict(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return value

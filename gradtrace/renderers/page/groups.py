@@ -1,5 +1,8 @@
 """The boxes that open and close on the page: modules, calls of them, and runs of a long sequence.
 
+The calls of modules are those that all pictures fold by (`analysis.blocks`). Where other pictures draw equal calls
+once, and choose what is open, the page keeps each call, since each can be opened.
+
 The nodes of a pass stand in forward order, and every box is an unbroken run of them. So a module that is called three
 times is three boxes, no arrow between boxes ever forms a circle, and "is this node inside that box" is a comparison of
 two numbers. A box never holds more than `MAX_CHILDREN` things: longer sequences are cut into runs, along the iterations
@@ -12,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from gradtrace.analysis.blocks import Block, BlockTree
 from gradtrace.analysis.repeats import find_runs
 from gradtrace.model import Graph
 
@@ -37,51 +41,46 @@ class Box:
     children: list[Box | int] = field(default_factory=list)
 
 
-def boxes(graph: Graph, order: Sequence[int]) -> list[Box]:
-    """All boxes of a pass, parents before their children, the whole first; `order` holds node ids in forward order."""
-    root = _by_module(graph, order)
-    _name_types(root, graph, order)
+def boxes(graph: Graph, tree: BlockTree) -> list[Box]:
+    """All boxes of a pass, parents before their children, the whole first.
+
+    Args:
+        graph: the graph of the pass.
+        tree: the same graph cut into calls of modules; positions are those of its order without the leaves.
+    """
+    order = ops_in_order(graph, tree)
+    root = _by_block(tree, {node: position for position, node in enumerate(order)})
     flat = _flatten(root, _tidy)
     flat = _flatten(root, lambda box: _cut(box, graph, order))
     _number_calls(flat)
     return flat
 
 
-def _by_module(graph: Graph, order: Sequence[int]) -> Box:
-    root = Box("all", "", "", 0, len(order))
-    stack = [root]
-    parts_of: dict[str | None, tuple[str, ...]] = {None: ()}
-    current: tuple[str, ...] = ()
-    for position, node_id in enumerate(order):
-        module = graph.nodes[node_id].module
-        if module not in parts_of:
-            parts_of[module] = tuple(module.split(".")) if module else ()
-        parts = parts_of[module]
-        if parts != current:
-            shared = 0
-            while shared < min(len(parts), len(current)) and parts[shared] == current[shared]:
-                shared += 1
-            while len(stack) > shared + 1:
-                stack.pop().end = position
-            for depth in range(shared, len(parts)):
-                box = Box("module", ".".join(parts[: depth + 1]), parts[depth], position)
-                stack[-1].children.append(box)
-                stack.append(box)
-            current = parts
-        stack[-1].children.append(position)
-    for box in stack:
-        box.end = len(order)
+def ops_in_order(graph: Graph, tree: BlockTree) -> list[int]:
+    """The nodes that are no leaves, in forward order."""
+    return [node for node in tree.order if graph.nodes[node].leaf is None]
+
+
+def _by_block(tree: BlockTree, position: dict[int, int]) -> Box:
+    """A box for each block; leaves stand at what uses them and need none."""
+    made = {block: Box("module", block.path, block.name, 0, type=block.module_type) for block in tree.blocks}
+    for block in reversed(tree.blocks):
+        box = made[block]
+        children = [made[child] if isinstance(child, Block) else position.get(child, -1) for child in block.children]
+        box.children = [child for child in children if (child.children if isinstance(child, Box) else child >= 0)]
+        if box.children:
+            box.start, box.end = _start(box.children[0]), _end(box.children[-1])
+    root = made[tree.root]
+    root.kind, root.start, root.end = "all", 0, len(position)
     return root
 
 
-def _name_types(root: Box, graph: Graph, order: Sequence[int]) -> None:
-    types: dict[str, str] = {}
-    for node_id in order:
-        node = graph.nodes[node_id]
-        if node.module is not None and node.module_type is not None:
-            types.setdefault(node.module, node.module_type)
-    for box in _flatten(root, lambda _: None):
-        box.type = types.get(box.path)
+def _start(child: Box | int) -> int:
+    return child if isinstance(child, int) else child.start
+
+
+def _end(child: Box | int) -> int:
+    return child + 1 if isinstance(child, int) else child.end
 
 
 def _flatten(root: Box, change: Callable[[Box], None]) -> list[Box]:
@@ -175,9 +174,7 @@ def _range(word: str, part: Sequence[Box | int], before: int) -> str:
 
 
 def _box_of(kind: str, parent: Box, children: Sequence[Box | int], label: str) -> Box:
-    first, last = children[0], children[-1]
-    start = first if isinstance(first, int) else first.start
-    end = last + 1 if isinstance(last, int) else last.end
+    start, end = _start(children[0]), _end(children[-1])
     return Box(kind, f"{parent.path}#{label}", label, start, end, children=list(children))
 
 

@@ -17,11 +17,13 @@ from importlib.resources import files
 
 from gradtrace.analysis.blocks import block_tree
 from gradtrace.analysis.branches import branches
+from gradtrace.analysis.choose_pass import first_pass
 from gradtrace.analysis.focus import focused_trace
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import lookup
-from gradtrace.model import Graph, Trace
-from gradtrace.renderers.page.data import Opening, packed
+from gradtrace.model import BackwardPass, Graph, Trace
+from gradtrace.renderers.page.data import packed
+from gradtrace.renderers.page.opening import Opening
 from gradtrace.renderers.page.text import inert
 from gradtrace.text.chosen_pass import existing_pass
 
@@ -33,7 +35,7 @@ class Options:
     """What the page holds; everything else can be chosen in it.
 
     Attributes:
-        pass_index: with which pass it opens; None: one that failed, else the first.
+        pass_index: with which pass it opens; None: one that failed, else the one that pictures show.
         focus: only what leads to the leaf, module or value of this name.
         depth: modules are open to this depth when the page opens; None: as far as there is room.
         expand: modules that are open with all inside them when the page opens.
@@ -54,12 +56,11 @@ def render(trace: Trace, options: Options) -> str:
     """
     if options.focus is not None:
         trace = focused_trace(trace, options.focus)
-    start = options.pass_index
-    if start is not None:
-        existing_pass(trace, start)
+    first = _first(trace) if options.pass_index is None else existing_pass(trace, options.pass_index)
     if options.expand:
-        branches(block_tree(_first_graph(trace, start)), options.expand)
-    opening = Opening(start, options.depth, options.expand, options.focus)
+        graph = first.graph if first is not None else None
+        branches(block_tree(graph or Graph((), ())), options.expand)
+    opening = Opening(None if first is None else first.index, options.depth, options.expand, options.focus)
     style, script = _asset("page.css"), _asset("page.js")
     parts = {
         "policy": "; ".join(
@@ -81,10 +82,10 @@ def render(trace: Trace, options: Options) -> str:
     return _PLACEHOLDER.sub(lambda match: parts[match[1]], _asset("page.html"))
 
 
-def _first_graph(trace: Trace, start: int | None) -> Graph:
-    """The graph with which the page opens."""
-    graphs = [one.graph for one in trace.passes if one.graph is not None and start in (None, one.index)]
-    return graphs[0] if graphs else Graph((), ())
+def _first(trace: Trace) -> BackwardPass | None:
+    """The pass with which the page opens: one that failed, else that which every picture shows first."""
+    failed = (one for one in trace.passes if one.error is not None and one.graph is not None)
+    return next(failed, None) or first_pass(trace)
 
 
 def _formulas(trace: Trace) -> dict[str, Formula]:

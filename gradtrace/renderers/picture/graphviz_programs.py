@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from math import sqrt
 from pathlib import Path
 
@@ -67,8 +69,20 @@ def draw(program: Program, source: str, output: str) -> bytes:
     if program.is_port:
         drawn = _run(program, source.replace(f'"{FONT}"', f'"{_PORT_FONT}"'), output)
         written = f'font-family="{_PORT_FONT},sans-Serif"'
-        return drawn.replace(written.encode(), f'font-family="{FONT}"'.encode())
-    return _run(program, source, output)
+        drawn = drawn.replace(written.encode(), f'font-family="{FONT}"'.encode())
+    else:
+        drawn = _run(program, source, output)
+    return _with_own_ids(drawn) if output == "svg" else drawn
+
+
+def _with_own_ids(drawn: bytes) -> bytes:
+    """The picture with ids of its own: `node1` of two pictures in one page would be the same.
+
+    Graphviz escapes quotes in text, so that an attribute stands nowhere but in a tag.
+    """
+    own = f"gt-{sha256(drawn).hexdigest()[:8]}-".encode()
+    drawn = re.sub(rb'(?<= id=")', own, drawn)
+    return re.sub(rb'(?<=url\(#)|(?<=href="#)', own, drawn)
 
 
 def _run(program: Program, source: str, output: str) -> bytes:

@@ -1,17 +1,15 @@
-"""SVG, PNG and PDF: by Graphviz where it is there and fit, else by the built-in engine."""
+"""SVG, PNG and PDF: laid out by the built-in engine, or by Graphviz where that is asked for."""
 
-import shutil
 from dataclasses import dataclass
-from math import sqrt
 
 from gradtrace.errors import RenderError
 from gradtrace.model import Trace
-from gradtrace.renderers.picture import dot, graphviz_programs, svg
+from gradtrace.renderers.picture import converters, dot, graphviz_programs, svg
+from gradtrace.renderers.picture.fitting import fitting, page_named
 from gradtrace.renderers.picture.graphviz_programs import INSTALL, INSTALL_PORT
 from gradtrace.renderers.picture.scene import DrawingOptions, Scene, compose
-from gradtrace.text.escape import visible
 
-ENGINES = ("auto", "dot", "builtin")
+ENGINES = ("auto", "builtin", "dot")
 DOT_LIMIT = 2000
 """More boxes than this are not handed to `dot`: its time grows with a power of their number."""
 
@@ -22,14 +20,18 @@ class Options(DrawingOptions):
 
     Attributes:
         format: `svg`, `png` or `pdf`.
-        engine: `dot` (Graphviz, or the port that pip installs), `builtin`, or `auto`: `dot` where it is there and the
-            graph is small enough.
+        engine: `builtin`, `dot` (Graphviz, or the port that pip installs), or `auto`: `dot` only where it alone can
+            write the format.
         theme: `light` or `dark`.
+        direction: `tb` (the forward pass runs downwards) or `lr` (to the right).
+        size: `page`, `a4`, `slide` or `WxH` in pixels: as much is folded as fits, and the picture has that size.
     """
 
     format: str = "svg"
     engine: str = "auto"
     theme: str = "light"
+    direction: str = "tb"
+    size: str | None = None
 
 
 def render(trace: Trace, options: Options = Options()) -> str | bytes:
@@ -40,28 +42,37 @@ def render(trace: Trace, options: Options = Options()) -> str | bytes:
     """
     theme = dot.theme_named(options.theme)
     program = _program(options)
-    scene = compose(trace, options.choice())
+    page, direction = page_named(options.size), dot.direction_named(options.direction)
+    if program is None:
+        scene, layout = fitting(trace, options.choice(), options.size, direction)
+    else:
+        scene, layout = compose(trace, options.choice()), None
     dot.check_density(scene)
-    if options.engine == "dot":
+    if program is not None:
         _check_size(scene)
-    if program is not None and len(scene.boxes) <= DOT_LIMIT:
-        picture = graphviz_programs.draw(program, dot.draw(scene, theme), options.format)
+        picture = graphviz_programs.draw(program, dot.draw(scene, theme, direction), options.format)
         return picture.decode("utf-8") if options.format == "svg" else picture
-    drawn = svg.draw(scene, theme)
-    if options.format == "svg":
-        return drawn
-    if options.format == "pdf":
-        raise RenderError(_no_pdf(scene))
-    return _rasterise(drawn)
+    drawn = svg.draw(scene, theme, layout, page)
+    return (
+        drawn
+        if options.format == "svg"
+        else converters.png(drawn)
+        if options.format == "png"
+        else converters.pdf(drawn)
+    )
 
 
 def _program(options: Options) -> graphviz_programs.Program | None:
-    """The program that draws if the picture is not too large for it; None: the built-in engine does."""
+    """The program that lays out the picture; None: the built-in engine does."""
     if options.engine not in ENGINES:
         raise RenderError(f"there is no engine {options.engine!r}: choose {', '.join(ENGINES)}")
-    program = None if options.engine == "builtin" else graphviz_programs.find(options.format)
-    if options.engine == "dot" and program is None and options.format != "pdf":
-        raise RenderError(f"there is no `dot` on PATH. {INSTALL}, {INSTALL_PORT}, or use --engine builtin.")
+    is_asked = options.engine == "dot"
+    if not is_asked and (options.engine == "builtin" or not converters.is_missing(options.format)):
+        return None
+    program = graphviz_programs.find(options.format)
+    if program is None and is_asked:
+        port = "" if options.format == "pdf" else f", {INSTALL_PORT}"
+        raise RenderError(f"there is no `dot` on PATH. {INSTALL}{port}, or use --engine builtin.")
     return program
 
 
@@ -71,38 +82,3 @@ def _check_size(scene: Scene) -> None:
             f"the picture has {len(scene.boxes):,} boxes, and dot takes minutes for more than {DOT_LIMIT:,}. "
             "Fold it with --depth N (without --no-fold), or use --engine builtin."
         )
-
-
-def _no_pdf(scene: Scene) -> str:
-    if shutil.which("dot"):
-        if len(scene.boxes) > DOT_LIMIT:
-            return (
-                f"PDF is drawn by dot, and the picture has {len(scene.boxes):,} boxes, too many for it (limit "
-                f"{DOT_LIMIT:,}). Fold it with --depth N, or write SVG."
-            )
-        return "PDF is drawn by dot, not by the built-in engine: use --engine dot, or write SVG."
-    return f"PDF needs Graphviz, and there is no `dot` on PATH. {INSTALL}, or write SVG, which needs nothing."
-
-
-def _rasterise(drawn: str) -> bytes:
-    """PNG from our own SVG."""
-    try:
-        import resvg_py  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise RenderError(
-            "PNG without `dot` needs the package resvg-py: pip install 'gradtrace[png]' (or pip install resvg-py). "
-            f"{INSTALL}, or write SVG, which needs nothing."
-        ) from error
-    width, height = (float(drawn.split(f' {side}="', 1)[1].split('"', 1)[0]) for side in ("width", "height"))
-    zoom = min(
-        graphviz_programs.SHARPNESS,
-        graphviz_programs.LONGEST_SIDE / width,
-        graphviz_programs.LONGEST_SIDE / height,
-        sqrt(graphviz_programs.LARGEST_AREA / (width * height)),
-    )
-    try:
-        return bytes(
-            resvg_py.svg_to_bytes(svg_string=drawn, width=max(1, int(width * zoom)), height=max(1, int(height * zoom)))
-        )
-    except ValueError as error:
-        raise RenderError(f"resvg cannot draw the picture: {visible(str(error), 200)}. Write SVG instead.") from error

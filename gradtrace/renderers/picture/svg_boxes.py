@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from html import escape
 
 from gradtrace.layout.layout import Rectangle
-from gradtrace.renderers.picture.scene import Box, Row, Step
-from gradtrace.renderers.picture.svg_text import line_height, text_width
+from gradtrace.renderers.picture.scene import Box, Row, Span, Step
+from gradtrace.renderers.picture.svg_text import fitted, line_height, text_width
 from gradtrace.text.palette import BoxStyle, Theme
 
+CLASS = "gt-"
+"""Begins each class, so that the styles of a page around the picture do not meet ours."""
 SPAN_GAP = 6.0
 PAD_X, PAD_Y = 10.0, 6.0
 _CELL_PAD = 5.0
@@ -68,13 +70,15 @@ def text_of(row: Row, x: float, y: float, anchor: str) -> str:
     Where the row begins is worked out here: programs disagree about the middle of text with gaps.
     """
     if len(row) == 1:
-        middle = "m " if anchor == "middle" else ""
+        middle = f"{CLASS}m " if anchor == "middle" else ""
         span = row[0]
-        return f'<text x="{number(x)}" y="{number(y)}" class="{middle}{span.role}">{escape(span.text)}</text>'
+        look = f'class="{middle}{CLASS}{span.role}"{fitted(span.text, span.role)}'
+        return f'<text x="{number(x)}" y="{number(y)}" {look}>{escape(span.text)}</text>'
     start = x - row_width(row) / 2 if anchor == "middle" else x
     spans = []
     for span in row:
-        spans.append(f'<tspan x="{number(start)}" class="{span.role}">{escape(span.text)}</tspan>')
+        look = f'class="{CLASS}{span.role}"{fitted(span.text, span.role)}'
+        spans.append(f'<tspan x="{number(start)}" {look}>{escape(span.text)}</tspan>')
         start += text_width(span.text, span.role) + SPAN_GAP
     return f'<text y="{number(y)}">{"".join(spans)}</text>'
 
@@ -82,7 +86,7 @@ def text_of(row: Row, x: float, y: float, anchor: str) -> str:
 def draw_box(box: Box, place: Rectangle, theme: Theme) -> str:
     """A box with its text; hovering shows the tooltip."""
     style = theme.boxes[box.style]
-    ink = f' class="own" fill="{style.ink}"' if style.ink != theme.ink else ""
+    ink = f' class="{CLASS}own" fill="{style.ink}"' if style.ink != theme.ink else ""
     parts = [f"<g{ink}>", f"<title>{escape(box.tooltip)}</title>", *_frame(style, place, is_chip=box.is_chip)]
     y = place.y + (3 if box.is_chip else PAD_Y)
     is_table = bool(box.steps)
@@ -158,9 +162,7 @@ def _ledger(steps: Sequence[Step], x: float, y: float, width: float, theme: Them
         at, baseline = x, y + height * 0.74
         cells = zip(step.cells, columns if len(step.cells) > 1 else [width], strict=True)
         for cell, column in cells:
-            parts.append(
-                f'<text x="{number(at + column / 2)}" y="{number(baseline)}" class="m {role}">{escape(cell)}</text>'
-            )
+            parts.append(text_of((Span(cell, role),), at + column / 2, baseline, "middle"))
             at += column
         y += height
     return parts

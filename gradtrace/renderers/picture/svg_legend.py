@@ -1,10 +1,8 @@
 """The caption above a picture and the legend below it, in SVG."""
 
-from html import escape
-
 from gradtrace.layout.layout import Rectangle
 from gradtrace.renderers.picture.scene import Box, Scene, Span
-from gradtrace.renderers.picture.svg_boxes import draw_box, number
+from gradtrace.renderers.picture.svg_boxes import draw_box, number, text_of
 from gradtrace.renderers.picture.svg_text import line_height, text_width
 from gradtrace.text import wording
 from gradtrace.text.palette import Theme
@@ -27,24 +25,24 @@ def caption(scene: Scene) -> tuple[list[str], float, float]:
     parts, y, width = [], 0.0, 0.0
     for text, role in lines:
         height = line_height(role)
-        parts.append(f'<text x="0" y="{number(y + height * 0.76)}" class="{role}">{escape(text)}</text>')
+        parts.append(text_of((Span(text, role),), 0, y + height * 0.76, "start"))
         y += height + 2
         width = max(width, text_width(text, role))
     return parts, width, y + 14
 
 
-def reading(scene: Scene) -> str:
+def reading(scene: Scene, *, is_turned: bool = False) -> str:
     """How to read the picture, in one sentence."""
+    forward, back = ("to the right", "to the left") if is_turned else ("downwards", "upwards")
     if "sent" not in scene.edge_states:
-        return "The forward pass runs downwards; arrows point upwards, the way that gradients take."
-    names = " Grey words are torch's names of the arguments." if scene.has_names else ""
-    return f"The forward pass runs downwards; gradients flow upwards, along the arrows.{names}"
+        return f"The forward pass runs {forward}; arrows point {back}, the way that gradients take."
+    return f"The forward pass runs {forward}; gradients flow {back}, along the arrows."
 
 
-def legend(scene: Scene, theme: Theme, width: float) -> tuple[list[str], float, float]:
+def legend(scene: Scene, theme: Theme, width: float, *, is_turned: bool = False) -> tuple[list[str], float, float]:
     """What colours, borders and lines mean, and what was folded away, with width and height."""
     entries = [_box_entry(style, theme) for style in scene.legend]
-    entries += [_state_entry(state, theme) for state in scene.edge_states if state != "sent"]
+    entries += [_state_entry(state, theme) for state in scene.edge_states if state in EDGE_STATES]
     if scene.scale is not None:
         entries.append(_scale_entry(scene, theme))
     parts = [f'<path d="M0 14H{number(width)}" stroke="{theme.rule}" stroke-width="0.7"/>']
@@ -56,15 +54,15 @@ def legend(scene: Scene, theme: Theme, width: float) -> tuple[list[str], float, 
         x += size + _ENTRY_GAP
         widest = max(widest, x - _ENTRY_GAP)
     y += _ROW + 4
-    for text in (reading(scene), *scene.notes):
-        parts.append(f'<text x="0" y="{number(y + 8)}" class="muted">{escape(text)}</text>')
+    for text in (reading(scene, is_turned=is_turned), *scene.notes):
+        parts.append(_text(text, 0, y + 8))
         widest = max(widest, text_width(text, "muted"))
         y += line_height("muted") + 1
     return parts, widest, y + 4
 
 
-def _text(text: str, x: float) -> str:
-    return f'<text x="{number(x)}" y="11" class="muted">{escape(text)}</text>'
+def _text(text: str, x: float, y: float = 11) -> str:
+    return text_of((Span(text, "muted"),), x, y, "start")
 
 
 def _box_entry(style: str, theme: Theme) -> tuple[str, float]:

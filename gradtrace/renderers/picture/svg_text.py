@@ -45,3 +45,8 @@ def _other(letter: str) -> int:
 def line_height(role: str) -> float:
     """Height of a line of text in a role, in points."""
     return round(SIZES[role] * 1.32, 1)
+
+
+def fitted(text: str, role: str) -> str:
+    """Attributes of a text that keep it to the width which was measured for it, whatever font is there to draw it."""
+    return f' textLength="{text_width(text, role):.1f}" lengthAdjust="spacingAndGlyphs"' if text.strip() else ""

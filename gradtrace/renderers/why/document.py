@@ -1,90 +1,173 @@
 """The answer as one strict JSON object, for other programs."""
 
-import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
-import msgspec
-
-from gradtrace.analysis.reasons import Answer, Subject
+from gradtrace.analysis.paths import Way as SeenWay
+from gradtrace.analysis.paths import Ways as SeenWays
+from gradtrace.analysis.reasons import Answer, Reason, Subject
+from gradtrace.renderers.document.cuts import Cut, cut
+from gradtrace.renderers.document.findings import Finding, finding
+from gradtrace.renderers.document.layout import Part, Rows, Section, pieces
+from gradtrace.renderers.document.ledger import Event, event
+from gradtrace.renderers.document.run import ProgramError, error
+from gradtrace.renderers.document.tensors import Location, Statistics, location, statistics
 from gradtrace.renderers.why.advice import advice
 from gradtrace.renderers.why.words import headline
+from gradtrace.text.strict_json import exact
 
-FORMAT_NAME = "gradtrace-answer"
+FORMAT_VERSION = (2, 0)
+"""History: 1.0 the first; 1.1 findings; 2.0 cuts, events, findings and errors have the keys of the trace document."""
 
-FORMAT_VERSION = (1, 1)
-"""History: 1.0 the first; 1.1 findings."""
 
-_LARGEST_EXACT = 2**53
+class Way(Part, frozen=True, kw_only=True):
+    """One of the edges at which the ways of a gradient part.
+
+    Attributes:
+        edge: its position in the edges of the graph.
+        source: id of the node that it leaves.
+        sent: the gradient that it brings; null when that is not known, or nothing came.
+        paths: how many paths from the roots go through it; one beyond `2**53` is hexadecimal text.
+    """
+
+    edge: int
+    source: int
+    sent: Statistics | None
+    paths: int | str
+
+
+class Ways(Part, frozen=True, kw_only=True):
+    """How a gradient came.
+
+    Attributes:
+        paths: how many paths there are from the roots; one beyond `2**53` is hexadecimal text.
+        meeting: id of the node where the ways meet.
+        route: ids of the nodes from a root to the source of the largest way.
+        trunk: ids of the nodes after the meeting, down to the tensor: every path goes through them.
+        ways: the edges that arrive at the meeting, the largest gradient first.
+    """
+
+    paths: int | str
+    meeting: int
+    route: tuple[int, ...]
+    trunk: tuple[int, ...]
+    ways: list[Way]
+
+
+class TensorAnswer(Section, frozen=True, kw_only=True, rename={"pass_index": "pass"}):
+    """Why a tensor, or several alike, has the gradient that it has, or none.
+
+    Attributes:
+        names: the tensors that it is about.
+        kind: `parameter`, `buffer` or `tensor` (leaves), `value` (a result), or what else bears the name.
+        reason: the answer in a word.
+        message: the answer in a sentence.
+        help: what to do about it; empty where there is nothing to do.
+        location: the line that answers, or null.
+        pass_index: the pass that it is about, or null.
+        node: id of the tensor's node in the graph of that pass, or null.
+        leaf: id of the leaf, or null.
+        gradient: what arrived in that pass, or null.
+        before: `.grad` before the pass, or null.
+        after: `.grad` after it, or null.
+        culprit: id of the node at which the gradient was lost, or null.
+        cuts: where values that derive from it left the graph, those that matter most first.
+        route: ids of the nodes from the root to where the first of the cuts came back as a constant.
+        events: what the program did to it, that explains the answer.
+        passes: indices of the recorded passes that added to it.
+        optimizers: ids of the optimizers that own it.
+        error: what ended the program, where that is the answer, or null.
+        findings: what the rules found about it.
+        ways: how the gradient came, or null.
+    """
+
+    names: list[str]
+    kind: str
+    reason: Reason
+    message: str
+    help: str
+    location: Location | None
+    pass_index: int | None
+    node: int | None
+    leaf: int | None
+    gradient: Statistics | None
+    before: Statistics | None
+    after: Statistics | None
+    culprit: int | None
+    cuts: list[Cut]
+    route: tuple[int, ...]
+    events: list[Event]
+    passes: tuple[int, ...]
+    optimizers: list[int]
+    error: ProgramError | None
+    findings: list[Finding]
+    ways: Ways | None
+
+
+class WhyDocument(Section, frozen=True, kw_only=True):
+    """The answer of `gradtrace why`.
+
+    Attributes:
+        format: `gradtrace-answer`.
+        version: major and minor; within a major version keys keep their meaning, and more may be added.
+        asked: the name that was asked about.
+        answers: one for each tensor that is meant; one for several where it fits them all.
+    """
+
+    format: Literal["gradtrace-answer"]
+    version: tuple[int, int]
+    asked: str
+    answers: Sequence[TensorAnswer]
 
 
 def render(answer: Answer) -> str:
     """ASCII text with a newline at its end."""
-    document = {
-        "format": FORMAT_NAME,
-        "version": FORMAT_VERSION,
-        "asked": answer.asked,
-        "answers": [_subject(one) for one in answer.subjects],
-    }
-    return json.dumps(_strict(msgspec.to_builtins(document)), indent=2, allow_nan=False) + "\n"
+    document = WhyDocument(
+        format="gradtrace-answer",
+        version=FORMAT_VERSION,
+        asked=answer.asked,
+        answers=Rows(_answer, answer.subjects),
+    )
+    return "".join(pieces(document))
 
 
-def _subject(one: Subject) -> dict[str, Any]:
-    return {
-        "names": [one.name, *one.same],
-        "kind": one.kind,
-        "reason": one.reason.value,
-        "message": headline(one),
-        "help": advice(one),
-        "location": one.place,
-        "pass": one.backward.index if one.backward is not None else None,
-        "node": one.node,
-        "leaf": one.leaf.id if one.leaf is not None else None,
-        "gradient": one.gradient,
-        "before": one.before,
-        "after": one.after,
-        "culprit": one.culprit,
-        "cuts": one.cuts,
-        "route": one.reentry,
-        "events": one.events,
-        "passes": one.passes,
-        "optimizers": [owner.id for owner in one.owners],
-        "error": one.error,
-        "findings": one.findings,
-        "ways": _ways(one),
-    }
+def _answer(one: Subject) -> TensorAnswer:
+    return TensorAnswer(
+        names=[one.name, *one.same],
+        kind=one.kind,
+        reason=one.reason,
+        message=headline(one),
+        help=advice(one),
+        location=location(one.place),
+        pass_index=one.backward.index if one.backward is not None else None,
+        node=one.node,
+        leaf=one.leaf.id if one.leaf is not None else None,
+        gradient=statistics(one.gradient),
+        before=statistics(one.before),
+        after=statistics(one.after),
+        culprit=one.culprit,
+        cuts=list(map(cut, one.cuts)),
+        route=one.reentry,
+        events=list(map(event, one.events)),
+        passes=one.passes,
+        optimizers=[owner.id for owner in one.owners],
+        error=error(one.error),
+        findings=list(map(finding, one.findings)),
+        ways=_ways(one.ways),
+    )
 
 
-def _ways(one: Subject) -> dict[str, Any] | None:
-    ways = one.ways
-    if ways is None:
+def _ways(one: SeenWays | None) -> Ways | None:
+    if one is None:
         return None
-    return {
-        "paths": _count(ways.n_paths),
-        "meeting": ways.meeting,
-        "route": ways.route,
-        "trunk": ways.trunk,
-        "ways": [
-            {"edge": way.edge, "source": way.source, "sent": way.sent, "paths": _count(way.n_paths)}
-            for way in ways.ways
-        ],
-    }
+    return Ways(
+        paths=exact(one.n_paths),
+        meeting=one.meeting,
+        route=one.route,
+        trunk=one.trunk,
+        ways=list(map(_way, one.ways)),
+    )
 
 
-def _count(n: int) -> int | str:
-    """A number that every reader keeps exactly; a larger one in hexadecimal, as text."""
-    return n if n <= _LARGEST_EXACT else hex(n)
-
-
-def _strict(value: Any) -> Any:
-    """Numbers that JSON cannot hold, and lone surrogates, as text."""
-    match value:
-        case float() if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
-            return str(value)
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode("utf-8")
-        case dict():
-            return {key: _strict(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_strict(item) for item in value]
-        case _:
-            return value
+def _way(one: SeenWay) -> Way:
+    return Way(edge=one.edge, source=one.source, sent=statistics(one.sent), paths=exact(one.n_paths))

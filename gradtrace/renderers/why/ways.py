@@ -1,6 +1,8 @@
 """The ways of a gradient as tables: where they part, what each brings, and the steps of the largest one."""
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, pairwise, takewhile
 
 from gradtrace.analysis.paths import Way, size
 from gradtrace.analysis.reasons import Subject
@@ -10,6 +12,7 @@ from gradtrace.renderers.why.words import step
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Cell, Paragraph, Table
 from gradtrace.text.source_maths import span
+from gradtrace.text.steps.outputs import is_several, name_of, received_at
 from gradtrace.text.steps.summands import adds_up
 
 _WAYS = 6
@@ -49,7 +52,7 @@ def told(one: Subject, *, verbose: bool) -> Iterator[Block]:
     if len(path) > 1:
         which = "The largest, step by step" if len(ways.ways) > 1 else "Step by step"
         yield Paragraph(f"{which}, with the gradient that arrives at each:")
-        yield steps(graph, path, verbose=verbose)
+        yield steps(graph, path, verbose=verbose, output=one.output)
 
 
 def _cancelling(one: Subject, graph: Graph) -> Iterator[Block]:
@@ -88,8 +91,18 @@ def _operand(graph: Graph, way: Way) -> str:
     return f", as its {name}" if name else ""
 
 
-def steps(graph: Graph, path: Sequence[int], *, verbose: bool) -> Table:
-    """One line for each source line on the way; the middle of a long one is left out."""
+def steps(graph: Graph, path: Sequence[int], *, verbose: bool, output: int | None = None) -> Table:
+    """One line for each source line on the way; the middle of a long one is left out.
+
+    Args:
+        graph: of the pass.
+        path: ids of nodes, from the root on.
+        verbose: nothing is left out.
+        output: of the last node, the output that is asked about.
+    """
+    entered = {target: _entered(graph, source, target) for source, target in pairwise(path)}
+    if output is not None:
+        entered[path[-1]] = output
     groups: list[list[Node]] = []
     for node in (graph.nodes[id_] for id_ in path):
         if (
@@ -102,7 +115,7 @@ def steps(graph: Graph, path: Sequence[int], *, verbose: bool) -> Table:
             groups[-1].append(node)
         else:
             groups.append([node])
-    rows = [_row(group) for group in groups]
+    rows = [_row(group, entered) for group in groups]
     if len(rows) > _STEPS and not verbose:
         half = _STEPS // 2
         left_out = sum(len(group) for group in groups[half:-half])
@@ -111,16 +124,29 @@ def steps(graph: Graph, path: Sequence[int], *, verbose: bool) -> Table:
     return Table((), tuple(rows), optional=(4, 2))
 
 
-def _row(group: list[Node]) -> tuple[Cell, ...]:
+def _entered(graph: Graph, source: int, target: int) -> int | None:
+    """At which output of a node with several the way comes in; None where that is not one."""
+    first = bisect_left(graph.edges, source, key=lambda edge: edge.source)
+    edges = takewhile(lambda edge: edge.source == source, islice(graph.edges, first, None))
+    found = {edge.output for edge in edges if edge.target == target}
+    return found.pop() if len(found) == 1 else None
+
+
+def _row(group: list[Node], entered: Mapping[int, int | None]) -> tuple[Cell, ...]:
     first = group[0]
     ops = list(dict.fromkeys(node.op for node in group))
-    name = first.name or ""
+    at = entered.get(first.id)
+    name = name_of(first, at) if at is not None and is_several(first) else first.name or ""
     times = f" ×{len(group)}" if len(group) > len(ops) == 1 else ""
     what = name if first.leaf is not None else wording.listing(ops, 4) + times
     place = wording.location(first.location)
     source = "leaf" if first.leaf is not None else span(first.location) if len(group) == 1 else _line(first)
-    label = f"{name} = {source}" if name and first.leaf is None and not source.startswith(name) else source
-    received = next((node.received for node in group if node.received is not None), None)
+    is_whole = source.startswith(name) or " = " in source
+    label = f"{name} = {source}" if name and first.leaf is None and not is_whole else source
+    if is_several(first) and at is not None:
+        label = f"{name} of {source.partition(' = ')[2] or source}"
+    outputs = [received_at(node, entered.get(node.id) if is_several(node) else None) for node in group]
+    received = next((output.received for output in outputs if output is not None and output.received), None)
     module = (first.module or "") if first.leaf is None else ""
     cells = ((wording.gradient(received), "gradient"), (what, "name"), (module, ""), (place, ""), (label, "muted"))
     return tuple(Cell(text, style) for text, style in cells)

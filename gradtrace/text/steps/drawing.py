@@ -11,6 +11,7 @@ from gradtrace.text import wording
 from gradtrace.text.blocks import Cell, Table
 from gradtrace.text.source_maths import short, span
 from gradtrace.text.steps.operands import Operands
+from gradtrace.text.steps.outputs import along, gradients, is_several, target
 from gradtrace.text.steps.step import step
 from gradtrace.text.steps.summands import summands
 from gradtrace.text.steps.untaken import untaken
@@ -71,7 +72,9 @@ class _Writer:
         self._leaves = leaves
         self._adjacency = Adjacency(graph)
         self._shown: set[int] = set()
-        self._has_places = any(node.location and not node.location.file.startswith("<") for node in graph.nodes)
+        files = {node.location.file for node in graph.nodes if node.location is not None}
+        self._has_places = any(not file.startswith("<") for file in files)
+        self._is_one_file = len(files) == 1
 
     def is_small(self) -> bool:
         """Whether nesting stays readable."""
@@ -190,13 +193,19 @@ class _Writer:
                 f"{guides}{self._label(node, edge, is_again=is_again)}",
                 "alarm" if failed else "name" if node.leaf is not None else "",
             ),
-            Cell("" if is_again or node.leaf is not None or node.value is None else _named(node.value, "value")),
+            Cell("" if is_again or node.leaf is not None else _value(node)),
             _gradient_cell(self._gradient(node, edge, is_again=is_again), edge.sent if edge else node.received),
-            Cell(f"failed here: {error.type}", "alarm")
+            Cell(f"failed here: {error.type}", "alarm", below)
             if failed and error
             else replace(self._step(node, edge, is_again=is_again), guide=below),
-            Cell("" if is_again else wording.location(node.location), "muted") if self._has_places else Cell(""),
+            Cell("" if is_again else self._place(node), "muted"),
         )
+
+    def _place(self, node: Node) -> str:
+        """Where a node was made; where all are in one file, the line alone."""
+        if not self._has_places or node.location is None:
+            return ""
+        return f":{node.location.line}" if self._is_one_file else wording.location(node.location)
 
     def _label(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:
         if node.leaf is not None:
@@ -207,6 +216,8 @@ class _Writer:
         if above is not None and above.location == node.location and (above.op, above.name) != (node.op, node.name):
             source = ""  # one call of the program made several ops
         name = node.name if node.name and node.name != source else ""
+        if is_several(node):
+            name = "" if " = " in source else target(node.location) or name
         said = " = ".join(text for text in (name, source) if text)
         text = f"{node.op}   {said}" if said else node.op
         return f"{text}  (*)" if is_again and node.id in self._shown else text
@@ -215,9 +226,11 @@ class _Writer:
         if self._pass.is_drawn_only:
             return ""
         if edge is not None and (is_again or node.leaf is not None):
-            return f"adds {wording.gradient(edge.sent)}" if edge.sent is not None else "adds nothing"
+            return f"adds {wording.gradient(edge.sent)}{along(node, edge)}" if edge.sent is not None else "adds nothing"
         if node.received is None:
             return "not run" if node.order is None else ""
+        if is_several(node):
+            return gradients(node)
         parts = [sent for sent in (self._graph.edges[i].sent for i in self._adjacency.arriving_at(node.id)) if sent]
         arrived = next((output.arrived for output in node.outputs if output.arrived is not None), None)
         if arrived is not None and arrived != node.received:
@@ -237,7 +250,11 @@ class _Writer:
             return Cell(text + missing if text else missing.removeprefix("; "), "muted")
         text += missing
         is_part = node.leaf is None and not is_again and len(self._adjacency.arriving_at(node.id)) > 1
-        return Cell(f"{wording.gradient(edge.sent)} {text}" if is_part else text)
+        return Cell(f"{wording.gradient(edge.sent)}{along(node, edge)} {text}" if is_part else text)
+
+
+def _value(node: Node) -> str:
+    return "" if node.value is None or is_several(node) else _named(node.value, "value")
 
 
 def _named(stats: TensorStats, what: str = "gradient") -> str:

@@ -3,22 +3,16 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from gradtrace.analysis.once import once
+from gradtrace.formulas import traits
 from gradtrace.model import Edge, Graph, Leaf, Node
 from gradtrace.text import wording
 from gradtrace.text.source_maths import maths, operands, span
 from gradtrace.text.steps.arrays import Array
+from gradtrace.text.steps.outputs import is_several, name_of
 
 _LONGEST = 24
 """A longer text for an operand would hide the step that it belongs to."""
-
-_POSITIONS = {
-    "where": ("condition", "self", "other"),
-    "gather": ("self", "dim", "index"),
-    "clamp": ("self", "min", "max"),
-    "index_select": ("self", "dim", "index"),
-    "masked_fill": ("self", "mask", "value"),
-}
-"""Arguments of calls, by torch's names, in their order."""
 
 _GENERIC = {"self": "the input", "other": "the other operand", "result": "the result"}
 
@@ -43,8 +37,8 @@ class Operands:
         for argument, text in self.node.arguments:
             if argument == name:
                 return _number(text)
-        target = self._target(name)
-        return self._value_of(target) if target is not None else None
+        edge = self._edge(name)
+        return self._value_of(edge) if edge is not None else None
 
     def text(self, name: str) -> str:
         """What a person calls an input, as maths: `y`, `w·w`, `(a + b)`."""
@@ -62,19 +56,29 @@ class Operands:
     def positional(self) -> dict[str, str]:
         """What the program wrote for the arguments of a call, where their order is known: `{"index": "i"}`."""
         op = self.node.op.removesuffix("_")
-        names = _POSITIONS.get(op, ())
+        names = traits.of(self.node).arguments
         sources = operands(span(self.node.location), op) if names else ()
         return {name: maths(source) for name, source in zip(names, sources, strict=False)}
 
     def _text(self, name: str) -> str:
         if name == "result":
-            return self.node.name or own_text(self.node)
-        target = self._target(name)
-        if target is None:
+            return self._apart(self.node) or own_text(self.node)
+        edge = self._edge(name)
+        if edge is None:
             return ""
+        target = self.graph.nodes[edge.target]
         if target.leaf is not None:
             return self.leaves[target.leaf].name
-        return target.name or own_text(target) or self._transposed_leaf(target)
+        if is_several(target):
+            return name_of(target, edge.output)
+        return self._apart(target) or own_text(target) or self._transposed_leaf(target)
+
+    def _apart(self, node: Node) -> str:
+        """The name of a value, with its line where another value of the graph has the same name."""
+        name, place = node.name or "", node.location
+        if name and place is not None and len(lines_of_names(self.graph).get(name, ())) > 1:
+            return f"{name} (line {place.line})"
+        return name
 
     def _transposed_leaf(self, node: Node) -> str:
         """`fc.weightᵀ`: a linear layer multiplies by its weight, transposed, and no source line says so."""
@@ -98,15 +102,27 @@ class Operands:
             return remaining[0]
         return wording.number(value.flat[0]) if value is not None and value.shape == () else ""
 
-    def _target(self, name: str) -> Node | None:
-        return next((self.graph.nodes[edge.target] for edge in self.edges if edge.input == name), None)
+    def _edge(self, name: str) -> Edge | None:
+        return next((edge for edge in self.edges if edge.input == name), None)
 
-    def _value_of(self, node: Node) -> Array | None:
-        if node.value is not None and node.value.value is not None:
-            return Array.read(node.value.value)
+    def _value_of(self, edge: Edge) -> Array | None:
+        node = self.graph.nodes[edge.target]
+        value = next((output.value for output in node.outputs if output.index == edge.output), None)
+        if value is not None and value.value is not None:
+            return Array.read(value.value)
         if node.leaf is not None and self.leaves[node.leaf].value is not None:
             return Array.read(self.leaves[node.leaf].value)
         return None
+
+
+@once
+def lines_of_names(graph: Graph) -> dict[str, frozenset[int]]:
+    """By name, the lines at which values of that name were made."""
+    found: dict[str, set[int]] = {}
+    for node in graph.nodes:
+        if node.name and node.leaf is None and node.location is not None:
+            found.setdefault(node.name, set()).add(node.location.line)
+    return {name: frozenset(lines) for name, lines in found.items()}
 
 
 def own_text(node: Node) -> str:

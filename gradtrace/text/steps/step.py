@@ -1,10 +1,11 @@
 """One step of the chain rule in words, told only when the measured numbers satisfy it."""
 
-import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from gradtrace.formulas import traits
+from gradtrace.formulas.factors import FACTORS, Factor
+from gradtrace.formulas.trait_kinds import Traits
 from gradtrace.model import Edge, TensorStats
 from gradtrace.text import wording
 from gradtrace.text.steps.arrays import Array
@@ -12,64 +13,6 @@ from gradtrace.text.steps.operands import Operands
 
 _INLINE = 20
 """A gradient or factor whose text is longer is named instead of written out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Factor:
-    """How an elementwise op sends a gradient on: times a factor that depends on some operands.
-
-    Attributes:
-        words: the factor, with operands in braces: `× {other}`.
-        needs: the operands of which it is computed.
-        compute: the factor, element by element.
-        show: whose value stands in brackets behind the words, or how it is computed; the factor itself when None.
-    """
-
-    words: str
-    needs: tuple[str, ...]
-    compute: Callable[..., float]
-    show: str | Callable[..., float] | None = None
-
-
-def _sigmoid_slope(result: float) -> float:
-    return result * (1 - result)
-
-
-_PASSED_ON = Factor("", (), lambda: 1.0)
-
-FACTORS: dict[tuple[str, str], Factor] = {
-    ("add", "self"): _PASSED_ON,
-    ("add", "other"): _PASSED_ON,
-    ("sub", "self"): _PASSED_ON,
-    ("sub", "other"): Factor("× −1", (), lambda: -1.0),
-    ("rsub", "self"): Factor("× −1", (), lambda: -1.0),
-    ("mul", "self"): Factor("× {other}", ("other",), lambda other: other),
-    ("mul", "other"): Factor("× {self}", ("self",), lambda self: self),
-    ("div", "self"): Factor("÷ {other}", ("other",), lambda other: 1 / other, show="other"),
-    ("div", "other"): Factor("× −{self}/{other}²", ("self", "other"), lambda self, other: -self / other**2),
-    ("neg", "self"): Factor("× −1", (), lambda: -1.0),
-    ("exp", "self"): Factor("× {result}", ("result",), lambda result: result),
-    ("log", "self"): Factor("÷ {self}", ("self",), lambda self: 1 / self, show="self"),
-    ("sin", "self"): Factor("× cos({self})", ("self",), math.cos),
-    ("cos", "self"): Factor("× −sin({self})", ("self",), lambda self: -math.sin(self)),
-    ("tanh", "self"): Factor("× (1 − tanh²)", ("result",), lambda result: 1 - result**2),
-    ("sigmoid", "self"): Factor("× σ·(1 − σ)", ("result",), _sigmoid_slope),
-    ("relu", "self"): Factor("× (1 where {self} > 0, else 0)", ("result",), lambda result: float(result > 0)),
-    ("sqrt", "self"): Factor(
-        "÷ (2·{result})", ("result",), lambda result: 1 / (2 * result), show=lambda result: 2 * result
-    ),
-    ("abs", "self"): Factor("× sign of {self}", ("self",), lambda self: float((self > 0) - (self < 0))),
-    ("pow", "exponent"): Factor(
-        "× {result}·log({self})", ("result", "self"), lambda result, self: result * math.log(self)
-    ),
-}
-"""By op and torch's name of the input to which the gradient goes."""
-
-_SPREAD = frozenset({"sum", "mean"})
-_TURNED = frozenset({"t", "transpose", "permute", "numpy_t", "matrix_h", "adjoint"})
-_SAME_ELEMENTS = _TURNED | frozenset(
-    {"view", "reshape", "unsafeview", "squeeze", "unsqueeze", "alias", "clone", "flatten"}
-)
 
 
 def step(operands: Operands, edge: Edge) -> str:
@@ -86,10 +29,10 @@ def step(operands: Operands, edge: Edge) -> str:
     arrays = Array.read(received.value), Array.read(sent.value)
     if arrays[0] is None or arrays[1] is None:
         return ""
-    op, name = operands.node.op.removesuffix("_"), edge.input or ""
-    if op in _SPREAD or op in _SAME_ELEMENTS:
-        return _rearranged(op, received, arrays[0], arrays[1])
-    if op in _MATRIX_STEPS and name in _MATRIX_STEPS[op]:
+    op, name, kind = operands.node.op.removesuffix("_"), edge.input or "", traits.of(operands.node)
+    if kind.is_spread or kind.passes_all:
+        return _rearranged(kind, received, arrays[0], arrays[1])
+    if name in {*kind.factors, kind.addend}:
         return _matrix_step(operands, edge, arrays[0], arrays[1])
     factor = _power(operands) if (op, name) == ("pow", "self") else FACTORS.get((op, name))
     return _elementwise(operands, factor, edge, arrays[0], arrays[1]) if factor else ""
@@ -173,10 +116,10 @@ def _power(operands: Operands) -> Factor | None:
     return Factor(words, ("self",), lambda self: n * self ** (n - 1))
 
 
-def _rearranged(op: str, received: TensorStats, arrived: Array, sent: Array) -> str:
+def _rearranged(op: Traits, received: TensorStats, arrived: Array, sent: Array) -> str:
     """Ops that give each element its gradient unchanged, or the same to many."""
     n, rest = divmod(len(sent.flat), len(arrived.flat)) if arrived.flat else (0, 1)
-    share = 1 / n if op == "mean" and n else 1.0
+    share = 1 / n if op.is_mean and n else 1.0
     spread = sorted(x * share for x in arrived.flat for _ in range(n))
     if (
         rest
@@ -185,35 +128,30 @@ def _rearranged(op: str, received: TensorStats, arrived: Array, sent: Array) -> 
     ):
         return ""
     gradient = _gradient(received)
-    if op in _TURNED and arrived.transposed.is_close(sent):
+    if op.is_transposition and arrived.transposed.is_close(sent):
         return f"= {gradient}ᵀ"
-    if op in _SAME_ELEMENTS:
+    if op.passes_all:
         return f"= {gradient}, passed on" if arrived.shape == sent.shape else f"= {gradient}, in the shape of the input"
     if len(arrived.flat) != 1:
         return ""
-    return f"= {gradient}{f' ÷ {n}' if op == 'mean' else ''}, to each of {wording.count(n, 'element')}"
-
-
-_MATRIX_STEPS: dict[str, dict[str, tuple[str, str]]] = {
-    "mm": {"self": ("right", "mat2"), "mat2": ("left", "self")},
-    "addmm": {"mat1": ("right", "mat2"), "mat2": ("left", "mat1"), "self": ("sum", "")},
-}
-"""For a product of matrices: on which side of the gradient the other one stands, transposed."""
+    return f"= {gradient}{f' ÷ {n}' if op.is_mean else ''}, to each of {wording.count(n, 'element')}"
 
 
 def _matrix_step(operands: Operands, edge: Edge, arrived: Array, sent: Array) -> str:
-    side, other = _MATRIX_STEPS[operands.node.op][edge.input or ""]
-    received = operands.node.received
-    if side == "sum" and received is not None:
+    """A product of two matrices: beside the gradient the other one stands, transposed."""
+    kind, received = traits.of(operands.node), operands.node.received
+    if edge.input == kind.addend and received is not None:
         brought = arrived.summed_to(sent.shape)
         words = f"= {_gradient(received)}, {summed(operands, edge)}"
     else:
+        is_first = edge.input == kind.factors[0]
+        other = kind.factors[int(is_first)]
         matrix = operands.value(other)
-        if matrix is None:
+        if matrix is None or not len(matrix.shape) == len(arrived.shape) == len(sent.shape) == 2:  # noqa: PLR2004
             return ""
         turned = _transposed(operands.text(other))
-        brought = arrived.matmul(matrix.transposed) if side == "right" else matrix.transposed.matmul(arrived)
-        words = f"= gradient @ {turned}" if side == "right" else f"= {turned} @ gradient"
+        brought = arrived.matmul(matrix.transposed) if is_first else matrix.transposed.matmul(arrived)
+        words = f"= gradient @ {turned}" if is_first else f"= {turned} @ gradient"
     return words if brought is not None and brought.is_close(sent) else ""
 
 

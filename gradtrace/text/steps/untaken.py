@@ -1,33 +1,8 @@
 """Where a gradient does not go: the elements of an input that an op leaves without any, and why."""
 
+from gradtrace.formulas import traits
 from gradtrace.model import Edge, Node, TensorStats
 from gradtrace.text.steps.arrays import Array
-
-_NEVER_TAKEN = "never taken"
-_OUTSIDE = "outside the limits"
-_NOT_LARGEST = "not the largest"
-_NOT_SMALLEST = "not the smallest"
-_NOT_POSITIVE = "the input is not positive there"
-
-_REASONS: dict[str, str] = {
-    **dict.fromkeys(
-        ("gather", "index", "index_select", "take", "select", "slice", "embedding", "narrow"), _NEVER_TAKEN
-    ),
-    **dict.fromkeys(("masked_select", "diagonal", "unfold"), _NEVER_TAKEN),
-    **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "hardtanh"), _OUTSIDE),
-    **dict.fromkeys(("max", "amax", "max_pool2d_with_indices", "max_pool2d", "maximum"), _NOT_LARGEST),
-    **dict.fromkeys(("min", "amin", "minimum"), _NOT_SMALLEST),
-    "relu": _NOT_POSITIVE,
-    "threshold": _NOT_POSITIVE,
-    "where": "the other tensor was taken there",
-    "masked_fill": "overwritten there",
-    "native_dropout": "dropped",
-    "topk": "not among those taken",
-    "kthvalue": "not the one taken",
-    "median": "not the one taken",
-    "nll_loss": "not the right class",
-}
-"""By op, why an element whose result got a gradient got none itself."""
 
 
 def untaken(node: Node, edge: Edge) -> str:
@@ -35,7 +10,7 @@ def untaken(node: Node, edge: Edge) -> str:
 
     The reason is left out where zeros had arrived already: then it is not known to be the only one.
     """
-    reason = _REASONS.get(node.op.removesuffix("_"))
+    reason = traits.of(node).zeros
     sent = edge.sent
     if reason is None or sent is None or sent.numel < 2:  # noqa: PLR2004
         return ""

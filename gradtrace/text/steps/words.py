@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator
 
+from gradtrace.formulas import traits
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import describe
 from gradtrace.model import BackwardPass, Edge, Graph, Leaf, TensorStats
@@ -18,14 +19,6 @@ _MOST_OPS = 8
 _MOST_NODES = 400
 _LONGEST_RULE = 140
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-_BROADCASTING = frozenset(
-    {"add", "sub", "rsub", "mul", "div", "pow", "where", "maximum", "minimum", "addmm", "addmv", "baddbmm", "addbmm"}
-)
-"""Ops after whose formula the engine sums over the dimensions along which an input was broadcast."""
-
-_FACTORS = frozenset({"mat1", "mat2", "batch1", "batch2", "mat", "vec"})
-"""Their other inputs, which are never broadcast."""
 
 
 def rule(operands: Operands, edge: Edge) -> str:
@@ -45,10 +38,48 @@ def rule(operands: Operands, edge: Edge) -> str:
     }
     scale = "|".join(name for name, value in operands.node.arguments if name in {"alpha", "beta"} and value == "1")
     maths = re.sub(rf"\b({scale}) · ", "", to.maths) if scale else to.maths
-    text = _NAME.sub(lambda match: _named(operands, match[0], known), maths).replace("ᵀᵀ", "")
+    numbers = _numbers(operands, edge)
+    text = _NAME.sub(lambda match: numbers.get(match[0]) or _named(operands, match[0], known), maths)
+    if numbers.get("reduction") == _REDUCED_TO_SUM:
+        text = text.removesuffix(" / n")
+    text = _first_power(text).replace("ᵀᵀ", "")
     if len(text) > _LONGEST_RULE:
         return ""
     return f"= {text}{_shapes(operands, edge)}"
+
+
+def _numbers(operands: Operands, edge: Edge) -> dict[str, str]:
+    """What the names of numbers in a formula stand for here: `{"exponent": "2", "n": "20"}`."""
+    found: dict[str, str] = {}
+    for name, text in operands.node.arguments:
+        try:
+            number = float(text)
+        except ValueError:
+            continue
+        if abs(number) < _LARGEST:
+            found[name] = f"{'dim ' if name.startswith('dim') else ''}{wording.number(number)}"
+    received, sent = operands.node.received, edge.sent
+    is_mean = operands.node.op == "mean" or found.get("reduction") == _REDUCED_TO_MEAN
+    if operands.node.op in _MEANS and is_mean and received is not None and sent is not None and received.numel:
+        found["n"] = f"{sent.numel // received.numel}"
+    return found
+
+
+_REDUCED_TO_MEAN, _REDUCED_TO_SUM = "1", "2"
+
+_LARGEST = 1e6
+"""A number from here on stands for something else: torch keeps -1 as the largest unsigned number."""
+
+_MEANS = frozenset({"mean", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy"})
+"""Ops in whose formula n is how many elements there are for each that arrives."""
+
+
+def _first_power(text: str) -> str:
+    """`x^(3-1)` as `x^2`, and `x^(2-1)` as `x`."""
+    return _ONE_LESS.sub(lambda match: "" if match[1] == "2" else f"^{int(match[1]) - 1}", text)
+
+
+_ONE_LESS = re.compile(r"\^\(([2-9])-1\)")
 
 
 def _named(operands: Operands, name: str, known: set[str]) -> str:
@@ -62,7 +93,8 @@ def _shapes(operands: Operands, edge: Edge) -> str:
     node, received, sent = operands.node, operands.node.received, edge.sent
     if received is None or sent is None or received.shape == sent.shape or len(node.outputs) > 1:
         return ""
-    is_broadcast = node.op.removesuffix("_") in _BROADCASTING and edge.input not in _FACTORS
+    op = traits.of(node)
+    is_broadcast = op.is_elementwise or (op.addend and edge.input == op.addend)
     change = f"   {_spec(received)} → {_spec(sent)}"
     if is_broadcast and math.prod(sent.shape) < math.prod(received.shape):
         return f"{change}: {summed(operands, edge)}"

@@ -155,7 +155,7 @@ def test_leaves_that_share_a_verdict_are_one_group() -> None:
     trace = builders.module_net_trace()
     leaves = (replace(trace.leaves[0], optimizers=(1,)), *trace.leaves[1:])
     groups = ledger(replace(trace, leaves=leaves)).groups
-    assert [(len(group.leaves), group.optimizers) for group in groups] == [(1, (1,)), (len(leaves) - 1, (0,))]
+    assert [(len(group.leaves), group.optimizers) for group in groups] == [(len(leaves) - 1, (0,)), (1, (1,))]
     assert {group.verdict.pattern for group in groups} == {Pattern.ZEROED}
 
 

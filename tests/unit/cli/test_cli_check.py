@@ -71,12 +71,28 @@ def test_machine_formats_stand_alone(run, name: str) -> None:
     assert "trained" not in out
 
 
-def test_json_is_the_trace_document(run) -> None:
-    """Without its graphs."""
-    document = json.loads(run(FORGETFUL, "-f", "json")[1])
-    assert document["format"] == "gradtrace-trace"
-    assert [finding["rule"] for finding in document["findings"]] == ["zero-grad-forgotten"]
-    assert {one["graph"] for one in document["passes"]} == {None}
+def test_json_is_small_and_holds_the_whole_trace_where_asked(run) -> None:
+    """What was found and in how much, in a few kilobytes; `--graphs` adds everything else that was seen."""
+    text = run(FORGETFUL, "-f", "json")[1]
+    document = json.loads(text)
+    assert len(text) < 4_000
+    assert document["verdict"]["answer"] == "found"
+    assert document["counts"]["errors"] == len(document["findings"]) == 1
+    (finding,) = document["findings"]
+    assert finding["rule"] == "zero-grad-forgotten"
+    assert [leaf["id"] for leaf in document["leaves"]] == finding["leaves"]
+
+    whole = json.loads(run(FORGETFUL, "-f", "json", "--graphs")[1])
+    trace = whole.pop("trace")
+    assert whole == document
+    assert trace["format"] == "gradtrace-trace"
+    assert trace["findings"] == document["findings"]
+    assert [len(one["graph"]["nodes"]) > 0 for one in trace["passes"]] == [True] * document["counts"]["passes"]
+
+
+def test_graphs_are_refused_where_a_format_has_none(run) -> None:
+    """Before anything runs."""
+    assert run(FORGETFUL, "--graphs") == (2, "", "gradtrace: error: --graphs means nothing to the format full\n")
 
 
 def test_suffix_names_the_format(run, tmp_path: Path) -> None:
@@ -178,7 +194,10 @@ def test_list_of_rules(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 def test_one_rule_or_the_list(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     """Neither and both are usage errors."""
     assert main(["rule", *words]) == 2
-    assert capfd.readouterr().err == "gradtrace: error: say which rule, or --list for all of them\n"
+    assert (
+        capfd.readouterr().err
+        == "gradtrace: error: say which rule, --search for words on its page, or --list for all of them\n"
+    )
 
 
 def test_unknown_page(capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 
-import click
 import pytest
 
 from gradtrace import __version__
@@ -32,6 +31,26 @@ def test_help_lists_every_command_in_the_order_of_the_table(capsys):
     assert [line.split()[0] for line in listed.splitlines()] == list(cli.COMMANDS)
 
 
+@pytest.mark.parametrize("command", ["explain", "render", "check", "record", "why"])
+def test_help_of_a_command_has_its_options_in_groups(capsys, command):
+    """`help COMMAND` is what `COMMAND --help` is; nothing in it is markup, and no line is longer than asked for."""
+    assert main([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert main(["help", command]) == 0
+    assert capsys.readouterr().out == text
+
+    groups = [line[:-1] for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert [group for group in groups if group in ("Options", "Run", "Record", "Expressions")] == [
+        "Options",
+        "Run",
+        "Record",
+        "Expressions",
+    ] or command == "record"
+    assert {"Options", "Run", "Record", "Expressions"} <= {*groups}
+    assert "--seed N" in text.partition("\nRun:\n")[2].partition("\n\n")[0]
+    assert max(map(len, text.splitlines())) <= 100
+
+
 def test_without_a_command_the_help_is_shown(capsys):
     """It is a usage error all the same."""
     assert main([]) == 2
@@ -53,6 +72,14 @@ def test_without_a_command_the_help_is_shown(capsys):
         (["play"], "there is no command 'play': the commands are explain, "),
         (["explain", "w", "--stop-after", "0"], "'--stop-after': 0 is not in the range x>=1"),
         (["explain", "w", "--dtype", "int8"], "'--dtype': 'int8' is not one of 'float16', "),
+        (["explain", "w", "--seed", "x"], "'--seed': 'x' is not a valid integer"),
+        (["explain", "w", "--timeout", "0"], "'--timeout': 0.0 is not in the range x>0"),
+        (["explain", "w", "--seed"], "option '--seed' requires an argument"),
+        (["why"], "missing argument 'NAME'"),
+        (["why", "x.py"], "of which tensor? say: gradtrace why x.py NAME"),
+        (["merge"], "missing argument 'FOLDER|FILE...'"),
+        (["merge", "folder"], "missing option '-o' / '--output'"),
+        (["help", "explian"], "there is no command 'explian': did you mean explain?"),
         (["explain"], "nothing to run"),
         (["explain", "no.py"], "there is no file no.py"),
         (["explain", "w*"], "the expression cannot be read: invalid syntax\n    w*\n      ^"),
@@ -94,10 +121,10 @@ def test_hostile_words_are_shown_inert(capsys):
 
 
 def _command_that_raises(monkeypatch, error):
-    def fail():
+    def fail(*_):
         raise error
 
-    monkeypatch.setattr(cli._Commands, "get_command", lambda *_: click.Command("explain", callback=fail))
+    monkeypatch.setattr(cli._Commands, "get_command", fail)
 
 
 def test_a_bug_of_ours_is_one_line(capsys, monkeypatch):
@@ -121,9 +148,9 @@ def test_a_bug_of_ours_is_one_line(capsys, monkeypatch):
 def test_an_interrupt_of_ours_ends_us_by_the_same_signal():
     """So that a shell's loop ends too."""
     code = (
-        "import gradtrace.cli.main as cli, click\n"
-        "def fail(): raise KeyboardInterrupt\n"
-        "cli._Commands.get_command = lambda *_: click.Command('explain', callback=fail)\n"
+        "import gradtrace.cli.main as cli\n"
+        "def fail(*_): raise KeyboardInterrupt\n"
+        "cli._Commands.get_command = fail\n"
         "cli.main(['explain'])"
     )
 

@@ -25,7 +25,7 @@ from gradtrace.model import (
     Trace,
 )
 from gradtrace.recording import blind_spots, load
-from gradtrace.renderers import json_document
+from gradtrace.renderers.document import trace as trace_document
 from gradtrace.renderers.explain import explanation
 
 TRACES = {
@@ -324,7 +324,7 @@ def test_kinds_of_things_in_a_newer_minor_version_are_read_as_unknown(tmp_path: 
     assert trace.passes[0].accumulations[0].effect is Effect.UNKNOWN
     assert [event.kind for event in trace.events].count(EventKind.UNKNOWN) == 1
     assert trace.run.notes[0].startswith("4 lines name a kind that only a newer gradtrace knows")
-    json_document.render(trace, json_document.Options())
+    trace_document.render(trace, trace_document.Options())
     explanation.render(trace, explanation.Options())
 
 
@@ -345,7 +345,7 @@ def test_other_major_version_is_refused(tmp_path: Path, version: list[int]) -> N
     """The message says whose file it is and what to do."""
     theirs = ".".join(map(str, version))
     assert refusal(tmp_path, header(builders.run(), version=version, gradtrace="9.0", target=None)) == (
-        f"DIR/run.gtrace has format version {theirs}, written by gradtrace '9.0'; gradtrace 0.1.0 reads version 2.1: "
+        f"DIR/run.gtrace has format version {theirs}, written by gradtrace '9.0'; gradtrace 0.1.0 reads version 2.2: "
         "show it with the version that wrote it, or record the program again"
     )
 

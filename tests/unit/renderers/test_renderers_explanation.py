@@ -1,6 +1,7 @@
 """The explanation of a run: every sentence, every table, and what no text may break."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import builders
@@ -97,7 +98,12 @@ def test_training_loop() -> None:
         """\
   train.py ran 3 backward passes, all recorded in full.
 
-  passes 1-3  loss.backward() at train.py:31  loss = 0.1897 → 0.1897 → 0.1897
+  loss           0.1897 → 0.1897 → 0.1897   (passes 1-3: loss.backward() at train.py:31)
+  gradient norm  5.817 → 5.817 → 5.817   (of all that a pass adds to .grad)
+  by module      largest net.head 5.718, smallest net.layers.2.fc0 0.09361   (pass 1, of 8)
+  zeroed by      SGD.zero_grad at train.py:29
+  stepped by     SGD.step at train.py:32
+  looks wrong    not looked for: recorded without facts (record --facts)
 
 What happened to .grad
   16 parameters of SGD (train.py:20): zeroed before each of 3 passes by SGD.zero_grad at train.py:29, read by step() at
@@ -105,6 +111,7 @@ What happened to .grad
 
   norm of .grad     pass 1             pass 2             pass 3
   before the pass   zero_grad → None   zero_grad → None   zero_grad → None
+  net.embed.bias    None → 0.557       None → 0.557       None → 0.557
   net.embed.weight  None → 0.218       None → 0.218       None → 0.218
 """
     )
@@ -166,7 +173,7 @@ def test_large_tensors_are_told_by_rule_and_in_words() -> None:
         text,
     )
     assert re.search(r"x  leaf .*= gradient · fc\.weight   f32\[4,6\] → f32\[4,5\]\n", text)
-    assert re.search(r"t +\S.*= xᵀ · gradient   f32\[4,6\] → f32\[5,6\] +train", text)
+    assert re.search(r"t +\S.*= xᵀ · gradient   f32\[4,6\] → f32\[5,6\] +:", text)
     sentences = " ".join(f"{op}: {describe(Node(0, node_type, op)).backward}" for op, node_type in TYPES)
     assert f"What these ops do to a gradient {sentences}" in _said(story.trace())
 
@@ -222,7 +229,7 @@ def test_repetitions_are_told_once() -> None:
 def test_accumulation() -> None:
     """Accumulation over micro-batches is told as such."""
     assert (
-        "w and b of SGD (train.py:5): accumulates over passes 1-4, step() after the 4th, then zeroed by "
+        "b and w of SGD (train.py:5): accumulates over passes 1-4, step() after the 4th, then zeroed by "
         "SGD.zero_grad "
         "at train.py:12."
     ) in _said(builders.accumulate_trace())
@@ -461,7 +468,7 @@ def test_counted_passes() -> None:
     rest = replace(trace.passes[2], recorded="ledger", graph=None, count=98, roots=())
     said = _said(replace(trace, passes=(*trace.passes[:2], rest)))
     assert "train.py ran 100 backward passes, 2 recorded in full, the others in the ledger." in said
-    assert "passes 1-100 loss.backward() at train.py:31 loss = 0.1897 → 0.1897" in said
+    assert "loss 0.1897 → 0.1897 in passes 1, 2 (passes 1-100: loss.backward() at train.py:31)" in said
 
 
 def test_several_places_of_backward() -> None:
@@ -470,8 +477,8 @@ def test_several_places_of_backward() -> None:
     other = at(40, "    penalty.backward()")
     passes = (trace.passes[0], replace(trace.passes[1], location=other), trace.passes[2])
     text = render(replace(trace, passes=passes), Options())
-    assert "  passes 1, 3  loss.backward() at train.py:31 " in text
-    assert "  pass 2       penalty.backward() at train.py:40 " in text
+    assert "  loss           0.1897 → 0.1897   (passes 1, 3: loss.backward() at train.py:31)\n" in text
+    assert "  loss           0.1897   (pass 2: penalty.backward() at train.py:40)\n" in text
 
 
 def test_shared_parameter_in_a_folded_table() -> None:
@@ -588,3 +595,18 @@ def test_pass_error_without_a_program_error() -> None:
     trace = builders.linear_trace()
     one = replace(trace.passes[0], error=PassError("RuntimeError", "no gradient for you"))
     assert _said(replace(trace, passes=(one,))).startswith("error: pass 1 raised RuntimeError: no gradient for you")
+
+
+@pytest.mark.parametrize("make", [builders.linear_trace, builders.product_trace, builders.failed_trace])
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("style", [{}, {"color": True}, {"ascii_only": True}])
+def test_no_fact_is_lost_on_narrow_lines(make: Callable[[], Trace], width: int, style: dict[str, bool]) -> None:
+    """What does not fit beside the rest stands below it: every word of a wide story is in a narrow one."""
+    wide = render(make(), Options(width=400, **style))
+    narrow = render(make(), Options(width=width, **style))
+    assert _words(wide) - _words(narrow) <= {"Run", "without", "zeroing:", "After", "closed", "form"}
+    assert max(len(re.sub("\x1b\\[[0-9;]*m", "", line)) for line in narrow.splitlines()) <= width
+
+
+def _words(text: str) -> set[str]:
+    return set(re.sub("\x1b\\[[0-9;]*m", " ", text).split())

@@ -41,7 +41,7 @@ def test_wide_gradients_get_a_row_for_each_leaf() -> None:
     """Where the columns do not fit, the table is turned."""
     rows = _rows(builders.accumulate_trace(), width=60)
     assert rows[0] == ("leaf", "pass", ".grad before", "adds", ".grad after", "")
-    assert rows[1][:5] == ("w", "1", "None", "[1, -1]", "[1, -1]")
+    assert rows[1][:5] == ("b", "1", "None", "1", "1")
 
 
 def test_many_leaves_are_told_by_module() -> None:

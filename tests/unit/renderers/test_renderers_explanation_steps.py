@@ -256,7 +256,8 @@ def test_elements_without_a_gradient_are_counted(
 ) -> None:
     """Where an op chooses, the elements that get nothing are counted; why is said only when it is certain."""
     received, brought = builders.stats(tensor(arrived)), builders.stats(tensor(sent))
-    node = Node(0, "", op, outputs=(NodeOutput(0, (len(arrived),), "float32", received=received),))
+    kind = op.strip("_").title() + "Backward0"
+    node = Node(0, kind, op, outputs=(NodeOutput(0, (len(arrived),), "float32", received=received),))
     assert untaken(node, Edge(0, 1, 0, sent=brought)) == expected
 
 

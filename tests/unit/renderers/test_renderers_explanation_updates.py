@@ -9,7 +9,7 @@ import pytest
 
 from gradtrace.model import EventKind, GradWrite, Leaf, LeafKind, ParameterChange, ParameterGroup, StepFact, Trace
 from gradtrace.renderers.explain.updates import updates
-from gradtrace.text.blocks import Paragraph
+from gradtrace.text.blocks import Facts, Paragraph
 
 STEP = builders.at(9, "opt.step()")
 CLIP = builders.at(8, "clip_grad_norm_(net.parameters(), 1.0)", "clip_grad_norm_(net.parameters(), 1.0)")
@@ -37,8 +37,14 @@ def told(*changes: ParameterChange, writes: tuple[tuple[GradWrite, ...], ...] = 
 
 
 def lines(trace: Trace) -> list[str]:
-    blocks = list(updates(trace, trace.passes[0]))
-    return [block.text for block in blocks if isinstance(block, Paragraph)]
+    found = []
+    for block in updates(trace, trace.passes[0]):
+        if isinstance(block, Facts):
+            found += [f"{fact.title} {fact.text}" for fact in block.facts]
+        else:
+            assert isinstance(block, Paragraph)
+            found.append(block.text)
+    return found
 
 
 def test_a_step_tells_small_values_as_they_are() -> None:
@@ -105,3 +111,15 @@ def test_writes_at_one_place_are_one_change() -> None:
 def test_nothing_known_is_nothing_told() -> None:
     """Events without numbers stand in the ledger."""
     assert told() == []
+
+
+def test_a_step_is_told_in_the_terms_of_its_rule() -> None:
+    """Each with its value, where they add up to what was measured."""
+    borne_out = ParameterChange(
+        0, before=5.0, after=4.9, value_before=[3.0, 4.0], value_after=[2.94, 3.92], value_gradient=[0.6, 0.8]
+    )
+    head, *facts = told(borne_out)
+    assert head == "Then SGD.step at train.py:9 (lr 0.1):"
+    assert facts == ["w [3, 4] → [2.94, 3.92]: gradient [-0.06, -0.08] = -lr · grad"]
+    moved_more = replace(borne_out, value_after=[2.0, 2.0])
+    assert told(moved_more) == ["Then SGD.step at train.py:9 (lr 0.1): w [3, 4] → [2, 2]."]

@@ -20,6 +20,7 @@ from gradtrace.renderers.findings import github as findings_github
 from gradtrace.renderers.findings import junit as findings_junit
 from gradtrace.renderers.findings import sarif as findings_sarif
 from gradtrace.renderers.reference import rule_page
+from gradtrace.renderers.view_options import ViewContext
 
 BACKWARD = at(19, "    loss.backward()")
 STEP = at(20, "    opt.step()")
@@ -63,7 +64,7 @@ def run(**fields: object) -> Run:
 
 
 def drawn(name: str, trace: Trace, **options: object) -> str:
-    text = registry.find(name, registry.DIAGNOSES).render(trace, **options)
+    text = registry.find(name, registry.DIAGNOSES).render(trace, context=ViewContext(**options))
     assert isinstance(text, str)
     return text
 

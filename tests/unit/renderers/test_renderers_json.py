@@ -9,7 +9,7 @@ import pytest
 from builders import at
 
 from gradtrace.model import Event, Finding, RelatedLocation, Trace
-from gradtrace.renderers.json_document import Options, render
+from gradtrace.renderers.document.trace import Options, render
 
 TRACES = sorted(name for name in dir(builders) if name.endswith("_trace"))
 
@@ -97,7 +97,7 @@ def test_document_has_every_key_of_the_contract() -> None:
 def test_product_reads_as_the_contract_says() -> None:
     """`w*w*y` with w = 0.5, y = 2: the numbers on nodes, edges, leaves and events."""
     shown = document(builders.product_trace())
-    assert (shown["format"], shown["version"]) == ("gradtrace-trace", [1, 0])
+    assert (shown["format"], shown["version"]) == ("gradtrace-trace", [1, 1])
     assert [leaf["name"] for leaf in shown["leaves"]] == ["w", "y"]
     graph = shown["passes"][1]["graph"]
     assert [(node["op"], node["leaf"], node["received"]["value"]) for node in graph["nodes"]] == [

@@ -17,14 +17,16 @@ from itertools import pairwise
 from typing import Any
 
 import builders
+import page_cases
 import pytest
 
-from gradtrace.analysis.topology import forward_order
+from gradtrace.analysis.blocks import block_tree
 from gradtrace.errors import RenderError
-from gradtrace.model import Graph, Trace
+from gradtrace.model import Graph, Node, Trace
 from gradtrace.renderers.page import data as page_data
 from gradtrace.renderers.page.columns import Columns
-from gradtrace.renderers.page.groups import MAX_CHILDREN, Box, boxes
+from gradtrace.renderers.page.groups import MAX_CHILDREN, Box, boxes, ops_in_order
+from gradtrace.renderers.page.op_names import op_names
 from gradtrace.renderers.page.page import Options, render
 
 
@@ -239,8 +241,8 @@ def test_passes_of_one_structure_share_their_columns() -> None:
 
 
 def boxes_of(graph: Graph) -> tuple[list[Box], list[int]]:
-    order = [node for node in forward_order(graph) if graph.nodes[node].leaf is None]
-    return boxes(graph, order), order
+    tree = block_tree(graph)
+    return boxes(graph, tree), ops_in_order(graph, tree)
 
 
 @pytest.mark.parametrize(
@@ -327,3 +329,28 @@ def test_a_module_to_open_must_be_there() -> None:
     """A slip of the finger is answered before a browser opens."""
     with pytest.raises(RenderError, match=r"net\.layers\.1"):
         render(builders.module_net_trace(), Options(expand=("net.layer.1",)))
+
+
+def test_the_cases_of_the_page_are_fresh() -> None:
+    """`python tests/page_cases.py` writes the file with which the tests of the page's TypeScript begin."""
+    kept = json.loads(page_cases.FILE.read_text(encoding="utf-8"))
+    fresh = json.loads(json.dumps(page_cases.cases()))
+
+    for one in (kept, fresh):
+        columns = one.pop("columns")
+        one.update(columns=columns.pop("packed"), expected=columns)
+    assert kept.pop("expected") == fresh.pop("expected")
+    assert {name: page_cases.unpacked(text) for name, text in kept.items()} == {
+        name: page_cases.unpacked(text) for name, text in fresh.items()
+    }
+
+
+def test_ops_are_named_by_calls_that_made_no_other() -> None:
+    """`batch_norm` for `native_batch_norm`; a `linear` of two nodes keeps torch's own names for both."""
+    nodes = (
+        Node(0, "NativeBatchNormBackward0", "native_batch_norm", call="batch_norm", call_number=1),
+        Node(1, "AddmmBackward0", "addmm", call="linear", call_number=2),
+        Node(2, "TBackward0", "t", call="linear", call_number=2),
+        Node(3, "MulBackward0", "mul"),
+    )
+    assert op_names(nodes) == ["batch_norm", "addmm", "t", "mul"]

@@ -10,7 +10,7 @@ import builders
 import pytest
 
 from gradtrace.errors import RenderError
-from gradtrace.renderers.picture import graphviz_programs, pictures
+from gradtrace.renderers.picture import graphviz_programs, pictures, svg
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 
@@ -76,10 +76,54 @@ def test_without_graphviz_and_the_extra_png_says_what_to_install(monkeypatch: py
 
 
 @pytest.mark.usefixtures("no_dot")
-def test_without_graphviz_pdf_says_what_to_install() -> None:
-    """PDF is what only Graphviz draws."""
-    with pytest.raises(RenderError, match=r"PDF needs Graphviz.*apt-get install graphviz.*brew install graphviz"):
+def test_without_graphviz_and_the_extra_pdf_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to a PDF are named."""
+    monkeypatch.setitem(sys.modules, "typst", None)
+
+    with pytest.raises(RenderError, match=r"pip install 'gradtrace\[pdf\]'.*apt-get install graphviz"):
         pictures.render(builders.product_trace(), _options(format="pdf"))
+    with pytest.raises(RenderError, match=r"there is no `dot` on PATH.*--engine builtin"):
+        pictures.render(builders.product_trace(), _options(format="pdf", engine="dot"))
+
+
+@pytest.mark.usefixtures("no_dot")
+def test_without_graphviz_pdf_is_made_of_our_svg() -> None:
+    """On one page of the picture's size, with its text as text."""
+    pytest.importorskip("typst")
+
+    printed = pictures.render(builders.product_trace(), _options(format="pdf"))
+
+    assert isinstance(printed, bytes)
+    assert printed.startswith(b"%PDF")
+    assert b"/Count 1" in printed
+    assert b"/ToUnicode" in printed
+
+
+def test_a_machine_without_fonts_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than given a picture without a word."""
+    pytest.importorskip("resvg_py")
+    monkeypatch.setattr(svg, "FONT_STACK", "no such font")
+
+    with pytest.raises(RenderError, match=r"PNG needs a font.*apt-get install fonts"):
+        pictures.render(builders.product_trace(), _options(format="png"))
+
+
+@pytest.mark.parametrize("engine", ["builtin", pytest.param("dot", marks=needs_dot)])
+def test_two_pictures_in_one_page_do_not_disturb_each_other(engine: str) -> None:
+    """No rule reaches beyond its own picture, and no id is in both."""
+    both = [
+        ET.fromstring(str(pictures.render(trace, _options(engine=engine, theme=theme))))
+        for trace, theme in ((builders.product_trace(), "light"), (builders.module_net_trace(), "dark"))
+    ]
+
+    ids = [{one.get("id") for one in root.iter()} - {None} for root in both]
+    assert ids[0].isdisjoint(ids[1])
+    for root in both:
+        for style in root.iter("{http://www.w3.org/2000/svg}style"):
+            rules = [rule.partition("{")[0] for rule in (style.text or "").split("}") if rule]
+            assert rules
+            assert all(rule.startswith(f".{root.get('class')} ") for rule in rules)
+    assert engine == "dot" or both[0].get("class") != both[1].get("class")
 
 
 @pytest.mark.usefixtures("no_dot")
@@ -91,7 +135,7 @@ def test_asking_for_dot_without_graphviz_says_what_to_install() -> None:
 
 def test_an_unknown_engine_lists_the_engines() -> None:
     """An engine that does not exist is an error with the list."""
-    with pytest.raises(RenderError, match="choose auto, dot, builtin"):
+    with pytest.raises(RenderError, match="choose auto, builtin, dot"):
         pictures.render(builders.product_trace(), _options(engine="elk"))
 
 
@@ -101,7 +145,7 @@ def test_a_hanging_dot_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(graphviz_programs, "SECONDS", 0.2)
 
     with pytest.raises(RenderError, match=r"dot was stopped after 0.2 seconds.*--depth N.*--engine builtin"):
-        pictures.render(builders.product_trace())
+        pictures.render(builders.product_trace(), _options(engine="dot"))
 
 
 def test_a_failing_dot_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -109,7 +153,7 @@ def test_a_failing_dot_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     _fake_dot(monkeypatch, tmp_path, "printf 'out of \\033[31mmemory\\nmore' >&2; exit 3")
 
     with pytest.raises(RenderError, match=r"dot failed with status 3: out of \\x1b\[31mmemory\. Draw less"):
-        pictures.render(builders.product_trace())
+        pictures.render(builders.product_trace(), _options(engine="dot"))
 
 
 def test_a_killed_dot_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -117,7 +161,7 @@ def test_a_killed_dot_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     _fake_dot(monkeypatch, tmp_path, "kill -9 $$")
 
     with pytest.raises(RenderError, match="dot was killed by signal 9"):
-        pictures.render(builders.product_trace())
+        pictures.render(builders.product_trace(), _options(engine="dot"))
 
 
 def test_a_silent_dot_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -125,19 +169,16 @@ def test_a_silent_dot_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     _fake_dot(monkeypatch, tmp_path, "cat > /dev/null < /dev/null")
 
     with pytest.raises(RenderError, match="dot wrote nothing"):
-        pictures.render(builders.product_trace())
+        pictures.render(builders.product_trace(), _options(engine="dot"))
 
 
 def test_too_many_boxes_are_not_handed_to_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`auto` draws them by the built-in engine, `dot` refuses with the reason."""
+    """`dot` refuses with the reason."""
     _fake_dot(monkeypatch, tmp_path, "exec sleep 60")
     monkeypatch.setattr(pictures, "DOT_LIMIT", 3)
 
-    assert str(pictures.render(builders.product_trace())).startswith("<svg")
     with pytest.raises(RenderError, match=r"4 boxes, and dot takes minutes.*--engine builtin"):
         pictures.render(builders.product_trace(), _options(engine="dot"))
-    with pytest.raises(RenderError, match=r"4 boxes, too many for it \(limit 3\)"):
-        pictures.render(builders.product_trace(), _options(format="pdf"))
 
 
 @pytest.mark.parametrize("engine", ["builtin", pytest.param("dot", marks=needs_dot)])
@@ -157,28 +198,28 @@ def test_pixels_are_capped(engine: str, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.usefixtures("only_the_port")
 def test_without_graphviz_its_port_draws() -> None:
     """SVG with the fonts of all our pictures, and PNG within the limits."""
-    drawn = pictures.render(builders.product_trace())
+    drawn = pictures.render(builders.product_trace(), _options(engine="dot"))
     assert isinstance(drawn, str)
     root = ET.fromstring(drawn)
     texts = {"".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")}
     assert {"w", "mul", "y"} <= texts
     assert "graphviz-pure" in drawn
     assert 'font-family="Helvetica,Arial,' in drawn
-    assert min(_size(pictures.render(builders.product_trace(), _options(format="png")))) > 400
+    assert min(_size(pictures.render(builders.product_trace(), _options(format="png", engine="dot")))) > 400
 
 
 @pytest.mark.usefixtures("only_the_port")
 def test_the_port_draws_no_pdf() -> None:
-    """So a PDF still asks for Graphviz."""
-    with pytest.raises(RenderError, match="PDF needs Graphviz"):
-        pictures.render(builders.product_trace(), _options(format="pdf"))
+    """So whoever asks for dot's is told."""
+    with pytest.raises(RenderError, match="there is no `dot` on PATH"):
+        pictures.render(builders.product_trace(), _options(format="pdf", engine="dot"))
 
 
 @needs_dot
 def test_dot_draws_svg_and_pdf() -> None:
     """With Graphviz, SVG is text and PDF is bytes."""
     drawn = pictures.render(builders.product_trace(), _options(engine="dot"))
-    printed = pictures.render(builders.product_trace(), _options(format="pdf"))
+    printed = pictures.render(builders.product_trace(), _options(format="pdf", engine="dot"))
 
     assert isinstance(drawn, str)
     assert "</svg>" in drawn

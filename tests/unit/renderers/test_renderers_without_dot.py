@@ -8,6 +8,7 @@ import pytest
 
 from gradtrace.errors import RenderError
 from gradtrace.renderers import registry
+from gradtrace.renderers.view_options import ViewOptions
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +36,9 @@ def test_png_needs_only_the_extra() -> None:
     assert drawn.startswith(b"\x89PNG")
 
 
-def test_pdf_says_what_to_install() -> None:
+def test_pdf_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """And which format needs nothing."""
+    monkeypatch.setitem(sys.modules, "typst", None)
     with pytest.raises(RenderError, match=r"(?s)Graphviz.*apt-get install graphviz.*SVG"):
         registry.find("pdf", registry.PICTURES).render(builders.product_trace())
 
@@ -44,4 +46,4 @@ def test_pdf_says_what_to_install() -> None:
 def test_the_engine_that_is_missing_is_not_replaced_in_silence() -> None:
     """Who asks for dot gets dot or is told."""
     with pytest.raises(RenderError, match="--engine builtin"):
-        registry.find("svg", registry.PICTURES).render(builders.product_trace(), engine="dot")
+        registry.find("svg", registry.PICTURES).render(builders.product_trace(), ViewOptions(engine="dot"))

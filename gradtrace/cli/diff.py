@@ -1,0 +1,158 @@
+"""`gradtrace diff`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gradtrace.cli.depth import in_depth
+from gradtrace.cli.options import (
+    AsciiOption,
+    ColorOption,
+    DeviceOption,
+    OutputOption,
+    PythonOption,
+    QuietOption,
+    SeedOption,
+    VerboseOption,
+    choice,
+    completed,
+    seconds,
+)
+from gradtrace.cli.output import Output
+from gradtrace.cli.request import Request
+from gradtrace.cli.traced import traced
+from gradtrace.diagnosis.all_needs import EVERYBODYS
+from gradtrace.errors import NothingSeenError
+from gradtrace.launch import Settings, TargetKind, parse_passes, parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gradtrace.analysis.diff.runs import Comparison
+    from gradtrace.analysis.diff.source import Hunk
+    from gradtrace.launch import Target
+    from gradtrace.model import Trace
+
+_FORMATS = ("text", "markdown", "json")
+
+DIFFERENT = 1
+"""The status when the runs differ."""
+
+
+def command(
+    context: typer.Context,
+    *,
+    stat: Annotated[bool, typer.Option("--stat", help="Only how much differs.")] = False,
+    output: OutputOption = None,
+    format_name: Annotated[
+        str,
+        typer.Option(
+            "-f",
+            "--format",
+            metavar="FORMAT",
+            parser=choice(*_FORMATS),
+            autocompletion=completed(_FORMATS),
+            show_default=False,
+            help="text, markdown or json.",
+        ),
+    ] = "text",
+    passes: Annotated[
+        str,
+        typer.Option(
+            "--passes",
+            metavar="N-M",
+            show_default=False,
+            help="Record in full: 1-20 (default), 100, 5-, all, last.",
+        ),
+    ] = "1-20",
+    device: DeviceOption = None,
+    seed: SeedOption = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="S", parser=seconds, help="End each program after S seconds.  [x>0]"),
+    ] = None,
+    python: PythonOption = None,
+    ascii_only: AsciiOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    color: ColorOption = "auto",
+) -> int:
+    """Lay two runs side by side: the line at which they part first, then graphs, gradients and the history of .grad.
+
+    OLD and NEW are scripts, which are run one after the other with the same arguments, or recordings. What belongs
+    together is found by names, by modules and by the text of lines, so that lines may have moved. The status is 0 when
+    nothing differs, 1 when something does, and 2 when they could not be compared. What the programs print goes to
+    stderr.
+
+    \b
+      gradtrace diff train.py train_fixed.py
+      gradtrace diff monday.gtrace tuesday.gtrace --stat
+    """  # noqa: D301  the help wants a real backspace
+    if len(context.args) != 2:  # noqa: PLR2004  two runs
+        context.fail("Say which two: gradtrace diff OLD NEW.")
+    old, new = context.args
+    place = Output.open(output, color)
+    settings = Settings(passes=parse_passes(passes), device=device, seed=seed, timeout=timeout, python=python)
+    targets = [parse_target((word,), program_argv=context.obj) for word in (old, new)]
+    requests = [Request(target, settings, quiet=quiet, verbose=verbose, color=color) for target in targets]
+    traces = [_trace(request) for request in requests]
+    from gradtrace.analysis.diff.first import first_divergence
+    from gradtrace.analysis.diff.runs import compare
+
+    comparison = compare(traces[0], traces[1])
+    if not comparison.is_comparable:
+        raise NothingSeenError(f"nothing to compare: {old} and {new} have no pass and no leaf in common")
+    options = {"stat": stat, "verbose": verbose, "ascii_only": ascii_only or not place.console.unicode}
+    place.write(_written(comparison, _source(targets), format_name, place, options))
+    return DIFFERENT if first_divergence(comparison) is not None else 0
+
+
+def _trace(request: Request) -> Trace:
+    """What one of the two did, with what a diagnosis finds in it.
+
+    Raises:
+        NothingSeenError: nothing of it was seen.
+    """
+    from gradtrace.analysis.coverage import blindness
+    from gradtrace.diagnosis.examine import examine
+    from gradtrace.diagnosis.selection import Selection
+    from gradtrace.text.coverage_words import said
+
+    passes = request.settings.passes
+    deep = in_depth(request.with_stdout_diverted(), EVERYBODYS)
+    deep = replace(deep, settings=replace(deep.settings, passes=passes))
+    with traced(deep) as ended:
+        trace = ended.load()
+    gap = blindness(trace)
+    if gap is not None:
+        raise NothingSeenError(f"nothing to compare in {request.target.text}: {said(gap)}")
+    return examine(trace, Selection(), sources=request.sources) if trace.run.facts else trace
+
+
+def _source(targets: Sequence[Target]) -> tuple[Hunk, ...]:
+    """The lines in which two scripts differ; nothing where one of them is no script, or cannot be read."""
+    from gradtrace.analysis.diff.source import hunks
+
+    if any(target.kind is not TargetKind.SCRIPT for target in targets):
+        return ()
+    try:
+        old, new = (target.path.read_text("utf-8").splitlines() for target in targets)
+    except (OSError, UnicodeDecodeError):
+        return ()
+    return hunks(old, new)
+
+
+def _written(
+    comparison: Comparison, source: tuple[Hunk, ...], format_name: str, place: Output, options: dict[str, bool]
+) -> str:
+    from gradtrace.renderers.diff import document, report
+
+    if format_name == "json":
+        return document.render(comparison, source)
+    console = place.console
+    is_text = format_name == "text"
+    written = report.Options(markdown=not is_text, color=console.color and is_text, width=console.width, **options)
+    return report.render(comparison, written, source)

@@ -1,0 +1,199 @@
+"""The run as a whole: what ran, how it ended, and what was not looked at."""
+
+from typing import Literal
+
+from gradtrace.analysis.coverage import Gap, coverage
+from gradtrace.model import GradSwitch as SeenSwitch
+from gradtrace.model import Level, ObservationKind, SwitchKind, Trace
+from gradtrace.model import Observation as SeenObservation
+from gradtrace.model import ProgramError as SeenError
+from gradtrace.renderers.document.layout import Part, Section
+from gradtrace.renderers.document.mirror import mirrored
+from gradtrace.renderers.document.tensors import Location, location
+from gradtrace.text.coverage_words import advice, sentence
+
+
+class KeptResult(Part, frozen=True, kw_only=True):
+    """A result with a graph that the program held on to when an exception ended it.
+
+    Attributes:
+        name: how it is reached: `model.blocks[0].aux_loss`.
+        location: the line that stores it there, or null.
+        made: where it was computed, or null.
+    """
+
+    name: str
+    location: Location | None
+    made: Location | None
+
+
+class ProgramError(Part, frozen=True, kw_only=True):
+    """The exception that ended the program.
+
+    Attributes:
+        type: its class.
+        message: its text.
+        frames: the calls, the outermost first, without torch's own.
+        kept: results that the program held and that the exception may be about.
+    """
+
+    type: str
+    message: str
+    frames: list[Location]
+    kept: list[KeptResult]
+
+
+class GradSwitch(Part, frozen=True, kw_only=True):
+    """What switched gradients off.
+
+    Attributes:
+        kind: how.
+        call: what was written or called: `torch.no_grad`, `checkpoint`.
+        location: the `with`, the definition of the function, or the call.
+    """
+
+    kind: SwitchKind
+    call: str
+    location: Location | None
+
+
+class Observation(Part, frozen=True, kw_only=True):
+    """A fact that was counted over the run.
+
+    Attributes:
+        kind: what was counted.
+        count: how often it was.
+        location: the first place.
+        text: more about it, in words.
+        switch: what switched gradients off for the first operation that ran without them, or null.
+    """
+
+    kind: ObservationKind
+    count: int
+    location: Location | None
+    text: str
+    switch: GradSwitch | None
+
+
+class BlindSpot(Part, frozen=True, kw_only=True, rename={"is_open": "open", "pass_index": "pass"}):
+    """Something that the program did and that was not, or not wholly, looked at.
+
+    Attributes:
+        reason: why; one of the words in the table of reasons.
+        severity: `total` where nothing could be looked at.
+        is_open: something may be wrong although nothing was found; then `gradtrace check` ends with status 2.
+        message: a sentence for people.
+        help: what to do about it; empty where there is nothing to do.
+        count: how many things it stands for.
+        pass_index: the last pass before it; 0 before the first.
+        location: the first place.
+        process: whose it was.
+    """
+
+    reason: str
+    severity: Literal["total", "partial"]
+    is_open: bool
+    message: str
+    help: str
+    count: int
+    pass_index: int
+    location: Location | None
+    process: int
+
+
+class Run(Section, frozen=True, kw_only=True):
+    """What was run, and how it ended.
+
+    Attributes:
+        target: a path, `-m module`, `-c code` or an expression.
+        argv: the words that the program was given.
+        python: the version of Python.
+        torch: the version of torch; empty when it was never imported.
+        gradtrace: the version of gradtrace that recorded it.
+        device: where new tensors went by default.
+        seed: what `--seed` gave, or null.
+        status: the program's exit status, negative for a signal; null while it is not known.
+        complete: it ran to its end and was recorded to its end.
+        error: the exception that ended it, or null.
+        expression: its source, where an expression was run, else null.
+        processes: how many processes were recorded.
+        observations: facts that were counted.
+        notes: sentences about the recording, for people.
+        blind_spots: what was not looked at; empty when all was.
+        facts: what only a diagnosis needs was recorded too.
+        level: how much of tensors was measured; null when the recording does not say.
+    """
+
+    target: str
+    argv: tuple[str, ...]
+    python: str
+    torch: str
+    gradtrace: str
+    device: str
+    seed: int | None
+    status: int | None
+    complete: bool
+    error: ProgramError | None
+    expression: str | None
+    processes: int
+    observations: list[Observation]
+    notes: tuple[str, ...]
+    blind_spots: list[BlindSpot]
+    facts: bool
+    level: Level | None
+
+
+def run(trace: Trace) -> Run:
+    """The run of a trace."""
+    one = trace.run
+    return Run(
+        target=one.target,
+        argv=one.argv,
+        python=one.python,
+        torch=one.torch,
+        gradtrace=one.gradtrace,
+        device=one.device,
+        seed=one.seed,
+        status=one.status,
+        complete=one.complete,
+        error=error(one.error),
+        expression=one.expression,
+        processes=one.n_processes,
+        observations=list(map(_observation, one.observations)),
+        notes=one.notes,
+        blind_spots=list(map(blind_spot, coverage(trace))),
+        facts=one.facts,
+        level=Level(one.level) if one.level in tuple(Level) else None,
+    )
+
+
+def error(one: SeenError | None) -> ProgramError | None:
+    """The exception that ended a program."""
+    if one is None:
+        return None
+    return mirrored(ProgramError, one, kept=[mirrored(KeptResult, each) for each in one.kept])
+
+
+def switch(one: SeenSwitch | None) -> GradSwitch | None:
+    """What switched gradients off."""
+    return None if one is None else mirrored(GradSwitch, one)
+
+
+def blind_spot(gap: Gap) -> BlindSpot:
+    """What was not looked at."""
+    spot = gap.spot
+    return BlindSpot(
+        reason=spot.reason,
+        severity="total" if gap.is_total else "partial",
+        is_open=gap.is_open,
+        message=sentence(gap),
+        help=advice(gap),
+        count=spot.count,
+        pass_index=spot.pass_index,
+        location=location(spot.location),
+        process=spot.process,
+    )
+
+
+def _observation(seen: SeenObservation) -> Observation:
+    return mirrored(Observation, seen, switch=switch(seen.switch))

@@ -1,0 +1,203 @@
+"""The first lines of a story: what ran, loss and gradients over the run, who zeroes and who steps, what looks wrong."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from gradtrace.analysis.coverage import coverage
+from gradtrace.analysis.ledger import Actor, Ledger
+from gradtrace.analysis.outcome import first_poisoned, untrained
+from gradtrace.analysis.training_steps import inner
+from gradtrace.model import STORED, BackwardPass, Location, Severity, Trace
+from gradtrace.renderers.explain.leaves import module_norms
+from gradtrace.text import wording
+from gradtrace.text.blocks import Block, Fact, Facts, Paragraph
+from gradtrace.text.source_maths import span
+
+_MOST_CALLS = 3
+_MOST_VALUES = 4
+_MOST_SPANS = 4
+_MOST_FINDINGS = 2
+_MOST_ACTORS = 2
+_LONGEST_MESSAGE = 150
+
+
+def overview(trace: Trace, ledger: Ledger, *, is_explained: bool = False, is_examined: bool = False) -> Iterator[Block]:
+    """How many passes ran, and what a reader asks first about them.
+
+    Args:
+        trace: the run.
+        ledger: the history of its leaves.
+        is_explained: what ended the program stands above already.
+        is_examined: rules have looked for what is wrong.
+    """
+    n, full = ledger.n_passes, ledger.n_full
+    if not n:
+        return
+    depth = "all recorded in full" if full == n else f"{full:,} recorded in full, the others in the ledger"
+    depth = "recorded in full" if n == full == 1 else depth
+    yield Paragraph(f"{trace.run.target} ran {wording.count(n, 'backward pass')}, {depth}{_ending(trace)}.")
+    facts = [*_calls(trace), *_gradients(trace), *_acts(trace, ledger)]
+    if not is_explained:
+        facts += _wrong(trace, is_examined=is_examined)
+    yield Facts(tuple(facts))
+
+
+def _ending(trace: Trace) -> str:
+    status = trace.run.status
+    if status is not None and status < 0:
+        return f"; it was killed by signal {-status}"
+    if status:
+        return f"; it ended with status {status}"
+    return "" if trace.run.complete else "; the recording is incomplete"
+
+
+# Where the passes began, and at which values.
+
+
+def _calls(trace: Trace) -> Iterator[Fact]:
+    """A line for every place that started passes: the root's values, which passes, and where."""
+    places: dict[tuple[str, Location | None], list[BackwardPass]] = {}
+    for one in trace.passes:
+        if not one.is_drawn_only:
+            places.setdefault((one.call, one.location), []).append(one)
+    for number, ((call, location), passes) in enumerate(places.items()):
+        if number == _MOST_CALLS:
+            yield Fact("", f"… and {wording.count(len(places) - number, 'more place')} that started passes")
+            return
+        source = f"{span(location) or call}{wording.at(location)}"
+        name, values = _roots(passes)
+        yield Fact(name, f"{values + '   ' if values else ''}({_indices(passes)}: {source})")
+
+
+def _indices(passes: Sequence[BackwardPass]) -> str:
+    spans = [(one.index, one.index + one.count - 1) for one in passes]
+    n = sum(one.count for one in passes)
+    first, last = spans[0][0], max(end for _, end in spans)
+    if last - first + 1 == n:
+        return f"pass {first}" if n == 1 else f"passes {first}-{last}"
+    if len(spans) > _MOST_SPANS:
+        return f"{wording.count(n, 'pass')} from {first} to {last}"
+    return f"passes {wording.ranges(index for span in spans for index in span)}"
+
+
+def _roots(passes: list[BackwardPass]) -> tuple[str, str]:
+    """The root's name and its values over the passes, as far as they were seen: `0.5 → 0.4 → 0.3 in passes 1-3`."""
+    seen = [one for one in passes if len(one.roots) == 1 and one.roots[0].value is not None]
+    names = list(dict.fromkeys(root.name for one in passes for root in one.roots if root.name))
+    name = names[0] if len(names) == 1 else "root"
+    if not seen or len({len(one.roots) for one in seen}) > 1:
+        return name, ""
+    return name, _over_passes(passes, [(one, wording.value(one.roots[0].value)) for one in seen])
+
+
+def _over_passes(all_passes: Sequence[BackwardPass], seen: Sequence[tuple[BackwardPass, str]]) -> str:
+    """Numbers of some passes, thinned out, and of which passes they are where it is not all of them."""
+    shown = _thinned(seen)
+    text = " → ".join(number for _, number in shown)
+    if len(shown) == sum(one.count for one in all_passes):
+        return text
+    return f"{text} in passes {', '.join(str(one.index) for one, _ in shown)}" if len(shown) > 1 else text
+
+
+def _thinned(many: Sequence[tuple[BackwardPass, str]]) -> list[tuple[BackwardPass, str]]:
+    """The first, the last, and some at even distances between them."""
+    if len(many) <= _MOST_VALUES:
+        return list(many)
+    step = (len(many) - 1) / (_MOST_VALUES - 1)
+    return [many[round(number * step)] for number in range(_MOST_VALUES)]
+
+
+# What came to the leaves.
+
+
+def _gradients(trace: Trace) -> Iterator[Fact]:
+    """The norm over all that each pass added to `.grad`, and the modules with the largest and smallest part of it."""
+    inside = inner(trace)
+    filling = [one for one in trace.passes if one.index not in inside and any(_is_stored(one))]
+    measured = [(one, norm) for one in filling if (norm := _norm(one)) is not None]
+    if not measured:
+        return
+    numbers = [(one, wording.number(norm)) for one, norm in measured]
+    yield Fact("gradient norm", f"{_over_passes(filling, numbers)}   (of all that a pass adds to .grad)")
+    first = measured[0][0]
+    norms = sorted(module_norms(trace, first), key=lambda row: -row[1])
+    if len(norms) > 1:
+        (largest, most), (smallest, least) = norms[0], norms[-1]
+        yield Fact(
+            "by module",
+            f"largest {largest} {wording.number(most)}, smallest {smallest} {wording.number(least)}   "
+            f"(pass {first.index}, of {len(norms)})",
+        )
+
+
+def _is_stored(one: BackwardPass) -> Iterator[bool]:
+    return (row.effect in STORED for row in one.accumulations)
+
+
+def _norm(one: BackwardPass) -> float | None:
+    """The 2-norm over all leaves; None where some of it was not measured."""
+    rows = [row.contribution for row in one.accumulations if row.effect in STORED]
+    norms = [stats.norm for stats in rows if stats is not None and stats.norm is not None]
+    return math.hypot(*norms) if norms and len(norms) == len(rows) and one.count == 1 else None
+
+
+# Who acts on it.
+
+
+def _acts(trace: Trace, ledger: Ledger) -> Iterator[Fact]:
+    verdicts = [group.verdict for group in ledger.groups]
+    clearers = _actors(actor for one in verdicts for actor in one.clearers)
+    steppers = _actors(actor for one in verdicts for actor in one.steppers)
+    modifiers = _actors(actor for one in verdicts for actor in one.modifiers)
+    adds_up = any(one.n_passes > 1 for one in verdicts)
+    if clearers or adds_up:
+        yield Fact("zeroed by", clearers or "nobody: what each pass adds stays in .grad")
+    if modifiers:
+        yield Fact("changed by", modifiers)
+    held = any(leaf.optimizers for group in ledger.groups for leaf in group.leaves)
+    if steppers:
+        yield Fact("stepped by", f"{steppers}{_rates(trace)}")
+    elif held:
+        yield Fact("stepped by", "nobody: the parameters of an optimizer, and no step() was seen")
+
+
+def _actors(many: Iterable[Actor]) -> str:
+    texts = list(dict.fromkeys(f"{one.call or 'the program'}{wording.at(one.location)}".strip() for one in many))
+    more = f" and {wording.count(len(texts) - _MOST_ACTORS, 'more')}" if len(texts) > _MOST_ACTORS else ""
+    return f"{', '.join(texts[:_MOST_ACTORS])}{more}"
+
+
+def _rates(trace: Trace) -> str:
+    """`, lr 0.1 → 0.01`, over the steps that were looked at."""
+    by_optimizer = {step.optimizer for step in trace.steps}
+    rates = [group.rate("lr") for step in trace.steps for group in step.groups]
+    texts = [wording.elements(rate) for rate in rates if rate is not None]
+    if len(by_optimizer) != 1 or not texts:
+        return ""
+    ends = list(dict.fromkeys([texts[0], texts[-1]]))
+    return f" (lr {' → '.join(ends)})"
+
+
+# What is wrong.
+
+
+def _wrong(trace: Trace, *, is_examined: bool) -> Iterator[Fact]:
+    """The findings by name, or why none can be told."""
+    if not is_examined and not trace.findings:
+        why = "recorded without facts (record --facts)" if not trace.run.facts else "gradtrace check does"
+        yield Fact("looks wrong", f"not looked for: {why}", "muted")
+        return
+    if not trace.findings:
+        is_open = any(gap.is_open for gap in coverage(trace)) or trace.run.error is not None
+        is_open = is_open or any(one.error is not None for one in trace.passes)
+        if not is_open and first_poisoned(trace) is None and not untrained(trace):
+            yield Fact("looks wrong", "nothing that a rule knows", "muted")
+        return
+    for number, one in enumerate(trace.findings[:_MOST_FINDINGS]):
+        message = one.message if len(one.message) <= _LONGEST_MESSAGE else f"{one.message[:_LONGEST_MESSAGE]}…"
+        style = "alarm" if one.severity == Severity.ERROR else ""
+        label = "" if number else "looks wrong"
+        yield Fact(label, f"{one.rule}{wording.at(one.location)}: {message}", style)
+    hidden = len(trace.findings) - _MOST_FINDINGS
+    if hidden > 0:
+        yield Fact("", f"and {wording.count(hidden, 'more finding')}, at the end")
