@@ -21,7 +21,6 @@ from gradtrace.cli.output import Output, absolute
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import Traced, traced
 from gradtrace.errors import UsageError
-from gradtrace.launch import TargetKind
 from gradtrace.model.kinds import Severity
 from gradtrace.model.needs import USUALLY, together
 
@@ -209,7 +208,7 @@ def _known(path: Path | None) -> Counter[Fingerprint] | None:
 
 def _folder(request: Request, here: Path) -> Path:
     """Where the settings are looked for: beside the target, else here."""
-    if request.target.kind in (TargetKind.SCRIPT, TargetKind.DIRECTORY, TargetKind.RECORDING):
+    if request.target.is_path:
         path = absolute(str(request.target.path))
         return path if path.is_dir() else path.parent
     return here

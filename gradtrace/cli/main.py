@@ -123,8 +123,8 @@ _application = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="TARGET is a script, a directory with __main__.py, a .gtrace recording, -m MODULE, -c CODE,"
-    " or an expression: gradtrace explain 'w*w*y' w=0.5 y=2.0\n\n"
+    epilog="TARGET is a script, a notebook (.ipynb), a directory with __main__.py, a .gtrace recording, -m MODULE,"
+    " -c CODE, or an expression: gradtrace explain 'w*w*y' w=0.5 y=2.0\n\n"
     "More about one command: gradtrace help COMMAND\n\n\b\n" + _STATUSES,
 )
 

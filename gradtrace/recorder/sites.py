@@ -33,8 +33,8 @@ _ASSERTS = "@py_builtins"
 _HELD_BY_FRAME = 3
 """References to that dictionary when nobody else has one: the frame's, ours, and that of the call which counts."""
 
-_EXPRESSION_RUNNER = str(Path(__file__).with_name("expression.py"))
-"""Runs what the user typed, but is not what the user typed."""
+_RUNNERS = frozenset(str(Path(__file__).with_name(name)) for name in ("expression.py", "notebook.py"))
+"""Run what the user wrote, but are not what the user wrote."""
 
 _SEPARATORS = tuple({os.sep, os.altsep or os.sep})
 _PATHS = sysconfig.get_paths()
@@ -82,7 +82,7 @@ def is_internal(code: types.CodeType) -> bool:
     internal = (
         name.startswith((torch_facts.TORCH_DIRECTORY, "<frozen ", "<gradtrace"))
         or is_ours(code)
-        or name == _EXPRESSION_RUNNER
+        or name in _RUNNERS
         or name.endswith("contextlib.py")
     )
     if len(_ours_or_torchs) > 200_000:  # noqa: PLR2004 - a program that makes code without end
