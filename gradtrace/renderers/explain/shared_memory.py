@@ -1,8 +1,8 @@
 """Values that were written to between forward and backward where torch could not tell: numpy, `.data`, detach()."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from gradtrace.formulas.factors import OF_ONE, OF_TWO
 from gradtrace.model import BackwardPass, Graph, Leaf, Node, Trace
 from gradtrace.text import wording
 from gradtrace.text.source_maths import operands as operands_in
@@ -13,10 +13,6 @@ from gradtrace.text.steps.operands import Operands
 _LARGEST = 400
 """Nodes of a graph that is looked through."""
 _MOST = 2
-
-_ONE: dict[str, Callable[[float], float]] = {"sin": math.sin, "cos": math.cos, "log": math.log, "abs": abs}
-_TWO: dict[str, Callable[[float, float], float]] = {"mul": lambda a, b: a * b, "div": lambda a, b: a / b}
-"""What an op computes, where it is one number of one or two."""
 
 _WHY = "written to in between, where torch does not see it: numpy(), .data and detach() share memory with their tensor"
 
@@ -56,7 +52,7 @@ def _again(graph: Graph, leaves: tuple[Leaf, ...], node: Node) -> Array | None:
     edges = tuple(edge for edge in graph.edges if edge.source == node.id)
     saved = {one.name for one in node.saved if one.value is not None}
     op = node.op.removesuffix("_")
-    names = ("self", "other") if op in _TWO else ("self",) if op in _ONE else ()
+    names = ("self", "other") if op in OF_TWO else ("self",) if op in OF_ONE else ()
     of_leaves = {edge.input for edge in edges if graph.nodes[edge.target].leaf is not None}
     if not names or not saved or not set(names) <= saved | of_leaves:
         return None
@@ -64,4 +60,4 @@ def _again(graph: Graph, leaves: tuple[Leaf, ...], node: Node) -> Array | None:
     first, *others = values
     if first is None or any(other is None for other in others):
         return None
-    return first.zip(others[0], _TWO[op]) if others and others[0] is not None else first.map(_ONE[op])
+    return first.zip(others[0], OF_TWO[op]) if others and others[0] is not None else first.map(OF_ONE[op])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradtrace.formulas import traits
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import describe
-from gradtrace.model import BackwardPass, Edge, Graph, Leaf, TensorStats
+from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Heading, Paragraph
 from gradtrace.text.steps.losses import WORDS as LOSS_WORDS
@@ -60,7 +60,7 @@ def _numbers(operands: Operands, edge: Edge) -> dict[str, str]:
             found[name] = f"{'dim ' if name.startswith('dim') else ''}{wording.number(number)}"
     received, sent = operands.node.received, edge.sent
     is_mean = operands.node.op == "mean" or found.get("reduction") == _REDUCED_TO_MEAN
-    if operands.node.op in _MEANS and is_mean and received is not None and sent is not None and received.numel:
+    if _counts_elements(operands.node) and is_mean and received is not None and sent is not None and received.numel:
         found["n"] = f"{sent.numel // received.numel}"
     return found
 
@@ -70,8 +70,11 @@ _REDUCED_TO_MEAN, _REDUCED_TO_SUM = "1", "2"
 _LARGEST = 1e6
 """A number from here on stands for something else: torch keeps -1 as the largest unsigned number."""
 
-_MEANS = frozenset({"mean", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy"})
-"""Ops in whose formula n is how many elements there are for each that arrives."""
+
+def _counts_elements(node: Node) -> bool:
+    """Whether n in the formula of an op is how many elements there are for each that arrives."""
+    op = traits.of(node)
+    return op.is_mean or op.compares or node.op == "binary_cross_entropy"
 
 
 def _first_power(text: str) -> str:
