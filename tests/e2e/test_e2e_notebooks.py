@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gradtrace.analysis.reasons import why
+from gradtrace.api import render
 from gradtrace.diagnosis.examine import examine
 from gradtrace.diagnosis.selection import Selection
 from gradtrace.recording import load
@@ -62,6 +63,13 @@ def test_places_are_cells_and_lines_in_them(recorded):
     (relu,) = [node for node in trace.passes[0].graph.nodes if node.op == "addmm"]
     assert (Path(relu.location.file).name, relu.location.line) == ("train.ipynb:cell 4", 11)
     assert relu.location.text.strip() == "return self.head(hidden)"
+
+
+def test_the_document_has_the_file_and_the_cell(recorded):
+    """A program that reads it finds the notebook, and the cell beside it."""
+    _, trace = recorded
+    place = json.loads(render(trace, "json"))["passes"][0]["location"]
+    assert (Path(place["file"]).name, place["cell"], place["line"]) == ("train.ipynb", 6, 4)
 
 
 def test_findings_and_answers_are_about_cells(recorded):
