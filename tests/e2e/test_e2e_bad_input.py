@@ -88,9 +88,11 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_run():
     assert error.endswith("nowhere; nothing was run\n")
 
 
-def test_without_dot_the_recording_is_kept_and_named():
+def test_without_a_converter_the_recording_is_kept_and_named():
     """And the message says how to install it."""
-    done = gradtrace("render", "w*w", "w=1", "-o", "net.pdf", env={**os.environ, "PATH": "/nowhere"})
+    Path("typst.py").write_text("raise ImportError('as if it were not installed')", "utf-8")
+    hidden = {**os.environ, "PATH": "/nowhere", "PYTHONPATH": str(Path.cwd())}
+    done = gradtrace("render", "w*w", "w=1", "-o", "net.pdf", env=hidden)
 
     assert done.returncode == 2
     assert "install" in done.stderr
