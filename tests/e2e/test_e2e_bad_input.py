@@ -98,6 +98,7 @@ def test_without_a_converter_the_recording_is_kept_and_named():
     assert "install" in done.stderr
     assert "net.gtrace shows it without running anything again" in done.stderr
     assert Path("net.gtrace").exists()
+    assert not Path("net.pdf").exists()
 
 
 def test_a_program_that_never_runs_backward_is_drawn_from_its_last_results():
