@@ -168,16 +168,22 @@ def _row_user(graph: Graph, node: Node) -> Node | None:
             is_picked = is_type(user, "IndexBackward") and ndim == _MATRIX and user.shape == (node.shape or ())[:1]
             if is_type(user, "NllLoss") or is_gathered or is_picked:
                 return user
-        following = [graph.nodes[one] for one in users if _is_changed_alone(graph, graph.nodes[one])]
+        following = [graph.nodes[one] for one in users if _is_changed_alone(graph, graph.nodes[one], node)]
         if len(following) != 1:
             return None
         node = following[0]
     return None
 
 
-def _is_changed_alone(graph: Graph, node: Node) -> bool:
-    """Whether a node changes each element by itself, and takes in nothing else that has a graph."""
-    return traits.of(node).is_elementwise and len(outgoing(graph, node)) == 1
+def _is_changed_alone(graph: Graph, user: Node, node: Node) -> bool:
+    """Whether an op changes each element of a node by itself, and takes in nothing else that has a graph.
+
+    Sums of the same elements may go in too: a distribution is normalised by them.
+    """
+    if not traits.of(user).is_elementwise:
+        return False
+    others = [one for one in targets(graph, user) if one.id != node.id]
+    return all(traits.of(one).is_spread and [below.id for below in targets(graph, one)] == [node.id] for one in others)
 
 
 def _along(node: Node, ndim: int) -> int | None:
