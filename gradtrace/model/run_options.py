@@ -32,6 +32,8 @@ class RunOptions:
         announce: say on stderr when the asked-for passes are in.
         facts: watch also for what a diagnosis needs: where values leave the graph, who switches `requires_grad`.
         needs: what is measured at the default level, where somebody said what is read; None for what is usual.
+        step_norms: the norms of the gradients that every step finds are measured, and this many levels of module names
+            are told apart; 0: every parameter by itself; None: they are not measured.
     """
 
     passes: Passes = ((1, 3),)
@@ -46,6 +48,7 @@ class RunOptions:
     announce: bool = False
     facts: bool = False
     needs: Needs | None = None
+    step_norms: int | None = None
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import PassCall
@@ -21,6 +23,9 @@ from gradtrace.recorder.modes import Modes
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.step_watch import StepWatch
 from gradtrace.recorder.watch import LedgerPass, Watch
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.step_norms import StepNorms
 
 _MAX_AWAITED = 3
 """So many call sites are waited for whose first pass came after those that were asked for."""
@@ -61,6 +66,7 @@ class Passes:
         announce: Callable[[int], None],
         steps: StepWatch | None = None,
         norms: GradNorms | None = None,
+        step_norms: StepNorms | None = None,
     ) -> None:
         self._context = context
         self._config = context.config
@@ -73,6 +79,7 @@ class Passes:
         self._announce = announce
         self._steps = steps
         self._norms = norms
+        self._step_norms = step_norms
         self._is_small = self._config.small_passes > 0
         """Every pass recorded in full so far had few nodes, and more of them are recorded for that."""
         self._has_announced = False
@@ -246,6 +253,9 @@ class Passes:
         if ticket.full is not None:
             self._finish_full(ticket.full, result, error)
         self._note_grads(ticket)
+        if self._step_norms is not None and error is None and ticket.call.accumulates:
+            with torch.no_grad():
+                self._step_norms.pass_ended(ticket.call)
         self._checkpoint.pass_ended()
         if ticket.counted is not None:
             reason = self._watch.finish(ticket.counted, error)
