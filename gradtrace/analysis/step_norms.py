@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from gradtrace.model import Leaf, LeafKind, NormSeries, Number, OptimizerInfo, StepNorms, Trace
+from gradtrace.model import Leaf, LeafKind, NormSeries, OptimizerInfo, StepNorms, Trace
 
 _BEFORE = 50
 """With the median of so many steps before it a norm is compared."""
@@ -25,10 +25,10 @@ class Step:
 
     found: StepNorms
     series: NormSeries
-    parts: tuple[Number | None, ...]
+    parts: tuple[float | None, ...]
 
     @property
-    def norm(self) -> Number | None:
+    def norm(self) -> float | None:
         """The norm that the passes have left: before clipping, where something was clipped."""
         return self.found.total if self.found.before is None else self.found.before
 
@@ -105,15 +105,15 @@ def _module(leaf: Leaf) -> str:
     return leaf.name.rpartition(".")[0] if leaf.kind != LeafKind.TENSOR else ""
 
 
-def _grouped(found: StepNorms, at: Sequence[int], n_parts: int) -> tuple[Number | None, ...]:
+def _grouped(found: StepNorms, at: Sequence[int], n_parts: int) -> tuple[float | None, ...]:
     """The norms of parts put together; None where there is no gradient, or one that nobody could look at."""
-    together: list[list[Number | None]] = [[] for _ in range(n_parts)]
+    together: list[list[float | None]] = [[] for _ in range(n_parts)]
     for part, norm in zip(at, found.parts, strict=True):
         together[part].append(norm)
     return tuple(_root_of_squares(norms, is_whole=found.total is not None) for norms in together)
 
 
-def _root_of_squares(norms: Sequence[Number | None], *, is_whole: bool) -> Number | None:
+def _root_of_squares(norms: Sequence[float | None], *, is_whole: bool) -> float | None:
     if len(norms) == 1:
         return norms[0]
     there = [norm for norm in norms if norm is not None]
@@ -146,7 +146,7 @@ def non_finite(history: History) -> tuple[Step, ...]:
     return tuple(step for step in history.steps if not step.found.is_skipped and _is_broken(step.found.total))
 
 
-def _is_broken(norm: Number | None) -> bool:
+def _is_broken(norm: float | None) -> bool:
     return norm is not None and not math.isfinite(norm)
 
 

@@ -14,11 +14,13 @@ from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import say_gaps, seen, traced
 from gradtrace.errors import NothingSeenError, UsageError
 from gradtrace.launch import TargetKind
+from gradtrace.model.blind_spot import Blind
 
 if TYPE_CHECKING:
     from gradtrace.model import Trace
 
-_FORMATS = ("text", "json", "csv")
+_FORMATS = ("text", "svg", "csv", "json")
+_NOT_ASKED = frozenset({Blind.NO_FACTS, Blind.STRUCTURE_ONLY, Blind.NO_VALUES, Blind.PASSES_NOT_RECORDED})
 _MODULE, _PARAMETER = "module", "parameter"
 
 
@@ -35,7 +37,7 @@ def command(
             metavar="FORMAT",
             parser=choice(*_FORMATS),
             autocompletion=completed(_FORMATS),
-            help="text, json or csv.",
+            help="text, svg, csv or json.",
         ),
     ] = None,
     depth: Annotated[
@@ -80,7 +82,7 @@ def command(
             return ended.status
         from gradtrace.analysis.coverage import coverage
 
-        say_gaps(request, (gap for gap in coverage(trace) if gap.is_open and not gap.is_chosen))
+        say_gaps(request, (gap for gap in coverage(trace) if gap.is_open and gap.spot.reason not in _NOT_ASKED))
         try:
             place.write(content)
         except BrokenPipeError:
@@ -102,7 +104,7 @@ def _content(
     trace: Trace, request: Request, place: Output, format_name: str, depth: int | None, ascii_only: bool
 ) -> str | None:
     from gradtrace.analysis.step_norms import histories
-    from gradtrace.renderers.norms import document, report
+    from gradtrace.renderers.norms import chart, document, report
 
     found = histories(trace, depth)
     if not found:
@@ -111,6 +113,8 @@ def _content(
         raise UsageError(f"{request.target.text} holds the norms of modules: record it again with --by parameter")
     if format_name == "json":
         return document.render_json(trace, found)
+    if format_name == "svg":
+        return chart.render(trace, found)
     if format_name == "csv":
         return document.render_csv(found)
     console = place.console
@@ -125,9 +129,7 @@ def _content(
 
 def _why_nothing(trace: Trace, request: Request) -> str:
     if request.target.kind is TargetKind.RECORDING:
-        return (
-            f"{request.target.text} holds no norms of steps: gradtrace norms measures them while a program runs"
-        )
+        return f"{request.target.text} holds no norms of steps: gradtrace norms measures them while a program runs"
     n_optimizers = len(trace.optimizers)
     if not n_optimizers:
         return "no step to measure: the program called no optimizer's step()"
@@ -141,4 +143,4 @@ def _prepare() -> None:
 
 def _by_suffix(place: Output) -> str:
     suffix = place.path.suffix.lower() if place.path is not None else ""
-    return {".json": "json", ".csv": "csv"}.get(suffix, "text")
+    return {".json": "json", ".csv": "csv", ".svg": "svg"}.get(suffix, "text")

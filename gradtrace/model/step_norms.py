@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradtrace.model.location import Location
-from gradtrace.model.tensors import Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +41,13 @@ class StepNorms:
 
     number: int
     pass_index: int = 0
-    total: Number | None = None
-    before: Number | None = None
-    loss: Number | None = None
-    rates: tuple[Number | None, ...] = ()
-    change: Number | None = None
-    weights: Number | None = None
-    parts: tuple[Number | None, ...] = ()
+    total: float | None = None
+    before: float | None = None
+    loss: float | None = None
+    rates: tuple[float | None, ...] = ()
+    change: float | None = None
+    weights: float | None = None
+    parts: tuple[float | None, ...] = ()
     is_skipped: bool = False
     is_scaled: bool = False
 

@@ -14,7 +14,7 @@ from gradtrace.recorder.readings import Reading, Readings
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.step_parts import Parts
 from gradtrace.recorder.stream import plain_text
-from gradtrace.recorder.tensor_norms import root_of_squares, total_of
+from gradtrace.recorder.tensor_norms import Norm, known, root_of_squares, total_of
 
 _DENSE = 100_000
 """So many steps of a process are measured one by one."""
@@ -38,6 +38,7 @@ class Row:
         "before",
         "change",
         "found_inf",
+        "is_double",
         "is_scaled",
         "is_skipped",
         "loss",
@@ -46,7 +47,6 @@ class Row:
         "pass_index",
         "rates",
         "scale",
-        "total",
         "weights",
     )
 
@@ -54,8 +54,9 @@ class Row:
         self.number = number
         self.rates = rates
         self.pass_index = 0
-        self.norms: list[Reading] = []
-        self.total: Reading | None = None
+        self.norms: Sequence[Norm] = ()
+        self.is_double = False
+        """Some gradients are of double precision, and so is their total."""
         self.before: Reading | None = None
         self.loss: Reading | None = None
         self.change: Reading | None = None
@@ -67,16 +68,9 @@ class Row:
 
     def unscaled(self) -> list[float]:
         """The norm of each gradient, as it is without the scale of the loss."""
+        norms = list(map(known, self.norms))
         scale = None if self.scale is None else self.scale.value
-        norms = [NOT_MEASURED if one.value is None else one.value for one in self.norms]
         return [one / scale if one >= 0 else one for one in norms] if scale else norms
-
-    def whole(self, norms: Sequence[float]) -> float:
-        """The norm of all gradients together."""
-        if self.total is None or self.total.value is None:
-            return total_of(norms)
-        scale = None if self.scale is None else self.scale.value
-        return self.total.value / scale if scale else self.total.value
 
 
 class _Series:
@@ -100,7 +94,7 @@ class _Series:
         flags = StepFlag.LOSS * is_known | StepFlag.SKIPPED * is_skipped | StepFlag.SCALED * row.is_scaled
         for name, number in (("step", row.number), ("pass", row.pass_index), ("flags", flags)):
             self.whole[name].append(number)
-        self.real["total"].append(row.whole(norms))
+        self.real["total"].append(total_of(norms, is_double=row.is_double))
         self.real["loss"].append(row.loss.value if row.loss is not None and row.loss.value is not None else 0.0)
         for name, reading in (("before", row.before), ("change", row.change), ("weights", row.weights)):
             known = None if reading is None else reading.value
@@ -169,9 +163,7 @@ class NormRows:
         if self._n_unwritten >= _TOGETHER or (self._n_unwritten and now - self._written > _PERIOD):
             self._write()
 
-    def _begin(
-        self, optimizer: int, parts: Parts, places: tuple[int | None, int | None], n_rates: int
-    ) -> _Series:
+    def _begin(self, optimizer: int, parts: Parts, places: tuple[int | None, int | None], n_rates: int) -> _Series:
         series = _Series(len(self._series), parts)
         self._journal.write(
             {

@@ -7,8 +7,6 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import PassCall
 from gradtrace.recorder import torch_facts
@@ -252,10 +250,7 @@ class Passes:
             return
         if ticket.full is not None:
             self._finish_full(ticket.full, result, error)
-        self._note_grads(ticket)
-        if self._step_norms is not None and error is None and ticket.call.accumulates:
-            with torch.no_grad():
-                self._step_norms.pass_ended(ticket.call)
+        self._note_grads(ticket, error)
         self._checkpoint.pass_ended()
         if ticket.counted is not None:
             reason = self._watch.finish(ticket.counted, error)
@@ -280,10 +275,12 @@ class Passes:
         if table is not None:
             table.after_pass()
 
-    def _note_grads(self, ticket: Ticket) -> None:
+    def _note_grads(self, ticket: Ticket, error: BaseException | None) -> None:
         """What was left in `.grad` is known of passes recorded in full alone."""
         if self._steps is not None:
             self._steps.pass_ended()
+        if self._step_norms is not None and error is None and ticket.call.accumulates:
+            self._step_norms.pass_ended(ticket.call)
         if self._norms is None or not ticket.call.accumulates:
             return
         if ticket.full is None:

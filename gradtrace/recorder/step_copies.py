@@ -89,11 +89,11 @@ class StepCopies:
             torch._foreach_sub_(before, tensors)
             changes.append(foreach_norms(before, dtype))
         on_one = {one.device for one in weights}
-        found = None, None
+        change = weight = None
         if len(on_one) == 1:
-            found = tuple(readings.number(torch_facts.vector_norm(torch.cat(some))) for some in (changes, weights))
+            change, weight = (readings.number(torch_facts.vector_norm(torch.cat(some))) for some in (changes, weights))
         self._n_taken += 1
         self._spent += self._last + time.perf_counter() - begin
         if not all(one.type == "cpu" for one in on_one):
             self._next = self._n_steps + _GAP
-        return found
+        return change, weight

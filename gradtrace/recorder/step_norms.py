@@ -30,8 +30,12 @@ from gradtrace.recorder.step_copies import StepCopies
 from gradtrace.recorder.step_parts import Parts, parts_of
 from gradtrace.recorder.tensor_norms import UNSEEN, norms_of
 
+Groups = list[tuple[Any, list[torch.Tensor]]]
+"""The learning rate and the tensors of each param group."""
+
+_DOUBLE = frozenset({torch.float64, torch.complex128})
 _MOST_DEPTH = 1_000
-_grad = torch_facts.plain_attribute("grad")
+_grad, _dtype = torch_facts.plain_attribute("grad"), torch_facts.plain_attribute("dtype")
 
 
 class _Pass:
@@ -130,7 +134,7 @@ class StepNorms:
         """Torch has scaled the gradients of some parameters down to a norm, given the one that they had."""
         thread = threading.get_ident()
         known = self._totals.pop(thread, None)
-        if known is None or known() is not total:
+        if known is None or known() is not total or not may_read(total):
             return  # nobody knows the norm of what
         tensors = [parameters] if is_tensor(parameters) else listed(parameters)
         with self._leaves.touching():
@@ -158,9 +162,10 @@ class StepNorms:
             return
         step = _Step(id(optimizer), depth, owner)
         running.append(step)
-        step.tensors = self._parameters(optimizer, owner, frame)
+        found = _groups(optimizer)
+        step.tensors = self._parameters(optimizer, owner, found, frame)
         with torch.no_grad():
-            row = Row(owner.n_steps, self._rates(optimizer))
+            row = Row(owner.n_steps, [self._rate(rate) for rate, _ in found])
             step.is_late = has_arguments
             if not has_arguments:
                 self._measure(row, step.tensors, thread)
@@ -168,9 +173,7 @@ class StepNorms:
                 owner.copies.take(step.tensors)
         step.row = row
 
-    def ends(
-        self, optimizer: torch.optim.Optimizer, frame: types.FrameType, place: Place | None, number: int
-    ) -> None:
+    def ends(self, optimizer: torch.optim.Optimizer, frame: types.FrameType, place: Place | None, number: int) -> None:
         """It has stepped."""
         thread, depth = threading.get_ident(), _depth(frame)
         running = self._running.get(thread, [])
@@ -205,10 +208,10 @@ class StepNorms:
         return owner
 
     def _parameters(
-        self, optimizer: torch.optim.Optimizer, owner: _Owner, frame: types.FrameType
+        self, optimizer: torch.optim.Optimizer, owner: _Owner, found: Groups, frame: types.FrameType
     ) -> list[torch.Tensor]:
         """What it steps; where these are others than before, they are named."""
-        tensors = [one for _, some in groups(optimizer) for one in some]
+        tensors = [one for _, some in found for one in some]
         ids = list(map(id, tensors))
         if ids != owner.ids:
             scope = Scope(frame)
@@ -219,19 +222,23 @@ class StepNorms:
         return tensors
 
     def _measure(self, row: Row, tensors: list[torch.Tensor], thread: int) -> None:
+        grads: list[Any]
         with self._leaves.touching():
-            is_alone = self._leaves.is_alone(thread)
-            grads = [_grad(one) if is_alone and _is_plain(one) else UNSEEN for one in tensors]
-            row.norms, row.total = norms_of(grads, self._rows.readings)
-        held = frozenset(id(one) for one, grad in zip(tensors, grads, strict=True) if grad is not None)
-        clips = self._clips.get(thread, [])
-        clip = next((one for one in reversed(clips) if one.parameters == held), None)
-        if clip is not None:
-            row.before = clip.total
-            clips.remove(clip)
-
-    def _rates(self, optimizer: torch.optim.Optimizer) -> list[Reading]:
-        return [self._rate(rates.get("lr")) for rates, _ in groups(optimizer)]
+            if not self._leaves.is_alone(thread):
+                grads = [UNSEEN] * len(tensors)
+            elif torch_facts.PLAIN_TYPES.issuperset(map(type, tensors)):
+                grads = list(map(_grad, tensors))
+            else:
+                grads = [_grad(one) if _is_plain(one) else UNSEEN for one in tensors]
+            row.norms = norms_of(grads, self._rows.readings)
+        row.is_double = not _DOUBLE.isdisjoint(map(_dtype, filter(torch.is_tensor, grads)))
+        clips = self._clips.get(thread)
+        if clips:
+            held = frozenset(id(one) for one, grad in zip(tensors, grads, strict=True) if grad is not None)
+            clip = next((one for one in reversed(clips) if one.parameters == held), None)
+            if clip is not None:
+                row.before = clip.total
+                clips.remove(clip)
 
     def _rate(self, rate: Any) -> Reading:
         if type(rate) in (int, float):
@@ -256,9 +263,7 @@ class StepNorms:
         self._scaled[threading.get_ident()] = (id(optimizer), False)
         return True
 
-    def scaling_ends(
-        self, optimizer: Any, frame: types.FrameType, place: Place | None, *, has_failed: bool
-    ) -> None:
+    def scaling_ends(self, optimizer: Any, frame: types.FrameType, place: Place | None, *, has_failed: bool) -> None:
         """It has ended; where it left the optimizer alone, a step was skipped."""
         thread = threading.get_ident()
         expected, has_stepped = self._scaled.pop(thread, (0, True))
@@ -268,8 +273,9 @@ class StepNorms:
         owner.n_steps += 1
         if not self._rows.wants(owner.n_steps):
             return
-        tensors = self._parameters(optimizer, owner, frame)
-        row = Row(owner.n_steps, self._rates(optimizer))
+        found = _groups(optimizer)
+        tensors = self._parameters(optimizer, owner, found, frame)
+        row = Row(owner.n_steps, [self._rate(rate) for rate, _ in found])
         row.is_skipped = True
         with torch.no_grad():
             self._measure(row, tensors, thread)
@@ -287,7 +293,17 @@ class StepNorms:
         """The child has begun no step; what the parent has measured is the parent's."""
         self._rows = NormRows(self._journal)
         for known in (self._owners, self._running, self._passes, self._clips, self._totals, self._scaled):
-            known.clear()  # type: ignore[attr-defined]
+            known.clear()
+
+
+def _groups(optimizer: torch.optim.Optimizer) -> Groups:
+    """The param groups, without a look at each tensor where Python and torch alone say what they are."""
+    found = listed(attributes(optimizer).get("param_groups"))
+    if all(type(one) is dict and type(one.get("params")) is list for one in found):
+        tensors = [one["params"].copy() for one in found]
+        if all(torch_facts.PLAIN_TYPES.issuperset(map(type, some)) for some in tensors):
+            return [(one.get("lr"), some) for one, some in zip(found, tensors, strict=True)]
+    return [(rates.get("lr"), some) for rates, some in groups(optimizer)]
 
 
 def _is_plain(tensor: Any) -> bool:

@@ -1,4 +1,8 @@
-"""The 2-norms of many tensors, with as few calls of torch as there are devices and dtypes, and of all together."""
+"""The 2-norms of many tensors in few calls of torch, and of all together.
+
+Small tensors of one shape are copied into one and measured as its rows; of the others those of one device and dtype are
+measured with one call. On the CPU the numbers are there at once.
+"""
 
 from __future__ import annotations
 
@@ -10,44 +14,60 @@ import torch
 
 from gradtrace.model.format import NO_GRADIENT, NOT_MEASURED
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.measure import HALF, has_memory, is_readable
-from gradtrace.recorder.readings import Reading, Readings, may_read
+from gradtrace.recorder.alike import copied_rows, sorted_out
+from gradtrace.recorder.measure import HALF
+from gradtrace.recorder.readings import Reading, Readings, may_read, row_norms
 from gradtrace.recorder.tables import FLOATS
 
 UNSEEN = object()
 """Stands for a tensor into which nobody may look."""
 
-_PLAIN = torch_facts.PLAIN_TYPES
-_ABSENT, _UNKNOWN = Reading(NO_GRADIENT), Reading(NOT_MEASURED)
-_layout, _dtype, _device, _is_cpu, _is_nested = (
-    torch_facts.plain_attribute(name) for name in ("layout", "dtype", "device", "is_cpu", "is_nested")
-)
+_FEW = 4
+"""Fewer tensors of one shape are not worth a copy."""
+_dtype, _device = (torch_facts.plain_attribute(name) for name in ("dtype", "device"))
+
+Norm = float | Reading
+"""A norm, or what will know it."""
 
 
-def norms_of(tensors: Sequence[Any], readings: Readings) -> tuple[list[Reading], Reading | None]:
-    """The norm of each, and that of all together; None where it follows from the others, once these are known.
+def norms_of(tensors: Sequence[Any], readings: Readings) -> list[Norm]:
+    """The norm of each.
 
     Args:
         tensors: None for one that is not there, `UNSEEN` for one that may not be looked at.
         readings: who fetches what lies on a device.
     """
-    found = [_UNKNOWN if one is UNSEEN else _ABSENT for one in tensors]
+    found: list[Norm] = [NOT_MEASURED if one is UNSEEN else NO_GRADIENT for one in tensors]
     present = [at for at, one in enumerate(tensors) if one is not None and one is not UNSEEN]
-    is_partial = any(one is UNSEEN for one in tensors)
-    together, alone = _sorted_out(tensors, present)
-    for at in alone:
-        found[at] = readings.norm(tensors[at]) if may_read(tensors[at]) else _UNKNOWN
-    total = None
-    for key, positions in together.items():
-        norms = foreach_norms([tensors[at] for at in positions], key[1])
-        if len(positions) == len(present) and not is_partial:
-            numbers = readings.numbers(torch.cat([norms, torch_facts.vector_norm(norms).reshape(1)]))
-            total = numbers.pop()
+    together, rest = sorted_out([tensors[at] for at in present])
+    others = [present[position] for position in rest]
+    for _, positions in together:
+        some = [present[position] for position in positions]
+        rows = copied_rows([tensors[at] for at in some]) if len(some) >= _FEW else None
+        if rows is None:
+            others += some
         else:
-            numbers = readings.numbers(norms)
-        for at, number in zip(positions, numbers, strict=True):
-            found[at] = number
-    return found, total
+            _put(found, some, row_norms(rows), readings)
+    alike: dict[tuple[torch.device, torch.dtype], list[int]] = {}
+    for at in others:
+        one = tensors[at]
+        if _is_dense(one):
+            alike.setdefault((_device(one), _dtype(one)), []).append(at)
+        else:
+            found[at] = readings.norm(one) if may_read(one) else NOT_MEASURED
+    for (_, dtype), some in alike.items():
+        _put(found, some, foreach_norms([tensors[at] for at in some], dtype), readings)
+    return found
+
+
+def _put(found: list[Norm], positions: Sequence[int], norms: torch.Tensor, readings: Readings) -> None:
+    numbers: Sequence[Norm] = norms.tolist() if norms.is_cpu else readings.numbers(norms)
+    for at, number in zip(positions, numbers, strict=True):
+        found[at] = number
+
+
+def _is_dense(tensor: Any) -> bool:
+    return may_read(tensor) and tensor.layout is torch.strided and _dtype(tensor) in FLOATS
 
 
 def foreach_norms(tensors: list[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
@@ -56,36 +76,20 @@ def foreach_norms(tensors: list[torch.Tensor], dtype: torch.dtype) -> torch.Tens
     return torch.stack(torch._foreach_norm([one.detach() for one in tensors], 2, dtype=wide))
 
 
-def _sorted_out(
-    tensors: Sequence[Any], present: list[int]
-) -> tuple[dict[tuple[torch.device, torch.dtype], list[int]], list[int]]:
-    """The positions of dense floats by device and dtype, and of those that are looked at one by one."""
-    there = [tensors[at] for at in present]
-    if not there:
-        return {}, []
-    are_plain = all(map(_PLAIN.__contains__, map(type, there)))
-    if not are_plain or torch_facts.functorch_is_active() or any(map(torch_facts.is_functorch_wrapped, there)):
-        return {}, present
-    are_on_cpu = all(map(_is_cpu, there))
-    together: dict[tuple[torch.device, torch.dtype], list[int]] = {}
-    alone = []
-    for at, one, layout, dtype, nested in zip(
-        present, there, map(_layout, there), map(_dtype, there), map(_is_nested, there), strict=True
-    ):
-        is_dense = layout is torch.strided and dtype in FLOATS and not nested and has_memory(one)
-        if is_dense and (are_on_cpu or is_readable(one)):
-            together.setdefault((_device(one), dtype), []).append(at)
-        else:
-            alone.append(at)
-    return together, alone
+def known(norm: Norm) -> float:
+    """The norm, once it has been fetched."""
+    if type(norm) is Reading:
+        return NOT_MEASURED if norm.value is None else norm.value
+    return norm  # type: ignore[return-value]
 
 
-def total_of(norms: Sequence[float]) -> float:
+def total_of(norms: Sequence[float], *, is_double: bool) -> float:
     """The norm of all together from that of each, added up as torch does; of no gradient at all there is none."""
     if NOT_MEASURED in norms:
         return NOT_MEASURED
-    there = [one for one in norms if one != NO_GRADIENT]
-    return float(torch_facts.vector_norm(torch.tensor(there)).item()) if there else NO_GRADIENT
+    there = [one for one in norms if one != NO_GRADIENT] if NO_GRADIENT in norms else norms
+    dtype = torch.float64 if is_double else torch.float32
+    return float(torch_facts.vector_norm(torch.tensor(there, dtype=dtype)).item()) if there else NO_GRADIENT
 
 
 def root_of_squares(norms: Sequence[float]) -> float:

@@ -25,8 +25,9 @@ _TEXT = """## A step
 Each cell: ratio of the medians to the plain step (median ratio of neighbouring pairs). *Structure only* measures no
 tensor (`--level structure`), *default* takes norms, and all values of tensors up to 16 elements, *all statistics* is
 `--level full`; *check* watches where values leave the graph, and takes what the rules read: norms, too, and hardly
-more; *norms* measures what every step finds in `.grad`. A recorded step writes its graph, places, names, edge gradients and ledger to the file. Steps are in the
-state that lasts: what is done once for a program is not in them. `unfinished` stands where a dozen steps or so took
+more; *norms* takes the norms that every step finds in `.grad`, and records no graph. A recorded step writes its graph,
+places, names, edge gradients and ledger to the file. Steps are in the state that lasts: what is done once for a program
+is not in them. `unfinished` stands where a dozen steps or so took
 more than 200 s; a name of an error, where the tool failed. The step of GPT-2 is long and the pairs are few: its
 ratios differ by up to 0.2 from run to run, and one below 1 means no more than that.
 """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from gradtrace.analysis.step_norms import History, Step, non_finite, spikes
-from gradtrace.model import Number, Trace
+from gradtrace.model import Trace
 from gradtrace.renderers.document.layout import Part, Rows, Section, pieces
 from gradtrace.renderers.document.tensors import Location, location
 from gradtrace.renderers.document.tensors import Number as Shown
@@ -144,8 +144,7 @@ def _optimizer(history: History) -> SteppedOptimizer:
         parts=list(history.parts),
         places=[StepPlace(step=location(step), backward=location(backward)) for step, backward in places],
         spikes=[
-            Spike(step=one.step.found.number, times=number(one.times), n_before=one.n_before)
-            for one in spikes(history)
+            Spike(step=one.step.found.number, times=number(one.times), n_before=one.n_before) for one in spikes(history)
         ],
         non_finite=[step.found.number for step in non_finite(history)],
         steps=Rows(lambda step: _step(step, numbers[step.series.location, step.series.backward]), history.steps),
@@ -189,17 +188,15 @@ def render_csv(histories: Sequence[History]) -> str:
             found, norms = step.found, dict(zip(history.parts, step.parts, strict=True))
             rate = found.rates[0] if found.rates else None
             numbers = (found.total, found.before, found.loss, rate, step.ratio, *map(norms.get, parts))
-            *first, ratio = map(_cell, numbers[:5])
+            cells = list(map(_cell, numbers))
             place = _inert(short(step.series.backward or step.series.location))
-            writer.writerow(
-                [history.process, name, found.number, found.pass_index, *first, ratio]
-                + [int(found.is_skipped), place, *map(_cell, numbers[5:])]
-            )
+            first = (history.process, name, found.number, found.pass_index)
+            writer.writerow([*first, *cells[:5], int(found.is_skipped), place, *cells[5:]])
     return text.getvalue()
 
 
-def _cell(x: Number | None) -> str:
-    return "" if x is None else repr(float(x)) if not isinstance(x, str) else x
+def _cell(x: float | None) -> str:
+    return "" if x is None else repr(float(x))
 
 
 def _inert(text: str) -> str:

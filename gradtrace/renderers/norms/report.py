@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from gradtrace.analysis.step_norms import History, Step, spikes
-from gradtrace.model import Number, Trace
+from gradtrace.model import Trace
 from gradtrace.renderers.norms.words import sentences, title
 from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.text.terminal import Terminal
@@ -78,11 +78,11 @@ def _size(step: Step) -> float:
     return -1.0 if norm is None else math.inf if not math.isfinite(norm) else float(norm)
 
 
-def _said(norm: Number | None) -> str:
+def _said(norm: float | None) -> str:
     return "not known" if norm is None else number(norm)
 
 
-def _rates(rates: Sequence[Number | None]) -> str:
+def _rates(rates: Sequence[float | None]) -> str:
     known = list(dict.fromkeys(rate for rate in rates if rate is not None))
     if not known:
         return ""
@@ -102,7 +102,7 @@ def _parts(history: History, width: int, options: Options) -> Table:
     return Table(("gradients of", "first", "median", "largest", "last", "log scale"), tuple(rows), optional=(1, 2, 4))
 
 
-def _row(name: str, norms: Sequence[Number | None], length: int, options: Options) -> tuple[Cell, ...]:
+def _row(name: str, norms: Sequence[float | None], length: int, options: Options) -> tuple[Cell, ...]:
     finite = [norm for norm in norms if norm is not None and math.isfinite(norm)]
     there = [norm for norm in norms if norm is not None]
     if not there:
@@ -117,7 +117,7 @@ def _row(name: str, norms: Sequence[Number | None], length: int, options: Option
     )
 
 
-def sparkline(norms: Sequence[Number | None], length: int, bars: str) -> str:
+def sparkline(norms: Sequence[float | None], length: int, bars: str) -> str:
     """The course of a norm in characters, on a logarithmic scale from its least to its greatest.
 
     Where there are more steps than characters, each stands for the greatest of its steps: a spike is never lost.
@@ -134,7 +134,7 @@ def sparkline(norms: Sequence[Number | None], length: int, bars: str) -> str:
     return "".join(_bar(norm, low, high, bars) for norm in cells)
 
 
-def _largest(norms: Sequence[Number | None]) -> float | None:
+def _largest(norms: Sequence[float | None]) -> float | None:
     there = [float(norm) for norm in norms if norm is not None]
     broken = [norm for norm in there if not math.isfinite(norm)]
     return broken[0] if broken else max(there, default=None)

@@ -73,15 +73,16 @@ def _trend(history: History) -> Iterator[str]:
     if found is not None:
         first, last = found
         word = "grows" if last > first else "falls"
-        first_text, last_text = number(first, _RESOLUTION), number(last, _RESOLUTION)
-        yield f"the total norm {word} from {first_text} to {last_text} (medians of the first and last tenth of the steps)"
+        change = f"from {number(first, _RESOLUTION)} to {number(last, _RESOLUTION)}"
+        yield f"the total norm {word} {change} (medians of the first and last tenth of the steps)"
 
 
 def _clipped(history: History) -> Iterator[str]:
     known = [step for step in history.steps if step.found.before is not None]
     clipped = [step for step in known if step.is_clipped]
     if clipped:
-        yield f"clipped at {len(clipped):,} of {count(len(history.steps), 'step')}: the norms are those before clipping"
+        steps = count(len(history.steps), "step")
+        yield f"clipped at {len(clipped):,} of {steps}: the total norm is that before clipping"
 
 
 def _skipped(history: History) -> Iterator[str]:
