@@ -1,7 +1,9 @@
 """Every step is measured: its norms are those that `clip_grad_norm_` returns, for all kinds of programs."""
 
+import gc
 import math
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from recorder_session import recorded
 from torch import nn
 
 from gradtrace.model import StepNorms, Trace
+from gradtrace.recorder import norm_rows, step_norms
 
 Program = Callable[[], Iterator[float]]
 
@@ -306,6 +309,55 @@ def test_what_cannot_be_looked_at_has_no_norm(tmp_path: Path) -> None:
     (step,) = session.trace().step_norms[0].steps
     assert step.total is None
     assert step.parts == (None, close_to(math.sqrt(18)), None)
+
+
+def test_very_long_run_is_thinned_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the later steps half as many are kept, then half as many of these; a note says so."""
+    monkeypatch.setattr(norm_rows, "_DENSE", 10)
+    monkeypatch.setattr(norm_rows, "_A_STAGE", 5)
+    with recorded(tmp_path, passes=(), step_norms=1) as session:
+        weight = nn.Parameter(torch.ones(2))
+        optimizer = torch.optim.SGD([weight], lr=0.1)
+        for _ in range(40):
+            optimizer.zero_grad()
+            weight.sum().backward()
+            optimizer.step()
+    trace = session.trace()
+    numbers = [step.number for step in trace.step_norms[0].steps]
+    assert numbers == [*range(1, 11), 12, 14, 16, 18, 20, 24, 28, 32, 36, 40]
+    (note,) = trace.run.notes
+    assert "after step 10 those of every second step are kept" in note
+
+
+def test_failed_observation_costs_its_step_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program goes on, the other steps are there, and the recording says that one is not."""
+    original, calls = step_norms.norms_of, []
+
+    def failing(*words: Any) -> Any:
+        calls.append(words)
+        if len(calls) == 2:
+            raise ValueError("out of order")
+        return original(*words)
+
+    monkeypatch.setattr(step_norms, "norms_of", failing)
+    expected, trace = measured(tmp_path, plain)
+    assert [step.number for step in trace.step_norms[0].steps] == [1, 3, 4]
+    assert [step.total for step in trace.step_norms[0].steps] == pytest.approx([expected[at] for at in (0, 2, 3)])
+    assert any("out of order" in spot.text for spot in trace.run.blind_spots)
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    """Torch's functions are its own again, and no parameter or gradient is kept alive."""
+    before = vars(torch.nn.utils.clip_grad).copy(), vars(torch.nn.utils).copy()
+    with recorded(tmp_path, passes=(), step_norms=1):
+        model = net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        list(steps_of(model, optimizer))
+        gone = [weakref.ref(one) for one in (*model.parameters(), *(one.grad for one in model.parameters()))]
+        del model, optimizer
+        gc.collect()
+        assert [one() for one in gone] == [None] * len(gone)
+    assert (vars(torch.nn.utils.clip_grad), vars(torch.nn.utils)) == before
 
 
 def test_modules_of_a_large_net(tmp_path: Path) -> None:
