@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from gradtrace.formulas.catalogue import FAMILIES
+from gradtrace.formulas.catalogue.unverified import UNVERIFIED
 from gradtrace.formulas.formula import Formula
+from gradtrace.formulas.optimizers import RULES
+from gradtrace.formulas.optimizers.update_rule import UpdateRule
 
 BEGIN = "<!-- generated from gradtrace/formulas/catalogue by docs/build.py -->\n"
 END = "<!-- end of the generated formulas -->\n"
@@ -21,7 +24,15 @@ def _families() -> str:
     parts = [
         f"\n## {heading}\n\n" + "\n".join(_entry(formula) for formula in formulas) for heading, formulas in FAMILIES
     ]
-    return "".join([*parts, "\n"])
+    return "".join([*parts, "\n## Optimizers\n\n", "\n".join(map(_optimizer, RULES)), "\n"])
+
+
+def _optimizer(rule: UpdateRule) -> str:
+    lines = [f"**`{rule.name}`** (`torch.optim.{rule.name}`). {_text(rule.forward)} {_text(rule.words)}", ""]
+    for line in rule.lines:
+        when = f" (if {_text(line.when)})" if line.when else ""
+        lines.append(f"- `{line.name}`: {_text(line.maths)}{when}")
+    return "\n".join([*lines, ""])
 
 
 def _entry(formula: Formula) -> str:
@@ -32,6 +43,9 @@ def _entry(formula: Formula) -> str:
         f"- to `{gradient.input}`: {_text(gradient.maths)}, in torch `{gradient.code}`"
         for gradient in formula.gradients
     ]
+    reasons = {UNVERIFIED[each]: None for each in formula.node_types if each in UNVERIFIED}
+    if reasons and not formula.example:
+        lines.append(f"- not held to torch by a test: {'; '.join(reasons)}")
     if formula.where:
         lines.append(f"- where {', '.join(f'`{name}` is `{code}`' for name, code in formula.where)}")
     return "\n".join([*lines, ""])

@@ -92,6 +92,7 @@ class Terminal:
             "NO_COLOR": "1",
             "COLUMNS": str(columns),
             "LINES": str(_ROWS),
+            "PAGER": "cat",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
 

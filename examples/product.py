@@ -3,7 +3,7 @@
 What it teaches
     `w` is used twice, so two contributions add up in `w.grad`: y*w + y*w = 2.
     A second backward pass adds to `.grad`; it does not replace it: 2 becomes 4. Clearing it starts again from nothing.
-    `x` is no leaf, so it keeps no `.grad`, although a gradient (2) flows through it. `x.retain_grad()` keeps it.
+    `x` is not a leaf, so it keeps no `.grad`, although a gradient (2) flows through it. `x.retain_grad()` keeps it.
 
 Try
     gradtrace explain examples/product.py

@@ -9,10 +9,21 @@ from typing import TYPE_CHECKING, Any
 from gradtrace.version import __version__
 
 if TYPE_CHECKING:
-    from gradtrace.api import Recording, explain, load, record, render
+    from gradtrace.api import Diagnosis, Recording, check, explain, load, record, render, to_graphviz, why
 
 
-__all__ = ["Recording", "__version__", "explain", "load", "record", "render"]
+__all__ = [
+    "Diagnosis",
+    "Recording",
+    "__version__",
+    "check",
+    "explain",
+    "load",
+    "record",
+    "render",
+    "to_graphviz",
+    "why",
+]
 
 
 def __getattr__(name: str) -> Any:

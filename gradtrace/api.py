@@ -1,22 +1,31 @@
-"""The public verbs, for use from Python: `record`, `load`, `explain`, `render`.
+"""The public verbs, for use from Python: `record`, `load`, `explain`, `render`, `to_graphviz`, `check` and `why`.
 
 What the command line does with another process, `record` does in this one: the same recorder, the same trace.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from gradtrace.errors import GradtraceError
+from gradtrace.errors import GradtraceError, NothingSeenError, UsageError
 from gradtrace.files import PRIVATE, replacing
-from gradtrace.model import Level, Trace
+from gradtrace.model import Finding, Level, Trace
+from gradtrace.model.kinds import Severity
 from gradtrace.recording import load as load_recording
 from gradtrace.recording import merge
 from gradtrace.renderers import registry
+from gradtrace.renderers.view_options import ViewContext, ViewOptions
+
+if TYPE_CHECKING:
+    import graphviz
+
+_ANSWERS = ("text", "markdown", "json")
 
 Passes = Literal["all", "last"] | tuple[tuple[int, int | None], ...]
 
@@ -27,6 +36,9 @@ class Recording:
     def __init__(self) -> None:
         self._trace: Trace | None = None
         self._bytes = b""
+
+    def __repr__(self) -> str:
+        return f"<gradtrace.Recording: {'not over' if self._trace is None else repr(self._trace)}>"
 
     @property
     def trace(self) -> Trace:
@@ -54,14 +66,36 @@ class Recording:
             file.write(self._bytes)
 
 
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What `check` found.
+
+    Attributes:
+        findings: what is wrong, the gravest first.
+        not_looked_at: sentences about what could not be looked at, for which no finding proves nothing.
+    """
+
+    findings: tuple[Finding, ...]
+    not_looked_at: tuple[str, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything was looked at, and nothing was found that is worth more than a note."""
+        return not self.not_looked_at and all(one.severity == Severity.INFO for one in self.findings)
+
+
 @contextmanager
-def record(*, passes: Passes = "all", level: str = "default", facts: bool = False) -> Iterator[Recording]:
+def record(
+    *, passes: Passes = "all", level: str = "default", facts: bool = False, folders: Iterable[str | Path] = ()
+) -> Iterator[Recording]:
     """Record the backward passes that run inside the block, in this process.
 
     Args:
         passes: which are recorded in full: `all`, `last`, or ranges of pass numbers such as `((1, 3), (10, None))`.
         level: how much is measured: `structure` (nothing), `default` (small tensors whole, norms of others), `full`.
         facts: watch also for what a diagnosis needs, such as the places where values leave the graph.
+        folders: where files of the program's own lie, besides that of its script and the current one: of calls that
+            come through files elsewhere, the line in a file of its own is shown.
 
     Yields:
         A `Recording`, whose `trace` can be read after the block.
@@ -71,6 +105,7 @@ def record(*, passes: Passes = "all", level: str = "default", facts: bool = Fals
     """
     from gradtrace import recorder  # imports torch, which only this verb needs  # noqa: PLC0415
     from gradtrace.diagnosis.all_needs import EVERYBODYS  # noqa: PLC0415
+    from gradtrace.recorder import live  # noqa: PLC0415
     from gradtrace.recorder.config import Config  # noqa: PLC0415
 
     if level not in tuple(Level):
@@ -82,15 +117,29 @@ def record(*, passes: Passes = "all", level: str = "default", facts: bool = Fals
         session = Path(folder)
         wanted = None if passes == "all" else passes
         target, needs = "gradtrace.record()", EVERYBODYS if facts else None
-        recorder.start(
-            Config(session=session, target=target, passes=wanted, level=Level(level), facts=facts, needs=needs)
+        own = tuple(os.path.abspath(one) for one in folders)  # noqa: PTH100 - as the names of code are
+        running = recorder.start(
+            Config(
+                session=session,
+                target=target,
+                passes=wanted,
+                level=Level(level),
+                facts=facts,
+                needs=needs,
+                folders=own,
+            )
         )
+        status = 0
         try:
             yield recording
+        except Exception as error:
+            status = 1
+            live.write_failure(running, error)
+            raise
         finally:
             recorder.stop()
             file = session / "run.gtrace"
-            merge(session, status=0, target=file)
+            merge(session, status=status, target=file)
             recording._bytes = file.read_bytes()  # noqa: SLF001
             recording._trace = load_recording(file)  # noqa: SLF001
 
@@ -104,32 +153,252 @@ def load(path: str | Path) -> Trace:
     return load_recording(Path(path))
 
 
-def explain(trace: Trace, **options: Any) -> str:
+def explain(
+    trace: Trace,
+    *,
+    pass_index: int | None = None,
+    markdown: bool = False,
+    verbose: bool = False,
+    quiet: bool = False,
+    width: int | None = None,
+    color: bool = False,
+    ascii_only: bool = False,
+) -> str:
     """Tell the story of a trace, as `gradtrace explain` does.
 
     Args:
         trace: what was recorded.
-        **options: those of `gradtrace.renderers.explain.explanation.Options`: `pass_index`, `width`,
-            `verbose`, `markdown`, ...
+        pass_index: which pass, from 1; by default the first that was recorded in full.
+        markdown: for an issue or a note instead of a terminal.
+        verbose: all lines of the graph and all leaves.
+        quiet: the table of the leaves alone.
+        width: columns; 100 when None.
+        color: with escape codes.
+        ascii_only: no characters beyond ASCII.
+
+    Raises:
+        GradtraceError: there is no such pass.
     """
-    from gradtrace.renderers.explain import explanation  # noqa: PLC0415
+    asked = ViewOptions(pass_index=pass_index, ascii_only=ascii_only or None)
+    context = ViewContext(verbose=verbose, quiet=quiet, width=width, color=color and not markdown)
+    return str(registry.find("markdown" if markdown else "text", registry.STORIES).render(trace, asked, context))
 
-    return explanation.render(trace, explanation.Options(**options))
 
-
-def render(trace: Trace, format: str = "tree", **options: Any) -> str | bytes:  # noqa: A002 - the command's own word
+def render(
+    trace: Trace,
+    format: str = "tree",  # noqa: A002 - the command's own word
+    *,
+    pass_index: int | None = None,
+    depth: int | None = None,
+    fold: bool | None = None,
+    max_lines: int | None = None,
+    focus: str | None = None,
+    expand: Sequence[str] | None = None,
+    values: bool | None = None,
+    shapes: bool | None = None,
+    source: bool | None = None,
+    aten: bool | None = None,
+    direction: str | None = None,
+    style: str | None = None,
+    size: str | None = None,
+    engine: str | None = None,
+    theme: str | None = None,
+    ascii_only: bool | None = None,
+    width: int | None = None,
+    color: bool = False,
+) -> str | bytes:
     """Draw a trace: `tree`, `dot`, `svg`, `png`, `pdf`, `mermaid`, `html` or `json`.
 
     Args:
         trace: what was recorded.
         format: the name of the format.
-        **options: those of the format's own `Options`: `pass_index`, `depth`, `fold`, ...
+        pass_index: which pass, from 1; by default the first that was recorded in full.
+        depth: modules below this level are closed.
+        fold: False to draw every node, however many.
+        max_lines: of a tree, at most so many lines.
+        focus: only what leads to the leaf, module or value of this name.
+        expand: modules that are open whatever else is folded.
+        values: whether labels carry forward values; None: where there is room.
+        shapes: whether they carry shapes.
+        source: whether they carry places in the source.
+        aten: show torch's own nodes and their names, not what the program called.
+        direction: of a picture: `tb` (the forward pass runs downwards) or `lr` (to the right).
+        style: of a picture: `full`, or `slide` (values in boxes, ops as circles).
+        size: of a picture: `page`, `a4`, `slide` or `WxH` in pixels.
+        engine: what lays a picture out: `auto`, `dot` or `builtin`.
+        theme: of a picture: `light` or `dark`.
+        ascii_only: of a tree, no characters beyond ASCII.
+        width: of a tree, in columns; 100 when None.
+        color: of a tree, with escape codes.
 
     Returns:
         Text, or bytes for `png` and `pdf`.
 
     Raises:
-        UsageError: there is no such format, or it does not take an option.
+        UsageError: there is no such format, or an option means nothing to it.
         RenderError: the picture cannot be drawn.
     """
-    return registry.find(format, registry.PICTURES).render(trace, **options)
+    asked = ViewOptions(
+        pass_index=pass_index,
+        depth=depth,
+        fold=fold,
+        max_lines=max_lines,
+        focus=focus,
+        expand=None if expand is None else tuple(expand),
+        values=values,
+        shapes=shapes,
+        source=source,
+        aten=aten,
+        direction=direction,
+        style=style,
+        size=size,
+        engine=engine,
+        theme=theme,
+        ascii_only=ascii_only,
+    )
+    return registry.find(format, registry.PICTURES).render(trace, asked, ViewContext(width=width, color=color))
+
+
+def to_graphviz(
+    trace: Trace,
+    *,
+    pass_index: int | None = None,
+    depth: int | None = None,
+    fold: bool | None = None,
+    focus: str | None = None,
+    expand: Sequence[str] | None = None,
+    values: bool | None = None,
+    shapes: bool | None = None,
+    source: bool | None = None,
+    aten: bool | None = None,
+    direction: str | None = None,
+    theme: str | None = None,
+) -> graphviz.Source:
+    """Draw a trace as an object of the package `graphviz`: with `.pipe()`, `.render()`, `.view()`, shown in notebooks.
+
+    These call Graphviz's program `dot`, which has to be installed; `render` needs none.
+
+    Args:
+        trace: what was recorded.
+        pass_index: which pass, from 1; by default the first that was recorded in full.
+        depth: modules below this level are closed.
+        fold: False to draw every node, however many.
+        focus: only what leads to the leaf, module or value of this name.
+        expand: modules that are open whatever else is folded.
+        values: whether labels carry forward values; None: where there is room.
+        shapes: whether they carry shapes.
+        source: whether they carry places in the source.
+        aten: show torch's own nodes and their names, not what the program called.
+        direction: `tb` (the forward pass runs downwards) or `lr` (to the right).
+        theme: `light` or `dark`.
+
+    Raises:
+        UsageError: an option means nothing to DOT.
+        RenderError: the graph cannot be drawn.
+    """
+    import graphviz  # noqa: PLC0415 - only this verb needs it
+
+    text = render(
+        trace,
+        "dot",
+        pass_index=pass_index,
+        depth=depth,
+        fold=fold,
+        focus=focus,
+        expand=expand,
+        values=values,
+        shapes=shapes,
+        source=source,
+        aten=aten,
+        direction=direction,
+        theme=theme,
+    )
+    return graphviz.Source(str(text), filename="gradtrace.gv")
+
+
+def check(
+    trace: Trace,
+    *,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    severity: str = Severity.WARNING,
+    sources: Iterable[str | Path] = (".",),
+) -> Diagnosis:
+    """Diagnose a trace: what is wrong with its gradients, as `gradtrace check` says it.
+
+    Record with `facts=True`: without, most rules have nothing to look at, and the answer says so.
+
+    Args:
+        trace: what was recorded.
+        select: names of the only rules that look; none for all.
+        ignore: names of rules that do not look.
+        severity: show from here on: `error`, `warning` or `info`.
+        sources: folders below which source files may be opened, for comments that silence a rule.
+
+    Returns:
+        The findings, and what could not be looked at.
+
+    Raises:
+        UsageError: there is no rule or severity of that name.
+        NothingSeenError: nothing of the program was looked at.
+    """
+    from gradtrace.analysis.coverage import blindness, coverage  # noqa: PLC0415
+    from gradtrace.diagnosis.examine import examine  # noqa: PLC0415
+    from gradtrace.diagnosis.registry import RULES  # noqa: PLC0415
+    from gradtrace.diagnosis.selection import Selection  # noqa: PLC0415
+    from gradtrace.text.coverage_words import said  # noqa: PLC0415
+
+    if severity not in tuple(Severity):
+        raise UsageError(f"there is no severity {severity!r}: it is {', '.join(Severity)}")
+    gap = blindness(trace)
+    if gap is not None:
+        raise NothingSeenError(f"nothing to check: {said(gap)}")
+    selection = Selection(tuple(select), tuple(ignore), Severity(severity))
+    selection.rules(RULES)
+    examined = examine(trace, selection, sources=_folders(sources))
+    return Diagnosis(examined.findings, tuple(said(gap) for gap in coverage(examined) if gap.is_open))
+
+
+def why(
+    trace: Trace,
+    name: str,
+    *,
+    format: str = "text",  # noqa: A002 - the command's own word
+    verbose: bool = False,
+    width: int | None = None,
+    color: bool = False,
+    ascii_only: bool = False,
+    sources: Iterable[str | Path] = (".",),
+) -> str:
+    """Say why a tensor has the gradient that it has, or where it was lost, as `gradtrace why` does.
+
+    Args:
+        trace: what was recorded, best with `facts=True`.
+        name: a variable (`x`), a parameter (`fc1.weight`, `encoder.*`), or a place in the source (`train.py:18`).
+        format: `text`, `markdown` or `json`.
+        verbose: say more.
+        width: columns; 100 when None.
+        color: with escape codes.
+        ascii_only: no characters beyond ASCII.
+        sources: folders below which source files may be opened.
+
+    Raises:
+        UsageError: there is no format of that name.
+        UnknownNameError: the name stands for no tensor of the trace.
+    """
+    from gradtrace.analysis import reasons  # noqa: PLC0415
+    from gradtrace.diagnosis.examine import examine  # noqa: PLC0415
+    from gradtrace.diagnosis.selection import Selection  # noqa: PLC0415
+    from gradtrace.renderers.why import reason  # noqa: PLC0415
+
+    if format not in _ANSWERS:
+        raise UsageError(f"there is no format {format!r} here: choose {', '.join(_ANSWERS)}")
+    folders = _folders(sources)
+    selection = Selection(severity=Severity.INFO if verbose else Severity.WARNING)
+    answer = reasons.why(examine(trace, selection, sources=folders), name, folders)
+    options = reason.Options(format, color=color, width=width, verbose=verbose, ascii_only=ascii_only)
+    return reason.render(answer, options)
+
+
+def _folders(sources: Iterable[str | Path]) -> tuple[Path, ...]:
+    return tuple(Path(os.path.realpath(source)) for source in sources)

@@ -128,6 +128,7 @@ class Observed:
     type: str
     call: Call
     slots: list[Edge | None]
+    outputs: list[tuple[Any, torch.dtype]] = field(default_factory=list)
     received: list[Any] = field(default_factory=list)
     sent: list[Any] = field(default_factory=list)
 
@@ -171,6 +172,7 @@ def observe(name: str, op: Callable[..., Any], first: Any, args: Any, kwargs: An
         # An in-place op may copy its input first: then the first op after the node was made is not its own.
         if call and entry and plain(call.op) in (plain(entry.op), f"{plain(entry.op)}_copy"):
             known.call = call
+            known.outputs = [(each.shape, each.dtype) for each in node._input_metadata]
             handles.append(node.register_hook(lambda sent, received, known=known: keep(known, sent, received)))
         found.append(known)
     with contextlib.suppress(RuntimeError, NotImplementedError):  # torch has no derivative for it

@@ -16,7 +16,8 @@ import builders
 
 from gradtrace.model import Trace
 from gradtrace.renderers.page.columns import Columns
-from gradtrace.renderers.page.data import Opening, packed
+from gradtrace.renderers.page.data import packed
+from gradtrace.renderers.page.opening import Opening
 
 FILE = Path(__file__).with_suffix(".json")
 

@@ -38,6 +38,7 @@ class Assembly:
         depth: int,
         has_open_loops: bool,
         opened: Collection[Block] = (),
+        closed: Collection[Block] = (),
     ) -> None:
         self._tree = tree
         self._nodes = tree.graph.nodes
@@ -45,6 +46,7 @@ class Assembly:
         self._depth = depth
         self._has_open_loops = has_open_loops
         self._opened = opened
+        self._closed = closed
         self.items: list[Item] = []
         self.groups: list[Group] = []
         self._show(parts[tree.root], _Where([(tree.root, 0)], None))
@@ -74,7 +76,7 @@ class Assembly:
     def _show_blocks(self, blocks: list[Block], where: _Where, prefix: str) -> None:
         first = blocks[0]
         label = prefix + _span(first.name, blocks[where.n_own - 1].name)
-        if first.level > self._depth and first not in self._opened:
+        if (first.level > self._depth or first in self._closed) and first not in self._opened:
             self._add("module", [node for block in blocks for node in all_nodes(block)], where, label, first)
             return
         repeated = self._only_repeat(first)
@@ -144,8 +146,9 @@ class Assembly:
         return nodes
 
     def _ops(self, nodes: list[int]) -> str:
-        """What to call several nodes: their first ops."""
+        """What to call several nodes: their first ops, or their names where they are leaves."""
         ops = list(dict.fromkeys(self._nodes[node].op for node in nodes if self._nodes[node].leaf is None))
+        ops = ops or list(dict.fromkeys(self._nodes[node].name or "leaf" for node in nodes))
         return ", ".join(ops[:_NAMED_OPS]) + (" …" if len(ops) > _NAMED_OPS else "")
 
     def _place(self, nodes: list[int]) -> str:

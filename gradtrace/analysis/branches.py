@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from gradtrace.analysis.blocks import Block, BlockTree
 from gradtrace.errors import RenderError
+from gradtrace.suggest import close_names
 
 _SUGGESTIONS = 4
 
@@ -51,7 +51,7 @@ def branches(tree: BlockTree, names: Collection[str]) -> Branches:
 
 def _hint(tree: BlockTree, name: str) -> str:
     known = dict.fromkeys(block.path for block in tree.blocks[1:])
-    close = difflib.get_close_matches(name, known, _SUGGESTIONS, 0.5)
+    close = close_names(name, known, _SUGGESTIONS, 0.5)
     if close:
         return f"; there are {', '.join(close)}"
     return "" if known else "; the graph has no modules at all"

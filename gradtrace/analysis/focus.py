@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -10,11 +9,16 @@ from fnmatch import fnmatchcase
 from gradtrace.analysis.topology import Adjacency, reachable, reaching
 from gradtrace.errors import RenderError
 from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, Trace
+from gradtrace.suggest import close_names
 
 _SUGGESTIONS = 4
 
 
-def focused(one: BackwardPass, leaves: Sequence[Leaf], name: str) -> BackwardPass:
+REST = "all else"
+"""What the node is called that stands for all that does not lead to a name."""
+
+
+def focused(one: BackwardPass, leaves: Sequence[Leaf], name: str, *, keeps_rest: bool = False) -> BackwardPass:
     """The pass with only those nodes through which gradient comes from its roots to what bears a name.
 
     Args:
@@ -22,6 +26,7 @@ def focused(one: BackwardPass, leaves: Sequence[Leaf], name: str) -> BackwardPas
         leaves: those of the trace.
         name: of a leaf (`fc1.weight`), a module (`encoder.layers.3`, with all in it) or a value (`h`); `*` and `?`
             match anything.
+        keeps_rest: all other nodes to which gradient goes from there are one node, `REST`.
 
     Raises:
         RenderError: when nothing in the graph bears the name; says which names come close.
@@ -32,7 +37,7 @@ def focused(one: BackwardPass, leaves: Sequence[Leaf], name: str) -> BackwardPas
     targets = [node.id for node in graph.nodes if any(_matches(own, name) for own in _names(node, leaves))]
     if not targets:
         known = dict.fromkeys(own for node in graph.nodes for own in _names(node, leaves))
-        close = difflib.get_close_matches(name, known, _SUGGESTIONS, 0.5)
+        close = close_names(name, known, _SUGGESTIONS, 0.5)
         hint = f"; there are {', '.join(close)}" if close else ""
         raise RenderError(f"nothing in pass {one.index} is called {name!r}{hint}: give a leaf, a module or a variable")
     adjacency = Adjacency(graph)
@@ -46,7 +51,8 @@ def focused(one: BackwardPass, leaves: Sequence[Leaf], name: str) -> BackwardPas
     error = one.error
     if error is not None and error.node is not None:
         error = replace(error, node=numbers.get(error.node))
-    return replace(one, graph=_part(graph, numbers), roots=roots, error=error)
+    part = _part(graph, numbers)
+    return replace(one, graph=_with_rest(graph, numbers, part) if keeps_rest else part, roots=roots, error=error)
 
 
 def focused_trace(trace: Trace, name: str) -> Trace:
@@ -98,3 +104,21 @@ def _part(graph: Graph, numbers: dict[int, int]) -> Graph:
         if edge.source in numbers and edge.target in numbers
     )
     return Graph(nodes, edges)
+
+
+def _with_rest(graph: Graph, numbers: dict[int, int], part: Graph) -> Graph:
+    """The part with one more node for all others: they hand nothing on to it, as else they would be in it."""
+    rest = len(part.nodes)
+    lost = [
+        Edge(numbers[edge.source], rest, edge.slot, 0, edge.input, edge.sent)
+        for edge in graph.edges
+        if edge.source in numbers and edge.target not in numbers
+    ]
+    if not lost:
+        return part
+    n_leaves = sum(node.leaf is not None for node in graph.nodes if node.id not in numbers)
+    n_ops = len(graph.nodes) - len(numbers) - n_leaves
+    sizes = (("ops", str(n_ops)), ("leaves", str(n_leaves)))
+    node = Node(rest, "", REST, order=len(graph.nodes), arguments=sizes)
+    edges = sorted((*part.edges, *lost), key=lambda edge: (edge.source, edge.slot))
+    return Graph((*part.nodes, node), tuple(edges))

@@ -20,7 +20,7 @@ from gradtrace.analysis.topology import reachable
 from gradtrace.errors import UnknownNameError
 from gradtrace.model import Bystander, Cut, EventKind, Leaf, Location, Trace
 
-__all__ = ["HAS_GRADIENT", "Answer", "Reason", "Subject", "why"]
+__all__ = ["HAS_GRADIENT", "Answer", "Reason", "Subject", "grouped", "why", "why_leaves"]
 
 _TOLD_BY_WAYS = 20
 """For more leaves at once nobody reads by which ways each got its gradient, and to find out takes time."""
@@ -45,8 +45,7 @@ def why(trace: Trace, name: str, folders: Sequence[Path] = ()) -> Answer:
         if found is None:
             raise
         return Answer(name, found)
-    nodes, has_ways = leaf_nodes(trace), len(meant.leaves) <= _TOLD_BY_WAYS
-    subjects = [leaf_subject(trace, leaf, nodes, has_ways=has_ways) for leaf in meant.leaves]
+    subjects = _of_leaves(trace, meant.leaves)
     subjects += [_value_subject(trace, value) for value in meant.values]
     subjects += [_constant(trace, cut) for cut in meant.cuts]
     subjects += [_aside(trace, one) for one in meant.bystanders]
@@ -57,6 +56,27 @@ def why(trace: Trace, name: str, folders: Sequence[Path] = ()) -> Answer:
         subjects.append(_not_reached(trace, name, meant.error))
     subjects = [with_findings(trace, _with_place(trace, one, folders)) for one in subjects]
     return Answer(name, tuple(_grouped(_without_namesakes(subjects))))
+
+
+def why_leaves(trace: Trace, leaves: Sequence[Leaf], folders: Sequence[Path] = ()) -> tuple[Subject, ...]:
+    """The answer for each of these leaves, in order and not grouped.
+
+    Args:
+        trace: the run, with its findings if they are to be told.
+        leaves: leaves of the trace.
+        folders: where sources may be opened.
+    """
+    return tuple(with_findings(trace, _with_place(trace, one, folders)) for one in _of_leaves(trace, leaves))
+
+
+def _of_leaves(trace: Trace, leaves: Sequence[Leaf]) -> list[Subject]:
+    nodes, has_ways = leaf_nodes(trace), len(leaves) <= _TOLD_BY_WAYS
+    return [leaf_subject(trace, leaf, nodes, has_ways=has_ways) for leaf in leaves]
+
+
+def grouped(name: str, subjects: Iterable[Subject]) -> Answer:
+    """One answer from several; what is lost for the very same reason is told once."""
+    return Answer(name, tuple(_grouped(subjects)))
 
 
 _TAILS = (".data", ".grad", ".T", ".mT", ".detach()", ".item()", ".numpy()", ".grad.data", ".grad_fn", ".requires_grad")
@@ -101,7 +121,7 @@ def _with_place(trace: Trace, one: Subject, folders: Sequence[Path]) -> Subject:
 
 
 def _value_subject(trace: Trace, value: Value) -> Subject:
-    """A result is no leaf: what went through it, and whether anything keeps that."""
+    """A result is not a leaf: what went through it, and whether anything keeps that."""
     one, node = value.backward, value.node
     output = next((out for out in node.outputs if out.index == value.output), None)
     received = output.received if output is not None else None

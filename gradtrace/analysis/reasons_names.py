@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from gradtrace.model import (
     Variable,
     VariableKind,
 )
+from gradtrace.suggest import did_you_mean
 
 _SUGGESTIONS = 4
 _SHOWN = 12
@@ -261,9 +261,9 @@ def _no_such_name(trace: Trace, name: str) -> str:
         if not trace.passes:
             why += ": the program ran no backward pass"
         return f"nothing in the run is called {name!r}: {why}"
-    close = difflib.get_close_matches(name, known, _SUGGESTIONS, 0.5)
-    if close:
-        return f"nothing in the run is called {name!r}; did you mean {' or '.join(close)}?"
+    meant = did_you_mean(name, known, _SUGGESTIONS, 0.5)
+    if meant:
+        return f"nothing in the run is called {name!r}; {meant}"
     more = f" and {len(known) - _SHOWN:,} more" if len(known) > _SHOWN else ""
     return f"nothing in the run is called {name!r}; there are {', '.join(known[:_SHOWN])}{more}"
 

@@ -40,6 +40,7 @@ def simplify(
     fold: bool = True,
     max_items: int = MAX_ITEMS,
     expand: Collection[str] = (),
+    closes_small: bool = False,
 ) -> View:
     """Choose what of a graph is shown.
 
@@ -51,6 +52,7 @@ def simplify(
         max_items: see `fold`.
         expand: modules that are open with all inside them, whatever `depth` and `max_items` say, and that are drawn
             apart from others like them.
+        closes_small: modules of one op with its leaves are closed.
 
     Raises:
         RenderError: there is no module that `expand` names.
@@ -64,10 +66,19 @@ def simplify(
     if plan.most_parts is not None:
         for block in [block for block in parts if block.level <= plan.depth and block not in open_branches.opened]:
             parts[block] = fitting_stretches(tree, block, parts[block], plan.most_parts)
-    assembly = Assembly(tree, parts, depth=plan.depth, has_open_loops=plan.has_open_loops, opened=open_branches.opened)
+    small = _small(tree) if closes_small and fold else frozenset()
+    n_small = sum(block.level <= plan.depth for block in small)
+    assembly = Assembly(
+        tree,
+        parts,
+        depth=plan.depth,
+        has_open_loops=plan.has_open_loops,
+        opened=open_branches.opened,
+        closed=small,
+    )
     items, groups = tuple(assembly.items), tuple(assembly.groups)
     edges, carried = assembly.edges()
-    return View(graph, items, edges, groups, _notes(items, groups, plan, wanted), carried)
+    return View(graph, items, edges, groups, _notes(items, groups, plan, wanted, n_small=n_small), carried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,18 @@ class _Parts(dict[Block, tuple[Part, ...]]):
         uses = _first_uses(self._tree, block)
         self[block] = folded_parts(block, self._structure, uses) if self._structure else plain_parts(block, uses)
         return self[block]
+
+
+def _small(tree: BlockTree) -> frozenset[Block]:
+    """The modules that hold one op and its leaves, and nothing else."""
+    nodes = tree.graph.nodes
+    found = []
+    for block in tree.blocks[1:]:
+        ops = [child for child in block.children if not (isinstance(child, int) and nodes[child].leaf is not None)]
+        has_leaves = len(ops) < len(block.children) or bool(block.shared)
+        if has_leaves and len(ops) == 1 and isinstance(ops[0], int):
+            found.append(block)
+    return frozenset(found)
 
 
 def _first_uses(tree: BlockTree, block: Block) -> dict[int, int]:
@@ -144,7 +167,9 @@ def _sizes(tree: BlockTree, parts: _Parts) -> tuple[Counter[int], Counter[int]]:
     return n_items, n_blocks
 
 
-def _notes(items: tuple[Item, ...], groups: tuple[Group, ...], plan: Plan, wanted: int) -> tuple[str, ...]:
+def _notes(
+    items: tuple[Item, ...], groups: tuple[Group, ...], plan: Plan, wanted: int, *, n_small: int
+) -> tuple[str, ...]:
     """What was folded, and how to open it."""
     notes = []
     repeats = [f"{group.label} ×{group.count}" for group in groups if group.count > 1]
@@ -155,9 +180,13 @@ def _notes(items: tuple[Item, ...], groups: tuple[Group, ...], plan: Plan, wante
         notes.append(f"repetitions are drawn once: {names}{more}; --no-fold draws each")
     n_closed = sum(item.copies for item in items if item.kind == "module")
     if n_closed:
-        why = "to fit " if plan.depth < wanted else ""
         modules = "module is" if n_closed == 1 else "modules are"
-        notes.append(f"{n_closed} {modules} closed {why}(--depth {plan.depth}); --depth {plan.depth + 1} opens a level")
+        if n_small:
+            notes.append(f"{n_closed} {modules} closed to fit; --depth {plan.depth} opens those of one op")
+        else:
+            why = "to fit " if plan.depth < wanted else ""
+            opening = f"--depth {plan.depth + 1} opens a level"
+            notes.append(f"{n_closed} {modules} closed {why}(--depth {plan.depth}); {opening}")
     if plan.most_parts is not None and any(item.kind == "chain" for item in items):
         notes.append("neighbouring ops are drawn as one, because there are so many; --no-fold draws each")
     elif any(item.kind == "chain" for item in items):

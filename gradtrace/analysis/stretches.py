@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from gradtrace.analysis.blocks import Block, BlockTree
 from gradtrace.analysis.parts import Part
@@ -15,15 +15,41 @@ _COARSEST = 20
 def fitting_stretches(tree: BlockTree, block: Block, parts: Sequence[Part], most: int) -> tuple[Part, ...]:
     """Put neighbouring parts of a block together until at most `most` are left.
 
-    Those of the same source line, if that gives a reasonable number; else stretches of equal length.
+    Those of the same source line, in pieces where there is room for them, if that gives a reasonable number; else
+    stretches of equal length.
     """
     if len(parts) <= most:
         return tuple(parts)
-    by_line = [_joined(list(same)) for _, same in groupby(parts, key=_SourceLine(tree, block))]
+    leaves = [part for part in parts if _is_leaf(tree, block, part)]
+    if len(leaves) * 2 <= most:  # they take no part in a cycle, wherever they stand before their uses
+        ops = [part for part in parts if not _is_leaf(tree, block, part)]
+        return (*leaves, *_stretches(tree, block, ops, most - len(leaves)))
+    return _stretches(tree, block, parts, most)
+
+
+def _is_leaf(tree: BlockTree, block: Block, part: Part) -> bool:
+    if part.kind == "leaf":
+        return True
+    child = block.children[part.start]
+    if part.kind != "child" or not isinstance(child, int):
+        return False
+    node = tree.graph.nodes[child]
+    return node.leaf is not None or node.is_rest
+
+
+def _stretches(tree: BlockTree, block: Block, parts: Sequence[Part], most: int) -> tuple[Part, ...]:
+    by_line = [list(same) for _, same in groupby(parts, key=_SourceLine(tree, block))]
     if most <= len(by_line) * _COARSEST <= most * _COARSEST:
-        return tuple(by_line)
+        return tuple(piece for line in by_line for piece in _pieces(line, most * len(line) // len(parts)))
     size = -(-len(parts) // max(1, most))
     return tuple(_joined(list(parts[start : start + size])) for start in range(0, len(parts), size))
+
+
+def _pieces(parts: Sequence[Part], n_pieces: int) -> list[Part]:
+    """Neighbouring parts in so many pieces, at least one, of nearly equal length."""
+    n_pieces = max(1, n_pieces)
+    bounds = [len(parts) * piece // n_pieces for piece in range(n_pieces + 1)]
+    return [_joined(list(parts[start:end])) for start, end in pairwise(bounds)]
 
 
 def _joined(parts: list[Part]) -> Part:

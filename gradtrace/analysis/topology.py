@@ -190,3 +190,21 @@ def path_counts(
                 target = graph.edges[edge].target
                 counts[target] = counts.get(target, 0) + count
     return wanted
+
+
+def is_acyclic(graph: Graph) -> bool:
+    """Whether no node is reached from itself, as it must be; where nodes were joined it need not."""
+    n_waiting = [0] * len(graph.nodes)
+    for edge in graph.edges:
+        n_waiting[edge.target] += 1
+    adjacency = Adjacency(graph)
+    ready = [node for node, n in enumerate(n_waiting) if not n]
+    n_done = 0
+    while ready:
+        n_done += 1
+        for position in adjacency.sent_by(ready.pop()):
+            target = graph.edges[position].target
+            n_waiting[target] -= 1
+            if not n_waiting[target]:
+                ready.append(target)
+    return n_done == len(graph.nodes)

@@ -21,7 +21,6 @@ from gradtrace.cli.output import Output, absolute
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import Traced, traced
 from gradtrace.errors import UsageError
-from gradtrace.launch import TargetKind
 from gradtrace.model.kinds import Severity
 from gradtrace.model.needs import USUALLY, together
 
@@ -209,7 +208,7 @@ def _known(path: Path | None) -> Counter[Fingerprint] | None:
 
 def _folder(request: Request, here: Path) -> Path:
     """Where the settings are looked for: beside the target, else here."""
-    if request.target.kind in (TargetKind.SCRIPT, TargetKind.DIRECTORY, TargetKind.RECORDING):
+    if request.target.is_path:
         path = absolute(str(request.target.path))
         return path if path.is_dir() else path.parent
     return here
@@ -238,18 +237,18 @@ def _rendered(
 ) -> Iterable[str | bytes]:
     from gradtrace.diagnosis.examine import seen_from
     from gradtrace.diagnosis.registry import RULES
+    from gradtrace.renderers.view_options import ViewContext
 
-    offered = {
-        "graphs": graphs,
-        "rules": RULES,
-        "color": place.console.color,
-        "width": place.console.width,
-        "ascii_only": ascii_only or not place.console.unicode,
-    }
+    context = ViewContext(
+        graphs=graphs,
+        rules=RULES,
+        color=place.console.color,
+        width=place.console.width,
+        ascii_only=ascii_only or not place.console.unicode,
+    )
     if shown_as.name != "json":  # there all places are absolute
         trace = replace(trace, findings=tuple(seen_from(finding, here) for finding in trace.findings))
-    options = {name: value for name, value in offered.items() if name in shown_as.options}
-    return shown_as.pieces(trace, **options) or (shown_as.render(trace, **options),)
+    return shown_as.pieces(trace, context=context) or (shown_as.render(trace, context=context),)
 
 
 def _format(name: str | None, place: Output) -> Format:

@@ -36,6 +36,7 @@ def command(
     """  # noqa: D301  the help wants a real backspace
     from gradtrace.diagnosis.all_needs import EVERYBODYS
     from gradtrace.renderers import registry
+    from gradtrace.renderers.view_options import ViewContext, ViewOptions
 
     place = replace(Output.open(output, request.color), has_pager=not no_pager)
     request = request.showing(pass_index)
@@ -47,12 +48,10 @@ def command(
         told_as = registry.find(format_name or "text", registry.STORIES)
     if told_as.is_machine_format and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
-    asked = {
-        "pass_index": pass_index,
-        "ascii_only": ascii_only or None,
-        "verbose": request.verbose or None,
-        "quiet": request.quiet or None,
-    }
-    if told_as.name == "json":  # these two are about our own lines as well
-        asked |= {"verbose": None, "quiet": None}
-    return show(request, told_as, place, asked)
+    return show(
+        request,
+        told_as,
+        place,
+        ViewOptions(pass_index=pass_index, ascii_only=ascii_only or None),
+        ViewContext(verbose=request.verbose, quiet=request.quiet),
+    )

@@ -1,6 +1,5 @@
 """The `gradtrace` command: finds the subcommand, and turns every ending into one status and at most one message."""
 
-import difflib
 import errno
 import importlib
 import os
@@ -19,6 +18,7 @@ from typer.main import get_command
 from gradtrace.cli.command import ReadsWhatIsGiven, UsageError, declared
 from gradtrace.cli.messages import say_error
 from gradtrace.errors import GradtraceError
+from gradtrace.suggest import did_you_mean
 from gradtrace.version import __version__
 
 
@@ -102,9 +102,9 @@ class _Commands(ReadsWhatIsGiven, TyperGroup):
 
 def _meant(word: str) -> str:
     """What to say of a first word that is no command: a misspelt one, or a target without one."""
-    close = difflib.get_close_matches(word, COMMANDS, n=2, cutoff=0.6)
-    if close:
-        return f"there is no command {word!r}: did you mean {' or '.join(close)}?"
+    meant = did_you_mean(word, COMMANDS, most=2)
+    if meant:
+        return f"there is no command {word!r}: {meant}"
     if Path(word).exists() or not word.replace("-", "").isidentifier():  # a file, or an expression
         return f"{word!r} is no command: did you mean gradtrace explain {shlex.quote(word)}?"
     return (
@@ -124,8 +124,8 @@ _application = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="TARGET is a script, a directory with __main__.py, a .gtrace recording, -m MODULE, -c CODE,"
-    " or an expression: gradtrace explain 'w*w*y' w=0.5 y=2.0\n\n"
+    epilog="TARGET is a script, a notebook (.ipynb), a directory with __main__.py, a .gtrace recording, -m MODULE,"
+    " -c CODE, or an expression: gradtrace explain 'w*w*y' w=0.5 y=2.0\n\n"
     "More about one command: gradtrace help COMMAND\n\n\b\n" + _STATUSES,
 )
 
@@ -226,8 +226,8 @@ def _unknown_option(error: Any, own: list[str]) -> str:
             return (
                 f"{word} begins like an option: write an expression that begins with - in parentheses, as in '({word})'"
             )
-    close = difflib.get_close_matches(error.option_name, error.possibilities or (), cutoff=0.75)
-    meant = f" (did you mean {' or '.join(close)}?)" if close else ""
+    meant = did_you_mean(error.option_name, error.possibilities or (), alike=0.75)
+    meant = f" ({meant})" if meant else ""
     return f"there is no option {error.option_name}{meant}; put the program's own options after --"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,9 +21,13 @@ from gradtrace.model.needs import together
 
 if TYPE_CHECKING:
     from gradtrace.renderers.registry import Format
+    from gradtrace.renderers.view_options import ViewOptions
 
 _THEMES = ("light", "dark")
 _ENGINES = ("auto", "dot", "builtin")
+_DIRECTIONS = ("tb", "lr")
+_STYLES = ("full", "slide")
+_SIZES = ("page", "a4", "slide")
 _DRAW = "Draw"
 
 
@@ -77,7 +81,7 @@ def command(
             "--focus",
             metavar="NAME",
             rich_help_panel=_DRAW,
-            help="Draw only what leads to this leaf, module or value.",
+            help="Draw what leads to this leaf, module or value; pictures fold all else into one box.",
         ),
     ] = None,
     expand: Annotated[
@@ -86,6 +90,10 @@ def command(
             "--expand", metavar="MODULE", rich_help_panel=_DRAW, help="Open this module, whatever else is folded."
         ),
     ] = None,
+    aten: Annotated[
+        bool,
+        typer.Option("--aten", rich_help_panel=_DRAW, help="Draw torch's own nodes, not what the program called."),
+    ] = False,
     values: Annotated[
         bool | None,
         typer.Option("--values/--no-values", rich_help_panel=_DRAW, help="Labels carry forward values, or not."),
@@ -106,6 +114,38 @@ def command(
             autocompletion=completed(_ENGINES),
             rich_help_panel=_DRAW,
             help="For pictures: auto, dot or builtin.",
+        ),
+    ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            "--direction",
+            metavar="DIRECTION",
+            parser=choice(*_DIRECTIONS),
+            autocompletion=completed(_DIRECTIONS),
+            rich_help_panel=_DRAW,
+            help="For pictures and DOT: tb (top to bottom) or lr (left to right).",
+        ),
+    ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            "--style",
+            metavar="STYLE",
+            parser=choice(*_STYLES),
+            autocompletion=completed(_STYLES),
+            rich_help_panel=_DRAW,
+            help="For pictures: full, or slide (data and grad in each box, the op as a circle).",
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="SIZE",
+            autocompletion=completed(_SIZES),
+            rich_help_panel=_DRAW,
+            help="For pictures: page, a4, slide or WxH in pixels; what does not fit is folded.",
         ),
     ] = None,
     theme: Annotated[
@@ -136,20 +176,26 @@ def command(
       gradtrace render train.py | dot -Tsvg > net.svg
       gradtrace render train.py --open
     """  # noqa: D301  the help wants a real backspace
-    asked = {
-        "pass_index": pass_index,
-        "depth": depth,
-        "fold": False if no_fold else None,
-        "max_lines": max_lines,
-        "focus": focus,
-        "expand": tuple(expand) if expand else None,
-        "values": values,
-        "shapes": shapes,
-        "source": source,
-        "engine": engine,
-        "theme": theme,
-        "ascii_only": ascii_only or None,
-    }
+    from gradtrace.renderers.view_options import ViewOptions
+
+    asked = ViewOptions(
+        pass_index=pass_index,
+        depth=depth,
+        fold=False if no_fold else None,
+        max_lines=max_lines,
+        focus=focus,
+        expand=tuple(expand) if expand else None,
+        values=values,
+        shapes=shapes,
+        source=source,
+        aten=aten or None,
+        direction=direction,
+        style=style,
+        size=size,
+        engine=engine,
+        theme=theme,
+        ascii_only=ascii_only or None,
+    )
     if not opens:
         return _draw(request, output, format_name, asked, has_pager=not no_pager)
     if output == "-":
@@ -159,11 +205,12 @@ def command(
 
 
 def _draw(
-    request: Request, output: str | None, format_name: str | None, asked: dict[str, Any], *, has_pager: bool = False
+    request: Request, output: str | None, format_name: str | None, asked: ViewOptions, *, has_pager: bool = False
 ) -> int:
     from gradtrace.diagnosis.all_needs import OF_RULES
+    from gradtrace.renderers.view_options import ViewContext
 
-    request = request.showing(asked.get("pass_index"))
+    request = request.showing(asked.pass_index)
     place = replace(Output.open(output, request.color), has_pager=has_pager)
     drawn_as = _format(format_name, place)
     if drawn_as.is_binary and place.path is None and place.console.is_terminal:
@@ -174,7 +221,7 @@ def _draw(
         request = request.with_facts(
             together((drawn_as.needs, OF_RULES))
         )  # cuts are drawn where values left the graph, findings where they belong
-    return show(request, drawn_as, place, asked)
+    return show(request, drawn_as, place, asked, ViewContext())
 
 
 def _format(name: str | None, place: Output) -> Format:

@@ -165,7 +165,7 @@ class Request:
     def sources(self) -> tuple[Path, ...]:
         """Folders in which source files may be opened: the current one, and that of the target."""
         folders = [Path(os.path.realpath("."))]
-        if self.target.kind in (TargetKind.SCRIPT, TargetKind.DIRECTORY, TargetKind.RECORDING):
+        if self.target.is_path:
             path = Path(os.path.realpath(self.target.path))
             folders.append(path if path.is_dir() else path.parent)
         return tuple(folders)

@@ -6,33 +6,33 @@ import re
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gradtrace.cli.console import Console
 from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request
 from gradtrace.cli.traced import say_gaps, seen, traced
-from gradtrace.errors import UsageError
 from gradtrace.model.kinds import Severity
 
 if TYPE_CHECKING:
     from gradtrace.model import Finding, Location, Trace
     from gradtrace.renderers.registry import Format
+    from gradtrace.renderers.view_options import ViewContext, ViewOptions
 
 
-def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, Any]) -> int:
+def show(request: Request, drawn_as: Format, output: Output, asked: ViewOptions, context: ViewContext) -> int:
     """Runs the target (or opens the recording) and writes it in a format; returns the status.
 
     Args:
         request: what to run.
         drawn_as: the format.
         output: where to.
-        asked: options of the format that the user gave; None for one not given.
+        asked: what the user wants of the format.
+        context: what the command knows besides; what the place of the output can show is added to it.
 
     Raises:
         GradtraceError: if an option does not fit the format, or anything fails.
     """
-    given = _given(drawn_as, asked)
+    drawn_as.check(asked)  # before the run
     with traced(request, output.path, lambda: _prepare(request, drawn_as)) as ended:
         loaded = seen(ended, request, "show")
         if loaded is None:
@@ -41,16 +41,19 @@ def show(request: Request, drawn_as: Format, output: Output, asked: dict[str, An
 
         if drawn_as.is_machine_format:  # the others say it themselves
             say_gaps(request, (gap for gap in coverage(loaded) if not gap.is_chosen))
-        options = {**_seen(drawn_as, output.console), **given}
         trace, causes = _parted(_with_findings(loaded, request))
-        if loaded.run.facts and "is_examined" in drawn_as.options:
-            options["is_examined"] = True
-        if causes and "is_explained" in drawn_as.options:
-            options["is_explained"] = True
-        else:
+        if "is_explained" not in drawn_as.options:
             causes = ()
+        seen_as = replace(
+            context,
+            color=output.console.color,
+            width=output.console.width,
+            ascii_only=asked.ascii_only or not output.console.unicode,
+            is_examined=loaded.run.facts,
+            is_explained=bool(causes),
+        )
         try:
-            _write(trace, causes, drawn_as, options, output)
+            _write(trace, causes, drawn_as, asked, seen_as, output)
         except BrokenPipeError:
             return ended.status or -signal.SIGPIPE
         return ended.status
@@ -64,7 +67,12 @@ def _prepare(request: Request, drawn_as: Format) -> None:
 
 
 def _write(
-    trace: Trace, causes: tuple[Finding, ...], drawn_as: Format, options: dict[str, Any], output: Output
+    trace: Trace,
+    causes: tuple[Finding, ...],
+    drawn_as: Format,
+    asked: ViewOptions,
+    context: ViewContext,
+    output: Output,
 ) -> None:
     """Writes what a format makes of a trace; in a text why the program failed stands above it, the rest below.
 
@@ -72,18 +80,19 @@ def _write(
         trace: the run, with its findings.
         causes: those of its findings that say why the program failed.
         drawn_as: the format.
-        options: of the format.
+        asked: what the user wants of the format.
+        context: what the place of the output can show.
         output: where to.
     """
-    pieces = drawn_as.pieces(trace, **options)
+    pieces = drawn_as.pieces(trace, asked, context)
     if pieces is not None:
         output.write_pieces(pieces)
         return
-    content = drawn_as.render(trace, **options)
+    content = drawn_as.render(trace, asked, context)
     if trace.findings and isinstance(content, str) and not drawn_as.is_machine_format:
         others = tuple(one for one in trace.findings if one not in causes)
-        above = _told(replace(trace, findings=causes), drawn_as, options) + "\n" if causes else ""
-        below = "\n" + _told(replace(trace, findings=others), drawn_as, options) if others else ""
+        above = _told(replace(trace, findings=causes), drawn_as, context) + "\n" if causes else ""
+        below = "\n" + _told(replace(trace, findings=others), drawn_as, context) if others else ""
         content = f"{above}{content}{below}"
     output.write(content)
 
@@ -122,35 +131,15 @@ def _places(finding: Finding) -> tuple[Location | None, ...]:
     return (finding.location, *(one.location for one in finding.related))
 
 
-def _told(trace: Trace, drawn_as: Format, options: dict[str, Any]) -> str:
+def _told(trace: Trace, drawn_as: Format, context: ViewContext) -> str:
     """The findings beside a tree or a story; in Markdown as a block of text."""
     from gradtrace.diagnosis.examine import seen_from
-    from gradtrace.renderers.findings.full import Options, render
+    from gradtrace.renderers import registry
 
     here = Path.cwd()
     near = replace(trace, findings=tuple(seen_from(finding, here) for finding in trace.findings))
-    names = Options.__dataclass_fields__
-    text = render(near, Options(**{name: value for name, value in options.items() if name in names}))
+    text = str(registry.find("full", registry.DIAGNOSES).render(near, context=context))
     if drawn_as.name != "markdown":
         return text
     fence = "~" * max(3, 1 + max(map(len, re.findall("~+", text)), default=0))
     return f"{fence}text\n{text}{fence}\n"
-
-
-_SPELLED = {"pass_index": "--pass", "fold": "--no-fold", "ascii_only": "--ascii"}
-
-
-def _given(drawn_as: Format, asked: dict[str, Any]) -> dict[str, Any]:
-    """The options that the user gave; looked at before the run, which need not wait for a renderer that has none."""
-    given = {name: value for name, value in asked.items() if value is not None}
-    for name in given:
-        if name not in drawn_as.options:
-            option = _SPELLED.get(name, f"--{name}")
-            raise UsageError(f"{option.replace('_', '-')} means nothing to the format {drawn_as.name}")
-    return given
-
-
-def _seen(drawn_as: Format, console: Console) -> dict[str, Any]:
-    """The options that follow from where the result goes."""
-    seen = {"color": console.color, "width": console.width, "ascii_only": None if console.unicode else True}
-    return {name: value for name, value in seen.items() if value is not None and name in drawn_as.options}

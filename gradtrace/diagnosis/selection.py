@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from gradtrace.errors import UsageError
 from gradtrace.model.kinds import Severity
+from gradtrace.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from gradtrace.diagnosis.rule import Rule
@@ -57,9 +57,8 @@ def rule_named(name: str, among: Sequence[Rule]) -> Rule:
     for rule in among:
         if rule.name == name:
             return rule
-    close = get_close_matches(name.replace("_", "-").lower(), [rule.name for rule in among], n=3, cutoff=0.5)
-    meant = f"; did you mean {' or '.join(close)}?" if close else "."
-    raise UsageError(f"there is no rule {name!r}{meant} All of them: gradtrace rule --list")
+    meant = did_you_mean(name.replace("_", "-").lower(), [rule.name for rule in among], alike=0.5)
+    raise UsageError(f"there is no rule {name!r}{f'; {meant}' if meant else '.'} All of them: gradtrace rule --list")
 
 
 def names_in(text: str) -> tuple[str, ...]:

@@ -3,13 +3,13 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from gradtrace.errors import UsageError
 from gradtrace.files import read_regular
 from gradtrace.model.kinds import Severity
+from gradtrace.suggest import did_you_mean
 
 _LARGEST = 10_000_000
 """Bytes of a file of settings."""
@@ -52,8 +52,8 @@ def _settings(table: object, path: Path) -> CheckSettings:
     known = [name.replace("_", "-") for name in CheckSettings.__dataclass_fields__]
     for key in table:
         if key not in known:
-            close = get_close_matches(key.replace("_", "-"), known, n=1, cutoff=0.5)
-            meant = f"did you mean {close[0]}?" if close else f"it may have {', '.join(known)}"
+            meant = did_you_mean(key.replace("_", "-"), known, most=1, alike=0.5)
+            meant = meant or f"it may have {', '.join(known)}"
             raise UsageError(f"{path}: [tool.gradtrace] has a key {key!r}; {meant}")
     severity = _checked(
         table, "severity", path, lambda value: value in tuple(Severity), f"one of {', '.join(Severity)}"

@@ -4,6 +4,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+OF_ONE: dict[str, Callable[[float], float]] = {"sin": math.sin, "cos": math.cos, "log": math.log, "abs": abs}
+OF_TWO: dict[str, Callable[[float, float], float]] = {"mul": lambda a, b: a * b, "div": lambda a, b: a / b}
+"""What an op computes, where it is one number of one or two."""
+
 
 @dataclass(frozen=True, slots=True)
 class Factor:

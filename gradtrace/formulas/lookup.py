@@ -1,6 +1,5 @@
 """From a node type, a node, or a name that a person types, to the formula."""
 
-import difflib
 import re
 from functools import lru_cache
 
@@ -10,6 +9,7 @@ from gradtrace.formulas.derivatives import Derivative, derivative, derivatives
 from gradtrace.formulas.formula import Formula, GradientTo
 from gradtrace.formulas.torchgen_files import TorchFilesError
 from gradtrace.model import Location, Node
+from gradtrace.suggest import close_names
 
 
 class UnknownOpError(GradtraceError):
@@ -20,7 +20,8 @@ def lookup(node_type: str) -> Formula | None:
     """Find the formula of a node type; None for a type that torch does not bring (a custom Function).
 
     An entry of the catalogue where there is one (`source` "catalogue"), else torch's own formulas without words
-    (`source` "torch"). `SelectBackward0_copy` and `ForeachExpBackward0` are found at the op that they repeat.
+    (`source` "torch"). `SelectBackward0_copy`, `ForeachExpBackward0` and
+    `SelectBackwardAutogradNestedTensor0` are found at the op that they repeat.
     """
     node_type = node_type.removeprefix("torch::autograd::")
     for known in (node_type, *_repeated(node_type)):
@@ -75,15 +76,18 @@ def find(name: str) -> tuple[Formula, ...]:
 
 
 def _unknown(name: str, wanted: str) -> str:
+    from gradtrace.formulas.optimizers import RULES  # noqa: PLC0415  only where a name is wrong
+
     names = {
         _plain(each): each
         for formula in reversed(CATALOGUE)
         for each in (*formula.node_types, *formula.aliases, formula.op)
     }
     names = {_plain(entry.op): entry.op for entry in _torch_entries()} | names
-    close = [names[key] for key in difflib.get_close_matches(wanted, names, n=4, cutoff=0.6)]
+    names |= {rule.name.lower(): rule.name for rule in RULES}
+    close = [names[key] for key in close_names(wanted, names, most=4)]
     meant = f"; close to it: {', '.join(close)}" if close else ""
-    return f"no op or node type is called {name!r}{meant}. All of them: gradtrace formula --list"
+    return f"no op, node type or optimizer is called {name!r}{meant}. All of them: gradtrace formula --list"
 
 
 def _plain(name: str) -> str:
@@ -106,9 +110,10 @@ def _by_node_type() -> dict[str, Formula]:
 
 
 def _repeated(node_type: str) -> tuple[str, ...]:
-    """The op of which this is a copying or a many-tensors variant."""
-    member = re.fullmatch(r"Foreach(.*Backward\d+)\D*", node_type)
-    return (node_type.removesuffix("_copy"), *(member.groups() if member else ()))
+    """The op of which this is a copying variant, one for many tensors, or one for nested tensors."""
+    plain = node_type.removesuffix("_copy")
+    member = re.fullmatch(r"Foreach(.*Backward\d+)\D*", plain)
+    return (plain, plain.replace("AutogradNestedTensor", ""), *(member.groups() if member else ()))
 
 
 def _from_torch(entry: Derivative) -> Formula:
@@ -120,7 +125,7 @@ def _from_torch(entry: Derivative) -> Formula:
         forward=f"torch's op {entry.op}.",
         backward="torch has no derivative for it: a backward pass that reaches it raises an error."
         if refused
-        else "There are no words for it yet; torch computes it by these formulas of its own.",
+        else "There are no words for it yet; with -v its page shows torch's own formulas.",
         gradients=tuple(
             GradientTo(name, formula, None) for name, formula in zip(entry.inputs, entry.formulas, strict=True)
         ),

@@ -75,6 +75,7 @@ class Traits:
         mixes: it multiplies the elements of two tensors and adds up: products of matrices, convolutions, attention.
         is_norm: it is a norm.
         normalizes: it divides by a norm.
+        gives_parts: its outputs are parts of the input, in their order.
         gives_indices: a result of it are indices, or comes with them.
         is_discrete: it draws from a distribution of separate values, or is how such a sample is made.
         shrinks: what it sends is what arrived times numbers that may be small.
@@ -113,6 +114,7 @@ class Traits:
     mixes: bool = False
     is_norm: bool = False
     normalizes: bool = False
+    gives_parts: bool = False
     gives_indices: bool = False
     is_discrete: bool = False
     shrinks: bool = False

@@ -85,7 +85,8 @@ def work(task):
     real = dict(zip(leaves, real))
     outside = {name: value for name, value in scope.items()}
     by_name = dict(zip((name for name, _ in followed), grads))
-    scope["grads"] = [by_name.get(name, torch.zeros_like(output)) for name, output in outputs]
+    differentiable = [pair for pair in outputs if isinstance(pair[1], torch.Tensor) and pair[1].requires_grad]
+    scope["grads"] = [by_name.get(name, torch.zeros_like(output)) for name, output in differentiable]
     scope["grad"] = scope["grads"][0]
     gradients = []
     with torch.no_grad():

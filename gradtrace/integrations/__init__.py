@@ -1,1 +1,6 @@
-"""Hosts other than the command line."""
+"""Hosts other than the command line: what they ask of us, and how they show what was found.
+
+Belongs here: one module for what a host loads at its start, which imports nothing but the host (`pytest_plugin`), and
+those that it imports when it is used. `block` records a stretch of the host's own process, or looks at it through the
+recorder that is at work already. To add a host, add its module, and its entry point in pyproject.toml.
+"""

@@ -26,6 +26,7 @@ _LOOK = 0.5
 """Seconds after which the child and the session are looked at unasked."""
 
 _EXPRESSION_RUNNER = Path(__file__).parent.parent / "recorder" / "expression.py"
+_NOTEBOOK_RUNNER = _EXPRESSION_RUNNER.with_name("notebook.py")
 
 _STOPS_A_JOB = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 
@@ -93,6 +94,8 @@ def _command(target: Target, settings: Settings) -> list[str]:
     python = settings.python or sys.executable
     if target.kind is TargetKind.EXPRESSION:
         return [python, "-P", str(_EXPRESSION_RUNNER)]
+    if target.kind is TargetKind.NOTEBOOK:
+        return [python, "-P", str(_NOTEBOOK_RUNNER), *target.words, *target.argv]
     return [python, *target.words, *target.argv]
 
 

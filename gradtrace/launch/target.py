@@ -1,6 +1,5 @@
 """What the command line asks to run."""
 
-import difflib
 import os
 import re
 from collections.abc import Sequence
@@ -11,6 +10,8 @@ from pathlib import Path
 from gradtrace.errors import TargetError, UsageError
 from gradtrace.files import open_regular
 from gradtrace.launch.expression import Expression, parse_expression
+from gradtrace.launch.notebook import check_notebook
+from gradtrace.suggest import close_names
 
 _HINT = "put the program's own options after --"
 
@@ -27,12 +28,16 @@ class TargetKind(StrEnum):
     """What a TARGET may be."""
 
     SCRIPT = "script"
+    NOTEBOOK = "notebook"
     MODULE = "module"
     CODE = "code"
     DIRECTORY = "directory"
     RECORDING = "recording"
     EXPRESSION = "expression"
     COMMAND = "command"
+
+
+_PATHS = frozenset({TargetKind.SCRIPT, TargetKind.NOTEBOOK, TargetKind.DIRECTORY, TargetKind.RECORDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +59,19 @@ class Target:
 
     @property
     def path(self) -> Path:
-        """The file of a script, a directory or a recording."""
+        """The file of a script, a notebook or a recording, or a directory."""
         return Path(self.text)
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is a file or a directory."""
+        return self.kind in _PATHS
 
     @property
     def stem(self) -> str:
         """A name for files about it: `train` for `train.py`, `-m train` and `torchrun train.py`."""
         match self.kind:
-            case TargetKind.SCRIPT | TargetKind.RECORDING:
+            case TargetKind.SCRIPT | TargetKind.NOTEBOOK | TargetKind.RECORDING:
                 stem = self.path.stem
             case TargetKind.DIRECTORY:
                 stem = self.path.resolve().name
@@ -119,7 +129,8 @@ def _parse(
         if argv:
             return Target(TargetKind.COMMAND, " ".join(argv), argv, argv[1:])
         raise UsageError(
-            "nothing to run: give a script, -m MODULE, -c CODE, an expression, a recording, or a command after --"
+            "nothing to run: give a script, a notebook, -m MODULE, -c CODE, an expression, a recording, or a command"
+            " after --"
         )
     first, rest = words[0], words[1:]
     path = _existing_path(first)
@@ -160,10 +171,8 @@ def _path_target(text: str, path: Path, argv: tuple[str, ...]) -> Target:
     if suffix == ".gtrace" or _RECORDING.match(beginning):
         return Target(TargetKind.RECORDING, text)
     if suffix == ".ipynb":
-        raise TargetError(
-            f"{text} is a notebook, and notebooks cannot be run yet: convert it with"
-            f" `jupyter nbconvert --to script {text}` and give the .py file that this makes"
-        )
+        check_notebook(text, path)
+        return Target(TargetKind.NOTEBOOK, text, (text,), argv)
     if suffix not in _PROGRAMS and not _SHEBANG.match(beginning):
         raise TargetError(
             f"{text} is no recording, and its name is not that of a Python program (.py), so it is not run: if it is "
@@ -193,7 +202,7 @@ def _missing(text: str) -> TargetError:
         names = sorted(entry.name for entry in folder.iterdir() if entry.suffix == path.suffix)
     except OSError:
         names = []
-    close = [str(folder / name) for name in difflib.get_close_matches(path.name, names, n=3)]
+    close = [str(folder / name) for name in close_names(path.name, names)]
     return TargetError(f"there is no file {text}" + (f"; did you mean {' or '.join(close)}?" if close else ""))
 
 

@@ -25,7 +25,7 @@ equal output.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gradtrace.layout.layers import arrange
 from gradtrace.layout.level import Arrangement, LayerGraph, Segment
@@ -51,6 +51,8 @@ class GroupSize:
     parent: int | None
     title_width: float = 0.0
     title_height: float = 0.0
+    is_beside: bool = False
+    """The room is at its left, and the title is written along it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,20 @@ class Layout:
     groups: tuple[Rectangle, ...]
     routes: tuple[tuple[Point, ...], ...]
     labels: tuple[Point | None, ...]
+    is_turned: bool = False
+    """From left to right, not from top to bottom."""
+
+    def turned(self) -> "Layout":
+        """The same, mirrored at the diagonal."""
+        return Layout(
+            self.height,
+            self.width,
+            tuple(_turned(box) for box in self.boxes),
+            tuple(_turned(group) for group in self.groups),
+            tuple(tuple((y, x) for x, y in route) for route in self.routes),
+            tuple(None if label is None else label[::-1] for label in self.labels),
+            not self.is_turned,
+        )
 
 
 _Vertex = tuple[str, int]
@@ -121,8 +137,22 @@ _Way = list[tuple[int, int]]
 """The segments of one link, as (level, segment) from producer to consumer."""
 
 
-def lay_out(boxes: Sequence[BoxSize], links: Sequence[Link], groups: Sequence[GroupSize] = ()) -> Layout:
-    """Place boxes, links and groups; boxes come in forward order, producers before consumers."""
+def _turned(place: Rectangle) -> Rectangle:
+    return Rectangle(place.y, place.x, place.height, place.width)
+
+
+def lay_out(
+    boxes: Sequence[BoxSize], links: Sequence[Link], groups: Sequence[GroupSize] = (), *, is_turned: bool = False
+) -> Layout:
+    """Place boxes, links and groups; boxes come in forward order, producers before consumers.
+
+    `is_turned` places them from left to right; titles of groups stay at the top.
+    """
+    if is_turned:
+        boxes = [BoxSize(box.height, box.width, box.group) for box in boxes]
+        links = [Link(link.producer, link.consumer, link.label and link.label[::-1]) for link in links]
+        groups = [replace(group, is_beside=True) for group in groups]
+        return lay_out(boxes, links, groups).turned()
     top = len(groups)
     parents = [top if group.parent is None else group.parent for group in groups]
     levels = [_Level() for _ in range(top + 1)]
@@ -233,6 +263,13 @@ def _place(
         level.width, level.height = placed.width, placed.height
         return
     title = group.title_height
+    if group.is_beside:
+        level.width = placed.width + title + 2 * PADDING
+        level.height = max(placed.height, group.title_width) + 2 * PADDING
+        level.inset = (title + PADDING, (level.height - placed.height) / 2)
+        for port in (*level.ins, *level.outs):
+            level.ports[port] = placed.positions[index[port]][0] + level.inset[0]
+        return
     level.width = max(placed.width, group.title_width) + 2 * PADDING
     level.height = placed.height + title + 2 * PADDING
     level.inset = ((level.width - placed.width) / 2, title + PADDING)

@@ -125,6 +125,11 @@ class Node:
     call_number: int | None = None
 
     @property
+    def is_rest(self) -> bool:
+        """Whether it stands for all nodes that were left out of a part of a graph, and hands nothing on to it."""
+        return not self.type
+
+    @property
     def shape(self) -> tuple[int, ...] | None:
         """Shape of the forward result (and so of the gradient that arrives), of the first output."""
         return self.outputs[0].shape if self.outputs else None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+
+_CELL = re.compile(r"(?P<file>.*\.ipynb):cell (?P<number>[1-9]\d*)", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,15 @@ class Location:
     def source_line(self) -> tuple[str, int]:
         """File and line: what tells one line of source from another."""
         return self.file, self.line
+
+
+def cell_of(file: str) -> tuple[str, int] | None:
+    """The file of a notebook and the number of a cell, of the name that the code of a cell bears; None for others.
+
+    Cells count from 1, those of text included: `train.ipynb:cell 6`.
+    """
+    match = _CELL.fullmatch(file)
+    return None if match is None else (match["file"], int(match["number"]))
 
 
 Line = tuple[str, int] | None

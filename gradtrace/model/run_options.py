@@ -34,6 +34,7 @@ class RunOptions:
         needs: what is measured at the default level, where somebody said what is read; None for what is usual.
         step_norms: the norms of the gradients that every step finds are measured, and this many levels of module names
             are told apart; 0: every parameter by itself; None: they are not measured.
+        folders: where files of the program's own lie, besides that of its script and the one it was started in.
     """
 
     passes: Passes = ((1, 3),)
@@ -49,6 +50,7 @@ class RunOptions:
     facts: bool = False
     needs: Needs | None = None
     step_norms: int | None = None
+    folders: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -66,7 +68,8 @@ class RunOptions:
             **others: fields that a subclass adds.
         """
         known = {item.name: plain[item.name] for item in fields(RunOptions) if item.name in plain}
-        known["roots"] = tuple(known.get("roots") or ())
+        for key in ("roots", "folders"):
+            known[key] = tuple(known.get(key) or ())
         if isinstance(known.get("passes"), list):
             known["passes"] = tuple((first, last) for first, last in known["passes"])
         if "level" in known:

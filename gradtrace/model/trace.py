@@ -17,7 +17,7 @@ from gradtrace.model.steps import ScaleUpdate, StepFact
 from gradtrace.model.updates import EmptyClipping, GradUse, Move
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, repr=False)
 class Trace:
     """A run: its leaves (`leaves[i].id == i`), optimizers, passes in order, and events in order.
 
@@ -49,3 +49,8 @@ class Trace:
     empty_clippings: tuple[EmptyClipping, ...] = ()
     masking_hooks: tuple[MaskingHook, ...] = ()
     lost_masks: tuple[LostMask, ...] = ()
+
+    def __repr__(self) -> str:
+        n_full = sum(1 for one in self.passes if one.graph is not None)
+        size = f"{len(self.passes)} passes ({n_full} in full), {len(self.leaves)} leaves, {len(self.events)} events"
+        return f"<gradtrace.Trace of {self.run.target!r}: {size}, {len(self.findings)} findings>"

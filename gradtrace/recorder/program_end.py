@@ -22,6 +22,7 @@ from gradtrace.recorder.sites import Place, is_internal
 from gradtrace.recorder.stream import plain_text
 
 _MAX_FRAMES = 50
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120 - as frames say
 
 ended_by: BaseException | None = None
 """What ended the program, where that program is ours and does not let it out: an expression."""
@@ -96,7 +97,7 @@ def write(
     main = sys.modules.get("__main__")
     error = ended_by or _uncaught(main)
     if error is not None:
-        _write_error(journal, error, table)
+        write_error(journal, error, table)
     if isinstance(main, types.ModuleType):
         if not journal.last_pass_index:
             _write_undriven(journal, vars(main), draw)
@@ -121,17 +122,29 @@ def _uncaught(main: object) -> BaseException | None:
     return error if is_script or is_module else None
 
 
-def _write_error(journal: Journal, error: BaseException, table: ForwardTable | None) -> None:
+def write_error(journal: Journal, error: BaseException, table: ForwardTable | None) -> None:
+    """Leave the exception that ended what is recorded, with the calls that it came through.
+
+    Args:
+        journal: where to.
+        error: the exception.
+        table: the forward table of this thread.
+    """
     frames: list[int | None] = []
     traceback = error.__traceback__
     while traceback is not None and len(frames) < _MAX_FRAMES:
         code = traceback.tb_frame.f_code
-        if not is_internal(code):
+        if is_of_the_program(code):
             frames.append(journal.place(Place(code, traceback.tb_lasti, "")))
         traceback = traceback.tb_next
     said = {"type": type_name(error), "message": plain_text(message(error))[:4000]}
     kept = kept_at(error, journal, table) if journal.config.facts else []
     journal.write({"t": "error", **said, "frames": frames, **({"kept": kept} if kept else {})})
+
+
+def is_of_the_program(code: types.CodeType) -> bool:
+    """Whether a frame with this code is neither torch's nor ours."""
+    return not is_internal(code) and not code.co_filename.startswith(_PACKAGE)
 
 
 def _write_undriven(

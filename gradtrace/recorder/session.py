@@ -80,7 +80,7 @@ class Recorder:
         self._between = Patches()
         """What sees the calls between passes; not there while a compiled callable runs."""
         self._has_failed = False
-        settle_own_folders()
+        settle_own_folders(config.folders)
         self.journal = Journal(config)
         self._failures = Failures(self.journal, self._give_up)
         self._compose()

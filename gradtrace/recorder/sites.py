@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import types
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,8 +33,8 @@ _ASSERTS = "@py_builtins"
 _HELD_BY_FRAME = 3
 """References to that dictionary when nobody else has one: the frame's, ours, and that of the call which counts."""
 
-_EXPRESSION_RUNNER = str(Path(__file__).with_name("expression.py"))
-"""Runs what the user typed, but is not what the user typed."""
+_RUNNERS = frozenset(str(Path(__file__).with_name(name)) for name in ("expression.py", "notebook.py"))
+"""Run what the user wrote, but are not what the user wrote."""
 
 _SEPARATORS = tuple({os.sep, os.altsep or os.sep})
 _PATHS = sysconfig.get_paths()
@@ -81,7 +82,7 @@ def is_internal(code: types.CodeType) -> bool:
     internal = (
         name.startswith((torch_facts.TORCH_DIRECTORY, "<frozen ", "<gradtrace"))
         or is_ours(code)
-        or name == _EXPRESSION_RUNNER
+        or name in _RUNNERS
         or name.endswith("contextlib.py")
     )
     if len(_ours_or_torchs) > 200_000:  # noqa: PLR2004 - a program that makes code without end
@@ -90,13 +91,13 @@ def is_internal(code: types.CodeType) -> bool:
     return internal
 
 
-def settle_own_folders() -> None:
-    """Know in which folders the program's own files lie: that of its script, and the one it was started in."""
+def settle_own_folders(others: Iterable[str] = ()) -> None:
+    """Know in which folders the program's own files lie: that of its script, the one it was started in, and others."""
     global _own_folders  # noqa: PLW0603 - a process has one program
     try:
-        folders = {os.getcwd()}  # noqa: PTH109 - nothing more than the words
+        folders = {os.getcwd(), *others}  # noqa: PTH109 - nothing more than the words
     except OSError:  # it was removed
-        folders = set()
+        folders = set(others)
     for name in ("__main__", "__mp_main__"):
         main = sys.modules.get(name)
         file = vars(main).get("__file__") if type(main) is types.ModuleType else None

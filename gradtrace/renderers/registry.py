@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from gradtrace.errors import UsageError
 from gradtrace.model.needs import USUALLY, Needs
+from gradtrace.renderers.view_options import ViewContext, ViewOptions
 
 if TYPE_CHECKING:
     from gradtrace.model import Trace
+
+NOTHING_ASKED = ViewOptions()
+NO_CONTEXT = ViewContext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +55,59 @@ class Format:
         if expression is not None and hasattr(module, "prepare"):
             module.prepare(expression, words)
 
-    def render(self, trace: Trace, **options: Any) -> str | bytes:
-        """Draws the trace; every option must be in `options`.
+    def check(self, asked: ViewOptions) -> None:
+        """Finds out whether every option that was asked for means something to this format.
 
         Raises:
+            UsageError: with the option as the command line spells it, if not.
+        """
+        if asked.given():  # a format of which nothing is asked need not be loaded for that
+            refused = asked.refused_by(self.options)
+            if refused is not None:
+                raise UsageError(f"{refused} means nothing to the format {self.name}")
+
+    def render(
+        self, trace: Trace, asked: ViewOptions = NOTHING_ASKED, context: ViewContext = NO_CONTEXT
+    ) -> str | bytes:
+        """Draws the trace.
+
+        Args:
+            trace: what was recorded.
+            asked: what a person asked for.
+            context: what follows from the place where the text will be read.
+
+        Raises:
+            UsageError: if an option means nothing to this format.
             RenderError: if it cannot be drawn.
         """
-        module = self._load()
-        drawn: str | bytes = module.render(trace, module.Options(**self.preset, **options))
+        drawn: str | bytes = self._load().render(trace, self._converted(asked, context))
         return drawn
 
-    def pieces(self, trace: Trace, **options: Any) -> Iterator[str] | None:
-        """The same text piece by piece, so that a large one need not be held whole; None if it has to be."""
+    def pieces(
+        self, trace: Trace, asked: ViewOptions = NOTHING_ASKED, context: ViewContext = NO_CONTEXT
+    ) -> Iterator[str] | None:
+        """The same text piece by piece, so that a large one need not be held whole; None if it has to be.
+
+        Args:
+            trace: what was recorded.
+            asked: what a person asked for.
+            context: what follows from the place where the text will be read.
+
+        Raises:
+            UsageError: if an option means nothing to this format.
+        """
         module = self._load()
         written: Iterator[str] | None = None
         if hasattr(module, "pieces"):
-            written = module.pieces(trace, module.Options(**self.preset, **options))
+            written = module.pieces(trace, self._converted(asked, context))
         return written
+
+    def _converted(self, asked: ViewOptions, context: ViewContext) -> Any:
+        """The options of the format's own type; what was asked for wins over what follows from the place."""
+        self.check(asked)
+        taken = self.options
+        known = {name: value for name, value in {**context.given(), **asked.given()}.items() if name in taken}
+        return self._load().Options(**self.preset, **known)
 
     def _load(self) -> Any:
         return importlib.import_module(f"gradtrace.renderers.{self.module}")

@@ -44,8 +44,9 @@ class Table:
     Attributes:
         header: the titles of the columns; empty for a table without a header.
         rows: as many cells each as there are columns.
-        optional: columns that may be left out where the line is too narrow, the least important first.
-        below: the column whose cells get lines of their own below their rows where the line is too narrow.
+        optional: columns whose cells go below their rows first where the line is too narrow, the least important first.
+        below: a column whose cells go there before any other.
+        is_list: each row is one line, cut where there is no room; `optional` columns are left out then.
         is_drawing: the cells hold a drawing (a tree) that must keep its columns, also in Markdown.
     """
 
@@ -54,6 +55,7 @@ class Table:
     optional: tuple[int, ...] = ()
     below: int | None = None
     is_drawing: bool = False
+    is_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)

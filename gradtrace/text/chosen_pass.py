@@ -51,14 +51,22 @@ def existing_pass(trace: Trace, index: int) -> BackwardPass:
     return chosen
 
 
-def narrowed(trace: Trace, backward: BackwardPass, focus: str) -> tuple[BackwardPass, str]:
+def narrowed(trace: Trace, backward: BackwardPass, focus: str, *, keeps_rest: bool = False) -> tuple[BackwardPass, str]:
     """The pass with only what leads to a name, and a note that says how much is left out.
+
+    Args:
+        trace: what was recorded.
+        backward: the pass.
+        focus: the name.
+        keeps_rest: all else is one node.
 
     Raises:
         RenderError: nothing in the pass has the name.
     """
-    part = focused(backward, trace.leaves, focus)
-    n_shown, n_all = (len(one.graph.nodes) if one.graph is not None else 0 for one in (part, backward))
+    part = focused(backward, trace.leaves, focus, keeps_rest=keeps_rest)
+    n_shown, n_all = (
+        sum(not node.is_rest for node in one.graph.nodes) if one.graph is not None else 0 for one in (part, backward)
+    )
     size = f"{n_shown:,} of {wording.count(n_all, 'node')}"
     return part, f"only what leads to {visible(focus, 60)} is drawn: {size} (--focus)"
 

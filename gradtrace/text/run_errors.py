@@ -15,7 +15,7 @@ def run_errors(trace: Trace, *, is_explained: bool = False) -> Iterator[Block]:
 
     Args:
         trace: the run.
-        is_explained: findings beside it say why; torch's own message is left to the program's traceback then.
+        is_explained: findings beside it say why; of torch's own message the beginning is enough then.
     """
     for gap in coverage(trace):
         if not gap.is_chosen:
@@ -24,8 +24,8 @@ def run_errors(trace: Trace, *, is_explained: bool = False) -> Iterator[Block]:
     error = trace.run.error
     if error is not None:
         where = wording.at(error.frames[-1] if error.frames else None)
-        message = "" if is_explained else f": {error.message}"
-        yield Paragraph(f"{error.type}{where} ended the program{message}.", "error", "alarm")
+        message = f": {_short(error.message) if is_explained else error.message}"
+        yield Paragraph(f"{error.type}{where} ended the program{message}", "error", "alarm")
     for one in trace.passes:
         if one.error is None:
             continue
@@ -38,6 +38,13 @@ def run_errors(trace: Trace, *, is_explained: bool = False) -> Iterator[Block]:
             continue
         message = "" if error is not None and one.error.message == error.message else f": {one.error.message}"
         yield Paragraph(f"pass {one.index} raised {one.error.type}{_node(one)}{message}", "error", "alarm")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rpartition(' ')[0]} …"
+
+
+_LONGEST = 110
 
 
 def _node(one: BackwardPass) -> str:

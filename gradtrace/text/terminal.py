@@ -1,7 +1,7 @@
 """Writes the blocks of an explanation for a terminal or a pipe: columns aligned, nothing wider than the line."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, chop_cells
 
@@ -11,17 +11,20 @@ from gradtrace.text.escape import visible
 _INDENT = "  "
 _GAP = 2
 _LEAST_WIDTH = 8
-"""No column is cut shorter than this, on lines of a comfortable width."""
-
-_COMFORTABLE = 60
+"""No column of a list is cut shorter than this."""
 
 _NARROW = 20
 """Lines of running text are never made shorter than this, however deep they stand."""
+
+_BETWEEN = 3
+"""Spaces between two cells on a line below their row."""
 
 _MOST_LINES = 4
 """No cell is longer than so many lines."""
 
 _CODES = {"title": "1", "name": "36", "gradient": "33", "muted": "2", "alarm": "1;31", "label": "1;35"}
+
+_CODE = re.compile("\x1b\\[[0-9;]*m")
 
 _ASCII = str.maketrans(
     {
@@ -106,48 +109,114 @@ class Terminal:
         }
         if max(map(len, rows), default=0) == 1:
             widths = {0: max(cell_len(row[0].text) for row in rows)}
-        below = None
-        # What can go below its row goes there before more than the least important column is left out.
-        steps: list[int | None] = [*table.optional[:1], None, *table.optional[1:]]
-        for column in steps:
-            if self._total(widths) <= self.width:
-                break
-            if column is None and table.below in widths:
-                below = table.below
-            leaving = table.below if column is None else column
-            if leaving is not None:
-                widths.pop(leaving, None)
-        least = _LEAST_WIDTH if self.width >= _COMFORTABLE else _LEAST_WIDTH // 2
-        while self._total(widths) > self.width and max(widths.values()) > least:
-            widths[max(widths, key=lambda column: widths[column])] -= 1
-        lines = []
-        for row in rows:
-            lines.append(self._row(row, widths))
-            if below is not None and below < len(row) and row[below].text:
-                lines += self._below(row[below])
+        moved = self._moved(table, widths) if not table.is_list else []
+        if table.is_list:
+            rows = self._cut(table, rows, widths)
+        lines: list[str] = []
+        for number, row in enumerate(rows):
+            is_header = number == 0 and bool(table.header)
+            lines += self._row(row, widths)
+            if is_header:
+                continue
+            is_alone = len(row) > 1 and cell_len(row[0].text) > widths.get(0, self.width)
+            below = [column for column in columns if column > 0] if is_alone else moved
+            more = self._below(row, below, table.header)
+            used = cell_len(_CODE.sub("", lines[-1]))
+            if len(more) == 1 and not table.is_drawing and not is_alone:
+                rest = more[0].lstrip()
+                if used + _BETWEEN + cell_len(_CODE.sub("", rest)) <= self.width:
+                    lines[-1] += f"{' ' * _BETWEEN}{rest}"
+                    continue
+            lines += more
         return lines
 
-    def _below(self, cell: Cell) -> list[str]:
-        """A cell on lines of its own."""
-        guide = self._plain(cell.guide)[: max(self.width - len(_INDENT) - _GAP - _NARROW, 0)]
-        text = _wrapped(cell.text, max(self.width - len(_INDENT) - cell_len(guide) - _GAP, _NARROW))
+    def _cut(self, table: Table, rows: list[tuple[Cell, ...]], widths: dict[int, int]) -> list[tuple[Cell, ...]]:
+        """The rows of a list without what its lines have no room for; of `widths` is left what they have."""
+        for column in table.optional:
+            if self._total(widths) > self.width:
+                widths.pop(column, None)
+        while self._total(widths) > self.width and max(widths.values()) > _LEAST_WIDTH:
+            widths[max(widths, key=lambda column: widths[column])] -= 1
         return [
-            f"{_INDENT}{guide}{'' if number == 0 else ' ' * _GAP}{self._painted(line, cell.style)}"
-            for number, line in enumerate(text)
+            tuple(replace(cell, text=self._fitted(cell.text, widths.get(i, self.width))) for i, cell in enumerate(row))
+            for row in rows
         ]
+
+    def _moved(self, table: Table, widths: dict[int, int]) -> list[int]:
+        """Takes the columns out of `widths` whose cells go below their rows; where there is one it is left."""
+        order = [table.below, *table.optional]
+        first = min(widths)
+        if table.below is None:
+            order += sorted(widths, reverse=True)
+        moved: list[int] = []
+        for column in order:
+            if self._total(widths) <= self.width:
+                break
+            if column is not None and column in widths and column != first:
+                moved.append(column)
+                del widths[column]
+        left = self.width - (self._total(widths) - widths[first])
+        if left < min(widths[first], _NARROW):
+            moved += [column for column in widths if column != first]
+            widths_of_first = widths[first]
+            widths.clear()
+            widths[first] = widths_of_first
+            left = self.width - len(_INDENT)
+        widths[first] = min(widths[first], left)
+        return sorted(moved)
+
+    def _below(self, row: tuple[Cell, ...], moved: list[int], titles: tuple[str, ...]) -> list[str]:
+        """The cells that do not fit beside the others, on lines of their own."""
+        cells = [(column, row[column]) for column in moved if column < len(row) and row[column].text]
+        guide = next((cell.guide for cell in row if cell.guide), "") or " " * (2 * _GAP)
+        guide = self._plain(guide)[: max(self.width - len(_INDENT) - _GAP - _NARROW, 0)]
+        room = max(self.width - len(_INDENT) - cell_len(guide) - _GAP, _NARROW)
+        lines: list[str] = []
+        left = 0
+        for column, cell in cells:
+            title = titles[column] if column < len(titles) else ""
+            for number, line in enumerate(_wrapped(f"{title} {cell.text}".strip(), room)):
+                is_beside = number == 0 and lines and cell_len(line) + _BETWEEN <= left
+                if is_beside:
+                    lines[-1] += f"{' ' * _BETWEEN}{self._painted(line, cell.style)}"
+                    left -= cell_len(line) + _BETWEEN
+                else:
+                    hanging = "" if number == 0 else " " * _GAP
+                    lines.append(f"{_INDENT}{guide}{hanging}{self._painted(line, cell.style)}")
+                    left = room - cell_len(line)
+        return lines
 
     def _total(self, widths: dict[int, int]) -> int:
         return len(_INDENT) + sum(widths.values()) + _GAP * (len(widths) - 1)
 
-    def _row(self, row: tuple[Cell, ...], widths: dict[int, int]) -> str:
+    def _row(self, row: tuple[Cell, ...], widths: dict[int, int]) -> list[str]:
+        """The cells that stand beside each other; a first one that is longer than its column stands alone."""
         if len(row) == 1:
-            return f"{_INDENT}{self._painted(self._fitted(row[0].text, self.width - len(_INDENT)), row[0].style)}"
+            return [f"{_INDENT}{self._painted(self._fitted(row[0].text, self.width - len(_INDENT)), row[0].style)}"]
+        first = min(widths)
+        cell = row[first] if first < len(row) else Cell("")
+        if cell_len(cell.text) > widths[first]:
+            return self._long(cell)
         parts = []
         for column, width in widths.items():
             cell = row[column] if column < len(row) else Cell("")
-            text = self._fitted(cell.text, width)
-            parts.append(self._painted(text, cell.style) + " " * (width - cell_len(text)))
-        return (_INDENT + (" " * _GAP).join(parts)).rstrip()
+            parts.append(self._painted(cell.text, cell.style) + " " * (width - cell_len(cell.text)))
+        return [(_INDENT + (" " * _GAP).join(parts)).rstrip()]
+
+    def _long(self, cell: Cell) -> list[str]:
+        """A cell over as many lines as it takes, behind the guides that it begins with."""
+        guides = _GUIDES.match(cell.text)
+        lead = guides[0] if guides is not None else ""
+        room = max(self.width - len(_INDENT) - cell_len(lead) - _GAP, _NARROW)
+        lines = _wrapped(cell.text[len(lead) :], room)
+        more = " " * (cell_len(lead) + _GAP)
+        return [
+            f"{_INDENT}{lead if number == 0 else more}{self._painted(line, cell.style)}"
+            for number, line in enumerate(lines)
+        ]
+
+
+_GUIDES = re.compile(r"[\s│├└─|`-]*")
 
 
 def natural_width(table: Table) -> int:

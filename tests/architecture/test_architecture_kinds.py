@@ -5,6 +5,7 @@ import dataclasses
 import typing
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -70,8 +71,13 @@ def trees(*rooms: str) -> Iterator[tuple[Path, ast.Module]]:
 
 def members(*rooms: str) -> set[tuple[str, str]]:
     """Every `Vocabulary.MEMBER` that some rooms name; `list(Vocabulary)` and the like name all."""
+    return {member for room in rooms for member in members_of(room)}
+
+
+@cache
+def members_of(room: str) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
-    for _, tree in trees(*rooms):
+    for _, tree in trees(room):
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in KINDS:
                 found.add((node.value.id, node.attr))
@@ -107,6 +113,7 @@ def texts(field: str, values: list[ast.expr]) -> Iterator[tuple[int, str]]:
                 yield one.lineno, one.value
 
 
+@cache
 def telling() -> frozenset[str]:
     return frozenset(member.value for kind in KINDS.values() for member in kind) - COMMON_WORDS
 

@@ -53,7 +53,7 @@ main()
 """Ends where nothing is left to do but to wait for the program."""
 
 EARLY = re.compile(
-    r"gradtrace(\.(__main__|errors|files|version|(cli|launch)(\..+)?|formulas(\.user_cache)?|renderers(\.registry)?"
+    r"gradtrace(\.(__main__|errors|files|suggest|version|(cli|launch)(\..+)?|formulas(\.user_cache)?|renderers(\.registry|\.view_options)?"
     r"|diagnosis(\.all_needs|\.selection|\.settings)?|model(\.excerpt|\.format|\.kinds|\.location|\.needs|\.run_options)?))?"
 )
 """What may be loaded before the program is started: what reads the command line, and no more."""
@@ -78,6 +78,16 @@ def test_package_loads_nothing_heavy() -> None:
         f"import sys, gradtrace\nprint('LOADED', *(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)"
     )
     assert loaded(code) == []
+
+
+def test_the_pytest_plugin_loads_nothing_of_ours_but_itself() -> None:
+    """Every run of pytest imports it: it costs next to nothing."""
+    code = (
+        "import sys, pytest\nbefore = set(sys.modules)\nimport gradtrace.integrations.pytest_plugin\n"
+        "print('LOADED', *(set(sys.modules) - before), file=sys.stderr)"
+    )
+    ours = {"gradtrace", "gradtrace.version", "gradtrace.integrations", "gradtrace.integrations.pytest_plugin"}
+    assert set(loaded(code)) - {"__future__"} == ours
 
 
 def test_looking_at_a_recording_needs_no_torch() -> None:

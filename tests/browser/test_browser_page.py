@@ -177,7 +177,7 @@ def test_scrubbing_shows_the_pass_step_by_step(show: Show) -> None:
 def test_playback_runs_through_the_pass(show: Show) -> None:
     """Play starts at the first step, shows each, goes on to the next pass, and stops when asked."""
     page = show(builders.product_trace())
-    page.run("document.getElementById('speed').value = '10'")
+    page.run("document.getElementById('speed').value = '3'")
     page.click("#play")
     page.until("document.getElementById('moment').textContent.startsWith('Step 3')")
     page.until("document.querySelector('[aria-current]').textContent === 'pass 3'")

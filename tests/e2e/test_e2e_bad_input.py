@@ -88,14 +88,17 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_run():
     assert error.endswith("nowhere; nothing was run\n")
 
 
-def test_without_dot_the_recording_is_kept_and_named():
+def test_without_a_converter_the_recording_is_kept_and_named():
     """And the message says how to install it."""
-    done = gradtrace("render", "w*w", "w=1", "-o", "net.pdf", env={**os.environ, "PATH": "/nowhere"})
+    Path("typst.py").write_text("raise ImportError('as if it were not installed')", "utf-8")
+    hidden = {**os.environ, "PATH": "/nowhere", "PYTHONPATH": str(Path.cwd())}
+    done = gradtrace("render", "w*w", "w=1", "-o", "net.pdf", env=hidden)
 
     assert done.returncode == 2
     assert "install" in done.stderr
     assert "net.gtrace shows it without running anything again" in done.stderr
     assert Path("net.gtrace").exists()
+    assert not Path("net.pdf").exists()
 
 
 def test_a_program_that_never_runs_backward_is_drawn_from_its_last_results():

@@ -131,19 +131,6 @@ def test_a_killed_program_loses_nothing():
     assert _leaf_contributions(document) == [{"w": 2.0, "y": 0.25}]
 
 
-def test_a_picture_that_cannot_be_drawn_leaves_the_recording():
-    """Nothing has to run again when `dot` is installed."""
-    script = _script(PROGRAM)
-
-    done = _gradtrace("render", script, "-o", "net.pdf", env={**os.environ, "PATH": "/nowhere"})
-
-    assert done.returncode == 2
-    assert "apt-get install graphviz" in done.stderr
-    assert "net.gtrace shows it without running anything again" in done.stderr
-    assert Path("net.gtrace").exists()
-    assert not Path("net.pdf").exists()
-
-
 def test_without_torch_there_is_nothing_to_show():
     """That is an error of explain, but not of record; a failing program keeps its status."""
     script = _script("print('hello')")

@@ -112,6 +112,27 @@ a, b = x
 c, d = a.split(1)
 ((a * b).sum() + (c * 5).sum() + d.sum()).backward()
 """,
+    "bridge": """
+w = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+x = torch.ones(3)
+loss = (w * x).sum()
+x.numpy()[0] = 30000
+loss.backward()
+""",
+    "data": """
+w = torch.tensor([1.0, 2.0], requires_grad=True)
+y = w.exp()
+y.data[0] = 5.0
+y.sum().backward()
+""",
+    "in_place": """
+w = torch.tensor([1.0, 2.0], requires_grad=True)
+x = torch.ones(2)
+y = w * x
+y += 1
+(y * y).sum().backward()
+optimizer.step()
+""",
     "without": """
 x = torch.ones(4, 3)
 y = torch.ones(2)
@@ -151,6 +172,12 @@ def told(tmp_path_factory):
         ("outputs", "unbind a, b = x (*) adds [5, 1] to a"),
         ("outputs", "split c, d = a.split(1) gradient [5] at c, [1] at d"),
         ("outputs", "a, b, c and d are not leaves"),
+        (
+            "bridge",
+            "w * x at bridge.py:10 was [1, 2, 3]; with what backward finds in w and x it would be [30000, 2, 3]",
+        ),
+        ("bridge", "numpy(), .data and detach() share memory with their tensor"),
+        ("data", "w.exp() at data.py:9 was [2.718, 7.389], and backward found [5, 7.389] there: it was written to"),
         ("learning", "looks wrong not looked for: gradtrace check does"),
         ("learning", "zeroed by SGD.zero_grad at learning.py:10 stepped by SGD.step at learning.py:13 (lr 0.1)"),
         ("lesson", "note: x was made without requires_grad, so its .grad stays None."),
@@ -167,6 +194,8 @@ def test_it_is_said(told, program, words):
     ("program", "words"),
     [
         ("equation", "is told here"),
+        ("in_place", "share memory"),
+        ("learning", "share memory"),
         ("learning", "learning rate of 0"),
         ("learning", "never called"),
         ("learning", "with the same gradients"),

@@ -89,7 +89,7 @@ def test_numbers_in_the_loss_are_found() -> None:
 def test_the_gradient_that_was_read_is_named() -> None:
     """The second of three."""
     (found,) = diagnose(traces()["reads_three"]).findings
-    assert (found.rule, found.message) == ("nonleaf-grad-read", "x is no leaf: its .grad is None")
+    assert (found.rule, found.message) == ("nonleaf-grad-read", "x is not a leaf: its .grad is None")
 
 
 def test_passes_that_were_only_counted_are_told() -> None:

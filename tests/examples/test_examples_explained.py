@@ -16,7 +16,7 @@ def told(name: str, *argv: str) -> str:
         ("two_layer_net", "zeroed once, before pass 3, by Module.zero_grad at two_layer_net.py:53."),
         ("sgd_loop", "zeroed before each of 30 passes by SGD.zero_grad at sgd_loop.py:25"),
         ("sgd_loop", "read by step() at sgd_loop.py:28 after each pass."),
-        ("accumulate", "accumulates over 4 passes at a time (12 passes)"),
+        ("accumulate", "accumulates over 4 passes at a time (passes 2-13)"),
         ("in_place", "w: zeroed between its 2 passes by Tensor.grad = None at in_place.py:32."),
         ("shapes", "bias: pass 1 alone added to .grad."),
     ],

@@ -67,7 +67,7 @@ def test_run_is_complete(name: str) -> None:
 
 
 def test_product() -> None:
-    """`w.grad` is 2, then 4, then 2 again; x has a gradient of 2 and is no leaf."""
+    """`w.grad` is 2, then 4, then 2 again; x has a gradient of 2 and is not a leaf."""
     run = traced("product")
     assert sorted(run.leaf_names) == ["w", "y"]
     assert run.of_leaf("w", "contribution") == [2.0, 2.0, 2.0]

@@ -17,6 +17,7 @@ from gradtrace.renderers import registry
 from gradtrace.renderers.document import trace as trace_document
 from gradtrace.renderers.page import page
 from gradtrace.renderers.tree import tree
+from gradtrace.renderers.view_options import ViewOptions
 
 FORMATS = ("tree", "dot", "svg", "mermaid", "html", "json")
 HERE = Path(__file__).resolve()
@@ -69,7 +70,7 @@ def digests() -> dict[str, str]:
     for format_name in FORMATS:
         for name, make in TRACES.items():
             options = {"engine": "builtin"} if format_name == "svg" else {}
-            drawn = registry.find(format_name, registry.PICTURES).render(make(), **options)
+            drawn = registry.find(format_name, registry.PICTURES).render(make(), ViewOptions(**options))
             assert isinstance(drawn, str)
             found[f"{name}.{format_name}"] = hashlib.sha256(drawn.encode()).hexdigest()
     return found

@@ -18,6 +18,7 @@ from gradtrace.errors import GradtraceError, RecordingError
 from gradtrace.model import Trace
 from gradtrace.recording import load
 from gradtrace.renderers import registry
+from gradtrace.renderers.view_options import ViewContext, ViewOptions
 
 HOSTILE = (
     "\x1b[31mE\x9b1m\x07</script><script>alert(1)</script><img src=x onerror=y>\"'\n\r::error::x\n# heading\n"
@@ -76,14 +77,14 @@ def forged(lines: list[Any], behind: list[bytes]) -> Iterator[tuple[str, bytes]]
 
 
 def shown(trace: Trace) -> Iterator[tuple[str, str]]:
+    context = ViewContext(rules=RULES)
     for name in dict.fromkeys((*registry.PICTURES, *registry.STORIES, *registry.DIAGNOSES)):
         drawn_as = registry.find(name, (name,))
         if drawn_as.is_binary:
             continue
-        offered = {"engine": "builtin", "rules": RULES}
-        options = {key: value for key, value in offered.items() if key in drawn_as.options}
+        asked = ViewOptions(engine="builtin" if "engine" in drawn_as.options else None)
         try:
-            text = drawn_as.render(examine(trace, Selection()) if name in registry.DIAGNOSES else trace, **options)
+            text = drawn_as.render(examine(trace, Selection()) if name in registry.DIAGNOSES else trace, asked, context)
         except GradtraceError as error:
             text = str(error)
         assert isinstance(text, str)

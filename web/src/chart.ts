@@ -1,9 +1,12 @@
-// What each pass added to a leaf, as bars, and what its .grad held, as a line that falls where it is zeroed.
+// What each pass added to a leaf, as bars; where passes add up, what its .grad held, as a line that falls where it is zeroed.
 
 import { svg } from "./dom";
 import { brief, number } from "./numbers";
 import type { Timeline } from "./timeline";
 import type { Pass, Stats, Trace } from "./trace";
+
+/** Charts of more passes have no dots. */
+const DOTTED = 24;
 
 interface Point {
   pass: Pass;
@@ -62,7 +65,7 @@ function extent(values: (number | null)[]): [low: number, high: number] {
 
 export function ledgerChart(trace: Trace, timeline: Timeline, leaf: number, current: Pass | null): SVGElement | null {
   const points = pointsOf(trace, leaf);
-  if (!points.length) return null;
+  if (!points.some(({ added, after }) => added !== null || after !== null)) return null;
   const [width, bottom, left, top] = [340, 128, 44, 10];
   const [low, high] = extent(points.flatMap(({ before, added, after }) => [before, added, after]));
   const y = (value: number | null) => bottom - (((value ?? 0) - low) / (high - low || 1)) * (bottom - top);
@@ -70,19 +73,14 @@ export function ledgerChart(trace: Trace, timeline: Timeline, leaf: number, curr
   const x = (i: number, part: number) => left + column * (i + part);
   const [back, bars, lines, dots, texts]: SVGElement[][] = [[], [], [], [], []];
   const every = Math.ceil(points.length / 12);
+  const isHeld = accumulates(trace, leaf);
   points.forEach((point, i) => {
     if (point.pass === current)
       back.push(svg("rect", { class: "now", x: x(i, 0), y: 0, width: column, height: bottom + 18 }));
     const wide = Math.min(28, column * 0.5);
     bars.push(bar(point, x(i, 0.5) - wide / 2, wide, y));
-    lines.push(svg("line", { class: "keep", x1: x(i, 0.15), y1: y(point.before), x2: x(i, 0.85), y2: y(point.after) }));
-    const next = points[i + 1];
-    if (next) {
-      const cleared = timeline.events(point.pass).some(({ kind }) => kind === "zero_grad" || kind === "grad_cleared");
-      const way = { x1: x(i, 0.85), y1: y(point.after), x2: x(i + 1, 0.15), y2: y(next.before) };
-      lines.push(svg("line", { class: cleared ? "zero" : "keep", ...way }));
-    }
-    if (points.length <= 60) {
+    if (isHeld) lines.push(...heldLines(points, i, { x, y }, timeline));
+    if (isHeld && points.length <= DOTTED) {
       for (const [part, value] of [
         [0.15, point.before],
         [0.85, point.after],
@@ -110,6 +108,28 @@ export function ledgerChart(trace: Trace, timeline: Timeline, leaf: number, curr
     dots,
     texts,
   );
+}
+
+/** Whether a pass added to what was there already; else .grad after a pass is what that pass added. */
+export function accumulates(trace: Trace, leaf: number): boolean {
+  return pointsOf(trace, leaf).some(({ before }) => before);
+}
+
+interface Axes {
+  x: (i: number, part: number) => number;
+  y: (value: number | null) => number;
+}
+
+/** .grad through a pass, and on to the next one. */
+function heldLines(points: Point[], i: number, { x, y }: Axes, timeline: Timeline): SVGElement[] {
+  const point = points[i];
+  const next = points[i + 1];
+  const through = { x1: x(i, 0.15), y1: y(point.before), x2: x(i, 0.85), y2: y(point.after) };
+  const lines = [svg("line", { class: "keep", ...through })];
+  if (!next) return lines;
+  const cleared = timeline.events(point.pass).some(({ kind }) => kind === "zero_grad" || kind === "grad_cleared");
+  const on = { x1: x(i, 0.85), y1: y(point.after), x2: x(i + 1, 0.15), y2: y(next.before) };
+  return [...lines, svg("line", { class: cleared ? "zero" : "keep", ...on })];
 }
 
 /** What one pass added, from zero; a mark at the axis where it is not finite, nothing where nothing was added. */

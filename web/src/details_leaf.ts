@@ -1,6 +1,6 @@
 // The panel for a leaf.
 
-import { ledgerChart } from "./chart";
+import { accumulates, ledgerChart } from "./chart";
 import type { Details } from "./details";
 import { el } from "./dom";
 import { brief, count, elements } from "./numbers";
@@ -40,7 +40,7 @@ export function leafDetails(d: Details, id: number): Content[] {
         )
       : null,
     mine && sent.length > 1 ? el("p", { class: "sum" }, sumText(d, sent, mine.added)) : null,
-    section("What each pass added", chart, chart && chartText(leaf), counted(d, id)),
+    section("What each pass added", chart, chart && chartText(d, leaf), counted(d, id)),
     uses.length
       ? section(
           uses.length > 1 ? `Used ${uses.length} times` : "Used by",
@@ -81,13 +81,12 @@ export function leafDetails(d: Details, id: number): Content[] {
 }
 
 /** How to read the chart. */
-function chartText(leaf: Leaf): HTMLElement {
-  const isScalar = /\[(1(,1)*)?\]/.test(leaf.spec);
-  return el(
-    "p",
-    { class: "quiet" },
-    `bars: what the pass added; line: .grad before and after${isScalar ? "" : " (norms)"}`,
-  );
+function chartText(d: Details, leaf: Leaf): HTMLElement {
+  const { trace } = d.app;
+  const what = accumulates(trace, leaf.id)
+    ? "bars: what the pass added; line: .grad before and after"
+    : "what the pass added, and what .grad was after it";
+  return el("p", { class: "quiet" }, what + (/\[(1(,1)*)?\]/.test(leaf.spec) ? "" : " (norms)"));
 }
 
 /** The passes of which only the ledger is known. */

@@ -73,7 +73,7 @@ export function fillHelp(app: App): void {
     el(
       "p",
       {},
-      "The forward pass runs down the page, the gradients run up. Every box is an operation of the backward graph; a green one is a leaf, filled as high as its .grad stands. A stacked box is a module that is closed: click its + to open it. The numbers on the lines are what was really sent: |54| is a 2-norm, a number without bars the element itself.",
+      "The forward pass runs down the page, the gradients run up. Every box is an operation of the backward graph; a green one is a leaf, filled as high as its .grad stands. A stacked box is a module that is closed: click its + to open it. What is small and grey takes part and gets no gradient: an input, a target, a number. The numbers on the lines are what was really sent: |54| is a 2-norm, a number without bars the element itself.",
     ),
     el("h3", {}, "Boxes"),
     el(

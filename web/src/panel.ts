@@ -93,7 +93,7 @@ export class Panel {
     const top = this.leavesTop();
     const fill = () => {
       const wanted = this.filter.toLowerCase();
-      const found = trace.leaves.filter((leaf) => leaf.name.toLowerCase().includes(wanted));
+      const found = trace.listed.filter((leaf) => leaf.name.toLowerCase().includes(wanted));
       list.replaceChildren(
         el(
           "p",

@@ -50,7 +50,10 @@ export function runChart(trace: Trace, current: Pass): SVGElement | null {
   const series = [
     { name: current.roots[0]?.name ?? "root", of: (point: Measured) => point.loss, class: "loss" },
     { name: "norm of all gradients", of: (point: Measured) => point.norm, class: "norm" },
-  ].filter(({ of }) => points.filter((point) => finite(of(point)) !== null).length > 1);
+  ].filter(
+    ({ of }) =>
+      points.filter((point) => of(point) !== null).length > 1 && points.some((point) => finite(of(point)) !== null),
+  );
   if (!series.length) return null;
   const last = points[points.length - 1].pass.index;
   const first = points[0].pass.index;
@@ -106,6 +109,8 @@ function panel(
     tick(high),
   ];
   if (high > low) marks.push(tick(low));
+  const odd = points.find((point) => of(point) !== null && finite(of(point)) === null);
+  if (odd) marks.push(svg("text", { class: "bad", x: x(odd) - 6, y: part.top + 14 }, `${said(of(odd))}`));
   if (points.length > 60) return marks;
   for (const point of points) {
     const value = of(point);

@@ -33,15 +33,16 @@ export class Tables {
     const { trace, pass, graph } = this.app;
     const parts: (Node | null)[] = [];
     if (pass) {
+      const leaves = trace.listed.filter(({ id }) => pass.byLeaf.has(id));
       parts.push(
         paged(
           `Leaves in pass ${pass.index}`,
           "What the pass did to .grad of each leaf",
           ["Leaf", "Shape", ".grad before", "This pass adds", ".grad after", "Effect"],
-          pass.accumulations.length,
+          leaves.length,
           (i) => {
-            const row = pass.accumulations[i];
-            const leaf = trace.leaves[row.leaf];
+            const leaf = leaves[i];
+            const row = pass.byLeaf.get(leaf.id)!;
             const text = (stats: number) => (row.isMeasured ? brief(trace.measured(stats), "g", 60) : "not measured");
             return [
               this.link(leaf.name, () => this.app.select({ kind: "leaf", ref: leaf.id })),

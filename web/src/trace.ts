@@ -22,6 +22,7 @@ interface Header {
     place: number;
     process: number;
   }[];
+  leafOrder: Reference;
   optimizers: [id: number, type: number, name: number, place: number, count: number][];
   passes: PassTable[];
   events: {
@@ -215,6 +216,8 @@ export class Trace {
   /** The name to which everything here was narrowed. */
   readonly focus: string | null;
   readonly leaves: Leaf[];
+  /** The same in the order of lists and tables: by module and name. */
+  readonly listed: Leaf[];
   readonly optimizers: { id: number; type: string; name: string | null; place: number; count: number }[];
   readonly passes: Pass[];
   readonly events: Event[];
@@ -249,6 +252,7 @@ export class Trace {
       spec: maybe(leaf.spec) ?? "",
       value: maybe(leaf.value),
     }));
+    this.listed = Array.from(container.integers(header.leafOrder), (id) => this.leaves[id]);
     this.optimizers = header.optimizers.map(([id, type, name, place, count]) => ({
       id,
       type: text(type),

@@ -157,7 +157,10 @@ export class Transport {
     if (rest > 0)
       children.push(el("button", { type: "button", click: () => app.showPass(from + PASSES_SHOWN) }, `${rest} more …`));
     bar.replaceChildren(...children);
-    bar.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    // When the legend beside it has taken its room.
+    requestAnimationFrame(() =>
+      bar.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }),
+    );
     byId("subtitle").textContent = [
       count(countPasses(app.trace), "pass", "passes"),
       count(app.trace.leaves.length, "leaf", "leaves"),

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { barHeights, scalar } from "../src/chart";
+import { accumulates, barHeights, scalar } from "../src/chart";
 import { addedNorm, measuredPasses } from "../src/run_chart";
 import type { Stats } from "../src/trace";
 import { traceOf } from "./traces";
@@ -38,4 +38,11 @@ test("what autograd.grad returned was added to no leaf", async () => {
   for (const row of trace.passes[0].accumulations) row.effect = "not stored";
   assert.equal(addedNorm(trace, trace.passes[0]), null);
   assert.equal(barHeights(trace, 0)[0], 0);
+});
+
+test("a line of what .grad held is drawn only where passes add up", async () => {
+  const product = await traceOf("product");
+  assert.ok(accumulates(product, 0));
+  for (const pass of product.passes) for (const row of pass.accumulations) row.before = -1;
+  assert.ok(!accumulates(product, 0));
 });

@@ -83,7 +83,7 @@ def _died(trace: Trace, place: Location) -> bool:
 
 
 def _of_result(trace: Trace, event: Event) -> Read | None:
-    """A read of a tensor that is no leaf: of a leaf that lost its name, or of an intermediate result."""
+    """A read of a tensor that is not a leaf: of a leaf that lost its name, or of an intermediate result."""
     place = event.location
     if place is None:
         return None

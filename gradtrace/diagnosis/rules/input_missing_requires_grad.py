@@ -1,4 +1,4 @@
-"""The gradient of a tensor is read that was no leaf of the graph.
+"""The gradient of a tensor is read that was not a leaf of the graph.
 
 ## What it does
 
@@ -85,7 +85,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 RULE = Rule(
     name="input-missing-requires-grad",
     severity=Severity.ERROR,
-    summary="The gradient of a tensor is read that was no leaf of the graph.",
+    summary="The gradient of a tensor is read that was not a leaf of the graph.",
     check=check,
     page=__doc__ or "",
 )

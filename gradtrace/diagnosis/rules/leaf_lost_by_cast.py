@@ -1,4 +1,4 @@
-"""A cast or an operation on the same line makes the named tensor no leaf.
+"""A cast or an operation on the same line makes a new tensor, which is not a leaf.
 
 ## What it does
 
@@ -60,7 +60,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             yield Finding(
                 "leaf-lost-by-cast",
                 Severity.ERROR,
-                f"{name} is no leaf: this line makes a new tensor from the one that requires grad",
+                f"{name} is not a leaf: this line makes a new tensor from the one that requires grad",
                 read.place,
                 read.related,
                 "Give dtype and device to the factory, or call `.requires_grad_()` last.",
@@ -70,7 +70,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 RULE = Rule(
     name="leaf-lost-by-cast",
     severity=Severity.ERROR,
-    summary="A cast or an operation on the same line makes the named tensor no leaf.",
+    summary="A cast or an operation on the same line makes a new tensor, which is not a leaf.",
     check=check,
     page=__doc__ or "",
 )

@@ -66,7 +66,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             yield Finding(
                 "nonleaf-grad-read",
                 Severity.WARNING,
-                f"{name} is no leaf: its .grad is None",
+                f"{name} is not a leaf: its .grad is None",
                 read.place,
                 read.related,
                 f"Call `{name}.retain_grad()` before backward, or read the `.grad` of the leaf.",

@@ -68,7 +68,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             yield Finding(
                 "param-reassigned",
                 Severity.ERROR,
-                f"{name} is no leaf any more: this line gives its name to a new tensor",
+                f"{name} is not a leaf any more: this line gives its name to a new tensor",
                 read.place,
                 read.related,
                 _advice(name),
@@ -76,7 +76,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     for loss in losses(trace):
         if loss.reason is cut_points.Reason.RENAMED:
             name = loss.cut.name or "the tensor"
-            message = f"{name} is no leaf any more: this line gives its name to a new tensor"
+            message = f"{name} is not a leaf any more: this line gives its name to a new tensor"
             yield cut_points.finding("param-reassigned", loss, Severity.ERROR, message, _advice(name))
 
 

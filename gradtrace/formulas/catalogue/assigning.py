@@ -1,4 +1,4 @@
-"""Writing to chosen places."""
+"""Writing to chosen positions."""
 
 from gradtrace.formulas.formula import Formula, GradientTo
 
@@ -7,7 +7,7 @@ FORMULAS = (
         op="index_put",
         node_types=("IndexPutBackward0",),
         forward="Writes values at index tensors: x[i] = v; with accumulate it adds them.",
-        backward="The values get the gradient at their places; what was overwritten gets none (all of it if values were added).",
+        backward="The values get the gradient at their positions; what was overwritten gets none (all of it if values were added).",
         gradients=(
             GradientTo(
                 "self",
@@ -24,7 +24,7 @@ FORMULAS = (
         op="scatter",
         node_types=("ScatterBackward0",),
         forward="Writes elements of a source to given indices along a dimension.",
-        backward="The source gets the gradient at its places; overwritten elements get none, the others theirs.",
+        backward="The source gets the gradient at its positions; overwritten elements get none, the others theirs.",
         gradients=(
             GradientTo("self", "grad, 0 at index", "grad.scatter(dim, index, 0)"),
             GradientTo("src", "grad at index", "grad.gather(dim, index)"),
@@ -45,7 +45,7 @@ FORMULAS = (
         op="scatter_add",
         node_types=("ScatterAddBackward0",),
         forward="Adds elements of a source at given indices along a dimension.",
-        backward="The tensor gets the gradient unchanged; each source element gets it from the place it was added to.",
+        backward="The tensor gets the gradient unchanged; each source element gets it from the position it was added to.",
         gradients=(GradientTo("self", "grad", "grad"), GradientTo("src", "grad at index", "grad.gather(dim, index)")),
         example="self = tensor([1.0, 2.0, 3.0])\ndim = 0\nindex = torch.tensor([0, 0])\nsrc = tensor([10.0, 30.0])\n"
         "result = torch.scatter_add(self, dim, index, src)",
@@ -130,7 +130,7 @@ FORMULAS = (
         op="masked_scatter",
         node_types=("MaskedScatterBackward0",),
         forward="Writes the first elements of a source, in order, where the mask holds.",
-        backward="Masked elements get no gradient; the source gets the gradients of the places it filled, and 0 for what was left over.",
+        backward="Masked elements get no gradient; the source gets the gradients of the positions it filled, and 0 for what was left over.",
         gradients=(
             GradientTo("self", "0 where mask, else grad", "grad.masked_fill(mask, 0)"),
             GradientTo(
@@ -147,7 +147,7 @@ FORMULAS = (
         op="put",
         node_types=("PutBackward0",),
         forward="Writes (or adds) elements by their number in the flattened tensor.",
-        backward="The source gets the gradient at its places; what was overwritten gets none (all of it if values were added).",
+        backward="The source gets the gradient at its positions; what was overwritten gets none (all of it if values were added).",
         gradients=(
             GradientTo("self", "grad, 0 at index", "grad if accumulate else grad.put(index, torch.zeros_like(source))"),
             GradientTo("source", "grad at index", "grad.take(index).reshape_as(source)"),

@@ -19,6 +19,20 @@ FORMULAS = (
         example="input = tensor([[1.0, 2.0], [3.0, 4.0]])\nweight = tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])\n"
         "bias = tensor([0.0, 0.0, 10.0])\nresult = F.linear(input, weight, bias)",
         made_of=("addmm", "t"),
+        twins=("LinearBackward0",),
+    ),
+    Formula(
+        op="matmul",
+        node_types=(),
+        forward="Multiplies matrices, batches of matrices or vectors: x @ y.",
+        backward="Each factor gets the gradient times the other, transposed; where a factor was broadcast, summed over the batch.",
+        gradients=(
+            GradientTo("self", "grad · otherᵀ", "grad @ other.mH"),
+            GradientTo("other", "selfᵀ · grad", "self.mH @ grad"),
+        ),
+        example="self = tensor([[[1.0, 2.0]], [[3.0, 4.0]]])\nother = tensor([[5.0], [6.0]])\nresult = torch.matmul(self, other)",
+        made_of=("mm", "bmm", "mv", "dot", "view", "expand"),
+        twins=("MatmulBackward0",),
     ),
     Formula(
         op="cross_entropy",
@@ -74,6 +88,7 @@ FORMULAS = (
         gradients=(GradientTo("input", "grad · mask / (1 - p)", "grad * (result / input)"),),
         example="input = tensor([1.0, 2.0, 3.0, 4.0])\np = 0.5\nresult = F.dropout(input, p)",
         made_of=("mul",),
+        twins=("FusedDropoutBackward0",),
     ),
     Formula(
         op="outer",
@@ -137,6 +152,7 @@ FORMULAS = (
         "result0, result1 = torch.lstm_cell(x, (h, c), W, U)",
         made_of=("mm", "add", "unsafe_chunk", "sigmoid", "tanh", "mul"),
         aliases=("lstm",),
+        twins=("ThnnFusedLstmCellBackward0",),
     ),
     Formula(
         op="lstm_layer",
@@ -160,6 +176,7 @@ FORMULAS = (
             GradientTo("h", "grad · z (and more through n and the gates)", "grad * z"),
         ),
         example="n = tensor([[0.5]])\nz = tensor([[0.75]])\nh = tensor([[2.0]])\nresult = n + z * (h - n)",
+        twins=("ThnnFusedGruCellBackward0",),
         made_of=("mm", "add", "unsafe_chunk", "sigmoid", "tanh", "mul"),
         aliases=("gru",),
     ),

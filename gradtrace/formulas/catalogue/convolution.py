@@ -26,7 +26,7 @@ CONVOLUTION = (
         node_types=("ConvolutionBackward0",),
         forward="Slides kernels over the input: each output is a weighted sum of a window, plus a bias for its channel.",
         backward=(
-            "The input gets, at each place, the gradients of all windows that saw it, weighted as they saw it (a transposed convolution); "
+            "The input gets, at each position, the gradients of all windows that saw it, weighted as they saw it (a transposed convolution); "
             "the weight gets the input correlated with the gradient; the bias the sum over all but its channel."
         ),
         gradients=(
@@ -40,18 +40,23 @@ CONVOLUTION = (
         "padding = [0]\ndilation = [1]\ntransposed = False\noutput_padding = [0]\ngroups = 1\n"
         "result = torch.convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)",
         twins=(
-            "MkldnnConvolutionBackward0",
             "CudnnConvolutionBackward0",
+            "CudnnConvolutionTransposeBackward0",
+            "MiopenConvolutionBackward0",
+            "MiopenConvolutionTransposeBackward0",
+            "MiopenDepthwiseConvolutionBackward0",
+            "MpsConvolutionBackward0",
+            "MpsConvolutionTransposeBackward0",
+            "ConvDepthwise2DBackward0",
+            "ConvDepthwise3DBackward0",
             "ConvolutionOverrideableBackward0",
-            "SlowConv2DBackward0",
-            "SlowConvDilated2DBackward0",
         ),
         aliases=("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
     ),
     _kernel(
         "unfold",
         "Copies every window of an image into a column.",
-        "Each column's gradient is added back at the place of its window; where windows overlap, gradients add up.",
+        "Each column's gradient is added back at the position of its window; where windows overlap, gradients add up.",
         "fold(grad)",
         "F.fold(grad, self.shape[-2:], kernel_size, dilation, padding, stride)",
         "self = torch.arange(1.0, 5.0).reshape(1, 1, 2, 2)\nkernel_size = [1, 2]\ndilation = [1, 1]\npadding = [0, 0]\nstride = [1, 1]\n"
@@ -76,7 +81,7 @@ def _max_pool(op: str, node_type: str, n: int, example: str) -> Formula:
         op=op,
         node_types=(node_type,),
         forward="Takes the largest element of every window, and remembers where it was.",
-        backward="Each element of the gradient goes to the place of the maximum; the rest of the window gets none.",
+        backward="Each element of the gradient goes to the position of the maximum; the rest of the window gets none.",
         gradients=(
             GradientTo(
                 "self",
@@ -147,8 +152,8 @@ POOLING = (
     *(
         _kernel(
             f"max_unpool{n}d",
-            "Writes elements back to the places of former maxima, in zeros.",
-            "Each element gets the gradient from the place it was written to.",
+            "Writes elements back to the positions of former maxima, in zeros.",
+            "Each element gets the gradient from the position it was written to.",
             "grad at indices",
             f"grad.flatten(-{n}).gather(-1, indices.flatten(-{n})).reshape(self.shape)",
             example,
@@ -215,10 +220,10 @@ RESAMPLING = (
         Formula(
             op=f"grid_sampler_{n}d",
             node_types=(f"GridSampler{n}DBackward0",),
-            forward="Samples an image at the places of a grid, interpolating between pixels.",
+            forward="Samples an image at the positions of a grid, interpolating between pixels.",
             backward=(
                 "Each pixel gets the gradients of the samples it went into, by its weight; each grid point gets the gradient times "
-                "the slope of the image at its place."
+                "the slope of the image at its position."
             ),
             gradients=(
                 GradientTo(
@@ -229,7 +234,7 @@ RESAMPLING = (
                 ),
                 GradientTo(
                     "grid",
-                    "Σ grad · slope of input at the place",
+                    "Σ grad · slope of input at the position",
                     f"torch.ops.aten.grid_sampler_{n}d_backward(grad, input, grid, interpolation_mode, padding_mode,"
                     " align_corners, [True, True])[1]",
                 ),
@@ -238,8 +243,9 @@ RESAMPLING = (
             f"grid = torch.full((1{', 1' * n}, {n}), 0.25)\ninterpolation_mode = 0\npadding_mode = 0\nalign_corners = False\n"
             f"result = torch.grid_sampler_{n}d(input, grid, interpolation_mode, padding_mode, align_corners)",
             aliases=("grid_sample",),
+            twins=twins,
         )
-        for n in (2, 3)
+        for n, twins in ((2, ("CudnnGridSamplerBackward0",)), (3, ()))
     ),
 )
 

@@ -8,13 +8,13 @@ FORMULAS = (
         node_types=("EmbeddingBackward0",),
         forward="Looks up rows of a table by index.",
         backward=(
-            "Each row gets the sum of the gradients of the places that looked it up; rows never looked up, and the padding row, get 0. "
+            "Each row gets the sum of the gradients of the positions that looked it up; rows never looked up, and the padding row, get 0. "
             "With scale_grad_by_freq the sum is divided by how often the row was looked up."
         ),
         gradients=(
             GradientTo(
                 "weight",
-                "Σ grad of the places that looked the row up",
+                "Σ grad of the positions that looked the row up",
                 "torch.zeros_like(weight).index_add(0, row, g / times if scale_grad_by_freq else g)",
             ),
         ),

@@ -1,4 +1,4 @@
-"""Reading from chosen places."""
+"""Reading from chosen positions."""
 
 from gradtrace.formulas.formula import Formula, GradientTo
 
@@ -52,7 +52,7 @@ FORMULAS = (
         op="index",
         node_types=("IndexBackward0",),
         forward="Takes the elements at index tensors or a mask: x[i], x[i, j], x[mask].",
-        backward="Each element of the gradient is added at the place it was taken from; a place taken twice gets the sum.",
+        backward="Each element of the gradient is added at the position it was taken from; a position taken twice gets the sum.",
         gradients=(
             GradientTo(
                 "self",
@@ -67,7 +67,7 @@ FORMULAS = (
         op="gather",
         node_types=("GatherBackward0",),
         forward="Takes, along a dimension, the elements whose indices are given.",
-        backward="Each element of the gradient is added at the place it was taken from; elements never taken get none.",
+        backward="Each element of the gradient is added at the position it was taken from; elements never taken get none.",
         gradients=(
             GradientTo(
                 "self",
@@ -96,7 +96,7 @@ FORMULAS = (
         op="take",
         node_types=("TakeBackward0",),
         forward="Takes elements by their number in the flattened tensor.",
-        backward="Each element of the gradient is added at the place it was taken from.",
+        backward="Each element of the gradient is added at the position it was taken from.",
         gradients=(
             GradientTo("self", "Σ grad at index, else 0", "torch.zeros_like(self).put(index, grad, accumulate=True)"),
         ),
@@ -106,7 +106,7 @@ FORMULAS = (
         op="masked_select",
         node_types=("MaskedSelectBackward0",),
         forward="Takes the elements where the mask holds, in one row.",
-        backward="The gradient is written back to the places of the mask; the others get none.",
+        backward="The gradient is written back to the positions of the mask; the others get none.",
         gradients=(
             GradientTo(
                 "self",

@@ -179,6 +179,7 @@ CLASSIFICATION = (
     Formula(
         op="ctc_loss",
         node_types=("CtcLossBackward0", "CtcLossBackward1"),
+        twins=("CudnnCtcLossBackward0", "CudnnCtcLossBackward1", "MiopenCtcLossBackward0", "MiopenCtcLossBackward1"),
         forward="Takes minus the log-probability of a label sequence, summed over all its alignments with the time steps.",
         backward="Each time step and label gets e^log_prob minus the share of alignments that pass through it, times the gradient.",
         gradients=(

@@ -10,7 +10,10 @@ _THREE_PATHS = (
 FORMULAS = (
     Formula(
         op="batch_norm",
-        node_types=("NativeBatchNormBackward0",),
+        node_types=(
+            "NativeBatchNormBackward0",
+            "NativeBatchNormLegitBackward0",
+        ),
         forward="Normalises every channel over the batch to mean 0 and variance 1, then scales by weight and shifts by bias.",
         backward=(
             _THREE_PATHS + "In evaluation mode mean and variance are constants, and it is only scaled. "
@@ -41,9 +44,6 @@ FORMULAS = (
         twins=(
             "CudnnBatchNormBackward0",
             "MiopenBatchNormBackward0",
-            "NativeBatchNormLegitBackward0",
-            "NativeBatchNormLegitBackward1",
-            "BatchNormWithUpdateBackward0",
         ),
         aliases=("instance_norm",),
     ),

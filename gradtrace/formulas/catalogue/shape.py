@@ -117,12 +117,12 @@ FORMULAS = (
         "as_strided",
         ("AsStridedBackward0", "AsStridedBackward1"),
         "Reads memory in any pattern of sizes and strides.",
-        "Each element of the gradient goes back to the memory place it was read from; a place read twice gets the sum. The expression is for a self that lies in memory in order.",
-        "Σ grad over the places read",
-        "torch.zeros_like(self).reshape(-1).index_add(0, places.reshape(-1), grad.reshape(-1)).reshape(self.shape)",
+        "Each element of the gradient goes back to the memory position it was read from; a position read twice gets the sum. The expression is for a self that lies in memory in order.",
+        "Σ grad over the positions read",
+        "torch.zeros_like(self).reshape(-1).index_add(0, positions.reshape(-1), grad.reshape(-1)).reshape(self.shape)",
         "self = tensor([1.0, 2.0, 3.0])\nsize = (2, 2)\nstride = (1, 1)\nstorage_offset = 0\n"
         "result = torch.as_strided(self, size, stride, storage_offset)",
-        where=(("places", "torch.arange(self.numel()).as_strided(size, stride, storage_offset or 0)"),),
+        where=(("positions", "torch.arange(self.numel()).as_strided(size, stride, storage_offset or 0)"),),
     ),
     rearranged(
         "alias",
@@ -156,13 +156,13 @@ FORMULAS = (
         "unfold",
         ("UnfoldBackward0",),
         "Cuts windows of a size out of a dimension, one every step.",
-        "Each window's gradient is added back at the place of the window; where windows overlap, gradients add up.",
+        "Each window's gradient is added back at the position of the window; where windows overlap, gradients add up.",
         "Σ grad over the windows that hold the element",
         "torch.zeros_like(self).movedim(dimension, -1).index_add("
-        "-1, places.reshape(-1), grad.movedim(dimension, -2).flatten(-2)).movedim(-1, dimension)"
+        "-1, positions.reshape(-1), grad.movedim(dimension, -2).flatten(-2)).movedim(-1, dimension)"
         " if self.dim() else grad.reshape(self.shape)",
         "self = tensor([1.0, 2.0, 3.0, 4.0])\ndimension = 0\nsize = 2\nstep = 1\nresult = self.unfold(dimension, size, step)",
-        where=(("places", "torch.arange(self.shape[dimension] if self.dim() else 1).unfold(0, size, step)"),),
+        where=(("positions", "torch.arange(self.shape[dimension] if self.dim() else 1).unfold(0, size, step)"),),
     ),
     rearranged(
         "diagonal",

@@ -103,7 +103,7 @@ FOURIER = (
     Formula(
         op="rfft",
         node_types=("FftR2CBackward0",),
-        forward="Takes the Fourier transform of real numbers (the half that tells all, if onesided).",
+        forward="Takes the Fourier transform of real numbers (the half that determines the rest, if onesided).",
         backward="The gradient, filled up with zeros, goes through the transform in the other direction; the real part is kept.",
         gradients=(
             GradientTo(
@@ -128,7 +128,7 @@ FOURIER = (
     Formula(
         op="irfft",
         node_types=("FftC2RBackward0",),
-        forward="Takes the inverse Fourier transform to real numbers, from the half that tells all.",
+        forward="Takes the inverse Fourier transform to real numbers, from the half that determines the rest.",
         backward="The gradient goes through the transform of real numbers; frequencies that stand for two count twice.",
         gradients=(
             GradientTo(

@@ -4,8 +4,6 @@ To add an optimizer, write its `UpdateRule` into the module of its kind and name
 of a rule out, for tensors or for plain numbers.
 """
 
-import difflib
-
 from gradtrace.formulas.optimizers import adam, adaptive, momentum
 from gradtrace.formulas.optimizers.update_rule import UpdateRule
 
@@ -39,9 +37,3 @@ def rule_of(optimizer: str) -> UpdateRule | None:
         if wanted in (rule.name.lower(), *rule.aliases):
             return rule
     return None
-
-
-def close_to(name: str) -> tuple[str, ...]:
-    """The optimizers whose names are close to a name that is none."""
-    names = {rule.name.lower(): rule.name for rule in RULES}
-    return tuple(names[key] for key in difflib.get_close_matches(name.strip().lower(), names, n=2, cutoff=0.75))

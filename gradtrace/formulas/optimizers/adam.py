@@ -107,7 +107,11 @@ NADAM = UpdateRule(
             "β1 · (1 - ½ · 0.96^(step · momentum_decay))",
             "beta1 * (1 - 0.5 * 0.96 ** (step * momentum_decay))",
         ),
-        Line("next_mu", "the same for the next step", "beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * momentum_decay))"),
+        Line(
+            "next_mu",
+            "β1 · (1 - ½ · 0.96^((step + 1) · momentum_decay))",
+            "beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * momentum_decay))",
+        ),
         Line("mu_product", "mu_product · mu", "mu_product * mu"),
         *_MOMENTS,
         Line("v_hat", "exp_avg_sq / (1 - β2^step)", "exp_avg_sq / (1 - beta2**step)"),

@@ -3,10 +3,11 @@
 from math import isfinite
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from gradtrace.model import Location as SourceLocation
 from gradtrace.model import TensorStats
+from gradtrace.model.location import cell_of
 from gradtrace.renderers.document.layout import Part
 from gradtrace.text.strict_json import number, values
 
@@ -29,6 +30,7 @@ class Location(Part, frozen=True, kw_only=True):
         function: the function that the line stands in.
         text: the source line, or lines; empty when the source cannot be read.
         via: where a library called torch for this line: the library's own place, else null.
+        cell: in a notebook, the number of the cell, from 1, those of text included; the lines count in it.
     """
 
     file: str
@@ -39,6 +41,7 @@ class Location(Part, frozen=True, kw_only=True):
     function: str
     text: str
     via: "Location | None"
+    cell: int | UnsetType = UNSET
 
 
 class Statistics(Part, frozen=True, kw_only=True):
@@ -75,8 +78,9 @@ def location(place: SourceLocation | None) -> Location | None:
     """A place as the document has it."""
     if place is None:
         return None
+    cell = cell_of(place.file)
     return Location(
-        file=place.file,
+        file=place.file if cell is None else cell[0],
         line=place.line,
         column=place.column,
         end_line=place.end_line,
@@ -84,6 +88,7 @@ def location(place: SourceLocation | None) -> Location | None:
         function=place.function,
         text=place.text,
         via=None if place.via is None else location(place.via),
+        cell=UNSET if cell is None else cell[1],
     )
 
 

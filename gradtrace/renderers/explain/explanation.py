@@ -169,13 +169,8 @@ def _measured(trace: Trace, one: BackwardPass, width: int) -> Iterator[Block]:
     longest = max((len(changes) for _, changes in rows), default=0)
     if not longest:
         return
-    labels, n_shown = _widest(rows, longest, width)
-    lines = []
-    for cleared, changes in rows:
-        hidden = f"and {len(changes) - n_shown} more" if len(changes) > n_shown else ""
-        cells = [Cell(text) for text in [*changes, *[""] * longest][:n_shown]]
-        lines.append((Cell(labels[cleared]), *cells, Cell(hidden, "muted"), Cell("(measured)", "muted")))
-    yield Table((), tuple(dict.fromkeys(lines)))
+    full, short = (_measured_table(rows, longest, labels) for labels in _AGAIN_OR_CLEARED)
+    yield full if natural_width(full) <= width else short
 
 
 _AGAIN_OR_CLEARED = (
@@ -185,21 +180,12 @@ _AGAIN_OR_CLEARED = (
 """What came before a later pass, in full and for narrow lines."""
 
 
-def _widest(rows: list[tuple[bool, list[str]]], longest: int, width: int) -> tuple[tuple[str, str], int]:
-    """The labels, and how many leaves stand beside them: as many as fit, with short labels if that gives room."""
-    fits = [
-        max((n for n in range(1, longest + 1) if _fits(rows, labels, n, width)), default=1)
-        for labels in _AGAIN_OR_CLEARED
-    ]
-    is_long = fits[0] >= fits[1] and _fits(rows, _AGAIN_OR_CLEARED[0], fits[0], width)
-    return _AGAIN_OR_CLEARED[not is_long], fits[not is_long]
-
-
-def _fits(rows: list[tuple[bool, list[str]]], labels: tuple[str, str], n: int, width: int) -> bool:
-    columns = [max(len(changes[i]) if i < len(changes) else 0 for _, changes in rows) for i in range(n)]
-    more = "" if all(len(changes) <= n for _, changes in rows) else "  and 99 more"
-    used = sum(size + 2 for size in columns) + len(f"  {more}  (measured)")
-    return max(len(labels[cleared]) for cleared, _ in rows) + used <= width
+def _measured_table(rows: list[tuple[bool, list[str]]], longest: int, labels: tuple[str, str]) -> Table:
+    lines = []
+    for cleared, changes in rows:
+        cells = [Cell(text) for text in [*changes, *[""] * longest][:longest]]
+        lines.append((Cell(labels[cleared]), *cells, Cell("(measured)", "muted")))
+    return Table((), tuple(dict.fromkeys(lines)))
 
 
 def _change(trace: Trace, row: Accumulation) -> str:

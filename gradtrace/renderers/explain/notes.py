@@ -21,6 +21,7 @@ from gradtrace.model import (
     Recorded,
     Trace,
 )
+from gradtrace.renderers.explain.shared_memory import written_between
 from gradtrace.text import wording
 from gradtrace.text.source_maths import span
 from gradtrace.text.steps.outputs import is_several
@@ -176,6 +177,7 @@ _OF_A_PASS: tuple[Callable[[Trace, BackwardPass], Iterator[str]], ...] = (
     _integers,
     _got_nothing,
     _rewritten,
+    written_between,
     _returned,
 )
 

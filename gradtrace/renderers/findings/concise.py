@@ -15,12 +15,13 @@ class Options:
 
 def render(trace: Trace, options: Options) -> str:  # noqa: ARG001  every format takes its options
     """`file:line:column: severity[rule]: message`, a line for each finding; `error[could-not-look]: …` for gaps."""
-    lines = [_line(finding) for finding in trace.findings]
+    lines = [line(finding) for finding in trace.findings]
     lines += [f"error[could-not-look]: {said(gap)}" for gap in coverage(trace) if gap.is_open]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{one}\n" for one in lines)
 
 
-def _line(finding: Finding) -> str:
+def line(finding: Finding) -> str:
+    """`file:line:column: severity[rule]: message`."""
     place = finding.location
     where = f"{one_line(place.file)}:{place.line}:{place.column}: " if place else ""
     return f"{where}{finding.severity}[{finding.rule}]: {one_line(finding.message)}"

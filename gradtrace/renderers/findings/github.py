@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gradtrace.analysis.coverage import Gap, coverage
 from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model.location import cell_of
 from gradtrace.text.coverage_words import said
 from gradtrace.text.escape import one_line, visible
 
@@ -39,6 +40,10 @@ def _properties(finding: Finding) -> Iterator[tuple[str, str]]:
     place = finding.location
     if place is None:
         return
+    cell = cell_of(place.file)
+    if cell is not None:  # GitHub shows the file's own lines, which are not those of the cell
+        yield from (("file", visible(cell[0])), ("line", "1"))
+        return
     yield "file", visible(place.file)
     yield "line", str(place.line)
     if place.end_line in (0, place.line):  # columns mean something on one line only
@@ -50,7 +55,10 @@ def _properties(finding: Finding) -> Iterator[tuple[str, str]]:
 
 
 def _text(finding: Finding) -> str:
-    lines = [one_line(finding.message, _LONGEST)]
+    place = finding.location
+    cell = None if place is None else cell_of(place.file)
+    where = "" if place is None or cell is None else f"cell {cell[1]}, line {place.line}: "
+    lines = [where + one_line(finding.message, _LONGEST)]
     lines += [
         f"{visible(one.location.file)}:{one.location.line}: {one_line(one.message, _LONGEST)}"
         for one in finding.related

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from gradtrace.analysis.coverage import Gap, could_not_look, coverage
 from gradtrace.model import Finding, Location, RelatedLocation, Severity, Trace
+from gradtrace.model.location import cell_of
 from gradtrace.text.coverage_words import said
 from gradtrace.text.rule_text import RuleText
 from gradtrace.text.strict_json import indented
@@ -77,7 +78,8 @@ def _rule(rule: RuleText) -> Json:
 
 
 def _result(finding: Finding, indices: dict[str, int]) -> Json:
-    text = f"{finding.message}\n{finding.help}" if finding.help else finding.message
+    said = _in_cell(finding.location) + finding.message
+    text = f"{said}\n{finding.help}" if finding.help else said
     result: Json = {"ruleId": finding.rule}
     if finding.rule in indices:
         result["ruleIndex"] = indices[finding.rule]
@@ -90,10 +92,20 @@ def _result(finding: Finding, indices: dict[str, int]) -> Json:
 
 
 def _related(number: int, related: RelatedLocation) -> Json:
-    return {"id": number, "physicalLocation": _place(related.location), "message": {"text": related.message}}
+    said = _in_cell(related.location) + related.message
+    return {"id": number, "physicalLocation": _place(related.location), "message": {"text": said}}
+
+
+def _in_cell(place: Location | None) -> str:
+    """Where in a notebook it is: the lines of the file are not those of its cells."""
+    cell = None if place is None else cell_of(place.file)
+    return "" if place is None or cell is None else f"cell {cell[1]}, line {place.line}: "
 
 
 def _place(place: Location) -> Json:
+    cell = cell_of(place.file)
+    if cell is not None:
+        return {"artifactLocation": {"uri": _uri(cell[0])}, "region": {"startLine": 1}}
     region: Json = {"startLine": max(1, place.line), "startColumn": max(1, place.column)}
     if place.end_line >= place.line and place.end_column > 0:
         region |= {"endLine": place.end_line, "endColumn": place.end_column}

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from gradtrace.analysis.blocks import block_tree
 from gradtrace.analysis.constants import constants
 from gradtrace.analysis.coverage import coverage
 from gradtrace.analysis.cut_places import cut_places
+from gradtrace.analysis.leaf_order import natural
 from gradtrace.formulas.formula import Formula
 from gradtrace.model import BackwardPass, Event, Finding, Graph, Leaf, Location, NestedValue, Node, TensorStats, Trace
 from gradtrace.renderers.page.columns import Columns, Reference
 from gradtrace.renderers.page.elements import n_elements
 from gradtrace.renderers.page.groups import Box, boxes, ops_in_order
+from gradtrace.renderers.page.op_names import op_names
+from gradtrace.renderers.page.opening import Opening
 from gradtrace.renderers.page.text import Texts, inert
 from gradtrace.text import cut_words
 from gradtrace.text.coverage_words import said
@@ -41,23 +44,6 @@ _SCALARS_ONLY = "The run is large: of tensors with more than one element this pa
 
 _IS_CUSTOM, _IS_RETAINED = 1, 2
 _IS_SHARED, _IS_PACKED = 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What the page shows at first.
-
-    Attributes:
-        start: index of the pass; None: the page chooses.
-        depth: to which depth modules are open; None: as far as there is room.
-        expanded: paths of modules that are open with all in them.
-        focus: the name to which the whole trace was narrowed, if it was.
-    """
-
-    start: int | None = None
-    depth: int | None = None
-    expanded: tuple[str, ...] = ()
-    focus: str | None = None
 
 
 def packed(trace: Trace, formulas: dict[str, Formula], opening: Opening) -> bytes:
@@ -97,6 +83,7 @@ class _Writer:
             "focus": None if opening.focus is None else inert(opening.focus),
             "run": self._run(trace),
             "leaves": [self._leaf(leaf) for leaf in trace.leaves],
+            "leafOrder": self._integers([leaf.id for leaf in sorted(trace.leaves, key=natural)]),
             "optimizers": [
                 [item.id, self._text(item.type), self._text(item.name), self._place(item.location), item.n_params]
                 for item in trace.optimizers
@@ -344,7 +331,7 @@ class _Writer:
             position[node] = i
         return {
             "type": self._texts_of([node.type for node in nodes]),
-            "op": self._texts_of([node.op for node in nodes]),
+            "op": self._texts_of(op_names(nodes)),
             "name": self._texts_of([node.name for node in nodes]),
             "module": self._texts_of([node.module for node in nodes]),
             "moduleType": self._texts_of([node.module_type for node in nodes]),

@@ -22,7 +22,8 @@ from gradtrace.analysis.focus import focused_trace
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import lookup
 from gradtrace.model import BackwardPass, Graph, Trace
-from gradtrace.renderers.page.data import Opening, packed
+from gradtrace.renderers.page.data import packed
+from gradtrace.renderers.page.opening import Opening
 from gradtrace.renderers.page.text import inert
 from gradtrace.text.chosen_pass import existing_pass
 

@@ -9,6 +9,7 @@ from gradtrace.renderers.picture.dot_labels import box_label, caption_label, inl
 from gradtrace.renderers.picture.scene import Arrow, Box, Cluster, DrawingOptions, Scene, compose
 from gradtrace.text.palette import FONT, THEMES, BoxStyle, Theme
 
+DIRECTIONS = ("tb", "lr")
 ARROW_LIMIT = 5_000
 ARROWS_A_BOX = 4
 """A picture of more arrows than this in all is drawn only if it has no more than that for each box: a long chain."""
@@ -22,9 +23,11 @@ class Options(DrawingOptions):
 
     Attributes:
         theme: `light` or `dark`.
+        direction: of the forward pass: `tb` (from top to bottom) or `lr` (from left to right).
     """
 
     theme: str = "light"
+    direction: str = "tb"
 
 
 def render(trace: Trace, options: Options = Options()) -> str:
@@ -35,7 +38,7 @@ def render(trace: Trace, options: Options = Options()) -> str:
     """
     scene = compose(trace, options.choice())
     check_density(scene)
-    return draw(scene, theme_named(options.theme))
+    return draw(scene, theme_named(options.theme), direction_named(options.direction))
 
 
 def check_density(scene: Scene) -> None:
@@ -53,6 +56,17 @@ def check_density(scene: Scene) -> None:
         )
 
 
+def direction_named(name: str) -> str:
+    """The direction of this name.
+
+    Raises:
+        RenderError: with the list, if there is none.
+    """
+    if name not in DIRECTIONS:
+        raise RenderError(f"there is no direction {name!r}: choose {' or '.join(DIRECTIONS)}")
+    return name
+
+
 def theme_named(name: str) -> Theme:
     """The theme of this name.
 
@@ -64,8 +78,11 @@ def theme_named(name: str) -> Theme:
     return THEMES[name]
 
 
-def draw(scene: Scene, theme: Theme) -> str:
-    """A scene as DOT. Producers stand above consumers, so edges are written forwards and their arrows point back."""
+def draw(scene: Scene, theme: Theme, direction: str = "tb") -> str:
+    """A scene as DOT, with the forward pass from top to bottom (`tb`) or from left to right (`lr`).
+
+    Producers stand above consumers, so edges are written forwards and their arrows point back.
+    """
     inside: defaultdict[int | None, list[str]] = defaultdict(list)
     for number, box in enumerate(scene.boxes):
         inside[box.cluster].append(_node(number, box, theme))
@@ -74,10 +91,10 @@ def draw(scene: Scene, theme: Theme) -> str:
         children[cluster.parent].append(number)
     lines = [
         "digraph gradtrace {",
-        *(f"  {line}" for line in _defaults(scene, theme)),
+        *(f"  {line}" for line in _defaults(scene, theme, direction)),
         "  subgraph cluster_picture {",
         '    peripheries=0; bgcolor="transparent"; labelloc=b; labeljust=l; margin=4; tooltip=" ";',
-        f"    label={legend_label(scene, theme)};",
+        f"    label={legend_label(scene, theme, is_turned=direction == 'lr')};",
         *_contents(scene.clusters, children, inside, theme),
         "  }",
         *(f"  {_edge(arrow, scene, theme)}" for arrow in scene.arrows),
@@ -86,11 +103,12 @@ def draw(scene: Scene, theme: Theme) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _defaults(scene: Scene, theme: Theme) -> list[str]:
+def _defaults(scene: Scene, theme: Theme, direction: str) -> list[str]:
     font = f'fontname={quoted(FONT)}, fontcolor="{theme.ink}"'
     page = f'bgcolor="{theme.paper}", tooltip={quoted(scene.title or " ")}'
     return [
-        f"graph [rankdir=TB, outputorder=edgesfirst, pad=0.25, nodesep=0.25, ranksep=0.4, {page}, {font}];",
+        f"graph [rankdir={direction.upper()}, outputorder=edgesfirst, pad=0.25, nodesep=0.25, ranksep=0.4];",
+        f"graph [{page}, {font}];",
         f'graph [charset="UTF-8", labelloc=t, labeljust=l, label={caption_label(scene, theme)}];',
         f'node [shape=box, {font}, fontsize=11, margin="0.09,0.05", height=0.2, width=0.3];',
         f"edge [dir=back, {font}, fontsize=10, arrowsize=0.8];",
@@ -166,6 +184,8 @@ def _edge(arrow: Arrow, scene: Scene, theme: Theme) -> str:
         attributes.append(f"style={_DASHES[arrow.state]}")
     if width > 2:  # noqa: PLR2004 - thick lines need no bigger heads
         attributes.append(f"arrowsize={max(0.4, 0.9 - width * 0.08):.2g}")
+    if arrow.state == "constant":
+        attributes.append("dir=none")
     if arrow.label:
         attributes.append(f"label={inline_label(arrow.label, theme)}")
     if arrow.tooltip:

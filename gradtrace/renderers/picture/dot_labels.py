@@ -85,17 +85,22 @@ def caption_label(scene: Scene, theme: Theme) -> str:
     return f"<{_PLAIN_TABLE.format(padding=1)}{''.join(row_of(row, theme, theme.ink, 'LEFT') for row in rows)}</TABLE>>"
 
 
-def legend_label(scene: Scene, theme: Theme) -> str:
+def legend_label(scene: Scene, theme: Theme, *, is_turned: bool = False) -> str:
     """What colours, borders and lines mean, and what was folded away."""
     entries = [_entry(_swatch(theme.boxes[style]), theme.boxes[style].meaning, theme) for style in scene.legend]
     entries += [
-        _entry(_dashes(state, theme), EDGE_STATES[state][1], theme) for state in scene.edge_states if state != "sent"
+        _entry(_dashes(state, theme), EDGE_STATES[state][1], theme)
+        for state in scene.edge_states
+        if state in EDGE_STATES
     ]
     entries += _scale(scene, theme)
     per_row = 4
     grid = "".join(f"<TR>{''.join(entries[i : i + per_row])}</TR>" for i in range(0, len(entries), per_row))
     rows = [f'<TR><TD ALIGN="LEFT"><TABLE BORDER="0" CELLBORDER="0" CELLSPACING="5">{grid}</TABLE></TD></TR>']
-    rows += [row_of((Span(text, "muted"),), theme, theme.ink, "LEFT") for text in (reading(scene), *scene.notes)]
+    rows += [
+        row_of((Span(text, "muted"),), theme, theme.ink, "LEFT")
+        for text in (reading(scene, is_turned=is_turned), *scene.notes)
+    ]
     return f"<{_PLAIN_TABLE.format(padding=1)}{''.join(rows)}</TABLE>>"
 
 

@@ -14,7 +14,7 @@ EDGE_LIMIT = 500
 """Mermaid draws an error picture instead of a flowchart with more edges than this …"""
 TEXT_LIMIT = 50_000
 """… or with a longer text."""
-_TARGETS = (150, 60, 25)
+_TARGETS = (40, 25)
 """How many items the view is folded to, one after the other, until the limits are kept."""
 _PARTS = {"square": ("[", "]"), "cut": ("{{", "}}"), "stack": ("[[", "]]"), "round": ("(", ")")}
 
@@ -140,7 +140,15 @@ def _look(style: BoxStyle) -> str:
 
 def _arrow(arrow: Arrow) -> str:
     """From the box that sends to the box that receives; the chart runs from bottom to top."""
-    line = "-.->" if arrow.state in {"none", "zero", "carried"} else "==>" if arrow.state == "non-finite" else "-->"
+    line = (
+        "---"
+        if arrow.state == "constant"
+        else "-.->"
+        if arrow.state in {"none", "zero", "carried"}
+        else "==>"
+        if arrow.state == "non-finite"
+        else "-->"
+    )
     text = escape.mermaid(" ".join(span.text for span in arrow.label))
     label = f'|"{text}"|' if text.strip() else ""
     return f"n{arrow.source} {line}{label} n{arrow.target}"

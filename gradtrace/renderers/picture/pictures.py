@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gradtrace.errors import RenderError
 from gradtrace.model import Trace
 from gradtrace.renderers.picture import converters, dot, graphviz_programs, svg
+from gradtrace.renderers.picture.fitting import fitting, page_named
 from gradtrace.renderers.picture.graphviz_programs import INSTALL, INSTALL_PORT
 from gradtrace.renderers.picture.scene import DrawingOptions, Scene, compose
 
@@ -22,11 +23,15 @@ class Options(DrawingOptions):
         engine: `builtin`, `dot` (Graphviz, or the port that pip installs), or `auto`: `dot` only where it alone can
             write the format.
         theme: `light` or `dark`.
+        direction: `tb` (the forward pass runs downwards) or `lr` (to the right).
+        size: `page`, `a4`, `slide` or `WxH` in pixels: as much is folded as fits, and the picture has that size.
     """
 
     format: str = "svg"
     engine: str = "auto"
     theme: str = "light"
+    direction: str = "tb"
+    size: str | None = None
 
 
 def render(trace: Trace, options: Options = Options()) -> str | bytes:
@@ -37,13 +42,17 @@ def render(trace: Trace, options: Options = Options()) -> str | bytes:
     """
     theme = dot.theme_named(options.theme)
     program = _program(options)
-    scene = compose(trace, options.choice())
+    page, direction = page_named(options.size), dot.direction_named(options.direction)
+    if program is None:
+        scene, layout = fitting(trace, options.choice(), options.size, direction)
+    else:
+        scene, layout = compose(trace, options.choice()), None
     dot.check_density(scene)
     if program is not None:
         _check_size(scene)
-        picture = graphviz_programs.draw(program, dot.draw(scene, theme), options.format)
+        picture = graphviz_programs.draw(program, dot.draw(scene, theme, direction), options.format)
         return picture.decode("utf-8") if options.format == "svg" else picture
-    drawn = svg.draw(scene, theme)
+    drawn = svg.draw(scene, theme, layout, page)
     return (
         drawn
         if options.format == "svg"

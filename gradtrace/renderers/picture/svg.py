@@ -22,29 +22,46 @@ from gradtrace.renderers.picture.svg_text import line_height
 from gradtrace.text.palette import BOLD, FONT_STACK, ITALIC, SIZES, Theme
 
 MARGIN = 18.0
+_LARGEST = 2.0
+"""A picture that is small on its page is enlarged by no more than this."""
 LABEL_X = 7.0
 """Between an arrow and its label."""
+_BELOW = 8.0
+"""Above and below the label of an arrow that runs to the left."""
 
 
-def draw(scene: Scene, theme: Theme) -> str:
-    """The whole picture as one SVG document."""
-    layout = place(scene)
+def draw(scene: Scene, theme: Theme, layout: Layout | None = None, page: tuple[int, int] | None = None) -> str:
+    """The whole picture as one SVG document.
+
+    Args:
+        scene: what is drawn.
+        theme: how it looks.
+        layout: where everything stands; from top to bottom when None.
+        page: width and height in pixels; as large as it has to be when None.
+    """
+    layout = layout or place(scene)
     font = f'font-family="{FONT_STACK}"'
     head, head_width, head_height = caption(scene)
-    foot, foot_width, foot_height = legend(scene, theme, max(layout.width, 520.0))
+    foot, foot_width, foot_height = legend(scene, theme, max(layout.width, 520.0), is_turned=layout.is_turned)
     width = max(layout.width, head_width, foot_width) + 2 * MARGIN
     height = layout.height + head_height + foot_height + 2 * MARGIN
     left, top = (width - layout.width) / 2, MARGIN + head_height
     rules = _styles(theme)
     scope = CLASS + sha256("".join(rules).encode()).hexdigest()[:8]
     size = f'width="{number(width)}" height="{number(height)}"'
-    view = f'viewBox="0 0 {number(width)} {number(height)}"'
+    frame = Rectangle(0.0, 0.0, width, height)
+    if page is not None:
+        size = f'width="{page[0]}" height="{page[1]}"'
+        scale = min(page[0] / width, page[1] / height, _LARGEST)
+        across, down = page[0] / scale, page[1] / scale
+        frame = Rectangle((width - across) / 2, (height - down) / 2, across, down)
+    view = 'viewBox="{} {} {} {}"'.format(*map(number, (frame.x, frame.y, frame.width, frame.height)))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{scope}" {size} {view} role="img" {font} fill="{theme.ink}">',
         f"<title>{escape(scene.title)}</title>",
         f"<desc>{escape(' '.join((*scene.caption, *scene.notes)))}</desc>",
         "<style>" + "".join(f".{scope} {rule}" for rule in rules) + "</style>",
-        f'<rect {size} fill="{theme.paper}"/>',
+        rectangle((frame.x, frame.y, frame.width, frame.height), f' fill="{theme.paper}"'),
         _move(MARGIN, MARGIN, head),
         _move(left, top, _drawing(scene, layout, theme)),
         _move(MARGIN, height - MARGIN - foot_height, foot),
@@ -53,8 +70,9 @@ def draw(scene: Scene, theme: Theme) -> str:
     return "\n".join(parts) + "\n"
 
 
-def place(scene: Scene) -> Layout:
-    """Positions for all parts of a scene."""
+def place(scene: Scene, direction: str = "tb") -> Layout:
+    """Positions for all parts of a scene; `direction` is that of the forward pass: `tb` or `lr`."""
+    is_turned = direction == "lr"
     boxes = [BoxSize(*box_size(box), box.cluster) for box in scene.boxes]
     groups = [
         GroupSize(cluster.parent, row_width(cluster.title), row_height(cluster.title)) for cluster in scene.clusters
@@ -63,11 +81,11 @@ def place(scene: Scene) -> Layout:
         Link(
             arrow.target,
             arrow.source,
-            (row_width(arrow.label) + LABEL_X, line_height("plain")) if arrow.label else None,
+            (row_width(arrow.label) + LABEL_X, line_height("plain") + _BELOW * is_turned) if arrow.label else None,
         )
         for arrow in scene.arrows
     ]
-    return lay_out(boxes, links, groups)
+    return lay_out(boxes, links, groups, is_turned=is_turned)
 
 
 def _move(x: float, y: float, parts: Iterable[str]) -> str:
@@ -94,11 +112,13 @@ def _drawing(scene: Scene, layout: Layout, theme: Theme) -> list[str]:
     """Clusters below arrows below boxes below labels."""
     parts = [_cluster(layout.groups[i], theme) for i in range(len(scene.clusters))]
     parts += [
-        _arrow(arrow, route, scene, theme) for arrow, route in zip(scene.arrows, layout.routes, strict=True) if route
+        _arrow(arrow, route, scene, theme, is_turned=layout.is_turned)
+        for arrow, route in zip(scene.arrows, layout.routes, strict=True)
+        if route
     ]
     parts += [draw_box(box, where, theme) for box, where in zip(scene.boxes, layout.boxes, strict=True)]
     parts += [
-        _label(arrow, at)
+        _label(arrow, at, is_turned=layout.is_turned)
         for arrow, at in zip(scene.arrows, layout.labels, strict=True)
         if at is not None and arrow.label
     ]
@@ -119,21 +139,24 @@ def stroke(arrow: Arrow, scene: Scene, theme: Theme) -> tuple[str, float, str]:
         return scene.scale.colour(arrow.norm, theme), scene.scale.width(arrow.norm), ""
     if arrow.state == "non-finite":
         return theme.non_finite, 3.5, "8 3"
-    if arrow.state == "unknown":
-        return theme.muted, 1.2, ""
+    if arrow.state in {"unknown", "constant"}:
+        return theme.muted, 1.2 if arrow.state == "unknown" else 0.8, ""
     return theme.no_gradient, 1.2, {"zero": "1.5 3", "carried": "9 4"}.get(arrow.state, "5 4")
 
 
-def _arrow(arrow: Arrow, route: Sequence[Point], scene: Scene, theme: Theme) -> str:
+def _arrow(arrow: Arrow, route: Sequence[Point], scene: Scene, theme: Theme, *, is_turned: bool) -> str:
     """The curve and its head; the route begins at the producer, which is where the gradient arrives."""
     colour, width, dashes = stroke(arrow, scene, theme)
     (x, y), *others = route
     half, length = 2.6 + width * 0.75, 6 + width
-    points = [(x, y + length - 1), *others]
+    points = [(x + length - 1, y) if is_turned else (x, y + length - 1), *others]
     dash = f' stroke-dasharray="{dashes}"' if dashes else ""
-    tip = f"M{number(x)} {number(y)}l{number(-half)} {number(length)}h{number(2 * half)}z"
+    away = (length, -half, "v") if is_turned else (-half, length, "h")
+    tip = f"M{number(x)} {number(y)}l{number(away[0])} {number(away[1])}{away[2]}{number(2 * half)}z"
     line = f'<path class="{CLASS}arrow" d="{_curve(points)}" stroke="{colour}" stroke-width="{number(width)}"{dash}/>'
     title = f"<title>{escape(arrow.tooltip)}</title>" if arrow.tooltip else ""
+    if arrow.state == "constant":  # nothing goes this way
+        return f"<g>{title}{line}</g>"
     return f'<g>{title}{line}<path d="{tip}" fill="{colour}"/></g>'
 
 
@@ -151,5 +174,6 @@ def _curve(points: Sequence[Point]) -> str:
     return "".join(d)
 
 
-def _label(arrow: Arrow, at: Point) -> str:
-    return f'<g class="{CLASS}halo">{text_of(arrow.label, at[0] + LABEL_X / 2, at[1] + 4, "middle")}</g>'
+def _label(arrow: Arrow, at: Point, *, is_turned: bool) -> str:
+    x, y = (at[0], at[1] + 7) if is_turned else (at[0] + LABEL_X / 2, at[1] + 4)
+    return f'<g class="{CLASS}halo">{text_of(arrow.label, x, y, "middle")}</g>'

@@ -31,18 +31,18 @@ def caption(scene: Scene) -> tuple[list[str], float, float]:
     return parts, width, y + 14
 
 
-def reading(scene: Scene) -> str:
+def reading(scene: Scene, *, is_turned: bool = False) -> str:
     """How to read the picture, in one sentence."""
+    forward, back = ("to the right", "to the left") if is_turned else ("downwards", "upwards")
     if "sent" not in scene.edge_states:
-        return "The forward pass runs downwards; arrows point upwards, the way that gradients take."
-    names = " Grey words are torch's names of the arguments." if scene.has_names else ""
-    return f"The forward pass runs downwards; gradients flow upwards, along the arrows.{names}"
+        return f"The forward pass runs {forward}; arrows point {back}, the way that gradients take."
+    return f"The forward pass runs {forward}; gradients flow {back}, along the arrows."
 
 
-def legend(scene: Scene, theme: Theme, width: float) -> tuple[list[str], float, float]:
+def legend(scene: Scene, theme: Theme, width: float, *, is_turned: bool = False) -> tuple[list[str], float, float]:
     """What colours, borders and lines mean, and what was folded away, with width and height."""
     entries = [_box_entry(style, theme) for style in scene.legend]
-    entries += [_state_entry(state, theme) for state in scene.edge_states if state != "sent"]
+    entries += [_state_entry(state, theme) for state in scene.edge_states if state in EDGE_STATES]
     if scene.scale is not None:
         entries.append(_scale_entry(scene, theme))
     parts = [f'<path d="M0 14H{number(width)}" stroke="{theme.rule}" stroke-width="0.7"/>']
@@ -54,7 +54,7 @@ def legend(scene: Scene, theme: Theme, width: float) -> tuple[list[str], float, 
         x += size + _ENTRY_GAP
         widest = max(widest, x - _ENTRY_GAP)
     y += _ROW + 4
-    for text in (reading(scene), *scene.notes):
+    for text in (reading(scene, is_turned=is_turned), *scene.notes):
         parts.append(_text(text, 0, y + 8))
         widest = max(widest, text_width(text, "muted"))
         y += line_height("muted") + 1

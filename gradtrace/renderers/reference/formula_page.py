@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gradtrace.formulas.catalogue.unverified import UNVERIFIED
 from gradtrace.formulas.derivatives import Derivative
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.worked_example import Shown, WorkedExample
@@ -33,7 +34,9 @@ def render_list(formulas: Sequence[Formula], options: Options) -> str:
     for formula in formulas:
         row = (Cell(formula.op, "name"), Cell(formula.forward), Cell(_types(formula), "muted"))
         rows.append(row if shows_types else row[:2])
-    table = Table(("op", "what it does", "node types") if shows_types else ("op", "what it does"), tuple(rows))
+    table = Table(
+        ("op", "what it does", "node types") if shows_types else ("op", "what it does"), tuple(rows), is_list=True
+    )
     width = options.width or max(len(" ".join(cell.text for cell in row)) for row in rows) + WIDTH
     return Terminal(width, options.color, options.ascii_only).write((in_ascii(table) if options.ascii_only else table,))
 
@@ -53,14 +56,28 @@ def _blocks(entry: Entry, options: Options, width: int) -> Iterator[Block]:
         yield from _gradients(formula, width, shows_code=options.verbose)
     if entry.example is not None:
         yield from _example(formula, entry.example)
+    reasons = {UNVERIFIED[each]: None for each in formula.node_types if each in UNVERIFIED}
+    if reasons and not formula.example:
+        yield Paragraph(f"There is no example: {listing(list(reasons))}.")
     if len(formula.node_types) > 1:
         yield Paragraph(f"The same holds for {listing(formula.node_types[1:], len(formula.node_types))}.", "note")
     if formula.made_of:
         yield Paragraph(f"torch makes it of {listing(formula.made_of)}: their nodes are what the graph shows.", "note")
     if formula.twins and options.verbose:
         yield Paragraph(f"{listing(formula.twins)} compute the same on other devices or in other settings.", "note")
+        for reason, types in _reasons(formula.twins).items():
+            yield Paragraph(f"Not held to torch by a test: {listing(types)} ({reason}).", "note")
     if entry.derivative is not None and options.verbose:
         yield _torch(entry.derivative, width)
+
+
+def _reasons(node_types: Sequence[str]) -> dict[str, list[str]]:
+    """Those that could not be run, by the reason why."""
+    found: dict[str, list[str]] = {}
+    for node_type in node_types:
+        if node_type in UNVERIFIED:
+            found.setdefault(UNVERIFIED[node_type], []).append(node_type)
+    return found
 
 
 def _gradients(formula: Formula, width: int, *, shows_code: bool) -> Iterator[Block]:

@@ -29,7 +29,7 @@ def render_list(rules: Sequence[UpdateRule], options: Options) -> str:
 
 def _list(rules: Sequence[UpdateRule]) -> Table:
     rows = tuple((Cell(rule.name, "name"), Cell(rule.forward)) for rule in rules)
-    return Table(("optimizer", "what it does"), rows)
+    return Table(("optimizer", "what it does"), rows, is_list=True)
 
 
 def _blocks(rule: UpdateRule, example: WorkedSteps | None, options: Options, width: int) -> Iterator[Block]:

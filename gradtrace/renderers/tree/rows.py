@@ -46,7 +46,7 @@ def rows(
         lines = tuple(tuple(Cell("") if i in hidden else cell for i, cell in enumerate(line)) for line in lines)
     titles = tuple(title if any(line[i].text for line in lines) else "" for i, title in enumerate(_TITLES))
     optional = tuple(column for column in _OPTIONAL if not wanted.get(column))
-    return Table(titles, lines, optional, is_drawing=True)
+    return Table(titles, lines, optional, is_drawing=True, is_list=True)
 
 
 @dataclass(frozen=True, slots=True)

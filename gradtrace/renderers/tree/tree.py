@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from gradtrace.analysis.calls import by_call
 from gradtrace.analysis.simplify import simplify
 from gradtrace.model import BackwardPass, Graph, Root, Trace
 from gradtrace.renderers.tree.cuts import cut_blocks
@@ -40,6 +41,7 @@ class Options:
         fold: show repetitions once, and fold what would be too long.
         focus: only what leads to the leaf, module or value of this name.
         expand: modules that are open whatever else is folded.
+        aten: show torch's own nodes and their names, not what the program called.
         values: whether there is a column of values; None: where there is room.
         shapes: whether there is one of shapes.
         source: whether there is one of places in the source.
@@ -54,6 +56,7 @@ class Options:
     fold: bool = True
     focus: str | None = None
     expand: tuple[str, ...] = ()
+    aten: bool = False
     values: bool | None = None
     shapes: bool | None = None
     source: bool | None = None
@@ -118,6 +121,9 @@ def _drawing(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Bloc
     if nested is not None:
         yield nested
         return
+    if options.fold and not options.aten:
+        one = by_call(one, options.expand)
+        graph = one.graph or graph
     view = simplify(graph, depth=options.depth, fold=options.fold, expand=options.expand)
     yield rows(view, one, trace.leaves, values=options.values, shapes=options.shapes, source=options.source)
     yield from (Paragraph(note, "folded") for note in view.notes)

@@ -72,7 +72,9 @@ class _Writer:
         self._leaves = leaves
         self._adjacency = Adjacency(graph)
         self._shown: set[int] = set()
-        self._has_places = any(node.location and not node.location.file.startswith("<") for node in graph.nodes)
+        files = {node.location.file for node in graph.nodes if node.location is not None}
+        self._has_places = any(not file.startswith("<") for file in files)
+        self._is_one_file = len(files) == 1
 
     def is_small(self) -> bool:
         """Whether nesting stays readable."""
@@ -196,8 +198,14 @@ class _Writer:
             Cell(f"failed here: {error.type}", "alarm", below)
             if failed and error
             else replace(self._step(node, edge, is_again=is_again), guide=below),
-            Cell("" if is_again else wording.location(node.location), "muted") if self._has_places else Cell(""),
+            Cell("" if is_again else self._place(node), "muted"),
         )
+
+    def _place(self, node: Node) -> str:
+        """Where a node was made; where all are in one file, the line alone."""
+        if not self._has_places or node.location is None:
+            return ""
+        return f":{node.location.line}" if self._is_one_file else wording.location(node.location)
 
     def _label(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:
         if node.leaf is not None:

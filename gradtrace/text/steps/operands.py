@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from gradtrace.analysis.once import once
 from gradtrace.formulas import traits
 from gradtrace.model import Edge, Graph, Leaf, Node
 from gradtrace.text import wording
@@ -61,7 +62,7 @@ class Operands:
 
     def _text(self, name: str) -> str:
         if name == "result":
-            return self.node.name or own_text(self.node)
+            return self._apart(self.node) or own_text(self.node)
         edge = self._edge(name)
         if edge is None:
             return ""
@@ -70,7 +71,14 @@ class Operands:
             return self.leaves[target.leaf].name
         if is_several(target):
             return name_of(target, edge.output)
-        return target.name or own_text(target) or self._transposed_leaf(target)
+        return self._apart(target) or own_text(target) or self._transposed_leaf(target)
+
+    def _apart(self, node: Node) -> str:
+        """The name of a value, with its line where another value of the graph has the same name."""
+        name, place = node.name or "", node.location
+        if name and place is not None and len(lines_of_names(self.graph).get(name, ())) > 1:
+            return f"{name} (line {place.line})"
+        return name
 
     def _transposed_leaf(self, node: Node) -> str:
         """`fc.weightᵀ`: a linear layer multiplies by its weight, transposed, and no source line says so."""
@@ -105,6 +113,16 @@ class Operands:
         if node.leaf is not None and self.leaves[node.leaf].value is not None:
             return Array.read(self.leaves[node.leaf].value)
         return None
+
+
+@once
+def lines_of_names(graph: Graph) -> dict[str, frozenset[int]]:
+    """By name, the lines at which values of that name were made."""
+    found: dict[str, set[int]] = {}
+    for node in graph.nodes:
+        if node.name and node.leaf is None and node.location is not None:
+            found.setdefault(node.name, set()).add(node.location.line)
+    return {name: frozenset(lines) for name, lines in found.items()}
 
 
 def own_text(node: Node) -> str:

@@ -4,14 +4,13 @@ import ast
 import math
 import re
 
+from gradtrace.formulas import traits
 from gradtrace.model import Edge, Location, Node, NodeOutput
 from gradtrace.text import wording
 from gradtrace.text.source_maths import span
 
 _MOST_OUTPUTS = 4
 _LONGEST = 36
-_PARTING = frozenset({"unbind", "split", "chunk", "tensor_split", "split_with_sizes", "unsafe_split", "unsafe_chunk"})
-"""Ops whose outputs are unpacked in their order."""
 _TARGET = re.compile(r"\s*(?P<target>[^=]+?)\s*=\s*")
 
 
@@ -39,7 +38,7 @@ def name_of(node: Node, index: int) -> str:
 
 
 def _parts(node: Node) -> bool:
-    return node.op.removesuffix("_") in _PARTING
+    return traits.of(node).gives_parts
 
 
 def _names(text: str) -> tuple[str, ...]:

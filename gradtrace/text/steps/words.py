@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradtrace.formulas import traits
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import describe
-from gradtrace.model import BackwardPass, Edge, Graph, Leaf, TensorStats
+from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Heading, Paragraph
 from gradtrace.text.steps.losses import WORDS as LOSS_WORDS
@@ -38,10 +38,51 @@ def rule(operands: Operands, edge: Edge) -> str:
     }
     scale = "|".join(name for name, value in operands.node.arguments if name in {"alpha", "beta"} and value == "1")
     maths = re.sub(rf"\b({scale}) · ", "", to.maths) if scale else to.maths
-    text = _NAME.sub(lambda match: _named(operands, match[0], known), maths).replace("ᵀᵀ", "")
+    numbers = _numbers(operands, edge)
+    text = _NAME.sub(lambda match: numbers.get(match[0]) or _named(operands, match[0], known), maths)
+    if numbers.get("reduction") == _REDUCED_TO_SUM:
+        text = text.removesuffix(" / n")
+    text = _first_power(text).replace("ᵀᵀ", "")
     if len(text) > _LONGEST_RULE:
         return ""
     return f"= {text}{_shapes(operands, edge)}"
+
+
+def _numbers(operands: Operands, edge: Edge) -> dict[str, str]:
+    """What the names of numbers in a formula stand for here: `{"exponent": "2", "n": "20"}`."""
+    found: dict[str, str] = {}
+    for name, text in operands.node.arguments:
+        try:
+            number = float(text)
+        except ValueError:
+            continue
+        if abs(number) < _LARGEST:
+            found[name] = f"{'dim ' if name.startswith('dim') else ''}{wording.number(number)}"
+    received, sent = operands.node.received, edge.sent
+    is_mean = operands.node.op == "mean" or found.get("reduction") == _REDUCED_TO_MEAN
+    if _counts_elements(operands.node) and is_mean and received is not None and sent is not None and received.numel:
+        found["n"] = f"{sent.numel // received.numel}"
+    return found
+
+
+_REDUCED_TO_MEAN, _REDUCED_TO_SUM = "1", "2"
+
+_LARGEST = 1e6
+"""A number from here on stands for something else: torch keeps -1 as the largest unsigned number."""
+
+
+def _counts_elements(node: Node) -> bool:
+    """Whether n in the formula of an op is how many elements there are for each that arrives."""
+    op = traits.of(node)
+    return op.is_mean or op.compares or node.op == "binary_cross_entropy"
+
+
+def _first_power(text: str) -> str:
+    """`x^(3-1)` as `x^2`, and `x^(2-1)` as `x`."""
+    return _ONE_LESS.sub(lambda match: "" if match[1] == "2" else f"^{int(match[1]) - 1}", text)
+
+
+_ONE_LESS = re.compile(r"\^\(([2-9])-1\)")
 
 
 def _named(operands: Operands, name: str, known: set[str]) -> str:

@@ -1,12 +1,17 @@
 """The verbs from Python: record in this process, then load, explain and render."""
 
+import inspect
+import shutil
+from dataclasses import fields
 from pathlib import Path
 
+import graphviz
 import pytest
 import torch
 
 import gradtrace
 from gradtrace.errors import GradtraceError
+from gradtrace.renderers.view_options import ViewOptions
 
 
 def product(w: torch.Tensor) -> torch.Tensor:
@@ -86,3 +91,83 @@ def test_explain_and_render_take_the_options_of_their_formats():
     assert gradtrace.render(recording.trace, "dot").startswith("digraph")
     with pytest.raises(GradtraceError, match="there is no format 'gif' here: choose tree, dot"):
         gradtrace.render(recording.trace, "gif")
+
+
+@pytest.fixture(scope="module")
+def detached() -> gradtrace.Recording:
+    """A loss that one of two parameters does not reach, recorded for a diagnosis."""
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with gradtrace.record(facts=True) as recording:
+        for _ in range(2):
+            optimizer.zero_grad()
+            net[1](net[0](torch.ones(1, 2)).detach()).sum().backward()
+            optimizer.step()
+    return recording
+
+
+def test_check_gives_findings_and_says_whether_all_was_looked_at(detached):
+    """The same as the command; rules can be chosen, and a wrong name is an error with what was meant."""
+    diagnosis = gradtrace.check(detached.trace)
+    assert [one.rule for one in diagnosis.findings] == ["detach-midgraph"]
+    assert not diagnosis.is_clean
+    assert diagnosis.not_looked_at == ()
+    assert gradtrace.check(detached.trace, ignore=["detach-midgraph"]).findings != diagnosis.findings
+    with pytest.raises(GradtraceError, match="did you mean detach-midgraph"):
+        gradtrace.check(detached.trace, select=["detach-midgraf"])
+    with pytest.raises(GradtraceError, match="there is no severity 'bad': it is error, warning, info"):
+        gradtrace.check(detached.trace, severity="bad")
+
+
+def test_what_was_not_looked_at_is_never_clean():
+    """A recording without facts cannot show that nothing is wrong."""
+    w = torch.tensor(0.5, requires_grad=True)
+    with gradtrace.record() as recording:
+        product(w).backward()
+    diagnosis = gradtrace.check(recording.trace)
+    assert diagnosis.findings == ()
+    assert not diagnosis.is_clean
+    assert "without facts" in " ".join(diagnosis.not_looked_at)
+
+
+def test_why_answers_as_the_command_does(detached):
+    """In text, Markdown or JSON; an unknown name is an error."""
+    assert "detach" in gradtrace.why(detached.trace, "net.0.weight")
+    assert gradtrace.why(detached.trace, "net.1.weight", format="json").startswith("{")
+    with pytest.raises(GradtraceError):
+        gradtrace.why(detached.trace, "no_such_name")
+    with pytest.raises(GradtraceError, match="there is no format 'html' here: choose text, markdown, json"):
+        gradtrace.why(detached.trace, "net.1.weight", format="html")
+
+
+def test_objects_are_shown_small(detached):
+    """A notebook or a debugger that shows one is not flooded."""
+    assert repr(detached.trace) == (
+        "<gradtrace.Trace of 'gradtrace.record()': 2 passes (2 in full), 4 leaves, "
+        f"{len(detached.trace.events)} events, 0 findings>"
+    )
+    assert repr(detached) == f"<gradtrace.Recording: {detached.trace!r}>"
+    with gradtrace.record() as recording:
+        assert repr(recording) == "<gradtrace.Recording: not over>"
+
+
+def test_an_option_that_means_nothing_to_a_format_is_an_error(detached):
+    """Except that what a format never folds is not folded."""
+    with pytest.raises(GradtraceError, match="--max-lines means nothing to the format svg"):
+        gradtrace.render(detached.trace, "svg", max_lines=3)
+    assert gradtrace.render(detached.trace, "json", fold=False) == gradtrace.render(detached.trace, "json")
+
+
+def test_render_offers_every_option_of_a_view():
+    """Its parameters are the fields of `ViewOptions`, and where the text is read."""
+    parameters = [*inspect.signature(gradtrace.render).parameters]
+    assert parameters == ["trace", "format", *(item.name for item in fields(ViewOptions)), "width", "color"]
+
+
+def test_a_trace_becomes_an_object_of_the_package_graphviz(detached):
+    """Its text is that of the format, whose escapes keep names of the program from being markup."""
+    drawn = gradtrace.to_graphviz(detached.trace, direction="lr", theme="dark")
+    assert type(drawn) is graphviz.Source
+    assert drawn.source == gradtrace.render(detached.trace, "dot", direction="lr", theme="dark")
+    if shutil.which("dot"):
+        assert b"<svg" in drawn.pipe("svg")

@@ -194,7 +194,10 @@ def test_list_of_rules(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 def test_one_rule_or_the_list(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     """Neither and both are usage errors."""
     assert main(["rule", *words]) == 2
-    assert capfd.readouterr().err == "gradtrace: error: say which rule, or --list for all of them\n"
+    assert (
+        capfd.readouterr().err
+        == "gradtrace: error: say which rule, --search for words on its page, or --list for all of them\n"
+    )
 
 
 def test_unknown_page(capfd: pytest.CaptureFixture[str]) -> None:

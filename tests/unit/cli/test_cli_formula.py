@@ -54,7 +54,7 @@ def test_unknown_op_is_an_error(capfd: pytest.CaptureFixture[str]):
 
     out, err = capfd.readouterr()
     assert out == ""
-    assert err.startswith("gradtrace: error: no op or node type is called 'softmaxx'; close to it: softmax")
+    assert err.startswith("gradtrace: error: no op, node type or optimizer is called 'softmaxx'; close to it: softmax")
     assert err.endswith("All of them: gradtrace formula --list\n")
 
 

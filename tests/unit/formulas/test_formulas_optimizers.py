@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from gradtrace.formulas.optimizers import RULES, close_to, rule_of
+from gradtrace.formulas.lookup import UnknownOpError, find
+from gradtrace.formulas.optimizers import RULES, rule_of
 from gradtrace.formulas.optimizers.working_out import WorkedStep, work_out
 
 if TYPE_CHECKING:
@@ -178,4 +179,5 @@ def test_other_names_are_no_optimizer() -> None:
     """A class that is only called alike has no rule of torch's; close names are told."""
     assert rule_of("MyAdam") is None
     assert rule_of("") is None
-    assert close_to("adamww") == ("AdamW", "Adam")
+    with pytest.raises(UnknownOpError, match="close to it: AdamW, Adam"):
+        find("adamww")

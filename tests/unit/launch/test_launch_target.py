@@ -1,5 +1,6 @@
 """What the words of a command line are taken for."""
 
+import json
 import os
 from pathlib import Path
 
@@ -50,11 +51,43 @@ def test_a_recording_is_recognised_by_its_suffix(tmp_path):
         parse_target(["run.gtrace"], program_argv=["x"])
 
 
-def test_a_notebook_is_named_and_not_run(tmp_path):
-    """The error says how to make a script of it."""
-    (tmp_path / "intro.ipynb").touch()
+def notebook(path, **fields):
+    """Write a notebook with one cell."""
+    cell = {"cell_type": "code", "source": ["import torch"], "metadata": {}}
+    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, **fields}), "utf-8")
 
-    with pytest.raises(TargetError, match=r"jupyter nbconvert --to script intro\.ipynb"):
+
+def test_a_notebook_is_run(tmp_path):
+    """It is a target of its own kind, which takes words."""
+    notebook(tmp_path / "intro.ipynb")
+    target = parse_target(["intro.ipynb"], program_argv=["--epochs", "2"])
+
+    assert (target.kind, target.stem, target.argv) == (TargetKind.NOTEBOOK, "intro", ("--epochs", "2"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"cells": "x"}, "is damaged: its cells are not those of a notebook"),
+        ({"cells": [{"source": 3}]}, "is damaged: its cells are not those of a notebook"),
+        ({"cells": []}, "has no cell with code: there is nothing to run"),
+        ({"nbformat": 3}, "has version 3 of the notebook format, and gradtrace reads version 4: open and save it"),
+        ({"metadata": {"kernelspec": {"language": "R"}}}, "is a notebook of R, and gradtrace runs those of Python"),
+        ({"metadata": {"language_info": {"name": "julia"}}}, "is a notebook of julia"),
+    ],
+)
+def test_a_notebook_that_cannot_be_run_is_refused(tmp_path, fields, said):
+    """The error says why, before anything runs."""
+    notebook(tmp_path / "intro.ipynb", **fields)
+    with pytest.raises(TargetError, match=said):
+        parse_target(["intro.ipynb"])
+
+
+@pytest.mark.parametrize(("text", "said"), [("", "it is not JSON"), ("[]", "it has no cells"), ("{", "it is not JSON")])
+def test_a_file_that_is_no_notebook_is_refused(tmp_path, text, said):
+    """Whatever its name is."""
+    (tmp_path / "intro.ipynb").write_text(text, "utf-8")
+    with pytest.raises(TargetError, match=f"is no notebook: {said}"):
         parse_target(["intro.ipynb"])
 
 

@@ -24,6 +24,7 @@ GIVEN = {
     "announce": True,
     "facts": True,
     "needs": (need(Tensors.SAVED, Statistic.NORM, ops=("MmBackward",), names=("self",)),),
+    "folders": ("sources",),
 }
 
 

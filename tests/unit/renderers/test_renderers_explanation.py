@@ -1,6 +1,7 @@
 """The explanation of a run: every sentence, every table, and what no text may break."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import builders
@@ -172,7 +173,7 @@ def test_large_tensors_are_told_by_rule_and_in_words() -> None:
         text,
     )
     assert re.search(r"x  leaf .*= gradient · fc\.weight   f32\[4,6\] → f32\[4,5\]\n", text)
-    assert re.search(r"t +\S.*= xᵀ · gradient   f32\[4,6\] → f32\[5,6\] +train", text)
+    assert re.search(r"t +\S.*= xᵀ · gradient   f32\[4,6\] → f32\[5,6\] +:", text)
     sentences = " ".join(f"{op}: {describe(Node(0, node_type, op)).backward}" for op, node_type in TYPES)
     assert f"What these ops do to a gradient {sentences}" in _said(story.trace())
 
@@ -594,3 +595,18 @@ def test_pass_error_without_a_program_error() -> None:
     trace = builders.linear_trace()
     one = replace(trace.passes[0], error=PassError("RuntimeError", "no gradient for you"))
     assert _said(replace(trace, passes=(one,))).startswith("error: pass 1 raised RuntimeError: no gradient for you")
+
+
+@pytest.mark.parametrize("make", [builders.linear_trace, builders.product_trace, builders.failed_trace])
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("style", [{}, {"color": True}, {"ascii_only": True}])
+def test_no_fact_is_lost_on_narrow_lines(make: Callable[[], Trace], width: int, style: dict[str, bool]) -> None:
+    """What does not fit beside the rest stands below it: every word of a wide story is in a narrow one."""
+    wide = render(make(), Options(width=400, **style))
+    narrow = render(make(), Options(width=width, **style))
+    assert _words(wide) - _words(narrow) <= {"Run", "without", "zeroing:", "After", "closed", "form"}
+    assert max(len(re.sub("\x1b\\[[0-9;]*m", "", line)) for line in narrow.splitlines()) <= width
+
+
+def _words(text: str) -> set[str]:
+    return set(re.sub("\x1b\\[[0-9;]*m", " ", text).split())

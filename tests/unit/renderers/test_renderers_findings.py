@@ -20,6 +20,7 @@ from gradtrace.renderers.findings import github as findings_github
 from gradtrace.renderers.findings import junit as findings_junit
 from gradtrace.renderers.findings import sarif as findings_sarif
 from gradtrace.renderers.reference import rule_page
+from gradtrace.renderers.view_options import ViewContext
 
 BACKWARD = at(19, "    loss.backward()")
 STEP = at(20, "    opt.step()")
@@ -63,7 +64,7 @@ def run(**fields: object) -> Run:
 
 
 def drawn(name: str, trace: Trace, **options: object) -> str:
-    text = registry.find(name, registry.DIAGNOSES).render(trace, **options)
+    text = registry.find(name, registry.DIAGNOSES).render(trace, context=ViewContext(**options))
     assert isinstance(text, str)
     return text
 
@@ -468,3 +469,21 @@ def test_json_says_what_was_not_looked_at() -> None:
     assert (cut["reason"], cut["severity"], cut["open"]) == ("file_cut", "partial", True)
     assert (cut["message"], cut["help"]) == ("it ends\\x1b[31m", "record the program again")
     assert (asleep["reason"], asleep["open"]) == ("asleep", False)
+
+
+def test_a_cell_of_a_notebook_is_told_in_words_where_tools_know_only_files() -> None:
+    """GitHub and SARIF point to the file's first line; for people the cell is part of the name."""
+    place = Location("train.ipynb:cell 6", 3, 5, 3, 20, text="    loss.backward()")
+    finding = Finding("zero-grad-forgotten", "error", "never cleared", place, (RelatedLocation(place, "here"),))
+    trace = Trace(run(), LEAVES, findings=(finding,))
+    assert drawn("github", trace) == (
+        "::error title=gradtrace%3A zero-grad-forgotten,file=train.ipynb,line=1::cell 6, line 3: never cleared"
+        "%0Atrain.ipynb:cell 6:3: here\n"
+    )
+    (result,) = json.loads(drawn("sarif", trace, rules=RULES))["runs"][0]["results"]
+    physical = {"artifactLocation": {"uri": "train.ipynb"}, "region": {"startLine": 1}}
+    assert result["message"]["text"] == "cell 6, line 3: never cleared"
+    assert result["locations"] == [{"physicalLocation": physical}]
+    (related,) = result["relatedLocations"]
+    assert (related["physicalLocation"], related["message"]["text"]) == (physical, "cell 6, line 3: here")
+    assert drawn("concise", trace) == "train.ipynb:cell 6:3:5: error[zero-grad-forgotten]: never cleared\n"

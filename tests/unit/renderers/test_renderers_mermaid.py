@@ -14,7 +14,7 @@ def test_the_product_as_a_flowchart() -> None:
     text = mermaid.render(builders.product_trace())
 
     assert "flowchart BT" in text
-    assert '-->|"other 0.25"|' in text
+    assert '-->|"right factor 0.25"|' in text
     assert "pass 1: None → 2, adds 1 + 1<br/>pass 2: 2 → 4, adds 2" in text
 
 

@@ -22,10 +22,11 @@ import pytest
 
 from gradtrace.analysis.blocks import block_tree
 from gradtrace.errors import RenderError
-from gradtrace.model import Graph, Trace
+from gradtrace.model import Graph, Node, Trace
 from gradtrace.renderers.page import data as page_data
 from gradtrace.renderers.page.columns import Columns
 from gradtrace.renderers.page.groups import MAX_CHILDREN, Box, boxes, ops_in_order
+from gradtrace.renderers.page.op_names import op_names
 from gradtrace.renderers.page.page import Options, render
 
 
@@ -342,3 +343,14 @@ def test_the_cases_of_the_page_are_fresh() -> None:
     assert {name: page_cases.unpacked(text) for name, text in kept.items()} == {
         name: page_cases.unpacked(text) for name, text in fresh.items()
     }
+
+
+def test_ops_are_named_by_calls_that_made_no_other() -> None:
+    """`batch_norm` for `native_batch_norm`; a `linear` of two nodes keeps torch's own names for both."""
+    nodes = (
+        Node(0, "NativeBatchNormBackward0", "native_batch_norm", call="batch_norm", call_number=1),
+        Node(1, "AddmmBackward0", "addmm", call="linear", call_number=2),
+        Node(2, "TBackward0", "t", call="linear", call_number=2),
+        Node(3, "MulBackward0", "mul"),
+    )
+    assert op_names(nodes) == ["batch_norm", "addmm", "t", "mul"]

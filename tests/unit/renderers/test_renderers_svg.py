@@ -69,10 +69,10 @@ def test_the_root_says_where_backward_starts() -> None:
 
 
 def test_arguments_stand_on_the_arrows() -> None:
-    """An arrow bears torch's name of the argument and the gradient sent."""
+    """An arrow bears what the operand is to its op, and the gradient sent."""
     texts = _texts(_svg(builders.product_trace()))
 
-    assert {"self1", "other1", "self2", "other0.25"} <= set(texts)
+    assert {"left factor1", "right factor1", "left factor2", "right factor0.25"} <= set(texts)
 
 
 def test_a_rewriting_hook_is_shown() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from gradtrace.errors import RenderError
 from gradtrace.renderers import registry
+from gradtrace.renderers.view_options import ViewOptions
 
 
 @pytest.fixture(autouse=True)
@@ -45,4 +46,4 @@ def test_pdf_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_engine_that_is_missing_is_not_replaced_in_silence() -> None:
     """Who asks for dot gets dot or is told."""
     with pytest.raises(RenderError, match="--engine builtin"):
-        registry.find("svg", registry.PICTURES).render(builders.product_trace(), engine="dot")
+        registry.find("svg", registry.PICTURES).render(builders.product_trace(), ViewOptions(engine="dot"))

@@ -7,7 +7,8 @@ the text of its box in `boxes`, `folded` or `leaf_boxes`, or to `arrows`; to add
 it in `boxes.style_of`.
 """
 
-from gradtrace.renderers.picture.scene.compose import Choice, DrawingOptions, compose, compose_view
+from gradtrace.renderers.picture.scene.choice import Choice, DrawingOptions
+from gradtrace.renderers.picture.scene.compose import compose, compose_view
 from gradtrace.renderers.picture.scene.model import Arrow, Box, Cluster, Labels, Row, Scene, Span, Step
 
 __all__ = [

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import sqrt
 
+from gradtrace.formulas.operand_words import operand_word
 from gradtrace.model import Edge, Graph, NestedValue, TensorStats
 from gradtrace.renderers.picture.scene.boxes import is_bad, statistics
 from gradtrace.renderers.picture.scene.folded import norm_range
@@ -64,7 +65,7 @@ def _state(sent: Sequence[TensorStats | None], *, is_measured: bool) -> str:
 
 
 def _label(graph: Graph, edges: Sequence[Edge], state: str) -> Row:
-    """Torch's name of the argument and the gradient; a range where the arrow stands for several."""
+    """What the operand is and the gradient; a range where the arrow stands for several."""
     role = "alarm" if state == "non-finite" else "plain"
     if len(edges) == 1:
         return _single(graph, edges[0], state, role)
@@ -76,12 +77,13 @@ def _label(graph: Graph, edges: Sequence[Edge], state: str) -> Row:
 
 def _single(graph: Graph, edge: Edge, state: str, role: str) -> Row:
     spans = []
-    if edge.input:
-        spans.append(Span(visible(edge.input, 20), "muted"))
+    word = operand_word(graph.nodes[edge.source].op, edge.input)
+    if word and word != "input":
+        spans.append(Span(visible(word, 20), "muted"))
     if state == "none":
         spans.append(Span("no gradient", "muted"))
     elif edge.sent is not None:
-        spans.append(Span(visible(wording.gradient(edge.sent, 3), 34), role))
+        spans.append(Span(visible(wording.gradient(edge.sent), 34), role))
     output = _output_name(graph, edge)
     if output:
         spans.append(Span(visible(output, 20), "muted"))
@@ -102,7 +104,8 @@ def _tooltip(graph: Graph, edges: Sequence[Edge], *, is_measured: bool) -> str:
     for edge in edges[:8]:
         source, target = graph.nodes[edge.source], graph.nodes[edge.target]
         what = statistics(edge.sent) if edge.sent is not None else "no gradient" if is_measured else "not measured"
-        argument = f" for {edge.input}" if edge.input else ""
+        word = operand_word(source.op, edge.input)
+        argument = f" for the {word}" if word else ""
         lines.append(f"{source.op}{argument} sends {target.name or target.op}: {what}")
     if len(edges) > len(lines):
         lines.append(f"and {len(edges) - len(lines):,} more")

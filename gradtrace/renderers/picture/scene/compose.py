@@ -1,22 +1,27 @@
 """From one pass of a trace to a scene."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from gradtrace.analysis.calls import by_call_numbered
 from gradtrace.analysis.simplify import simplify
 from gradtrace.analysis.view import Item, View, ViewEdge, leaf_uses
-from gradtrace.model import BackwardPass, Graph, Trace
+from gradtrace.model import BackwardPass, Graph, Root, Trace
 from gradtrace.renderers.picture.scene.arrows import arrow
 from gradtrace.renderers.picture.scene.boxes import (
     node_rows,
     node_tooltip,
     style_of,
 )
+from gradtrace.renderers.picture.scene.choice import Choice
+from gradtrace.renderers.picture.scene.constant_boxes import ConstantBox, constants_of
 from gradtrace.renderers.picture.scene.cut_boxes import cut_box, cuts_in, unreached
 from gradtrace.renderers.picture.scene.finding_pins import FindingPins, finding_notes
-from gradtrace.renderers.picture.scene.folded import folded_rows, repeated_rows, times
-from gradtrace.renderers.picture.scene.model import NO_WISHES, Arrow, Box, Cluster, Labels, Row, Scene, Span
+from gradtrace.renderers.picture.scene.folded import card_rows, folded_rows, repeated_rows, rest_rows, times
+from gradtrace.renderers.picture.scene.frames import Frames
+from gradtrace.renderers.picture.scene.model import NO_WISHES, Arrow, Box, Labels, Scene, Span
+from gradtrace.renderers.picture.scene.slide import in_two, splits, through
 from gradtrace.renderers.picture.scene.tales import Tales
 from gradtrace.text import wording
 from gradtrace.text.chosen_pass import drawn_pass, narrowed
@@ -27,65 +32,14 @@ _MANY_USES = 3
 """A leaf with more uses than this is drawn anew, as a chip, at each: a hub with many edges tangles every layout."""
 _PARALLEL = 4
 """Edges between the same two boxes up to this number are drawn one by one."""
+_WITH_CONSTANTS = 25
+"""With more items than this constants would hide what takes gradients."""
 _FULL, _BRIEF = 45, 220
 """Up to this many items boxes tell everything; up to the second, no values."""
 _TOLD = 10_000
 """With more items than this tooltips hold no numbers: they would be most of a file of a hundred megabytes."""
 _LABELLED = 120
 """With more arrows than this, their gradients are only in width, colour and tooltip."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which pass is drawn, how far it is folded, and what its labels carry.
-
-    Attributes:
-        pass_index: which pass; by default the first one with a graph.
-        depth: modules below this depth are closed.
-        fold: whether anything is folded beyond what `depth` closes.
-        max_items: items that are left at most.
-        focus: only what leads to the leaf, module or value of this name.
-        expand: modules that are open whatever else is folded.
-        labels: what ops say of themselves.
-    """
-
-    pass_index: int | None = None
-    depth: int | None = None
-    fold: bool = True
-    max_items: int = 1500
-    focus: str | None = None
-    expand: tuple[str, ...] = ()
-    labels: Labels = NO_WISHES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrawingOptions:
-    """What every renderer that draws a scene lets its caller choose.
-
-    Attributes:
-        pass_index: which pass; by default the first one with a graph.
-        depth: modules below this depth are closed.
-        fold: whether anything is folded beyond what `depth` closes.
-        focus: only what leads to the leaf, module or value of this name.
-        expand: modules that are open whatever else is folded.
-        values: whether ops tell their values; None: where there is room.
-        shapes: whether they tell their shapes.
-        source: whether they tell where they stand in the source.
-    """
-
-    pass_index: int | None = None
-    depth: int | None = None
-    fold: bool = True
-    focus: str | None = None
-    expand: tuple[str, ...] = ()
-    values: bool | None = None
-    shapes: bool | None = None
-    source: bool | None = None
-
-    def choice(self) -> Choice:
-        """The same for `compose`."""
-        labels = Labels(self.values, self.shapes, self.source)
-        return Choice(self.pass_index, self.depth, self.fold, focus=self.focus, expand=self.expand, labels=labels)
 
 
 def compose(trace: Trace, choice: Choice) -> Scene:
@@ -97,16 +51,44 @@ def compose(trace: Trace, choice: Choice) -> Scene:
     backward = drawn_pass(trace, choice.pass_index)
     notes = (*finding_notes(trace, backward), *unreached(trace, backward))
     if choice.focus is not None:
-        backward, note = narrowed(trace, backward, choice.focus)
+        backward, note = narrowed(trace, backward, choice.focus, keeps_rest=True)
         notes = (note, *finding_notes(trace, backward))
+    known = constants_of(trace, backward) if choice.compactness == 0 else {}
+    if choice.fold and not choice.aten:
+        backward, numbers = by_call_numbered(backward, choice.expand)
+        known = {numbers[node]: boxes for node, boxes in known.items()}
     graph = backward.graph or Graph((), ())
-    view = simplify(graph, depth=choice.depth, fold=choice.fold, max_items=choice.max_items, expand=choice.expand)
-    return compose_view(trace, backward, replace(view, notes=(*notes, *view.notes)), choice.labels)
+    view = simplify(
+        graph,
+        depth=choice.depth,
+        fold=choice.fold,
+        max_items=choice.max_items,
+        expand=choice.expand,
+        closes_small=choice.compactness >= 2,  # noqa: PLR2004 - as `Choice` says
+    )
+    view = replace(view, notes=(*notes, *view.notes))
+    return compose_view(trace, backward, view, choice.labels, choice.compactness, known)
 
 
-def compose_view(trace: Trace, backward: BackwardPass, view: View, labels: Labels = NO_WISHES) -> Scene:
-    """The scene of a view of one pass."""
-    return _Stage(trace, backward, view, labels).scene()
+def compose_view(
+    trace: Trace,
+    backward: BackwardPass,
+    view: View,
+    labels: Labels = NO_WISHES,
+    compactness: int = 0,
+    constants: Mapping[int, Sequence[ConstantBox]] | None = None,
+) -> Scene:
+    """The scene of a view of one pass.
+
+    Args:
+        trace: what was recorded.
+        backward: the pass.
+        view: of its graph.
+        labels: as in `Choice`.
+        compactness: as in `Choice`.
+        constants: by node, what it took in that takes no gradient.
+    """
+    return _Stage(trace, backward, view, labels, compactness, constants or {}).scene()
 
 
 @dataclass(slots=True)
@@ -117,14 +99,24 @@ class _Stage:
     backward: BackwardPass
     view: View
     labels: Labels
+    compactness: int = 0
+    constants: Mapping[int, Sequence[ConstantBox]] = field(default_factory=dict)
     boxes: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
     box_of: dict[int, int] = field(default_factory=dict)
     """The box of each item."""
     chip_of: dict[tuple[int, int], int] = field(default_factory=dict)
     """The chip of each leaf item at each item that uses it."""
+    operator_of: dict[int, int] = field(default_factory=dict)
+    """On a slide the circle of each op whose box is that of its value."""
+    taken_in: list[tuple[int, int, str]] = field(default_factory=list)
+    """Items that took in a constant, the box of that, and what it is to them."""
     cuts: list[tuple[int, int]] = field(default_factory=list)
     """Items that took in a value without its history, and the box that says so."""
+    frames: Frames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.frames = Frames(self.view)
 
     def scene(self) -> Scene:
         graph = self.view.graph
@@ -137,16 +129,17 @@ class _Stage:
         return Scene(
             boxes=tuple(self.boxes),
             arrows=tuple(self.arrows),
-            clusters=tuple(_cluster(self.view, group) for group in range(len(self.view.groups))),
+            clusters=self.frames.clusters,
             title=one_line(self.trace.run.target, 100),
             caption=self._caption(),
             notes=tuple(visible(note, 200) for note in self.view.notes),
             legend=tuple(style for style in LIGHT.boxes if style in styles),
             edge_states=tuple(
-                state for state in ("sent", "zero", "non-finite", "none", "unknown", "carried") if state in states
+                state
+                for state in ("sent", "zero", "non-finite", "none", "unknown", "carried", "constant")
+                if state in states
             ),
             scale=scale_of([one.norm for one in self.arrows if one.norm is not None and one.state == "sent"]),
-            has_names=any(span.role == "muted" for one in self.arrows for span in one.label),
         )
 
     def _boxes(self, *, is_run: bool) -> None:
@@ -159,51 +152,81 @@ class _Stage:
                 leaves_at[user].append(leaf)
         cuts = cuts_in(self.trace, self.backward, view)
         roots = {root.node: root for root in self.backward.roots if root.node is not None}
-        error = self.backward.error
         pins = FindingPins(self.trace, self.backward)
-        tales = Tales(self.trace, self.backward, view, pins, _TOLD)
+        tales = Tales(
+            self.trace, self.backward, view, pins, _TOLD, is_brief=self.compactness > 0 or self.labels.is_slide
+        )
         detail = 2 if len(view.items) <= _FULL else 1 if len(view.items) <= _BRIEF else 0
-        is_told = len(view.items) <= _TOLD
         for item in view.items:
             for cut in cuts.get(item.id, ()):
-                box = cut_box(cut, self.trace.leaves, item.group, pins.on_line(cut.location))
+                box = cut_box(cut, self.trace.leaves, self.frames.around(item.group), pins.on_line(cut.location))
                 self.cuts.append((item.id, self._add(box)))
+            self._take_in(item)
             for leaf in leaves_at[item.id]:
-                self.chip_of[(leaf, item.id)] = self._add(_chip(view.items[leaf], item.group))
+                self.chip_of[(leaf, item.id)] = self._add(_chip(view.items[leaf], self.frames.around(item.group)))
             if item.kind == "leaf":
-                home = None if item.id in chipped else _home(view, item, uses[item.id])
+                home = None if item.id in chipped else self.frames.around(_home(view, item, uses[item.id]))
                 is_chipped = item.id in chipped
                 self.box_of[item.id] = self._add(tales.box(item, home, is_chipped=is_chipped))
+                continue
+            if nodes[item.nodes[0]].is_rest:
+                box = Box("folded", rest_rows(nodes[item.nodes[0]]), "what does not lead there")
+                self.box_of[item.id] = self._add(box)
                 continue
             if item.kind != "node":
                 self.box_of[item.id] = self._add(self._folded(item, tales))
                 continue
-            members = [nodes[number] for number in item.nodes]
-            node = members[0]
-            here = pins.at(node)
-            failure = error if error is not None and error.node in item.nodes else None
-            root = next((roots[number] for number in item.nodes if number in roots), None)
-            style = style_of(
-                members, is_root=is_run and root is not None, is_failed=failure is not None, has_run=is_run
-            )
-            told = detail if len(members) == 1 else -1
-            rows = node_rows(
-                node,
-                detail=told,
-                root=root if is_run else None,
-                error=failure,
-                findings=here,
-                labels=self.labels,
-            )
-            rows = ((*rows[0], *times(item.count)), *rows[1:], *(repeated_rows(members) if len(members) > 1 else ()))
-            tooltip = node_tooltip(node, here, is_told=is_told)
-            if failure is not None:
-                tooltip += f"\n{one_line(failure.message, 1000)}"
-            self.box_of[item.id] = self._add(Box(style, rows, tooltip, item.group))
+            box = self._op(item, pins, roots, detail=detail, is_run=is_run)
+            if self.labels.is_slide and splits(item, nodes[item.nodes[0]], box):
+                symbol, box = in_two(nodes[item.nodes[0]], box)
+                self.operator_of[item.id] = self._add(symbol)
+            self.box_of[item.id] = self._add(box)
+
+    def _op(self, item: Item, pins: FindingPins, roots: Mapping[int, Root], *, detail: int, is_run: bool) -> Box:
+        """The box of one op, or of the same op in every repetition."""
+        error = self.backward.error
+        members = [self.view.graph.nodes[number] for number in item.nodes]
+        node = members[0]
+        here = pins.at(node)
+        failure = error if error is not None and error.node in item.nodes else None
+        root = next((roots[number] for number in item.nodes if number in roots), None)
+        style = style_of(members, is_root=is_run and root is not None, is_failed=failure is not None, has_run=is_run)
+        rows = node_rows(
+            node,
+            detail=detail if len(members) == 1 else -1,
+            root=root if is_run else None,
+            error=failure,
+            findings=here,
+            labels=self.labels,
+        )
+        rows = (
+            (*rows[0], *times(item.count)),
+            *self.frames.instead(item.group),
+            *rows[1:],
+            *(repeated_rows(members) if len(members) > 1 else ()),
+        )
+        tooltip = node_tooltip(node, here, is_told=len(self.view.items) <= _TOLD)
+        if failure is not None:
+            tooltip += f"\n{one_line(failure.message, 1000)}"
+        return Box(style, rows, tooltip, self.frames.around(item.group))
+
+    def _take_in(self, item: Item) -> None:
+        """Draw the constants that an op takes in."""
+        if item.kind != "node" or len(item.nodes) > 1 or len(self.view.items) > _WITH_CONSTANTS:
+            return
+        for constant in self.constants.get(item.nodes[0], ()):
+            box = replace(constant.box, cluster=self.frames.around(item.group))
+            self.taken_in.append((item.id, self._add(box), constant.word))
 
     def _folded(self, item: Item, tales: Tales) -> Box:
         members = [self.view.graph.nodes[node] for node in item.nodes]
-        rows = folded_rows(item, members, [tales.contribution(node.leaf) for node in members if node.leaf is not None])
+        leaves = [node for node in members if node.leaf is not None]
+        contributions = [tales.contribution(node.leaf or 0) for node in leaves]
+        ops = [node for node in members if node.leaf is None]
+        if item.kind == "module" and len(ops) == 1 and len(ops[0].outputs) <= 1:
+            rows = card_rows(item, ops[0], leaves, contributions, self.labels)
+        else:
+            rows = folded_rows(item, members, contributions)
         style = (
             "non-finite"
             if any(span.role == "alarm" and "NaN" in span.text for row in rows for span in row)
@@ -215,7 +238,7 @@ class _Stage:
         counts = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
         head = f"{item.path} ({item.module_type})" if item.path and item.module_type else item.path or item.label
         tooltip = [head, *(f"{n:,} × {op}" for op, n in counts[:12])]
-        return Box(style, rows, "\n".join(visible(line, 160) for line in tooltip), item.group)
+        return Box(style, rows, "\n".join(visible(line, 160) for line in tooltip), self.frames.around(item.group))
 
     def _arrows(self, *, is_measured: bool) -> None:
         view, edges = self.view, self.view.graph.edges
@@ -225,18 +248,30 @@ class _Stage:
         is_told = len(view.items) <= _TOLD
         for edge, numbers in bundles:
             chip = self.chip_of.get((edge.target, edge.source))
-            ends = (self.box_of[edge.source], self.box_of[edge.target] if chip is None else chip)
+            ends = (self._sender(edge.source), self.box_of[edge.target] if chip is None else chip)
             many = [edges[number] for number in numbers]
             self.arrows.append(
                 arrow(view.graph, ends, many, is_measured=is_measured, is_labelled=is_labelled, is_told=is_told)
             )
+        if self.compactness or self.labels.is_slide:
+            self.arrows = _told_once(self.arrows, self.boxes)
+        for item, operator in self.operator_of.items():
+            received = view.graph.nodes[view.items[item].nodes[0]].received
+            self.arrows.append(through(self.box_of[item], operator, received, is_measured=is_measured))
+        for user, box, word in self.taken_in:
+            label = (Span(visible(word, 20), "muted"),) if word else ()
+            self.arrows.append(Arrow(self._sender(user), box, "constant", None, label, "a constant takes no gradient"))
         for user, box in self.cuts:
-            self.arrows.append(Arrow(self.box_of[user], box, "none", tooltip="no gradient goes on here"))
+            self.arrows.append(Arrow(self._sender(user), box, "none", tooltip="no gradient goes on here"))
         for edge in view.carried:
             if edge.source != edge.target:
                 ends = (self.box_of[edge.source], self.box_of[edge.target])
                 words = (Span("to the repetition before", "muted"),) if is_labelled else ()
                 self.arrows.append(Arrow(*ends, "carried", None, words, "from each repetition to the one before it"))
+
+    def _sender(self, item: int) -> int:
+        """The box from which the gradients of an item go on."""
+        return self.operator_of.get(item, self.box_of[item])
 
     def _add(self, box: Box) -> int:
         self.boxes.append(box)
@@ -262,16 +297,6 @@ class _Stage:
         return tuple(one_line(line, 160) for line in lines)
 
 
-def _cluster(view: View, number: int) -> Cluster:
-    group = view.groups[number]
-    title: Row = (Span(visible(group.label or group.path, 50), "strong"),)
-    if group.module_type:
-        title += (Span(visible(group.module_type, 30), "muted"),)
-    kind = f" ({group.module_type})" if group.module_type else ""
-    tooltip = visible(f"{group.path or group.label}{kind}", 160)
-    return Cluster(group.parent, (*title, *times(group.count)), tooltip)
-
-
 def _is_shared(view: View, uses: Sequence[ViewEdge]) -> bool:
     """Whether a leaf is drawn as a chip at each use: used often, or in more than one module."""
     users = {edge.source for edge in uses}
@@ -286,6 +311,20 @@ def _home(view: View, item: Item, uses: Sequence[ViewEdge]) -> int | None:
 def _chip(leaf: Item, cluster: int | None) -> Box:
     text = visible(leaf.label, 40)
     return Box("leaf", ((Span(text, "strong"), *times(leaf.count)),), f"{text}: one of its uses", cluster, is_chip=True)
+
+
+def _told_once(arrows: Sequence[Arrow], boxes: Sequence[Box]) -> list[Arrow]:
+    """The arrows without the gradients that the box at which they arrive tells, too."""
+    n_arriving = Counter(one.target for one in arrows)
+    told = [{span.text for row in box.rows for span in row} for box in boxes]
+    short = []
+    for one in arrows:
+        label = one.label
+        if n_arriving[one.target] == 1 and any(span.text in told[one.target] for span in label):
+            known = told[one.target]
+            label = tuple(span for span in label if span.text not in known and not span.text.endswith("×"))
+        short.append(replace(one, label=label))
+    return short
 
 
 def _bundles(view: View, edge: ViewEdge) -> list[tuple[ViewEdge, tuple[int, ...]]]:

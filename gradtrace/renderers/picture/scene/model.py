@@ -1,6 +1,6 @@
 """The parts of a picture, as text and numbers: every engine draws these and decides nothing but how."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gradtrace.text.palette import Scale
 
@@ -24,6 +24,8 @@ class Labels:
     values: bool | None = None
     shapes: bool | None = None
     source: bool | None = None
+    is_slide: bool = False
+    """Data and gradient in each box, and the op as a circle."""
 
 
 NO_WISHES = Labels()
@@ -60,8 +62,8 @@ class Box:
 class Arrow:
     """A gradient on its way, from the box `source` that sends it to the box `target` that receives it.
 
-    `state` is `sent`, `zero`, `non-finite`, `none` (nothing was sent), `unknown` (sent, but not measured) or `carried`
-    (to the previous repetition).
+    `state` is `sent`, `zero`, `non-finite`, `none` (nothing was sent), `unknown` (sent, but not measured), `carried`
+    (to the previous repetition) or `constant` (what is taken in takes no gradient).
     """
 
     source: int
@@ -98,5 +100,3 @@ class Scene:
     legend: tuple[str, ...] = ()
     edge_states: tuple[str, ...] = ()
     scale: Scale | None = None
-    has_names: bool = field(default=False)
-    """Some arrow bears torch's name of the argument."""

@@ -17,7 +17,9 @@ from gradtrace.text.escape import one_line, visible
 class Tales:
     """Boxes of leaves: with their whole ledger where there are few, in one line where there are many."""
 
-    def __init__(self, trace: Trace, backward: BackwardPass, view: View, pins: FindingPins, most_told: int) -> None:
+    def __init__(
+        self, trace: Trace, backward: BackwardPass, view: View, pins: FindingPins, most_told: int, *, is_brief: bool
+    ) -> None:
         self._trace = trace
         self._backward = backward
         self._nodes = view.graph.nodes
@@ -30,7 +32,7 @@ class Tales:
         self._pins = pins
         self._is_told = len(view.items) <= most_told
         n = sum(item.kind == "leaf" for item in view.items)
-        self._limit = 6 if n <= 8 else 3 if n <= 30 else 0  # noqa: PLR2004 - passes told in a box
+        self._limit = 0 if is_brief else 6 if n <= 8 else 3 if n <= 30 else 0  # noqa: PLR2004 - passes told in a box
 
     def contribution(self, leaf: int) -> TensorStats | None:
         """What the drawn pass added to a leaf."""

@@ -1,0 +1,74 @@
+"""What the operands of an op are to it, in words: `left factor`, `weight`, `bias`."""
+
+import re
+from functools import lru_cache
+
+_ROLES = {
+    "mul": {"self": "left factor", "other": "right factor"},
+    "div": {"self": "numerator", "other": "denominator"},
+    "add": {"self": "", "other": ""},
+    "sub": {"self": "", "other": "subtracted"},
+    "pow": {"self": "base"},
+    "mm": {"self": "left factor", "mat2": "right factor"},
+    "bmm": {"self": "left factor", "mat2": "right factor"},
+    "mv": {"self": "matrix", "vec": "vector"},
+    "dot": {"self": "left factor", "tensor": "right factor"},
+    "addmm": {"self": "summand", "mat1": "left factor", "mat2": "right factor"},
+    "addmv": {"self": "summand", "mat": "matrix", "vec": "vector"},
+    "baddbmm": {"self": "summand", "batch1": "left factor", "batch2": "right factor"},
+    "where": {"self": "where true", "other": "where false"},
+    "maximum": {"self": "left side", "other": "right side"},
+    "minimum": {"self": "left side", "other": "right side"},
+}
+"""By op, then by torch's name of the argument."""
+
+_OF_CALLS = {
+    "linear": {
+        "addmm:self": "bias",
+        "addmm:mat1": "input",
+        "addmm:mat2": "weight",
+        "mm:self": "input",
+        "mm:mat2": "weight",
+        "add:other": "bias",
+    },
+    "scaled_dot_product_attention": {
+        "bmm:self/bmm:self": "query",
+        "bmm:self/bmm:mat2": "key",
+        "bmm:mat2": "value",
+    },
+}
+"""By call, then by the ops and arguments that lead to the operand within what the call made."""
+
+_ALONE = {
+    "self": "input",
+    "src": "source",
+    "other": "other side",
+    "mat1": "left factor",
+    "mat2": "right factor",
+    "batch1": "left factor",
+    "batch2": "right factor",
+    "mat": "matrix",
+    "vec": "vector",
+}
+_NUMBERED = re.compile(r"(weight|bias)\d+")
+
+
+@lru_cache(maxsize=4096)
+def operand_word(op: str, argument: str | None) -> str:
+    """What an operand is to its op; "" where there is nothing to say.
+
+    Args:
+        op: of the node, or the call that made it.
+        argument: torch's name of the argument (`mat2`), or the ops and arguments that lead to it (`addmm:mat2`).
+    """
+    if not argument:
+        return ""
+    of_call = _OF_CALLS.get(op, {}).get(argument)
+    if of_call is not None:
+        return of_call
+    inner, _, name = argument.rpartition("/")[2].rpartition(":")
+    numbered = _NUMBERED.fullmatch(name)
+    if numbered is not None:
+        return numbered[1]
+    role = _ROLES.get((inner or op).strip("_"), {}).get(name)
+    return role if role is not None else _ALONE.get(name, name.replace("_", " "))
