@@ -22,6 +22,7 @@ TITLES = {
     "check": "What check writes",
     "why": "What why writes",
     "diff": "What diff writes",
+    "norms": "What norms writes",
 }
 
 ENUMERATED = (kinds, blind_spot, check_document, reasons_answer, first)

@@ -47,6 +47,7 @@ COMMANDS = {
         "One tensor: how its gradient arises, or where it is cut off.", "TARGET [NAME=VALUE]... NAME [-- ARGUMENT...]"
     ),
     "diff": Entry("Two runs: where they part first, and what differs.", "OLD NEW [-- ARGUMENT...]"),
+    "norms": Entry("Every step: the norms of the gradients, loss, learning rate.", _TARGET),
     "formula": Entry("Show the backward formula of an op, or the step of an optimizer."),
     "rule": Entry("The page of a diagnosis rule."),
     "schema": Entry("The JSON Schema of a document."),

@@ -30,6 +30,7 @@ from gradtrace.model.location import Location
 from gradtrace.model.objects import Lookalike, LostMask, MaskingHook, MovingNorm, Sharing
 from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
 from gradtrace.model.run import KeptResult, Observation, ProgramError, Run
+from gradtrace.model.step_norms import NormPart, NormSeries, StepNorms
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
 from gradtrace.model.trace import Trace
@@ -77,6 +78,8 @@ __all__ = [
     "Node",
     "NodeOutput",
     "NonFinite",
+    "NormPart",
+    "NormSeries",
     "Number",
     "Observation",
     "ObservationKind",
@@ -96,6 +99,7 @@ __all__ = [
     "Sharing",
     "SharingKind",
     "StepFact",
+    "StepNorms",
     "SwitchKind",
     "TensorSpec",
     "TensorStats",

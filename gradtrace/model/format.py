@@ -7,17 +7,35 @@ from typing import Any
 FORMAT_NAME = "gradtrace-recording"
 """Stands in the first line of each stream and recording."""
 
-FORMAT_VERSION = (2, 2)
+FORMAT_VERSION = (2, 3)
 """History: 1.0 the first; 1.1 a number and a checksum at the end of each line, and lines for what was not seen; 2.0
 columns behind lines, and what repeats from pass to pass once; 2.1 more that a diagnosis reads: attributes,
 buffers, copies, hooks, variables, losses without a graph, reads of gradients, moves by the program, empty clipping,
-tensors that were not finite from the start; 2.2 which nodes one call of torch made."""
+tensors that were not finite from the start; 2.2 which nodes one call of torch made; 2.3 the norms
+of the gradients that every step finds."""
+
+NO_GRADIENT, NOT_MEASURED = -1.0, -2.0
+"""What stands in a column of norms, which are none of them negative, where there is no norm."""
+
+UNKNOWN_RATE = float("-inf")
+"""What stands in a column of learning rates for one that is no number."""
 
 VALUE_LIMIT = 16
 """Tensors up to this many elements are recorded with all their values."""
 
 EXPRESSION_FILE = "<expression>"
 """The file name of a target that is an expression, in locations and tracebacks."""
+
+
+class StepFlag(IntEnum):
+    """What else is said of a step, as bits of a number."""
+
+    LOSS = 1
+    """The loss is known."""
+    SKIPPED = 2
+    """Something was not finite, and the step was skipped."""
+    SCALED = 4
+    """A `GradScaler` has scaled the loss."""
 
 
 class Form(IntEnum):

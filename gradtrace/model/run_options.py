@@ -32,6 +32,8 @@ class RunOptions:
         announce: say on stderr when the asked-for passes are in.
         facts: watch also for what a diagnosis needs: where values leave the graph, who switches `requires_grad`.
         needs: what is measured at the default level, where somebody said what is read; None for what is usual.
+        step_norms: the norms of the gradients that every step finds are measured, and this many levels of module names
+            are told apart; 0: every parameter by itself; None: they are not measured.
         folders: where files of the program's own lie, besides that of its script and the one it was started in.
     """
 
@@ -47,6 +49,7 @@ class RunOptions:
     announce: bool = False
     facts: bool = False
     needs: Needs | None = None
+    step_norms: int | None = None
     folders: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:

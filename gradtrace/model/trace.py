@@ -12,6 +12,7 @@ from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.objects import Lookalike, LostMask, MaskingHook, MovingNorm, Sharing
 from gradtrace.model.passes import BackwardPass
 from gradtrace.model.run import Run
+from gradtrace.model.step_norms import NormSeries
 from gradtrace.model.steps import ScaleUpdate, StepFact
 from gradtrace.model.updates import EmptyClipping, GradUse, Move
 
@@ -20,7 +21,8 @@ from gradtrace.model.updates import EmptyClipping, GradUse, Move
 class Trace:
     """A run: its leaves (`leaves[i].id == i`), optimizers, passes in order, and events in order.
 
-    `steps` are what steps did that were looked at (`Event.step` of their events), in order.
+    `steps` are what steps did that were looked at (`Event.step` of their events), in order; `step_norms` what
+    every step found in `.grad`, where that was measured.
     """
 
     run: Run
@@ -35,6 +37,7 @@ class Trace:
     module_facts: tuple[ModuleFact, ...] = ()
     steps: tuple[StepFact, ...] = ()
     scale_updates: tuple[ScaleUpdate, ...] = ()
+    step_norms: tuple[NormSeries, ...] = ()
     bystanders: tuple[Bystander, ...] = ()
     variables: tuple[Variable, ...] = ()
     lookalikes: tuple[Lookalike, ...] = ()

@@ -82,6 +82,10 @@ class Journal:
         """Append a record that is JSON already."""
         self._append(line)
 
+    def write_columns(self, record: dict[str, Any], data: bytes) -> None:
+        """Append a record with columns behind it that belongs to no pass."""
+        self._append(encode(record), data)
+
     def write_pass(self, record: dict[str, Any], data: bytes = b"") -> None:
         """Append a record that belongs to a full pass, and data behind it."""
         line = encode(record)

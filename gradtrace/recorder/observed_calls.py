@@ -89,7 +89,7 @@ class Scaling(Protocol):
     def scaler_steps(self, scaler: Any, optimizer: Any) -> bool:
         """`step` begins; whether its end is of interest."""
 
-    def scaler_has_stepped(self, scaler: Any, frame: types.FrameType, *, has_failed: bool) -> None:
+    def scaler_has_stepped(self, scaler: Any, optimizer: Any, frame: types.FrameType, *, has_failed: bool) -> None:
         """`step` has ended."""
 
     def scaler_updated(self, scaler: Any, frame: types.FrameType) -> None:
@@ -108,14 +108,57 @@ def watch_scaler_step(original: Callable[..., Any], scaling: Scaling) -> Callabl
             result = original(*args, **kwargs)
         except BaseException as error:
             if is_of_interest:
-                scaling.scaler_has_stepped(scaler, sys._getframe(1), has_failed=True)
+                scaling.scaler_has_stepped(scaler, optimizer, sys._getframe(1), has_failed=True)
             hide(error)
             raise
         if is_of_interest:
-            scaling.scaler_has_stepped(scaler, sys._getframe(1), has_failed=False)
+            scaling.scaler_has_stepped(scaler, optimizer, sys._getframe(1), has_failed=False)
         return result
 
     return skipped_by_warnings(step)
+
+
+class Clipping(Protocol):
+    """What is notified of torch's clipping by norm."""
+
+    def total_computed(self, total: Any, norm_type: Any) -> None:
+        """The norm of some gradients together has been computed."""
+
+    def clipped(self, parameters: Any, total: Any) -> None:
+        """The gradients of some parameters have been scaled, given their norm."""
+
+
+def watch_total_norm(original: Callable[..., Any], clipping: Clipping) -> Callable[..., Any]:
+    """Wrap `torch.nn.utils.get_total_norm`: of what it returns, it is known which norm it is."""
+
+    @functools.wraps(original)
+    def get_total_norm(*args: Any, **kwargs: Any) -> Any:
+        try:
+            total = original(*args, **kwargs)
+        except BaseException as error:
+            hide(error)
+            raise
+        clipping.total_computed(total, args[1] if len(args) > 1 else kwargs.get("norm_type", 2.0))
+        return total
+
+    return skipped_by_warnings(get_total_norm)
+
+
+def watch_clipping(original: Callable[..., Any], clipping: Clipping) -> Callable[..., Any]:
+    """Wrap `torch.nn.utils.clip_grads_with_norm_`, which `clip_grad_norm_` calls."""
+
+    @functools.wraps(original)
+    def clip_grads_with_norm_(*args: Any, **kwargs: Any) -> Any:
+        try:
+            result = original(*args, **kwargs)
+        except BaseException as error:
+            hide(error)
+            raise
+        parameters = args[0] if args else kwargs.get("parameters")
+        clipping.clipped(parameters, args[2] if len(args) > 2 else kwargs.get("total_norm"))  # noqa: PLR2004
+        return result
+
+    return skipped_by_warnings(clip_grads_with_norm_)
 
 
 def watch_scaler_update(original: Callable[..., None], scaling: Scaling) -> Callable[..., None]:

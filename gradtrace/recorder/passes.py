@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import PassCall
@@ -21,6 +21,9 @@ from gradtrace.recorder.modes import Modes
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.step_watch import StepWatch
 from gradtrace.recorder.watch import LedgerPass, Watch
+
+if TYPE_CHECKING:
+    from gradtrace.recorder.step_norms import StepNorms
 
 _MAX_AWAITED = 3
 """So many call sites are waited for whose first pass came after those that were asked for."""
@@ -61,6 +64,7 @@ class Passes:
         announce: Callable[[int], None],
         steps: StepWatch | None = None,
         norms: GradNorms | None = None,
+        step_norms: StepNorms | None = None,
     ) -> None:
         self._context = context
         self._config = context.config
@@ -73,6 +77,7 @@ class Passes:
         self._announce = announce
         self._steps = steps
         self._norms = norms
+        self._step_norms = step_norms
         self._is_small = self._config.small_passes > 0
         """Every pass recorded in full so far had few nodes, and more of them are recorded for that."""
         self._has_announced = False
@@ -245,7 +250,7 @@ class Passes:
             return
         if ticket.full is not None:
             self._finish_full(ticket.full, result, error)
-        self._note_grads(ticket)
+        self._note_grads(ticket, error)
         self._checkpoint.pass_ended()
         if ticket.counted is not None:
             reason = self._watch.finish(ticket.counted, error)
@@ -270,10 +275,12 @@ class Passes:
         if table is not None:
             table.after_pass()
 
-    def _note_grads(self, ticket: Ticket) -> None:
+    def _note_grads(self, ticket: Ticket, error: BaseException | None) -> None:
         """What was left in `.grad` is known of passes recorded in full alone."""
         if self._steps is not None:
             self._steps.pass_ended()
+        if self._step_norms is not None and error is None and ticket.call.accumulates:
+            self._step_norms.pass_ended(ticket.call)
         if self._norms is None or not ticket.call.accumulates:
             return
         if ticket.full is None:

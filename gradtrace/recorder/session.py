@@ -46,10 +46,12 @@ from gradtrace.recorder.module_calls import watch_modules
 from gradtrace.recorder.names import Names
 from gradtrace.recorder.observed_calls import (
     outside_init,
+    watch_clipping,
     watch_optimizers,
     watch_parameters,
     watch_scaler_step,
     watch_scaler_update,
+    watch_total_norm,
     watch_zero_grad,
 )
 from gradtrace.recorder.optimizers import Optimizers, owned
@@ -63,6 +65,7 @@ from gradtrace.recorder.watch import Watch
 
 if TYPE_CHECKING:
     from gradtrace.recorder.fact_watches import FactWatches
+    from gradtrace.recorder.step_norms import StepNorms
 
 _current: Recorder | None = None
 
@@ -120,8 +123,17 @@ class Recorder:
         )
         watched = () if facts is None else facts.bounded
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
+        self.step_norms = self._watch_norms(config.step_norms)
         self.passes = Passes(
-            self.context, self.events, self.watch, self.modes, self.checkpoint, self._announce, self.steps, self.norms
+            self.context,
+            self.events,
+            self.watch,
+            self.modes,
+            self.checkpoint,
+            self._announce,
+            self.steps,
+            self.norms,
+            self.step_norms,
         )
 
     def _watch_facts(self, names: Names) -> FactWatches:
@@ -129,6 +141,14 @@ class Recorder:
         from gradtrace.recorder.fact_watches import FactWatches
 
         return FactWatches(self.config, self.journal, self._failures, names, self.leaves, self._optimizers, self.table)
+
+    def _watch_norms(self, depth: int | None) -> StepNorms | None:
+        """What measures every step, where that was asked for."""
+        if depth is None:
+            return None
+        from gradtrace.recorder.step_norms import StepNorms
+
+        return StepNorms(self.journal, self.leaves, self._optimizers, self.context.learn, depth)
 
     def table(self) -> Any:
         """The forward table of this thread."""
@@ -171,12 +191,17 @@ class Recorder:
         patches.replace(torch.nn.Module, "zero_grad", lambda one: watch_zero_grad(one, self, of_optimizer=False))
         hook = register_optimizer_step_post_hook(self._after_step())
         patches.add(hook.remove)
-        if self.steps is not None:
-            hook = register_optimizer_step_pre_hook(self._before_step(self.steps))
+        if self.steps is not None or self.step_norms is not None:
+            hook = register_optimizer_step_pre_hook(self._before_step(self.steps, self.step_norms))
             patches.add(hook.remove)
             scaler = torch.amp.GradScaler
             patches.replace(scaler, "step", lambda original: watch_scaler_step(original, self))
             patches.replace(scaler, "update", lambda original: watch_scaler_update(original, self))
+        if self.step_norms is not None:
+            for owner, prefix in ((torch.nn.utils.clip_grad, "_"), (torch.nn.utils, "")):
+                if f"{prefix}clip_grads_with_norm_" in vars(owner):  # since torch 2.6
+                    patches.replace(owner, f"{prefix}get_total_norm", lambda one: watch_total_norm(one, self))
+                    patches.replace(owner, f"{prefix}clip_grads_with_norm_", lambda one: watch_clipping(one, self))
         if self.facts is not None:
             patches.replace(torch.nn.Parameter, "__new__", lambda original: watch_parameters(original, self._parameter))
             watch_modules(patches, self.facts)
@@ -235,6 +260,8 @@ class Recorder:
                 self.checkpoint.write()
                 if self.steps is not None:
                     self.steps.write_latest()
+                if self.step_norms is not None:
+                    self.step_norms.write()
                 if self.facts is not None and self.facts.updates is not None:
                     self.facts.updates.write()
                 self._failures.write()
@@ -268,6 +295,8 @@ class Recorder:
         if self.steps is not None and self.norms is not None:
             self.steps.after_fork()
             self.norms.after_fork()
+        if self.step_norms is not None:
+            self.step_norms.after_fork()
 
     def _at_exit(self) -> None:
         with Quiet():
@@ -354,12 +383,18 @@ class Recorder:
         states = [self.leaves.find(one) for one in tensors if one.requires_grad]
         return all(state is not None and state.is_named for state in states)
 
-    def _before_step(self, steps: StepWatch) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
+    def _before_step(
+        self, steps: StepWatch | None, norms: StepNorms | None
+    ) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
         def before_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            has_arguments = len(args) > 1 or len(kwargs) > 0
             with self._failures.looking("an optimizer before its step"):
-                if not steps.is_idle:
+                if steps is not None and not steps.is_idle:
                     steps.has_stepped(optimizer)
-                    steps.begins(optimizer, sys._getframe(1), has_arguments=len(args) > 1 or len(kwargs) > 0)
+                    steps.begins(optimizer, sys._getframe(1), has_arguments=has_arguments)
+            if norms is not None:
+                with self._failures.looking("the norms of gradients before a step"):
+                    norms.begins(optimizer, sys._getframe(1), has_arguments=has_arguments)
 
         return skipped_by_warnings(before_step)
 
@@ -379,6 +414,9 @@ class Recorder:
         if self.steps is not None and not self.steps.is_idle:
             with self._failures.looking("what a step did"):
                 self.steps.ends(optimizer, frame, call, place, number)
+        if self.step_norms is not None:
+            with self._failures.looking("the norms of gradients"):
+                self.step_norms.ends(optimizer, frame, place, number)
         leaves = []
         if not self.events.is_counting:
             thread = threading.get_ident()
@@ -400,13 +438,30 @@ class Recorder:
         with self._failures.looking("a GradScaler"):
             if self.steps is not None and not self.steps.is_idle:
                 is_of_interest = self.steps.scaling_begins(scaler, optimizer)
+            if self.step_norms is not None:
+                is_of_interest = self.step_norms.scaling_begins(scaler, optimizer) or is_of_interest
         return is_of_interest
 
-    def scaler_has_stepped(self, scaler: Any, frame: types.FrameType, *, has_failed: bool) -> None:
+    def scaler_has_stepped(self, scaler: Any, optimizer: Any, frame: types.FrameType, *, has_failed: bool) -> None:
         """It has stepped, or has not."""
         with self._failures.looking("a GradScaler"):
+            place = user_place(frame, "GradScaler.step")
             if self.steps is not None:
-                self.steps.scaling_ends(scaler, user_place(frame, "GradScaler.step"), has_failed=has_failed)
+                self.steps.scaling_ends(scaler, place, has_failed=has_failed)
+            if self.step_norms is not None:
+                self.step_norms.scaling_ends(optimizer, frame, place, has_failed=has_failed)
+
+    def total_computed(self, total: Any, norm_type: Any) -> None:
+        """Torch has computed the norm of some gradients together."""
+        with self._failures.looking("a total norm"):
+            if self.step_norms is not None:
+                self.step_norms.total_computed(total, norm_type)
+
+    def clipped(self, parameters: Any, total: Any) -> None:
+        """Torch has scaled gradients down to a norm."""
+        with self._failures.looking("a clipping"):
+            if self.step_norms is not None:
+                self.step_norms.clipped(parameters, total)
 
     def scaler_updated(self, scaler: Any, frame: types.FrameType) -> None:
         """Its scale may have changed."""

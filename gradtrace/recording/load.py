@@ -188,6 +188,7 @@ class _TraceBuilder:
             cuts=tuple(cut for process in processes for cut in process.cuts),
             steps=tuple(one for process in processes for one in process.steps),
             scale_updates=tuple(one for process in processes for one in process.scale_updates),
+            step_norms=tuple(one for process in processes for one in process.step_norms),
             **_facts(processes),
         )
 

@@ -18,6 +18,7 @@ from gradtrace.model import (
     KeptResult,
     Leaf,
     LeafKind,
+    NormSeries,
     Number,
     Observation,
     ObservationKind,
@@ -32,6 +33,7 @@ from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
 from gradtrace.recording.fact_builder import FactBuilder
 from gradtrace.recording.measured import number, value
+from gradtrace.recording.norm_builder import NormBuilder
 from gradtrace.recording.pass_builder import PassBuilder
 from gradtrace.recording.records import (
     AccumulationsRecord,
@@ -45,6 +47,8 @@ from gradtrace.recording.records import (
     LocationRecord,
     MeasuredRecord,
     NodeKindRecord,
+    NormSeriesRecord,
+    NormsRecord,
     NoteRecord,
     ObservationRecord,
     OptimizerRecord,
@@ -100,6 +104,7 @@ class ProcessBuilder:
         self._blind_spots: list[BlindSpot] = []
         self._taken_in: dict[int, dict[int, set[int]]] = {}
         self._known = Definitions()
+        self._norms = NormBuilder(process, self._known)
         self._facts = FactBuilder(process, self._known, self._cuts, offsets.cuts)
 
     @property
@@ -183,6 +188,11 @@ class ProcessBuilder:
     def scale_updates(self) -> tuple[ScaleUpdate, ...]:
         """What became of the scale of the loss, with pass indices over the run."""
         return tuple(replace(one, pass_index=self._numbered(one.pass_index)) for one in self._scale_updates)
+
+    @property
+    def step_norms(self) -> tuple[NormSeries, ...]:
+        """What every step found in `.grad`, with pass indices over the run."""
+        return self._norms.series(self._numbered, lambda leaf: self._leaves[leaf].name)
 
     def _reached(self, index: int) -> tuple[int, ...]:
         """The leaves to whose `.grad` a pass added; when the event was written, before the pass, nobody knew."""
@@ -313,6 +323,8 @@ class ProcessBuilder:
         """Add a table, or the numbers of one."""
         if isinstance(record, MeasuredRecord):
             self._open_pass(record.index).take_measured(record, columns.get("number", []))
+        elif isinstance(record, NormsRecord):
+            self._norms.take(record, columns)
         else:
             self._known.define_table(record, columns)
 
@@ -356,6 +368,10 @@ class ProcessBuilder:
         position = self._offsets.steps + len(self._steps)
         optimizer = self._optimizer(record.optimizer)
         self._steps.append(step_fact(record, position, optimizer, self._known, self.process))
+
+    @take.register
+    def _(self, record: NormSeriesRecord) -> None:
+        self._norms.begin(record, self._optimizer(record.optimizer))
 
     @take.register
     def _(self, record: ScaleRecord) -> None:

@@ -397,6 +397,36 @@ class StepRecord(Record, frozen=True, tag="step"):
     is_skipped: bool | None = None
 
 
+class NormPartRow(msgspec.Struct, frozen=True, array_like=True):
+    """`NormPart`."""
+
+    name: str
+    leaves: tuple[int, ...]
+
+
+class NormSeriesRecord(Record, frozen=True, tag="norm_series"):
+    """`NormSeries` without its steps; `n_rates` is how many param groups they tell the learning rate of."""
+
+    id: int
+    optimizer: int
+    parts: list[NormPartRow]
+    by_parameter: bool
+    n_rates: int
+    location: int | None = None
+    backward: int | None = None
+
+
+class NormsRecord(ColumnsRecord, frozen=True, tag="norms"):
+    """More `StepNorms` of a series.
+
+    Columns with a number for each step: `step`, `pass`, `flags` (`StepFlag`), `total`, `before`, `loss`, `change`,
+    `weights`; `rate` has as many as there are groups, `part` as many as there are parts. -1 is the norm of no gradient,
+    -2 one that was not measured, -inf a rate that is no number.
+    """
+
+    series: int
+
+
 class ScaleRecord(Record, frozen=True, tag="scale"):
     """`ScaleUpdate`."""
 
@@ -695,6 +725,8 @@ AnyRecord = (
     | PassEndRecord
     | EventRecord
     | StepRecord
+    | NormSeriesRecord
+    | NormsRecord
     | ScaleRecord
     | GradUseRecord
     | MovesRecord

@@ -64,6 +64,13 @@ DOCUMENTS = (
         ("renderers.diff.document", "FORMAT_VERSION"),
     ),
     Document(
+        "norms",
+        "what norms -f json writes",
+        "gradtrace-norms",
+        ("renderers.norms.document", "NormsDocument"),
+        ("renderers.norms.document", "FORMAT_VERSION"),
+    ),
+    Document(
         "recording",
         "a line of a .gtrace recording",
         "gradtrace-recording",

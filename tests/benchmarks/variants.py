@@ -49,6 +49,18 @@ def unrecorded(work: Workload, session: Path) -> Iterator[Step]:
 
 
 @contextlib.contextmanager
+def norms(work: Workload, session: Path) -> Iterator[Step]:
+    """Every step is measured; the first ones, whose parameters are copied whatever it costs, are over."""
+    recorder.start(Config(session, passes=(), step_norms=1))
+    try:
+        for _ in range(4):
+            work.step()
+        yield work.step
+    finally:
+        recorder.stop()
+
+
+@contextlib.contextmanager
 def anomaly(work: Workload, _session: Path) -> Iterator[Step]:
     """Torch's own anomaly mode."""
     with warnings.catch_warnings():
@@ -85,6 +97,7 @@ def torchlens(work: Workload, _session: Path) -> Iterator[Step]:
 
 VARIANTS: dict[str, Variant] = {
     "unrecorded": unrecorded,
+    "norms": norms,
     "structure": _recorded("structure"),
     "default": _recorded("default"),
     "full": _recorded("full"),

@@ -17,11 +17,13 @@ from gradtrace.renderers.document.findings import Finding, finding
 from gradtrace.renderers.document.layout import Rows, Section
 from gradtrace.renderers.document.leaves import Leaf, Optimizer, leaf, optimizer
 from gradtrace.renderers.document.ledger import Event, Step, event, step
+from gradtrace.renderers.document.norms import NormSeries, norm_series
 from gradtrace.renderers.document.passes import Pass, backward_pass
 from gradtrace.renderers.document.run import Run, run
 
-FORMAT_VERSION = (1, 1)
-"""History: 1.0 the first; 1.1 `facts`, what switched gradients off, conflicts of passes, and what is measured."""
+FORMAT_VERSION = (1, 2)
+"""History: 1.0 the first; 1.1 `facts`, what switched gradients off, conflicts of passes, and what is measured; 1.2
+`step_norms`."""
 
 
 class TraceDocument(Section, frozen=True, kw_only=True):
@@ -36,6 +38,7 @@ class TraceDocument(Section, frozen=True, kw_only=True):
         passes: the passes, in order.
         events: what happened between passes, in order.
         steps: what steps of optimizers did that were looked at.
+        step_norms: the norms of the gradients that every step found, recorded by `gradtrace norms`.
         cuts: where values left the graph, recorded with facts, as `render`, `check` and `why` do.
         findings: what a diagnosis found.
         facts: what else was seen.
@@ -49,6 +52,7 @@ class TraceDocument(Section, frozen=True, kw_only=True):
     passes: Sequence[Pass]
     events: Sequence[Event]
     steps: Sequence[Step]
+    step_norms: Sequence[NormSeries]
     cuts: Sequence[Cut]
     findings: Sequence[Finding]
     facts: Facts
@@ -101,6 +105,7 @@ def document(trace: Trace, options: Options) -> TraceDocument:
         passes=Rows(lambda one: backward_pass(one, steps[one.index], inside, has_graph=options.graphs), shown.passes),
         events=Rows(event, shown.events),
         steps=Rows(lambda one: step(one, consumed(shown, one)), shown.steps),
+        step_norms=Rows(norm_series, shown.step_norms),
         cuts=Rows(cut, shown.cuts),
         findings=Rows(finding, shown.findings if options.findings else ()),
         facts=facts(shown),

@@ -56,7 +56,7 @@ def test_schema_is_one(name: str) -> None:
     assert re.fullmatch(rf"urn:{schemas.find(name).format}:\d+\.\d+", SCHEMAS[name]["$id"])
 
 
-@pytest.mark.parametrize("name", ["trace", "check", "why", "diff"])
+@pytest.mark.parametrize("name", ["trace", "check", "why", "diff", "norms"])
 def test_every_key_has_a_meaning_and_no_other_is_allowed(name: str) -> None:
     """A field without a line under `Attributes`, and a line there without a field, are mistakes."""
     for kind, part in objects(SCHEMAS[name]):
@@ -180,5 +180,5 @@ def test_check_has_a_document_of_its_own() -> None:
 
 def test_unknown_schema_is_refused() -> None:
     """With the names that there are."""
-    with pytest.raises(UsageError, match="there is no schema 'x': choose trace, check, why, diff, recording"):
+    with pytest.raises(UsageError, match="there is no schema 'x': choose trace, check, why, diff, norms, recording"):
         schemas.find("x")

@@ -1,0 +1,68 @@
+"""`gradtrace norms` from the command line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import builders
+import pytest
+from stream_lines import framed, recording
+
+RANKS = """\
+import math, os, sys
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+rank = 0 if os.fork() else 1
+dist.init_process_group("gloo", init_method=f"file://{sys.argv[1]}/store", rank=rank, world_size=2)
+torch.manual_seed(rank)
+net = DistributedDataParallel(nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1)))
+optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+found = []
+for step in range(4):
+    optimizer.zero_grad()
+    with net.no_sync():
+        net(torch.randn(3, 4)).pow(2).mean().backward()
+    net(torch.randn(3, 4)).pow(2).mean().backward()
+    found.append(nn.utils.clip_grad_norm_(net.parameters(), math.inf).item())
+    optimizer.step()
+open(f"{sys.argv[1]}/{rank}", "w").write(repr(found))
+dist.barrier()
+dist.destroy_process_group()
+if rank == 0:
+    os.wait()
+"""
+
+
+def norms(*words: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "gradtrace", "norms", "--color", "never", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_ranks_of_ddp_have_the_norms_that_clipping_returns(tmp_path: Path) -> None:
+    """Of each rank, over gradients that were accumulated and averaged; what the program prints stays out of JSON."""
+    (tmp_path / "ranks.py").write_text(RANKS)
+    done = norms("-f", "json", "ranks.py", "--", tmp_path, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert [one["process"] for one in document["optimizers"]] == [0, 1]
+    expected = sorted(json.loads((tmp_path / str(rank)).read_text()) for rank in range(2))
+    found = sorted([step["total"] for step in one["steps"]] for one in document["optimizers"])
+    for totals, returned in zip(found, expected, strict=True):
+        assert totals == pytest.approx(returned, rel=1e-6)
+    assert document["optimizers"][0]["parts"] == ["0", "2"]
+
+
+def test_recording_without_norms_and_options_that_contradict(tmp_path: Path) -> None:
+    """An error says what there is not, and what to do."""
+    (tmp_path / "run.gtrace").write_bytes(b"".join(framed(recording(builders.product_trace()))))
+    done = norms("run.gtrace", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "run.gtrace holds no norms of steps: gradtrace norms measures them while a program runs" in done.stderr
+    done = norms("--by", "parameter", "--depth", "2", "run.gtrace", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--depth is about modules" in done.stderr
