@@ -25,6 +25,7 @@ GIVEN = {
     "facts": True,
     "needs": (need(Tensors.SAVED, Statistic.NORM, ops=("MmBackward",), names=("self",)),),
     "folders": ("sources",),
+    "step_norms": 2,
 }
 
 
