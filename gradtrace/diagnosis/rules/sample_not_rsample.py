@@ -2,11 +2,12 @@
 
 ## What it does
 
-Looks for `.sample()` of a distribution whose parameters are to be trained through the sample.
+Looks for `.sample()` of a distribution, or `torch.normal`, whose parameters are to be trained through the sample.
 
 ## Why is this bad?
 
-`sample()` runs under no_grad: the parameters of the distribution get no gradient.
+`sample()` runs under no_grad, and the derivative of `torch.normal` is zero: the parameters of the distribution get no
+gradient through the sample.
 
 ## Example
 
@@ -48,11 +49,13 @@ for _ in range(3):
 
 Every place is recorded where a value that requires grad goes in and one that does not comes out, with the leaves
 above it. Such a place is reported when its result comes back into the graph of a pass while leaves above it, held by
-an optimizer, get nothing from any pass; or when backward fails because nothing else is left.
+an optimizer, get nothing from any pass; or when backward fails because nothing else is left. A draw of `torch.normal`
+is reported when a pass ran through it, and what was drawn is not compared with its own mean or deviation, as a
+likelihood does.
 
 ## Known problems
 
-A program that uses `log_prob` or `entropy` anywhere in a loss is not reported.
+A program that uses `log_prob` or `entropy` anywhere in a loss is not reported for `.sample()`.
 """
 
 from __future__ import annotations
@@ -61,6 +64,7 @@ import re
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, is_sample, losses
+from gradtrace.diagnosis.evidence.drawn_constants import drawn_constants
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.formulas import traits
 from gradtrace.model import Cut, Finding, RelatedLocation, Severity, Trace
@@ -90,6 +94,16 @@ def check(trace: Trace) -> Iterator[Finding]:
                 "Use `.rsample()`, which keeps the graph, or a surrogate loss with `.log_prob(sample)`.",
                 passes=cut.passes,
             )
+
+    for draw in drawn_constants(trace):
+        yield Finding(
+            "sample-not-rsample",
+            Severity.WARNING,
+            "`torch.normal` draws a constant: no gradient flows through it to its mean or its deviation",
+            draw.node.location,
+            help="Use `mean + std * torch.randn_like(mean)`, or `torch.distributions.Normal(mean, std).rsample()`.",
+            passes=(draw.backward.index,),
+        )
 
 
 def _is_path(trace: Trace, cut: Cut) -> bool:
