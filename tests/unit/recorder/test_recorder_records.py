@@ -132,7 +132,9 @@ def rows_in(annotation: Any) -> list[type[msgspec.Struct]]:
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
     """What the recorder writes of the program: three passes in full, then the ledger."""
-    with recorded(tmp_path_factory.mktemp("records"), passes=((1, 3), (5, 6)), facts=True, value_limit=2) as session:
+    with recorded(
+        tmp_path_factory.mktemp("records"), passes=((1, 3), (5, 6)), facts=True, value_limit=2, step_norms=1
+    ) as session:
         program()
         recorder = current()
         assert recorder is not None
