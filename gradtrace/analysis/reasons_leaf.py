@@ -292,7 +292,13 @@ def _of_every_pass(case: Case) -> list[Cut]:
     n_passes = sum(one.count for one in case.passes if one.index not in inside)
     beside = case.leaf.name.rpartition(".")[0].rpartition(".")[0]
     found = [*case.cuts, *(cut for cut in case.trace.cuts if beside and _is_run_beside(case, cut, beside))]
-    return [cut for cut in found if cut.count >= n_passes and not is_shown(cut.location)]
+    return [cut for cut in found if cut.count >= n_passes and not is_shown(cut.location) and not _is_copy(cut)]
+
+
+def _is_copy(cut: Cut) -> bool:
+    """Whether only leaves were detached there, and what came of it never came back: wrappers keep such copies."""
+    is_detached = cut.kind in (CutKind.DETACH, CutKind.DATA)
+    return is_detached and cut.is_of_leaves and cut.reentry is None and not cut.passes
 
 
 def _is_run_beside(case: Case, cut: Cut, parent: str) -> bool:

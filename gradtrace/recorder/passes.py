@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import types
 from collections.abc import Callable
@@ -85,6 +86,8 @@ class Passes:
         self._stacks: dict[int, list[Ticket]] = {}
         """By thread the passes that run, outermost first."""
         self._threads: dict[int, int] = {}
+        self._numbers = itertools.count(1)
+        """Passes of several threads may begin at once: each takes the next number."""
         self._n_passes = 0
         self._n_outer = 0
         """How many passes count, of those that `--passes` speaks of: those that fill `.grad`, inside no other."""
@@ -139,10 +142,10 @@ class Passes:
         thread = threading.get_ident()
         stack = self._stacks[thread]
         parent = stack[-1] if stack else None
-        self._n_passes += 1
+        index = next(self._numbers)
+        self._n_passes = max(self._n_passes, index)
         if parent is None:
             let_go()
-        index = self._n_passes
         if self._steps is not None:
             self._steps.pass_begins(frame)
         number = self._threads.setdefault(thread, len(self._threads))
@@ -156,11 +159,12 @@ class Passes:
             if self._events.is_counting and (is_wanted or self._begins_badly(call, is_compiled=is_compiled)):
                 self._turn_on()
         stack.append(ticket)
-        if self._events.is_counting or is_compiled:
+        is_counting = self._events.is_counting  # another thread may change it at any time
+        if is_counting or is_compiled:
             self._journal.last_pass_index = index
             self._announce_if_done()
             ticket.counted = self._watch.begin(call, index)
-        if not is_compiled and (self._keeps_latest or not self._events.is_counting):
+        if not is_compiled and (self._keeps_latest or not is_counting):
             self._begin_full(ticket, parent, frame)
         full = ticket.full
         ids = frozenset(full.leaf_ids()) if full is not None else None
@@ -341,7 +345,7 @@ class Passes:
 
     def draw(self, roots: list[Any], frame: Any) -> None:
         """Describe a graph that is never run backward."""
-        self._n_passes += 1
+        self._n_passes = next(self._numbers)
         call = Call(name=PassCall.NONE, place=None, roots=tuple(roots), is_drawn_only=True)
         FullPass(self._context, call, self._n_passes, frame, self._is_innermost).finish(None, None)
 
@@ -349,6 +353,7 @@ class Passes:
         """A child of this process counts its own passes."""
         self._stacks = {}
         self._n_passes = self._n_outer = self._n_along = 0
+        self._numbers = itertools.count(1)
         self._has_filled = False
         self._sites, self._awaited = {None}, None
         self._journal.last_pass_index = 0
