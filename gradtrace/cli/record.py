@@ -1,5 +1,6 @@
 """`gradtrace record`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +57,7 @@ def command(
         raise UsageError(f"{target.text} is a recording already: gradtrace explain {target.text} shows it")
     path = absolute(output or f"{target.stem}.gtrace")
     check_writable(path)
+    request = replace(request, settings=replace(request.settings, small_passes=0))
     if facts:
         from gradtrace.diagnosis.all_needs import EVERYBODYS
 

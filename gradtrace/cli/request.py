@@ -95,7 +95,7 @@ class TargetOptions:
             "--passes",
             metavar="N-M",
             rich_help_panel=_RECORD,
-            help="Record in full: 1-3 (small graphs: 1-50), 100, all, last.",
+            help="Record in full: 1-3 (explain, render: small graphs 1-50), 100, all, last.",
         ),
     ] = None
     level: Annotated[
