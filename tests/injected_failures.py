@@ -266,7 +266,7 @@ def _run(
     return lambda: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def failures(calls: list[int], depth: str, names: list[str]) -> Iterator[str]:
+def failures(calls: list[int], depth: str, names: list[str], every: int = 1) -> Iterator[str]:
     """A line for each failure that the program noticed, or that the recording does not mention; then the numbers."""
     everything = [one for one in places() if not names or any(name in one.name for name in names)]
     settings = DEPTHS[depth]
@@ -282,6 +282,7 @@ def failures(calls: list[int], depth: str, names: list[str]) -> Iterator[str]:
         _run(None, 0, settings, root / "counted", everything)()
         n_calls = Counter((root / "counted" / "calls").read_text("utf-8").split())
         tries = [(place, call) for place in everything for call in calls if call <= n_calls[place.name]]
+        tries = tries[::every]
         for at in range(0, len(tries), 2):
             pair = [(*one, root / f"{at + n}") for n, one in enumerate(tries[at : at + 2])]
             ends = [_run(place, call, settings, folder) for place, call, folder in pair]
@@ -313,6 +314,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", help="parts of the names of functions")
     parser.add_argument("--calls", default="1")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th of the failures")
     parser.add_argument("--depth", choices=sorted(DEPTHS), default="full")
     given = parser.parse_args()
     import torch
@@ -321,7 +323,7 @@ def main() -> int:
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)  # the first optimizer imports for a second
     torch.utils.checkpoint  # noqa: B018
     line = ""
-    for line in failures([int(call) for call in given.calls.split(",")], given.depth, given.names):
+    for line in failures([int(call) for call in given.calls.split(",")], given.depth, given.names, given.every):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     return int(not line.endswith(" 0 wrong"))
