@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gradtrace.analysis.elements import elements_of, is_finite
 from gradtrace.analysis.topology import Adjacency
-from gradtrace.model import Accumulation, BackwardPass, Graph, NestedValue, Node, NodeOutput, TensorStats
+from gradtrace.model import Accumulation, BackwardPass, Graph, Node, NodeOutput, TensorStats
 
 _TOLERANCES = {"float64": 1e-9, "complex128": 1e-9, "float16": 2e-2, "bfloat16": 5e-2}
 _TOLERANCE = 1e-4
@@ -71,8 +72,8 @@ def is_sum(graph: Graph, fan_in: FanIn) -> bool | None:
     parts = [stats for stats in (*sent, *fan_in.starts) if stats is not None]
     if fan_in.sum is None:
         return None if parts else True
-    total = _flat(fan_in.sum)
-    rows = [_flat(part) for part in parts]
+    total = elements_of(fan_in.sum)
+    rows = [elements_of(part) for part in parts]
     if total is None or not rows:
         return None
     known = [row for row in rows if row is not None and len(row) == len(total)]
@@ -90,7 +91,7 @@ def adds_up(row: Accumulation) -> bool | None:
     if row.contribution is None or row.after is None:
         return None
     parts = [stats for stats in (row.before, row.contribution) if stats is not None]
-    total, rows = _flat(row.after), [_flat(part) for part in parts]
+    total, rows = elements_of(row.after), [elements_of(part) for part in parts]
     known = [each for each in rows if each is not None and total is not None and len(each) == len(total)]
     tolerance = _TOLERANCES.get(row.after.dtype, _TOLERANCE)
     if total is not None and len(known) == len(rows):
@@ -109,25 +110,6 @@ _OF_NORMS = 1e-3
 def _is_near(total: complex, parts: Sequence[complex], tolerance: float) -> bool:
     """Whether numbers add up; an Inf or NaN must have arisen from one."""
     found = sum(parts)
-    if not all(map(_is_finite, (found, total))):
-        return not _is_finite(found) and not _is_finite(total)
+    if not all(map(is_finite, (found, total))):
+        return not is_finite(found) and not is_finite(total)
     return abs(found - total) <= tolerance * max(abs(total), *map(abs, parts)) + math.ulp(0.0)
-
-
-def _is_finite(number: complex) -> bool:
-    return math.isfinite(number.real) and math.isfinite(number.imag)
-
-
-def _flat(stats: TensorStats) -> list[complex] | None:
-    """All elements in order; None when they were not recorded."""
-    if stats.value is None:
-        return None
-    flat: list[complex] = []
-    stack: list[NestedValue] = [stats.value]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, (list, tuple)):
-            stack.extend(reversed(value))
-        else:
-            flat.append(complex(value.replace(" ", "") if isinstance(value, str) else value))
-    return flat

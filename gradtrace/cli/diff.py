@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,8 +17,7 @@ from gradtrace.cli.options import (
     QuietOption,
     SeedOption,
     VerboseOption,
-    choice,
-    completed,
+    format_option,
     seconds,
 )
 from gradtrace.cli.output import Output
@@ -47,18 +46,7 @@ def command(
     *,
     stat: Annotated[bool, typer.Option("--stat", help="Only how much differs.")] = False,
     output: OutputOption = None,
-    format_name: Annotated[
-        str,
-        typer.Option(
-            "-f",
-            "--format",
-            metavar="FORMAT",
-            parser=choice(*_FORMATS),
-            autocompletion=completed(_FORMATS),
-            show_default=False,
-            help="text, markdown or json.",
-        ),
-    ] = "text",
+    format_name: Annotated[str, format_option(*_FORMATS)] = "text",
     passes: Annotated[
         str,
         typer.Option(
@@ -97,8 +85,8 @@ def command(
     place = Output.open(output, color)
     settings = Settings(passes=parse_passes(passes), device=device, seed=seed, timeout=timeout, python=python)
     targets = [parse_target((word,), program_argv=context.obj) for word in (old, new)]
-    requests = [Request(target, settings, quiet=quiet, verbose=verbose, color=color) for target in targets]
-    traces = [_trace(request) for request in requests]
+    request = partial(Request, settings=settings, quiet=quiet, verbose=verbose, color=color, has_passes=True)
+    traces = [_trace(request(target)) for target in targets]
     from gradtrace.analysis.diff.first import first_divergence
     from gradtrace.analysis.diff.runs import compare
 
@@ -121,10 +109,7 @@ def _trace(request: Request) -> Trace:
     from gradtrace.diagnosis.selection import Selection
     from gradtrace.text.coverage_words import said
 
-    passes = request.settings.passes
-    deep = in_depth(request.with_stdout_diverted(), EVERYBODYS)
-    deep = replace(deep, settings=replace(deep.settings, passes=passes))
-    with traced(deep) as ended:
+    with traced(in_depth(request.with_stdout_diverted(), EVERYBODYS)) as ended:
         trace = ended.load()
     gap = blindness(trace)
     if gap is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gradtrace.cli.options import AsciiOption, OutputOption, choice, completed, number
+from gradtrace.cli.options import AsciiOption, OutputOption, choice, completed, format_option, number
 from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import say_gaps, seen, traced
@@ -29,17 +29,7 @@ def command(
     request: Request,
     *,
     output: OutputOption = None,
-    format_name: Annotated[
-        str | None,
-        typer.Option(
-            "-f",
-            "--format",
-            metavar="FORMAT",
-            parser=choice(*_FORMATS),
-            autocompletion=completed(_FORMATS),
-            help="text, svg, csv or json.",
-        ),
-    ] = None,
+    format_name: Annotated[str | None, format_option(*_FORMATS)] = None,
     depth: Annotated[
         int | None,
         typer.Option(

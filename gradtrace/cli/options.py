@@ -124,19 +124,21 @@ PythonOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing of our own on stderr.")]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
 
-_TEXTS = ("text", "markdown")
-TextFormatOption = Annotated[
-    str,
-    typer.Option(
+
+def format_option(*names: str) -> object:
+    """`-f FORMAT`, one of these."""
+    return typer.Option(
         "-f",
         "--format",
         metavar="FORMAT",
-        parser=choice(*_TEXTS),
-        autocompletion=completed(_TEXTS),
+        parser=choice(*names),
+        autocompletion=completed(names),
         show_default=False,
-        help="text or markdown.",
-    ),
-]
+        help=f"{', '.join(names[:-1])} or {names[-1]}.",
+    )
+
+
+TextFormatOption = Annotated[str, format_option("text", "markdown")]
 
 
 def pass_option(doing: str) -> object:

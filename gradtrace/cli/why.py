@@ -5,10 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from gradtrace.cli.depth import in_depth
-from gradtrace.cli.options import AsciiOption, OutputOption, choice, completed
+from gradtrace.cli.options import AsciiOption, OutputOption, format_option
 from gradtrace.cli.output import Output
 from gradtrace.cli.request import Request, takes_target
 from gradtrace.cli.traced import say_gaps, seen, traced
@@ -27,17 +25,7 @@ def command(
     *,
     name: str,
     output: OutputOption = None,
-    format_name: Annotated[
-        str | None,
-        typer.Option(
-            "-f",
-            "--format",
-            metavar="FORMAT",
-            parser=choice(*_FORMATS),
-            autocompletion=completed(_FORMATS),
-            help="text, markdown or json.",
-        ),
-    ] = None,
+    format_name: Annotated[str | None, format_option(*_FORMATS)] = None,
     ascii_only: AsciiOption = False,
 ) -> int:
     """Say why a tensor has the gradient that it has, or where exactly it was lost.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-from gradtrace.model import NestedValue, TensorStats
+from gradtrace.analysis.elements import elements_of, is_finite
+from gradtrace.model import TensorStats
 
 TOLERANCES = {"float64": 1e-9, "complex128": 1e-9, "float16": 1e-2, "bfloat16": 3e-2}
 TOLERANCE = 1e-5
@@ -19,26 +17,16 @@ def alike(old: TensorStats | None, new: TensorStats | None) -> bool:
     if old.shape != new.shape:
         return False
     tolerance = max(TOLERANCES.get(dtype, TOLERANCE) for dtype in (old.dtype, new.dtype))
-    if old.value is not None and new.value is not None:
-        a, b = _flat(old.value), _flat(new.value)
-        scale = max((abs(x) for x in (*a, *b) if _is_finite(x)), default=0.0)
+    a, b = elements_of(old), elements_of(new)
+    if a is not None and b is not None:
+        scale = max((abs(x) for x in (*a, *b) if is_finite(x)), default=0.0)
         return len(a) == len(b) and all(_near(x, y, tolerance * scale) for x, y in zip(a, b, strict=True))
     if old.norm is None or new.norm is None:
         return True
     return _near(old.norm, new.norm, tolerance * max(abs(old.norm), abs(new.norm)))
 
 
-def _flat(value: NestedValue) -> list[complex]:
-    if isinstance(value, list | tuple):
-        return [x for item in value for x in _flat(item)]
-    return [complex(value.replace(" ", "")) if isinstance(value, str) else value]
-
-
-def _near(a: Any, b: Any, slack: float) -> bool:
-    if not (_is_finite(a) and _is_finite(b)):
+def _near(a: complex, b: complex, slack: float) -> bool:
+    if not (is_finite(a) and is_finite(b)):
         return str(a) == str(b)
-    return bool(abs(a - b) <= slack)
-
-
-def _is_finite(x: complex) -> bool:
-    return math.isfinite(x.real) and math.isfinite(x.imag)
+    return abs(a - b) <= slack
