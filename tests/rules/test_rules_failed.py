@@ -17,6 +17,7 @@ FOUND = {
     "checkpoint_sequential_frozen_stem": ("checkpoint-input-no-grad", {"body.0.0.weight", "body.1.0.bias"}),
     "checkpoint_stages_on_images": ("checkpoint-input-no-grad", {"first.conv.weight", "second.norm.bias"}),
     "inference_mode_decorator": ("no-grad-forward", {"self.enc.weight", "self.mid.bias"}),
+    "mode_switched_back": ("no-grad-forward", {"body.0.weight", "body.0.bias"}),
     "grad_mode_off_after_evaluate": ("grad-mode-left-off", set()),
     "grad_mode_off_from_the_start": ("grad-mode-left-off", set()),
     "forces_under_no_grad": ("no-grad-forward", set()),

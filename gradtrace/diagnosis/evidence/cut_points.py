@@ -219,7 +219,7 @@ def _reason(trace: Trace, cut: Cut, *, is_root: bool) -> Reason:
         return Reason.CHECKPOINTED
     if cut.kind in _RENAMING and cut.name in {trace.leaves[leaf].name for leaf in cut.leaves}:
         return Reason.RENAMED
-    is_statement = cut.switch is not None and cut.switch.kind is SwitchKind.CALL
+    is_statement = cut.switch is not None and cut.switch.kind is SwitchKind.CALL and cut.reentry is None
     is_off = cut.kind in {CutKind.NO_GRAD, CutKind.INFERENCE_MODE}
     if is_off and (is_statement or (is_root and cut.switch is None and _made_graph_before(trace, cut))):
         return Reason.MODE_LEFT_OFF

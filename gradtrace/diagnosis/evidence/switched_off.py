@@ -9,7 +9,7 @@ from gradtrace.model import Cut, CutKind, GradSwitch, RelatedLocation, SwitchKin
 _SAID = {
     SwitchKind.WITH: "`{call}` switches gradients off for this block",
     SwitchKind.DECORATOR: "`{call}` switches gradients off for this whole function",
-    SwitchKind.CALL: "gradients are switched off here, for all that follows",
+    SwitchKind.CALL: "gradients are switched off here, until something switches them on",
     SwitchKind.CHECKPOINT: "`checkpoint` runs its function without gradients first",
     SwitchKind.FUNCTION: "gradients are off inside the `forward` of a custom Function",
     SwitchKind.BACKWARD: "gradients are off while this runs backward: it does not create a graph",
