@@ -69,8 +69,14 @@ def _steps(history: History) -> Table:
                 Cell("skipped" if found.is_skipped else "", "muted"),
             )
         )
-    header = ("step", "total norm", "clipped to", "loss", "lr", "update / weights", "")
-    return Table(header, tuple(rows), optional=(5, 4, 3))
+    return _without_empty_columns(("step", "total norm", "clipped to", "loss", "lr", "update / weights", ""), rows)
+
+
+def _without_empty_columns(header: tuple[str, ...], rows: Sequence[tuple[Cell, ...]]) -> Table:
+    """The table of those columns in which anything stands; on a narrow line ratio, rate and loss go first."""
+    kept = [at for at in range(len(header)) if any(row[at].text for row in rows)]
+    optional = tuple(kept.index(at) for at in (5, 4, 3) if at in kept)
+    return Table(tuple(header[at] for at in kept), tuple(tuple(row[at] for at in kept) for row in rows), optional)
 
 
 def _size(step: Step) -> float:
