@@ -297,8 +297,7 @@ def _of_every_pass(case: Case) -> list[Cut]:
 
 def _is_copy(cut: Cut) -> bool:
     """Whether only leaves were detached there, and what came of it never came back: wrappers keep such copies."""
-    is_detached = cut.kind in (CutKind.DETACH, CutKind.DATA)
-    return is_detached and cut.is_of_leaves and cut.reentry is None and not cut.passes
+    return cut.kind == CutKind.DETACH and cut.is_of_leaves and cut.reentry is None and not cut.passes
 
 
 def _is_run_beside(case: Case, cut: Cut, parent: str) -> bool:

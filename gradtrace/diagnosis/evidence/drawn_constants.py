@@ -9,7 +9,8 @@ from gradtrace.diagnosis.evidence.shapes import arriving, full, is_type, targets
 from gradtrace.formulas import traits
 from gradtrace.model import BackwardPass, Graph, Node, Trace
 
-_DRAWS = ("NormalBackward1", "NormalBackward2", "NormalBackward3")
+_IN_PLACE = "NormalBackward0"
+"""`x.normal_()` draws around nothing that has a graph."""
 _HOPS = 8
 
 
@@ -27,7 +28,7 @@ def drawn_constants(trace: Trace) -> tuple[DrawnConstant, ...]:
     found: dict[object, DrawnConstant] = {}
     for backward, graph in full(trace):
         for node in graph.nodes:
-            if not is_type(node, *_DRAWS) or node.order is None:
+            if not is_type(node, "NormalBackward") or node.type == _IN_PLACE or node.order is None:
                 continue
             key = node.location.source_line if node.location is not None else node.type
             if key not in found and not _is_scored(graph, node):
