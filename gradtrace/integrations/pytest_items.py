@@ -156,7 +156,7 @@ class ItemRecorder:
                 terminalreporter.write_line(line)
 
     def _diagnosed(self, item: pytest.Item, block: Block) -> _Seen:
-        from gradtrace.integrations.block import unwarned
+        from gradtrace.integrations.unwarned import unwarned
 
         with unwarned():
             from gradtrace.analysis.coverage import coverage
@@ -203,7 +203,7 @@ def _settings(root: Path) -> tuple[CheckSettings, Counter[Fingerprint] | None]:
 
 
 def _import_recorder() -> None:
-    from gradtrace.integrations.block import unwarned
+    from gradtrace.integrations.unwarned import unwarned
 
     try:
         with unwarned():
