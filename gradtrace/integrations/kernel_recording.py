@@ -6,7 +6,6 @@ import atexit
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.machinery import ModuleSpec
@@ -27,7 +26,7 @@ _SMALL_PASSES = 50
 _LARGEST = 64_000_000
 """Bytes of a window; when there is more, what was recorded before is dropped before the next cell."""
 _MERGED = "run.gtrace"
-_TARGET = "this notebook"
+_NOTEBOOK, _TERMINAL = "this notebook", "this session"
 _NOT_YET = "no backward pass has run since"
 _HINT = "run a cell with loss.backward() first"
 
@@ -48,6 +47,8 @@ class KernelRecording:
         """The window that was looked at last."""
         self._since = "%load_ext gradtrace"
         self._has_failed = False
+        self._failure: str | None = None
+        """Why the recorder could not be started."""
         self._is_for_cell = False
         self._n_cells = 0
         """How many cells have run since the last look."""
@@ -68,8 +69,11 @@ class KernelRecording:
         """Record from here on; where torch is not imported yet, from its import on."""
         if self.is_on:
             return
+        self._failure = None
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="gradtrace-"))
+            from gradtrace.launch import Session
+
+            self._folder = Session().directory
             atexit.register(self._clean)
         if "torch" in sys.modules:
             self._begin()
@@ -87,7 +91,14 @@ class KernelRecording:
         self._recorder = None
 
     def _begin(self) -> None:
+        """Start the recorder; where it cannot be started the cell goes on, and the next look says why."""
         self._import_watch = None
+        try:
+            self._start_recorder()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the cell that imports torch goes on
+            self._failure = f"it could not start ({type(error).__name__}: {error})"
+
+    def _start_recorder(self) -> None:
         with unwarned():
             from gradtrace import recorder
             from gradtrace.diagnosis.all_needs import EVERYBODYS
@@ -101,7 +112,7 @@ class KernelRecording:
             self._recorder = recorder.start(
                 Config(
                     session=self._next_folder(),
-                    target=_TARGET,
+                    target=_NOTEBOOK if hasattr(self._shell, "kernel") else _TERMINAL,
                     passes=_PASSES,
                     small_passes=_SMALL_PASSES,
                     facts=True,
@@ -168,6 +179,7 @@ class KernelRecording:
 
     def end_cell(self) -> None:
         """The cell that was to be shown by itself has been."""
+        self._since = "the last look"
         if self._is_for_cell:
             self._is_for_cell = False
             self.stop()
@@ -186,7 +198,7 @@ class KernelRecording:
         if self._shown is None:
             raise NothingSeenError(self._nothing())
         if not self.is_on:
-            self._notices.append("recording is off: this is what was seen before")
+            self._notices.append(f"{self._why_off()}: this is what was seen before")
         elif not is_new and self._n_cells:
             self._notices.append("no backward pass has run since the last look: this is what it was about")
         self._n_cells = 0
@@ -205,8 +217,17 @@ class KernelRecording:
         if self._import_watch is not None:
             return "torch has not been imported yet: there is nothing to show"
         if not self._is_recorder_on():
-            return "recording is off: %gradtrace on, then run a cell with loss.backward()"
+            return f"{self._why_off()}: %gradtrace on, then run a cell with loss.backward()"
         return f"{_NOT_YET} {self._since}: {_HINT}"
+
+    def _why_off(self) -> str:
+        """That nothing is recorded: because that was asked for, or because the recorder gave up."""
+        failure = self._failure
+        if failure is None and self._recorder is not None:
+            with suppress(OSError):
+                words = (self._recorder.config.session / "stopped").read_text("utf-8", "replace")
+                failure = f"it has switched itself off ({words.split(chr(0))[0].strip()})"
+        return "recording is off" if failure is None else f"recording is off, because the recorder failed: {failure}"
 
     def _own(self) -> Recorder:
         assert self._recorder is not None  # noqa: S101 - callers have looked
@@ -277,6 +298,7 @@ class _ImportWatch:
 
     def __init__(self, then: Any) -> None:
         self._then = then
+        self._is_looking = False
         sys.meta_path.insert(0, self)
 
     def undo(self) -> None:
@@ -286,14 +308,17 @@ class _ImportWatch:
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
         """Find torch where the others do, and begin when it has been executed."""
-        if name != "torch":
+        if name != "torch" or self._is_looking:  # another finder of this kind asks all others, as this one does
             return None
-        for finder in [one for one in sys.meta_path if one is not self and hasattr(one, "find_spec")]:
-            spec: ModuleSpec | None = finder.find_spec(name, path, target)
-            if spec is not None:
-                self._begin_after(spec.loader)
-                return spec
-        return None
+        self._is_looking = True
+        try:
+            specs = (one.find_spec(name, path, target) for one in _finders() if one is not self)
+            spec: ModuleSpec | None = next((one for one in specs if one is not None), None)
+        finally:
+            self._is_looking = False
+        if spec is not None:
+            self._begin_after(spec.loader)
+        return spec
 
     def _begin_after(self, loader: Any) -> None:
         """The loader executes the module as it is, and then recording begins."""
@@ -307,6 +332,10 @@ class _ImportWatch:
 
         with suppress(AttributeError):  # a loader that is no ordinary object
             loader.exec_module = exec_module
+
+
+def _finders() -> list[Any]:
+    return [one for one in sys.meta_path if hasattr(one, "find_spec")]
 
 
 def _size(folder: Path) -> int:
