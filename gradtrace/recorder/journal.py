@@ -107,7 +107,8 @@ class Journal:
 
     def _append(self, line: str, data: bytes = b"") -> None:
         with self._lock:
-            self.write_header()
+            if not self._has_header:
+                self.write_header()
             self.stream.write(line, data)
 
     def set_tail(self, owner: object, lines: Iterable[str], head: Iterable[str] = ()) -> None:
@@ -119,7 +120,8 @@ class Journal:
             head: what goes before it, for good.
         """
         with self._lock:
-            self.write_header()
+            if not self._has_header:
+                self.write_header()
             if self._tail_owner is not owner:
                 self.seal()
             self.stream.set_tail(lines, head)
@@ -168,7 +170,9 @@ class Journal:
         """The id of a place, defined on first use."""
         if place is None:
             return None
-        return self._locate(place.key, place.code, place.instruction, place.via)
+        key = place.key
+        known = self._locations.get(key)
+        return self._locate(key, place.code, place.instruction, place.via) if known is None else known
 
     def _locate(self, key: tuple[Any, ...], code: types.CodeType, instruction: int, via: Place | None = None) -> int:
         with self._lock:

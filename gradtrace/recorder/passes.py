@@ -82,6 +82,9 @@ class Passes:
         self._is_small = self._config.small_passes > 0
         """Every pass recorded in full so far had few nodes, and more of them are recorded for that."""
         self._has_announced = False
+        self._is_over = False
+        """No pass is asked for any more by its number."""
+        self._wants_first, self._looks_closer = self._config.wants(1), self._config.looks_closer
         self._has_met_compiled = False
         self._stacks: dict[int, list[Ticket]] = {}
         """By thread the passes that run, outermost first."""
@@ -105,9 +108,9 @@ class Passes:
 
     def begin(self) -> None:
         """Watch the forward computation if the first pass is to be recorded in full."""
-        if self._config.wants(1):
+        if self._wants_first:
             self._modes.turn_on()
-        if not self._config.wants(1) or self._keeps_latest:
+        if not self._wants_first or self._keeps_latest:
             self._events.is_counting = True
 
     # Around the engine.
@@ -175,11 +178,13 @@ class Passes:
 
     def _wants(self, number: int) -> bool:
         """Whether the pass that counts as this one is to be recorded in full, as far as is known."""
+        if self._is_over:
+            return False
         return self._config.wants(number) or (self._is_small and number <= self._config.small_passes)
 
     def _begins_badly(self, call: Call, *, is_compiled: bool) -> bool:
         """Whether a pass is recorded in full for its root, although its forward computation was not watched."""
-        is_bad = not is_compiled and self._config.looks_closer and self._watch.is_first_bad(call)
+        is_bad = not is_compiled and self._looks_closer and self._watch.is_first_bad(call)
         if is_bad:
             self._journal.note(f"pass {self._n_passes} is recorded in full: a root is not finite")
         return is_bad
@@ -200,7 +205,7 @@ class Passes:
         self._n_along = 0
         if not self._has_filled:
             self._has_filled = True
-            is_too_late = self._n_outer > 0 and self._events.is_counting and self._config.wants(1)
+            is_too_late = self._n_outer > 0 and self._events.is_counting and self._wants_first
             self._n_outer = -1 if is_too_late and not self._keeps_latest else 0
         self._n_outer += 1
         return self._n_outer
@@ -320,7 +325,7 @@ class Passes:
 
         A step may have many passes inside it, as the inner ones of MAML, before it comes to the one that trains.
         """
-        if self._has_met_compiled or not self._config.wants(1):
+        if self._has_met_compiled or not self._wants_first:
             return False
         site = self._journal.place(done.call.place) if done.call.accumulates else None
         if done.full is not None:
@@ -336,12 +341,16 @@ class Passes:
 
     def _announce_if_done(self) -> None:
         """When a pass begins that nobody asked for, all those are in which somebody did."""
+        if self._is_over:
+            return
         done = self._n_outer - 1
         is_over = not self._config.wants_after(done) and not self._wants(done + 1)
         is_over = is_over and self._n_passes > (self._config.shown_pass or 0)
         if done and self._config.announce and not self._has_announced and is_over:
             self._has_announced = True
             self._announce(done + 1)
+        is_announced = self._has_announced or not self._config.announce
+        self._is_over = is_over and is_announced and self._has_filled and done > 0
 
     def draw(self, roots: list[Any], frame: Any) -> None:
         """Describe a graph that is never run backward."""
@@ -354,6 +363,6 @@ class Passes:
         self._stacks = {}
         self._n_passes = self._n_outer = self._n_along = 0
         self._numbers = itertools.count(1)
-        self._has_filled = False
+        self._has_filled = self._is_over = False
         self._sites, self._awaited = {None}, None
         self._journal.last_pass_index = 0
