@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -243,6 +242,8 @@ def _file_to_open(request: Request, output: str | None, format_name: str) -> Ite
     from gradtrace.renderers import registry
 
     if output is None:
+        import tempfile
+
         suffix = registry.find(format_name, registry.PICTURES).suffixes[0]
         file = Path(tempfile.mkdtemp(prefix="gradtrace-")) / f"{request.target.stem}{suffix}"
     else:

@@ -6,7 +6,6 @@ import gc
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -131,6 +130,8 @@ def _merged(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
+    import tempfile
+
     from gradtrace.recording import merge
 
     with tempfile.TemporaryDirectory(prefix="gradtrace-") as folder:
