@@ -207,9 +207,11 @@ def _draw(
     request: Request, output: str | None, format_name: str | None, asked: ViewOptions, *, has_pager: bool = False
 ) -> int:
     from gradtrace.diagnosis.all_needs import OF_RULES
+    from gradtrace.renderers.registry import PICTURES
     from gradtrace.renderers.view_options import ViewContext
 
     request = request.showing(asked.pass_index)
+    format_name = request.format_name(format_name, output, PICTURES)
     place = replace(Output.open(output, request.color), has_pager=has_pager)
     drawn_as = _format(format_name, place)
     if drawn_as.is_binary and place.path is None and place.console.is_terminal:

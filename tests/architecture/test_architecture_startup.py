@@ -54,7 +54,7 @@ main()
 
 EARLY = re.compile(
     r"gradtrace(\.(__main__|errors|files|suggest|version|(cli|launch)(\..+)?|formulas(\.user_cache)?|renderers(\.registry|\.view_options)?"
-    r"|diagnosis(\.all_needs|\.selection|\.settings)?|model(\.excerpt|\.format|\.kinds|\.location|\.needs|\.run_options)?))?"
+    r"|diagnosis(\.all_needs|\.selection)?|project(\.find)?|model(\.excerpt|\.format|\.kinds|\.location|\.needs|\.run_options)?))?"
 )
 """What may be loaded before the program is started: what reads the command line, and no more."""
 
