@@ -40,6 +40,7 @@ def command(
 
     place = replace(Output.open(output, request.color), has_pager=not no_pager)
     request = request.showing(pass_index)
+    format_name = request.format_name(format_name, output, registry.STORIES)
     if request.target.kind is not TargetKind.EXPRESSION and request.settings.level == Level.DEFAULT:
         request = request.with_facts(EVERYBODYS)  # what looks wrong stands in the first lines
     if format_name is None and place.path is not None and place.path.suffix in (".md", ".json"):

@@ -6,7 +6,6 @@ import gc
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtrace.cli.request import Request
-from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError, TargetError
+from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError
 from gradtrace.files import PRIVATE
 from gradtrace.launch import TIMED_OUT, Session, TargetKind, run
 
@@ -63,11 +62,13 @@ def record(
     """
     if request.verbose:
         request.say(f"running {request.target.text} with {request.settings.python or sys.executable}")
+        if request.project is not None:
+            request.say(f"{request.project.file} has settings for it, in [tool.gradtrace]")
     ending = run(request.target, request.settings, session, request.say, lambda: _prepare(meanwhile))
     if request.verbose:
         request.say(f"it ended with status {ending.status}; now its streams are put together")
     if session.refusal is not None:
-        raise TargetError(session.refusal)
+        raise request.refused(session.refusal)
     if session.is_lost:
         lost = RecordingError(f"the recording is lost: the program removed {session.directory}, where it was kept")
         lost.exit_status = ending.status or lost.exit_status
@@ -131,6 +132,8 @@ def _merged(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
+    import tempfile
+
     from gradtrace.recording import merge
 
     with tempfile.TemporaryDirectory(prefix="gradtrace-") as folder:
