@@ -5,7 +5,7 @@ from gradtrace.model.cut import Cut, GradSwitch
 from gradtrace.model.events import Event, GradWrite
 from gradtrace.model.facts import Bystander, Conflict, ConstantTerm, Holder, ModuleFact, NonFinite, Variable, Write
 from gradtrace.model.finding import Finding, RelatedLocation
-from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
+from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor, Storages
 from gradtrace.model.kinds import (
     CLEARING,
     STORED,
@@ -100,6 +100,7 @@ __all__ = [
     "SharingKind",
     "StepFact",
     "StepNorms",
+    "Storages",
     "SwitchKind",
     "TensorSpec",
     "TensorStats",

@@ -32,6 +32,7 @@ grad_fn = _C.TensorBase.grad_fn.__get__  # type: ignore[union-attr]
 shape = _C.TensorBase.shape.__get__  # type: ignore[attr-defined]
 requires_grad = _C.TensorBase.requires_grad.__get__  # type: ignore[attr-defined]
 output_number = _C.TensorBase.output_nr.__get__  # type: ignore[attr-defined]
+base = _C.TensorBase._base.__get__  # type: ignore[union-attr]
 """Attributes of any tensor, whatever a subclass has put in their place."""
 
 
@@ -83,7 +84,9 @@ disabled_torch_function = _C._disabled_torch_function_impl
 PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
 """Types whose values may be read as they are. Other subclasses (fake, distributed, quantized) are described only."""
 
-SAVED_TENSORS_SHOW_DATA = hasattr(_C._autograd.SavedTensor, "data")
+SavedTensor = _C._autograd.SavedTensor
+
+SAVED_TENSORS_SHOW_DATA = hasattr(SavedTensor, "data")
 """Whether what a node saved can be seen without unpacking it (torch 2.13 can, 2.9 cannot)."""
 
 _storage = torch.Tensor.untyped_storage

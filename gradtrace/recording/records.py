@@ -194,6 +194,8 @@ class SavedRow(msgspec.Struct, frozen=True, array_like=True):
     bytes: int
     device: str = "cpu"
     shared: bool = False
+    owner: str | None = None
+    owner_kind: LeafKind | None = None
 
 
 class NodeKindRecord(Record, frozen=True, tag="node_kind"):
@@ -238,7 +240,9 @@ class StateRecord(ColumnsRecord, frozen=True, tag="state"):
     `spec` and `form` (`Form`) of its statistics, which are numbered over the pass. Rows of two: `leaf` (node, leaf),
     `made` and `freed` (node, how many passes back the node was made, up to the next row, or freed), `call` (node,
     number of its call, 0 for none; a node without a row was made by a call that made no other). Rows of three:
-    `value` (node, output, statistics), `saved` (node, position, statistics), `saved_leaf` (node, position, leaf).
+    `value` (node, output, statistics), `saved` (node, position, statistics), `saved_leaf` (node, position, leaf),
+    `maker` (node, position, node whose output it is, where its name does not say that). `storage` has a number for each
+    tensor that nodes save, in order, and `leaf_storage` for each row of `leaf`: equal ones lie in one storage; 0: none.
     """
 
     id: int

@@ -60,9 +60,12 @@ def test_sparse_tensors_keep_their_indices_and_values(tmp_path) -> None:
 
 
 def test_packed_tensors_say_so(tmp_path) -> None:
-    """What a checkpoint recomputes lies nowhere yet."""
+    """What a checkpoint recomputes lies nowhere yet; what it recomputes it from does."""
     found = saved(tmp_path, lambda: checkpoint(torch.sin, leaf(3), use_reentrant=False).sum())
-    assert [(one.packed, one.bytes) for one in found] == [(True, 0)]
+    assert [(one.name, one.packed, one.bytes, one.shared) for one in found] == [
+        ("self", True, 0, False),
+        ("checkpoint.0", False, 12, True),
+    ]
 
 
 def test_fake_tensors_have_the_memory_that_real_ones_would_have(tmp_path) -> None:
