@@ -114,6 +114,12 @@ class TargetOptions:
         list[str] | None,
         typer.Option("--root", metavar="NAME", rich_help_panel=_RECORD, help="Draw this if backward never runs."),
     ] = None
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            "--rank", metavar="N", parser=number(0), min=0, rich_help_panel=RUN, help="Of several ranks, show this one."
+        ),
+    ] = None
     grad_output: Annotated[
         str | None,
         typer.Option(
@@ -146,6 +152,7 @@ class Request:
     Attributes:
         command: the words that call the command: `gradtrace explain`.
         has_passes: it was said which passes are recorded in full.
+        rank: of the ranks of a distributed program, the one to show; None: as the command does by itself.
     """
 
     target: Target
@@ -155,6 +162,7 @@ class Request:
     color: str
     command: str = "gradtrace explain"
     has_passes: bool = False
+    rank: int | None = None
 
     def say(self, text: str) -> None:
         """Writes one of our own lines to stderr, unless silenced."""
@@ -276,6 +284,7 @@ def _request(context: typer.Context, words: list[str], options: TargetOptions) -
         color=options.color,
         command=context.command_path,
         has_passes=options.passes is not None,
+        rank=options.rank,
     )
 
 
