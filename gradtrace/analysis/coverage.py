@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradtrace.model import BackwardPass, Blind, BlindSpot, Level, Trace
 
@@ -23,6 +23,7 @@ class Gap:
         is_chosen: it follows from how much the person asked to record.
         status: how the program ended; None while unknown.
         n_passes: how many passes there were.
+        whose: the process that it is about, in words; "" where there is one alone.
     """
 
     spot: BlindSpot
@@ -31,6 +32,7 @@ class Gap:
     is_chosen: bool
     status: int | None = None
     n_passes: int = 0
+    whose: str = ""
 
     @property
     def severity(self) -> str:
@@ -41,7 +43,9 @@ class Gap:
 def coverage(trace: Trace) -> tuple[Gap, ...]:
     """What was not looked at in a run, what leaves the question most open first."""
     spots = [*trace.run.blind_spots, *_seen_in(trace)]
-    return gaps(spots, trace.run.status, n_passes(trace))
+    found = gaps(spots, trace.run.status, n_passes(trace))
+    names = {one.number: str(one) for one in trace.run.processes}
+    return tuple(replace(gap, whose=names.get(gap.spot.process, "")) for gap in found)
 
 
 def gaps(spots: Iterable[BlindSpot], status: int | None, n_passes: int | None = None) -> tuple[Gap, ...]:

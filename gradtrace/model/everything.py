@@ -20,6 +20,7 @@ from gradtrace.model.kinds import (
     ObservationKind,
     PassCall,
     Recorded,
+    ReductionKind,
     Severity,
     SharingKind,
     SwitchKind,
@@ -28,8 +29,8 @@ from gradtrace.model.kinds import (
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
 from gradtrace.model.objects import Lookalike, LostMask, MaskingHook, MovingNorm, Sharing
-from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
-from gradtrace.model.run import KeptResult, Observation, ProgramError, Run
+from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Reduction, Root
+from gradtrace.model.run import KeptResult, Observation, ProgramError, RecordedProcess, Run, ranks_in_words
 from gradtrace.model.step_norms import NormPart, NormSeries, StepNorms
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
@@ -90,6 +91,9 @@ __all__ = [
     "PassError",
     "ProgramError",
     "Recorded",
+    "RecordedProcess",
+    "Reduction",
+    "ReductionKind",
     "RelatedLocation",
     "Root",
     "Run",
@@ -108,4 +112,5 @@ __all__ = [
     "Variable",
     "VariableKind",
     "Write",
+    "ranks_in_words",
 ]

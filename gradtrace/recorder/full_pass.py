@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from gradtrace.model.kinds import Recorded
-from gradtrace.model.needs import Tensors
+from gradtrace.model.needs import ALL, Tensors
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.closer import Closer
 from gradtrace.recorder.columns import packed
@@ -84,6 +84,8 @@ class FullPass:
         config = context.config
         statistics = config.statistics(Tensors.GRADIENTS, Tensors.LEAVES)
         self._measurements = Measurements(context.journal.tables, config.value_limit, statistics)
+        self._of_ranks = ALL if statistics and context.journal.world_size > 1 else None
+        """What is measured of `.grad` where ranks may reduce it: sums tell how, norms alone do not."""
         self._facts = facts = context.facts
         looks_closer = facts is not None and config.looks_closer
         self._closer = Closer(context, facts.numbers, self._measurements, index) if facts and looks_closer else None
@@ -185,7 +187,14 @@ class FullPass:
             tensor = state.reference()
             if tensor is not None:
                 registry.own(state, owners.get(id(tensor), []))
-        self._ledger = PassLeaves(registry, leaves, self._measurements, self._thread, accumulates=self.call.accumulates)
+        self._ledger = PassLeaves(
+            registry,
+            leaves,
+            self._measurements,
+            self._thread,
+            accumulates=self.call.accumulates,
+            statistics=self._of_ranks,
+        )
 
     def _roots(self, walk: Walk, edges: list[Any], scope: Scope) -> tuple[list[list[Any]], bool]:
         """The rows that tell how the pass begins, and whether that is at something that is not finite."""
@@ -351,6 +360,8 @@ class FullPass:
             self._ledger.arrives(number)
             stats = self._flow.receive(number, 0, gradient)
             self._flow.note_received(number, 0, stats)
+            if self._of_ranks is not None:
+                self._measurements.complete(stats, gradient)
             self._ledger.contributions[number] = (stats, mark(gradient))
             if self._facts is not None:
                 self._facts.masking_hooks.after(*self._leaves[number], gradient)

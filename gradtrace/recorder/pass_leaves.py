@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import torch
 
 from gradtrace.model.kinds import Effect
+from gradtrace.model.needs import Statistic
 from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.marks import Mark, mark
 from gradtrace.recorder.measure import Measurements
@@ -37,6 +38,7 @@ class PassLeaves:
 
     Args:
         accumulates: the pass adds to `.grad`, as `backward()` does and `autograd.grad()` does not.
+        statistics: what is measured of `.grad`; None: what is of gradients.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class PassLeaves:
         thread: int,
         *,
         accumulates: bool,
+        statistics: frozenset[Statistic] | None = None,
     ) -> None:
         self._leaves = leaves
         self._of_pass = of_pass
         self._measurements = measurements
         self._thread = thread
         self._accumulates = accumulates
+        self._statistics = statistics
         self._before: dict[int, int | None] = {}
         self._before_mark: dict[int, Mark | None] = {}
         self._after: dict[int, int] = {}
@@ -66,7 +70,7 @@ class PassLeaves:
                     self._measure_before(number, tensor.grad)
 
     def _measure_before(self, number: int, grad: torch.Tensor | None) -> None:
-        self._before[number] = None if grad is None else self._measurements.add(grad)
+        self._before[number] = None if grad is None else self._measurements.add(grad, self._statistics)
         self._before_mark[number] = None if grad is None else mark(grad)
 
     def arrives(self, number: int) -> None:
@@ -87,7 +91,7 @@ class PassLeaves:
             if self._leaves.may_touch(state, self._thread):
                 grad = tensor.grad
                 if grad is not None:
-                    self._after[number] = self._measurements.add(grad)
+                    self._after[number] = self._measurements.add(grad, self._statistics)
 
     def suspend(self) -> None:
         """Another pass begins inside this one: what it adds to leaves that are done is not what this one added."""
@@ -125,6 +129,6 @@ class PassLeaves:
         after = self._after.get(number)
         if after is None and grad is not None:
             same = before is None and mark(grad) == contribution[1] and contribution[1][0]
-            after = contribution[0] if same else self._measurements.add(grad)
+            after = contribution[0] if same else self._measurements.add(grad, self._statistics)
         was_none = before is None and number in self._before
         return (state.id, before, contribution[0], after, Effect.CREATED if was_none else Effect.ACCUMULATED)

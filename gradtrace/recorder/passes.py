@@ -147,6 +147,7 @@ class Passes:
         parent = stack[-1] if stack else None
         index = next(self._numbers)
         self._n_passes = max(self._n_passes, index)
+        self._journal.join_world()
         if parent is None:
             let_go()
         if self._steps is not None:

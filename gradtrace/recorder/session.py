@@ -309,9 +309,11 @@ class Recorder:
                         raise
 
     def _write_end(self) -> None:
+        self.journal.join_world()
         self.events.flush()
         self.watch.pause()
         program_end.write(self.journal, self.table(), self.checkpoint, self.passes.draw, self._look_at_the_end)
+        self.journal.end()
 
     def _look_at_the_end(self, frame: Any) -> None:
         """Tell what the program's variables hold when it has ended."""

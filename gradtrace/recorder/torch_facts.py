@@ -218,6 +218,13 @@ def is_uninitialized(tensor: torch.Tensor) -> bool:
     return issubclass(type(tensor), UninitializedTensorMixin)
 
 
+def world() -> tuple[int, int] | None:
+    """The rank of this process in the default process group, and how many there are; None before it has joined one."""
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return None
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
+
+
 _use_count = getattr(_C, "_storage_Use_Count", None)
 _USED_BY_ONE = 2
 """References to the storage of a tensor that shares it with no other: the tensor's, and that of who asks."""

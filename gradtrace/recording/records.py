@@ -70,6 +70,18 @@ class HeaderRecord(Record, frozen=True, tag="header"):
     expression: str | None = None
     facts: bool = False
     level: str = ""
+    world_size: int | None = None
+
+
+class WorldRecord(Record, frozen=True, tag="world"):
+    """The process has joined the default process group of `torch.distributed`, as this rank of so many."""
+
+    rank: int
+    size: int
+
+
+class EndRecord(Record, frozen=True, tag="end"):
+    """The process came to its end, and nothing ended it before."""
 
 
 class LocationRecord(Record, frozen=True, tag="location"):
@@ -711,10 +723,13 @@ class ProcessRecord(Record, frozen=True, tag="process"):
     rank: int | None = None
     is_truncated: bool = False
     damage: str | None = None
+    world_size: int | None = None
 
 
 AnyRecord = (
     HeaderRecord
+    | WorldRecord
+    | EndRecord
     | LocationRecord
     | LeafRecord
     | OptimizerRecord

@@ -16,6 +16,7 @@ from gradtrace.renderers.explain.modules import module_table
 from gradtrace.renderers.explain.notes import notes
 from gradtrace.renderers.explain.overview import overview
 from gradtrace.renderers.explain.paths import sums
+from gradtrace.renderers.explain.ranks import added_by_rank, rank_table
 from gradtrace.renderers.explain.updates import updates
 from gradtrace.text import wording
 from gradtrace.text.added import remark
@@ -200,6 +201,7 @@ def _change(trace: Trace, row: Accumulation) -> str:
 def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: Options) -> Iterator[Block]:
     """The story of a program: the summary first, then one pass."""
     yield from overview(trace, history, is_explained=options.is_explained, is_examined=options.is_examined)
+    yield from rank_table(trace)
     if history.groups and history.n_passes:
         yield Heading("What happened to .grad")
         yield from explanation_run.what_happened(trace, history)
@@ -209,6 +211,7 @@ def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: O
     if one.accumulations:
         yield Heading(f"What pass {one.index} added")
         yield from _leaves(trace, one, _width(options), fold=not options.verbose)
+        yield from added_by_rank(trace, one)
         yield from sums(trace, one)
         yield from updates(trace, one)
     yield from _graph(trace, one, options)
