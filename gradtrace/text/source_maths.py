@@ -97,13 +97,18 @@ def operands(source: str, op: str) -> tuple[str, ...]:
     source = source.strip()
     tree = parsed(source)
     found: list[ast.expr] = []
-    if isinstance(tree, ast.BinOp) and op in traits.by_operator(_SIGNS.get(type(tree.op), "")):
+    if isinstance(tree, ast.BinOp) and _makes(tree.op, op):
         found = [tree.left, tree.right]
     elif isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub) and op == "neg":
         found = [tree.operand]
     elif isinstance(tree, ast.Call):
         found = _arguments(tree, op)
     return tuple(ast.get_source_segment(source, item) or "" for item in found)
+
+
+def _makes(sign: ast.operator, op: str) -> bool:
+    """Whether an operator of Python calls an op; `@` is a matmul, of which torch makes one op or several."""
+    return op in traits.by_operator(_SIGNS.get(type(sign), "")) or (op == "matmul" and isinstance(sign, ast.MatMult))
 
 
 def _arguments(call: ast.Call, op: str) -> list[ast.expr]:

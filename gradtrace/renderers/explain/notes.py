@@ -24,18 +24,35 @@ from gradtrace.model import (
 from gradtrace.renderers.explain.shared_memory import written_between
 from gradtrace.text import wording
 from gradtrace.text.source_maths import span
+from gradtrace.text.steps.calls import word
 from gradtrace.text.steps.outputs import is_several
 
 _LARGEST_LESSON = 40
 """Nodes of a graph in which intermediate tensors are worth a word; in larger ones they are nothing special."""
 
 
-def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bool = False) -> tuple[str, ...]:
-    """All notes that apply to the run and to the pass that is told, the most particular first."""
+def notes(
+    trace: Trace,
+    ledger: Ledger,
+    one: BackwardPass | None,
+    shown: BackwardPass | None = None,
+    *,
+    verbose: bool = False,
+) -> tuple[str, ...]:
+    """All notes that apply to the run and to the pass that is told, the most particular first.
+
+    Args:
+        trace: the run.
+        ledger: the history of every `.grad`.
+        one: the pass that is told.
+        shown: the same with the nodes that are shown; those of `one` by default.
+        verbose: with the rules of the game.
+    """
     found: list[str] = list(dict.fromkeys(note for note in trace.run.notes if note.strip()))
     if one is not None:
         for write in _OF_A_PASS:
-            found += write(trace, one)
+            found += write(trace, shown or one)
+        found += written_between(trace, one)
     found += _nothing_requires_grad(trace)
     found += _not_required(trace, one)
     found += _numpy_of_a_result(trace)
@@ -131,7 +148,7 @@ def _integers(trace: Trace, one: BackwardPass) -> Iterator[str]:
             ):
                 kind = wording.spec(saved.shape, saved.dtype)
                 yield (
-                    f"{saved.name} of {node.op} is {kind}: integers and booleans choose elements, "
+                    f"{saved.name} of {word(node)} is {kind}: integers and booleans choose elements, "
                     "and cannot require grad."
                 )
                 return
@@ -159,7 +176,7 @@ def _rewritten(trace: Trace, one: BackwardPass) -> Iterator[str]:
         for output in node.outputs:
             if output.arrived is not None and output.hooks and output.arrived != output.received:
                 yield (
-                    f"a hook{wording.at(output.hooks[0])} rewrote the gradient of {node.name or node.op}: "
+                    f"a hook{wording.at(output.hooks[0])} rewrote the gradient of {node.name or word(node)}: "
                     f"{wording.gradient(output.arrived)} arrived, {wording.gradient(output.received)} went on."
                 )
 
@@ -177,7 +194,6 @@ _OF_A_PASS: tuple[Callable[[Trace, BackwardPass], Iterator[str]], ...] = (
     _integers,
     _got_nothing,
     _rewritten,
-    written_between,
     _returned,
 )
 
