@@ -18,6 +18,7 @@ import torch
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.kernel_cells import KernelCells
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stream import Shelf, Stream, encode, plain_text
 from gradtrace.recorder.tables import Tables
@@ -62,6 +63,7 @@ class Journal:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.last_pass_index = 0
+        self._cells = KernelCells(config.notebooks)
         self.stream = Stream(self._path())
         self.begin_stream()
 
@@ -229,13 +231,14 @@ class Journal:
             for number in range(line, min(end_line, line + _MAX_LINES) + 1)
         ]
         first, last = lines[0], lines[-1]
+        shown, n_before = self._cells.named(file)
         record: dict[str, Any] = {
             "t": "location",
             "id": next(self._new_location),
-            "file": plain_text(file),
-            "line": line,
+            "file": plain_text(shown),
+            "line": line + n_before,
             "column": _characters(first, column) if column >= 0 else 1,
-            "end_line": end_line,
+            "end_line": end_line + n_before,
             "end_column": _characters(last, end_column) if end_column >= 0 else len(last) + 1,
             "function": plain_text(code.co_qualname),
             "text": plain_text("\n".join(lines)[:_MAX_TEXT]),

@@ -76,6 +76,8 @@ class Recorder:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.is_on = False
+        self.n_readers = 0
+        """How many hosts read what is recorded before and after something: until then the stream stays the same."""
         self._patches = Patches()
         self._between = Patches()
         """What sees the calls between passes; not there while a compiled callable runs."""
@@ -282,8 +284,14 @@ class Recorder:
 
     def after_fork(self) -> None:
         """A child of this process begins, with a stream of its own."""
-        self.journal.begin_stream()
         self.modes.after_fork()
+        self.passes.after_fork()
+        self.begin_stream()
+
+    def begin_stream(self) -> None:
+        """What follows stands in a stream of its own, and nothing in it refers to the one before."""
+        self.journal.begin_stream()
+        self._failures.begin_stream()
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
         if self.facts is not None:
@@ -291,7 +299,8 @@ class Recorder:
         self.events.after_fork()
         self._optimizers.forget_lines()
         self.watch.after_fork()
-        self.passes.after_fork()
+        self.checkpoint.after_fork()
+        self.passes.begin_stream()
         if self.steps is not None and self.norms is not None:
             self.steps.after_fork()
             self.norms.after_fork()
@@ -312,11 +321,11 @@ class Recorder:
         self.journal.join_world()
         self.events.flush()
         self.watch.pause()
-        program_end.write(self.journal, self.table(), self.checkpoint, self.passes.draw, self._look_at_the_end)
+        program_end.write(self.journal, self.table(), self.checkpoint, self.passes.draw, self.look_at_variables)
         self.journal.end()
 
-    def _look_at_the_end(self, frame: Any) -> None:
-        """Tell what the program's variables hold when it has ended."""
+    def look_at_variables(self, frame: Any) -> None:
+        """Tell what the program's variables hold when it, or a stretch of it, has ended."""
         if self.facts is not None:
             with self._failures.looking("what variables hold"), torch.no_grad():
                 scope = Scope(frame)

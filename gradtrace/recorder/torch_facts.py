@@ -24,6 +24,8 @@ from torch.utils import _device
 TORCH_DIRECTORY = str(Path(torch.__file__).parent) + os.sep
 
 NN_DIRECTORY = TORCH_DIRECTORY + "nn" + os.sep
+PRINTING = TORCH_DIRECTORY + "_tensor_str.py"
+"""The code that turns a tensor into text: what it takes from the tensor goes nowhere."""
 
 sequence_number = _C._autograd._get_sequence_nr
 """The number which the next node made on this thread will get."""
