@@ -220,7 +220,7 @@ class Makers:
         size = max(one.saved.bytes for one in savers)
         for one in savers:
             made = self._made(one)
-            if made is not None:
+            if made is not None and self._graph.nodes[made[0]].leaf is None:
                 return KeptStorage(number, size, tuple(savers), Origin.OUTPUT, self._graph.nodes[made[0]], made[1])
         return KeptStorage(number, size, tuple(savers), _origin(savers))
 

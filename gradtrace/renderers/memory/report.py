@@ -13,7 +13,7 @@ from gradtrace.errors import NothingSeenError
 from gradtrace.model import TensorSpec, Trace
 from gradtrace.renderers.memory import document
 from gradtrace.renderers.memory.options import LINE, MODULE, OP, TENSOR, Options, check
-from gradtrace.renderers.memory.words import also_held, line, saved_at, sentences, title, what
+from gradtrace.renderers.memory.words import also_held, line, saved_at, sentences, source, title, what
 from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.text.chosen_pass import drawn_pass
 from gradtrace.text.markdown import Markdown
@@ -103,6 +103,7 @@ def _grouped(title_: str, groups: list[Group], memory: SavedMemory, options: Opt
             Cell(_share(group.bytes, memory)),
             Cell(f"{len(group.storages):,}"),
             Cell(line(group.location) if title_ == LINE else _name(group), "name"),
+            *([Cell(source(group.location))] if title_ == LINE else []),
         )
         for group in groups[: options.n_rows]
     ]
@@ -111,8 +112,12 @@ def _grouped(title_: str, groups: list[Group], memory: SavedMemory, options: Opt
         rest = sum(group.bytes for group in left)
         n = sum(len(group.storages) for group in left)
         more = Cell(f"{len(left):,} more (--top {len(groups)} shows all)", "muted")
-        rows.append((Cell(size(rest), "muted"), Cell(_share(rest, memory), "muted"), Cell(f"{n:,}", "muted"), more))
-    return Table(("kept", "share", "tensors", f"by {title_}"), tuple(rows), optional=(1, 2))
+        extra = [Cell("")] if title_ == LINE else []
+        rows.append(
+            (Cell(size(rest), "muted"), Cell(_share(rest, memory), "muted"), Cell(f"{n:,}", "muted"), more, *extra)
+        )
+    header = ("kept", "share", "tensors", f"by {title_}", *(["source"] if title_ == LINE else []))
+    return Table(header, tuple(rows), optional=(4, 1, 2) if title_ == LINE else (1, 2))
 
 
 def _name(group: Group) -> str:

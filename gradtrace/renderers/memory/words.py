@@ -34,17 +34,7 @@ def what(storage: KeptStorage) -> str:
         return f"{name} of {op}"
     if storage.origin is Origin.INTERNAL and is_mask(saver):
         return "mask of dropout"
-    return f"{_RESULTS.get(saver.node.op, {}).get(name, name)} of {op}"
-
-
-_NORM = {"result1": "mean", "result2": "inverse deviation"}
-_POOL = {"result1": "indices"}
-_RESULTS = {
-    **dict.fromkeys(("native_layer_norm", "native_batch_norm", "native_group_norm", "cudnn_batch_norm"), _NORM),
-    **dict.fromkeys(("max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool2d"), _POOL),
-    "native_dropout": {"result1": "mask"},
-}
-"""What torch numbers, in words, by op."""
+    return f"{name} of {op}"
 
 
 def saved_at(saver: Saver) -> str:
@@ -54,11 +44,13 @@ def saved_at(saver: Saver) -> str:
 
 
 def line(where: Location | None) -> str:
-    """A line of source with its text; where a library called torch, behind it the line of the user's."""
-    if where is None:
-        return "line not known"
-    text = " ".join(where.text.split())
-    return f"{short(where)}  {text}" if text else short(where)
+    """A line of source: file and number."""
+    return short(where) or "line not known"
+
+
+def source(where: Location | None) -> str:
+    """Its text."""
+    return "" if where is None else " ".join(where.text.split())
 
 
 def also_held(storage: KeptStorage) -> str:
@@ -95,7 +87,7 @@ def title(trace: Trace, memory: SavedMemory) -> str:
     """Which pass, and how much it keeps."""
     one = memory.backward
     which = "the graph" if one.is_drawn_only else f"pass {one.index}"
-    return f"{trace.run.target}: {which}{at(one.location)} keeps {size(memory.bytes)} for its backward"
+    return f"{trace.run.target}: {which} keeps {size(memory.bytes)} for its backward{at(one.location)}"
 
 
 def sentences(trace: Trace, memory: SavedMemory, totals: list[tuple[int, int]]) -> Iterator[tuple[str, str]]:
