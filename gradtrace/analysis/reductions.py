@@ -120,6 +120,10 @@ def _is_part(row: Accumulation) -> bool:
     return row.contribution is not None and row.after is not None and row.contribution.numel != row.after.numel
 
 
+def _is_smaller(one: TensorStats | None, other: TensorStats | None) -> bool:
+    return one is not None and other is not None and one.numel < other.numel
+
+
 def _are_equal(many: Sequence[TensorStats]) -> bool:
     """Whether several tensors are the same, as far as was measured."""
     first = many[0]
@@ -151,13 +155,14 @@ def _how(rows: Sequence[Accumulation], n_ranks: int, *, is_sharded: bool) -> Red
     size = max(one.size for one in (left, *local, *held))
     tolerance = _TOLERANCES.get(rows[0].contribution.dtype if rows[0].contribution else "", _TOLERANCE) * size
     total = _added(local)
-    kept = _together(held, is_sharded=True) if is_sharded and held else None
-    if total is None or (not is_sharded and held and _added(held) is None):
+    is_kept = is_sharded and all(_is_smaller(row.before, row.contribution) for row in rows)
+    kept = _together(held, is_sharded=True) if is_kept and held else None
+    if total is None or (not is_kept and held and _added(held) is None):
         return None
     for how, share in ((ReductionKind.AVERAGED, 1 / n_ranks), (ReductionKind.SUMMED, 1.0)):
         # Without shards what the ranks held from passes before is reduced with the rest, unless it was already.
         for is_held_reduced in (False, True) if held else (False,):
-            expected = _expected(total, kept, held, share, is_held_reduced=is_held_reduced, is_sharded=is_sharded)
+            expected = _expected(total, kept, held, share, is_held_reduced=is_held_reduced)
             if expected is not None and _is_near(left.numbers, expected, tolerance):
                 return how
     return None
@@ -170,23 +175,21 @@ def _expected(
     share: float,
     *,
     is_held_reduced: bool,
-    is_sharded: bool,
 ) -> tuple[complex, ...] | None:
     """What would be left by a reduction.
 
     Args:
         total: what came, added up over the ranks.
-        kept: of shards, what the ranks held before, together.
+        kept: what the ranks held before, together, where that was a part of the parameter each.
         held: what each of the ranks held before.
         share: the factor of the sum: 1 over the number of ranks for an average.
         is_held_reduced: what the ranks held is the same on all and stays; only what came is reduced.
-        is_sharded: each rank keeps a part.
     """
     reduced = tuple(share * number for number in total)
     if not held:
         return reduced
-    if is_sharded:
-        more = kept.numbers if kept is not None else None
+    if kept is not None:
+        more: tuple[complex, ...] | None = kept.numbers
     elif is_held_reduced:
         more = held[0].numbers
     else:

@@ -46,9 +46,10 @@ class Reduction:
     is_sharded: bool = False
 
     def __str__(self) -> str:
-        """`averaged over 2 ranks`."""
+        """`averaged over 2 ranks`; of a part that each rank keeps, `averaged over 2 ranks, this rank's part`."""
         where = "on" if self.how == ReductionKind.EQUAL else "over"
-        return f"{self.how} {where} {self.n_ranks} ranks{', of which each keeps a part' if self.is_sharded else ''}"
+        part = ", this rank's part" if self.is_sharded else ""
+        return f"{self.how} {where} {self.n_ranks} ranks{part}"
 
 
 @dataclass(frozen=True, slots=True)

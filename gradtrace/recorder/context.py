@@ -48,6 +48,7 @@ class Context:
         """Take in the models that can be seen now."""
         called = [module for reference in self.modules.roots.copy().values() if (module := reference()) is not None]
         self.names.learn(scope, called)
+        self.leaves.shards.learn(self.names.models())
         self.leaves.name_unnamed(scope)
         if self.facts is not None:
             self.facts.learn(scope)

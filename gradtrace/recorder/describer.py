@@ -199,7 +199,8 @@ class Describer:
 
     def _meet(self, variable: torch.Tensor, number: int) -> None:
         """Know all leaves before the first node says what it saved of them."""
-        self.leaves[number] = (self._context.leaves.get(variable, self._scope), variable)
+        part = self._context.leaves.shards.part_of(variable)
+        self.leaves[number] = (self._context.leaves.get(part, self._scope), part)
         self._leaf_storage.append(self._saved_tensors.know(variable))
 
     def _leaf_kind(self, number: int, of: NodeType) -> int:

@@ -67,7 +67,7 @@ class PassLeaves:
         with self._leaves.touching():
             for number, (state, tensor) in self._of_pass.items():
                 if self._leaves.may_touch(state, self._thread):
-                    self._measure_before(number, tensor.grad)
+                    self._measure_before(number, self._leaves.shards.gradient(tensor))
 
     def _measure_before(self, number: int, grad: torch.Tensor | None) -> None:
         self._before[number] = None if grad is None else self._measurements.add(grad, self._statistics)
@@ -80,7 +80,7 @@ class PassLeaves:
             return
         with self._leaves.touching():
             if self._leaves.may_touch(state, self._thread):
-                grad = tensor.grad
+                grad = self._leaves.shards.gradient(tensor)
                 if self._before_mark[number] != (None if grad is None else mark(grad)):
                     self._measure_before(number, grad)
 
@@ -89,7 +89,7 @@ class PassLeaves:
         state = self._of_pass[number][0]
         with self._leaves.touching():
             if self._leaves.may_touch(state, self._thread):
-                grad = tensor.grad
+                grad = self._leaves.shards.gradient(tensor)
                 if grad is not None:
                     self._after[number] = self._measurements.add(grad, self._statistics)
 
@@ -121,7 +121,7 @@ class PassLeaves:
                 return (state.id, before, contribution[0], before, Effect.NOT_STORED)
             return None
         may_touch = self._leaves.may_touch(state, self._thread)
-        grad = tensor.grad if may_touch else None
+        grad = self._leaves.shards.gradient(tensor) if may_touch else None
         if may_touch:
             self._leaves.remember(state, grad)
         if contribution is None:

@@ -47,6 +47,7 @@ from gradtrace.recorder.names import Names
 from gradtrace.recorder.observed_calls import (
     outside_init,
     watch_clipping,
+    watch_collective,
     watch_optimizers,
     watch_parameters,
     watch_scaler_step,
@@ -204,6 +205,11 @@ class Recorder:
                 if f"{prefix}clip_grads_with_norm_" in vars(owner):  # since torch 2.6
                     patches.replace(owner, f"{prefix}get_total_norm", lambda one: watch_total_norm(one, self))
                     patches.replace(owner, f"{prefix}clip_grads_with_norm_", lambda one: watch_clipping(one, self))
+        if torch.distributed.is_available():
+            size_of = torch_facts.group_size
+            for name in ("all_reduce", "broadcast"):
+                for owner in (torch.distributed, torch.distributed.distributed_c10d):
+                    patches.replace(owner, name, lambda original: watch_collective(original, self, size_of))
         if self.facts is not None:
             patches.replace(torch.nn.Parameter, "__new__", lambda original: watch_parameters(original, self._parameter))
             watch_modules(patches, self.facts)
@@ -336,6 +342,11 @@ class Recorder:
         notices.leave(self.config.session, "announced", str(number), once=True)
 
     # What the program does between passes.
+
+    def exchanged(self, tensors: Any, call: str, frame: types.FrameType, *, is_over: bool) -> None:
+        """A collective operation has written to a tensor, or will have."""
+        with Quiet(), self._failures.looking("what ranks exchange"):
+            self.grads.exchanged(tensors, call, frame, is_over=is_over)
 
     def _made(self, optimizer: torch.optim.Optimizer, frame: types.FrameType | None) -> None:
         with self._failures.looking("an optimizer"):

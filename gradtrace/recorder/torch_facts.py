@@ -9,6 +9,7 @@ import functools
 import os
 import re
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,47 @@ def make_known_to_torchscript(check: Any) -> None:
 def is_uninitialized(tensor: torch.Tensor) -> bool:
     """Whether it is a parameter of a lazy module, without a shape as long as no data was seen."""
     return issubclass(type(tensor), UninitializedTensorMixin)
+
+
+def reduction_name(op: object) -> str:
+    """How a collective operation makes one number of several: `sum`, which it is unless another is given."""
+    return "sum" if op is None else str(op).rpartition(".")[2].lower()[:20]
+
+
+def group_size(group: Any) -> int:
+    """How many ranks a process group has; None: the default one."""
+    return torch.distributed.get_world_size(group)
+
+
+def may_shard() -> bool:
+    """Whether the program can have called `fully_shard`."""
+    return "torch.distributed.fsdp._fully_shard._fully_shard" in sys.modules
+
+
+def sharded_parameters(module: torch.nn.Module) -> list[Any]:
+    """What `fully_shard` knows of each parameter that it has sharded in a module: an `FSDPParam`."""
+    kind = getattr(sys.modules.get("torch.distributed.fsdp._fully_shard._fully_shard"), "FSDPModule", None)
+    if kind is None or not issubclass(type(module), kind):
+        return []
+    from torch.distributed._composable_state import _get_module_state
+
+    state = _get_module_state(module)
+    groups = getattr(state, "_fsdp_param_groups", None) or [getattr(state, "_fsdp_param_group", None)]
+    return [one for group in groups for one in getattr(group, "fsdp_params", ())]
+
+
+def is_of_sharding(code: types.CodeType) -> bool:
+    """Whether a code is that of `fully_shard`, which moves gradients between parameters while a pass runs."""
+    return code.co_filename.startswith(_SHARDING)
+
+
+_SHARDING = str(Path(TORCH_DIRECTORY) / "distributed" / "fsdp" / "_fully_shard")
+
+
+def local_part(tensor: torch.Tensor) -> torch.Tensor:
+    """What this rank holds of a tensor that is spread over ranks; any other tensor itself."""
+    kind = getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", None)
+    return tensor._local_tensor if kind is not None and type(tensor) is kind else tensor  # type: ignore[attr-defined]
 
 
 def world() -> tuple[int, int] | None:

@@ -38,7 +38,7 @@ def told(rows: Sequence[Accumulation], texts: tuple[str, str, str], *, is_norm: 
 
 def is_sum(rows: Sequence[Accumulation]) -> bool:
     """Whether nothing shows that something came in between."""
-    return all(adds_up(row) is not False for row in rows)
+    return all(row.reduced is None and adds_up(row) is not False for row in rows)
 
 
 def reduction(rows: Sequence[Accumulation]) -> Reduction | None:
@@ -58,7 +58,7 @@ def _what_happened(trace: Trace) -> str:
     rows = [row for one in trace.passes for row in one.accumulations if row.reduced or adds_up(row) is False]
     found = list(dict.fromkeys(str(row.reduced) for row in rows if row.reduced is not None))
     if rows and all(row.reduced is not None for row in rows):
-        return f"{wording.listing(found)}: what this rank added is a part of it"
+        return wording.listing(found)
     n = trace.run.n_processes
     others = f", or for the gradients of {n} processes" if n > 1 else ""
     changed = f"changed after it was added, by a hook or another thread{others}"

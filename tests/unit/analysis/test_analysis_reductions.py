@@ -77,12 +77,17 @@ def said(trace: Trace) -> list[str]:
         ([(small(5), small(2), small(8)), (small(5), small(4), small(8))], "averaged over 2 ranks"),
         # each rank keeps a part of the average: unequal parts too
         ([(None, small(1, 4, 7), small(2, 3)), (None, small(3, 2, 5), small(6))],
-         "averaged over 2 ranks, of which each keeps a part"),
+         "averaged over 2 ranks, this rank's part"),
         ([(None, small(1, 4), small(2)), (None, small(3, 2), small(7))], "None"),
+        # its part was there before; or all of it, which no rank had shared
+        ([(small(1), small(1, 4), small(3)), (small(1), small(3, 2), small(4))],
+         "averaged over 2 ranks, this rank's part"),
+        ([(small(1, 1), small(1, 4), small(3)), (small(1, 1), small(3, 2), small(4))],
+         "averaged over 2 ranks, this rank's part"),
         # of large tensors sums are compared
         ([(None, large(1, 4), large(2, 3)), (None, large(3, 2), large(2, 3))], "averaged over 2 ranks"),
         ([(None, large(1, 4, 7, 0), large(4, 6)), (None, large(3, 2, 5, 8), large(12, 8))],
-         "summed over 2 ranks, of which each keeps a part"),
+         "summed over 2 ranks, this rank's part"),
         ([(None, large(1, 40, mean=False), large(2, 3, mean=False)),
           (None, large(3, 20, mean=False), large(2, 3, mean=False))], "made equal on 2 ranks"),
     ],
