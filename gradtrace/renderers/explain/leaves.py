@@ -33,13 +33,14 @@ def leaf_table(
     sums = sent_to_leaves(one)
     is_stored = any(row.effect != Effect.NOT_STORED for row in rows)
     has_values = any(_value(trace.leaves[row.leaf]) for row in rows)
-    header = ["leaf", "shape", "value", ".grad before", "this pass adds", ".grad after"]
+    header = ["leaf", "shape", "value", ".grad before", "this pass adds", ".grad after", "elements that it adds"]
     body = tuple(_row(trace.leaves[row.leaf], row, sums.get(row.leaf, [])) for row in rows)
     kept = [0, *([1] if any(row[1].text for row in body) else []), *([2] if has_values else []), 3, 4, 5]
+    kept += [6] if len(body) <= _MOST_WRITTEN_OUT and any(row[6].text for row in body) else []
     if not is_stored:
         header[4] = "returned"
         kept = [column for column in kept if column not in (3, 5)]
-    optional = tuple(kept.index(column) for column in (2, 1) if column in kept)
+    optional = tuple(kept.index(column) for column in (2, 6, 1) if column in kept)
     titles, cells = tuple(header[i] for i in kept), [tuple(row[i] for i in kept) for row in body]
     if formulas:
         titles = (*titles, "closed form")
@@ -59,7 +60,15 @@ def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats]) -> tuple[Cell,
             _style(row.contribution),
         ),
         Cell(f"{wording.gradient(row.after)}{'' if is_sum([row]) else MARK}", _style(row.after, finite="")),
+        Cell(_written_out(row.contribution), "muted"),
     )
+
+
+def _written_out(stats: TensorStats | None) -> str:
+    """All elements of a gradient that is told by its norm, where they were recorded."""
+    if stats is None or stats.value is None or not wording.gradient(stats).startswith("|g|"):
+        return ""
+    return wording.elements(stats.value)
 
 
 def _by_module(trace: Trace, rows: list[Accumulation]) -> Table:
@@ -143,3 +152,6 @@ def _value(leaf: Leaf) -> str:
 
 
 _LONGEST_VALUE = 28
+
+_MOST_WRITTEN_OUT = 4
+"""Of so few leaves all elements are told, where they were recorded."""
