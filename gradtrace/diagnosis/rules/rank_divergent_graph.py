@@ -118,7 +118,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     first = found[0]
     place = _used(first) or first.one.location
     others = ((_used(each), _said(trace, each)) for each in found[1:_MOST])
-    seen = (first.other.location, f"this pass of process {first.other.process} does not reach them")
+    seen = (first.other.location, f"this pass of {trace.run.name_of(first.other.process)} does not reach them")
     yield Finding(
         "rank-divergent-graph",
         Severity.ERROR if first.is_fatal else Severity.WARNING,
@@ -134,7 +134,8 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 def _said(trace: Trace, each: Divergence) -> str:
     names = called(trace.leaves[leaf] for leaf in each.leaves)
-    return f"process {each.one.process} gives {names} a gradient, process {each.other.process} does not"
+    giver, lacker = (trace.run.name_of(one.process) for one in (each.one, each.other))
+    return f"{giver} gives {names} a gradient, {lacker} does not"
 
 
 def _used(one: Divergence) -> Location | None:
