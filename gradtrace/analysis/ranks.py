@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gradtrace.analysis.reductions import same_step, with_reductions
 from gradtrace.errors import UsageError
-from gradtrace.model import BackwardPass, Blind, RecordedProcess, TensorStats, Trace, ranks_in_words
+from gradtrace.model import BackwardPass, Blind, Finding, RecordedProcess, TensorStats, Trace, ranks_in_words
 
 _OF_ALL = frozenset({Blind.RANKS_NOT_RECORDED, Blind.RANK_ENDED})
 
@@ -86,12 +86,47 @@ def added_by_rank(trace: Trace, one: BackwardPass, leaf: int) -> tuple[tuple[str
     return tuple(found)
 
 
-def _position(trace: Trace, one: BackwardPass) -> int | None:
-    """Which of the passes of all ranks it is."""
+def own_finding(trace: Trace, finding: Finding) -> Finding:
+    """A finding in the trace of all ranks, as one in that of one rank: with leaves and passes of its own alone."""
+    whole, number = trace.whole, _number(trace)
+    if whole is None or number is None:
+        return finding
+    first = next((leaf.id for leaf in whole.leaves if leaf.process == number), 0)
+    leaves = (leaf for leaf in finding.leaves if whole.leaves[leaf].process == number)
+    theirs = {one.index for one in whole.passes if one.process == number}
+    passes = (index - min(theirs) + 1 for index in finding.passes if index in theirs)
+    return replace(finding, leaves=tuple(leaf - first for leaf in leaves), passes=tuple(passes))
+
+
+def where(trace: Trace, finding: Finding) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """On which ranks a finding was made, and in which passes, by their numbers on their own rank."""
+    numbers = {one.number: one.rank for one in trace.run.processes if one.rank is not None}
+    first: dict[int, int] = {}
+    of_pass: dict[int, int] = {}
+    for one in trace.passes:
+        first.setdefault(one.process, one.index)
+        of_pass[one.index] = one.process
+    processes = {trace.leaves[leaf].process for leaf in finding.leaves if leaf < len(trace.leaves)}
+    known = [index for index in finding.passes if index in of_pass]
+    processes |= {of_pass[index] for index in known}
+    ranks_found = sorted(rank for process in processes if (rank := numbers.get(process)) is not None)
+    return tuple(ranks_found), tuple(sorted({index - first[of_pass[index]] + 1 for index in known}))
+
+
+def _number(trace: Trace) -> int | None:
+    """The number that the rank of a trace has among all."""
     whole, own = trace.whole, trace.run.processes[0] if trace.run.processes else None
     if whole is None or own is None:
         return None
-    numbers = [each.number for each in whole.run.processes if each.pid == own.pid and each.rank == own.rank]
-    theirs = [place for place, each in enumerate(whole.passes) if each.process in numbers[:1]]
+    same = (each.number for each in whole.run.processes if (each.pid, each.rank) == (own.pid, own.rank))
+    return next(same, None)
+
+
+def _position(trace: Trace, one: BackwardPass) -> int | None:
+    """Which of the passes of all ranks it is."""
+    whole, number = trace.whole, _number(trace)
+    if whole is None or number is None:
+        return None
+    theirs = [place for place, each in enumerate(whole.passes) if each.process == number]
     mine = next((place for place, each in enumerate(trace.passes) if each.index == one.index), None)
     return theirs[mine] if mine is not None and mine < len(theirs) else None

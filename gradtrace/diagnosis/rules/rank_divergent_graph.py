@@ -125,7 +125,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         _said(trace, first),
         place,
         tuple(note for note in notes(*others, seen) if note.location != place),
-        "Let every process use the same parameters, or let it add up zeros for those that it did not use "
+        "Let every rank use the same parameters, or let it add up zeros for those that it did not use "
         "(DDP: `find_unused_parameters=True`).",
         tuple(leaf for each in found for leaf in (*each.leaves, *each.missed)),
         (first.one.index, first.other.index),
@@ -154,4 +154,5 @@ RULE = Rule(
     check=check,
     page=__doc__ or "",
     needs=(need(Tensors.LEAVES, Statistic.NORM),),
+    is_about_ranks=True,
 )

@@ -192,9 +192,8 @@ def _ranks(one: Subject) -> Iterator[Block]:
     if len(shown) < len(one.by_rank):
         parts.insert(-1, f"{len(one.by_rank) - len(shown):,} others added theirs")
     index = one.backward.index if one.backward is not None else 1
-    yield Paragraph(
-        f"In pass {index} {wording.listing(parts, _MOST_RANKS + 1)}; {one.reduced}, .grad is {wording.gradient(one.after)}."
-    )
+    added = wording.listing(parts, _MOST_RANKS + 1)
+    yield Paragraph(f"In pass {index} {added}; {one.reduced}, .grad is {wording.gradient(one.after)}.")
 
 
 def _which(passes: Sequence[int]) -> str:
