@@ -54,7 +54,7 @@ def _row(whole: Trace, one: RecordedProcess) -> tuple[Cell, ...]:
     ended = ""
     if one.error is not None:
         at = wording.at(one.error.frames[-1]) if one.error.frames else ""
-        ended = one_line(f"{one.error.type}{at}: {one.error.message}", _LONGEST)
+        ended = one_line(f"{one.error.type}{at}: {one.error.message}".rstrip().rstrip(":"), _LONGEST)
     elif whole.run.status and not one.has_ended:
         ended = "killed, or by os._exit"
     return (
