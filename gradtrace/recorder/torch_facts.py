@@ -148,6 +148,12 @@ def is_written_view(tensor: torch.Tensor) -> bool:
     return not tensor.is_inference() and tensor._is_view() and bool(tensor._version)
 
 
+def is_fake(tensor: torch.Tensor) -> bool:
+    """Whether it has a shape and no values: a fake tensor, or one on the meta device."""
+    kind = type(tensor)
+    return tensor.is_meta if kind in PLAIN_TYPES else kind.__module__ == "torch._subclasses.fake_tensor"
+
+
 def is_leaf(tensor: torch.Tensor) -> bool:
     """Whether no operation made it, as far as it can be asked."""
     return not is_written_view(tensor) and tensor.is_leaf

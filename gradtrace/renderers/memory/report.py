@@ -117,7 +117,7 @@ def _grouped(title_: str, groups: list[Group], memory: SavedMemory, options: Opt
             (Cell(size(rest), "muted"), Cell(_share(rest, memory), "muted"), Cell(f"{n:,}", "muted"), more, *extra)
         )
     header = ("kept", "share", "tensors", f"by {title_}", *(["source"] if title_ == LINE else []))
-    return Table(header, tuple(rows), optional=(4, 1, 2) if title_ == LINE else (1, 2))
+    return Table(header, tuple(rows), optional=(1, 2), is_list=title_ == LINE)
 
 
 def _name(group: Group) -> str:

@@ -109,7 +109,7 @@ def sentences(trace: Trace, memory: SavedMemory, totals: list[tuple[int, int]]) 
     if memory.n_unsized:
         yield "note", f"the memory of {count(memory.n_unsized, 'saved tensor')} is not known, and counts as nothing"
     if any(spot.reason == Blind.FAKE_TENSORS for spot in trace.run.blind_spots):
-        yield "note", "shapes only: this program computes with fake tensors; real ones would keep as much"
+        yield "note", "shapes only: this program computes with fake tensors; what real ones would keep is shown"
     yield "note", NOT_THE_PEAK
 
 
