@@ -64,8 +64,14 @@ def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats], *, is_reduced:
             added + (summands(parts, row.contribution) if row.contribution is not None else ""),
             _style(row.contribution),
         ),
-    header = ["leaf", "shape", "value", ".grad before", "this pass adds", ".grad after", "elements that it adds"]
-    body = tuple(_row(trace.leaves[row.leaf], row, sums.get(row.leaf, [])) for row in rows)
+        Cell(f"{wording.gradient(row.after)}{_mark([row], is_told=is_reduced)}", _style(row.after, finite="")),
+        Cell(_written_out(row.contribution), "muted"),
+    )
+
+
+def _mark(rows: list[Accumulation], *, is_told: bool) -> str:
+    """What stands behind `.grad` after a pass that is not the sum; nothing where the header says what it is."""
+    return "" if is_told or is_sum(rows) else MARK
 
 
 def _written_out(stats: TensorStats | None) -> str:
