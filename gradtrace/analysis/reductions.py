@@ -86,7 +86,7 @@ def _reductions(trace: Trace) -> Iterator[tuple[Place, Reduction]]:
             if reduction is None:
                 continue
             for one, rows in zip(step, named, strict=True):
-                if name in rows and rows[name].contribution is not None:
+                if name in rows and rows[name].after is not None:
                     yield (one.index, rows[name].leaf), reduction
 
 
@@ -101,7 +101,7 @@ def _reduction(rows: Sequence[Accumulation | None]) -> Reduction | None:
     is_sharded = any(_is_part(row) for row in known)
     if is_sharded and len(known) < len(rows):
         return None
-    after = [row.after for row in known if row.after is not None]
+    after = [row.after for row in rows if row is not None and row.after is not None]
     if not is_sharded and not _are_equal(after):
         return None
     n = len(rows)

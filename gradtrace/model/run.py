@@ -136,6 +136,12 @@ class Run:
         """Whether several ranks of a distributed program were recorded."""
         return sum(one.rank is not None for one in self.processes) > 1
 
+    @property
+    def failed_rank(self) -> str:
+        """`rank 1`, where it was a rank that the exception ended; else ""."""
+        ended = (one for one in self.processes if one.rank is not None and one.error is not None)
+        return next((str(one) for one in ended if one.error == self.error), "")
+
     def name_of(self, process: int) -> str:
         """`rank 1`, or `process 1` where no rank is known."""
         return next((str(one) for one in self.processes if one.number == process), f"process {process}")

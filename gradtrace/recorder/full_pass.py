@@ -191,6 +191,12 @@ class FullPass:
             tensor = state.reference()
             if tensor is not None:
                 registry.own(state, owners.get(id(tensor), []))
+        own = {state.id for state, _ in leaves.values()}
+        others = [
+            (state, tensor)
+            for state in (registry.states.copy().values() if self._of_ranks else ())
+            if state.owners and state.id not in own and (tensor := state.reference()) is not None
+        ]
         self._ledger = PassLeaves(
             registry,
             leaves,
@@ -198,6 +204,7 @@ class FullPass:
             self._thread,
             accumulates=self.call.accumulates,
             statistics=self._of_ranks,
+            others=others,
         )
 
     def _roots(self, walk: Walk, edges: list[Any], scope: Scope) -> tuple[list[list[Any]], bool]:

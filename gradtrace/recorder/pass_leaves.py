@@ -7,7 +7,7 @@ replaces it without the interpreter's lock. What could not be looked at is left 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
@@ -39,6 +39,7 @@ class PassLeaves:
     Args:
         accumulates: the pass adds to `.grad`, as `backward()` does and `autograd.grad()` does not.
         statistics: what is measured of `.grad`; None: what is of gradients.
+        others: leaves that are not in the graph, whose `.grad` other ranks may change all the same while it runs.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class PassLeaves:
         *,
         accumulates: bool,
         statistics: frozenset[Statistic] | None = None,
+        others: Sequence[tuple[LeafState, torch.Tensor]] = (),
     ) -> None:
         self._leaves = leaves
         self._of_pass = of_pass
@@ -57,6 +59,8 @@ class PassLeaves:
         self._thread = thread
         self._accumulates = accumulates
         self._statistics = statistics
+        self._others = others
+        self._others_before: dict[int, tuple[Mark | None, int | None]] = {}
         self._before: dict[int, int | None] = {}
         self._before_mark: dict[int, Mark | None] = {}
         self._after: dict[int, int] = {}
@@ -68,6 +72,14 @@ class PassLeaves:
             for number, (state, tensor) in self._of_pass.items():
                 if self._leaves.may_touch(state, self._thread):
                     self._measure_before(number, self._leaves.shards.gradient(tensor))
+
+            for state, tensor in self._others if self._accumulates else ():
+                if self._leaves.may_touch(state, self._thread):
+                    grad = tensor.grad
+                    if grad is None:
+                        self._others_before[state.id] = (None, None)
+                    else:
+                        self._others_before[state.id] = (mark(grad), self._measurements.add(grad, self._statistics))
 
     def _measure_before(self, number: int, grad: torch.Tensor | None) -> None:
         self._before[number] = None if grad is None else self._measurements.add(grad, self._statistics)
@@ -111,7 +123,19 @@ class PassLeaves:
                 row = self._row(number, state, tensor, is_captured=number in captured)
                 if row is not None:
                     rows.append(row)
+            rows.extend(self._changed_by_others())
         return rows
+
+    def _changed_by_others(self) -> Iterator[Row]:
+        """What became of leaves to which nothing came here."""
+        for state, tensor in self._others:
+            if state.id in self._others_before and self._leaves.may_touch(state, self._thread):
+                grad = tensor.grad
+                own, before = self._others_before[state.id]
+                if grad is not None and mark(grad) != own:
+                    self._leaves.remember(state, grad)
+                    after = self._measurements.add(grad, self._statistics)
+                    yield (state.id, before, None, after, Effect.UNCHANGED)
 
     def _row(self, number: int, state: LeafState, tensor: torch.Tensor, *, is_captured: bool) -> Row | None:
         before = self._before.get(number)

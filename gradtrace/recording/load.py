@@ -1,6 +1,7 @@
 """From a `.gtrace` file to a `Trace`."""
 
 import gc
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,17 @@ import msgspec
 
 from gradtrace.errors import RecordingError
 from gradtrace.files import open_regular
-from gradtrace.model import Blind, BlindSpot, Observation, ObservationKind, RecordedProcess, Run, Trace, ranks_in_words
+from gradtrace.model import (
+    Blind,
+    BlindSpot,
+    Observation,
+    ObservationKind,
+    ProgramError,
+    RecordedProcess,
+    Run,
+    Trace,
+    ranks_in_words,
+)
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recording.columns import unpacked
 from gradtrace.recording.damage import Damage
@@ -28,6 +39,8 @@ from gradtrace.version import __version__
 
 _LONGEST_HEADER = 1 << 24
 _LONGEST_REASON = 200
+_LOST_TOUCH = re.compile(r"connection (was )?(closed|reset)|timed? ?out waiting|socket", re.IGNORECASE)
+"""What a rank says that waits for another one in vain."""
 _MOST_RANKS = 100_000
 _UNFINISHED = frozenset(
     {
@@ -213,7 +226,7 @@ class _TraceBuilder:
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:
-        error = next((process.error for process in processes if process.error is not None), None)
+        error = _cause(processes)
         spots = _counted_together([*_blind_spots(processes), *self._unseen(header, is_truncated, processes)])
         is_whole = not (
             any(one.has_incomplete_pass for one in processes) or any(spot.reason in _UNFINISHED for spot in spots)
@@ -263,6 +276,13 @@ class _TraceBuilder:
             yield BlindSpot(Blind.FILE_CUT, text)
         elif self._status < 0 and header.torch:
             yield BlindSpot(Blind.KILLED)
+
+
+def _cause(processes: list[ProcessBuilder]) -> ProgramError | None:
+    """The exception that ended the run: of ranks rather than of what launched them, and not for want of another."""
+    failed = [(one, one.error) for one in processes if one.error is not None]
+    order = sorted(failed, key=lambda row: (row[0].rank is None, bool(_LOST_TOUCH.search(row[1].message))))
+    return order[0][1] if order else None
 
 
 def _processes(processes: list[ProcessBuilder]) -> Iterator[RecordedProcess]:

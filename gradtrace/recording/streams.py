@@ -1,7 +1,7 @@
 """What processes wrote, wherever it lies: the streams of a session, single streams, and recordings merged before."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -203,6 +203,19 @@ def find_streams(*sources: Path) -> list[Stream]:
             ranks.add(stream.header.rank)
             kept.append(stream)
     return kept or ordered[:1]
+
+
+def ranks_in(streams: Iterable[Stream]) -> tuple[dict[int, set[int]], set[int]]:
+    """By rank: from which sources something of it comes; and of how many ranks the processes know."""
+    ranks: dict[int, set[int]] = {}
+    sizes: set[int] = set()
+    for stream in streams:
+        header = stream.header
+        if header.rank is not None:
+            ranks.setdefault(header.rank, set()).add(stream.source)
+            if header.world_size is not None:
+                sizes.add(header.world_size)
+    return ranks, sizes
 
 
 def _of_session(session: Path) -> list[Stream]:

@@ -104,7 +104,7 @@ _ADVICE: dict[str, str] = {
     Blind.OTHER_INTERPRETER: "--python PATH names one that has it",
     Blind.RECORDER_FAILED: "please report it (GRADTRACE_DEBUG=1 shows the traceback)",
     Blind.FILE_CUT: "record the program again",
-    Blind.RANKS_NOT_RECORDED: "gradtrace merge joins the recordings of several nodes",
+    Blind.RANKS_NOT_RECORDED: "if they ran on other nodes, join all recordings with gradtrace merge",
     Blind.NO_FACTS: "record with --facts, or run `gradtrace check` on the program itself",
     Blind.STRUCTURE_ONLY: "record again without --level structure",
     Blind.PASSES_NOT_RECORDED: "--passes all records every one",

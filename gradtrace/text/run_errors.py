@@ -26,7 +26,8 @@ def run_errors(trace: Trace, *, is_explained: bool = False) -> Iterator[Block]:
     if error is not None:
         where = wording.at(error.frames[-1] if error.frames else None)
         message = f": {_short(error.message) if is_explained else error.message}"
-        yield Paragraph(f"{error.type}{where} ended the program{message}", "error", "alarm")
+        text = f"{error.type}{where} ended {trace.run.failed_rank or 'the program'}{message}"
+        yield Paragraph(text.rstrip().rstrip(":"), "error", "alarm")
     for one in trace.passes:
         if one.error is None:
             continue

@@ -34,14 +34,24 @@ _LONGEST_SOURCE = 400
 def span(location: Location | None) -> str:
     """The source text of a place; empty when it is not known or spans several lines.
 
-    Where the place is a target that is unpacked, the statement: `a, b = x` for the place `a, b`.
+    Where the place is a target that is unpacked or written to, the statement: `a, b = x` for the place `a, b`, and
+    `h[0] = 7` for `h[0]`.
     """
     if location is None or not location.text or location.end_line > location.line:
         return ""
     end = max(location.end_column - 1, 0)
     source, rest = location.text[location.column - 1 : end].strip(), location.text[end:].lstrip()
-    is_target = "," in source and rest.startswith("=") and not rest.startswith("==")
-    return f"{source} {rest.rstrip()}" if is_target else source
+    is_target = ("," in source or source.endswith("]")) and rest.startswith("=") and not rest.startswith("==")
+    return _statement(f"{source} {rest.rstrip()}") or source if is_target else source
+
+
+def _statement(text: str) -> str:
+    """A statement without the comment behind it; empty where it goes on in the next line."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError):
+        return ""
+    return ast.get_source_segment(text, body[0]) or "" if len(body) == 1 else ""
 
 
 def short(source: str) -> str:

@@ -23,8 +23,9 @@ from gradtrace.model import (
 )
 from gradtrace.renderers.explain.shared_memory import written_between
 from gradtrace.text import wording
+from gradtrace.text.cut_words import cuts_of
 from gradtrace.text.source_maths import span
-from gradtrace.text.steps.calls import word
+from gradtrace.text.steps.calls import is_write, made_by, word
 from gradtrace.text.steps.outputs import is_several
 
 _LARGEST_LESSON = 40
@@ -111,12 +112,10 @@ def _named_results(one: BackwardPass, graph: Graph) -> dict[str, tuple[Node, Nod
 
 
 def _made_by(node: Node, name: str) -> str:
-    source = span(node.location)
     if is_several(node):
         return name
-    if source.startswith(f"{name} ") and "=" in source.removeprefix(name).split(" ")[1]:
-        return source  # `x += 1`
-    return f"{name} = {source}" if source and source != name else name
+    made = made_by(node, name)
+    return f"{name} ({made})" if is_write(node) and not made.startswith(f"{name} (") else made
 
 
 def _constants(trace: Trace, one: BackwardPass) -> Iterator[str]:
@@ -188,7 +187,13 @@ def _returned(trace: Trace, one: BackwardPass) -> Iterator[str]:
         yield "autograd.grad returns the gradients; it leaves every .grad as it was."
 
 
+def _constants_of_cuts(trace: Trace, one: BackwardPass) -> Iterator[str]:
+    """Values that were computed from tensors with gradients and came back as constants."""
+    yield from (f"{said}." for said in cuts_of(trace, one))
+
+
 _OF_A_PASS: tuple[Callable[[Trace, BackwardPass], Iterator[str]], ...] = (
+    _constants_of_cuts,
     _non_leaves,
     _constants,
     _integers,
@@ -353,7 +358,9 @@ def _left_without(trace: Trace, history: History) -> Iterator[bool]:
     clears = [entry for entry in history.entries if isinstance(entry, Event) and entry.kind in CLEARING]
     for one in trace.passes:
         before = [event for event in clears if event.pass_index < one.index and event.set_to_none is not None]
-        is_told = one.recorded == Recorded.FULL and not one.is_drawn_only and one.index not in stored
+        is_told = (
+            one.error is None and one.recorded == Recorded.FULL and not one.is_drawn_only and one.index not in stored
+        )
         if is_told and before and any(index < one.index for index in stored):
             # What came since the last zeroing is still there.
             last = before[-1]

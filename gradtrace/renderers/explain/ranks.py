@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from gradtrace.analysis.leaf_order import natural
+from gradtrace.analysis.ranks import ranks, step_of
 from gradtrace.analysis.reductions import same_step
 from gradtrace.analysis.training_steps import inner
 from gradtrace.model import STORED, Accumulation, BackwardPass, RecordedProcess, Trace, ranks_in_words
@@ -23,12 +24,6 @@ def rank_of(trace: Trace) -> str:
     if trace.whole is None or own is None:
         return ""
     return f" on {own} of {own.world_size or len(ranks(trace.whole))}"
-
-
-def ranks(whole: Trace) -> list[RecordedProcess]:
-    """The ranks that were recorded, by their numbers."""
-    known = [one for one in whole.run.processes if one.rank is not None]
-    return sorted(known, key=lambda one: one.rank or 0)
 
 
 def rank_table(trace: Trace) -> Iterator[Block]:
@@ -59,7 +54,7 @@ def _row(whole: Trace, one: RecordedProcess) -> tuple[Cell, ...]:
     ended = ""
     if one.error is not None:
         at = wording.at(one.error.frames[-1]) if one.error.frames else ""
-        ended = one_line(f"{one.error.type}{at}: {one.error.message}", _LONGEST)
+        ended = one_line(f"{one.error.type}{at}: {one.error.message}".rstrip().rstrip(":"), _LONGEST)
     elif whole.run.status and not one.has_ended:
         ended = "killed, or by os._exit"
     return (
@@ -126,16 +121,16 @@ def _reached_partly(whole: Trace, step: Sequence[BackwardPass], known: Sequence[
 
 def added_by_rank(trace: Trace, one: BackwardPass) -> Iterator[Block]:
     """What each rank added in the pass, and what they made of it together; nothing where each kept its own."""
-    step = _step_of(trace, one)
+    step = step_of(trace, one)
     whole = trace.whole
-    if step is None or whole is None or not any(row.reduced for row in one.accumulations):
+    if not step or whole is None or not any(row.reduced for row in one.accumulations):
         return
     names = {each.number: each for each in ranks(whole)}
-    columns = sorted(step, key=lambda each: names[each.process].rank or 0)
+    columns = list(step)
     if len(columns) > _MOST_COLUMNS:
         own = trace.run.processes[0].rank
         columns = [each for each in columns[:-1] if names[each.process].rank in (*range(_MOST_COLUMNS - 2), own)]
-        columns.append(max(step, key=lambda each: names[each.process].rank or 0))
+        columns.append(step[-1])
     by_rank = [{whole.leaves[row.leaf].name: row for row in each.accumulations} for each in columns]
     rows = sorted((row for row in one.accumulations if row.reduced), key=lambda row: natural(trace.leaves[row.leaf]))
     reductions = list(dict.fromkeys(row.reduced for row in rows))
@@ -149,25 +144,6 @@ def added_by_rank(trace: Trace, one: BackwardPass) -> Iterator[Block]:
         body.append((Cell(f"… {len(rows) - MOST_ROWS:,} more", "muted"), *[Cell("")] * (len(header) - 1)))
     yield Heading(f"What the ranks added in pass {one.index}")
     yield Table(header, tuple(body))
-
-
-def _step_of(trace: Trace, one: BackwardPass) -> tuple[BackwardPass, ...] | None:
-    position = _position(trace, one)
-    if position is None or trace.whole is None:
-        return None
-    index = trace.whole.passes[position].index
-    return next((step for step in same_step(trace.whole) if any(each.index == index for each in step)), None)
-
-
-def _position(trace: Trace, one: BackwardPass) -> int | None:
-    """Which of the passes of all ranks it is."""
-    whole, own = trace.whole, trace.run.processes[0] if trace.run.processes else None
-    if whole is None or own is None:
-        return None
-    numbers = [each.number for each in whole.run.processes if each.pid == own.pid and each.rank == own.rank]
-    theirs = [place for place, each in enumerate(whole.passes) if each.process in numbers[:1]]
-    mine = next((place for place, each in enumerate(trace.passes) if each.index == one.index), None)
-    return theirs[mine] if mine is not None and mine < len(theirs) else None
 
 
 def _added(row: Accumulation | None) -> Cell:

@@ -8,8 +8,10 @@ from gradtrace.formulas.lookup import describe, describe_call
 from gradtrace.formulas.operand_words import argument_of_call
 from gradtrace.model import BackwardPass, Edge, NestedValue, Node
 from gradtrace.text import wording
+from gradtrace.text.source_maths import span
 from gradtrace.text.steps.arrays import Array
 from gradtrace.text.steps.operands import Operands
+from gradtrace.text.steps.outputs import target
 
 
 def in_calls(one: BackwardPass) -> BackwardPass:
@@ -30,6 +32,29 @@ def _edge(source: Node, edge: Edge) -> Edge:
 def word(node: Node) -> str:
     """What a node is called: the call that made it, `linear`, or torch's op."""
     return node.op if is_joined(node) else called(node, is_spelled=False)
+
+
+def made_by(node: Node, name: str) -> str:
+    """How a value came to be: `h = x + 1`, `h[0] = 7`; of one that was changed in place `h (changed by row += 1)`."""
+    source = span(node.location)
+    if not source or source == name:
+        return name
+    if is_write(node) and target(node.location) != name:
+        begins = source.removeprefix(name)
+        return (
+            source
+            if begins != source and not (begins[0].isalnum() or begins[0] == "_")
+            else f"{name} (changed by {source})"
+        )
+    return f"{name} = {source}"
+
+
+def is_write(node: Node) -> bool:
+    """Whether the call that made a node changed a tensor in place: `fill_`, `+=`, `x[0] = y`."""
+    call = (node.call or "").rpartition(".")[2]
+    if call.startswith("__"):
+        return call == "__setitem__" or call.startswith("__i")
+    return call.endswith("_")
 
 
 def formula_of(node: Node) -> Formula:

@@ -10,7 +10,7 @@ from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
 from gradtrace.text import wording
 from gradtrace.text.blocks import Cell, Table
 from gradtrace.text.source_maths import short, span
-from gradtrace.text.steps.calls import word
+from gradtrace.text.steps.calls import is_write, made_by, word
 from gradtrace.text.steps.operands import Operands
 from gradtrace.text.steps.outputs import along, gradients, is_several, target
 from gradtrace.text.steps.step import step
@@ -221,7 +221,10 @@ class _Writer:
         name = node.name if node.name and node.name != source else ""
         if is_several(node):
             name = "" if " = " in source else target(node.location) or name
-        said = " = ".join(text for text in (name, source) if text)
+        if is_write(node) and name and source:
+            said = short(made_by(node, name))
+        else:
+            said = " = ".join(text for text in (name, source) if text)
         what = node.op if self._aten else word(node)
         text = f"{what}   {said}" if said else what
         return f"{text}  (*)" if is_again and node.id in self._shown else text

@@ -45,9 +45,7 @@ def test_a_region_opens_to_its_backward_graph() -> None:
         CompiledOp("aten.native_layer_norm_backward.default", None, None, None, None),
     )
     text = said(compiled(CompiledRegion(0, "inductor", ops)))
-    assert text.startswith(
-        "What torch.compile made: 1 compiled region at train.py:3 Values inside are not measured, the"
-    )
+    assert text.startswith("What torch.compile made: 1 compiled region at train.py:3 Values inside are not measured")
     assert "the operations are fused; below is the backward graph before it was compiled." in text
     assert "tanh_backward f32[s0,4] fc net.py:7 h = self.fc(x).tanh()" in text
     assert "native_layer_norm_backward" in text
@@ -57,9 +55,7 @@ def test_graph_breaks_and_what_came_from_a_cache() -> None:
     """Each break with its line and reason; of cached code it is said that nobody saw its graph."""
     broken = CompiledRegion(1, "inductor", None, (GraphBreak("Unsupported Tensor.item() call", LINE),))
     text = said(compiled(CompiledRegion(0, "inductor", None), broken))
-    assert (
-        "1 graph break, each of which ends a region: net.py:7 h = self.fc(x).tanh() Unsupported Tensor.item()" in text
-    )
+    assert "1 graph break, each of which ends a region: net.py:7 h = self.fc(x).tanh() Unsupported Tensor" in text
     assert text.count("it came from a cache of compiled code, so that its backward graph was not seen.") == 2
     assert "TORCHINDUCTOR_FORCE_DISABLE_CACHES=1 compiles it anew." in text
     assert "tlparse" not in text
