@@ -153,7 +153,8 @@ class Passes:
                     return None  # the compiler's own, over tensors that stand for others
                 if is_compiled and not self._has_met_compiled:
                     self._has_met_compiled = True
-                    self._journal.blind(Blind.COMPILED_REGION)
+                    by = "compiled autograd" if torch_facts.compiles_autograd() else "a compiled function"
+                    self._journal.blind(Blind.COMPILED_REGION, f"the backward pass ran in {by}")
                 return self._begin_pass(frame, roots, args, kwargs, is_compiled=is_compiled)
             except BaseException as error:
                 while len(stack) > depth:

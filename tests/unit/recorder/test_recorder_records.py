@@ -22,13 +22,16 @@ WRITTEN_ELSEWHERE = {
     records.KeptRow,
     records.NoteRecord,
     records.BlindRecord,
+    records.RegionRecord,
+    records.CompiledOpRow,
+    records.GraphBreakRow,
 }
-"""Kinds of lines that the launcher writes, or the recorder of a program that ends badly."""
+"""Kinds of lines that the launcher writes, or the recorder of a program that ends badly, or one that compiles."""
 
 BASES = {records.Record, records.ColumnsRecord}
 
-NEVER_WRITTEN = {("PassRecord", "count")}
-"""What readers would show, but no recorder sees: how many passes a line is, before they ran."""
+NEVER_WRITTEN = {("PassRecord", "count"), ("NodeKindRecord", "region")}
+"""What readers would show, but no recorder sees: how many passes a line is, before they ran; and what is compiled."""
 
 
 class Keeping(torch.autograd.Function):
