@@ -51,7 +51,7 @@ def leaf_blocks(trace: Trace, drawn: BackwardPass, width: int, only: frozenset[i
     for group in ledger(trace).groups:
         if only.isdisjoint(leaf.id for leaf in group.leaves) and only:
             continue
-        yield Paragraph(f"{verdicts.subject(group, trace.optimizers)}: {verdicts.verdict(group.verdict)}.")
+        yield Paragraph(f"{verdicts.subject(group, trace.optimizers, trace.run)}: {verdicts.verdict(group.verdict)}.")
 
 
 def _n_fitting(rows: list[tuple[Cell, ...]], width: int) -> int:
