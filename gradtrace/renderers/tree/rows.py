@@ -230,7 +230,9 @@ def _landed(row: Accumulation) -> str:
         return f"returned {added}"
     if row.reduced is not None:
         norms = (wording.gradient_norm(stats) for stats in (row.before, row.contribution, row.after))
-        before, added, after = norms if added.startswith("[") else (_bare(row.before), added, wording.gradient(row.after))
+        before, added, after = (
+            norms if added.startswith("[") else (_bare(row.before), added, wording.gradient(row.after))
+        )
         return told([row], (before, added, after), is_norm=True)
     if row.before is None:
         return f".grad None → {wording.gradient(row.after)}"

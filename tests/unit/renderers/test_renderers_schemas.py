@@ -70,13 +70,21 @@ OTHERWISE = {
     "Run": {"n_processes"},  # `processes`
     "StepFact": {"number", "began_after", "changes", "n_others"},  # its position, `own_passes`, `parameters`, `others`
     "ParameterChange": {"n_moved_rows"},  # `moved_rows`
+    "RecordedProcess": {"number", "pid"},  # `process`; a number of the operating system means nothing later on
+    "Trace": {"whole"},  # a document is about all ranks, or about one
 }
 """Fields that a document has under another name."""
 
 NO_PARTS = {"TensorSpec", "ParameterGroup"}
 """A spec stands where its tensor does, and a param group is its numbers by name."""
 
-SHOWN_AS = {"OptimizerInfo": "Optimizer", "BackwardPass": "Pass", "StepFact": "Step", "TensorStats": "Statistics"}
+SHOWN_AS = {
+    "OptimizerInfo": "Optimizer",
+    "BackwardPass": "Pass",
+    "StepFact": "Step",
+    "TensorStats": "Statistics",
+    "RecordedProcess": "Rank",
+}
 
 
 def test_everything_that_the_model_knows_has_a_key() -> None:
@@ -84,6 +92,7 @@ def test_everything_that_the_model_knows_has_a_key() -> None:
     parts = dict(SCHEMAS["trace"]["$defs"])
     parts["Trace"] = {"properties": parts["TraceDocument"]["properties"] | parts["Facts"]["properties"]}
     renamed = {"pass_index": "pass", "is_open": "open", "is_skipped": "skipped"}
+    renamed |= {"n_ranks": "ranks", "is_sharded": "sharded", "has_ended": "ended"}
     missing = {}
     for name in everything.__all__:
         kind = getattr(everything, name)
