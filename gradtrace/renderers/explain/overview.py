@@ -9,9 +9,9 @@ from gradtrace.analysis.outcome import first_poisoned, untrained
 from gradtrace.analysis.training_steps import inner
 from gradtrace.model import STORED, BackwardPass, Location, Severity, Trace
 from gradtrace.renderers.explain.leaves import module_norms
-from gradtrace.renderers.explain.ranks import rank_of
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Fact, Facts, Paragraph
+from gradtrace.text.ranks import rank_of
 from gradtrace.text.source_maths import span
 
 _MOST_CALLS = 3
