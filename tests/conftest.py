@@ -1,8 +1,11 @@
 """Makes the modules that tests share (`builders`, `tape`) importable from every test file."""
 
+import os
 import signal
 import sys
 from pathlib import Path
+
+os.environ.pop("VIRTUAL_ENV", None)  # programs run in the environment of the tests, whatever else is active
 
 sys.path.insert(0, str(Path(__file__).parent))
 
