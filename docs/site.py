@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 CHAPTERS = {
     "Use": ("tutorial", "symptoms", "checks", "rules", "pictures", "formulas", "glossary"),
-    "Where people work": ("pytest", "notebooks", "ci", "agents"),
+    "Where people work": ("notebooks", "python", "pytest", "ci", "agents"),
     "Formats": ("trace-document", "recording-format"),
     "How it works": ("architecture", "transparency", "performance", "found", "CONTRIBUTING", "CHANGELOG"),
 }
