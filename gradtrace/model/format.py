@@ -7,12 +7,12 @@ from typing import Any
 FORMAT_NAME = "gradtrace-recording"
 """Stands in the first line of each stream and recording."""
 
-FORMAT_VERSION = (2, 3)
+FORMAT_VERSION = (2, 4)
 """History: 1.0 the first; 1.1 a number and a checksum at the end of each line, and lines for what was not seen; 2.0
 columns behind lines, and what repeats from pass to pass once; 2.1 more that a diagnosis reads: attributes,
 buffers, copies, hooks, variables, losses without a graph, reads of gradients, moves by the program, empty clipping,
 tensors that were not finite from the start; 2.2 which nodes one call of torch made; 2.3 the norms
-of the gradients that every step finds."""
+of the gradients that every step finds; 2.4 what optimizer steps have in common once."""
 
 NO_GRADIENT, NOT_MEASURED = -1.0, -2.0
 """What stands in a column of norms, which are none of them negative, where there is no norm."""

@@ -401,9 +401,9 @@ class FullPass:
                 conflict = self._conflict(error, node)
             except BaseException as failure:
                 self._caught("who wrote to a saved tensor", failure)
-        self._journal.write_pass(
-            {"t": "pass_end", "index": self.index, "error": described, "error_node": node, "conflict": conflict}
-        )
+        told = {"error": described, "error_node": node, "conflict": conflict}
+        told = {name: value for name, value in told.items() if value is not None}
+        self._journal.write_pass({"t": "pass_end", "index": self.index, **told})
         self._journal.end_pass()
 
     def _note_freed(self) -> None:
