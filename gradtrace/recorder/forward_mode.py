@@ -17,9 +17,10 @@ from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.invisible import hide, is_our_line, plain_call, skipped_by_warnings
 from gradtrace.recorder.looking import is_any_of
 from gradtrace.recorder.sections import Quiet, is_watched
-from gradtrace.recorder.sites import ModuleTable, local
+from gradtrace.recorder.sites import ModuleTable, is_internal, local
 
 _PASSIVE, _NOTHING = CallKinds.PASSIVE, CallKinds.NOTHING
+_OF_GRAD = (CallKinds.GRAD_SET, CallKinds.GRAD_DELETE, CallKinds.GRAD_GET)
 
 _sequence_number = torch_facts.sequence_number
 _tracing_state = torch_facts.tracing_state
@@ -142,7 +143,7 @@ class ForwardMode(TorchFunctionMode):
     ) -> None:
         """Note a call that has returned; of plain tensors alone nothing else can see what our code does."""
         after = _sequence_number()
-        if self._observers_wait and before == after and self._is_muted():
+        if before == after and self._is_part_of_another(kind, frame):
             self.n_only_placed += 1
             return
         is_plain = is_plain and not is_watched()
@@ -156,6 +157,12 @@ class ForwardMode(TorchFunctionMode):
         else:
             with Quiet():
                 self._note(seen)
+
+    def _is_part_of_another(self, kind: int, frame: types.FrameType) -> bool:
+        """Whether a call that made no node is one of many by which torch does what is seen as a whole."""
+        if kind == CallKinds.GRAD_GET and is_internal(frame.f_code):
+            return True
+        return (self._observers_wait or kind in _OF_GRAD) and self._is_muted()
 
     def _caller(self, frame: types.FrameType) -> Callable[..., Any]:
         """What makes the call in the name of this frame, where that is not known already."""

@@ -30,7 +30,7 @@ from gradtrace.recorder.flow import Flow, Received
 from gradtrace.recorder.forward_table import Origin
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.leaves import LeafState
-from gradtrace.recorder.looking import is_tensor, message, type_name
+from gradtrace.recorder.looking import is_tensor, message, one_look, type_name
 from gradtrace.recorder.marks import mark
 from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.pass_leaves import EFFECTS, PassLeaves, column
@@ -107,7 +107,7 @@ class FullPass:
 
     def _begin(self, frame: Any) -> None:
         context, call, facts = self._context, self.call, self._facts
-        with torch.no_grad(), without_collector():
+        with torch.no_grad(), without_collector(), one_look():
             scope = Scope(frame)
             context.learn(scope)
             if facts is not None:
