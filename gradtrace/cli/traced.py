@@ -6,7 +6,6 @@ import gc
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtrace.cli.request import Request
-from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError, TargetError
+from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError
 from gradtrace.files import PRIVATE
 from gradtrace.launch import TIMED_OUT, Session, TargetKind, run
 
@@ -31,17 +30,26 @@ class Traced:
     recording: Path
     status: int
 
-    def load(self) -> Trace:
-        """Reads the recording.
+    def load(self, rank: int | None = None, *, whole: bool = True) -> Trace:
+        """Reads the recording, or what one rank of a distributed program did.
+
+        Args:
+            rank: only this rank.
+            whole: without a rank: all of them, not the first alone.
 
         Raises:
             RecordingError: if it is damaged, or no recording.
+            UsageError: if it has no such rank.
         """
+        from gradtrace.analysis.ranks import chosen, one_of
+        from gradtrace.analysis.reductions import with_reductions
         from gradtrace.recording import load
 
         gc.disable()
         try:
-            return load(self.recording)
+            trace = load(self.recording)
+            number = None if whole and rank is None else chosen(trace, rank)
+            return with_reductions(trace) if number is None else one_of(trace, load(self.recording, number), number)
         finally:
             gc.freeze()  # it stays until the end: to look through it again and again takes longer than to read it
             gc.enable()
@@ -63,11 +71,13 @@ def record(
     """
     if request.verbose:
         request.say(f"running {request.target.text} with {request.settings.python or sys.executable}")
+        if request.project is not None:
+            request.say(f"{request.project.file} has settings for it, in [tool.gradtrace]")
     ending = run(request.target, request.settings, session, request.say, lambda: _prepare(meanwhile))
     if request.verbose:
         request.say(f"it ended with status {ending.status}; now its streams are put together")
     if session.refusal is not None:
-        raise TargetError(session.refusal)
+        raise request.refused(session.refusal)
     if session.is_lost:
         lost = RecordingError(f"the recording is lost: the program removed {session.directory}, where it was kept")
         lost.exit_status = ending.status or lost.exit_status
@@ -131,6 +141,8 @@ def _merged(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
+    import tempfile
+
     from gradtrace.recording import merge
 
     with tempfile.TemporaryDirectory(prefix="gradtrace-") as folder:
@@ -147,16 +159,23 @@ def _raw(session: Session) -> str:
     return f"what was recorded lies unmerged in {folder}: gradtrace merge {folder} -o FILE puts it together"
 
 
-def seen(ended: Traced, request: Request, doing: str) -> Trace | None:
+def seen(ended: Traced, request: Request, doing: str, *, whole: bool = False) -> Trace | None:
     """The trace of a run of which something was seen; None, said on stderr, where the program failed before.
+
+    Args:
+        ended: the run.
+        request: what was asked for.
+        doing: what the command does, as a verb.
+        whole: of a distributed program all ranks, unless one was asked for; else the first.
 
     Raises:
         NothingSeenError: if nothing was seen, and the program itself did not fail.
+        UsageError: if it has no rank that was asked for.
     """
     from gradtrace.analysis.coverage import blindness
     from gradtrace.text.coverage_words import said
 
-    trace = ended.load()
+    trace = ended.load(request.rank, whole=whole)
     gap = blindness(trace)
     if gap is None:
         return trace

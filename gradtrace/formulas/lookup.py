@@ -1,10 +1,12 @@
 """From a node type, a node, or a name that a person types, to the formula."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from gradtrace.errors import GradtraceError
 from gradtrace.formulas.catalogue import CATALOGUE
+from gradtrace.formulas.catalogue.compositions import FORMULAS as COMPOSITIONS
 from gradtrace.formulas.derivatives import Derivative, derivative, derivatives
 from gradtrace.formulas.formula import Formula, GradientTo
 from gradtrace.formulas.torchgen_files import TorchFilesError
@@ -46,6 +48,27 @@ def describe(node: Node) -> Formula:
         node,
         "A custom autograd Function.",
         f"Its own backward{where} decides what each input gets; torch.autograd.gradcheck can check it.",
+    )
+
+
+def describe_call(call: str, ops: Sequence[str]) -> Formula:
+    """Find the formula of a call of which torch made several ops; without one, words that name these ops.
+
+    Args:
+        call: what was called: `linear`.
+        ops: of which torch made it, in the order of the forward pass.
+    """
+    known = next((formula for formula in COMPOSITIONS if call in (formula.op, *formula.aliases)), None)
+    if known is not None:
+        return known
+    parts = list(dict.fromkeys(ops))
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return Formula(
+        op=call,
+        node_types=(),
+        forward=f"torch makes it of {listed}.",
+        backward=f"torch makes it of {listed}; --verbose shows the gradient at each.",
+        source="torch",
     )
 
 

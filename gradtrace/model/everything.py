@@ -5,7 +5,7 @@ from gradtrace.model.cut import Cut, GradSwitch
 from gradtrace.model.events import Event, GradWrite
 from gradtrace.model.facts import Bystander, Conflict, ConstantTerm, Holder, ModuleFact, NonFinite, Variable, Write
 from gradtrace.model.finding import Finding, RelatedLocation
-from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
+from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor, Storages
 from gradtrace.model.kinds import (
     CLEARING,
     STORED,
@@ -20,6 +20,7 @@ from gradtrace.model.kinds import (
     ObservationKind,
     PassCall,
     Recorded,
+    ReductionKind,
     Severity,
     SharingKind,
     SwitchKind,
@@ -28,8 +29,8 @@ from gradtrace.model.kinds import (
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
 from gradtrace.model.objects import Lookalike, LostMask, MaskingHook, MovingNorm, Sharing
-from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
-from gradtrace.model.run import KeptResult, Observation, ProgramError, Run
+from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Reduction, Root
+from gradtrace.model.run import KeptResult, Observation, ProgramError, RecordedProcess, Run, ranks_in_words
 from gradtrace.model.step_norms import NormPart, NormSeries, StepNorms
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
@@ -90,6 +91,9 @@ __all__ = [
     "PassError",
     "ProgramError",
     "Recorded",
+    "RecordedProcess",
+    "Reduction",
+    "ReductionKind",
     "RelatedLocation",
     "Root",
     "Run",
@@ -100,6 +104,7 @@ __all__ = [
     "SharingKind",
     "StepFact",
     "StepNorms",
+    "Storages",
     "SwitchKind",
     "TensorSpec",
     "TensorStats",
@@ -107,4 +112,5 @@ __all__ = [
     "Variable",
     "VariableKind",
     "Write",
+    "ranks_in_words",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from gradtrace.model.kinds import LeafKind
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import NestedValue, TensorStats
 
@@ -30,6 +32,9 @@ class SavedTensor(Kept):
         packed: held by a saved-tensor hook (checkpoint, offloading); then shape and dtype are unknown.
         value: all elements when there are at most 16.
         stats: what was measured of it, where a diagnosis asked for that.
+        owner: what the program calls a tensor of this storage that no operation of the graph made: an input, a frozen
+            parameter, a buffer. It is said where the storage is first met.
+        owner_kind: what that is.
     """
 
     name: str
@@ -42,6 +47,8 @@ class SavedTensor(Kept):
     packed: bool = False
     value: NestedValue = None
     stats: TensorStats | None = None
+    owner: str | None = None
+    owner_kind: LeafKind | None = None
 
     def __getattr__(self, name: str) -> Any:
         """The elements, which are not set yet."""
@@ -171,9 +178,29 @@ class Edge:
     sent: TensorStats | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Storages:
+    """Which saved tensors lie in one storage, by numbers that mean nothing outside of the graph.
+
+    Attributes:
+        saved: a number for each saved tensor, in order of the nodes; 0 for a packed one.
+        leaves: by node, that of a leaf.
+        makers: by node and position, the node whose output a custom function has saved.
+    """
+
+    saved: Sequence[int]
+    leaves: Mapping[int, int]
+    makers: Mapping[tuple[int, int], int]
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Graph:
-    """Flat tuples; `nodes[i].id == i`; edges in order of source, then slot."""
+    """Flat tuples; `nodes[i].id == i`; edges in order of source, then slot.
+
+    Attributes:
+        storages: what its saved tensors lie in; None for a part of a graph, and where a recording does not say it.
+    """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    storages: Storages | None = field(default=None, compare=False, repr=False)

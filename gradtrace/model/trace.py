@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
@@ -22,7 +22,8 @@ class Trace:
     """A run: its leaves (`leaves[i].id == i`), optimizers, passes in order, and events in order.
 
     `steps` are what steps did that were looked at (`Event.step` of their events), in order; `step_norms` what
-    every step found in `.grad`, where that was measured.
+    every step found in `.grad`, where that was measured. `whole` is the trace of all ranks, where this is that of one
+    of them alone.
     """
 
     run: Run
@@ -49,6 +50,7 @@ class Trace:
     empty_clippings: tuple[EmptyClipping, ...] = ()
     masking_hooks: tuple[MaskingHook, ...] = ()
     lost_masks: tuple[LostMask, ...] = ()
+    whole: Trace | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         n_full = sum(1 for one in self.passes if one.graph is not None)

@@ -29,6 +29,7 @@ class Context:
         tables: gives the forward tables of all threads, this one's first if it has one.
         table: gives the forward table of this thread.
         saw_saved_hooks: the program used hooks for saved tensors: to look at these might run them.
+        met_fake: a pass ran over tensors without values.
     """
 
     config: Config
@@ -43,11 +44,13 @@ class Context:
     tables: Callable[[], list[ForwardTable]]
     bystanders: Bystanders
     saw_saved_hooks: bool = False
+    met_fake: bool = False
 
     def learn(self, scope: Scope) -> None:
         """Take in the models that can be seen now."""
         called = [module for reference in self.modules.roots.copy().values() if (module := reference()) is not None]
         self.names.learn(scope, called)
+        self.leaves.shards.learn(self.names.models())
         self.leaves.name_unnamed(scope)
         if self.facts is not None:
             self.facts.learn(scope)

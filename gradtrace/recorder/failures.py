@@ -55,6 +55,10 @@ class Failures:
             if count > 1:
                 self._journal.blind(Blind.OBSERVATION_FAILED, f"{what} ({why})", count - 1)
 
+    def begin_stream(self) -> None:
+        """Write to a new stream; what fails from here on is said in it, too."""
+        self._counts.clear()
+
     def stop(self, error: BaseException) -> None:
         """Nothing more can be recorded: switch off."""
         _debug(error)

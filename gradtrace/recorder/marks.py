@@ -18,6 +18,8 @@ _is_functorch_wrapped = torch_facts.is_functorch_wrapped
 
 def mark(tensor: torch.Tensor) -> Mark:
     """The mark of a tensor; its address is 0 if it has none, as one of inference mode, which has no version."""
+    if type(tensor) not in _PLAIN:
+        tensor = torch_facts.local_part(tensor)
     if (
         type(tensor) not in _PLAIN
         or tensor.layout is not torch.strided

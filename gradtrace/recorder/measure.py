@@ -154,6 +154,8 @@ class Measurements:
 
     def add(self, tensor: torch.Tensor, statistics: frozenset[Statistic] | None = None) -> int:
         """Measure a tensor, and return the number of its statistics; must be called with torch functions disabled."""
+        if type(tensor) not in _PLAIN:
+            tensor = torch_facts.local_part(tensor)
         spec = self.tables.spec(torch_facts.shape(tensor), tensor.dtype)
         return self._add(spec, tensor, self.statistics if statistics is None else statistics)
 
@@ -176,7 +178,7 @@ class Measurements:
             elements = small_values(tensor)
             if elements is not None:
                 return self.add_values(spec, elements)
-        return self._add(spec, tensor, asked)
+        return self._add(spec, tensor, asked) if type(tensor) in _PLAIN else self.add(tensor)
 
     def add_values(self, spec: Spec, elements: list[float]) -> int:
         """All values of a tensor of a dtype that doubles hold."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import PassCall
+from gradtrace.model.run_options import PassRange
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.context import Context
@@ -25,6 +26,8 @@ from gradtrace.recorder.watch import LedgerPass, Watch
 
 if TYPE_CHECKING:
     from gradtrace.recorder.step_norms import StepNorms
+
+PassRanges = tuple[PassRange, ...]
 
 _MAX_AWAITED = 3
 """So many call sites are waited for whose first pass came after those that were asked for."""
@@ -94,6 +97,10 @@ class Passes:
         self._n_passes = 0
         self._n_outer = 0
         """How many passes count, of those that `--passes` speaks of: those that fill `.grad`, inside no other."""
+        self._n_before = 0
+        """How many of them came before a host asked for more: those that follow are counted from there, too."""
+        self._asked_again: PassRanges = ()
+        """Which of those that followed are to be recorded in full."""
         self._n_along = 0
         """Inner passes since the last that counts."""
         self._has_filled = False
@@ -112,6 +119,22 @@ class Passes:
             self._modes.turn_on()
         if not self._wants_first or self._keeps_latest:
             self._events.is_counting = True
+
+    @property
+    def n_passes(self) -> int:
+        """How many passes have begun in this stream."""
+        return self._n_passes
+
+    def ask_again(self, passes: PassRanges) -> None:
+        """Record passes in full again, counted from here on; besides those that were asked for before.
+
+        Args:
+            passes: ranges in ascending order, from 1.
+        """
+        self._n_before, self._asked_again, self._is_over = self._n_outer, passes, False
+        self._is_small = self._config.small_passes > 0
+        if self._events.is_counting and not self._keeps_latest and self._wants(self._n_outer + 1):
+            self._turn_on()
 
     # Around the engine.
 
@@ -147,6 +170,7 @@ class Passes:
         parent = stack[-1] if stack else None
         index = next(self._numbers)
         self._n_passes = max(self._n_passes, index)
+        self._journal.join_world()
         if parent is None:
             let_go()
         if self._steps is not None:
@@ -180,7 +204,12 @@ class Passes:
         """Whether the pass that counts as this one is to be recorded in full, as far as is known."""
         if self._is_over:
             return False
-        return self._config.wants(number) or (self._is_small and number <= self._config.small_passes)
+        if self._config.wants(number):
+            return True
+        again = number - self._n_before
+        if any(first <= again and (last is None or again <= last) for first, last in self._asked_again):
+            return True
+        return self._is_small and (again if self._asked_again else number) <= self._config.small_passes
 
     def _begins_badly(self, call: Call, *, is_compiled: bool) -> bool:
         """Whether a pass is recorded in full for its root, although its forward computation was not watched."""
@@ -207,6 +236,7 @@ class Passes:
             self._has_filled = True
             is_too_late = self._n_outer > 0 and self._events.is_counting and self._wants_first
             self._n_outer = -1 if is_too_late and not self._keeps_latest else 0
+            self._n_before = 0
         self._n_outer += 1
         return self._n_outer
 
@@ -346,6 +376,7 @@ class Passes:
         done = self._n_outer - 1
         is_over = not self._config.wants_after(done) and not self._wants(done + 1)
         is_over = is_over and self._n_passes > (self._config.shown_pass or 0)
+        is_over = is_over and all(last is not None and self._n_before + last <= done for _, last in self._asked_again)
         if done and self._config.announce and not self._has_announced and is_over:
             self._has_announced = True
             self._announce(done + 1)
@@ -361,8 +392,12 @@ class Passes:
     def after_fork(self) -> None:
         """A child of this process counts its own passes."""
         self._stacks = {}
-        self._n_passes = self._n_outer = self._n_along = 0
+        self._n_passes = self._n_outer = self._n_along = self._n_before = 0
         self._numbers = itertools.count(1)
         self._has_filled = self._is_over = False
         self._sites, self._awaited = {None}, None
         self._journal.last_pass_index = 0
+
+    def begin_stream(self) -> None:
+        """The stream is a new one, and nothing in it says yet that a pass was compiled."""
+        self._has_met_compiled = False

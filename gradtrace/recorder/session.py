@@ -47,6 +47,7 @@ from gradtrace.recorder.names import Names
 from gradtrace.recorder.observed_calls import (
     outside_init,
     watch_clipping,
+    watch_collective,
     watch_optimizers,
     watch_parameters,
     watch_scaler_step,
@@ -76,6 +77,8 @@ class Recorder:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.is_on = False
+        self.n_readers = 0
+        """How many hosts read what is recorded before and after something: until then the stream stays the same."""
         self._patches = Patches()
         self._between = Patches()
         """What sees the calls between passes; not there while a compiled callable runs."""
@@ -209,6 +212,11 @@ class Recorder:
                 if f"{prefix}clip_grads_with_norm_" in vars(owner):  # since torch 2.6
                     patches.replace(owner, f"{prefix}get_total_norm", lambda one: watch_total_norm(one, self))
                     patches.replace(owner, f"{prefix}clip_grads_with_norm_", lambda one: watch_clipping(one, self))
+        if torch.distributed.is_available():
+            size_of = torch_facts.group_size
+            for name in ("all_reduce", "broadcast"):
+                for owner in (torch.distributed, torch.distributed.distributed_c10d):
+                    patches.replace(owner, name, lambda original: watch_collective(original, self, size_of))
         if self.facts is not None:
             patches.replace(torch.nn.Parameter, "__new__", lambda original: watch_parameters(original, self._parameter))
             watch_modules(patches, self.facts)
@@ -289,8 +297,14 @@ class Recorder:
 
     def after_fork(self) -> None:
         """A child of this process begins, with a stream of its own."""
-        self.journal.begin_stream()
         self.modes.after_fork()
+        self.passes.after_fork()
+        self.begin_stream()
+
+    def begin_stream(self) -> None:
+        """What follows stands in a stream of its own, and nothing in it refers to the one before."""
+        self.journal.begin_stream()
+        self._failures.begin_stream()
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
         if self.facts is not None:
@@ -298,7 +312,8 @@ class Recorder:
         self.events.after_fork()
         self._optimizers.forget_lines()
         self.watch.after_fork()
-        self.passes.after_fork()
+        self.checkpoint.after_fork()
+        self.passes.begin_stream()
         if self.steps is not None and self.norms is not None:
             self.steps.after_fork()
             self.norms.after_fork()
@@ -316,12 +331,14 @@ class Recorder:
                         raise
 
     def _write_end(self) -> None:
+        self.journal.join_world()
         self.events.flush()
         self.watch.pause()
-        program_end.write(self.journal, self.table(), self.checkpoint, self.passes.draw, self._look_at_the_end)
+        program_end.write(self.journal, self.table(), self.checkpoint, self.passes.draw, self.look_at_variables)
+        self.journal.end()
 
-    def _look_at_the_end(self, frame: Any) -> None:
-        """Tell what the program's variables hold when it has ended."""
+    def look_at_variables(self, frame: Any) -> None:
+        """Tell what the program's variables hold when it, or a stretch of it, has ended."""
         if self.facts is not None:
             with self._failures.looking("what variables hold"), torch.no_grad():
                 scope = Scope(frame)
@@ -332,6 +349,11 @@ class Recorder:
         notices.leave(self.config.session, "announced", str(number), once=True)
 
     # What the program does between passes.
+
+    def exchanged(self, tensors: Any, call: str, frame: types.FrameType, *, is_over: bool) -> None:
+        """A collective operation has written to a tensor, or will have."""
+        with Quiet(), self._failures.looking("what ranks exchange"):
+            self.grads.exchanged(tensors, call, frame, is_over=is_over)
 
     def _made(self, optimizer: torch.optim.Optimizer, frame: types.FrameType | None) -> None:
         with self._failures.looking("an optimizer"):

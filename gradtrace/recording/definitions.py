@@ -146,4 +146,5 @@ class Definitions:
         if row.spec is None:
             return SavedTensor(name, None, None, row.bytes, device, packed=True)
         shape, dtype, _ = self.specs[row.spec]
-        return SavedTensor(name, shape, dtype, row.bytes, device, row.shared)
+        owner = self.shared[row.owner]
+        return SavedTensor(name, shape, dtype, row.bytes, device, row.shared, owner=owner, owner_kind=row.owner_kind)

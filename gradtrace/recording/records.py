@@ -70,6 +70,18 @@ class HeaderRecord(Record, frozen=True, tag="header"):
     expression: str | None = None
     facts: bool = False
     level: str = ""
+    world_size: int | None = None
+
+
+class WorldRecord(Record, frozen=True, tag="world"):
+    """The process has joined the default process group of `torch.distributed`, as this rank of so many."""
+
+    rank: int
+    size: int
+
+
+class EndRecord(Record, frozen=True, tag="end"):
+    """The process came to its end, and nothing ended it before."""
 
 
 class LocationRecord(Record, frozen=True, tag="location"):
@@ -194,6 +206,8 @@ class SavedRow(msgspec.Struct, frozen=True, array_like=True):
     bytes: int
     device: str = "cpu"
     shared: bool = False
+    owner: str | None = None
+    owner_kind: LeafKind | None = None
 
 
 class NodeKindRecord(Record, frozen=True, tag="node_kind"):
@@ -238,7 +252,9 @@ class StateRecord(ColumnsRecord, frozen=True, tag="state"):
     `spec` and `form` (`Form`) of its statistics, which are numbered over the pass. Rows of two: `leaf` (node, leaf),
     `made` and `freed` (node, how many passes back the node was made, up to the next row, or freed), `call` (node,
     number of its call, 0 for none; a node without a row was made by a call that made no other). Rows of three:
-    `value` (node, output, statistics), `saved` (node, position, statistics), `saved_leaf` (node, position, leaf).
+    `value` (node, output, statistics), `saved` (node, position, statistics), `saved_leaf` (node, position, leaf),
+    `maker` (node, position, node whose output it is, where its name does not say that). `storage` has a number for each
+    tensor that nodes save, in order, and `leaf_storage` for each row of `leaf`: equal ones lie in one storage; 0: none.
     """
 
     id: int
@@ -730,10 +746,13 @@ class ProcessRecord(Record, frozen=True, tag="process"):
     rank: int | None = None
     is_truncated: bool = False
     damage: str | None = None
+    world_size: int | None = None
 
 
 AnyRecord = (
     HeaderRecord
+    | WorldRecord
+    | EndRecord
     | LocationRecord
     | LeafRecord
     | OptimizerRecord

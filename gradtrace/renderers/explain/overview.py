@@ -9,6 +9,7 @@ from gradtrace.analysis.outcome import first_poisoned, untrained
 from gradtrace.analysis.training_steps import inner
 from gradtrace.model import STORED, BackwardPass, Location, Severity, Trace
 from gradtrace.renderers.explain.leaves import module_norms
+from gradtrace.renderers.explain.ranks import rank_of
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Fact, Facts, Paragraph
 from gradtrace.text.source_maths import span
@@ -35,7 +36,9 @@ def overview(trace: Trace, ledger: Ledger, *, is_explained: bool = False, is_exa
         return
     depth = "all recorded in full" if full == n else f"{full:,} recorded in full, the others in the ledger"
     depth = "recorded in full" if n == full == 1 else depth
-    yield Paragraph(f"{trace.run.target} ran {wording.count(n, 'backward pass')}, {depth}{_ending(trace)}.")
+    yield Paragraph(
+        f"{trace.run.target} ran {wording.count(n, 'backward pass')}{rank_of(trace)}, {depth}{_ending(trace)}."
+    )
     facts = [*_calls(trace), *_gradients(trace), *_acts(trace, ledger)]
     if not is_explained:
         facts += _wrong(trace, is_examined=is_examined)

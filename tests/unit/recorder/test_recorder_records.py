@@ -22,8 +22,9 @@ WRITTEN_ELSEWHERE = {
     records.KeptRow,
     records.NoteRecord,
     records.BlindRecord,
+    records.WorldRecord,
 }
-"""Kinds of lines that the launcher writes, or the recorder of a program that ends badly."""
+"""Kinds of lines that the launcher writes, or the recorder of a program that ends badly, or of several ranks."""
 
 BASES = {records.Record, records.ColumnsRecord}
 
@@ -80,7 +81,8 @@ def program() -> None:
     state = net.state_dict()
     for step in range(4):
         optimizer.zero_grad()
-        hidden = net(torch.ones(3, 2))
+        ones = torch.ones(3, 2)
+        hidden = net(ones)
         hidden.register_hook(lambda gradient: gradient * 2)
         weight = hidden.mean().item()
         left, right = (Keeping.apply(hidden) * weight + torch.zeros(2).log().exp()).split(1, dim=1)
