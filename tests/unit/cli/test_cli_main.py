@@ -170,3 +170,13 @@ def test_an_interrupt_of_ours_ends_us_by_the_same_signal():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_quiet_is_about_our_own_lines_alone(monkeypatch):
+    """The story on stdout is the same with `-q`."""
+    from gradtrace.cli import explain
+
+    asked = []
+    monkeypatch.setattr(explain, "show", lambda *shown: asked.append(shown[3:]) or 0)
+    assert main(["explain", "w", "w=1"]) == main(["explain", "-q", "w", "w=1"]) == 0
+    assert asked[0] == asked[1]
