@@ -19,6 +19,7 @@ from gradtrace.model import (
     ModuleFact,
     OptimizerInfo,
     ProgramError,
+    Reduction,
     TensorStats,
     Variable,
 )
@@ -118,6 +119,8 @@ class Subject:
         variable: what a name stands for that is no tensor of a graph.
         verdict: what the ledger says of the leaf over the whole run.
         findings: what the rules found about it.
+        reduced: what ranks made together of what each had for it, in the pass that is told.
+        by_rank: what each rank added to it in that pass: the rank, and what came, None where nothing did.
         same: names of further tensors to which the same answer applies.
     """
 
@@ -147,6 +150,8 @@ class Subject:
     read: Location | None = None
     unregistered: ModuleFact | None = None
     error: ProgramError | None = None
+    reduced: Reduction | None = None
+    by_rank: tuple[tuple[str, TensorStats | None], ...] = ()
     same: tuple[str, ...] = ()
     bystander: Bystander | None = None
     replaced_by: Leaf | None = None

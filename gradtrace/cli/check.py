@@ -216,7 +216,7 @@ def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
     from gradtrace.diagnosis.examine import examine
 
     folder = wish.baseline.parent if wish.baseline else None
-    loaded = ended.load()
+    loaded = ended.load(request.rank)
     trace = examine(loaded, wish.selection, wish.known, folder, request.sources)
     for note in trace.run.notes[len(loaded.run.notes) :]:
         request.say(note)

@@ -26,6 +26,9 @@ def command(
     ] = None,
     pass_index: Annotated[int | None, pass_option("tell")] = None,
     no_pager: Annotated[bool, typer.Option("--no-pager", help="Never show a long story in the pager.")] = False,
+    aten: Annotated[
+        bool, typer.Option("--aten", help="Tell torch's own nodes and their names, not what the program called.")
+    ] = False,
     ascii_only: AsciiOption = False,
 ) -> int:
     """Tell the story of a program's gradients: what lands in each .grad, and why.
@@ -53,6 +56,6 @@ def command(
         request,
         told_as,
         place,
-        ViewOptions(pass_index=pass_index, ascii_only=ascii_only or None),
+        ViewOptions(pass_index=pass_index, aten=aten or None, ascii_only=ascii_only or None),
         ViewContext(verbose=request.verbose),
     )

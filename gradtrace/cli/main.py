@@ -48,6 +48,7 @@ COMMANDS = {
     ),
     "diff": Entry("Two runs: where they part first, and what differs.", "OLD NEW [-- ARGUMENT...]"),
     "norms": Entry("Every step: the norms of the gradients, loss, learning rate.", _TARGET),
+    "memory": Entry("What autograd keeps for backward: by line, module, op, tensor.", _TARGET),
     "formula": Entry("Show the backward formula of an op, or the step of an optimizer."),
     "rule": Entry("The page of a diagnosis rule."),
     "schema": Entry("The JSON Schema of a document."),

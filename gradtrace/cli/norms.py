@@ -64,7 +64,7 @@ def command(
     if format_name != "text" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
     with traced(_measuring(request, 0 if by == _PARAMETER else depth or 1), _prepare) as ended:
-        trace = seen(ended, request, "measure")
+        trace = seen(ended, request, "measure", whole=True)
         if trace is None:
             return ended.status
         content = _content(trace, request, place, format_name, None if by == _PARAMETER else depth or 1, ascii_only)

@@ -120,6 +120,12 @@ class TargetOptions:
         list[str] | None,
         typer.Option("--root", metavar="NAME", rich_help_panel=_RECORD, help="Draw this if backward never runs."),
     ] = None
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            "--rank", metavar="N", parser=number(0), min=0, rich_help_panel=RUN, help="Of several ranks, show this one."
+        ),
+    ] = None
     grad_output: Annotated[
         str | None,
         typer.Option(
@@ -153,6 +159,7 @@ class Request:
         command: the words that call the command: `gradtrace explain`.
         has_passes: it was said which passes are recorded in full.
         project: what the project has settled, of which the command line may have said something else.
+        rank: of the ranks of a distributed program, the one to show; None: as the command does by itself.
     """
 
     target: Target
@@ -163,6 +170,7 @@ class Request:
     command: str = "gradtrace explain"
     has_passes: bool = False
     project: "ProjectSettings | None" = None
+    rank: int | None = None
 
     def say(self, text: str) -> None:
         """Writes one of our own lines to stderr, unless silenced."""
@@ -308,6 +316,7 @@ def _request(context: typer.Context, words: list[str], options: TargetOptions) -
         command=context.command_path,
         has_passes=options.passes is not None,
         project=project,
+        rank=options.rank,
     )
 
 

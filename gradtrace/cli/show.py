@@ -34,7 +34,7 @@ def show(request: Request, drawn_as: Format, output: Output, asked: ViewOptions,
     """
     drawn_as.check(asked)  # before the run
     with traced(request, lambda: _prepare(request, drawn_as)) as ended:
-        loaded = seen(ended, request, "show")
+        loaded = seen(ended, request, "show", whole=drawn_as.name == "json")
         if loaded is None:
             return ended.status
         from gradtrace.analysis.coverage import coverage

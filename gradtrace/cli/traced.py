@@ -33,17 +33,26 @@ class Traced:
     status: int
     advise: Callable[[str], None] | None = None
 
-    def load(self) -> Trace:
-        """Reads the recording.
+    def load(self, rank: int | None = None, *, whole: bool = True) -> Trace:
+        """Reads the recording, or what one rank of a distributed program did.
+
+        Args:
+            rank: only this rank.
+            whole: without a rank: all of them, not the first alone.
 
         Raises:
             RecordingError: if it is damaged, or no recording.
+            UsageError: if it has no such rank.
         """
+        from gradtrace.analysis.ranks import chosen, one_of
+        from gradtrace.analysis.reductions import with_reductions
         from gradtrace.recording import load
 
         gc.disable()
         try:
             trace = load(self.recording)
+            number = None if whole and rank is None else chosen(trace, rank)
+            shown = with_reductions(trace) if number is None else one_of(trace, load(self.recording, number), number)
         finally:
             gc.freeze()  # it stays until the end: to look through it again and again takes longer than to read it
             gc.enable()
@@ -53,7 +62,7 @@ class Traced:
             module = missing_in(trace)
             if module is not None:
                 self.advise(module)
-        return trace
+        return shown
 
 
 def record(
@@ -192,16 +201,23 @@ def _raw(session: Session) -> str:
     return f"what was recorded lies unmerged in {folder}: gradtrace merge {folder} -o FILE puts it together"
 
 
-def seen(ended: Traced, request: Request, doing: str) -> Trace | None:
+def seen(ended: Traced, request: Request, doing: str, *, whole: bool = False) -> Trace | None:
     """The trace of a run of which something was seen; None, said on stderr, where the program failed before.
+
+    Args:
+        ended: the run.
+        request: what was asked for.
+        doing: what the command does, as a verb.
+        whole: of a distributed program all ranks, unless one was asked for; else the first.
 
     Raises:
         NothingSeenError: if nothing was seen, and the program itself did not fail.
+        UsageError: if it has no rank that was asked for.
     """
     from gradtrace.analysis.coverage import blindness
     from gradtrace.text.coverage_words import said
 
-    trace = ended.load()
+    trace = ended.load(request.rank, whole=whole)
     gap = blindness(trace)
     if gap is None:
         return trace

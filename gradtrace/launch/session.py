@@ -77,6 +77,7 @@ class Session:
             "target": target.text,
             "argv": target.argv,
             "expression": expression.source if expression else None,
+            "notebooks": target.notebooks,
             "value_limit": 0 if settings.level == Level.STRUCTURE else VALUE_LIMIT,
         }
         if expression:

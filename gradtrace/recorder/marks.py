@@ -15,6 +15,7 @@ _UNKNOWN = (0, -1)
 
 def mark(tensor: torch.Tensor) -> Mark:
     """The mark of a tensor; its address is 0 if it has none, as one of inference mode, which has no version."""
+    tensor = torch_facts.local_part(tensor)
     if is_readable(tensor) and not tensor.is_inference():
         pointer = torch_facts.pointer(tensor)
         if pointer:

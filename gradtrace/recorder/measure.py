@@ -154,6 +154,8 @@ class Measurements:
 
     def add(self, tensor: torch.Tensor, statistics: frozenset[Statistic] | None = None) -> int:
         """Measure a tensor, and return the number of its statistics; must be called with torch functions disabled."""
+        if type(tensor) not in _PLAIN:
+            tensor = torch_facts.local_part(tensor)
         spec = self.tables.spec(torch_facts.shape(tensor), tensor.dtype)
         asked = self.statistics if statistics is None else statistics
         if not asked or not is_readable(tensor):

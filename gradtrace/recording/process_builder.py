@@ -40,6 +40,7 @@ from gradtrace.recording.records import (
     BlindRecord,
     ColumnsRecord,
     CutRecord,
+    EndRecord,
     ErrorRecord,
     EventRecord,
     GradWriteRow,
@@ -55,10 +56,12 @@ from gradtrace.recording.records import (
     PassEndRecord,
     PassRecord,
     Record,
+    RegionRecord,
     ScaleRecord,
     SpecRecord,
     StepRecord,
     SwitchRow,
+    WorldRecord,
 )
 from gradtrace.recording.step_builder import facts_of, step_fact
 
@@ -82,8 +85,14 @@ class ProcessBuilder:
     Every method that takes a record raises `Damage` when it contradicts what stands before it.
     """
 
-    def __init__(self, process: int, offsets: Offsets) -> None:
+    def __init__(self, process: int, offsets: Offsets, pid: int = 0) -> None:
         self.process = process
+        self.pid = pid
+        self.rank: int | None = None
+        self.world_size: int | None = None
+        self.is_member = False
+        """It is known to have joined a process group, as this rank."""
+        self.has_ended = False
         self.error: ProgramError | None = None
         self.notes: list[str] = []
         self.observations: dict[ObservationKind, Observation] = {}
@@ -256,7 +265,17 @@ class ProcessBuilder:
         self._facts.take(record)
 
     @take.register
-    def _(self, record: LocationRecord | SpecRecord | NodeKindRecord) -> None:
+    def _(self, record: WorldRecord) -> None:
+        if not 0 <= record.rank < record.size:
+            raise Damage(f"rank {record.rank} is none of {record.size}")
+        self.rank, self.world_size, self.is_member = record.rank, record.size, True
+
+    @take.register
+    def _(self, _record: EndRecord) -> None:
+        self.has_ended = True
+
+    @take.register
+    def _(self, record: LocationRecord | SpecRecord | NodeKindRecord | RegionRecord) -> None:
         self._known.define(record)
 
     @take.register
