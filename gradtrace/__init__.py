@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradtrace.version import __version__
 
 if TYPE_CHECKING:
-    from gradtrace.api import Diagnosis, Recording, check, explain, load, record, render, to_graphviz, why
+    from gradtrace.api import Diagnosis, Recording, check, explain, load, memory, record, render, to_graphviz, why
 
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "check",
     "explain",
     "load",
+    "memory",
     "record",
     "render",
     "to_graphviz",

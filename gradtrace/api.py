@@ -400,5 +400,50 @@ def why(
     return reason.render(answer, options)
 
 
+def memory(
+    trace: Trace,
+    *,
+    pass_index: int | None = None,
+    by: str | None = None,
+    top: int | None = None,
+    format: str = "text",  # noqa: A002 - the command's own word
+    verbose: bool = False,
+    width: int | None = None,
+    color: bool = False,
+    ascii_only: bool = False,
+) -> str:
+    """Say what the graph of a pass keeps in memory for its backward, as `gradtrace memory` does.
+
+    Args:
+        trace: what was recorded; `level="structure"` is enough.
+        pass_index: which pass, from 1; by default the one that keeps the most.
+        by: one table only: by `line`, `module`, `op` or `tensor`.
+        top: rows of each table.
+        format: `text`, `markdown`, `json` or `csv`.
+        verbose: every row.
+        width: columns; 100 when None.
+        color: with escape codes.
+        ascii_only: no characters beyond ASCII.
+
+    Raises:
+        UsageError: there is no format or table of that name, or an option means nothing to the format.
+        GradtraceError: there is no such pass.
+        NothingSeenError: the recording does not say what memory its graphs keep.
+    """
+    from gradtrace.renderers.memory import report  # noqa: PLC0415
+    from gradtrace.renderers.memory.options import Options  # noqa: PLC0415
+
+    options = Options(
+        by=by,
+        top=top,
+        markdown=format == "markdown",
+        color=color and format == "text",
+        width=width,
+        verbose=verbose,
+        ascii_only=ascii_only,
+    )
+    return report.written(trace, pass_index, format, options)
+
+
 def _folders(sources: Iterable[str | Path]) -> tuple[Path, ...]:
     return tuple(Path(os.path.realpath(source)) for source in sources)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from gradtrace.model import BackwardPass, Blind, BlindSpot, Level, Trace
 
 _ALL = frozenset({Blind.NO_TORCH, Blind.OTHER_INTERPRETER, Blind.NOT_INSTALLED})
-_HARMLESS = frozenset({Blind.COMPILED_REGION, Blind.FAKE_TENSORS, Blind.ASLEEP, Blind.PASSES_NOT_RECORDED})
+_HARMLESS = frozenset({Blind.COMPILED_REGION, Blind.ASLEEP, Blind.PASSES_NOT_RECORDED})
 _CHOSEN = frozenset({Blind.NO_FACTS, Blind.STRUCTURE_ONLY, Blind.PASSES_NOT_RECORDED})
 
 
@@ -94,7 +94,7 @@ def _seen_in(trace: Trace) -> Iterator[BlindSpot]:
         yield BlindSpot(Blind.NO_FACTS)
     if run.level == Level.STRUCTURE:
         yield BlindSpot(Blind.STRUCTURE_ONLY)
-    elif _is_unmeasured(full):
+    elif _is_unmeasured(full) and not any(spot.reason == Blind.FAKE_TENSORS for spot in run.blind_spots):
         yield BlindSpot(Blind.NO_VALUES)
     left = n_passes(trace) - sum(not one.is_drawn_only for one in full)
     if left:

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from gradtrace.cli.command import ReadsWhatIsGiven, UsageError, declared
+from gradtrace.cli.command import ReadsQuickly, UsageError, declared
 from gradtrace.cli.messages import say_error
 from gradtrace.errors import GradtraceError
 from gradtrace.suggest import did_you_mean
@@ -48,6 +48,7 @@ COMMANDS = {
     ),
     "diff": Entry("Two runs: where they part first, and what differs.", "OLD NEW [-- ARGUMENT...]"),
     "norms": Entry("Every step: the norms of the gradients, loss, learning rate.", _TARGET),
+    "memory": Entry("What autograd keeps for backward: by line, module, op, tensor.", _TARGET),
     "formula": Entry("Show the backward formula of an op, or the step of an optimizer."),
     "rule": Entry("The page of a diagnosis rule."),
     "schema": Entry("The JSON Schema of a document."),
@@ -74,7 +75,7 @@ _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF, e
 """What printing fails with when stdout is full, or is not there."""
 
 
-class _Commands(ReadsWhatIsGiven, TyperGroup):
+class _Commands(ReadsQuickly, TyperGroup):
     """A group whose commands are imported when they are called: their names and summaries stand in the table."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  its signature in Typer

@@ -6,17 +6,17 @@ import gc
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtrace.cli.request import Request
-from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError, TargetError
+from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError
 from gradtrace.files import PRIVATE
-from gradtrace.launch import TIMED_OUT, Session, TargetKind, run
+from gradtrace.launch import TIMED_OUT, Session, TargetKind, choose, run
 
 if TYPE_CHECKING:
     from gradtrace.analysis.coverage import Gap
@@ -26,10 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A recording, and the command's status if nothing else fails: the program's own; 0 when nothing was run."""
+    """A recording, and the command's status if nothing else fails: the program's own; 0 when nothing was run.
+
+    Attributes:
+        advise: says what may help against a module that the program could not import.
+    """
 
     recording: Path
     status: int
+    advise: Callable[[str], None] | None = None
 
     def load(self, rank: int | None = None, *, whole: bool = True) -> Trace:
         """Reads the recording, or what one rank of a distributed program did.
@@ -50,10 +55,17 @@ class Traced:
         try:
             trace = load(self.recording)
             number = None if whole and rank is None else chosen(trace, rank)
-            return with_reductions(trace) if number is None else one_of(trace, load(self.recording, number), number)
+            shown = with_reductions(trace) if number is None else one_of(trace, load(self.recording, number), number)
         finally:
             gc.freeze()  # it stays until the end: to look through it again and again takes longer than to read it
             gc.enable()
+        if self.advise is not None and self.status and trace.run.error is not None:
+            from gradtrace.cli.missing import missing_in
+
+            module = missing_in(trace)
+            if module is not None:
+                self.advise(module)
+        return shown
 
 
 def record(
@@ -70,13 +82,25 @@ def record(
     Raises:
         TargetError: if the run could not begin, in the child's words.
     """
+    request, python = _with_interpreter(request)
     if request.verbose:
-        request.say(f"running {request.target.text} with {request.settings.python or sys.executable}")
+        request.say(f"running {request.target.text} with {python}")
+        if request.project is not None:
+            request.say(f"{request.project.file} has settings for it, in [tool.gradtrace]")
     ending = run(request.target, request.settings, session, request.say, lambda: _prepare(meanwhile))
     if request.verbose:
         request.say(f"it ended with status {ending.status}; now its streams are put together")
+    advise = partial(_advise, request, python)
+    missing = None
+    if ending.status:
+        from gradtrace.cli.missing import hint, missing_before_torch
+
+        missing = missing_before_torch(request, python, session)
     if session.refusal is not None:
-        raise TargetError(session.refusal)
+        advice = hint(request, python, missing) if missing is not None else None
+        raise request.refused(f"{session.refusal}\n{advice}" if advice else session.refusal)
+    if missing is not None:
+        advise(missing)
     if session.is_lost:
         lost = RecordingError(f"the recording is lost: the program removed {session.directory}, where it was kept")
         lost.exit_status = ending.status or lost.exit_status
@@ -91,7 +115,25 @@ def record(
     except Exception as error:
         error.add_note(_raw(session))
         raise
-    return Traced(recording, TIMED_OUT if ending.timed_out else ending.status)
+    return Traced(recording, TIMED_OUT if ending.timed_out else ending.status, advise)
+
+
+def _with_interpreter(request: Request) -> tuple[Request, str]:
+    """The request with the Python that runs the program, and its path."""
+    if request.target.kind is TargetKind.COMMAND:
+        return request, sys.executable
+    chosen = choose(request.settings.python)
+    if chosen.note is not None:
+        request.say(chosen.note)
+    return replace(request, settings=replace(request.settings, python=chosen.path)), chosen.path
+
+
+def _advise(request: Request, python: str, module: str) -> None:
+    from gradtrace.cli.missing import hint
+
+    text = hint(request, python, module)
+    if text is not None:
+        request.say(text)
 
 
 def _prepare(meanwhile: Callable[[], None] | None) -> None:
@@ -140,6 +182,8 @@ def _merged(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
+    import tempfile
+
     from gradtrace.recording import merge
 
     with tempfile.TemporaryDirectory(prefix="gradtrace-") as folder:

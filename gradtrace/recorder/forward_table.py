@@ -126,6 +126,11 @@ class ForwardTable:
         self._pass_starts.append(_sequence_number())
         self._pass_indices.append(index)
 
+    def after_fork(self) -> None:
+        """The passes of the parent are not those of the child, whose own are counted from 1."""
+        del self._pass_starts[:], self._pass_indices[:]
+        self.freed.clear()
+
     def made_after(self, number: int) -> int:
         """The last pass that had begun when the node with this sequence number was made; 0 before the first."""
         position = bisect_right(self._pass_starts, number) - 1

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import Recorded
 from gradtrace.model.needs import ALL, Tensors
 from gradtrace.recorder import torch_facts
@@ -126,6 +127,9 @@ class FullPass:
             self._measurements.look_from_here()
             self._sequence, self._positions = describer.sequence, describer.positions
             self._meet_leaves(describer.leaves, scope)
+            if not context.met_fake and any(is_tensor(root) and torch_facts.is_fake(root) for root in call.roots):
+                context.met_fake = True
+                self._journal.blind(Blind.FAKE_TENSORS)
             if is_close:
                 self._guarded("what is not finite", lambda: self._look_closer(walk, edges, scope))
             if facts is not None:

@@ -18,6 +18,7 @@ import torch
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.kernel_cells import KernelCells
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stream import Shelf, Stream, encode, plain_text
 from gradtrace.recorder.tables import Tables
@@ -62,6 +63,7 @@ class Journal:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.last_pass_index = 0
+        self._cells = KernelCells(config.notebooks)
         self.stream = Stream(self._path())
         self.begin_stream()
 
@@ -116,7 +118,8 @@ class Journal:
 
     def _append(self, line: str, data: bytes = b"") -> None:
         with self._lock:
-            self.write_header()
+            if not self._has_header:
+                self.write_header()
             self.stream.write(line, data)
 
     def set_tail(self, owner: object, lines: Iterable[str], head: Iterable[str] = ()) -> None:
@@ -128,7 +131,8 @@ class Journal:
             head: what goes before it, for good.
         """
         with self._lock:
-            self.write_header()
+            if not self._has_header:
+                self.write_header()
             if self._tail_owner is not owner:
                 self.seal()
             self.stream.set_tail(lines, head)
@@ -191,7 +195,9 @@ class Journal:
         """The id of a place, defined on first use."""
         if place is None:
             return None
-        return self._locate(place.key, place.code, place.instruction, place.via)
+        key = place.key
+        known = self._locations.get(key)
+        return self._locate(key, place.code, place.instruction, place.via) if known is None else known
 
     def _locate(self, key: tuple[Any, ...], code: types.CodeType, instruction: int, via: Place | None = None) -> int:
         with self._lock:
@@ -225,13 +231,14 @@ class Journal:
             for number in range(line, min(end_line, line + _MAX_LINES) + 1)
         ]
         first, last = lines[0], lines[-1]
+        shown, n_before = self._cells.named(file)
         record: dict[str, Any] = {
             "t": "location",
             "id": next(self._new_location),
-            "file": plain_text(file),
-            "line": line,
+            "file": plain_text(shown),
+            "line": line + n_before,
             "column": _characters(first, column) if column >= 0 else 1,
-            "end_line": end_line,
+            "end_line": end_line + n_before,
             "end_column": _characters(last, end_column) if end_column >= 0 else len(last) + 1,
             "function": plain_text(code.co_qualname),
             "text": plain_text("\n".join(lines)[:_MAX_TEXT]),
@@ -244,6 +251,41 @@ class Journal:
         self._locations[key, "code"] = code  # type: ignore[assignment] # keeps the id of the code from being reused
         self._texts[number] = record
         return number
+
+    def line(self, file: str, line: int, function: str, span: tuple[int, int] | None = None) -> int:
+        """The id of a line of which no code is at hand.
+
+        Args:
+            file: its file.
+            line: its number.
+            function: the function that it stands in.
+            span: how many characters of its text come first, and how many are meant; None for the whole line.
+        """
+        key = (file, line, function, span)
+        with self._lock:
+            known = self._locations.get(key)
+            if known is not None:
+                return known
+            text = linecache.getline(file, line).rstrip("\r\n")
+            first = len(text) - len(text.lstrip()) + (0 if span is None else span[0])
+            end = len(text) if span is None else min(len(text), first + span[1])
+            shown, n_before = self._cells.named(file)
+            record: dict[str, Any] = {
+                "t": "location",
+                "id": next(self._new_location),
+                "file": plain_text(shown),
+                "line": line + n_before,
+                "column": first + 1,
+                "end_line": line + n_before,
+                "end_column": max(end, first) + 1,
+                "function": plain_text(function),
+                "text": plain_text(text[:_MAX_TEXT]),
+            }
+            number: int = record["id"]
+            self.write(record)
+            self._locations[key] = number
+            self._texts[number] = record
+            return number
 
     def close(self) -> None:
         """Close the file; a note that still comes opens it again."""

@@ -93,7 +93,7 @@ class Leaves:
         """The engine is about to run a pass."""
         with self._lock:
             self._running[index] = (thread, leaves)
-            if any(one is None for _, one in self._running.values()):
+            if len(self._running) > 1 and any(one is None for _, one in self._running.values()):
                 self.was_concurrent = self.was_concurrent or any(one != thread for one, _ in self._running.values())
 
     def engine_ends(self, index: int) -> None:
@@ -125,7 +125,8 @@ class Leaves:
 
     def is_alone(self, thread: int) -> bool:
         """Whether no other thread's engine runs; ask and look within `touching`."""
-        return all(other == thread for other, _ in self._running.values())
+        running = self._running
+        return not running or all(other == thread for other, _ in running.values())
 
     def owned(self, thread: int) -> list[LeafState]:
         """The leaves that a pass of this thread met first; none where engines run side by side.

@@ -177,6 +177,8 @@ class Modes:
         """Of a process's threads only one is left in its child."""
         self._lock = threading.RLock()
         mode = self.here()
+        if mode is not None:
+            mode.table.after_fork()
         self._modes = {} if mode is None else {threading.get_ident(): mode}
         self._asleep = {thread: depth for thread, depth in self._asleep.items() if thread == threading.get_ident()}
 

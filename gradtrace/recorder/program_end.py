@@ -102,8 +102,8 @@ def write(
         if not journal.last_pass_index:
             _write_undriven(journal, vars(main), draw)
         if journal.config.facts:
-            write_holders(journal, table, _FrameLike(vars(main)))  # type: ignore[arg-type]
-            look(_FrameLike(vars(main)))
+            write_holders(journal, table, FrameLike(vars(main)))  # type: ignore[arg-type]
+            look(FrameLike(vars(main)))
     checkpoint.write()
 
 
@@ -166,11 +166,11 @@ def _write_undriven(
     else:
         roots = _last_results(list(tensors.values()))
     if roots:
-        draw(roots, _FrameLike(variables))
+        draw(roots, FrameLike(variables))
 
 
-class _FrameLike:
-    """Stands for the frame of the main module, which has ended."""
+class FrameLike:
+    """Stands for the frame of the main module, which has ended; or is a notebook's, between two cells."""
 
     def __init__(self, variables: dict[str, Any]) -> None:
         self.f_locals = self.f_globals = variables

@@ -25,6 +25,8 @@ from torch.utils import _device
 TORCH_DIRECTORY = str(Path(torch.__file__).parent) + os.sep
 
 NN_DIRECTORY = TORCH_DIRECTORY + "nn" + os.sep
+PRINTING = TORCH_DIRECTORY + "_tensor_str.py"
+"""The code that turns a tensor into text: what it takes from the tensor goes nowhere."""
 
 sequence_number = _C._autograd._get_sequence_nr
 """The number which the next node made on this thread will get."""
@@ -33,6 +35,7 @@ grad_fn = _C.TensorBase.grad_fn.__get__  # type: ignore[union-attr]
 shape = _C.TensorBase.shape.__get__  # type: ignore[attr-defined]
 requires_grad = _C.TensorBase.requires_grad.__get__  # type: ignore[attr-defined]
 output_number = _C.TensorBase.output_nr.__get__  # type: ignore[attr-defined]
+base = _C.TensorBase._base.__get__  # type: ignore[union-attr]
 """Attributes of any tensor, whatever a subclass has put in their place."""
 
 
@@ -84,7 +87,9 @@ disabled_torch_function = _C._disabled_torch_function_impl
 PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
 """Types whose values may be read as they are. Other subclasses (fake, distributed, quantized) are described only."""
 
-SAVED_TENSORS_SHOW_DATA = hasattr(_C._autograd.SavedTensor, "data")
+SavedTensor = _C._autograd.SavedTensor
+
+SAVED_TENSORS_SHOW_DATA = hasattr(SavedTensor, "data")
 """Whether what a node saved can be seen without unpacking it (torch 2.13 can, 2.9 cannot)."""
 
 _storage = torch.Tensor.untyped_storage
@@ -141,6 +146,20 @@ def _came_in_between(error: BaseException) -> bool:
 def is_written_view(tensor: torch.Tensor) -> bool:
     """Whether it is a view that was written to: asked for its node, torch would make a new one, or raise."""
     return not tensor.is_inference() and tensor._is_view() and bool(tensor._version)
+
+
+_COMPILED = "torch._functorch._aot_autograd.runtime_wrappers"
+
+
+def is_compiled_function(function: type) -> bool:
+    """Whether it is the autograd function by which a region that torch has compiled appears in the graph."""
+    return function.__name__ == "CompiledFunction" and function.__module__ == _COMPILED
+
+
+def is_fake(tensor: torch.Tensor) -> bool:
+    """Whether it has a shape and no values: a fake tensor, or one on the meta device."""
+    kind = type(tensor)
+    return tensor.is_meta if kind in PLAIN_TYPES else kind.__module__ == "torch._subclasses.fake_tensor"
 
 
 def is_leaf(tensor: torch.Tensor) -> bool:

@@ -206,12 +206,14 @@ class SavedRow(msgspec.Struct, frozen=True, array_like=True):
     bytes: int
     device: str = "cpu"
     shared: bool = False
+    owner: str | None = None
+    owner_kind: LeafKind | None = None
 
 
 class NodeKindRecord(Record, frozen=True, tag="node_kind"):
     """What nodes have in common that one line of the program made: `Node` without what is measured.
 
-    `inputs` names the slots of its edges. The name and the module of a leaf are the leaf's.
+    `inputs` names the slots of its edges, `region` what torch compiled. Name and module of a leaf are the leaf's.
     """
 
     id: int
@@ -228,6 +230,33 @@ class NodeKindRecord(Record, frozen=True, tag="node_kind"):
     backward_location: int | None = None
     arguments: tuple[tuple[str, str], ...] = ()
     inputs: list[str] = []
+    region: int | None = None
+
+
+class CompiledOpRow(msgspec.Struct, frozen=True, array_like=True):
+    """`CompiledOp`, field by field."""
+
+    op: str
+    shape: list[int | str] | None = None
+    dtype: str | None = None
+    location: int | None = None
+    module: str | None = None
+
+
+class GraphBreakRow(msgspec.Struct, frozen=True, array_like=True):
+    """`GraphBreak`, field by field."""
+
+    reason: str
+    location: int | None = None
+
+
+class RegionRecord(Record, frozen=True, tag="region"):
+    """`CompiledRegion`, field by field."""
+
+    id: int
+    backend: str | None = None
+    ops: list[CompiledOpRow] | None = None
+    breaks: list[GraphBreakRow] = []
 
 
 class ColumnsRecord(Record, frozen=True, kw_only=True):
@@ -250,7 +279,9 @@ class StateRecord(ColumnsRecord, frozen=True, tag="state"):
     `spec` and `form` (`Form`) of its statistics, which are numbered over the pass. Rows of two: `leaf` (node, leaf),
     `made` and `freed` (node, how many passes back the node was made, up to the next row, or freed), `call` (node,
     number of its call, 0 for none; a node without a row was made by a call that made no other). Rows of three:
-    `value` (node, output, statistics), `saved` (node, position, statistics), `saved_leaf` (node, position, leaf).
+    `value` (node, output, statistics), `saved` (node, position, statistics), `saved_leaf` (node, position, leaf),
+    `maker` (node, position, node whose output it is, where its name does not say that). `storage` has a number for each
+    tensor that nodes save, in order, and `leaf_storage` for each row of `leaf`: equal ones lie in one storage; 0: none.
     """
 
     id: int
@@ -732,6 +763,7 @@ AnyRecord = (
     | PassRecord
     | SpecRecord
     | NodeKindRecord
+    | RegionRecord
     | GraphRecord
     | StateRecord
     | FlowRecord

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 NOTHING_ASKED = ViewOptions()
 NO_CONTEXT = ViewContext()
 
+_EVERYBODYS = frozenset({"pass_index"})
+"""Options that every format takes which shows passes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -61,7 +64,7 @@ class Format:
         Raises:
             UsageError: with the option as the command line spells it, if not.
         """
-        if asked.given():  # a format of which nothing is asked need not be loaded for that
+        if asked.given().keys() - _EVERYBODYS:  # else the format need not be loaded for that
             refused = asked.refused_by(self.options)
             if refused is not None:
                 raise UsageError(f"{refused} means nothing to the format {self.name}")

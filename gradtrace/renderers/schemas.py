@@ -71,6 +71,13 @@ DOCUMENTS = (
         ("renderers.norms.document", "FORMAT_VERSION"),
     ),
     Document(
+        "memory",
+        "what memory -f json writes",
+        "gradtrace-memory",
+        ("renderers.memory.document", "MemoryDocument"),
+        ("renderers.memory.document", "FORMAT_VERSION"),
+    ),
+    Document(
         "recording",
         "a line of a .gtrace recording",
         "gradtrace-recording",

@@ -117,11 +117,11 @@ def _nothing(one: Verdict) -> str:
 
 def _absent(one: Verdict) -> str:
     del one
-    return "not part of any recorded pass"
+    return "not in the graph of any recorded pass"
 
 
 def _not_stored(one: Verdict) -> str:
-    times = f", {wording.count(one.n_not_stored, 'time')}" if one.n_not_stored > 1 else ""
+    times = f", {_times(one.n_not_stored)}" if one.n_not_stored > 1 else ""
     return f"no .grad: autograd.grad returned it{times}"
 
 
@@ -173,10 +173,14 @@ def _read(one: Verdict) -> str:
     place = places[0] if len(places) == 1 else f" ({where})" if len(one.steppers) > 1 else ""
     if one.n_passes == 1:
         return f", read by step(){place}"
-    when = {1: "after each pass", None: wording.count(one.n_steps, "time")}.get(
+    when = {1: "after each pass", None: _times(one.n_steps)}.get(
         one.steps_each, f"after every {wording.ordinal(one.steps_each or 0)} pass"
     )
     return f", read by step(){place} {when}"
+
+
+def _times(n: int) -> str:
+    return {1: "once", 2: "twice"}.get(n, wording.count(n, "time"))
 
 
 def _modified(one: Verdict) -> str:

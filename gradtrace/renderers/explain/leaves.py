@@ -33,7 +33,7 @@ def leaf_table(
     sums = sent_to_leaves(one)
     is_stored = any(row.effect != Effect.NOT_STORED for row in rows)
     has_values = any(_value(trace.leaves[row.leaf]) for row in rows)
-    header = ["leaf", "shape", "value", ".grad before", "this pass adds", ".grad after"]
+    header = ["leaf", "shape", "value", ".grad before", "this pass adds", ".grad after", "elements that it adds"]
     reduced = reduction(rows)
     if reduced is not None:
         header[4], header[5] = "this rank adds", str(reduced)
@@ -41,10 +41,11 @@ def leaf_table(
         _row(trace.leaves[row.leaf], row, sums.get(row.leaf, []), is_reduced=reduced is not None) for row in rows
     )
     kept = [0, *([1] if any(row[1].text for row in body) else []), *([2] if has_values else []), 3, 4, 5]
+    kept += [6] if len(body) <= _MOST_WRITTEN_OUT and any(row[6].text for row in body) else []
     if not is_stored:
         header[4] = "returned"
         kept = [column for column in kept if column not in (3, 5)]
-    optional = tuple(kept.index(column) for column in (2, 1) if column in kept)
+    optional = tuple(kept.index(column) for column in (2, 6, 1) if column in kept)
     titles, cells = tuple(header[i] for i in kept), [tuple(row[i] for i in kept) for row in body]
     if formulas:
         titles = (*titles, "closed form")
@@ -64,12 +65,20 @@ def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats], *, is_reduced:
             _style(row.contribution),
         ),
         Cell(f"{wording.gradient(row.after)}{_mark([row], is_told=is_reduced)}", _style(row.after, finite="")),
+        Cell(_written_out(row.contribution), "muted"),
     )
 
 
 def _mark(rows: list[Accumulation], *, is_told: bool) -> str:
     """What stands behind `.grad` after a pass that is not the sum; nothing where the header says what it is."""
     return "" if is_told or is_sum(rows) else MARK
+
+
+def _written_out(stats: TensorStats | None) -> str:
+    """All elements of a gradient that is told by its norm, where they were recorded."""
+    if stats is None or stats.value is None or not wording.gradient(stats).startswith("|g|"):
+        return ""
+    return wording.elements(stats.value)
 
 
 def _by_module(trace: Trace, rows: list[Accumulation]) -> Table:
@@ -155,3 +164,6 @@ def _value(leaf: Leaf) -> str:
 
 
 _LONGEST_VALUE = 28
+
+_MOST_WRITTEN_OUT = 4
+"""Of so few leaves all elements are told, where they were recorded."""

@@ -10,6 +10,7 @@ from gradtrace.model import Trace
 from gradtrace.renderers.document.layout import Part, Rows, Section, pieces
 from gradtrace.renderers.document.tensors import Location, location
 from gradtrace.renderers.document.tensors import Number as Shown
+from gradtrace.text.escape import spreadsheet_cell
 from gradtrace.text.strict_json import number
 from gradtrace.text.wording import location as short
 
@@ -186,15 +187,16 @@ def render_csv(histories: Sequence[History]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     has_ranks = any(history.rank is not None for history in histories)
-    writer.writerow([_COLUMNS[0], *["rank"] * has_ranks, *_COLUMNS[1:], "skipped", "line", *map(_inert, parts)])
+    columns = [_COLUMNS[0], *["rank"] * has_ranks, *_COLUMNS[1:], "skipped", "line"]
+    writer.writerow([*columns, *map(spreadsheet_cell, parts)])
     for history in histories:
-        name = _inert(history.optimizer.name or history.optimizer.type)
+        name = spreadsheet_cell(history.optimizer.name or history.optimizer.type)
         for step in history.steps:
             found, norms = step.found, dict(zip(history.parts, step.parts, strict=True))
             rate = found.rates[0] if found.rates else None
             numbers = (found.total, found.before, found.loss, rate, step.ratio, *map(norms.get, parts))
             cells = list(map(_cell, numbers))
-            place = _inert(short(step.series.backward or step.series.location))
+            place = spreadsheet_cell(short(step.series.backward or step.series.location))
             rank = [history.rank] * has_ranks
             first = (history.process, *rank, name, found.number, found.pass_index)
             writer.writerow([*first, *cells[:5], int(found.is_skipped), place, *cells[5:]])
@@ -203,9 +205,3 @@ def render_csv(histories: Sequence[History]) -> str:
 
 def _cell(x: float | None) -> str:
     return "" if x is None else repr(float(x))
-
-
-def _inert(text: str) -> str:
-    """A name that no spreadsheet takes for a formula, on one line."""
-    visible = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
-    return f"'{visible}" if visible[:1] in ("=", "+", "-", "@") else visible

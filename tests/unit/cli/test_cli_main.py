@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 from gradtrace import __version__
 from gradtrace.cli import main as cli
@@ -29,6 +30,18 @@ def test_help_lists_every_command_in_the_order_of_the_table(capsys):
 
     listed = capsys.readouterr().out.partition("Commands:\n")[2].split("\n\n")[0]
     assert [line.split()[0] for line in listed.splitlines()] == list(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_values_of_options_are_text_or_have_a_parser(name):
+    """What reads them without Typer's validators knows no other types."""
+    command = cli._Commands().get_command(None, name)
+    for parameter in command.declared_parameters.values():
+        if parameter.annotation is not typer.Context:
+            kind, option = parameter.annotation.__origin__, parameter.annotation.__metadata__[0]
+            assert option.parser is not None or kind in (bool, bool | None, str, str | None, list[str] | None), (
+                parameter.name
+            )
 
 
 @pytest.mark.parametrize("command", ["explain", "render", "check", "record", "why"])

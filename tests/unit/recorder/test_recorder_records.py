@@ -22,13 +22,16 @@ WRITTEN_ELSEWHERE = {
     records.KeptRow,
     records.NoteRecord,
     records.BlindRecord,
+    records.RegionRecord,
+    records.CompiledOpRow,
+    records.GraphBreakRow,
 }
-"""Kinds of lines that the launcher writes, or the recorder of a program that ends badly."""
+"""Kinds of lines that the launcher writes, or the recorder of a program that ends badly, or one that compiles."""
 
 BASES = {records.Record, records.ColumnsRecord}
 
-NEVER_WRITTEN = {("PassRecord", "count")}
-"""What readers would show, but no recorder sees: how many passes a line is, before they ran."""
+NEVER_WRITTEN = {("PassRecord", "count"), ("NodeKindRecord", "region")}
+"""What readers would show, but no recorder sees: how many passes a line is, before they ran; and what is compiled."""
 
 
 class Keeping(torch.autograd.Function):
@@ -80,7 +83,8 @@ def program() -> None:
     state = net.state_dict()
     for step in range(4):
         optimizer.zero_grad()
-        hidden = net(torch.ones(3, 2))
+        ones = torch.ones(3, 2)
+        hidden = net(ones)
         hidden.register_hook(lambda gradient: gradient * 2)
         weight = hidden.mean().item()
         left, right = (Keeping.apply(hidden) * weight + torch.zeros(2).log().exp()).split(1, dim=1)
