@@ -66,7 +66,7 @@ def command(
     check(format_name, by, top)  # before the run
     if format_name != "text" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
-    with traced(_structure_only(request.showing(pass_index)), place.path, _prepare) as ended:
+    with traced(_structure_only(request.showing(pass_index)), _prepare) as ended:
         trace = seen(ended, request, "measure")
         if trace is None:
             return ended.status

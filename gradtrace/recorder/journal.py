@@ -89,9 +89,9 @@ class Journal:
         """Append a record."""
         self._append(encode(record))
 
-    def write_encoded(self, line: str) -> None:
-        """Append a record that is JSON already."""
-        self._append(line)
+    def write_encoded(self, line: str, data: bytes = b"") -> None:
+        """Append a record that is JSON already, and data behind it."""
+        self._append(line, data)
 
     def write_columns(self, record: dict[str, Any], data: bytes) -> None:
         """Append a record with columns behind it that belongs to no pass."""

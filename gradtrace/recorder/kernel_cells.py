@@ -93,6 +93,14 @@ def _code_cells(file: str) -> Iterator[tuple[int, str]]:
                 yield number, text.strip()
 
 
+def failed_cell() -> BaseException | None:
+    """The exception that ended the last cell of a kernel, which shows it and goes on."""
+    shell = _shell()
+    result = getattr(shell, "last_execution_result", None) if hasattr(shell, "kernel") else None
+    error = getattr(result, "error_in_exec", None)
+    return error if isinstance(error, BaseException) else None
+
+
 def _shell() -> Any:
     """The shell of IPython in this process; None where there is none."""
     shells = sys.modules.get("IPython.core.interactiveshell")

@@ -17,6 +17,7 @@ from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.kept_results import kept_at
+from gradtrace.recorder.kernel_cells import failed_cell
 from gradtrace.recorder.looking import message, type_name
 from gradtrace.recorder.sites import Place, is_internal
 from gradtrace.recorder.stream import plain_text
@@ -95,7 +96,7 @@ def write(
         look: tells what the variables hold that can be seen from a frame.
     """
     main = sys.modules.get("__main__")
-    error = ended_by or _uncaught(main)
+    error = ended_by or _uncaught(main) or failed_cell()
     if error is not None:
         write_error(journal, error, table)
     if isinstance(main, types.ModuleType):

@@ -166,7 +166,7 @@ def _acts(trace: Trace, ledger: Ledger) -> Iterator[Fact]:
 
 def _actors(many: Iterable[Actor]) -> str:
     texts = list(dict.fromkeys(f"{one.call or 'the program'}{wording.at(one.location)}".strip() for one in many))
-    more = f" and {wording.count(len(texts) - _MOST_ACTORS, 'more')}" if len(texts) > _MOST_ACTORS else ""
+    more = f" and {len(texts) - _MOST_ACTORS:,} more" if len(texts) > _MOST_ACTORS else ""
     return f"{', '.join(texts[:_MOST_ACTORS])}{more}"
 
 

@@ -121,8 +121,9 @@ def _grouped(title_: str, groups: list[Group], memory: SavedMemory, options: Opt
 
 
 def _name(group: Group) -> str:
-    name = group.name or "outside of modules"
-    return f"{name} ({group.module_type})" if group.name and group.module_type else name
+    if not group.name:
+        return f"{group.module_type} itself" if group.module_type else "outside of modules"
+    return f"{group.name} ({group.module_type})" if group.module_type else group.name
 
 
 def _share(n_bytes: int, memory: SavedMemory) -> str:

@@ -87,7 +87,7 @@ def title(trace: Trace, memory: SavedMemory) -> str:
     """Which pass, and how much it keeps."""
     one = memory.backward
     which = "the graph" if one.is_drawn_only else f"pass {one.index}"
-    return f"{trace.run.target}: {which} keeps {size(memory.bytes)} for its backward{at(one.location)}"
+    return f"{trace.run.target}: {which} keeps {size(memory.bytes)} for its backward"
 
 
 def sentences(trace: Trace, memory: SavedMemory, totals: list[tuple[int, int]]) -> Iterator[tuple[str, str]]:
@@ -95,7 +95,9 @@ def sentences(trace: Trace, memory: SavedMemory, totals: list[tuple[int, int]]) 
     n_tensors = sum(len(one.savers) for one in memory.storages)
     n_storages = len(memory.storages)
     if n_tensors:
-        yield "", f"{count(n_tensors, 'saved tensor')} in {count(n_storages, 'storage')}, each counted once"
+        start = f"{source(memory.backward.location)}{at(memory.backward.location)}".strip()
+        kept = f"{count(n_tensors, 'saved tensor')} in {count(n_storages, 'storage')}, each counted once"
+        yield "", f"{start}: {kept}" if start else kept
     if len(totals) > 1:
         yield "", _peak(memory, totals)
     yield "", _apart(memory)

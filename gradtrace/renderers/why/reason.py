@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gradtrace.analysis.reasons import HAS_GRADIENT, Answer, Reason, Subject
+from gradtrace.formulas.operand_words import operand_word
 from gradtrace.model import Cut, Location
 from gradtrace.model.excerpt import excerpt
 from gradtrace.model.location import same_place
@@ -162,7 +163,8 @@ def _last_nonzero(one: Subject, options: Options) -> Iterator[Block]:
     if graph is None or one.culprit is None:
         return
     node = graph.nodes[one.culprit]
-    yield Paragraph(f"{wording.gradient(node.received)} arrived there, and 0 went on to its {one.operand or 'input'}.")
+    operand = operand_word(node.op, one.operand) or "input"
+    yield Paragraph(f"{wording.gradient(node.received)} arrived there, and 0 went on to its {operand}.")
     if len(one.reentry) > 1:
         yield Paragraph("The way from the root to there:")
         yield reason_ways.steps(graph, one.reentry, verbose=options.verbose)
