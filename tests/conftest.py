@@ -1,10 +1,18 @@
 """Makes the modules that tests share (`builders`, `tape`) importable from every test file."""
 
+import os
 import signal
 import sys
 from pathlib import Path
 
+os.environ.pop("VIRTUAL_ENV", None)  # programs run in the environment of the tests, whatever else is active
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # each worker has a core: threads that wait for each other cost more than they save
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A job in the background, or under nohup, begins with these ignored, and the programs that the tests run would too.
 for _number, _usual in (

@@ -43,6 +43,7 @@ def command(
 
     place = replace(Output.open(output, request.color), has_pager=not no_pager)
     request = request.showing(pass_index)
+    format_name = request.format_name(format_name, output, registry.STORIES)
     if request.target.kind is not TargetKind.EXPRESSION and request.settings.level == Level.DEFAULT:
         request = request.with_facts(EVERYBODYS)  # what looks wrong stands in the first lines
     if format_name is None and place.path is not None and place.path.suffix in (".md", ".json"):
@@ -56,5 +57,5 @@ def command(
         told_as,
         place,
         ViewOptions(pass_index=pass_index, aten=aten or None, ascii_only=ascii_only or None),
-        ViewContext(verbose=request.verbose, quiet=request.quiet),
+        ViewContext(verbose=request.verbose),
     )

@@ -17,6 +17,7 @@ from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.kept_results import kept_at
+from gradtrace.recorder.kernel_cells import failed_cell
 from gradtrace.recorder.looking import message, type_name
 from gradtrace.recorder.sites import Place, is_internal
 from gradtrace.recorder.stream import plain_text
@@ -95,15 +96,15 @@ def write(
         look: tells what the variables hold that can be seen from a frame.
     """
     main = sys.modules.get("__main__")
-    error = ended_by or _uncaught(main)
+    error = ended_by or _uncaught(main) or failed_cell()
     if error is not None:
         write_error(journal, error, table)
     if isinstance(main, types.ModuleType):
         if not journal.last_pass_index:
             _write_undriven(journal, vars(main), draw)
         if journal.config.facts:
-            write_holders(journal, table, _FrameLike(vars(main)))  # type: ignore[arg-type]
-            look(_FrameLike(vars(main)))
+            write_holders(journal, table, FrameLike(vars(main)))  # type: ignore[arg-type]
+            look(FrameLike(vars(main)))
     checkpoint.write()
 
 
@@ -166,11 +167,11 @@ def _write_undriven(
     else:
         roots = _last_results(list(tensors.values()))
     if roots:
-        draw(roots, _FrameLike(variables))
+        draw(roots, FrameLike(variables))
 
 
-class _FrameLike:
-    """Stands for the frame of the main module, which has ended."""
+class FrameLike:
+    """Stands for the frame of the main module, which has ended; or is a notebook's, between two cells."""
 
     def __init__(self, variables: dict[str, Any]) -> None:
         self.f_locals = self.f_globals = variables

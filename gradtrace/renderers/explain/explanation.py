@@ -9,6 +9,7 @@ from gradtrace.analysis.ledger import Ledger, ledger
 from gradtrace.formulas.closed_form import look_ahead
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
 from gradtrace.renderers.explain import run as explanation_run
+from gradtrace.renderers.explain.compiled import compiled
 from gradtrace.renderers.explain.formulas import formulas_of_leaves
 from gradtrace.renderers.explain.leaves import leaf_table
 from gradtrace.renderers.explain.ledger import ledger_table
@@ -16,6 +17,7 @@ from gradtrace.renderers.explain.modules import module_table
 from gradtrace.renderers.explain.notes import notes
 from gradtrace.renderers.explain.overview import overview
 from gradtrace.renderers.explain.paths import sums
+from gradtrace.renderers.explain.ranks import added_by_rank, rank_table
 from gradtrace.renderers.explain.updates import updates
 from gradtrace.text import wording
 from gradtrace.text.added import remark
@@ -124,6 +126,7 @@ def _expression(trace: Trace, history: Ledger, one: BackwardPass, options: Optio
     if drawn is not None:
         yield drawn
     yield from words(shown, trace.leaves, verbose=options.verbose, aten=_shows_aten(options))
+    yield from compiled(one, verbose=options.verbose)
     yield from _leaves(trace, one, _width(options), fold=not options.verbose)
     yield from sums(trace, shown)
     if history.n_passes <= _USUAL:
@@ -205,6 +208,7 @@ def _change(trace: Trace, row: Accumulation) -> str:
 def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: Options) -> Iterator[Block]:
     """The story of a program: the summary first, then one pass."""
     yield from overview(trace, history, is_explained=options.is_explained, is_examined=options.is_examined)
+    yield from rank_table(trace)
     if history.groups and history.n_passes:
         yield Heading("What happened to .grad")
         yield from explanation_run.what_happened(trace, history)
@@ -215,9 +219,11 @@ def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: O
     if one.accumulations:
         yield Heading(f"What pass {one.index} added")
         yield from _leaves(trace, one, _width(options), fold=not options.verbose)
+        yield from added_by_rank(trace, one)
         yield from sums(trace, shown)
         yield from updates(trace, one)
     yield from _graph(trace, shown, options)
+    yield from compiled(one, verbose=options.verbose)
 
 
 def _shows_aten(options: Options) -> bool:

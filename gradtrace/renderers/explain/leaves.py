@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from gradtrace.analysis.leaf_order import natural
 from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, TensorStats, Trace
 from gradtrace.text import wording
-from gradtrace.text.added import MARK, is_sum
+from gradtrace.text.added import MARK, is_sum, reduction
 from gradtrace.text.blocks import Cell, Table
 from gradtrace.text.steps.summands import sent_to_leaves, summands
 
@@ -34,7 +34,12 @@ def leaf_table(
     is_stored = any(row.effect != Effect.NOT_STORED for row in rows)
     has_values = any(_value(trace.leaves[row.leaf]) for row in rows)
     header = ["leaf", "shape", "value", ".grad before", "this pass adds", ".grad after", "elements that it adds"]
-    body = tuple(_row(trace.leaves[row.leaf], row, sums.get(row.leaf, [])) for row in rows)
+    reduced = reduction(rows)
+    if reduced is not None:
+        header[4], header[5] = "this rank adds", str(reduced)
+    body = tuple(
+        _row(trace.leaves[row.leaf], row, sums.get(row.leaf, []), is_reduced=reduced is not None) for row in rows
+    )
     kept = [0, *([1] if any(row[1].text for row in body) else []), *([2] if has_values else []), 3, 4, 5]
     kept += [6] if len(body) <= _MOST_WRITTEN_OUT and any(row[6].text for row in body) else []
     if not is_stored:
@@ -48,7 +53,7 @@ def leaf_table(
     return Table(titles, tuple(cells), optional)
 
 
-def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats]) -> tuple[Cell, ...]:
+def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats], *, is_reduced: bool) -> tuple[Cell, ...]:
     added = wording.gradient(row.contribution) if row.contribution is not None else "nothing"
     return (
         Cell(leaf.name, "name"),
@@ -59,9 +64,14 @@ def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats]) -> tuple[Cell,
             added + (summands(parts, row.contribution) if row.contribution is not None else ""),
             _style(row.contribution),
         ),
-        Cell(f"{wording.gradient(row.after)}{'' if is_sum([row]) else MARK}", _style(row.after, finite="")),
+        Cell(f"{wording.gradient(row.after)}{_mark([row], is_told=is_reduced)}", _style(row.after, finite="")),
         Cell(_written_out(row.contribution), "muted"),
     )
+
+
+def _mark(rows: list[Accumulation], *, is_told: bool) -> str:
+    """What stands behind `.grad` after a pass that is not the sum; nothing where the header says what it is."""
+    return "" if is_told or is_sum(rows) else MARK
 
 
 def _written_out(stats: TensorStats | None) -> str:
@@ -82,16 +92,18 @@ def _by_module(trace: Trace, rows: list[Accumulation]) -> Table:
         modules.setdefault(_module(name, depth), []).append(row)
     hidden = len(modules) - MOST_ROWS if len(modules) > MOST_ROWS + 1 else 0
     shown = list(modules.items())[: len(modules) - hidden]
-    body = [_module_row(module, own) for module, own in shown]
+    reduced = reduction(rows)
+    body = [_module_row(module, own, is_reduced=reduced is not None) for module, own in shown]
     if hidden:
         body.append((Cell(f"… {hidden:,} more: --verbose shows all", "muted"),))
-    return Table(("module", "leaves", "|.grad| before", "this pass adds", "|.grad| after", ""), tuple(body), (1,))
+    added, after = ("this pass adds", "|.grad| after") if reduced is None else ("this rank adds", str(reduced))
+    return Table(("module", "leaves", "|.grad| before", added, after, ""), tuple(body), (1,))
 
 
 _MOST_DEPTH = 12
 
 
-def _module_row(module: str, rows: list[Accumulation]) -> tuple[Cell, ...]:
+def _module_row(module: str, rows: list[Accumulation], *, is_reduced: bool) -> tuple[Cell, ...]:
     missing = sum(row.contribution is None for row in rows)
     contributions = [row.contribution for row in rows]
     note = f"nothing arrived at {wording.count(missing, 'leaf')}" if 0 < missing < len(rows) else ""
@@ -100,7 +112,7 @@ def _module_row(module: str, rows: list[Accumulation]) -> tuple[Cell, ...]:
         Cell(f"{len(rows):,}"),
         Cell(joint_norm(row.before for row in rows)),
         Cell("nothing" if missing == len(rows) else joint_norm(contributions), _joint_style(contributions)),
-        Cell(f"{joint_norm(row.after for row in rows)}{'' if is_sum(rows) else MARK}"),
+        Cell(f"{joint_norm(row.after for row in rows)}{_mark(rows, is_told=is_reduced)}"),
         Cell(note, "muted"),
     )
 

@@ -57,12 +57,14 @@ def _node(one: Subject) -> Node | None:
 
 
 def _none(one: Subject) -> str:
+    if one.reduced is not None:
+        return f"{who(one)} {'get' if one.same else 'gets'} nothing on this rank because"
     return f"{who(one)} {_has(one)} no .grad{wording.at(one.read)} because"
 
 
 def _gradient(one: Subject) -> str:
     sum_ = ""
-    if one.before is not None:
+    if one.before is not None and one.reduced is None:
         sum_ = f", which was {wording.gradient(one.before)} before and {wording.gradient(one.after)} after"
     subject = f"{who(one)}{_use(one)}"
     if one.n_namesakes:

@@ -27,6 +27,7 @@ from gradtrace.text import wording
 from gradtrace.text.chosen_pass import drawn_pass, narrowed
 from gradtrace.text.escape import one_line, visible
 from gradtrace.text.palette import LIGHT, scale_of
+from gradtrace.text.ranks import rank_of
 
 _MANY_USES = 3
 """A leaf with more uses than this is drawn anew, as a chip, at each: a hub with many edges tangles every layout."""
@@ -130,7 +131,7 @@ class _Stage:
             boxes=tuple(self.boxes),
             arrows=tuple(self.arrows),
             clusters=self.frames.clusters,
-            title=one_line(self.trace.run.target, 100),
+            title=f"{one_line(self.trace.run.target, 100)}{rank_of(self.trace)}",
             caption=self._caption(),
             notes=tuple(visible(note, 200) for note in self.view.notes),
             legend=tuple(style for style in LIGHT.boxes if style in styles),
