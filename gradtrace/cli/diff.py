@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradtrace.cli.depth import in_depth
+from gradtrace.cli.messages import say
 from gradtrace.cli.options import (
     AsciiOption,
     ColorOption,
@@ -25,7 +26,7 @@ from gradtrace.cli.request import Request, is_given, project_of, run_options
 from gradtrace.cli.traced import traced
 from gradtrace.diagnosis.all_needs import EVERYBODYS
 from gradtrace.errors import NothingSeenError
-from gradtrace.launch import Settings, TargetKind, parse_passes, parse_target
+from gradtrace.launch import Settings, TargetKind, choose, parse_passes, parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +89,11 @@ def command(
     project = project_of(targets[1])
     if project is not None:
         asked |= {name: value for name, value in run_options(project).items() if not is_given(context, name)}
+    if any(target.kind is not TargetKind.RECORDING for target in targets):
+        chosen = choose(python)
+        if chosen.note is not None and not quiet:
+            say(chosen.note)
+        python = chosen.path
     settings = Settings(**{**asked, "passes": parse_passes(asked["passes"])}, python=python)
     request = partial(
         Request, settings=settings, quiet=quiet, verbose=verbose, color=color, has_passes=True, project=project

@@ -15,6 +15,8 @@ ORDER: tuple[tuple[str, ...], ...] = (
         *("optimizer-holds-originals", "layer-built-in-forward", "optimizer-missing-params"),
         *("detach-midgraph", "data-midgraph", "unused-layer"),
     ),
+    ("optimizer-missing-params", "zero-init-symmetry"),
+    ("exploding-recurrence", "diverging-parameters"),
     ("requires-grad-misspelt", "never-unfrozen", "frozen-too-much", "no-requires-grad"),
 )
 """Rules that read the same fact, the one that explains most first.

@@ -155,7 +155,7 @@ class ItemRecorder:
                 terminalreporter.write_line(line)
 
     def _diagnosed(self, item: pytest.Item, block: Block) -> _Seen:
-        from gradtrace.integrations.block import unwarned
+        from gradtrace.integrations.unwarned import unwarned
 
         with unwarned():
             from gradtrace.analysis.coverage import coverage
@@ -209,7 +209,7 @@ def _settled(root: Path) -> tuple[Selection, Path | None, Counter[Fingerprint] |
 
 
 def _import_recorder() -> None:
-    from gradtrace.integrations.block import unwarned
+    from gradtrace.integrations.unwarned import unwarned
 
     try:
         with unwarned():

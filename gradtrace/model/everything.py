@@ -1,6 +1,7 @@
 """All that `gradtrace.model` offers by name."""
 
 from gradtrace.model.blind_spot import Blind, BlindSpot
+from gradtrace.model.compiled import CompiledOp, CompiledRegion, GraphBreak
 from gradtrace.model.cut import Cut, GradSwitch
 from gradtrace.model.events import Event, GradWrite
 from gradtrace.model.facts import Bystander, Conflict, ConstantTerm, Holder, ModuleFact, NonFinite, Variable, Write
@@ -47,6 +48,8 @@ __all__ = [
     "BlindSpot",
     "Bystander",
     "BystanderKind",
+    "CompiledOp",
+    "CompiledRegion",
     "Conflict",
     "ConstantTerm",
     "Cut",
@@ -61,6 +64,7 @@ __all__ = [
     "GradUse",
     "GradWrite",
     "Graph",
+    "GraphBreak",
     "Holder",
     "HolderKind",
     "KeptResult",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradtrace.model.compiled import CompiledRegion
 from gradtrace.model.kinds import LeafKind
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import NestedValue, TensorStats
@@ -109,6 +110,7 @@ class Node:
         call_number: the same for all nodes that one call of torch made, and no others; 0: made while a backward pass
             ran, by no call of the program's; None: not known.
         arguments: non-tensor arguments kept by the node (`dim`, `keepdim`), as text.
+        region: what torch.compile made of the part of the program that the node stands for, if it stands for one.
     """
 
     id: int
@@ -130,6 +132,7 @@ class Node:
     freed_by: int | None = None
     cuts: tuple[int, ...] = ()
     call_number: int | None = None
+    region: CompiledRegion | None = None
 
     @property
     def is_rest(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from gradtrace.model import notebook_view
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
 from gradtrace.model.facts import Bystander, ConstantTerm, Holder, ModuleFact, NonFinite, Variable
@@ -56,3 +58,7 @@ class Trace:
         n_full = sum(1 for one in self.passes if one.graph is not None)
         size = f"{len(self.passes)} passes ({n_full} in full), {len(self.leaves)} leaves, {len(self.events)} events"
         return f"<gradtrace.Trace of {self.run.target!r}: {size}, {len(self.findings)} findings>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002 - as IPython asks
+        """What a notebook shows: the graph of a pass, as text and as a picture."""
+        return notebook_view.draw(self)

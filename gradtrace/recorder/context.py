@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtrace.recorder.bystanders import Bystanders
+from gradtrace.recorder.compiled_graphs import CompiledGraphs
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
@@ -43,6 +44,7 @@ class Context:
     table: Callable[[], ForwardTable | None]
     tables: Callable[[], list[ForwardTable]]
     bystanders: Bystanders
+    compiled: CompiledGraphs
     saw_saved_hooks: bool = False
     met_fake: bool = False
 

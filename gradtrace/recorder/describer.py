@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from gradtrace.model.format import COMPILED_REGION
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.context import Context
@@ -246,7 +247,8 @@ class Describer:
         if self._facts and self._table is not None:
             self._note_history(number, sequence)
         backward, inputs = (None, n_slots) if not of.is_custom else self._custom(node, of, n_slots)
-        key = (of.number, where.number, name, outputs, more, described, arguments, inputs, backward)
+        region = self._context.compiled.region(node) if of.is_custom else None
+        key = (of.number, where.number, name, outputs, more, described, arguments, inputs, backward, region)
         known = self._tables.known_kind(key)
         if known is not None:
             self._storage.extend(storages)
@@ -262,6 +264,7 @@ class Describer:
             arguments=arguments,
             inputs=inputs_of(node, of, n_slots),
             backward=backward,
+            region=region,
         )
         self._storage.extend(storages)
         return kind
@@ -301,6 +304,7 @@ class Describer:
         arguments: tuple[tuple[str, type | None, Any], ...] = (),
         inputs: tuple[str, ...] = (),
         backward: int | None = None,
+        region: tuple[int, str | None] | None = None,
     ) -> int:
         """Write down what nodes have in common."""
         rows = []
@@ -331,6 +335,9 @@ class Describer:
             ],
             "inputs": list(map(_text, inputs)),
         }
+        if region is not None:
+            fields["region"], backend = region
+            fields["op"] = f"{COMPILED_REGION} ({backend})" if backend else COMPILED_REGION
         return self._tables.new_kind(key, {field: one for field, one in fields.items() if one or type(one) is int})
 
     def _note_history(self, number: int, sequence: int) -> None:

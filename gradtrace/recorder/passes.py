@@ -129,12 +129,20 @@ class Passes:
         """Record passes in full again, counted from here on; besides those that were asked for before.
 
         Args:
-            passes: ranges in ascending order, from 1.
+            passes: ranges in ascending order, from 1; none to ask no longer.
         """
         self._n_before, self._asked_again, self._is_over = self._n_outer, passes, False
-        self._is_small = self._config.small_passes > 0
-        if self._events.is_counting and not self._keeps_latest and self._wants(self._n_outer + 1):
+        if passes:
+            self._is_small = self._config.small_passes > 0
+        if self._keeps_latest:
+            return
+        is_wanted = self._wants(self._n_outer + 1)
+        if is_wanted and self._events.is_counting:
             self._turn_on()
+        elif (
+            not is_wanted and self._awaited is None and not self._events.is_counting and not any(self._stacks.values())
+        ):
+            self._turn_off()
 
     # Around the engine.
 
@@ -153,7 +161,8 @@ class Passes:
                     return None  # the compiler's own, over tensors that stand for others
                 if is_compiled and not self._has_met_compiled:
                     self._has_met_compiled = True
-                    self._journal.blind(Blind.COMPILED_REGION)
+                    by = "compiled autograd" if torch_facts.compiles_autograd() else "a compiled function"
+                    self._journal.blind(Blind.COMPILED_REGION, f"the backward pass ran in {by}")
                 return self._begin_pass(frame, roots, args, kwargs, is_compiled=is_compiled)
             except BaseException as error:
                 while len(stack) > depth:
@@ -347,8 +356,11 @@ class Passes:
         if wanted and self._events.is_counting:
             self._turn_on()
         elif not wanted and not self._events.is_counting:
-            self._events.is_counting = True
-            self._modes.turn_off()
+            self._turn_off()
+
+    def _turn_off(self) -> None:
+        self._events.is_counting = True
+        self._modes.turn_off()
 
     def _awaits_site(self, done: Ticket) -> bool:
         """Whether a call site that fills `.grad` came too late for the passes that were asked for from the first on.

@@ -29,6 +29,7 @@ from gradtrace.recorder.births import Births
 from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.checkpoint import Checkpoint
+from gradtrace.recorder.compiled_graphs import CompiledGraphs
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.deep_graphs import let_go
@@ -130,6 +131,7 @@ class Recorder:
             table=self.modes.table,
             tables=self.modes.tables,
             bystanders=Bystanders(journal, self.leaves, self._births, None if facts is None else facts.cuts, names),
+            compiled=CompiledGraphs(journal),
         )
         watched = () if facts is None else facts.bounded
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
@@ -307,6 +309,7 @@ class Recorder:
         self._failures.begin_stream()
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
+        self.context.compiled.after_fork()
         if self.facts is not None:
             self.facts.after_fork()
         self.events.after_fork()

@@ -155,6 +155,14 @@ def is_written_view(tensor: torch.Tensor) -> bool:
     return not tensor.is_inference() and tensor._is_view() and bool(tensor._version)
 
 
+_COMPILED = "torch._functorch._aot_autograd.runtime_wrappers"
+
+
+def is_compiled_function(function: type) -> bool:
+    """Whether it is the autograd function by which a region that torch has compiled appears in the graph."""
+    return function.__name__ == "CompiledFunction" and function.__module__ == _COMPILED
+
+
 def is_fake(tensor: torch.Tensor) -> bool:
     """Whether it has a shape and no values: a fake tensor, or one on the meta device."""
     kind = type(tensor)

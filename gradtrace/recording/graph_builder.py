@@ -166,8 +166,11 @@ def _maker(kind: NodeKind) -> Callable[[int], Any]:
     head = kind[: kind._fields.index("outputs")]
     tail = (kind.saved, None, kind.is_custom, kind.backward_location, kind.arguments)
 
+    region = kind.region
+
     def make(number: int) -> Any:
-        return NodeDraft(number, *head, None, tuple([OutputDraft(*one) for one in outputs]), *tail)
+        made = tuple([OutputDraft(*one) for one in outputs])
+        return NodeDraft(number, *head, None, made, *tail, region=region)
 
     return make
 

@@ -56,6 +56,7 @@ from gradtrace.recording.records import (
     PassEndRecord,
     PassRecord,
     Record,
+    RegionRecord,
     ScaleRecord,
     SpecRecord,
     StepFormRecord,
@@ -277,7 +278,7 @@ class ProcessBuilder:
         self.has_ended = True
 
     @take.register
-    def _(self, record: LocationRecord | SpecRecord | NodeKindRecord) -> None:
+    def _(self, record: LocationRecord | SpecRecord | NodeKindRecord | RegionRecord) -> None:
         self._known.define(record)
 
     @take.register

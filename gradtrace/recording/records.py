@@ -213,7 +213,7 @@ class SavedRow(msgspec.Struct, frozen=True, array_like=True):
 class NodeKindRecord(Record, frozen=True, tag="node_kind"):
     """What nodes have in common that one line of the program made: `Node` without what is measured.
 
-    `inputs` names the slots of its edges. The name and the module of a leaf are the leaf's.
+    `inputs` names the slots of its edges, `region` what torch compiled. Name and module of a leaf are the leaf's.
     """
 
     id: int
@@ -230,6 +230,33 @@ class NodeKindRecord(Record, frozen=True, tag="node_kind"):
     backward_location: int | None = None
     arguments: tuple[tuple[str, str], ...] = ()
     inputs: list[str] = []
+    region: int | None = None
+
+
+class CompiledOpRow(msgspec.Struct, frozen=True, array_like=True):
+    """`CompiledOp`, field by field."""
+
+    op: str
+    shape: list[int | str] | None = None
+    dtype: str | None = None
+    location: int | None = None
+    module: str | None = None
+
+
+class GraphBreakRow(msgspec.Struct, frozen=True, array_like=True):
+    """`GraphBreak`, field by field."""
+
+    reason: str
+    location: int | None = None
+
+
+class RegionRecord(Record, frozen=True, tag="region"):
+    """`CompiledRegion`, field by field."""
+
+    id: int
+    backend: str | None = None
+    ops: list[CompiledOpRow] | None = None
+    breaks: list[GraphBreakRow] = []
 
 
 class ColumnsRecord(Record, frozen=True, kw_only=True):
@@ -759,6 +786,7 @@ AnyRecord = (
     | PassRecord
     | SpecRecord
     | NodeKindRecord
+    | RegionRecord
     | GraphRecord
     | StateRecord
     | FlowRecord

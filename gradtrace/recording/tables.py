@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from gradtrace.model import Effect, Location, SavedTensor
+from gradtrace.model import CompiledRegion, Effect, Location, SavedTensor
 from gradtrace.recording.columns import Columns, rows
 from gradtrace.recording.damage import Damage
 
@@ -44,6 +44,7 @@ class NodeKind(NamedTuple):
     backward_location: Location | None
     arguments: tuple[tuple[str, str], ...]
     inputs: tuple[str, ...]
+    region: CompiledRegion | None = None
 
 
 class GraphTable:

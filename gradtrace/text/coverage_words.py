@@ -86,7 +86,9 @@ _SENTENCES: dict[str, Callable[[Gap], str]] = {
         f"{wording.count(gap.spot.count, 'observation')} failed ({one_line(gap.spot.text, _FAILURE)})"
     ),
     Blind.COMPILED_REGION: lambda gap: (
-        f"{wording.count(gap.spot.count, 'compiled region')} in a pass: the operations inside were not seen"
+        f"{gap.spot.text}: it was counted, and its graph was not seen"
+        if gap.spot.text
+        else f"{wording.count(gap.spot.count, 'compiled region')} in a pass: the operations inside were not seen"
     ),
     Blind.FAKE_TENSORS: lambda _: "shapes only: this program computes with fake tensors, which have no values",
     Blind.ASLEEP: lambda _: "while torch traced or scripted code, the recorder stood back",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 
 from gradtrace.analysis.once import once
-from gradtrace.analysis.source_slice import assigned, goes_to, span_of, takes_in
+from gradtrace.analysis.source_slice import assigned, goes_to, is_shown, span_of, takes_in
 from gradtrace.diagnosis.evidence.ownership import called, is_named, lost, reached
 from gradtrace.diagnosis.evidence.roots import root_name
 from gradtrace.diagnosis.evidence.shapes import outgoing
@@ -144,6 +144,7 @@ def _by_cut(trace: Trace, leaves: tuple[Leaf, ...]) -> dict[int, tuple[Cut, tupl
         chosen = [cut for cut in cuts if cut.passes] or [
             cut for cut in cuts if cut.kind in _LEAVING and cut.count > 1 and not cut.is_of_leaves
         ]
+        chosen = chosen or [cut for cut in cuts if is_list(trace, cut)]
         for cut in chosen:
             held = found.get(cut.id, (cut, ()))[1]
             found[cut.id] = (cut, (*held, leaf))
@@ -159,6 +160,17 @@ def _concerns(trace: Trace, cut: Cut, leaf: Leaf) -> bool:
         and bool(cut.leaves)
         and all(not is_named(trace.leaves[one]) and trace.leaves[one].kind == LeafKind.TENSOR for one in cut.leaves)
     )
+
+
+def is_list(trace: Trace, cut: Cut) -> bool:
+    """Whether the numbers of a value were taken one by one, several in each pass, to be kept under a name."""
+    is_number = cut.kind in {CutKind.ITEM, CutKind.NUMBER} and cut.location is not None
+    if not is_number or cut.location is None or cut.is_of_leaves or cut.count < _SEVERAL * max(1, len(trace.passes)):
+        return False
+    return bool(goes_to(cut.location)) and not is_shown(cut.location)
+
+
+_SEVERAL = 2
 
 
 def is_sample(cut: Cut) -> bool:
@@ -209,6 +221,8 @@ def _cut_of_root(trace: Trace, backward: BackwardPass) -> Cut | None:
 def _reason(trace: Trace, cut: Cut, *, is_root: bool) -> Reason:
     if cut.kind == CutKind.NUMBER and cut.location is not None and _CONSTRUCTOR.search(cut.location.text):
         return Reason.REMADE
+    if not cut.passes and not is_root and is_list(trace, cut):
+        return Reason.PYTHON_VALUES
     if cut.kind == CutKind.NOT_DIFFERENTIABLE:
         return Reason.PICKED if is_root or traits.called(cut.call).gives_indices else Reason.THRESHOLD
     if is_sample(cut):
@@ -301,8 +315,8 @@ def finding(rule: str, loss: Loss, severity: Severity, message: str, advice: str
 def added(trace: Trace, backward: BackwardPass, cut: Cut) -> Iterator[Location]:
     """Where a scalar in the graph of this pass is a value with a history plus what came out of the cut.
 
-    What came out is followed by the source, from assignment to assignment; into other functions and attributes only
-    where the very number was seen to come back too.
+    What came out is followed by the source, from assignment to assignment, and to calls of a function that returns it;
+    into other functions and attributes only where the very number was seen to come back too.
     """
     place, graph = cut.location, backward.graph
     names = goes_to(place) if place is not None else frozenset()
@@ -318,10 +332,13 @@ def added(trace: Trace, backward: BackwardPass, cut: Cut) -> Iterator[Location]:
         elif same_place(line, cut.reentry):
             is_added = takes_in(line, names, None, tensor)
         else:
-            known = frozenset(name for name in names if name.isidentifier() and _stays(trace, name, place, line))
-            is_added = (line.file, line.function) == (place.file, place.function) and takes_in(
-                line, known, None, tensor
+            is_here = (line.file, line.function) == (place.file, place.function)
+            known = frozenset(
+                name
+                for name in names
+                if name.endswith("()") or (is_here and name.isidentifier() and _stays(trace, name, place, line))
             )
+            is_added = takes_in(line, known, None, tensor)
         if is_added:
             yield line
 

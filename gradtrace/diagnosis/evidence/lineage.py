@@ -77,6 +77,8 @@ def revisit(trace: Trace) -> Revisit | None:
     if cache is not None:
         return Revisit(Reason.CACHED, found, carried, former, cache, leaves)
     reason = _reason(found, found.graph, carried, node, former)
+    if reason is Reason.SHARED:
+        carried = _shared(found.graph, node)
     kept = _held(held, carried) if reason is Reason.ONCE else None
     return Revisit(reason, found, carried, former, kept, leaves)
 
@@ -96,6 +98,17 @@ def _carried(graph: Graph, node: Node) -> Node:
         if target in above:
             return graph.nodes[target]
     return graph.nodes[reached[0]] if reached else node
+
+
+def _shared(graph: Graph, node: Node) -> Node:
+    """Where the way to the node enters what was freed: the value that both passes need."""
+    entries = (
+        edge.target
+        for edge in graph.edges
+        if graph.nodes[edge.target].freed_by is not None and graph.nodes[edge.source].freed_by is None
+    )
+    above = reaching(graph, [node.id], adjacency(graph))
+    return next((graph.nodes[target] for target in entries if target in above), node)
 
 
 def _epoch(node: Node) -> int:
@@ -128,7 +141,7 @@ def _reason(found: Failure, graph: Graph, carried: Node, node: Node, former: Bac
         tainted = reaching(graph, old_ones, adjacency(graph))
         is_list = any(one.type == carried.type and one.id not in tainted for one in again)
         return Reason.LIST if is_list else Reason.STATE
-    return Reason.ONCE if is_loop else Reason.SHARED
+    return Reason.ONCE if is_loop and carried.freed_by is not None else Reason.SHARED
 
 
 def _same_origin(one: Node, other: Node) -> bool:

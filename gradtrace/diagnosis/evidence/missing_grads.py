@@ -9,7 +9,8 @@ from enum import StrEnum, auto
 
 from gradtrace.analysis.source_slice import is_shown
 from gradtrace.diagnosis.evidence.ownership import is_named, reached
-from gradtrace.diagnosis.evidence.shapes import targets
+from gradtrace.diagnosis.evidence.shapes import arriving, targets
+from gradtrace.formulas import traits
 from gradtrace.model import (
     BackwardPass,
     Bystander,
@@ -17,6 +18,7 @@ from gradtrace.model import (
     Event,
     EventKind,
     Graph,
+    Leaf,
     LeafKind,
     Location,
     Node,
@@ -99,7 +101,33 @@ def _of_result(trace: Trace, event: Event) -> Read | None:
                 return Read(Reason.RENAMED, name, node.location, here)
             if backward is not None and backward.graph is not None and _is_of_leaves(trace, backward.graph, node):
                 return Read(Reason.CAST, name, node.location, here)
+    moved = _moved_aside(trace, backward, place)
+    if moved is not None:
+        leaf, node = moved
+        return Read(Reason.RENAMED, leaf.name if is_named(leaf) else None, node.location, here)
     return Read(Reason.RESULT, names[0] if names else None, place)
+
+
+def _moved_aside(trace: Trace, backward: BackwardPass | None, read: Location) -> tuple[Leaf, Node] | None:
+    """A leaf that had its gradient and was then given up for a sum of it and something else, at which node.
+
+    The names say nothing where the leaves are kept in a list or a dict. An update of the program's own, in the function
+    that reads `.grad`, is all that makes such a sum of a leaf and nothing else with a graph.
+    """
+    graph = backward.graph if backward is not None else None
+    if backward is None or graph is None:
+        return None
+    filled = {row.leaf for one in trace.passes if one.index < backward.index for row in one.accumulations}
+    for node in graph.nodes:
+        below, place = targets(graph, node), node.location
+        if place is None or not node.made_after or not traits.of(node).is_addition or len(below) != 1:
+            continue
+        number = below[0].leaf
+        if number not in filled or (place.file, place.function) != (read.file, read.function):
+            continue
+        if number is not None and len(arriving(graph, below[0])) == 1 and trace.leaves[number].shape == node.shape:
+            return trace.leaves[number], node
+    return None
 
 
 def _made(trace: Trace, name: str, backward: BackwardPass | None) -> Node | None:

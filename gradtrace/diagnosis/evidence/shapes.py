@@ -67,7 +67,10 @@ def _behind_views(graph: Graph) -> dict[int, int]:
 
 
 def fed_by(trace: Trace, above: str, below: str) -> Iterator[tuple[BackwardPass, Node, Node]]:
-    """Nodes of the one type whose first input is a node of the other type, seen through views: one for each place."""
+    """Nodes of the one type whose first input is a node of the other type: one for each place.
+
+    It is seen through views, and through `cat` and `stack` where all that they join is of that type.
+    """
     told = set()
     for backward, graph in full(trace):
         for node in graph.nodes:
@@ -76,11 +79,18 @@ def fed_by(trace: Trace, above: str, below: str) -> Iterator[tuple[BackwardPass,
             first = targets(graph, node)[:1]
             if not first:
                 continue
-            source = through_views(graph, first[0])
             place = node.location.source_line if node.location else ("", node.id)
-            if is_type(source, below) and place not in told:
+            sources = _joined(graph, through_views(graph, first[0])) if place not in told else []
+            if sources and all(is_type(source, below) for source in sources):
                 told.add(place)
-                yield backward, node, source
+                yield backward, node, sources[0]
+
+
+def _joined(graph: Graph, node: Node) -> list[Node]:
+    """What `cat` and `stack` have joined, seen through views; another node alone."""
+    if not is_type(node, "CatBackward", "StackBackward"):
+        return [node]
+    return [through_views(graph, one) for one in targets(graph, node)]
 
 
 def consumers(graph: Graph, node: Node) -> list[Node]:
@@ -89,23 +99,31 @@ def consumers(graph: Graph, node: Node) -> list[Node]:
 
 
 def is_reduced_whole(graph: Graph, node: Node) -> bool:
-    """Whether a value goes through elementwise operations alone into a sum or a mean over all of it."""
-    known, way, answer = _reduced(graph), [node.id], False
-    while way[-1] not in known:
-        users = {edge.source for edge in arriving(graph, graph.nodes[way[-1]])}
-        user = graph.nodes[next(iter(users))] if len(users) == 1 else None
-        if user is None:
-            break
-        known_op = traits.of(user)
-        if known_op.is_spread and user.shape == ():
-            answer = True
-            break
-        if not known_op.passes_elements and not known_op.is_loss_step:
-            break
-        way.append(user.id)
-    answer = known.get(way[-1], answer)
-    known.update(dict.fromkeys(way, answer))
-    return answer
+    """Whether a value goes through elementwise operations alone, on every way, into a sum or a mean over all of it."""
+    known, stack = _reduced(graph), [node.id]
+    while stack:
+        number = stack[-1]
+        one = graph.nodes[number]
+        users = {edge.source for edge in arriving(graph, one)} if number not in known else set()
+        kinds = {user: _reduction(one, graph.nodes[user]) for user in users}
+        pending = [user for user, kind in kinds.items() if kind is None and user not in known]
+        if number in known or not pending or False in kinds.values():
+            known.setdefault(number, bool(users) and all(kinds[user] or known.get(user, False) for user in users))
+            stack.pop()
+        else:
+            stack += pending
+    return known[node.id]
+
+
+def _reduction(node: Node, user: Node) -> bool | None:
+    """Whether a user of a value sums all of it up; None where it makes another value of each element."""
+    op = traits.of(user)
+    if op.is_spread:
+        return True if user.shape == () else None
+    if op.passes_elements:
+        return None
+    is_step = op.is_loss_step or op.is_addition or (op.is_choice and op.is_elementwise)
+    return None if is_step and user.shape == node.shape else False
 
 
 @once

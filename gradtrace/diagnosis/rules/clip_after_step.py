@@ -60,6 +60,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.analysis.outcome import UNSCALES
+from gradtrace.diagnosis.evidence.clipped_by_hand import clips
 from gradtrace.diagnosis.evidence.timeline import cycles, stepped
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Event, EventKind, Finding, RelatedLocation, Severity, Trace
@@ -75,7 +76,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             for event in cycle.events:
                 if event.kind == EventKind.BACKWARD:
                     added = True
-                elif event.is_clipping:
+                elif clips(trace, event):
                     if added:
                         in_time = True
                     elif number:
@@ -85,10 +86,11 @@ def check(trace: Trace) -> Iterator[Finding]:
         if not late or in_time:
             continue
         step = stepped(history)[0][1]
+        by = f"{late[0].call}()" if late[0].is_clipping else "this"
         yield Finding(
             "clip-after-step",
             Severity.WARNING,
-            f"{late[0].call}() clips gradients that step() has already used",
+            f"{by} clips gradients that step() has already used",
             late[0].location,
             () if step.location is None else (RelatedLocation(step.location, "step() used them unclipped"),),
             "Clip between `backward()` and `step()`.",

@@ -51,7 +51,8 @@ for step in range(3):
 
 The ledger of every leaf is cut into cycles, from one step() of its optimizer to the next; each cycle lists the passes
 that added to `.grad` and what cleared or changed it. It fires when gradients are clipped first and unscaled
-afterwards, by `scaler.step` or `scaler.unscale_`.
+afterwards, by `scaler.step` or `scaler.unscale_`. A program's own lines clip where they leave gradients of one norm,
+step after step, whatever norm they had.
 
 ## Known problems
 
@@ -63,6 +64,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.analysis.outcome import UNSCALES
+from gradtrace.diagnosis.evidence.clipped_by_hand import clips
 from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, stepped
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Event, EventKind, Finding, Severity, Trace
@@ -72,12 +74,13 @@ def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each optimizer whose scaled gradients are clipped."""
     for history in cycles(trace):
         for cycle, _ in stepped(history):
-            clip = _clipped_first(cycle)
+            clip = _clipped_first(trace, cycle)
             if clip is not None:
+                by = f"{clip.call}()" if clip.is_clipping else "this"
                 yield Finding(
                     "clip-before-unscale",
                     Severity.ERROR,
-                    f"{clip.call}() clips gradients that are still scaled by the GradScaler",
+                    f"{by} clips gradients that are still scaled by the GradScaler",
                     clip.location,
                     help="Call `scaler.unscale_(optimizer)` before clipping.",
                     leaves=clip.leaves,
@@ -85,7 +88,7 @@ def check(trace: Trace) -> Iterator[Finding]:
                 break
 
 
-def _clipped_first(cycle: Cycle) -> Event | None:
+def _clipped_first(trace: Trace, cycle: Cycle) -> Event | None:
     """The clipping that comes before the unscaling."""
     clip = None
     for event in cycle.events:
@@ -93,7 +96,7 @@ def _clipped_first(cycle: Cycle) -> Event | None:
             clip = None
         elif event.kind == EventKind.GRAD_MODIFIED and event.call in UNSCALES:
             return clip
-        elif event.is_clipping:
+        elif clips(trace, event):
             clip = event
     return None
 

@@ -58,7 +58,8 @@ for step in range(4):
 The ledger of every leaf is cut into cycles, from one step() of its optimizer to the next; each cycle lists the passes
 that added to `.grad` and what cleared or changed it. It fires when, more than once, a step uses passes of two different
 lines and another optimizer, which the earlier one fed too, stepped between them. Where another optimizer steps along
-the later pass as well, the parameters are shared, and collect from both.
+the later pass as well, the parameters are shared, and collect from both. So it does where the other optimizer's
+gradients alone are cleared between two passes that reach both, and the other one then steps along the later pass.
 
 ## Known problems
 
@@ -81,7 +82,7 @@ from gradtrace.diagnosis.evidence.timeline import (
     stepped,
 )
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import BackwardPass, Event, EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model import CLEARING, BackwardPass, Event, EventKind, Finding, RelatedLocation, Severity, Trace
 from gradtrace.model.location import same_place
 from gradtrace.model.needs import Statistic, Tensors, need
 
@@ -90,13 +91,18 @@ def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each optimizer that uses what another one's pass left."""
     for history in cycles(trace):
         found = [one for cycle, step in stepped(history) if (one := _leftover(trace, cycle, step)) is not None]
-        if len(found) < 2 or never_cleared(trace, history):  # noqa: PLR2004  one may be how the run begins
+        late = [one for cycle, step in stepped(history) if (one := _added_late(trace, cycle, step)) is not None]
+        if max(len(found), len(late)) < 2 or never_cleared(trace, history):  # noqa: PLR2004  one may begin the run
             continue
+        is_late = len(found) < 2  # noqa: PLR2004
+        found = late if is_late else found
         foreign, own, others = found[0]
         name, held = optimizer_name(history[0].optimizer), history[0].leaves
         clear = f"`{history[0].optimizer.name or 'optimizer'}.zero_grad()`"
         remedy = f"Detach what the other network is given (`disc(fake.detach())`), or call {clear} before this pass."
-        if _lies_between(pass_of(trace, foreign), held, others):
+        if is_late:
+            remedy = "Detach what the other network is given: `disc(fake.detach())`."
+        elif _lies_between(pass_of(trace, foreign), held, others):
             remedy = f"Call {clear} right before the backward that it is meant to use, not only after its own step."
         yield Finding(
             "fake-not-detached",
@@ -124,6 +130,27 @@ def _leftover(trace: Trace, cycle: Cycle, step: Event) -> tuple[Event, Event, fr
             others = _trained_elsewhere(event, foreign, step, cycle)
             if others:
                 return foreign, own, others
+    return None
+
+
+def _added_late(trace: Trace, cycle: Cycle, step: Event) -> tuple[Event, Event, frozenset[int]] | None:
+    """The same where both optimizers step at the end: only the other one's gradients are cleared between the passes."""
+    window = cycle.window()
+    if not window or cycle.leaves.isdisjoint(step.leaves):
+        return None
+    own, foreign = window[0], window[-1]
+    if same_place(foreign.location, own.location):
+        return None
+    others: set[int] = set()
+    for event in trace.events[own.order + 1 : foreign.order]:
+        if event.kind in CLEARING:
+            others.update(event.leaves)
+    others &= set(own.leaves) & set(foreign.leaves) - cycle.leaves
+    for event in trace.events[foreign.order + 1 :] if others else ():
+        if event.kind == EventKind.STEP and others.intersection(event.leaves):
+            return foreign, own, frozenset(others)
+        if event.kind in CLEARING or event.kind == EventKind.BACKWARD:
+            break
     return None
 
 

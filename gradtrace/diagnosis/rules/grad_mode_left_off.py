@@ -46,30 +46,40 @@ nodes of an earlier pass.
 
 ## Known problems
 
-It points at the first line that runs without gradients. The call that switched them off is shown beside it only where
-a function that is still running made it, or where the program has one such call.
+It points at the call that switched gradients off only where a function that is still running made it, or where the
+program has one such call; else at the first line that runs without gradients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model import Finding, Location, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for every such place."""
     for loss in losses(trace):
         if loss.reason is Reason.MODE_LEFT_OFF:
-            yield finding(
+            found = finding(
                 "grad-mode-left-off",
                 loss,
                 Severity.WARNING,
                 f"{complaint(loss)}: gradients were switched off and not on again",
                 "Use `with torch.no_grad():` or `with torch.set_grad_enabled(False):`, which restore the mode.",
             )
+            switch = loss.cut.switch.location if loss.cut.switch is not None else None
+            yield found if switch is None or loss.cut.location is None else _at(switch, found, loss.cut.location)
+
+
+def _at(switch: Location, found: Finding, first: Location) -> Finding:
+    """The finding, at the call that switched gradients off."""
+    others = tuple(one for one in found.related if one.location != switch)
+    here = RelatedLocation(first, "this is the first line that runs without gradients")
+    return replace(found, location=switch, related=(here, *others))
 
 
 RULE = Rule(

@@ -35,7 +35,8 @@ print(weights["first"])
 
 The program ended with an exception; an interrupt by the keyboard is none. Every other rule is asked what it finds in
 the run, and what it would find had the program ended well: a finding that is only in the first explains the exception,
-and this rule keeps silent.
+and this rule keeps silent. So it does about an exception that complains of numbers which are not finite, where an
+earlier pass had such: other rules say where they came from.
 
 ## Known problems
 
@@ -45,14 +46,17 @@ the last line of `gradtrace check` says how it ended.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gradtrace.analysis.outcome import fatal_error
+from gradtrace.analysis.outcome import fatal_error, first_poisoned
+from gradtrace.analysis.source_slice import assigned
 from gradtrace.diagnosis.evidence.errors import Failure, called_as, failure, innermost, notes, of_pass
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import EventKind, Finding, PassError, RelatedLocation, Severity, Trace
+from gradtrace.model import EventKind, Finding, Location, PassError, ProgramError, RelatedLocation, Severity, Trace
 from gradtrace.model.location import same_place
+from gradtrace.model.needs import Statistic, Tensors, need
 
 _LONGEST = 300
 
@@ -60,7 +64,7 @@ _LONGEST = 300
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield the finding, if the program ended in an exception."""
     error = fatal_error(trace)
-    if error is None:
+    if error is None or (first_poisoned(trace) is not None and _ABOUT_VALUES.search(f"{error.type}: {error.message}")):
         return
     who = trace.run.failed_rank or "the program"
     found = failure(trace, "") or Failure(error.message, innermost(error.frames))
@@ -74,6 +78,10 @@ def check(trace: Trace) -> Iterator[Finding]:
         (),
         of_pass(found.backward),
     )
+
+
+_ABOUT_VALUES = re.compile(r"(?i)LinAlgError|\bnan\b|\binf\b|finite|constraint|converge|singular|probability tensor")
+"""What is said of numbers that are not finite: a rule that tells where the first of them came from explains that."""
 
 
 def _where(found: Failure) -> str:
@@ -98,7 +106,7 @@ def _help(kind: str, message: str) -> str:
 
 
 def ended_well(trace: Trace) -> Trace:
-    """The trace as if nothing had been raised, and no `.grad` been found to be None at the line that failed."""
+    """The trace as if nothing had been raised, and no `.grad` been found to be None that the failed line needed."""
     error = trace.run.error
     if error is None:
         return trace
@@ -109,11 +117,18 @@ def ended_well(trace: Trace) -> Trace:
     line = innermost(error.frames)
     passes = tuple(replace(one, error=None) if is_fatal(one.error) else one for one in trace.passes)
     events = tuple(
-        event
-        for event in trace.events
-        if event.kind != EventKind.GRAD_READ or event.location is None or not same_place(event.location, line)
+        event for event in trace.events if event.kind != EventKind.GRAD_READ or not _needs(line, event.location, error)
     )
     return replace(trace, run=replace(trace.run, error=None, status=0, complete=True), passes=passes, events=events)
+
+
+def _needs(failed: Location | None, read: Location | None, error: ProgramError) -> bool:
+    """Whether the line that failed reads that `.grad`, or a name to which a line above it has given it."""
+    if failed is None or read is None or same_place(failed, read):
+        return failed is not None and same_place(failed, read)
+    if "NoneType" not in error.message or (failed.file, failed.function) != (read.file, read.function):
+        return False
+    return any(re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", failed.text) for name in assigned(read.text))
 
 
 RULE = Rule(
@@ -123,4 +138,5 @@ RULE = Rule(
     check=check,
     page=__doc__ or "",
     without=ended_well,
+    needs=(need(Tensors.ROOTS, Statistic.FINITE), need(Tensors.LEAVES, Statistic.FINITE)),
 )

@@ -50,7 +50,8 @@ for _ in range(3):
 
 Every place is recorded where a value that requires grad goes in and one that does not comes out, with the leaves
 above it. Such a place is reported when its result comes back into the graph of a pass while leaves above it, held by
-an optimizer, get nothing from any pass; or when backward fails because nothing else is left.
+an optimizer, get nothing from any pass; or when backward fails because nothing else is left. So are numbers that
+`float()` or `.item()` take one by one, several in a pass, and that get a name.
 
 ## Known problems
 
@@ -64,7 +65,7 @@ from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.cut_points import Reason, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import Finding, Severity, Trace
+from gradtrace.model import Cut, Finding, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -75,9 +76,15 @@ def check(trace: Trace) -> Iterator[Finding]:
                 "python-roundtrip",
                 loss,
                 Severity.WARNING,
-                f"{complaint(loss)}: `.{loss.cut.call}()` takes values out of the graph",
+                f"{complaint(loss)}: `{_called(loss.cut)}` takes values out of the graph",
                 "Stay in torch: combine tensors with `torch.stack` or `torch.cat` instead of lists of numbers.",
             )
+
+
+def _called(cut: Cut) -> str:
+    """The call as it is written: `.tolist()`, but `float()`."""
+    plain = cut.call.strip("_")
+    return f".{cut.call}()" if plain == cut.call else f"{plain}()"
 
 
 RULE = Rule(

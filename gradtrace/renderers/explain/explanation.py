@@ -9,6 +9,7 @@ from gradtrace.analysis.ledger import Ledger, ledger
 from gradtrace.formulas.closed_form import look_ahead
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
 from gradtrace.renderers.explain import run as explanation_run
+from gradtrace.renderers.explain.compiled import compiled
 from gradtrace.renderers.explain.formulas import formulas_of_leaves
 from gradtrace.renderers.explain.leaves import leaf_table
 from gradtrace.renderers.explain.ledger import ledger_table
@@ -125,6 +126,7 @@ def _expression(trace: Trace, history: Ledger, one: BackwardPass, options: Optio
     if drawn is not None:
         yield drawn
     yield from words(shown, trace.leaves, verbose=options.verbose, aten=_shows_aten(options))
+    yield from compiled(one, verbose=options.verbose)
     yield from _leaves(trace, one, _width(options), fold=not options.verbose)
     yield from sums(trace, shown)
     if history.n_passes <= _USUAL:
@@ -221,6 +223,7 @@ def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: O
         yield from sums(trace, shown)
         yield from updates(trace, one)
     yield from _graph(trace, shown, options)
+    yield from compiled(one, verbose=options.verbose)
 
 
 def _shows_aten(options: Options) -> bool:

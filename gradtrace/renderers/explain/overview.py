@@ -9,9 +9,9 @@ from gradtrace.analysis.outcome import first_poisoned, untrained
 from gradtrace.analysis.training_steps import inner
 from gradtrace.model import STORED, BackwardPass, Location, Severity, Trace
 from gradtrace.renderers.explain.leaves import module_norms
-from gradtrace.renderers.explain.ranks import rank_of
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Fact, Facts, Paragraph
+from gradtrace.text.ranks import rank_of
 from gradtrace.text.source_maths import span
 
 _MOST_CALLS = 3
@@ -166,7 +166,7 @@ def _acts(trace: Trace, ledger: Ledger) -> Iterator[Fact]:
 
 def _actors(many: Iterable[Actor]) -> str:
     texts = list(dict.fromkeys(f"{one.call or 'the program'}{wording.at(one.location)}".strip() for one in many))
-    more = f" and {wording.count(len(texts) - _MOST_ACTORS, 'more')}" if len(texts) > _MOST_ACTORS else ""
+    more = f" and {len(texts) - _MOST_ACTORS:,} more" if len(texts) > _MOST_ACTORS else ""
     return f"{', '.join(texts[:_MOST_ACTORS])}{more}"
 
 

@@ -18,14 +18,6 @@ _MOST_COLUMNS = 4
 _LONGEST = 200
 
 
-def rank_of(trace: Trace) -> str:
-    """` on rank 0 of 2`, where the trace is that of one rank; else ""."""
-    own = trace.run.processes[0] if trace.run.processes else None
-    if trace.whole is None or own is None:
-        return ""
-    return f" on {own} of {own.world_size or len(ranks(trace.whole))}"
-
-
 def rank_table(trace: Trace) -> Iterator[Block]:
     """A row for each rank; nothing where the trace is not that of one of several."""
     whole = trace.whole

@@ -14,7 +14,7 @@ def what_happened(trace: Trace, ledger: Ledger) -> Iterator[Block]:
     """The verdict of every group of leaves."""
     known = [group for group in ledger.groups if group.verdict.pattern is not Pattern.ABSENT or _is_named(group)]
     for groups in verdicts.alike(known, trace.optimizers):
-        who, what = verdicts.told(groups, trace.optimizers)
+        who, what = verdicts.told(groups, trace.optimizers, trace.run)
         frozen = _frozen(trace, groups)
         yield Paragraph(f"{who} {frozen}." if frozen else f"{who}: {what}.")
 

@@ -22,14 +22,23 @@ WRITTEN_ELSEWHERE = {
     records.KeptRow,
     records.NoteRecord,
     records.BlindRecord,
+    records.RegionRecord,
+    records.CompiledOpRow,
+    records.GraphBreakRow,
     records.WorldRecord,
 }
-"""Kinds of lines that the launcher writes, or the recorder of a program that ends badly, or of several ranks."""
+"""Kinds of lines that the launcher writes, or the recorder of a program that ends badly, compiles, or has ranks."""
 
 BASES = {records.Record, records.ColumnsRecord}
 
-NEVER_WRITTEN = {("PassRecord", "count"), ("StepRecord", "pass_index"), ("StepRecord", "began_after")}
-"""What readers would show, but no recorder sees: how many passes a line is, before they ran; or wrote up to 2.3."""
+NEVER_WRITTEN = {
+    ("PassRecord", "count"),
+    ("NodeKindRecord", "region"),
+    ("StepRecord", "pass_index"),
+    ("StepRecord", "began_after"),
+}
+"""What readers would show, but no recorder sees: how many passes a line is, before they ran; what is compiled; and
+what recorders wrote up to 2.3."""
 
 
 class Keeping(torch.autograd.Function):

@@ -72,13 +72,21 @@ OTHERWISE = {
     "ParameterChange": {"n_moved_rows"},  # `moved_rows`
     "Graph": {"storages"},  # in the document of memory, as the two of a saved tensor
     "SavedTensor": {"owner", "owner_kind"},
+    "RecordedProcess": {"number", "pid"},  # `process`; a number of the operating system means nothing later on
+    "Trace": {"whole"},  # a document is about all ranks, or about one
 }
 """Fields that a document has under another name."""
 
 NO_PARTS = {"TensorSpec", "ParameterGroup", "Storages"}
 """A spec stands where its tensor does, a param group is its numbers by name, storages are the document of memory."""
 
-SHOWN_AS = {"OptimizerInfo": "Optimizer", "BackwardPass": "Pass", "StepFact": "Step", "TensorStats": "Statistics"}
+SHOWN_AS = {
+    "OptimizerInfo": "Optimizer",
+    "BackwardPass": "Pass",
+    "StepFact": "Step",
+    "TensorStats": "Statistics",
+    "RecordedProcess": "Rank",
+}
 
 
 def test_everything_that_the_model_knows_has_a_key() -> None:
@@ -86,6 +94,7 @@ def test_everything_that_the_model_knows_has_a_key() -> None:
     parts = dict(SCHEMAS["trace"]["$defs"])
     parts["Trace"] = {"properties": parts["TraceDocument"]["properties"] | parts["Facts"]["properties"]}
     renamed = {"pass_index": "pass", "is_open": "open", "is_skipped": "skipped"}
+    renamed |= {"n_ranks": "ranks", "is_sharded": "sharded", "has_ended": "ended"}
     missing = {}
     for name in everything.__all__:
         kind = getattr(everything, name)
