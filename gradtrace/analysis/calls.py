@@ -12,10 +12,11 @@ from gradtrace.model import BackwardPass, Edge, Graph, Node, NodeOutput
 
 _REFLECTED = re.compile(r"__[ri]?(add|sub|mul|matmul|truediv|floordiv|pow|mod|and|or|xor)__")
 _WORDS = {"truediv": "div", "floordiv": "floor_divide"}
-_NAMELESS = frozenset({"wrapped", "apply", "forward", "__get__", "__set__"})
+_NAMELESS = frozenset({"wrapped", "apply", "forward", "__set__"})
 """Names that say nothing of what was called."""
 _INDEXING = frozenset({"__getitem__", "__setitem__"})
 _SHORT_SOURCE = re.compile(r"[\w.]+(\[[^\[\]]*\]| ?@ ?[\w.]+)")
+_ATTRIBUTE = re.compile(r"[\w.\[\]]+\.([A-Za-z]\w*)")
 _LONGEST_SOURCE = 24
 
 
@@ -83,6 +84,8 @@ def called(node: Node, *, is_spelled: bool = True) -> str:
     call = node.call
     if not call or not node.call_number or node.is_custom or call in _NAMELESS:
         return node.op
+    if call == "__get__":
+        return _attribute(node, is_spelled=is_spelled) or node.op
     if call in _INDEXING:
         return (_source(node) if is_spelled else "") or ("assign" if call == "__setitem__" else "index")
     match = _REFLECTED.fullmatch(call)
@@ -92,6 +95,16 @@ def called(node: Node, *, is_spelled: bool = True) -> str:
     if call == "matmul":
         return (_source(node) if is_spelled else "") or call
     return call if call.isidentifier() and call.lower() != node.op.strip("_") else node.op
+
+
+def _attribute(node: Node, *, is_spelled: bool) -> str:
+    """The attribute of a tensor that gave another one: `w.T`, or `T` alone; empty where the source does not tell."""
+    place = node.location
+    if place is None or place.end_line not in {0, place.line}:
+        return ""
+    source = place.text[place.column - 1 : place.end_column - 1]
+    found = _ATTRIBUTE.fullmatch(source)
+    return "" if found is None else source if is_spelled and len(source) <= _LONGEST_SOURCE else found[1]
 
 
 def _source(node: Node) -> str:

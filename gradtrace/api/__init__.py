@@ -148,13 +148,23 @@ def watch(
     return Recording(asked) if function is None else Recording(asked)(function)
 
 
-def load(path: str | Path) -> Trace:
+def load(path: str | Path, *, rank: int | None = None) -> Trace:
     """Read a `.gtrace` file.
 
+    Args:
+        path: the file.
+        rank: of a distributed program, only this rank, with all of them in `Trace.whole`; None: all.
+
     Raises:
-        RecordingError: the file is foreign, damaged or of a newer version.
+        RecordingError: the file cannot be read, is something else, is of a newer version, or is damaged.
+        UsageError: the program had no such rank.
     """
-    return load_recording(Path(path))
+    from gradtrace.analysis.ranks import chosen, one_of  # noqa: PLC0415
+    from gradtrace.analysis.reductions import with_reductions  # noqa: PLC0415
+
+    trace = load_recording(Path(path))
+    number = None if rank is None else chosen(trace, rank)
+    return with_reductions(trace) if number is None else one_of(trace, load_recording(Path(path), number), number)
 
 
 def explain(

@@ -8,6 +8,7 @@ from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Paragraph
 from gradtrace.text.coverage_words import said
 from gradtrace.text.source_maths import span
+from gradtrace.text.steps.calls import word
 
 
 def run_errors(trace: Trace, *, is_explained: bool = False) -> Iterator[Block]:
@@ -56,4 +57,4 @@ def _node(one: BackwardPass) -> str:
     source = span(node.location)
     place = wording.location(node.location)
     details = ", ".join(part for part in (source, place) if part)
-    return f" at {node.op}{f' ({details})' if details else ''}"
+    return f" at {word(node)}{f' ({details})' if details else ''}"

@@ -35,7 +35,9 @@ def test_the_pass_that_keeps_the_most_is_shown(tmp_path: Path, capsys: pytest.Ca
     recording = str(tmp_path / "run.gtrace")
     capsys.readouterr()
     assert main(["memory", "--color", "never", recording]) == 0
-    assert "pass 2 keeps 1.3 kB for its backward at train.py:6" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "pass 2 keeps 1.3 kB for its backward" in shown
+    assert "net(x).sum().backward() at train.py:6: 3 saved tensors in 3 storages, each counted once" in shown
     assert main(["memory", "-f", "csv", "--by", "op", "--pass", "3", recording]) == 0
     assert capsys.readouterr().out == "bytes,tensors,op\n192,2,linear\n128,1,gelu\n"
     assert main(["memory", "--pass", "4", recording]) == 2

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gradtrace.analysis.reasons import HAS_GRADIENT, Answer, Reason, Subject
+from gradtrace.formulas.operand_words import operand_word
 from gradtrace.model import Cut, Location
 from gradtrace.model.excerpt import excerpt
 from gradtrace.model.location import same_place
@@ -162,7 +163,8 @@ def _last_nonzero(one: Subject, options: Options) -> Iterator[Block]:
     if graph is None or one.culprit is None:
         return
     node = graph.nodes[one.culprit]
-    yield Paragraph(f"{wording.gradient(node.received)} arrived there, and 0 went on to its {one.operand or 'input'}.")
+    operand = operand_word(node.op, one.operand) or "input"
+    yield Paragraph(f"{wording.gradient(node.received)} arrived there, and 0 went on to its {operand}.")
     if len(one.reentry) > 1:
         yield Paragraph("The way from the root to there:")
         yield reason_ways.steps(graph, one.reentry, verbose=options.verbose)
@@ -191,9 +193,8 @@ def _ranks(one: Subject) -> Iterator[Block]:
     parts = [f"{rank} added {'nothing' if came is None else wording.gradient(came)}" for rank, came in shown]
     if len(shown) < len(one.by_rank):
         parts.insert(-1, f"{len(one.by_rank) - len(shown):,} others added theirs")
-    index = one.backward.index if one.backward is not None else 1
     added = wording.listing(parts, _MOST_RANKS + 1)
-    yield Paragraph(f"In pass {index} {added}; {one.reduced}, .grad is {wording.gradient(one.after)}.")
+    yield Paragraph(f"In pass {one.reduced_in} {added}; {one.reduced}, .grad is {wording.gradient(one.reduced_to)}.")
 
 
 def _which(passes: Sequence[int]) -> str:
