@@ -125,14 +125,12 @@ def _of_ranks(trace: Trace, one: Subject) -> Subject:
     """With what other ranks added, where they made one gradient of it together."""
     if one.leaf is None or trace.whole is None:
         return one
-    passes = [one.backward] if one.backward is not None else []
-    for each in (*passes, *trace.passes):
+    first = one.backward.index if one.backward is not None else 0
+    for each in trace.passes:
         row = next((row for row in each.accumulations if row.leaf == one.leaf.id and row.reduced is not None), None)
-        if row is not None:
+        if row is not None and each.index >= first:
             by_rank = added_by_rank(trace, each, one.leaf.id)
-            after = one.after if one.backward is each and one.after is not None else row.after
-            backward = one.backward or each
-            return replace(one, backward=backward, reduced=row.reduced, by_rank=by_rank, after=after)
+            return replace(one, reduced=row.reduced, reduced_in=each.index, by_rank=by_rank, reduced_to=row.after)
     return one
 
 

@@ -148,7 +148,7 @@ def command(
     if write_baseline and chosen is None:
         raise UsageError("--write-baseline writes the file that --baseline names: give both")
     needs = together((_needs(wish.selection), USUALLY)) if graphs else _needs(wish.selection)
-    with traced(in_depth(request, needs), place.path, lambda: _prepare(shown_as)) as ended:
+    with traced(in_depth(request, needs), lambda: _prepare(shown_as)) as ended:
         trace = _examined(ended, wish, request)
         place.write_pieces(_rendered(trace, shown_as, place, here, ascii_only=ascii_only, graphs=graphs))
         return _status(trace, ended, wish)

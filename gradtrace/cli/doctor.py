@@ -51,7 +51,7 @@ def command(
         *_torch(chosen.path),
         *([("", chosen.note)] if chosen.note else []),
         ("graphviz", _graphviz()),
-        ("svg", "always (dot when it is there, else the built-in layout)"),
+        ("svg", "always, by the built-in layout (by dot with --engine dot)"),
         ("png", _ways("png", "resvg_py")),
         ("pdf", _ways("pdf", "typst")),
         ("terminal", _terminal()),

@@ -57,5 +57,5 @@ def command(
         told_as,
         place,
         ViewOptions(pass_index=pass_index, aten=aten or None, ascii_only=ascii_only or None),
-        ViewContext(verbose=request.verbose, quiet=request.quiet),
+        ViewContext(verbose=request.verbose),
     )

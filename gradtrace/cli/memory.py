@@ -62,11 +62,11 @@ def command(
     """  # noqa: D301  the help wants a real backspace
     place = Output.open(output, request.color)
     suffix = place.path.suffix.lower() if place.path is not None else ""
-    format_name = format_name or _SUFFIXES.get(suffix, "text")
+    format_name = request.format_name(format_name, output, FORMATS) or _SUFFIXES.get(suffix, "text")
     check(format_name, by, top)  # before the run
     if format_name != "text" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
-    with traced(_structure_only(request.showing(pass_index)), place.path, _prepare) as ended:
+    with traced(_structure_only(request.showing(pass_index)), _prepare) as ended:
         trace = seen(ended, request, "measure")
         if trace is None:
             return ended.status

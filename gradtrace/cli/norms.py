@@ -63,7 +63,7 @@ def command(
     format_name = request.format_name(format_name, output, _FORMATS) or _by_suffix(place)
     if format_name != "text" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
-    with traced(_measuring(request, 0 if by == _PARAMETER else depth or 1), place.path, _prepare) as ended:
+    with traced(_measuring(request, 0 if by == _PARAMETER else depth or 1), _prepare) as ended:
         trace = seen(ended, request, "measure", whole=True)
         if trace is None:
             return ended.status

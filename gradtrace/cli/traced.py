@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtrace.cli.request import Request
-from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError
-from gradtrace.files import PRIVATE
+from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError, UnknownNameError
 from gradtrace.launch import TIMED_OUT, Session, TargetKind, choose, run
 
 if TYPE_CHECKING:
@@ -144,13 +141,11 @@ def _prepare(meanwhile: Callable[[], None] | None) -> None:
 
 
 @contextmanager
-def traced(
-    request: Request, output: Path | None = None, meanwhile: Callable[[], None] | None = None
-) -> Iterator[Traced]:
+def traced(request: Request, meanwhile: Callable[[], None] | None = None) -> Iterator[Traced]:
     """Runs the target and yields its recording, which lives only inside the block.
 
     `meanwhile` is done while the program starts: it loads what will show the recording, so that nobody waits for that.
-    When showing it fails, the recording is kept beside `output` or in the current directory, and the error says where.
+    When showing it fails, the recording is kept in the user's cache, and the error says where.
 
     Raises:
         TargetError: if the run could not begin.
@@ -166,13 +161,19 @@ def traced(
         except (RenderError, RecordingError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            told = RenderError(f"{error}\n{_kept(ended.recording, request, output)}")
+            told = RenderError(f"{error}\n{_kept(ended, request)}")
             told.exit_status = ended.status or told.exit_status
             raise told from error
+        except UnknownNameError as error:
+            if request.target.kind is TargetKind.EXPRESSION:
+                raise
+            unknown = UnknownNameError(f"{error}\n{_kept(ended, request)}")
+            unknown.exit_status = ended.status or unknown.exit_status
+            raise unknown from error
         except GradtraceError:
             raise
         except Exception as error:
-            error.add_note(_kept(ended.recording, request, output))
+            error.add_note(_kept(ended, request))
             raise
 
 
@@ -258,23 +259,7 @@ def _blind(request: Request, session: Session) -> list[BlindRecord]:
     return [BlindRecord(Blind.NOT_INSTALLED, why)]
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, PRIVATE)
+def _kept(ended: Traced, request: Request) -> str:
+    from gradtrace.cli.kept import keep
 
-
-def _kept(recording: Path, request: Request, output: Path | None) -> str:
-    """Copies the recording to where a person will find it, over nothing; says where."""
-    is_file = output is not None and (output.is_file() or not output.exists())  # not a device
-    place = output.with_suffix("") if output is not None and is_file else Path(request.target.stem)
-    for number in range(1, 1000):
-        kept = place.with_name(f"{place.name}{'' if number == 1 else f'-{number}'}.gtrace")
-        try:
-            with open(kept, "xb", opener=_private) as copy, recording.open("rb") as original:
-                shutil.copyfileobj(original, copy)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            return f"the recording could not be kept either: {kept}: {error.strerror}"
-        again = f"{request.command} {kept}"
-        return f"the recording is kept: {again} shows it without running anything again"
-    return "the recording could not be kept: too many of its name lie there"
+    return keep(ended.recording, request.target.stem, request.command)

@@ -40,7 +40,7 @@ def command(
     format_name = request.format_name(format_name, output, _FORMATS) or _by_suffix(place)
     if format_name == "json" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
-    with traced(in_depth(request, EVERYBODYS), place.path, _prepare) as ended:
+    with traced(in_depth(request, EVERYBODYS), _prepare) as ended:
         trace = seen(ended, request, "explain")
         if trace is None:
             return ended.status

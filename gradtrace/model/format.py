@@ -13,7 +13,8 @@ columns behind lines, and what repeats from pass to pass once; 2.1 more that a d
 buffers, copies, hooks, variables, losses without a graph, reads of gradients, moves by the program, empty clipping,
 tensors that were not finite from the start; 2.2 which nodes one call of torch made; 2.3 the norms
 of the gradients that every step finds; 2.4 which saved tensors lie in one storage, and what else holds it; which rank
-a process is, of how many, and that it came to its end; what torch.compile made of its regions."""
+a process is, of how many, and that it came to its end; what torch.compile made of its regions; what optimizer steps
+have in common once."""
 
 COMPILED_REGION = "compiled region"
 """How the op of a node begins that stands for one; what compiled it follows in parentheses, where that is known."""

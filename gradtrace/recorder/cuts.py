@@ -116,7 +116,7 @@ class CutWatch:
     def saw(self, seen: TorchCall) -> None:
         """Look at one call."""
         name = _called(seen.func)
-        if name is None:
+        if name is None or torch_facts.is_of_sharding(seen.frame.f_code):
             return
         args, kwargs, result, frame = seen.args, seen.kwargs, seen.result, seen.frame
         nodes = (seen.before, seen.after)

@@ -31,7 +31,7 @@ from gradtrace.recorder.flow import Flow, Received
 from gradtrace.recorder.forward_table import Origin
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.leaves import LeafState
-from gradtrace.recorder.looking import is_tensor, message, type_name
+from gradtrace.recorder.looking import is_tensor, message, one_look, type_name
 from gradtrace.recorder.marks import mark
 from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.pass_leaves import EFFECTS, PassLeaves, column
@@ -110,7 +110,7 @@ class FullPass:
 
     def _begin(self, frame: Any) -> None:
         context, call, facts = self._context, self.call, self._facts
-        with torch.no_grad(), without_collector():
+        with torch.no_grad(), without_collector(), one_look():
             scope = Scope(frame)
             context.learn(scope)
             if facts is not None:
@@ -423,9 +423,9 @@ class FullPass:
                 conflict = self._conflict(error, node)
             except BaseException as failure:
                 self._caught("who wrote to a saved tensor", failure)
-        self._journal.write_pass(
-            {"t": "pass_end", "index": self.index, "error": described, "error_node": node, "conflict": conflict}
-        )
+        told = {"error": described, "error_node": node, "conflict": conflict}
+        told = {name: value for name, value in told.items() if value is not None}
+        self._journal.write_pass({"t": "pass_end", "index": self.index, **told})
         self._journal.end_pass()
 
     def _note_freed(self) -> None:

@@ -110,7 +110,14 @@ class Recorder:
         kinds = CallKinds(reads_of_grad=config.facts)
         limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
         self.modes = Modes(
-            limit, modules, kinds, tuple(observers), self._failures, self._sleep, observers_wait=not config.facts
+            limit,
+            modules,
+            kinds,
+            tuple(observers),
+            self._failures,
+            self._sleep,
+            self.events.is_muted,
+            observers_wait=not config.facts,
         )
         self.context = Context(
             config=config,

@@ -39,6 +39,11 @@ base = _C.TensorBase._base.__get__  # type: ignore[union-attr]
 """Attributes of any tensor, whatever a subclass has put in their place."""
 
 
+leaf_flag = _C.TensorBase.is_leaf.__get__  # type: ignore[attr-defined]
+GRAD = _C.TensorBase.grad
+"""The attribute of whose reading torch warns, unless the tensor is a leaf by that flag."""
+
+
 def plain_attribute(name: str) -> Callable[[torch.Tensor], Any]:
     """What reads another attribute of any tensor likewise."""
     return getattr(_C.TensorBase, name).__get__  # type: ignore[no-any-return]
@@ -51,6 +56,8 @@ is_compiling = torch.compiler.is_compiling
 
 CALL_IMPL = _module.Module._call_impl.__code__
 """The frame of a module's call: its `self` is the module."""
+OUTER_CALL = getattr(getattr(_module.Module, "_wrapped_call_impl", None), "__code__", None)
+"""The frame around that one, of `Module.__call__` itself."""
 
 CustomFunction = _C._FunctionBase
 """The class of the node of a function that was written in Python."""

@@ -59,11 +59,13 @@ from gradtrace.recording.records import (
     RegionRecord,
     ScaleRecord,
     SpecRecord,
+    StepFormRecord,
+    StepNumbersRecord,
     StepRecord,
     SwitchRow,
     WorldRecord,
 )
-from gradtrace.recording.step_builder import facts_of, step_fact
+from gradtrace.recording.step_builder import facts_of, step_fact, step_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class ProcessBuilder:
         self._writes: list[list[GradWriteRow]] = []
         """Of each event: the pass that tells what was before may not be read yet."""
         self._steps: list[StepFact] = []
+        self._step_forms: dict[int, StepFormRecord] = {}
         self._scale_updates: list[ScaleUpdate] = []
         self._cuts: dict[int, Cut] = {}
         self._blind_spots: list[BlindSpot] = []
@@ -342,6 +345,11 @@ class ProcessBuilder:
         """Add a table, or the numbers of one."""
         if isinstance(record, MeasuredRecord):
             self._open_pass(record.index).take_measured(record, columns.get("number", []))
+        elif isinstance(record, StepNumbersRecord):
+            form = self._step_forms.get(record.form)
+            if form is None:
+                raise Damage(f"step form {record.form} is not known")
+            self.take(step_of(record, form, columns.get("number", [])))
         elif isinstance(record, NormsRecord):
             self._norms.take(record, columns)
         else:
@@ -387,6 +395,10 @@ class ProcessBuilder:
         position = self._offsets.steps + len(self._steps)
         optimizer = self._optimizer(record.optimizer)
         self._steps.append(step_fact(record, position, optimizer, self._known, self.process))
+
+    @take.register
+    def _(self, record: StepFormRecord) -> None:
+        self._step_forms[record.id] = record
 
     @take.register
     def _(self, record: NormSeriesRecord) -> None:

@@ -421,10 +421,33 @@ class ParameterRow(msgspec.Struct, frozen=True, array_like=True):
     value_moments: list[tuple[str, Any]] = []
 
 
+class StepFormRecord(Record, frozen=True, tag="step_form"):
+    """What steps have in common: the fields of `step`, with `{}` wherever a number of `step_numbers` belongs."""
+
+    id: int
+    optimizer: int
+    call: str
+    location: int | None = None
+    groups: list[dict[str, Any]] = []
+    rows: list[Any] = []
+    n_others: int = 0
+    autocast: str | None = None
+    scale: Any = None
+    is_skipped: bool | None = None
+
+
+class StepNumbersRecord(ColumnsRecord, frozen=True, tag="step_numbers"):
+    """A `step`: a form, and in the column `number` what stands in its places: those of `groups`, `scale`, `rows`."""
+
+    form: int
+    pass_index: int
+    began_after: int
+
+
 class StepRecord(Record, frozen=True, tag="step"):
     """`StepFact`; it belongs to the next `step` event of its optimizer after the same pass, unless it was skipped.
 
-    `groups` are the numbers of each param group by name; a number may be a list of numbers.
+    `groups` are the numbers of each param group by name; a number may be a list of numbers. Written up to 2.3.
     """
 
     pass_index: int
@@ -772,6 +795,8 @@ AnyRecord = (
     | PassEndRecord
     | EventRecord
     | StepRecord
+    | StepFormRecord
+    | StepNumbersRecord
     | NormSeriesRecord
     | NormsRecord
     | ScaleRecord

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gradtrace.errors import UsageError
 from gradtrace.model.needs import USUALLY, Needs
 from gradtrace.renderers.view_options import ViewContext, ViewOptions
+from gradtrace.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from gradtrace.model import Trace
@@ -158,7 +159,8 @@ def find(name: str, among: tuple[str, ...]) -> Format:
     for known in (*_INSTEAD.get(among, ()), *FORMATS):
         if known.name == name and name in among:
             return known
-    raise UsageError(f"there is no format {name!r} here: choose {', '.join(among)}")
+    meant = did_you_mean(name.lower(), among, most=1)
+    raise UsageError(f"there is no format {name!r} here: choose {', '.join(among)}{f'; {meant}' if meant else ''}")
 
 
 def for_file(path: PurePath, among: tuple[str, ...]) -> Format:

@@ -131,8 +131,12 @@ def test_forward_and_backward_may_stand_in_different_cells(cells: Cells):
     assert f"(pass 1: z.backward() at In [{forward + 2}]:1)" in story
     assert re.search(r"w +0\.5 +None +2 = 1 \+ 1 +2\n", story)
     assert f"1 via w * w (left factor) at In [{forward}]:1" in " ".join(story.split())
+    assert re.search(rf"mul   z = w \* w \* y .* In \[{forward}\]:1\n", story)
     assert max(map(len, story.splitlines())) <= 80
     assert shown(cells.named["story"], "stderr") == ""
+    page = (INTRODUCTION.parents[1] / "docs" / "notebooks.md").read_text("utf-8")
+    (row,) = re.findall(r"\n +w +0\.5 .*\n", story)
+    assert row in page  # what the page shows is what comes
 
 
 def test_a_picture_is_shown_and_wrong_words_are_one_line(cells: Cells):

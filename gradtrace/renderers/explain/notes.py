@@ -1,6 +1,7 @@
 """What a newcomer has to know about this very run, each said only where it applies."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from gradtrace.analysis.by_value import concerned
 from gradtrace.analysis.ledger import History, Ledger, Pattern
@@ -10,6 +11,7 @@ from gradtrace.model import (
     STORED,
     BackwardPass,
     BystanderKind,
+    CutKind,
     Effect,
     Event,
     EventKind,
@@ -189,7 +191,8 @@ def _returned(trace: Trace, one: BackwardPass) -> Iterator[str]:
 
 def _constants_of_cuts(trace: Trace, one: BackwardPass) -> Iterator[str]:
     """Values that were computed from tensors with gradients and came back as constants."""
-    yield from (f"{said}." for said in cuts_of(trace, one))
+    told = replace(trace, cuts=tuple(cut for cut in trace.cuts if cut.kind != CutKind.NOT_DIFFERENTIABLE))
+    yield from (f"{said}." for said in cuts_of(told, one))
 
 
 _OF_A_PASS: tuple[Callable[[Trace, BackwardPass], Iterator[str]], ...] = (
@@ -204,7 +207,9 @@ _OF_A_PASS: tuple[Callable[[Trace, BackwardPass], Iterator[str]], ...] = (
 
 
 def _nothing_requires_grad(trace: Trace) -> Iterator[str]:
-    """What torch means by "element 0 of tensors does not require grad"."""
+    """What torch means by "element 0 of tensors does not require grad", where no finding tells the cause."""
+    if trace.findings:
+        return
     for one in trace.passes:
         if one.error is not None and "does not require grad" in one.error.message:
             root = (one.roots[0].name if one.roots else None) or "the root"

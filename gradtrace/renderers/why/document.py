@@ -94,6 +94,8 @@ class TensorAnswer(Section, frozen=True, kw_only=True, rename={"pass_index": "pa
         error: what ended the program, where that is the answer, or null.
         findings: what the rules found about it.
         reduced: what ranks of a distributed program made together of what each had for it, or null.
+        reduced_in: the pass in which they did; 0 where each kept its own.
+        reduced_to: `.grad` after that, or null.
         by_rank: what each rank added to it in that pass; empty where each kept its own.
         ways: how the gradient came, or null.
     """
@@ -119,6 +121,8 @@ class TensorAnswer(Section, frozen=True, kw_only=True, rename={"pass_index": "pa
     error: ProgramError | None
     findings: list[Finding]
     reduced: Reduction | None
+    reduced_in: int
+    reduced_to: Statistics | None
     by_rank: list[RankAddition]
     ways: Ways | None
 
@@ -159,6 +163,8 @@ def _answer(one: Subject) -> TensorAnswer:
         help=advice(one),
         location=location(one.place),
         reduced=None if one.reduced is None else mirrored(Reduction, one.reduced),
+        reduced_in=one.reduced_in,
+        reduced_to=statistics(one.reduced_to),
         by_rank=[RankAddition(rank=rank, added=statistics(came)) for rank, came in one.by_rank],
         pass_index=one.backward.index if one.backward is not None else None,
         node=one.node,

@@ -193,9 +193,8 @@ def _ranks(one: Subject) -> Iterator[Block]:
     parts = [f"{rank} added {'nothing' if came is None else wording.gradient(came)}" for rank, came in shown]
     if len(shown) < len(one.by_rank):
         parts.insert(-1, f"{len(one.by_rank) - len(shown):,} others added theirs")
-    index = one.backward.index if one.backward is not None else 1
     added = wording.listing(parts, _MOST_RANKS + 1)
-    yield Paragraph(f"In pass {index} {added}; {one.reduced}, .grad is {wording.gradient(one.after)}.")
+    yield Paragraph(f"In pass {one.reduced_in} {added}; {one.reduced}, .grad is {wording.gradient(one.reduced_to)}.")
 
 
 def _which(passes: Sequence[int]) -> str:

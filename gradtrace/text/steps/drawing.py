@@ -77,7 +77,7 @@ class _Writer:
         self._shown: set[int] = set()
         files = {node.location.file for node in graph.nodes if node.location is not None}
         self._has_places = any(not file.startswith("<") for file in files)
-        self._is_one_file = len(files) == 1
+        self._is_one_file = len(files | ({one.location.file} if one.location else set())) == 1
 
     def is_small(self) -> bool:
         """Whether nesting stays readable."""
@@ -205,7 +205,7 @@ class _Writer:
         )
 
     def _place(self, node: Node) -> str:
-        """Where a node was made; where all are in one file, the line alone."""
+        """Where a node was made; where all are in the file that ran the pass, the line alone."""
         if not self._has_places or node.location is None:
             return ""
         return f"line {node.location.line}" if self._is_one_file else wording.location(node.location)
