@@ -23,6 +23,7 @@ TITLES = {
     "why": "What why writes",
     "diff": "What diff writes",
     "norms": "What norms writes",
+    "memory": "What memory writes",
 }
 
 ENUMERATED = (kinds, blind_spot, check_document, reasons_answer, first)

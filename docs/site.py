@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 CHAPTERS = {
-    "Use": ("tutorial", "symptoms", "checks", "rules", "pictures", "formulas", "glossary"),
-    "Where people work": ("pytest", "notebooks", "ci", "agents"),
+    "Use": ("tutorial", "worksheet", "symptoms", "checks", "rules", "pictures", "memory", "formulas", "glossary"),
+    "Where people work": ("command-line", "pytest", "notebooks", "python", "ranks", "ci", "agents"),
     "Formats": ("trace-document", "recording-format"),
     "How it works": ("architecture", "transparency", "performance", "found", "CONTRIBUTING", "CHANGELOG"),
 }

@@ -5,6 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
+os.environ.pop("VIRTUAL_ENV", None)  # programs run in the environment of the tests, whatever else is active
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 if (

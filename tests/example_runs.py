@@ -8,12 +8,21 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import pytest
+from shared_recordings import once
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 NAMES = tuple(sorted(path.stem for path in EXAMPLES.glob("*.py")))
+
+Run = TypeVar("Run")
+
+SHARED_BY: list[pytest.TempPathFactory] = []
+"""Where all workers keep runs: filled when the first test of an example begins."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +102,26 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@functools.cache
-def bare(name: str, *argv: str) -> BareRun:
+def _shared(make: Callable[..., Run]) -> Callable[..., Run]:
+    """A run that is made once for all workers."""
+
+    @functools.cache
+    def made(name: str, *argv: str, options: tuple[str, ...] = ()) -> Run:
+        file = "-".join((make.__name__, name, *argv, *options))
+        return once(file, lambda: make(name, *argv, options=options), SHARED_BY[0])
+
+    return made
+
+
+@_shared
+def bare(name: str, *argv: str, options: tuple[str, ...]) -> BareRun:
     """Run the example as its reader would."""
     done = _run([sys.executable, str(EXAMPLES / f"{name}.py"), *argv], EXAMPLES)
     return BareRun(done.returncode, done.stdout, done.stderr)
 
 
-@functools.cache
-def traced(name: str, *argv: str, options: tuple[str, ...] = ()) -> TracedRun:
+@_shared
+def traced(name: str, *argv: str, options: tuple[str, ...]) -> TracedRun:
     """Run the example under `gradtrace render -f json`."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "trace.json"
@@ -119,12 +139,12 @@ def traced(name: str, *argv: str, options: tuple[str, ...] = ()) -> TracedRun:
     return TracedRun(done.returncode, done.stdout, done.stderr, document)
 
 
-@functools.cache
-def explained(name: str, *argv: str) -> str:
+@_shared
+def explained(name: str, *argv: str, options: tuple[str, ...]) -> str:
     """Return what `gradtrace explain` says about the example."""
     program = ["--", *argv] if argv else []
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "story.txt"
-        command = [sys.executable, "-m", "gradtrace", "explain", "-f", "text", "-o", str(output)]
+        command = [sys.executable, "-m", "gradtrace", "explain", "-f", "text", "-o", str(output), *options]
         done = _run([*command, str(EXAMPLES / f"{name}.py"), *program], EXAMPLES)
         return output.read_text("utf-8") if output.exists() else done.stderr

@@ -32,7 +32,10 @@ BOUNDARIES = frozenset(
     {
         "invisible.hide",
         *(f"forward_mode.ForwardMode.{name}" for name in ("__torch_function__", "_caller")),
-        "failures.Failures.looking",
+        *(
+            f"failures.{name}"
+            for name in ("Failures.looking", "_Looking.__init__", "_Looking.__enter__", "_Looking.__exit__")
+        ),
         *(f"fact_watches.FactWatches.{name}" for name in ("state_taken", "state_loads", "mode_switched")),
         *(f"full_pass.FullPass.{name}" for name in ("_ran", "_arrives_at_hooks", "_arrives_at_leaf", "_accumulated")),
         *(f"override_checks.module.has_torch_function{name}" for name in ("", "_unary", "_variadic")),

@@ -12,19 +12,27 @@ from gradtrace.model import BackwardPass, Edge, Graph, Node, NodeOutput
 
 _REFLECTED = re.compile(r"__[ri]?(add|sub|mul|matmul|truediv|floordiv|pow|mod|and|or|xor)__")
 _WORDS = {"truediv": "div", "floordiv": "floor_divide"}
-_NAMELESS = frozenset({"wrapped", "apply", "forward", "__get__", "__set__"})
+_NAMELESS = frozenset({"wrapped", "apply", "forward", "__set__"})
 """Names that say nothing of what was called."""
 _INDEXING = frozenset({"__getitem__", "__setitem__"})
 _SHORT_SOURCE = re.compile(r"[\w.]+(\[[^\[\]]*\]| ?@ ?[\w.]+)")
+_ATTRIBUTE = re.compile(r"[\w.\[\]]+\.([A-Za-z]\w*)")
 _LONGEST_SOURCE = 24
 
 
-def by_call(one: BackwardPass, opened: Collection[str] = ()) -> BackwardPass:
+def by_call(one: BackwardPass, opened: Collection[str] = (), *, is_renamed: bool = True) -> BackwardPass:
     """As `by_call_numbered`, without the numbers."""
-    return by_call_numbered(one, opened)[0]
+    return by_call_numbered(one, opened, is_renamed=is_renamed)[0]
 
 
-def by_call_numbered(one: BackwardPass, opened: Collection[str] = ()) -> tuple[BackwardPass, Sequence[int]]:
+def is_joined(node: Node) -> bool:
+    """Whether a node of such a graph stands for several that one call made."""
+    return " " in node.type
+
+
+def by_call_numbered(
+    one: BackwardPass, opened: Collection[str] = (), *, is_renamed: bool = True
+) -> tuple[BackwardPass, Sequence[int]]:
     """The pass with all that one call of torch made as one node, and for each node of the graph its number there.
 
     The edges of such a node bear in `input` the ops and arguments that lead to them: `addmm:mat1`. Where an op is
@@ -33,6 +41,7 @@ def by_call_numbered(one: BackwardPass, opened: Collection[str] = ()) -> tuple[B
     Args:
         one: the pass; one without a graph is returned as it is.
         opened: modules in which nodes stay by themselves.
+        is_renamed: a node that is all that a call made is called as its call is; else it keeps its op.
     """
     graph = one.graph
     if graph is None:
@@ -42,12 +51,13 @@ def by_call_numbered(one: BackwardPass, opened: Collection[str] = ()) -> tuple[B
         if node.call_number and not _is_in(node.module, opened):
             members[node.call_number].append(node)
     several = [nodes for nodes in members.values() if len(nodes) > 1]
-    renamed = {node.id: name for nodes in members.values() for node in nodes if (name := called(node)) != node.op}
+    every = [node for nodes in members.values() for node in nodes if is_renamed]
+    renamed = {node.id: name for node in every if (name := called(node)) != node.op}
     if not several and not renamed:
         return one, range(len(graph.nodes))
-    joined = _Joined(graph, several, renamed)
+    joined = _Joined(graph, several, renamed, is_spelled=is_renamed)
     if several and not is_acyclic(joined.graph):  # what a call made was used by others before it was done
-        joined = _Joined(graph, [], renamed)
+        joined = _Joined(graph, [], renamed, is_spelled=is_renamed)
     roots = tuple(
         one_root
         if one_root.node is None
@@ -64,20 +74,37 @@ def by_call_numbered(one: BackwardPass, opened: Collection[str] = ()) -> tuple[B
     return replace(one, graph=joined.graph, roots=roots, error=error), joined.number
 
 
-def called(node: Node) -> str:
-    """What the program called to make a node: `linear`, `matmul`; its op where that is not known, or is the same."""
+def called(node: Node, *, is_spelled: bool = True) -> str:
+    """What the program called to make a node: `linear`, `matmul`; its op where that is not known, or is the same.
+
+    Args:
+        node: the node.
+        is_spelled: a short product or index is told by its source: `x @ w`, `h[:, -1]`.
+    """
     call = node.call
     if not call or not node.call_number or node.is_custom or call in _NAMELESS:
         return node.op
+    if call == "__get__":
+        return _attribute(node, is_spelled=is_spelled) or node.op
     if call in _INDEXING:
-        return _source(node) or "index"
+        return (_source(node) if is_spelled else "") or ("assign" if call == "__setitem__" else "index")
     match = _REFLECTED.fullmatch(call)
     if match is not None:
         call = _WORDS.get(match[1], match[1])
     call = call.strip("_")
     if call == "matmul":
-        return _source(node) or call
+        return (_source(node) if is_spelled else "") or call
     return call if call.isidentifier() and call.lower() != node.op.strip("_") else node.op
+
+
+def _attribute(node: Node, *, is_spelled: bool) -> str:
+    """The attribute of a tensor that gave another one: `w.T`, or `T` alone; empty where the source does not tell."""
+    place = node.location
+    if place is None or place.end_line not in {0, place.line}:
+        return ""
+    source = place.text[place.column - 1 : place.end_column - 1]
+    found = _ATTRIBUTE.fullmatch(source)
+    return "" if found is None else source if is_spelled and len(source) <= _LONGEST_SOURCE else found[1]
 
 
 def _source(node: Node) -> str:
@@ -101,7 +128,10 @@ class _Joined:
         output: where a call returned what several of its nodes made, the new number of each output.
     """
 
-    def __init__(self, graph: Graph, several: Sequence[Sequence[Node]], renamed: dict[int, str]) -> None:
+    def __init__(
+        self, graph: Graph, several: Sequence[Sequence[Node]], renamed: dict[int, str], *, is_spelled: bool
+    ) -> None:
+        self._is_spelled = is_spelled
         self._old = graph
         self._renamed = renamed
         head = {node.id: nodes[0].id for nodes in several for node in nodes}
@@ -145,7 +175,7 @@ class _Joined:
             main,
             id=number,
             type=" ".join(one.type for one in forwards),
-            op=called(main),
+            op=called(main, is_spelled=self._is_spelled),
             outputs=main.outputs if len(exits) == 1 else self._outputs(exits),
             saved=tuple(saved for one in forwards for saved in one.saved),
             order=min((one.order for one in members if one.order is not None), default=None),

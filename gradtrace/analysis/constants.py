@@ -42,9 +42,10 @@ def constants(graph: Graph) -> Iterator[Constant]:
         yield from (
             Constant(node.id, saved)
             for saved in node.saved
-            if _is_argument(node, saved.name) and saved.name not in known
+            if is_argument(node, saved.name) and saved.name not in known
         )
 
 
-def _is_argument(node: Node, name: str) -> bool:
+def is_argument(node: Node, name: str) -> bool:
+    """Whether torch calls so what a caller passes to the op, not what the op makes."""
     return name in _ARGUMENTS or (name == "indices" and node.op in _INDEX_OPS)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradtrace.model import BackwardPass, Blind, BlindSpot, Level, Trace
 
 _ALL = frozenset({Blind.NO_TORCH, Blind.OTHER_INTERPRETER, Blind.NOT_INSTALLED})
-_HARMLESS = frozenset({Blind.COMPILED_REGION, Blind.FAKE_TENSORS, Blind.ASLEEP, Blind.PASSES_NOT_RECORDED})
+_HARMLESS = frozenset({Blind.COMPILED_REGION, Blind.ASLEEP, Blind.PASSES_NOT_RECORDED})
 _CHOSEN = frozenset({Blind.NO_FACTS, Blind.STRUCTURE_ONLY, Blind.PASSES_NOT_RECORDED})
 
 
@@ -23,6 +23,7 @@ class Gap:
         is_chosen: it follows from how much the person asked to record.
         status: how the program ended; None while unknown.
         n_passes: how many passes there were.
+        whose: the process that it is about, in words; "" where there is one alone.
     """
 
     spot: BlindSpot
@@ -31,6 +32,7 @@ class Gap:
     is_chosen: bool
     status: int | None = None
     n_passes: int = 0
+    whose: str = ""
 
     @property
     def severity(self) -> str:
@@ -41,7 +43,9 @@ class Gap:
 def coverage(trace: Trace) -> tuple[Gap, ...]:
     """What was not looked at in a run, what leaves the question most open first."""
     spots = [*trace.run.blind_spots, *_seen_in(trace)]
-    return gaps(spots, trace.run.status, n_passes(trace))
+    found = gaps(spots, trace.run.status, n_passes(trace))
+    names = {one.number: str(one) for one in trace.run.processes}
+    return tuple(replace(gap, whose=names.get(gap.spot.process, "")) for gap in found)
 
 
 def gaps(spots: Iterable[BlindSpot], status: int | None, n_passes: int | None = None) -> tuple[Gap, ...]:
@@ -90,7 +94,7 @@ def _seen_in(trace: Trace) -> Iterator[BlindSpot]:
         yield BlindSpot(Blind.NO_FACTS)
     if run.level == Level.STRUCTURE:
         yield BlindSpot(Blind.STRUCTURE_ONLY)
-    elif _is_unmeasured(full):
+    elif _is_unmeasured(full) and not any(spot.reason == Blind.FAKE_TENSORS for spot in run.blind_spots):
         yield BlindSpot(Blind.NO_VALUES)
     left = n_passes(trace) - sum(not one.is_drawn_only for one in full)
     if left:

@@ -86,7 +86,8 @@ def is_sum(graph: Graph, fan_in: FanIn) -> bool | None:
 def adds_up(row: Accumulation) -> bool | None:
     """Whether `.grad` after a pass is what was there before plus what came; None when too little was measured.
 
-    Where elements are not known, norms may show that it is not: that of a sum lies between difference and sum.
+    Where elements are not known, norms may show that it is not: that of a sum lies between difference and sum; and so
+    may means, where they were measured.
     """
     if row.contribution is None or row.after is None:
         return None
@@ -99,8 +100,15 @@ def adds_up(row: Accumulation) -> bool | None:
     norms = [stats.norm for stats in parts if stats.norm is not None]
     if row.after.norm is None or len(norms) < len(parts) or not all(map(math.isfinite, (*norms, row.after.norm))):
         return None
-    least, slack = max(norms) - sum(norms) + max(norms), max(tolerance, _OF_NORMS) * max(*norms, row.after.norm)
-    return least - slack <= row.after.norm <= sum(norms) + slack
+    largest = max(*norms, row.after.norm)
+    least, slack = max(norms) - sum(norms) + max(norms), max(tolerance, _OF_NORMS) * largest
+    if not least - slack <= row.after.norm <= sum(norms) + slack:
+        return False
+    means = [stats.mean for stats in parts if stats.mean is not None and stats.shape == row.after.shape]
+    if row.after.mean is None or len(means) < len(parts):
+        return True
+    # The mean of a sum is the sum of the means; how far rounding may move it, the norm says.
+    return abs(row.after.mean - sum(means)) <= slack / math.sqrt(max(1, row.after.numel))
 
 
 _OF_NORMS = 1e-3

@@ -76,4 +76,6 @@ def untrained(trace: Trace) -> tuple[Leaf, ...]:
 
 def _is_some(row: Accumulation) -> bool:
     """Whether a contribution may be other than zero: one that was not measured may."""
+    if row.reduced is not None:
+        return row.after is None or row.after.norm != 0  # other ranks have given it a gradient
     return row.effect != Effect.UNCHANGED and (row.contribution is None or row.contribution.norm != 0)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gradtrace.analysis.paths import is_zero, ways
+from gradtrace.analysis.ranks import added_by_rank
 from gradtrace.analysis.reasons_answer import HAS_GRADIENT, Answer, Reason, Subject
 from gradtrace.analysis.reasons_case import leaf_nodes
 from gradtrace.analysis.reasons_findings import with_findings
@@ -55,7 +56,7 @@ def why(trace: Trace, name: str, folders: Sequence[Path] = ()) -> Answer:
     ]
     if meant.error is not None:
         subjects.append(_not_reached(trace, name, meant.error))
-    subjects = [with_findings(trace, _with_place(trace, one, folders)) for one in subjects]
+    subjects = [with_findings(trace, _with_place(trace, _of_ranks(trace, one), folders)) for one in subjects]
     return Answer(name, tuple(_grouped(_without_namesakes(subjects))))
 
 
@@ -125,6 +126,19 @@ def _with_place(trace: Trace, one: Subject, folders: Sequence[Path]) -> Subject:
     if place is None or one.bystander is None:
         return replace(one, place=place)
     return replace(one, place=place, bystander=replace(one.bystander, location=place))
+
+
+def _of_ranks(trace: Trace, one: Subject) -> Subject:
+    """With what other ranks added, where they made one gradient of it together."""
+    if one.leaf is None or trace.whole is None:
+        return one
+    first = one.backward.index if one.backward is not None else 0
+    for each in trace.passes:
+        row = next((row for row in each.accumulations if row.leaf == one.leaf.id and row.reduced is not None), None)
+        if row is not None and each.index >= first:
+            by_rank = added_by_rank(trace, each, one.leaf.id)
+            return replace(one, reduced=row.reduced, reduced_in=each.index, by_rank=by_rank, reduced_to=row.after)
+    return one
 
 
 def _value_subject(trace: Trace, value: Value) -> Subject:

@@ -19,6 +19,7 @@ from gradtrace.model import (
     ModuleFact,
     OptimizerInfo,
     ProgramError,
+    Reduction,
     TensorStats,
     Variable,
 )
@@ -118,6 +119,10 @@ class Subject:
         variable: what a name stands for that is no tensor of a graph.
         verdict: what the ledger says of the leaf over the whole run.
         findings: what the rules found about it.
+        reduced: what ranks made together of what each had for it, in the pass that is told or the first after it.
+        reduced_in: the index of the pass in which they did.
+        by_rank: what each rank added to it in that pass: the rank, and what came, None where nothing did.
+        reduced_to: `.grad` after that.
         same: names of further tensors to which the same answer applies.
     """
 
@@ -147,6 +152,10 @@ class Subject:
     read: Location | None = None
     unregistered: ModuleFact | None = None
     error: ProgramError | None = None
+    reduced: Reduction | None = None
+    reduced_in: int = 0
+    reduced_to: TensorStats | None = None
+    by_rank: tuple[tuple[str, TensorStats | None], ...] = ()
     same: tuple[str, ...] = ()
     bystander: Bystander | None = None
     replaced_by: Leaf | None = None

@@ -47,12 +47,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The steps of one optimizer in order; `parts` are the names of modules, or of parameters."""
+    """The steps of one optimizer, perhaps on one rank, in order; `parts` are names of modules, or of parameters."""
 
     optimizer: OptimizerInfo
     parts: tuple[str, ...]
     steps: tuple[Step, ...]
     process: int = 0
+    rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def _history(trace: Trace, optimizer: OptimizerInfo, series: Sequence[NormSeries
         parts=tuple(names),
         steps=tuple(Step(found, one, _grouped(found, at, len(names))) for found, one, at in steps),
         process=optimizer.process,
+        rank=next((one.rank for one in trace.run.processes if one.number == optimizer.process), None),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gradtrace.model import LeafKind, Trace
 
-_WHOLE = frozenset({"run", "leaves", "optimizers", "passes", "events", "findings", "module_facts"})
+_WHOLE = frozenset({"run", "leaves", "optimizers", "passes", "events", "findings", "module_facts", "whole"})
 """What is not told apart by being equal: it is numbered, or holds for the whole run."""
 
 

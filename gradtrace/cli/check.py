@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from gradtrace.diagnosis.baseline import Fingerprint
     from gradtrace.diagnosis.selection import Selection
-    from gradtrace.diagnosis.settings import CheckSettings
     from gradtrace.model import Trace
     from gradtrace.model.needs import Needs
+    from gradtrace.project.settings import ProjectSettings
     from gradtrace.renderers.registry import Format
 
 FOUND = 1
@@ -118,36 +118,37 @@ def command(
     The status is 0 when nothing was found, 1 when something was, 2 when it could not look, and that of the program
     if it failed itself. A comment
     "# gradtrace: ignore[RULE]" silences a rule on its line; [tool.gradtrace] in pyproject.toml has the keys select,
-    ignore, severity, baseline and exit-zero.
+    ignore, severity, baseline and exit-zero, and those of the options that say how to run.
 
     \b
       gradtrace check train.py
       gradtrace check -f concise train.py -- --epochs 2
     """  # noqa: D301  the help wants a real backspace
-    from gradtrace.diagnosis.settings import find_settings
+    from gradtrace.renderers.registry import DIAGNOSES
 
     place = Output.open(output, request.color)
-    shown_as = _format(format_name, place)
+    shown_as = _format(request.format_name(format_name, output, DIAGNOSES), place)
     if shown_as.is_machine_format and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
     if graphs and "graphs" not in shown_as.options:
         raise UsageError(f"--graphs means nothing to the format {shown_as.name}")
     here = absolute(".")
-    settings = find_settings(_folder(request, here))
-    chosen = absolute(baseline) if baseline is not None else settings.baseline
+    project = request.project
+    settled = project.baseline_file if project is not None else None
+    chosen = absolute(baseline) if baseline is not None else settled
     wish = _Wish(
         selection=_selection(
-            settings, select or [], ignore or [], severity or (Severity.INFO if request.verbose else None)
+            project, select or [], ignore or [], severity or (Severity.INFO if request.verbose else None)
         ),
         baseline=chosen,
         known=None if write_baseline else _known(chosen),
         writes_baseline=write_baseline,
-        exit_zero=exit_zero or settings.exit_zero,
+        exit_zero=exit_zero or (project is not None and project.exit_zero),
     )
     if write_baseline and chosen is None:
         raise UsageError("--write-baseline writes the file that --baseline names: give both")
     needs = together((_needs(wish.selection), USUALLY)) if graphs else _needs(wish.selection)
-    with traced(in_depth(request, needs), place.path, lambda: _prepare(shown_as)) as ended:
+    with traced(in_depth(request, needs), lambda: _prepare(shown_as)) as ended:
         trace = _examined(ended, wish, request)
         place.write_pieces(_rendered(trace, shown_as, place, here, ascii_only=ascii_only, graphs=graphs))
         return _status(trace, ended, wish)
@@ -182,14 +183,17 @@ def _status(trace: Trace, ended: Traced, wish: _Wish) -> int:
     return COULD_NOT_LOOK if could_not_look(trace) else 0
 
 
-def _selection(settings: CheckSettings, select: list[str], ignore: list[str], severity: str | None) -> Selection:
-    """What the command line says, else the settings; what is ignored adds up. Names are looked up before the run."""
-    from gradtrace.diagnosis.selection import Selection, names_in
+def _selection(
+    project: ProjectSettings | None, select: list[str], ignore: list[str], severity: str | None
+) -> Selection:
+    """What the command line says, else the project; what is ignored adds up. Names are looked up before the run."""
+    from gradtrace.diagnosis.selection import Selection, names_in, settled
 
+    own, level = (Selection(), None) if project is None else (settled(project), project.severity)
     selection = Selection(
-        select=names_in(" ".join(select)) or settings.select,
-        ignore=(*names_in(" ".join(ignore)), *settings.ignore),
-        severity=Severity(severity or settings.severity or Severity.WARNING),
+        select=names_in(" ".join(select)) or own.select,
+        ignore=(*names_in(" ".join(ignore)), *own.ignore),
+        severity=Severity(severity or level or Severity.WARNING),
     )
     if selection.select or selection.ignore:
         from gradtrace.diagnosis.registry import RULES
@@ -206,21 +210,13 @@ def _known(path: Path | None) -> Counter[Fingerprint] | None:
     return read(path)
 
 
-def _folder(request: Request, here: Path) -> Path:
-    """Where the settings are looked for: beside the target, else here."""
-    if request.target.is_path:
-        path = absolute(str(request.target.path))
-        return path if path.is_dir() else path.parent
-    return here
-
-
 def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
     """The trace with its findings; a baseline that was to be written is."""
     from gradtrace.diagnosis import baseline
     from gradtrace.diagnosis.examine import examine
 
     folder = wish.baseline.parent if wish.baseline else None
-    loaded = ended.load()
+    loaded = ended.load(request.rank)
     trace = examine(loaded, wish.selection, wish.known, folder, request.sources)
     for note in trace.run.notes[len(loaded.run.notes) :]:
         request.say(note)

@@ -1,7 +1,7 @@
 """How a command is declared, and what Typer's own classes do not do: options in groups without rich, quick parsing."""
 
-from collections.abc import Callable
-from itertools import takewhile
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import typer
@@ -16,36 +16,25 @@ _COLUMN = 30
 """Columns of the longest option that is aligned with the others."""
 
 
-class ReadsWhatIsGiven:
-    """Goes before a class of Typer's: reads only the options that were given, and lists all of them in groups.
+class ReadsQuickly:
+    """Goes before a class of Typer's: reads the values of options itself, and lists the options in groups.
 
-    Typer makes a validator for each option that it is asked about, given or not, with a package that takes longer to
-    import than all of this room.
+    Typer makes a validator for each option, with a package that takes longer to import than all of this room.
     """
 
-    _args: list[str] | None = None
+    declared_parameters: Mapping[str, inspect.Parameter] = {}
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """All options; while a command line is parsed, those that can stand in it."""
+        """All options, each of which reads what was given with the parser that was declared for it."""
         params: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # of Typer's class
-        return params if self._args is None else [param for param in params if _may_stand_in(self._args, param)]
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parses as Typer does; what is wrong is said after a second look, at all that is declared."""
-        if not ctx.resilient_parsing:  # when a shell asks what may come next, all may
-            self._args = args if ctx.allow_interspersed_args else list(takewhile(_is_option, args))
-        try:
-            rest: list[str] = super().parse_args(ctx, list(args))  # type: ignore[misc]  # it takes them off
-        except UsageError:
-            self._args = None
-            rest = super().parse_args(ctx, list(args))  # type: ignore[misc]
-        finally:
-            self._args = None
-        return rest
+        for param in params:
+            if not isinstance(param.process_value, _Reader):
+                declared = self.declared_parameters.get(param.name)
+                param.process_value = _Reader(param, param.process_value, declared)
+        return params
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Writes a list for each group, all with the same columns."""
-        self._args = None
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             row = param.get_help_record(ctx)
@@ -57,25 +46,31 @@ class ReadsWhatIsGiven:
                 formatter.write_dl([(name.ljust(width), text) for name, text in rows])
 
 
-class Command(ReadsWhatIsGiven, TyperCommand):
+class Command(ReadsQuickly, TyperCommand):
     """A command whose function is annotated for Typer."""
 
 
-def _is_option(word: str) -> bool:
-    return word.startswith("-")
+class _Reader:
+    """Reads the value of one option as Typer's `process_value` does."""
 
+    def __init__(self, param: Any, otherwise: Callable[[Any, Any], Any], declared: inspect.Parameter | None) -> None:
+        self._param = param
+        self._otherwise = otherwise
+        self._is_declared = declared is not None
+        options = getattr(declared.annotation, "__metadata__", ()) if declared is not None else ()
+        self._parser: Callable[[str], Any] = next((one.parser for one in options if one.parser is not None), str)
 
-def _may_stand_in(args: list[str], param: Any) -> bool:
-    """Whether an option was perhaps given; an argument always was."""
-    if param.param_type_name != "option":
-        return True
-    return any(_may_be(word, name) for name in (*param.opts, *param.secondary_opts) for word in args)
-
-
-def _may_be(word: str, name: str) -> bool:
-    if name.startswith("--"):
-        return word.partition("=")[0] == name
-    return word.startswith("-") and not word.startswith("--") and name[1:] in word
+    def __call__(self, ctx: Any, value: Any) -> Any:
+        is_text = value is not None and not isinstance(value, bool)
+        if self._param.required or (is_text and not self._is_declared):
+            return self._otherwise(ctx, value)
+        if isinstance(value, tuple | list):
+            value = tuple(map(self._parser, value))
+        elif is_text:
+            value = self._parser(value)
+        elif value is None and self._param.multiple:
+            value = ()
+        return value if self._param.callback is None else self._param.callback(ctx, self._param, value)
 
 
 def declared(name: str, function: Callable[..., int], metavar: str | None = None) -> TyperCommand:
@@ -94,5 +89,6 @@ def declared(name: str, function: Callable[..., int], metavar: str | None = None
         options_metavar=f"[OPTIONS]{f' {metavar}' if metavar else ''}",
         context_settings={"allow_extra_args": metavar is not None},
     )(function)
-    command: TyperCommand = get_command(application)  # type: ignore[assignment]  # one function makes no group
+    command: Command = get_command(application)  # type: ignore[assignment]  # one function makes no group
+    command.declared_parameters = inspect.signature(function, eval_str=True).parameters
     return command

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gradtrace.cli.depth import in_depth
+from gradtrace.cli.messages import say
 from gradtrace.cli.options import (
     AsciiOption,
     ColorOption,
@@ -21,11 +22,11 @@ from gradtrace.cli.options import (
     seconds,
 )
 from gradtrace.cli.output import Output
-from gradtrace.cli.request import Request
+from gradtrace.cli.request import Request, is_given, project_of, run_options
 from gradtrace.cli.traced import traced
 from gradtrace.diagnosis.all_needs import EVERYBODYS
 from gradtrace.errors import NothingSeenError
-from gradtrace.launch import Settings, TargetKind, parse_passes, parse_target
+from gradtrace.launch import Settings, TargetKind, choose, parse_passes, parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ def command(
     *,
     stat: Annotated[bool, typer.Option("--stat", help="Only how much differs.")] = False,
     output: OutputOption = None,
-    format_name: Annotated[str, format_option(*_FORMATS)] = "text",
+    format_name: Annotated[str | None, format_option(*_FORMATS)] = None,
     passes: Annotated[
         str,
         typer.Option(
@@ -83,10 +84,23 @@ def command(
         context.fail("Say which two: gradtrace diff OLD NEW.")
     old, new = context.args
     place = Output.open(output, color)
-    settings = Settings(passes=parse_passes(passes), device=device, seed=seed, timeout=timeout, python=python)
     targets = [parse_target((word,), program_argv=context.obj) for word in (old, new)]
-    request = partial(Request, settings=settings, quiet=quiet, verbose=verbose, color=color, has_passes=True)
-    traces = [_trace(request(target)) for target in targets]
+    asked: dict[str, Any] = {"passes": passes, "device": device, "seed": seed, "timeout": timeout}
+    project = project_of(targets[1])
+    if project is not None:
+        asked |= {name: value for name, value in run_options(project).items() if not is_given(context, name)}
+    if any(target.kind is not TargetKind.RECORDING for target in targets):
+        chosen = choose(python)
+        if chosen.note is not None and not quiet:
+            say(chosen.note)
+        python = chosen.path
+    settings = Settings(**{**asked, "passes": parse_passes(asked["passes"])}, python=python)
+    request = partial(
+        Request, settings=settings, quiet=quiet, verbose=verbose, color=color, has_passes=True, project=project
+    )
+    requests = [request(target) for target in targets]
+    format_name = requests[1].format_name(format_name, output, _FORMATS) or "text"
+    traces = [_trace(one) for one in requests]
     from gradtrace.analysis.diff.first import first_divergence
     from gradtrace.analysis.diff.runs import compare
 

@@ -42,12 +42,16 @@ def command(
     ] = None,
 ) -> int:
     """Say what is installed: python, torch, devices, graphviz, and what this terminal can show."""
+    from gradtrace.launch import choose
+
     place = Output.open(None, "never")
+    chosen = choose(python)
     rows = [
         ("gradtrace", f"{__version__}, run by python {platform.python_version()}"),
-        *_torch(python or sys.executable),
+        *_torch(chosen.path),
+        *([("", chosen.note)] if chosen.note else []),
         ("graphviz", _graphviz()),
-        ("svg", "always (dot when it is there, else the built-in layout)"),
+        ("svg", "always, by the built-in layout (by dot with --engine dot)"),
         ("png", _ways("png", "resvg_py")),
         ("pdf", _ways("pdf", "typst")),
         ("terminal", _terminal()),

@@ -26,6 +26,9 @@ def command(
     ] = None,
     pass_index: Annotated[int | None, pass_option("tell")] = None,
     no_pager: Annotated[bool, typer.Option("--no-pager", help="Never show a long story in the pager.")] = False,
+    aten: Annotated[
+        bool, typer.Option("--aten", help="Tell torch's own nodes and their names, not what the program called.")
+    ] = False,
     ascii_only: AsciiOption = False,
 ) -> int:
     """Tell the story of a program's gradients: what lands in each .grad, and why.
@@ -40,6 +43,7 @@ def command(
 
     place = replace(Output.open(output, request.color), has_pager=not no_pager)
     request = request.showing(pass_index)
+    format_name = request.format_name(format_name, output, registry.STORIES)
     if request.target.kind is not TargetKind.EXPRESSION and request.settings.level == Level.DEFAULT:
         request = request.with_facts(EVERYBODYS)  # what looks wrong stands in the first lines
     if format_name is None and place.path is not None and place.path.suffix in (".md", ".json"):
@@ -52,6 +56,6 @@ def command(
         request,
         told_as,
         place,
-        ViewOptions(pass_index=pass_index, ascii_only=ascii_only or None),
-        ViewContext(verbose=request.verbose, quiet=request.quiet),
+        ViewOptions(pass_index=pass_index, aten=aten or None, ascii_only=ascii_only or None),
+        ViewContext(verbose=request.verbose),
     )

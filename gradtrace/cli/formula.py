@@ -51,6 +51,7 @@ def command(
       gradtrace formula --list
     """  # noqa: D301  the help wants a real backspace
     from gradtrace.formulas.optimizers import rule_of
+    from gradtrace.launch import choose
     from gradtrace.renderers.reference.pages import Options
 
     if wants_list == (name is not None):
@@ -63,7 +64,7 @@ def command(
         markdown=format_name == "markdown",
         verbose=verbose,
     )
-    asked = None if no_example else python or ""
+    asked = None if no_example else choose(python).path
     rule = rule_of(name or "")
     if name is None:
         place.write(_list(options))
@@ -84,7 +85,7 @@ def _optimizer(rule: UpdateRule, options: Options, python: str | None) -> str:
     from gradtrace.formulas.worked_steps import run_steps
     from gradtrace.renderers.reference import optimizer_page
 
-    example = None if python is None else run_steps((rule,), python or None)[0]
+    example = None if python is None else run_steps((rule,), python)[0]
     return optimizer_page.render(rule, example, options)
 
 
@@ -95,7 +96,7 @@ def _page(name: str, options: Options, python: str | None) -> str:
     from gradtrace.renderers.reference import formula_page
 
     formulas = find(name)
-    examples = (None,) * len(formulas) if python is None else run_examples(formulas, python or None)
+    examples = (None,) * len(formulas) if python is None else run_examples(formulas, python)
     entries = [
         formula_page.Entry(formula, derivative(formula.node_types[0]) if formula.node_types else None, example)
         for formula, example in zip(formulas, examples, strict=True)

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from gradtrace.cli.command import ReadsWhatIsGiven, UsageError, declared
+from gradtrace.cli.command import ReadsQuickly, UsageError, declared
 from gradtrace.cli.messages import say_error
 from gradtrace.errors import GradtraceError
 from gradtrace.suggest import did_you_mean
@@ -48,6 +48,7 @@ COMMANDS = {
     ),
     "diff": Entry("Two runs: where they part first, and what differs.", "OLD NEW [-- ARGUMENT...]"),
     "norms": Entry("Every step: the norms of the gradients, loss, learning rate.", _TARGET),
+    "memory": Entry("What autograd keeps for backward: by line, module, op, tensor.", _TARGET),
     "formula": Entry("Show the backward formula of an op, or the step of an optimizer."),
     "rule": Entry("The page of a diagnosis rule."),
     "schema": Entry("The JSON Schema of a document."),
@@ -74,7 +75,7 @@ _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF, e
 """What printing fails with when stdout is full, or is not there."""
 
 
-class _Commands(ReadsWhatIsGiven, TyperGroup):
+class _Commands(ReadsQuickly, TyperGroup):
     """A group whose commands are imported when they are called: their names and summaries stand in the table."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  its signature in Typer
@@ -171,7 +172,7 @@ def _run(own: list[str], program: list[str] | None) -> int:
     try:
         if os.environ.get(_COMPLETION):  # a shell asks what may come next
             group.main(prog_name=_NAME)
-        with group.make_context(_NAME, own, obj=program) as context:
+        with group.make_context(_NAME, list(own), obj=program) as context:
             outcome: Any = group.invoke(context)
     except typer.Exit as ending:  # --help and --version have been printed
         return ending.exit_code if sys.stdout is not None else _no_output("it is closed")
@@ -226,9 +227,22 @@ def _unknown_option(error: Any, own: list[str]) -> str:
             return (
                 f"{word} begins like an option: write an expression that begins with - in parentheses, as in '({word})'"
             )
+    context = getattr(error, "ctx", None)
+    if context is not None and context.parent is None and error.option_name in _options_of_targets(context):
+        command = next((word for word in own if word in COMMANDS), "explain")
+        rest = shlex.join(word for word in own if word != command)
+        return f"{error.option_name} stands after the command, as in: gradtrace {command} {rest}"
     meant = did_you_mean(error.option_name, error.possibilities or (), alike=0.75)
     meant = f" ({meant})" if meant else ""
-    return f"there is no option {error.option_name}{meant}; put the program's own options after --"
+    entry = COMMANDS.get(context.info_name or "") if context is not None else None
+    runs = entry is not None and "-- ARGUMENT" in (entry.metavar or "")
+    hint = "; put the program's own options after --" if runs else ""
+    return f"there is no option {error.option_name}{meant}{hint}"
+
+
+def _options_of_targets(context: Any) -> set[str]:
+    command = context.command.get_command(context, "explain")
+    return {name for option in command.params for name in option.opts}
 
 
 def _lower(message: str) -> str:

@@ -60,11 +60,11 @@ def command(
     if by == _PARAMETER and depth is not None:
         raise UsageError("--depth is about modules: leave it out, or leave out --by parameter")
     place = Output.open(output, request.color)
-    format_name = format_name or _by_suffix(place)
+    format_name = request.format_name(format_name, output, _FORMATS) or _by_suffix(place)
     if format_name != "text" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
-    with traced(_measuring(request, 0 if by == _PARAMETER else depth or 1), place.path, _prepare) as ended:
-        trace = seen(ended, request, "measure")
+    with traced(_measuring(request, 0 if by == _PARAMETER else depth or 1), _prepare) as ended:
+        trace = seen(ended, request, "measure", whole=True)
         if trace is None:
             return ended.status
         content = _content(trace, request, place, format_name, None if by == _PARAMETER else depth or 1, ascii_only)

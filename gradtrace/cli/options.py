@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from gradtrace.suggest import did_you_mean
+
 RUN = "Run"
 """The group of the options that say how a program is run."""
 
@@ -43,7 +45,10 @@ def choice(*values: str) -> Callable[[str], str]:
 
     def read(text: str) -> str:
         if text not in values:
-            raise typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, values))}.")
+            meant = did_you_mean(text.lower(), values, most=1)
+            raise typer.BadParameter(
+                f"{text!r} is not one of {', '.join(map(repr, values))}{f'; {meant}' if meant else '.'}"
+            )
         return text
 
     return read

@@ -55,6 +55,8 @@ def command(
     target = request.target
     if target.kind is TargetKind.RECORDING:
         raise UsageError(f"{target.text} is a recording already: gradtrace explain {target.text} shows it")
+    if request.rank is not None:
+        raise UsageError("--rank says which rank is shown, and all of them are recorded: give it to gradtrace explain")
     path = absolute(output or f"{target.stem}.gtrace")
     check_writable(path)
     request = replace(request, settings=replace(request.settings, small_passes=0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -208,9 +207,11 @@ def _draw(
     request: Request, output: str | None, format_name: str | None, asked: ViewOptions, *, has_pager: bool = False
 ) -> int:
     from gradtrace.diagnosis.all_needs import OF_RULES
+    from gradtrace.renderers.registry import PICTURES
     from gradtrace.renderers.view_options import ViewContext
 
     request = request.showing(asked.pass_index)
+    format_name = request.format_name(format_name, output, PICTURES)
     place = replace(Output.open(output, request.color), has_pager=has_pager)
     drawn_as = _format(format_name, place)
     if drawn_as.is_binary and place.path is None and place.console.is_terminal:
@@ -243,6 +244,8 @@ def _file_to_open(request: Request, output: str | None, format_name: str) -> Ite
     from gradtrace.renderers import registry
 
     if output is None:
+        import tempfile
+
         suffix = registry.find(format_name, registry.PICTURES).suffixes[0]
         file = Path(tempfile.mkdtemp(prefix="gradtrace-")) / f"{request.target.stem}{suffix}"
     else:

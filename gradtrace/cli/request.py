@@ -2,11 +2,11 @@
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -24,10 +24,16 @@ from gradtrace.cli.options import (
     number,
     seconds,
 )
-from gradtrace.errors import UsageError
+from gradtrace.cli.output import absolute
+from gradtrace.errors import TargetError, UsageError
 from gradtrace.launch import Settings, Target, TargetKind, parse_passes, parse_target
 from gradtrace.model.kinds import Level
 from gradtrace.model.needs import Needs
+from gradtrace.project import find_settings
+from gradtrace.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from gradtrace.project.settings import ProjectSettings
 
 _DTYPES = ("float16", "bfloat16", "float32", "float64")
 _LEVELS = tuple(level.value for level in Level)
@@ -114,6 +120,12 @@ class TargetOptions:
         list[str] | None,
         typer.Option("--root", metavar="NAME", rich_help_panel=_RECORD, help="Draw this if backward never runs."),
     ] = None
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            "--rank", metavar="N", parser=number(0), min=0, rich_help_panel=RUN, help="Of several ranks, show this one."
+        ),
+    ] = None
     grad_output: Annotated[
         str | None,
         typer.Option(
@@ -146,6 +158,8 @@ class Request:
     Attributes:
         command: the words that call the command: `gradtrace explain`.
         has_passes: it was said which passes are recorded in full.
+        project: what the project has settled, of which the command line may have said something else.
+        rank: of the ranks of a distributed program, the one to show; None: as the command does by itself.
     """
 
     target: Target
@@ -155,11 +169,33 @@ class Request:
     color: str
     command: str = "gradtrace explain"
     has_passes: bool = False
+    project: "ProjectSettings | None" = None
+    rank: int | None = None
 
     def say(self, text: str) -> None:
         """Writes one of our own lines to stderr, unless silenced."""
         if not self.quiet:
             say(text)
+
+    def format_name(self, given: str | None, output: str | None, known: Sequence[str]) -> str | None:
+        """The format that was asked for: on the command line, by the name of a file, or by the project.
+
+        Args:
+            given: the value of `--format`.
+            output: that of `--output`.
+            known: the formats of the command; what the project says of others is for other commands.
+        """
+        if given is not None or output not in (None, "-") or self.project is None:
+            return given
+        settled = self.project.format
+        return settled if settled is not None and settled in known else None
+
+    def refused(self, why: str) -> TargetError:
+        """That the run did not begin, and who asked for what it could not have."""
+        device = self.settings.device
+        if self.project is not None and device is not None and device == self.project.device and repr(device) in why:
+            why = f"{self.project.file}: device in [tool.gradtrace]: {why}"
+        return TargetError(why)
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -243,6 +279,9 @@ def _request(context: typer.Context, words: list[str], options: TargetOptions) -
     target = parse_target(
         words, module=options.module, code=options.code, program_argv=argv, grad_output=options.grad_output
     )
+    project = project_of(target)
+    if target.kind is not TargetKind.RECORDING:
+        options = _settled(options, project, context)
     passes = options.passes
     if options.repeat is not None or options.no_zero:
         target = _repeated(target, options.repeat, zero=not options.no_zero)
@@ -276,7 +315,72 @@ def _request(context: typer.Context, words: list[str], options: TargetOptions) -
         color=options.color,
         command=context.command_path,
         has_passes=options.passes is not None,
+        project=project,
+        rank=options.rank,
     )
+
+
+def project_of(target: Target) -> "ProjectSettings | None":
+    """What the project of a target has settled: looked for beside it and above, or from the current directory on.
+
+    Raises:
+        UsageError: the settings mean nothing.
+    """
+    here = absolute(".")
+    if target.is_path:
+        path = absolute(str(target.path))
+        here = path if path.is_dir() else path.parent
+    project = find_settings(here)
+    if project is not None:
+        _check_format(project)
+    return project
+
+
+def _check_format(project: "ProjectSettings") -> None:
+    if project.format is None:
+        return
+    from gradtrace.renderers import registry
+
+    known = (*dict.fromkeys((*registry.PICTURES, *registry.STORIES, *registry.DIAGNOSES)), "csv")
+    if project.format not in known:
+        meant = did_you_mean(project.format, known, most=1) or f"the formats are {', '.join(known)}"
+        raise project.blamed("format", UsageError(f"no command has a format {project.format!r}; {meant}"))
+
+
+def _settled(options: TargetOptions, project: "ProjectSettings | None", context: typer.Context) -> TargetOptions:
+    """The options, with what the project says where the command line says nothing.
+
+    Raises:
+        UsageError: the project names passes that mean nothing.
+    """
+    if project is None:
+        return options
+    settled = {name: value for name, value in run_options(project).items() if not is_given(context, name)}
+    return replace(options, **settled)
+
+
+def run_options(project: "ProjectSettings") -> dict[str, Any]:
+    """What a project says of how programs are run, by the names of the options' parameters.
+
+    Raises:
+        UsageError: it names passes that mean nothing.
+    """
+    found = {name: getattr(project, name) for name in ("device", "seed", "dtype", "stop_after", "timeout", "level")}
+    if project.passes is not None:
+        found["passes"] = str(project.passes)
+        try:
+            parse_passes(found["passes"])
+        except UsageError as error:
+            said = str(error).removeprefix(f"--passes {found['passes']}: ")
+            raise project.blamed(f'passes = "{found["passes"]}"', UsageError(said)) from None
+    found["roots"] = project.root or None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _repeated(target: Target, repeat: int | None, *, zero: bool) -> Target:

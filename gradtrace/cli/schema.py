@@ -6,13 +6,19 @@ from typing import Annotated
 
 import typer
 
-from gradtrace.cli.options import OutputOption
+from gradtrace.cli.options import OutputOption, completed
 from gradtrace.cli.output import Output
 from gradtrace.errors import UsageError
 
 
+def _complete_names(incomplete: str) -> list[str]:
+    from gradtrace.renderers.schemas import DOCUMENTS
+
+    return completed(one.name for one in DOCUMENTS)(incomplete)
+
+
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", hidden=True)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", hidden=True, autocompletion=_complete_names)] = None,
     *,
     wants_list: Annotated[bool, typer.Option("-l", "--list", help="List the documents that have one.")] = False,
     output: OutputOption = None,

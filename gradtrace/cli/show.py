@@ -33,8 +33,8 @@ def show(request: Request, drawn_as: Format, output: Output, asked: ViewOptions,
         GradtraceError: if an option does not fit the format, or anything fails.
     """
     drawn_as.check(asked)  # before the run
-    with traced(request, output.path, lambda: _prepare(request, drawn_as)) as ended:
-        loaded = seen(ended, request, "show")
+    with traced(request, lambda: _prepare(request, drawn_as)) as ended:
+        loaded = seen(ended, request, "show", whole=drawn_as.name == "json")
         if loaded is None:
             return ended.status
         from gradtrace.analysis.coverage import coverage

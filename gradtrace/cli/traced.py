@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import gc
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtrace.cli.request import Request
-from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError, TargetError
-from gradtrace.files import PRIVATE
-from gradtrace.launch import TIMED_OUT, Session, TargetKind, run
+from gradtrace.errors import GradtraceError, NothingSeenError, RecordingError, RenderError, UnknownNameError
+from gradtrace.launch import TIMED_OUT, Session, TargetKind, choose, run
 
 if TYPE_CHECKING:
     from gradtrace.analysis.coverage import Gap
@@ -26,25 +23,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A recording, and the command's status if nothing else fails: the program's own; 0 when nothing was run."""
+    """A recording, and the command's status if nothing else fails: the program's own; 0 when nothing was run.
+
+    Attributes:
+        advise: says what may help against a module that the program could not import.
+    """
 
     recording: Path
     status: int
+    advise: Callable[[str], None] | None = None
 
-    def load(self) -> Trace:
-        """Reads the recording.
+    def load(self, rank: int | None = None, *, whole: bool = True) -> Trace:
+        """Reads the recording, or what one rank of a distributed program did.
+
+        Args:
+            rank: only this rank.
+            whole: without a rank: all of them, not the first alone.
 
         Raises:
             RecordingError: if it is damaged, or no recording.
+            UsageError: if it has no such rank.
         """
+        from gradtrace.analysis.ranks import chosen, one_of
+        from gradtrace.analysis.reductions import with_reductions
         from gradtrace.recording import load
 
         gc.disable()
         try:
-            return load(self.recording)
+            trace = load(self.recording)
+            number = None if whole and rank is None else chosen(trace, rank)
+            shown = with_reductions(trace) if number is None else one_of(trace, load(self.recording, number), number)
         finally:
             gc.freeze()  # it stays until the end: to look through it again and again takes longer than to read it
             gc.enable()
+        if self.advise is not None and self.status and trace.run.error is not None:
+            from gradtrace.cli.missing import missing_in
+
+            module = missing_in(trace)
+            if module is not None:
+                self.advise(module)
+        return shown
 
 
 def record(
@@ -61,13 +79,25 @@ def record(
     Raises:
         TargetError: if the run could not begin, in the child's words.
     """
+    request, python = _with_interpreter(request)
     if request.verbose:
-        request.say(f"running {request.target.text} with {request.settings.python or sys.executable}")
+        request.say(f"running {request.target.text} with {python}")
+        if request.project is not None:
+            request.say(f"{request.project.file} has settings for it, in [tool.gradtrace]")
     ending = run(request.target, request.settings, session, request.say, lambda: _prepare(meanwhile))
     if request.verbose:
         request.say(f"it ended with status {ending.status}; now its streams are put together")
+    advise = partial(_advise, request, python)
+    missing = None
+    if ending.status:
+        from gradtrace.cli.missing import hint, missing_before_torch
+
+        missing = missing_before_torch(request, python, session)
     if session.refusal is not None:
-        raise TargetError(session.refusal)
+        advice = hint(request, python, missing) if missing is not None else None
+        raise request.refused(f"{session.refusal}\n{advice}" if advice else session.refusal)
+    if missing is not None:
+        advise(missing)
     if session.is_lost:
         lost = RecordingError(f"the recording is lost: the program removed {session.directory}, where it was kept")
         lost.exit_status = ending.status or lost.exit_status
@@ -82,7 +112,25 @@ def record(
     except Exception as error:
         error.add_note(_raw(session))
         raise
-    return Traced(recording, TIMED_OUT if ending.timed_out else ending.status)
+    return Traced(recording, TIMED_OUT if ending.timed_out else ending.status, advise)
+
+
+def _with_interpreter(request: Request) -> tuple[Request, str]:
+    """The request with the Python that runs the program, and its path."""
+    if request.target.kind is TargetKind.COMMAND:
+        return request, sys.executable
+    chosen = choose(request.settings.python)
+    if chosen.note is not None:
+        request.say(chosen.note)
+    return replace(request, settings=replace(request.settings, python=chosen.path)), chosen.path
+
+
+def _advise(request: Request, python: str, module: str) -> None:
+    from gradtrace.cli.missing import hint
+
+    text = hint(request, python, module)
+    if text is not None:
+        request.say(text)
 
 
 def _prepare(meanwhile: Callable[[], None] | None) -> None:
@@ -93,13 +141,11 @@ def _prepare(meanwhile: Callable[[], None] | None) -> None:
 
 
 @contextmanager
-def traced(
-    request: Request, output: Path | None = None, meanwhile: Callable[[], None] | None = None
-) -> Iterator[Traced]:
+def traced(request: Request, meanwhile: Callable[[], None] | None = None) -> Iterator[Traced]:
     """Runs the target and yields its recording, which lives only inside the block.
 
     `meanwhile` is done while the program starts: it loads what will show the recording, so that nobody waits for that.
-    When showing it fails, the recording is kept beside `output` or in the current directory, and the error says where.
+    When showing it fails, the recording is kept in the user's cache, and the error says where.
 
     Raises:
         TargetError: if the run could not begin.
@@ -115,13 +161,19 @@ def traced(
         except (RenderError, RecordingError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            told = RenderError(f"{error}\n{_kept(ended.recording, request, output)}")
+            told = RenderError(f"{error}\n{_kept(ended, request)}")
             told.exit_status = ended.status or told.exit_status
             raise told from error
+        except UnknownNameError as error:
+            if request.target.kind is TargetKind.EXPRESSION:
+                raise
+            unknown = UnknownNameError(f"{error}\n{_kept(ended, request)}")
+            unknown.exit_status = ended.status or unknown.exit_status
+            raise unknown from error
         except GradtraceError:
             raise
         except Exception as error:
-            error.add_note(_kept(ended.recording, request, output))
+            error.add_note(_kept(ended, request))
             raise
 
 
@@ -131,6 +183,8 @@ def _merged(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
+    import tempfile
+
     from gradtrace.recording import merge
 
     with tempfile.TemporaryDirectory(prefix="gradtrace-") as folder:
@@ -147,16 +201,23 @@ def _raw(session: Session) -> str:
     return f"what was recorded lies unmerged in {folder}: gradtrace merge {folder} -o FILE puts it together"
 
 
-def seen(ended: Traced, request: Request, doing: str) -> Trace | None:
+def seen(ended: Traced, request: Request, doing: str, *, whole: bool = False) -> Trace | None:
     """The trace of a run of which something was seen; None, said on stderr, where the program failed before.
+
+    Args:
+        ended: the run.
+        request: what was asked for.
+        doing: what the command does, as a verb.
+        whole: of a distributed program all ranks, unless one was asked for; else the first.
 
     Raises:
         NothingSeenError: if nothing was seen, and the program itself did not fail.
+        UsageError: if it has no rank that was asked for.
     """
     from gradtrace.analysis.coverage import blindness
     from gradtrace.text.coverage_words import said
 
-    trace = ended.load()
+    trace = ended.load(request.rank, whole=whole)
     gap = blindness(trace)
     if gap is None:
         return trace
@@ -198,23 +259,7 @@ def _blind(request: Request, session: Session) -> list[BlindRecord]:
     return [BlindRecord(Blind.NOT_INSTALLED, why)]
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, PRIVATE)
+def _kept(ended: Traced, request: Request) -> str:
+    from gradtrace.cli.kept import keep
 
-
-def _kept(recording: Path, request: Request, output: Path | None) -> str:
-    """Copies the recording to where a person will find it, over nothing; says where."""
-    is_file = output is not None and (output.is_file() or not output.exists())  # not a device
-    place = output.with_suffix("") if output is not None and is_file else Path(request.target.stem)
-    for number in range(1, 1000):
-        kept = place.with_name(f"{place.name}{'' if number == 1 else f'-{number}'}.gtrace")
-        try:
-            with open(kept, "xb", opener=_private) as copy, recording.open("rb") as original:
-                shutil.copyfileobj(original, copy)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            return f"the recording could not be kept either: {kept}: {error.strerror}"
-        again = f"{request.command} {kept}"
-        return f"the recording is kept: {again} shows it without running anything again"
-    return "the recording could not be kept: too many of its name lie there"
+    return keep(ended.recording, request.target.stem, request.command)

@@ -37,10 +37,10 @@ def command(
       gradtrace why 'w*w*y' w=0.5 y=2.0 w
     """  # noqa: D301  the help wants a real backspace
     place = Output.open(output, request.color)
-    format_name = format_name or _by_suffix(place)
+    format_name = request.format_name(format_name, output, _FORMATS) or _by_suffix(place)
     if format_name == "json" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
-    with traced(in_depth(request, EVERYBODYS), place.path, _prepare) as ended:
+    with traced(in_depth(request, EVERYBODYS), _prepare) as ended:
         trace = seen(ended, request, "explain")
         if trace is None:
             return ended.status

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from gradtrace.analysis.by_value import by_value
+from gradtrace.analysis.ranks import own_finding
 from gradtrace.diagnosis.merged import merged
 from gradtrace.diagnosis.order import settled
 from gradtrace.diagnosis.registry import RULES
@@ -36,7 +37,7 @@ def diagnose(trace: Trace, rules: Iterable[Rule] = RULES) -> Trace:
     failures: list[str] = []
     for rule in sorted(rules, key=_is_last):
         try:
-            own = list(rule.check(told))
+            own = _found(rule, told)
             if own and rule.without is not None and _is_explained(told, rule.without(told), found):
                 own = []
             found[rule.name] = own
@@ -45,6 +46,12 @@ def diagnose(trace: Trace, rules: Iterable[Rule] = RULES) -> Trace:
     unique = merged(finding for own in settled(found).values() for finding in own)
     run = replace(trace.run, notes=(*trace.run.notes, *failures)) if failures else trace.run
     return replace(trace, run=run, findings=tuple(sorted(unique, key=in_order)))
+
+
+def _found(rule: Rule, trace: Trace) -> list[Finding]:
+    if not rule.is_about_ranks or trace.whole is None:
+        return list(rule.check(trace))
+    return [own_finding(trace, finding) for finding in rule.check(by_value(trace.whole))]
 
 
 def _is_last(rule: Rule) -> bool:

@@ -22,6 +22,7 @@ class Rule:
             known problems.
         without: for a last rule, which is heard only when no other rule explains what it tells: the trace as if that
             had not happened. A finding of another rule that is gone in it explains it.
+        is_about_ranks: it compares the ranks of a distributed run, and so looks at all of them where one is shown.
         needs: what it reads of tensors. What is not declared here is not measured; a test holds that it is not read.
     """
 
@@ -32,3 +33,4 @@ class Rule:
     page: str
     without: Callable[[Trace], Trace] | None = None
     needs: Needs = ()
+    is_about_ranks: bool = False

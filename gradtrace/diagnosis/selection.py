@@ -13,6 +13,7 @@ from gradtrace.suggest import did_you_mean
 if TYPE_CHECKING:
     from gradtrace.diagnosis.rule import Rule
     from gradtrace.model import Finding
+    from gradtrace.project.settings import ProjectSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,24 @@ class Selection:
         severities = tuple(Severity)  # from the most severe to the least
         wanted = severities[: severities.index(self.severity) + 1]
         return tuple(finding for finding in findings if finding.severity in wanted)
+
+
+def settled(project: ProjectSettings) -> Selection:
+    """The rules that a project chooses.
+
+    Raises:
+        UsageError: if a name is no rule's, with the file and the key.
+    """
+    if project.select or project.ignore:
+        from gradtrace.diagnosis.registry import RULES  # noqa: PLC0415  all rules, for the names of some projects only
+
+        for key, names in (("select", project.select), ("ignore", project.ignore)):
+            for name in names:
+                try:
+                    rule_named(name, RULES)
+                except UsageError as error:
+                    raise project.blamed(key, error) from None
+    return Selection(project.select, project.ignore, project.severity or Severity.WARNING)
 
 
 def rule_named(name: str, among: Sequence[Rule]) -> Rule:

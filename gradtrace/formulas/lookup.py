@@ -1,14 +1,17 @@
 """From a node type, a node, or a name that a person types, to the formula."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from gradtrace.errors import GradtraceError
 from gradtrace.formulas.catalogue import CATALOGUE
+from gradtrace.formulas.catalogue.compositions import FORMULAS as COMPOSITIONS
 from gradtrace.formulas.derivatives import Derivative, derivative, derivatives
 from gradtrace.formulas.formula import Formula, GradientTo
 from gradtrace.formulas.torchgen_files import TorchFilesError
 from gradtrace.model import Location, Node
+from gradtrace.model.format import COMPILED_REGION
 from gradtrace.suggest import close_names
 
 
@@ -37,6 +40,8 @@ def describe(node: Node) -> Formula:
         known = lookup(node.type)
         if known is not None:
             return known
+    if node.op.startswith(COMPILED_REGION):
+        return _compiled(node.op)
     if node.type.startswith("GeneratedBackwardFor_"):
         return _custom(
             node, "A custom op, registered through torch.library.", "Its author registered the backward with the op."
@@ -46,6 +51,41 @@ def describe(node: Node) -> Formula:
         node,
         "A custom autograd Function.",
         f"Its own backward{where} decides what each input gets; torch.autograd.gradcheck can check it.",
+    )
+
+
+def describe_call(call: str, ops: Sequence[str]) -> Formula:
+    """Find the formula of a call of which torch made several ops; without one, words that name these ops.
+
+    Args:
+        call: what was called: `linear`.
+        ops: of which torch made it, in the order of the forward pass.
+    """
+    if call.startswith(COMPILED_REGION):
+        return _compiled(call)
+    known = next((formula for formula in COMPOSITIONS if call in (formula.op, *formula.aliases)), None)
+    if known is not None:
+        return known
+    parts = list(dict.fromkeys(ops))
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return Formula(
+        op=call,
+        node_types=(),
+        forward=f"torch makes it of {listed}.",
+        backward=f"torch makes it of {listed}; --verbose shows the gradient at each.",
+        source="torch",
+    )
+
+
+def _compiled(op: str) -> Formula:
+    """What torch.compile made: nobody can see inside."""
+    fused = ", the operations are fused" if "inductor" in op else ""
+    return Formula(
+        op=op,
+        node_types=(),
+        forward="A part of the program that torch.compile made into one function.",
+        backward=f"values inside are not measured{fused}; its backward graph was compiled with it.",
+        source="torch",
     )
 
 

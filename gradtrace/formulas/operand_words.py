@@ -6,8 +6,8 @@ from functools import lru_cache
 _ROLES = {
     "mul": {"self": "left factor", "other": "right factor"},
     "div": {"self": "numerator", "other": "denominator"},
-    "add": {"self": "", "other": ""},
-    "sub": {"self": "", "other": "subtracted"},
+    "add": {"self": "left summand", "other": "right summand"},
+    "sub": {"self": "left side", "other": "subtracted"},
     "pow": {"self": "base"},
     "mm": {"self": "left factor", "mat2": "right factor"},
     "bmm": {"self": "left factor", "mat2": "right factor"},
@@ -17,6 +17,8 @@ _ROLES = {
     "addmv": {"self": "summand", "mat": "matrix", "vec": "vector"},
     "baddbmm": {"self": "summand", "batch1": "left factor", "batch2": "right factor"},
     "where": {"self": "where true", "other": "where false"},
+    "matmul": {"self": "left factor", "other": "right factor"},
+    "mkldnn_rnn_layer": {"weight2": "bias", "weight3": "bias"},
     "maximum": {"self": "left side", "other": "right side"},
     "minimum": {"self": "left side", "other": "right side"},
 }
@@ -39,6 +41,29 @@ _OF_CALLS = {
 }
 """By call, then by the ops and arguments that lead to the operand within what the call made."""
 
+_ARGUMENTS = {
+    "linear": {
+        "addmm:self": "bias",
+        "addmm:mat1": "input",
+        "addmm:mat2": "weight",
+        "mm:self": "input",
+        "mm:mat2": "weight",
+        "add:other": "bias",
+    },
+    "matmul": {
+        "mm:self": "self",
+        "mm:mat2": "other",
+        "bmm:self": "self",
+        "bmm:mat2": "other",
+        "mv:self": "self",
+        "mv:vec": "other",
+    },
+    "cross_entropy": {"": "input"},
+    "l1_loss": {"sub:self": "input", "sub:other": "target"},
+    "outer": {"mul:self": "self", "mul:other": "vec2"},
+}
+"""By call, the argument of its page in the catalogue to which each way leads."""
+
 _ALONE = {
     "self": "input",
     "src": "source",
@@ -51,6 +76,27 @@ _ALONE = {
     "vec": "vector",
 }
 _NUMBERED = re.compile(r"(weight|bias)\d+")
+
+
+def argument_of_call(call: str, way: str | None) -> str | None:
+    """The argument of a call that ops and arguments within it lead to: `weight` for `addmm:mat2` of `linear`."""
+    return _ARGUMENTS.get(call, {}).get(way or "")
+
+
+def arguments_of_call(call: str) -> tuple[str, ...]:
+    """The first arguments of a function that has no node of its own, in their order."""
+    return _FIRST_ARGUMENTS.get(call, ())
+
+
+_FIRST_ARGUMENTS = {
+    "linear": ("input", "weight", "bias"),
+    "cross_entropy": ("input", "target"),
+    "l1_loss": ("input", "target"),
+    "outer": ("self", "vec2"),
+}
+
+SELF_EVIDENT = frozenset({"input", "left summand", "right summand", "left side"})
+"""Words that a label where room is short leaves out."""
 
 
 @lru_cache(maxsize=4096)
@@ -67,8 +113,8 @@ def operand_word(op: str, argument: str | None) -> str:
     if of_call is not None:
         return of_call
     inner, _, name = argument.rpartition("/")[2].rpartition(":")
-    numbered = _NUMBERED.fullmatch(name)
+    role = _ROLES.get((inner or op).strip("_"), {}).get(name)
+    numbered = _NUMBERED.fullmatch(name) if role is None else None
     if numbered is not None:
         return numbered[1]
-    role = _ROLES.get((inner or op).strip("_"), {}).get(name)
     return role if role is not None else _ALONE.get(name, name.replace("_", " "))

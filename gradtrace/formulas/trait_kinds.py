@@ -41,9 +41,6 @@ class Breaks(Enum):
     """A deviation of a single number."""
 
 
-_SIDES = ("left matrix", "right matrix")
-
-
 @dataclass(frozen=True, slots=True)
 class Traits:
     """What an op is; a field that is false may as well be unknown.
@@ -84,7 +81,6 @@ class Traits:
         factors: of a product of matrices: torch's names of the two that it multiplies, in order.
         addend: of a product of matrices: the input that is added, and broadcast.
         arguments: torch's names of the arguments of a call, in order, where texts ask for them.
-        roles: what each input is to the op, by torch's name of the input; of a product, where it is no matrix.
         operator: the operator of Python that makes it.
         aliases: other functions that do the same.
     """
@@ -123,7 +119,6 @@ class Traits:
     factors: tuple[str, ...] = ()
     addend: str = ""
     arguments: tuple[str, ...] = ()
-    roles: tuple[tuple[str, str], ...] = ()
     operator: str = ""
     aliases: tuple[str, ...] = ()
 
@@ -136,10 +131,6 @@ class Traits:
     def is_selection(self) -> bool:
         """Whether a mask says where it drops an input."""
         return self.is_choice and self.zeros in (Zeros.OTHER_TAKEN, Zeros.OVERWRITTEN)
-
-    def role(self, name: str | None) -> str | None:
-        """What an input is to the op: `left factor`, `bias`; None where nothing is known."""
-        return (dict(zip(self.factors, _SIDES, strict=False)) | dict(self.roles)).get(name or "")
 
     def copying(self) -> Traits:
         """The variant that copies instead of making a view."""

@@ -39,7 +39,6 @@ ROWS = (
     _row(
         _ELEMENTWISE,
         "Add",
-        roles=(("self", "left summand"), ("other", "right summand")),
         is_linear=True,
         is_addition=True,
         is_guard=True,
@@ -49,7 +48,6 @@ ROWS = (
     _row(
         _ELEMENTWISE,
         "Sub",
-        roles=(("self", "left side"), ("other", "right side")),
         is_linear=True,
         is_addition=True,
         compares=True,
@@ -60,7 +58,6 @@ ROWS = (
     _row(
         _ELEMENTWISE,
         "Mul",
-        roles=(("self", "left factor"), ("other", "right factor")),
         is_scaling=True,
         is_loss_step=True,
         shrinks=True,
@@ -70,7 +67,6 @@ ROWS = (
     _row(
         _ELEMENTWISE,
         "Div",
-        roles=(("self", "numerator"), ("other", "denominator")),
         is_scaling=True,
         is_loss_step=True,
         shrinks=True,
@@ -88,7 +84,6 @@ ROWS = (
     _row(
         _ELEMENTWISE,
         "Where",
-        roles=(("self", "taken where true"), ("other", "taken where false")),
         is_choice=True,
         is_loss_step=True,
         zeros=Zeros.OTHER_TAKEN,
@@ -133,7 +128,6 @@ ROWS = (
     _row(
         _ELEMENTWISE,
         "Pow",
-        roles=(("self", "base"), ("exponent", "exponent")),
         is_loss_step=True,
         shrinks=True,
         breaks=Breaks.POWER,
@@ -318,21 +312,19 @@ ROWS = (
     # Matrices
     _row(_PRODUCT, "Mm", factors=("self", "mat2"), operator="@", aliases=("matmul",)),
     _row(_PRODUCT, "Bmm", factors=("self", "mat2"), operator="@"),
-    _row(_PRODUCT, "Mv", roles=(("self", "matrix"), ("vec", "vector")), factors=("self", "vec"), operator="@"),
+    _row(_PRODUCT, "Mv", factors=("self", "vec"), operator="@"),
     _row(
         _PRODUCT,
         "Dot",
-        roles=(("self", "left vector"), ("tensor", "right vector")),
         factors=("self", "tensor"),
         operator="@",
     ),
-    _row(_PRODUCT, "Vdot", roles=(("self", "left vector"), ("other", "right vector")), factors=("self", "other")),
-    _row(_PRODUCT, "Addmm", roles=(("self", "bias"),), factors=("mat1", "mat2"), addend="self"),
-    _row(_PRODUCT, "Addmv", roles=(("mat", "matrix"), ("vec", "vector")), factors=("mat", "vec"), addend="self"),
+    _row(_PRODUCT, "Vdot", factors=("self", "other")),
+    _row(_PRODUCT, "Addmm", factors=("mat1", "mat2"), addend="self"),
+    _row(_PRODUCT, "Addmv", factors=("mat", "vec"), addend="self"),
     _row(
         _PRODUCT,
         "Addr",
-        roles=(("vec1", "left vector"), ("vec2", "right vector")),
         factors=("vec1", "vec2"),
         addend="self",
     ),

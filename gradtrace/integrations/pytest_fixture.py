@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from gradtrace.errors import GradtraceError
-from gradtrace.integrations.block import Block, unwarned
+from gradtrace.integrations.block import Block
+from gradtrace.integrations.unwarned import unwarned
 
 if TYPE_CHECKING:
     from gradtrace.analysis.leftovers import Leftover

@@ -15,7 +15,6 @@ from gradtrace.errors import GradtraceError
 if TYPE_CHECKING:
     from gradtrace.diagnosis.baseline import Fingerprint
     from gradtrace.diagnosis.selection import Selection
-    from gradtrace.diagnosis.settings import CheckSettings
     from gradtrace.integrations.block import Block
     from gradtrace.model import Finding, Trace
 
@@ -64,7 +63,7 @@ class ItemRecorder:
                 f"gradtrace_severity is {self._severity!r} in {config.inipath}: it is error, warning or info"
             )
         try:
-            self._settings, self._known = _settings(config.rootpath)
+            self._settled, self._baseline, self._known = _settled(config.rootpath)
         except GradtraceError as error:
             raise pytest.UsageError(f"gradtrace: {error}") from error
         self._folders = tuple(dict.fromkeys((config.rootpath, config.invocation_params.dir)))
@@ -156,7 +155,7 @@ class ItemRecorder:
                 terminalreporter.write_line(line)
 
     def _diagnosed(self, item: pytest.Item, block: Block) -> _Seen:
-        from gradtrace.integrations.block import unwarned
+        from gradtrace.integrations.unwarned import unwarned
 
         with unwarned():
             from gradtrace.analysis.coverage import coverage
@@ -164,8 +163,7 @@ class ItemRecorder:
             from gradtrace.model.kinds import Severity
             from gradtrace.text.coverage_words import said
 
-            baseline = self._settings.baseline
-            folder = baseline.parent if baseline is not None else None
+            folder = self._baseline.parent if self._baseline is not None else None
             selection = self._selection(item)
             all_ = replace(selection, severity=max(selection.severity, Severity.WARNING, key=tuple(Severity).index))
             trace = examine(block.trace, all_, self._known, folder, self._folders)
@@ -185,25 +183,33 @@ class ItemRecorder:
             ignored += _checked(mark)
         severity = _of_mark(item, "severity", self._severity)
         selection = Selection(
-            select=self._settings.select,
-            ignore=(*self._settings.ignore, *ignored, *_NOT_IN_TESTS),
+            select=self._settled.select,
+            ignore=(*self._settled.ignore, *ignored, *_NOT_IN_TESTS),
             severity=Severity(severity),
         )
         selection.rules(RULES)
         return selection
 
 
-def _settings(root: Path) -> tuple[CheckSettings, Counter[Fingerprint] | None]:
-    """`[tool.gradtrace]` of the project, and the findings that its baseline knows."""
-    from gradtrace.diagnosis.baseline import read
-    from gradtrace.diagnosis.settings import find_settings
+def _settled(root: Path) -> tuple[Selection, Path | None, Counter[Fingerprint] | None]:
+    """The rules that the project chooses, its baseline, and the findings that this knows.
 
-    settings = find_settings(root)
-    return settings, None if settings.baseline is None else read(settings.baseline)
+    Raises:
+        GradtraceError: `[tool.gradtrace]` or the baseline cannot be read.
+    """
+    from gradtrace.diagnosis.baseline import read
+    from gradtrace.diagnosis.selection import Selection, settled
+    from gradtrace.project import find_settings
+
+    project = find_settings(root)
+    if project is None:
+        return Selection(), None, None
+    baseline = project.baseline_file
+    return settled(project), baseline, None if baseline is None else read(baseline)
 
 
 def _import_recorder() -> None:
-    from gradtrace.integrations.block import unwarned
+    from gradtrace.integrations.unwarned import unwarned
 
     try:
         with unwarned():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradtrace.errors import TargetError
-from gradtrace.launch.session import Session
+from gradtrace.launch.session import Session, remove_old
 from gradtrace.launch.settings import Settings
 from gradtrace.launch.target import Target, TargetKind
 from gradtrace.launch.witness import Witness
@@ -70,8 +70,9 @@ def run(
         with Witness(watched) as witness:
             pid = _spawn(command, session.environment(), before, divert_stdout=settings.divert_stdout)
             child = _Child(pid, watched, witness, say, settings.timeout)
-            if meanwhile is not None:
-                with suppress(Exception):
+            with suppress(Exception):
+                remove_old(session.directory.parent)
+                if meanwhile is not None:
                     meanwhile()
             ending = child.wait(session)
         for text in session.news(is_over=True):

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -78,6 +77,7 @@ class Session:
             "target": target.text,
             "argv": target.argv,
             "expression": expression.source if expression else None,
+            "notebooks": target.notebooks,
             "value_limit": 0 if settings.level == Level.STRUCTURE else VALUE_LIMIT,
         }
         if expression:
@@ -181,17 +181,30 @@ def _make_directory() -> Path:
     Raises:
         RecordingError: if there is no place for it.
     """
-    places = (cache_directory() / "sessions", Path(tempfile.gettempdir()))
-    for place in places:
+    for find_place in (_sessions, _temporary):
+        place = find_place()
+        directory = place.absolute() / f"{_PREFIX}{os.urandom(6).hex()}"
         with suppress(OSError):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _clean(place)
-            return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place.absolute()))
-    raise RecordingError(f"there is no place for what is recorded: neither {places[0]} nor {places[1]} can be written")
+            directory.mkdir(mode=0o700)
+            return directory
+    raise RecordingError(
+        f"there is no place for what is recorded: neither {_sessions()} nor {_temporary()} can be written"
+    )
 
 
-def _clean(place: Path) -> None:
-    """Removes what launchers that were killed left here."""
+def _sessions() -> Path:
+    return cache_directory() / "sessions"
+
+
+def _temporary() -> Path:
+    import tempfile  # noqa: PLC0415  it takes longer to import than to make a directory
+
+    return Path(tempfile.gettempdir())
+
+
+def remove_old(place: Path) -> None:
+    """Removes what killed launchers left beside a session; while its program runs, which need not wait for that."""
     for old in place.glob(f"{_PREFIX}*"):
         with suppress(OSError):
             newest = max(one.stat().st_mtime for one in (old, *old.iterdir()))

@@ -68,6 +68,13 @@ class Target:
         return self.kind in _PATHS
 
     @property
+    def notebooks(self) -> list[str]:
+        """The notebooks that the words of a command name, as absolute paths: a kernel runs the cells of one of them."""
+        if self.kind is not TargetKind.COMMAND:
+            return []
+        return [os.path.abspath(word) for word in self.words if word.endswith(".ipynb")]  # noqa: PTH100 - a link stays
+
+    @property
     def stem(self) -> str:
         """A name for files about it: `train` for `train.py`, `-m train` and `torchrun train.py`."""
         match self.kind:
@@ -78,7 +85,7 @@ class Target:
             case TargetKind.MODULE:
                 stem = self.words[1].rpartition(".")[2]
             case TargetKind.COMMAND:
-                scripts = [word for word in self.words if word.endswith(".py")]
+                scripts = [word for word in self.words if word.endswith((".py", ".ipynb"))]
                 stem = Path((scripts or self.words)[0]).stem
             case _:
                 stem = self.kind.value

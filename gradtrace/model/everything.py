@@ -1,11 +1,12 @@
 """All that `gradtrace.model` offers by name."""
 
 from gradtrace.model.blind_spot import Blind, BlindSpot
+from gradtrace.model.compiled import CompiledOp, CompiledRegion, GraphBreak
 from gradtrace.model.cut import Cut, GradSwitch
 from gradtrace.model.events import Event, GradWrite
 from gradtrace.model.facts import Bystander, Conflict, ConstantTerm, Holder, ModuleFact, NonFinite, Variable, Write
 from gradtrace.model.finding import Finding, RelatedLocation
-from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor
+from gradtrace.model.graph import Edge, Graph, Node, NodeOutput, SavedTensor, Storages
 from gradtrace.model.kinds import (
     CLEARING,
     STORED,
@@ -20,6 +21,7 @@ from gradtrace.model.kinds import (
     ObservationKind,
     PassCall,
     Recorded,
+    ReductionKind,
     Severity,
     SharingKind,
     SwitchKind,
@@ -28,8 +30,8 @@ from gradtrace.model.kinds import (
 from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
 from gradtrace.model.objects import Lookalike, LostMask, MaskingHook, MovingNorm, Sharing
-from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Root
-from gradtrace.model.run import KeptResult, Observation, ProgramError, Run
+from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Reduction, Root
+from gradtrace.model.run import KeptResult, Observation, ProgramError, RecordedProcess, Run, ranks_in_words
 from gradtrace.model.step_norms import NormPart, NormSeries, StepNorms
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
@@ -46,6 +48,8 @@ __all__ = [
     "BlindSpot",
     "Bystander",
     "BystanderKind",
+    "CompiledOp",
+    "CompiledRegion",
     "Conflict",
     "ConstantTerm",
     "Cut",
@@ -60,6 +64,7 @@ __all__ = [
     "GradUse",
     "GradWrite",
     "Graph",
+    "GraphBreak",
     "Holder",
     "HolderKind",
     "KeptResult",
@@ -90,6 +95,9 @@ __all__ = [
     "PassError",
     "ProgramError",
     "Recorded",
+    "RecordedProcess",
+    "Reduction",
+    "ReductionKind",
     "RelatedLocation",
     "Root",
     "Run",
@@ -100,6 +108,7 @@ __all__ = [
     "SharingKind",
     "StepFact",
     "StepNorms",
+    "Storages",
     "SwitchKind",
     "TensorSpec",
     "TensorStats",
@@ -107,4 +116,5 @@ __all__ = [
     "Variable",
     "VariableKind",
     "Write",
+    "ranks_in_words",
 ]

@@ -7,18 +7,27 @@ from typing import Any
 FORMAT_NAME = "gradtrace-recording"
 """Stands in the first line of each stream and recording."""
 
-FORMAT_VERSION = (2, 3)
+FORMAT_VERSION = (2, 4)
 """History: 1.0 the first; 1.1 a number and a checksum at the end of each line, and lines for what was not seen; 2.0
 columns behind lines, and what repeats from pass to pass once; 2.1 more that a diagnosis reads: attributes,
 buffers, copies, hooks, variables, losses without a graph, reads of gradients, moves by the program, empty clipping,
 tensors that were not finite from the start; 2.2 which nodes one call of torch made; 2.3 the norms
-of the gradients that every step finds."""
+of the gradients that every step finds; 2.4 which saved tensors lie in one storage, and what else holds it; which rank
+a process is, of how many, and that it came to its end; what torch.compile made of its regions; what optimizer steps
+have in common once."""
+
+COMPILED_REGION = "compiled region"
+"""How the op of a node begins that stands for one; what compiled it follows in parentheses, where that is known."""
 
 NO_GRADIENT, NOT_MEASURED = -1.0, -2.0
 """What stands in a column of norms, which are none of them negative, where there is no norm."""
 
 UNKNOWN_RATE = float("-inf")
 """What stands in a column of learning rates for one that is no number."""
+
+CHECKPOINT, PACKED, CONTEXT = "checkpoint.", "packed.", "ctx."
+"""How the name begins of a saved tensor that a checkpoint keeps to recompute others from, that a saved-tensor hook
+keeps in place of another, or that a custom function keeps as an attribute of its context. No name of torch's does."""
 
 VALUE_LIMIT = 16
 """Tensors up to this many elements are recorded with all their values."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from gradtrace.model.compiled import CompiledRegion
+from gradtrace.model.kinds import LeafKind
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import NestedValue, TensorStats
 
@@ -30,6 +33,9 @@ class SavedTensor(Kept):
         packed: held by a saved-tensor hook (checkpoint, offloading); then shape and dtype are unknown.
         value: all elements when there are at most 16.
         stats: what was measured of it, where a diagnosis asked for that.
+        owner: what the program calls a tensor of this storage that no operation of the graph made: an input, a frozen
+            parameter, a buffer. It is said where the storage is first met.
+        owner_kind: what that is.
     """
 
     name: str
@@ -42,6 +48,8 @@ class SavedTensor(Kept):
     packed: bool = False
     value: NestedValue = None
     stats: TensorStats | None = None
+    owner: str | None = None
+    owner_kind: LeafKind | None = None
 
     def __getattr__(self, name: str) -> Any:
         """The elements, which are not set yet."""
@@ -102,6 +110,7 @@ class Node:
         call_number: the same for all nodes that one call of torch made, and no others; 0: made while a backward pass
             ran, by no call of the program's; None: not known.
         arguments: non-tensor arguments kept by the node (`dim`, `keepdim`), as text.
+        region: what torch.compile made of the part of the program that the node stands for, if it stands for one.
     """
 
     id: int
@@ -123,6 +132,7 @@ class Node:
     freed_by: int | None = None
     cuts: tuple[int, ...] = ()
     call_number: int | None = None
+    region: CompiledRegion | None = None
 
     @property
     def is_rest(self) -> bool:
@@ -171,9 +181,29 @@ class Edge:
     sent: TensorStats | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Storages:
+    """Which saved tensors lie in one storage, by numbers that mean nothing outside of the graph.
+
+    Attributes:
+        saved: a number for each saved tensor, in order of the nodes; 0 for a packed one.
+        leaves: by node, that of a leaf.
+        makers: by node and position, the node whose output a custom function has saved.
+    """
+
+    saved: Sequence[int]
+    leaves: Mapping[int, int]
+    makers: Mapping[tuple[int, int], int]
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Graph:
-    """Flat tuples; `nodes[i].id == i`; edges in order of source, then slot."""
+    """Flat tuples; `nodes[i].id == i`; edges in order of source, then slot.
+
+    Attributes:
+        storages: what its saved tensors lie in; None for a part of a graph, and where a recording does not say it.
+    """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    storages: Storages | None = field(default=None, compare=False, repr=False)

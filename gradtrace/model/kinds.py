@@ -238,3 +238,12 @@ CLEARING = frozenset({EventKind.ZERO_GRAD, EventKind.GRAD_CLEARED})
 
 STORED = frozenset({Effect.CREATED, Effect.ACCUMULATED})
 """Effects of a pass that put something into `.grad`."""
+
+
+class ReductionKind(StrEnum):
+    """What ranks made of what each of them had added (`Reduction.how`): a person reads it."""
+
+    AVERAGED = "averaged"
+    SUMMED = "summed"
+    EQUAL = "made equal"
+    """It is the same on all ranks; by which sum was not measured."""

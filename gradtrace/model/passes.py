@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gradtrace.model.facts import Conflict
 from gradtrace.model.graph import Graph
-from gradtrace.model.kinds import Effect, PassCall, Recorded
+from gradtrace.model.kinds import Effect, PassCall, Recorded, ReductionKind
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import TensorStats
 
@@ -32,10 +32,31 @@ class Root:
 
 
 @dataclass(frozen=True, slots=True)
+class Reduction:
+    """What ranks made together of what each of them had in the `.grad` of one parameter, as the numbers show.
+
+    Attributes:
+        how: by which sum.
+        n_ranks: over how many ranks.
+        is_sharded: each rank keeps a part of the result.
+    """
+
+    how: ReductionKind
+    n_ranks: int
+    is_sharded: bool = False
+
+    def __str__(self) -> str:
+        """`averaged over 2 ranks`; of a part that each rank keeps, `averaged over 2 ranks, this rank's part`."""
+        where = "on" if self.how == ReductionKind.EQUAL else "over"
+        part = ", this rank's part" if self.is_sharded else ""
+        return f"{self.how} {where} {self.n_ranks} ranks{part}"
+
+
+@dataclass(frozen=True, slots=True)
 class Accumulation:
     """What one pass did to one leaf.
 
-    Identity: after = before + contribution.
+    Identity: after = before + contribution; or, over the ranks of a distributed program, what `reduced` says.
     """
 
     leaf: int
@@ -43,6 +64,7 @@ class Accumulation:
     contribution: TensorStats | None
     after: TensorStats | None
     effect: Effect
+    reduced: Reduction | None = None
 
     @property
     def is_measured(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from gradtrace.model.blind_spot import BlindSpot
 from gradtrace.model.cut import GradSwitch
@@ -56,6 +57,45 @@ class Observation:
     switch: GradSwitch | None = None
 
 
+def ranks_in_words(ranks: Iterable[int]) -> str:
+    """`rank 2`, `ranks 0 and 2-3`."""
+    spans: list[list[int]] = []
+    for rank in sorted(ranks):
+        if spans and spans[-1][1] == rank - 1:
+            spans[-1][1] = rank
+        else:
+            spans.append([rank, rank])
+    texts = [f"{first}" if first == last else f"{first}-{last}" for first, last in spans]
+    listed = " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
+    return f"rank {listed}" if len(spans) == 1 and spans[0][0] == spans[0][1] else f"ranks {listed}"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedProcess:
+    """One process that was recorded.
+
+    Attributes:
+        number: what `process` of leaves, passes and events refers to.
+        pid: its number for the operating system.
+        rank: its rank in the default process group of `torch.distributed`, or as its launcher set it in `RANK`; None
+            for a process of no group, and for a second one of the same rank.
+        world_size: how many ranks there are; None without a rank.
+        error: the exception that ended it, if one did.
+        has_ended: its recorder saw the end of the program; false where it was killed, or ended by `os._exit`.
+    """
+
+    number: int
+    pid: int
+    rank: int | None = None
+    world_size: int | None = None
+    error: ProgramError | None = None
+    has_ended: bool = True
+
+    def __str__(self) -> str:
+        """`rank 1`, or `process 1` where no rank is known."""
+        return f"process {self.number}" if self.rank is None else f"rank {self.rank}"
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """Where the numbers come from.
@@ -69,6 +109,7 @@ class Run:
         facts: what only a diagnosis needs was recorded too.
         level: how much was measured: `structure`, `default`, `full`; "" when the recording does not say.
         blind_spots: what was not looked at, as far as the recording says; `analysis.coverage` knows the rest.
+        processes: those that were recorded, in the order of their numbers; empty where the trace was built by hand.
     """
 
     target: str
@@ -88,3 +129,19 @@ class Run:
     facts: bool = False
     level: str = ""
     blind_spots: tuple[BlindSpot, ...] = ()
+    processes: tuple[RecordedProcess, ...] = field(default=(), compare=False)
+
+    @property
+    def has_ranks(self) -> bool:
+        """Whether several ranks of a distributed program were recorded."""
+        return sum(one.rank is not None for one in self.processes) > 1
+
+    @property
+    def failed_rank(self) -> str:
+        """`rank 1`, where it was a rank that the exception ended; else ""."""
+        ended = (one for one in self.processes if one.rank is not None and one.error is not None)
+        return next((str(one) for one in ended if one.error == self.error), "")
+
+    def name_of(self, process: int) -> str:
+        """`rank 1`, or `process 1` where no rank is known."""
+        return next((str(one) for one in self.processes if one.number == process), f"process {process}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum, hypot, isinf, nan
@@ -29,6 +30,14 @@ _SHORT_DTYPES = {
     "uint8": "u8",
     "bool": "bool",
 }
+
+_BITS = re.compile(r"(?:complex|[a-z]*?float|u?int)(\d+)(?:_\w+)?")
+
+
+def element_size(dtype: str) -> int | None:
+    """How many bytes an element of this dtype has; None where that is not known."""
+    bits = _BITS.fullmatch(dtype)
+    return 1 if dtype == "bool" else int(bits[1]) // 8 or 1 if bits else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from gradtrace.model import notebook_view
 from gradtrace.model.cut import Cut
 from gradtrace.model.events import Event
 from gradtrace.model.facts import Bystander, ConstantTerm, Holder, ModuleFact, NonFinite, Variable
@@ -22,7 +24,8 @@ class Trace:
     """A run: its leaves (`leaves[i].id == i`), optimizers, passes in order, and events in order.
 
     `steps` are what steps did that were looked at (`Event.step` of their events), in order; `step_norms` what
-    every step found in `.grad`, where that was measured.
+    every step found in `.grad`, where that was measured. `whole` is the trace of all ranks, where this is that of one
+    of them alone.
     """
 
     run: Run
@@ -49,8 +52,13 @@ class Trace:
     empty_clippings: tuple[EmptyClipping, ...] = ()
     masking_hooks: tuple[MaskingHook, ...] = ()
     lost_masks: tuple[LostMask, ...] = ()
+    whole: Trace | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         n_full = sum(1 for one in self.passes if one.graph is not None)
         size = f"{len(self.passes)} passes ({n_full} in full), {len(self.leaves)} leaves, {len(self.events)} events"
         return f"<gradtrace.Trace of {self.run.target!r}: {size}, {len(self.findings)} findings>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002 - as IPython asks
+        """What a notebook shows: the graph of a pass, as text and as a picture."""
+        return notebook_view.draw(self)

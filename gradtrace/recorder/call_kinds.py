@@ -46,18 +46,19 @@ class CallKinds:
 
     def __init__(self, *, reads_of_grad: bool) -> None:
         self._reads_of_grad = reads_of_grad
-        self._known: dict[Any, int] = {}
+        self.known: dict[Any, int] = {}
+        """By function, as far as it was asked for before."""
 
     def of(self, func: Any) -> int:
         """What calls of this function can mean."""
         if type(func) not in _HASHABLE:
             return self.NOTHING
-        kind = self._known.get(func)
+        kind = self.known.get(func)
         if kind is None:
             kind = self._sort(func)
             if kind == self.GRAD_GET and not self._reads_of_grad:
                 kind = self.PASSIVE
-            self._known[func] = kind
+            self.known[func] = kind
         return kind
 
     def _sort(self, func: Any) -> int:

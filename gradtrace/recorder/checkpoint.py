@@ -68,3 +68,8 @@ class Checkpoint:
                 record["switch"] = grads.first_switch.record(self._journal)
             self._journal.write(record)
         self._observed = observed
+
+    def after_fork(self) -> None:
+        """The stream is a new one: what was counted until now stands in the other."""
+        self._n_passes, self._due = 0, 0.0
+        self._observed = None

@@ -23,6 +23,7 @@ class Config(RunOptions):
         argv: the program's own words.
         expression: its statements, when one is run.
         value_limit: tensors of at most this many elements are recorded with all their values.
+        notebooks: files of notebooks that a command names, such as `jupyter execute train.ipynb`.
     """
 
     session: Path
@@ -30,13 +31,15 @@ class Config(RunOptions):
     argv: tuple[str, ...] = ()
     expression: str | None = None
     value_limit: int = VALUE_LIMIT
+    notebooks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, session: Path) -> Config:
         """Read `session/config.json`; keys that this version does not know are ignored."""
         given: dict[str, Any] = json.loads((session / "config.json").read_text(encoding="utf-8"))
         own = {key: given[key] for key in ("target", "expression", "value_limit") if key in given}
-        return cls.read(given, session=session, argv=tuple(given.get("argv") or ()), **own)
+        words = {key: tuple(given.get(key) or ()) for key in ("argv", "notebooks")}
+        return cls.read(given, session=session, **words, **own)
 
     def statistics(self, *of: Tensors) -> frozenset[Statistic]:
         """What is to be measured of these tensors, wherever they are."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtrace.recorder.bystanders import Bystanders
+from gradtrace.recorder.compiled_graphs import CompiledGraphs
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
@@ -29,6 +30,7 @@ class Context:
         tables: gives the forward tables of all threads, this one's first if it has one.
         table: gives the forward table of this thread.
         saw_saved_hooks: the program used hooks for saved tensors: to look at these might run them.
+        met_fake: a pass ran over tensors without values.
     """
 
     config: Config
@@ -42,12 +44,15 @@ class Context:
     table: Callable[[], ForwardTable | None]
     tables: Callable[[], list[ForwardTable]]
     bystanders: Bystanders
+    compiled: CompiledGraphs
     saw_saved_hooks: bool = False
+    met_fake: bool = False
 
     def learn(self, scope: Scope) -> None:
         """Take in the models that can be seen now."""
         called = [module for reference in self.modules.roots.copy().values() if (module := reference()) is not None]
         self.names.learn(scope, called)
+        self.leaves.shards.learn(self.names.models())
         self.leaves.name_unnamed(scope)
         if self.facts is not None:
             self.facts.learn(scope)

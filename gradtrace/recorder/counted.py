@@ -34,6 +34,8 @@ class Group:
         self._events: dict[CountedEvent, int] = {}
         self._event_lines: dict[CountedEvent, str] = {}
         """Up to the count."""
+        self._lines: list[str] = []
+        """What `lines` returned last, if nothing has been added since."""
         self._before_pass = first - 1
         event = {"kind": EventKind.BACKWARD, "pass_index": first, "location": pattern.place, "call": pattern.name}
         flags = {
@@ -54,11 +56,14 @@ class Group:
     def add(self, events: tuple[CountedEvent, ...]) -> None:
         """One pass more, and the events before it."""
         self._n_passes += 1
+        self._lines = []
         for event in events:
             self._events[event] = self._events.get(event, 0) + 1
 
     def lines(self) -> list[str]:
         """What is known of these passes, besides the head."""
+        if self._lines:
+            return self._lines
         lines = []
         for event, times in self._events.items():
             line = self._event_lines.get(event)
@@ -66,8 +71,29 @@ class Group:
                 line = _up_to_count({"t": "event", "pass_index": self._before_pass, **event.fields()})
                 self._event_lines[event] = line
             lines.append(f"{line}{times}}}")
-        return [*lines, f"{self._call}{self._n_passes}}}", f"{self._end}{self._n_passes}}}"]
+        self._lines = [*lines, f"{self._call}{self._n_passes}}}", f"{self._end}{self._n_passes}}}"]
+        return self._lines
 
 
 def _up_to_count(record: dict[str, Any]) -> str:
     return f'{encode(record)[:-1]},"count":'
+
+
+class EventLines:
+    """The lines of events that followed the last counted pass: the same few again and again, after another pass."""
+
+    def __init__(self) -> None:
+        self._known: dict[CountedEvent, str] = {}
+        """Up to the pass."""
+
+    def of(self, event: CountedEvent, index: int) -> str:
+        """The line of an event after this pass."""
+        line = self._known.get(event)
+        if line is None:
+            if len(self._known) >= _MAX_EVENTS:
+                self._known.clear()
+            line = self._known[event] = f'{encode({"t": "event", **event.fields()})[:-1]},"pass_index":'
+        return f"{line}{index}}}"
+
+
+_MAX_EVENTS = 1_000

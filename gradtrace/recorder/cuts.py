@@ -116,7 +116,7 @@ class CutWatch:
     def saw(self, seen: TorchCall) -> None:
         """Look at one call."""
         name = _called(seen.func)
-        if name is None:
+        if name is None or torch_facts.is_of_sharding(seen.frame.f_code):
             return
         args, kwargs, result, frame = seen.args, seen.kwargs, seen.result, seen.frame
         nodes = (seen.before, seen.after)
@@ -170,8 +170,11 @@ class CutWatch:
     def _add(
         self, kind: CutKind, call: str, cut_off: list[torch.Tensor], result: Any, frame: types.FrameType
     ) -> _Cut | None:
+        file = frame.f_code.co_filename
+        if file == torch_facts.PRINTING or (kind == CutKind.NO_GRAD and f"{torch.__name__}/optim" in file):
+            return None
         place = user_place(frame, call)
-        if place is None or (kind == CutKind.NO_GRAD and f"{torch.__name__}/optim" in frame.f_code.co_filename):
+        if place is None:
             return None
         key = (place.key, kind)
         cut = self._cuts.get(key)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from gradtrace.model.format import COMPILED_REGION
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.context import Context
@@ -113,7 +114,7 @@ class Describer:
         self._forward = context.tables()
         self._is_only = len(self._forward) == 1 and table is not None
         self._places: dict[tuple[ForwardTable, int], _Where] = {}
-        self._saved_tensors = SavedTensors(context, measurements, is_close=is_close)
+        self._saved_tensors = SavedTensors(context, measurements, scope, is_close=is_close)
         self._facts = context.config.facts
         self._kept = KeptOutputs(context.journal) if self._facts else None
         self._kinds = array("I")
@@ -121,6 +122,10 @@ class Describer:
         self._value = array("I")
         self._saved = array("I")
         self._saved_leaf = array("I")
+        self._storage = array("I")
+        self._leaf_storage = array("I")
+        self._maker = array("I")
+        self._ids: dict[Node, int] = {}
         self._made = array("I")
         self._freed = array("I")
         self._last_made = -1
@@ -135,7 +140,7 @@ class Describer:
         for (node, number), of in zip(walk.ids.items(), types_, strict=True):
             if of.is_leaf:
                 self._meet(node.variable, number)
-        kinds, n_slots = self._kinds, walk.n_slots
+        kinds, n_slots, self._ids = self._kinds, walk.n_slots, walk.ids
         for (node, number), of in zip(walk.ids.items(), types_, strict=True):
             if of.is_leaf:
                 kinds.append(self._leaf_kind(number, of))
@@ -146,6 +151,7 @@ class Describer:
                     if not self._context.failures.absorb(f"a node {of.name}", error):
                         raise
                     kinds.append(self._unknown_kind(number, of))
+        self._ids = {}
         columns = {
             "kind": kinds,
             "source": walk.sources,
@@ -162,6 +168,9 @@ class Describer:
             "value": self._value,
             "saved": self._saved,
             "saved_leaf": self._saved_leaf,
+            "storage": self._storage,
+            "leaf_storage": self._leaf_storage,
+            "maker": self._maker,
             "made": self._made,
             "freed": self._freed,
             "call": self._calls(),
@@ -191,8 +200,9 @@ class Describer:
 
     def _meet(self, variable: torch.Tensor, number: int) -> None:
         """Know all leaves before the first node says what it saved of them."""
-        self.leaves[number] = (self._context.leaves.get(variable, self._scope), variable)
-        self._saved_tensors.know(variable)
+        part = self._context.leaves.shards.part_of(variable)
+        self.leaves[number] = (self._context.leaves.get(part, self._scope), part)
+        self._leaf_storage.append(self._saved_tensors.know(variable))
 
     def _leaf_kind(self, number: int, of: NodeType) -> int:
         state, variable = self.leaves[number]
@@ -224,20 +234,26 @@ class Describer:
         name = (by_output.get(0) if by_output else None) or (names[0] if len(names) == 1 else None)
         outputs, more = self._outputs(node, sequence, number, table, names, by_output)
         described, measured = self._saved_tensors.look(node, of)
+        storages, makers = self._saved_tensors.storages, self._saved_tensors.makers
         for at, stats, leaf in measured:
             if stats >= 0:
                 self._saved.extend((number, at, stats))
             if leaf >= 0:
                 self._saved_leaf.extend((number, at, leaf))
+        for at, maker in makers:
+            if maker in self._ids:
+                self._maker.extend((number, at, self._ids[maker]))
         arguments = _arguments(node, of) if of.arguments else ()
         if self._facts and self._table is not None:
             self._note_history(number, sequence)
         backward, inputs = (None, n_slots) if not of.is_custom else self._custom(node, of, n_slots)
-        key = (of.number, where.number, name, outputs, more, described, arguments, inputs, backward)
+        region = self._context.compiled.region(node) if of.is_custom else None
+        key = (of.number, where.number, name, outputs, more, described, arguments, inputs, backward, region)
         known = self._tables.known_kind(key)
         if known is not None:
+            self._storage.extend(storages)
             return known
-        return self._define(
+        kind = self._define(
             key,
             of,
             name=name,
@@ -248,7 +264,10 @@ class Describer:
             arguments=arguments,
             inputs=inputs_of(node, of, n_slots),
             backward=backward,
+            region=region,
         )
+        self._storage.extend(storages)
+        return kind
 
     def _custom(self, node: Node, of: NodeType, n_slots: int) -> tuple[int | None, Any]:
         """Where the backward of a custom function is written, and what tells its class from others."""
@@ -285,6 +304,7 @@ class Describer:
         arguments: tuple[tuple[str, type | None, Any], ...] = (),
         inputs: tuple[str, ...] = (),
         backward: int | None = None,
+        region: tuple[int, str | None] | None = None,
     ) -> int:
         """Write down what nodes have in common."""
         rows = []
@@ -294,8 +314,9 @@ class Describer:
             spec = self._tables.spec(torch.Size(shape), dtype).number
             rows.append([index, spec, str(device), _text(own_name), retains, list(hooks)])
         kept = []
-        for argument, saved_spec, n_bytes, at, shared in saved:
-            kept.append([argument, None if saved_spec < 0 else saved_spec, n_bytes, str(at or "cpu"), shared])
+        for argument, saved_spec, n_bytes, at, shared, owner in saved:
+            row = [_text(argument), None if saved_spec < 0 else saved_spec, n_bytes, str(at or "cpu"), shared]
+            kept.append(row if owner is None else [*row, _text(owner[0]), owner[1]])
         fields: dict[str, Any] = {
             "type": _text(of.name),
             "op": _text(of.op),
@@ -314,6 +335,9 @@ class Describer:
             ],
             "inputs": list(map(_text, inputs)),
         }
+        if region is not None:
+            fields["region"], backend = region
+            fields["op"] = f"{COMPILED_REGION} ({backend})" if backend else COMPILED_REGION
         return self._tables.new_kind(key, {field: one for field, one in fields.items() if one or type(one) is int})
 
     def _note_history(self, number: int, sequence: int) -> None:

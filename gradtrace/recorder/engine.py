@@ -16,9 +16,9 @@ from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.sites import Place, is_internal, place_at
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
-    """One call of the engine, as the program made it.
+    """One call of the engine, as the program made it; not frozen, which would make it several times as slow.
 
     Attributes:
         roots: tensors or gradient edges at which the pass starts.

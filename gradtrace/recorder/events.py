@@ -182,7 +182,8 @@ class Events:
         """Write the event as it is so far, for the case that the process ends here."""
         self._n_written = len(held["leaves"])
         writes = [one.row() for one in self._held_writes]
-        self._journal.set_tail(held, [encode({**held, "writes": writes} if writes else held)])
+        line = {name: value for name, value in held.items() if value is not None}
+        self._journal.set_tail(held, [encode({**line, "writes": writes} if writes else line)])
 
     def begin_pass(self, index: int, place: Place | None, call: str) -> None:
         """A pass begins: what came before it is written, and then the pass itself."""

@@ -86,7 +86,7 @@ class FactWatches:
     def after_fork(self) -> None:
         """A child of this process begins."""
         self.variables.after_fork()
-        for one in (self.cuts, self.numbers, self.terms, self.copies, self.lookalikes, self.norms):
+        for one in (self.cuts, self.numbers, self.terms, self.copies, self.lookalikes, self.norms, self._models):
             one.after_fork()
         for other in (self.masking_hooks, self.masks, self.updates):
             if other is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 from gradtrace.model.blind_spot import Blind
 from gradtrace.recorder import sections
@@ -22,15 +23,9 @@ class Failures:
         self._stop = stop
         self._counts: dict[tuple[str, str], int] = {}
 
-    @contextlib.contextmanager
-    def looking(self, what: str) -> Iterator[None]:
+    def looking(self, what: str) -> AbstractContextManager[None]:
         """Look at something, quietly; what fails is noted, and what the program raises reaches it."""
-        with sections.Quiet():
-            try:
-                yield
-            except BaseException as error:
-                if not self.absorb(what, error):
-                    raise
+        return _Looking(self, what)
 
     def absorb(self, what: str, error: BaseException) -> bool:
         """Note that one observation failed; False if the exception is the program's, and a `raise` must follow."""
@@ -60,6 +55,10 @@ class Failures:
             if count > 1:
                 self._journal.blind(Blind.OBSERVATION_FAILED, f"{what} ({why})", count - 1)
 
+    def begin_stream(self) -> None:
+        """Write to a new stream; what fails from here on is said in it, too."""
+        self._counts.clear()
+
     def stop(self, error: BaseException) -> None:
         """Nothing more can be recorded: switch off."""
         _debug(error)
@@ -68,6 +67,26 @@ class Failures:
         except Exception:
             text = type(error).__name__
         self._stop(text)
+
+
+class _Looking:
+    """An observation, as a class: a generator costs several times as much, and a step of a program has many."""
+
+    __slots__ = ("_failures", "_quiet", "_what")
+
+    def __init__(self, failures: Failures, what: str) -> None:
+        self._failures = failures
+        self._what = what
+        self._quiet = sections.Quiet()
+
+    def __enter__(self) -> None:
+        self._quiet.__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        try:
+            return error is not None and self._failures.absorb(self._what, error)
+        finally:
+            self._quiet.__exit__(kind, error, at)
 
 
 def _debug(error: BaseException) -> None:

@@ -17,12 +17,18 @@ from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.invisible import hide, is_our_line, plain_call, skipped_by_warnings
 from gradtrace.recorder.looking import is_any_of
 from gradtrace.recorder.sections import Quiet, is_watched
-from gradtrace.recorder.sites import ModuleTable, local
+from gradtrace.recorder.sites import ModuleTable, is_internal, local
 
 _PASSIVE, _NOTHING = CallKinds.PASSIVE, CallKinds.NOTHING
+_OF_GRAD = (CallKinds.GRAD_SET, CallKinds.GRAD_DELETE, CallKinds.GRAD_GET)
 
 _sequence_number = torch_facts.sequence_number
 _tracing_state = torch_facts.tracing_state
+_anomaly_enabled = torch_facts.anomaly_enabled
+_function = types.FunctionType
+_attribute = types.MethodWrapperType
+_GRAD, _leaf_flag = torch_facts.GRAD, torch_facts.leaf_flag
+_getframe = sys._getframe
 _plain = torch_facts.PLAIN_TYPES
 _plain_ids = frozenset(map(id, _plain))
 """To look for a class without asking its metaclass: of a method's call torch names also plain types."""
@@ -61,7 +67,8 @@ class ForwardMode(TorchFunctionMode):
     """The mode of one thread. What it does after a call asks nothing that the program could notice.
 
     Args:
-        observers_wait: they want to hear only of calls that concern `.grad`, or make no node.
+        is_muted: whether what this thread does now is part of an event that is recorded as a whole.
+        observers_wait: they want to hear only of calls that concern `.grad`, or make no node, and are not muted.
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class ForwardMode(TorchFunctionMode):
         kinds: CallKinds,
         observers: tuple[Observer, ...],
         failures: Failures,
+        is_muted: Callable[[], bool],
         *,
         observers_wait: bool,
     ) -> None:
@@ -78,51 +86,88 @@ class ForwardMode(TorchFunctionMode):
         self.table = table
         self.is_active = True
         self.n_only_placed = 0
-        """Calls of which no observer was notified, because they made nodes and nothing else."""
+        """Calls of which no observer was notified: they made nodes and nothing else, or are part of another event."""
         self._modules = modules
         self._kinds = kinds
         self._observers = observers
         self._failures = failures
+        self._is_muted = is_muted
         self._observers_wait = observers_wait
 
     def __torch_function__(self, func: Any, types_: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Make the call and note the nodes that it made."""
-        frame = sys._getframe(1)
+        if (
+            type(func) is _attribute
+            and self._kinds.known.get(func) == _PASSIVE
+            and (func.__self__ is not _GRAD or (type(args[0]) in _plain and _leaf_flag(args[0])))
+        ):  # it warns of nothing, so that it is all one from where; an optimizer reads thousands
+            try:
+                return func(*args)
+            except BaseException as error:
+                hide(error)
+                raise
+        frame = _getframe(1)
         before: int = _sequence_number()
         result: Any
         try:
-            result = self._caller(frame)(func, args, kwargs or {})
+            known = self.table.calls.get((id(frame.f_code), frame.f_lasti))
+            caller = self._caller(frame) if known is None else _function(known[0], frame.f_globals)
+            result = caller(func, args, kwargs or {})
         except BaseException as error:
             hide(error)
             raise
         try:
-            if torch_facts.anomaly_enabled():
+            if _anomaly_enabled():
                 hide_in_anomaly(result, before)
-            if not self.is_active or _tracing_state() is not None:
-                return result
-            kind = self._kinds.of(func)
-            if kind != _PASSIVE:
-                after = _sequence_number()
-                is_plain = _plain_ids.issuperset(map(id, types_)) and type(result) in _plain and not is_watched()
-                if is_plain and kind == _NOTHING and after != before and self._observers_wait:
-                    self.n_only_placed += 1
-                    self._place(func, frame, before, after, result)
-                    return result
-                seen = TorchCall(func, kind, args, kwargs or {}, result, frame, before, after)
-                if is_plain:
-                    self._note(seen)
-                else:
-                    with Quiet():
-                        self._note(seen)
+            if self.is_active and _tracing_state() is None:
+                kind = self._kinds.of(func)
+                if kind != _PASSIVE:
+                    is_plain = type(result) in _plain and (not types_ or _plain_ids.issuperset(map(id, types_)))
+                    self._saw(func, kind, args, kwargs, result, frame, before, is_plain=is_plain)
         except BaseException as error:
             if not self._failures.absorb("a call of torch", error):
                 raise
         return result
 
+    def _saw(
+        self,
+        func: Any,
+        kind: int,
+        args: Any,
+        kwargs: Any,
+        result: Any,
+        frame: types.FrameType,
+        before: int,
+        *,
+        is_plain: bool,
+    ) -> None:
+        """Note a call that has returned; of plain tensors alone nothing else can see what our code does."""
+        after = _sequence_number()
+        if before == after and self._is_part_of_another(kind, frame):
+            self.n_only_placed += 1
+            return
+        is_plain = is_plain and not is_watched()
+        if self._observers_wait and is_plain and kind == _NOTHING and after != before:
+            self.n_only_placed += 1
+            self._place(func, frame, before, after, result)
+            return
+        seen = TorchCall(func, kind, args, kwargs or {}, result, frame, before, after)
+        if is_plain:
+            self._note(seen)
+        else:
+            with Quiet():
+                self._note(seen)
+
+    def _is_part_of_another(self, kind: int, frame: types.FrameType) -> bool:
+        """Whether a call that made no node is one of many by which torch does what is seen as a whole."""
+        if kind == CallKinds.GRAD_GET and is_internal(frame.f_code):
+            return True
+        return (self._observers_wait or kind in _OF_GRAD) and self._is_muted()
+
     def _caller(self, frame: types.FrameType) -> Callable[..., Any]:
-        """What makes the call in the name of this frame."""
+        """What makes the call in the name of this frame, where that is not known already."""
         try:
-            return types.FunctionType(self.table.calling_code(frame), frame.f_globals)
+            return _function(self.table.calling_code(frame), frame.f_globals)
         except BaseException as error:
             if not self._failures.absorb("a call of torch", error):
                 raise

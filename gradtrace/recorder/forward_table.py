@@ -76,7 +76,8 @@ class ForwardTable:
         self.by_backward: set[int] = set()
         """Where intervals start whose nodes were made while a backward pass ran."""
         self._by_key: dict[tuple[int, ...], int] = {}
-        self._calls: dict[tuple[int, int], tuple[types.CodeType, types.CodeType]] = {}
+        self.calls: dict[tuple[int, int], tuple[types.CodeType, types.CodeType]] = {}
+        """By code and instruction from where torch is called: code that makes such a call, and the caller's own."""
         self.value_limit = value_limit
         self.values: dict[tuple[int, int], Result] = {}
         """Small results, by sequence number of the node and output."""
@@ -126,6 +127,11 @@ class ForwardTable:
         self._pass_starts.append(_sequence_number())
         self._pass_indices.append(index)
 
+    def after_fork(self) -> None:
+        """The passes of the parent are not those of the child, whose own are counted from 1."""
+        del self._pass_starts[:], self._pass_indices[:]
+        self.freed.clear()
+
     def made_after(self, number: int) -> int:
         """The last pass that had begun when the node with this sequence number was made; 0 before the first."""
         position = bisect_right(self._pass_starts, number) - 1
@@ -152,19 +158,30 @@ class ForwardTable:
         """The origin of a call that is being made from this frame."""
         code, instruction = frame.f_code, frame.f_lasti
         direct = is_own(code)
+        if direct:
+            module = running_module(frame)
+            number = -1 if module is None else modules.number(module, frame)
+            own_key = (id(code), instruction, number, True)
+            known = self._by_key.get(own_key)
+            if known is not None:
+                return known
+            return self.origin_number(Origin(place_at(frame, call), number, is_direct=True), own_key)
+        return self._origin_within(frame, call, modules)
+
+    def _origin_within(self, frame: types.FrameType, call: str, modules: ModuleTable) -> int:
+        """The same, from a frame of torch's or of a library."""
+        code, instruction = frame.f_code, frame.f_lasti
+        direct = False
         called: types.FrameType | None = None
-        outer: types.FrameType | None = frame
-        own: types.FrameType | None = frame
         module = running_module(frame)
-        if not direct:
-            outer = skip_internal(frame)
-            own = own_frame(outer)
-            if outer is frame:
-                direct = own is None
-            else:
-                called = called_function(frame)
-            if outer is not None:
-                code, instruction = outer.f_code, outer.f_lasti
+        outer = skip_internal(frame)
+        own = own_frame(outer)
+        if outer is frame:
+            direct = own is None
+        else:
+            called = called_function(frame)
+        if outer is not None:
+            code, instruction = outer.f_code, outer.f_lasti
         number = -1 if module is None else modules.number(module, frame)
         key: tuple[int, ...] = (id(code), instruction, number, direct)
         if own is not None and own is not outer:
@@ -185,11 +202,11 @@ class ForwardTable:
     def calling_code(self, frame: types.FrameType) -> types.CodeType:
         """The code of a function that makes the call in the name of this frame."""
         key = (id(frame.f_code), frame.f_lasti)
-        known = self._calls.get(key)
+        known = self.calls.get(key)
         if known is None:
-            if len(self._calls) > _MAX_VALUES:
-                self._calls.clear()
-            known = self._calls[key] = (impersonating_code(frame), frame.f_code)
+            if len(self.calls) > _MAX_VALUES:
+                self.calls.clear()
+            known = self.calls[key] = (impersonating_code(frame), frame.f_code)
         return known[0]
 
     def note_result(self, result: Any) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import Recorded
-from gradtrace.model.needs import Tensors
+from gradtrace.model.needs import ALL, Tensors
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.closer import Closer
 from gradtrace.recorder.columns import packed
@@ -30,7 +31,7 @@ from gradtrace.recorder.flow import Flow, Received
 from gradtrace.recorder.forward_table import Origin
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.leaves import LeafState
-from gradtrace.recorder.looking import is_tensor, message, type_name
+from gradtrace.recorder.looking import is_tensor, message, one_look, type_name
 from gradtrace.recorder.marks import mark
 from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.pass_leaves import EFFECTS, PassLeaves, column
@@ -84,6 +85,8 @@ class FullPass:
         config = context.config
         statistics = config.statistics(Tensors.GRADIENTS, Tensors.LEAVES)
         self._measurements = Measurements(context.journal.tables, config.value_limit, statistics)
+        self._of_ranks = ALL if statistics and context.journal.world_size > 1 else None
+        """What is measured of `.grad` where ranks may reduce it: sums tell how, norms alone do not."""
         self._facts = facts = context.facts
         looks_closer = facts is not None and config.looks_closer
         self._closer = Closer(context, facts.numbers, self._measurements, index) if facts and looks_closer else None
@@ -107,7 +110,7 @@ class FullPass:
 
     def _begin(self, frame: Any) -> None:
         context, call, facts = self._context, self.call, self._facts
-        with torch.no_grad(), without_collector():
+        with torch.no_grad(), without_collector(), one_look():
             scope = Scope(frame)
             context.learn(scope)
             if facts is not None:
@@ -124,6 +127,9 @@ class FullPass:
             self._measurements.look_from_here()
             self._sequence, self._positions = describer.sequence, describer.positions
             self._meet_leaves(describer.leaves, scope)
+            if not context.met_fake and any(is_tensor(root) and torch_facts.is_fake(root) for root in call.roots):
+                context.met_fake = True
+                self._journal.blind(Blind.FAKE_TENSORS)
             if is_close:
                 self._guarded("what is not finite", lambda: self._look_closer(walk, edges, scope))
             if facts is not None:
@@ -185,7 +191,21 @@ class FullPass:
             tensor = state.reference()
             if tensor is not None:
                 registry.own(state, owners.get(id(tensor), []))
-        self._ledger = PassLeaves(registry, leaves, self._measurements, self._thread, accumulates=self.call.accumulates)
+        own = {state.id for state, _ in leaves.values()}
+        others = [
+            (state, tensor)
+            for state in (registry.states.copy().values() if self._of_ranks else ())
+            if state.owners and state.id not in own and (tensor := state.reference()) is not None
+        ]
+        self._ledger = PassLeaves(
+            registry,
+            leaves,
+            self._measurements,
+            self._thread,
+            accumulates=self.call.accumulates,
+            statistics=self._of_ranks,
+            others=others,
+        )
 
     def _roots(self, walk: Walk, edges: list[Any], scope: Scope) -> tuple[list[list[Any]], bool]:
         """The rows that tell how the pass begins, and whether that is at something that is not finite."""
@@ -351,6 +371,8 @@ class FullPass:
             self._ledger.arrives(number)
             stats = self._flow.receive(number, 0, gradient)
             self._flow.note_received(number, 0, stats)
+            if self._of_ranks is not None:
+                self._measurements.complete(stats, gradient)
             self._ledger.contributions[number] = (stats, mark(gradient))
             if self._facts is not None:
                 self._facts.masking_hooks.after(*self._leaves[number], gradient)
@@ -401,9 +423,9 @@ class FullPass:
                 conflict = self._conflict(error, node)
             except BaseException as failure:
                 self._caught("who wrote to a saved tensor", failure)
-        self._journal.write_pass(
-            {"t": "pass_end", "index": self.index, "error": described, "error_node": node, "conflict": conflict}
-        )
+        told = {"error": described, "error_node": node, "conflict": conflict}
+        told = {name: value for name, value in told.items() if value is not None}
+        self._journal.write_pass({"t": "pass_end", "index": self.index, **told})
         self._journal.end_pass()
 
     def _note_freed(self) -> None:

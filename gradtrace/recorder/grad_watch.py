@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gradtrace.model.kinds import EventKind
+from gradtrace.recorder import torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.forward_mode import TorchCall
@@ -113,8 +114,23 @@ class GradWatch:
             measured = [] if self._norms is None else self._norms.wrote(touched, is_zero=zeroed, is_own=is_own)
             self._event(kind, touched, frame, name, set_to_none=False if zeroed else None, measured=measured)
 
+    def exchanged(self, tensor: Any, call: str, frame: types.FrameType, *, is_over: bool) -> None:
+        """A collective operation has written to a tensor, or will have when the program waits for it."""
+        if self._events.is_muted() or not self._leaves.has_grads or not is_tensor(tensor):
+            return
+        state = self._leaves.whose_grad(tensor)
+        if state is None:
+            return
+        measured: Sequence[Written] = ()
+        if self._norms is not None:
+            if is_over:
+                measured = self._norms.wrote([state])
+            else:
+                self._norms.forget([state.id])
+        self._event(EventKind.GRAD_MODIFIED, [state], frame, call, set_to_none=None, measured=measured)
+
     def _assigned(self, tensor: torch.Tensor, value: torch.Tensor | None, frame: types.FrameType) -> None:
-        if self._events.is_muted():
+        if self._events.is_muted() or torch_facts.is_of_sharding(frame.f_code):
             return
         state = self._leaves.find(tensor)
         if state is None:
@@ -172,7 +188,7 @@ class GradWatch:
 
     def _switched(self, tensor: torch.Tensor, frame: types.FrameType) -> None:
         """`requires_grad` was set: who did it, is what explains a leaf without a gradient."""
-        if not self._sees_reads or not tensor.is_leaf:
+        if not self._sees_reads or not tensor.is_leaf or torch_facts.is_of_sharding(frame.f_code):
             return
         call = f"requires_grad = {tensor.requires_grad}"
         state = self._leaves.get(tensor, None)

@@ -103,14 +103,23 @@ def _results(frame: types.FrameType | None) -> Iterator[tuple[str, torch.Tensor]
 
 
 def _parts(value: Any) -> list[tuple[str, Any]]:
+    """What may lead to a tensor, and the step there; of thousands of things in a model few do."""
     kind = type(value)
     if is_any_of(value, list, tuple, deque, set):
-        return [(f"[{position}]", part) for position, part in enumerate(tuple(value))]
+        return [(f"[{position}]", part) for position, part in enumerate(tuple(value)) if _may_lead_on(part)]
     if is_any_of(value, dict, defaultdict, OrderedDict):
-        return [(f"[{key!r}]", part) for key, part in tuple(dict.items(value)) if is_any_of(key, str, int)]
+        parts = [(key, part) for key, part in tuple(dict.items(value)) if _may_lead_on(part)]
+        return [(f"[{key!r}]", part) for key, part in parts if is_any_of(key, str, int)]
     if module_of(kind).partition(".")[0] in ("torch", "numpy", "builtins") and not is_module(value):
         return []
-    return [("." + key, part) for key, part in attributes(value).items()]
+    return [("." + key, part) for key, part in attributes(value).items() if _may_lead_on(part)]
+
+
+def _may_lead_on(part: Any) -> bool:
+    """Whether it is neither of a kind that holds nothing nor empty."""
+    if part is None or issubclass(type(part), _OPAQUE):
+        return False
+    return not is_any_of(part, dict, OrderedDict, list, tuple, set) or len(part) > 0
 
 
 def _reach(nodes: list[Any], table: ForwardTable) -> tuple[int, set[int], int]:

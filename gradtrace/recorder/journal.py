@@ -16,7 +16,9 @@ from typing import Any
 import torch
 
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
+from gradtrace.recorder import torch_facts
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.kernel_cells import KernelCells
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stream import Shelf, Stream, encode, plain_text
 from gradtrace.recorder.tables import Tables
@@ -24,6 +26,7 @@ from gradtrace.version import __version__
 
 _MAX_TEXT = 2_000
 _MAX_LINES = 12
+_LONGEST_NUMBER = 10
 _positions: dict[int, tuple[types.CodeType, list[tuple[int | None, ...]]]] = {}
 
 
@@ -48,12 +51,19 @@ def _characters(line: str, offset: int) -> int:
     return len(line.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "replace")) + 1
 
 
+def _number(variable: str) -> int | None:
+    """A whole number that a launcher of ranks has put into the environment."""
+    text = os.environ.get(variable, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _LONGEST_NUMBER else None
+
+
 class Journal:
     """Writes one process's stream."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.last_pass_index = 0
+        self._cells = KernelCells(config.notebooks)
         self.stream = Stream(self._path())
         self.begin_stream()
 
@@ -69,7 +79,8 @@ class Journal:
         self.tables = Tables(self)
         self._shelf = Shelf() if self.config.passes == "last" else None
         self._tail_owner: object = None
-        self._has_header = False
+        self._has_header = self._has_world = False
+        self.world_size = 1
 
     def _path(self) -> Path:
         return self.config.session / f"{os.getpid()}.stream"
@@ -78,9 +89,9 @@ class Journal:
         """Append a record."""
         self._append(encode(record))
 
-    def write_encoded(self, line: str) -> None:
-        """Append a record that is JSON already."""
-        self._append(line)
+    def write_encoded(self, line: str, data: bytes = b"") -> None:
+        """Append a record that is JSON already, and data behind it."""
+        self._append(line, data)
 
     def write_columns(self, record: dict[str, Any], data: bytes) -> None:
         """Append a record with columns behind it that belongs to no pass."""
@@ -107,7 +118,8 @@ class Journal:
 
     def _append(self, line: str, data: bytes = b"") -> None:
         with self._lock:
-            self.write_header()
+            if not self._has_header:
+                self.write_header()
             self.stream.write(line, data)
 
     def set_tail(self, owner: object, lines: Iterable[str], head: Iterable[str] = ()) -> None:
@@ -119,7 +131,8 @@ class Journal:
             head: what goes before it, for good.
         """
         with self._lock:
-            self.write_header()
+            if not self._has_header:
+                self.write_header()
             if self._tail_owner is not owner:
                 self.seal()
             self.stream.set_tail(lines, head)
@@ -144,7 +157,6 @@ class Journal:
 
     def _header(self) -> dict[str, Any]:
         config = self.config
-        rank = os.environ.get("RANK", "")
         return {
             "t": "header",
             "format": FORMAT_NAME,
@@ -158,17 +170,34 @@ class Journal:
             "gradtrace": __version__,
             "device": config.device or "cpu",
             "seed": config.seed,
-            "rank": int(rank) if rank.isdecimal() else None,
+            "rank": _number("RANK"),
             "expression": None if config.expression is None else plain_text(config.expression),
             "facts": config.facts,
             "level": config.level,
+            "world_size": _number("WORLD_SIZE"),
         }
+
+    def join_world(self) -> None:
+        """Say which rank this process is, as soon as it has joined a process group."""
+        if not self._has_world:
+            world = torch_facts.world()
+            if world is not None:
+                self._has_world = True
+                self.world_size = world[1]
+                self.write({"t": "world", "rank": world[0], "size": world[1]})
+
+    def end(self) -> None:
+        """Say that the program came to its end, where several ranks run and some may not."""
+        if self._has_world or _number("RANK") is not None:
+            self.write({"t": "end"})
 
     def place(self, place: Place | None) -> int | None:
         """The id of a place, defined on first use."""
         if place is None:
             return None
-        return self._locate(place.key, place.code, place.instruction, place.via)
+        key = place.key
+        known = self._locations.get(key)
+        return self._locate(key, place.code, place.instruction, place.via) if known is None else known
 
     def _locate(self, key: tuple[Any, ...], code: types.CodeType, instruction: int, via: Place | None = None) -> int:
         with self._lock:
@@ -196,19 +225,22 @@ class Journal:
         self, key: tuple[Any, ...], code: types.CodeType, span: tuple[int, int, int, int], via: int | None = None
     ) -> int:
         line, column, end_line, end_column = span
-        file = code.co_filename
-        lines = [
-            linecache.getline(file, number).rstrip("\r\n")
-            for number in range(line, min(end_line, line + _MAX_LINES) + 1)
-        ]
+        shown, n_before, cell, has_columns = self._cells.named(code.co_filename, code.co_names)
+        numbers = range(line, min(end_line, line + _MAX_LINES) + 1)
+        lines = [linecache.getline(code.co_filename, number).rstrip("\r\n") for number in numbers]
+        if cell is not None:
+            seen = [one.rstrip() for one in cell[line - 1 + n_before : numbers.stop - 1 + n_before]] or [""]
+            if seen != lines and (any(lines) or not has_columns):  # something else runs in place of what is seen
+                column = end_column = -1
+            lines = seen
         first, last = lines[0], lines[-1]
         record: dict[str, Any] = {
             "t": "location",
             "id": next(self._new_location),
-            "file": plain_text(file),
-            "line": line,
+            "file": plain_text(shown),
+            "line": line + n_before,
             "column": _characters(first, column) if column >= 0 else 1,
-            "end_line": end_line,
+            "end_line": end_line + n_before,
             "end_column": _characters(last, end_column) if end_column >= 0 else len(last) + 1,
             "function": plain_text(code.co_qualname),
             "text": plain_text("\n".join(lines)[:_MAX_TEXT]),
@@ -221,6 +253,41 @@ class Journal:
         self._locations[key, "code"] = code  # type: ignore[assignment] # keeps the id of the code from being reused
         self._texts[number] = record
         return number
+
+    def line(self, file: str, line: int, function: str, span: tuple[int, int] | None = None) -> int:
+        """The id of a line of which no code is at hand.
+
+        Args:
+            file: its file.
+            line: its number.
+            function: the function that it stands in.
+            span: how many characters of its text come first, and how many are meant; None for the whole line.
+        """
+        key = (file, line, function, span)
+        with self._lock:
+            known = self._locations.get(key)
+            if known is not None:
+                return known
+            text = linecache.getline(file, line).rstrip("\r\n")
+            first = len(text) - len(text.lstrip()) + (0 if span is None else span[0])
+            end = len(text) if span is None else min(len(text), first + span[1])
+            shown, n_before, *_ = self._cells.named(file)
+            record: dict[str, Any] = {
+                "t": "location",
+                "id": next(self._new_location),
+                "file": plain_text(shown),
+                "line": line + n_before,
+                "column": first + 1,
+                "end_line": line + n_before,
+                "end_column": max(end, first) + 1,
+                "function": plain_text(function),
+                "text": plain_text(text[:_MAX_TEXT]),
+            }
+            number: int = record["id"]
+            self.write(record)
+            self._locations[key] = number
+            self._texts[number] = record
+            return number
 
     def close(self) -> None:
         """Close the file; a note that still comes opens it again."""

@@ -13,9 +13,11 @@ from gradtrace.model.kinds import LeafKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.births import Births
 from gradtrace.recorder.journal import Journal
+from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.measure import has_memory, is_readable, values
 from gradtrace.recorder.names import Names
 from gradtrace.recorder.scope import Scope
+from gradtrace.recorder.shards import Shards
 from gradtrace.recorder.stores import stored_by
 
 _MAX_SEARCHES = 3
@@ -63,6 +65,7 @@ class Leaves:
         self._names = names
         self._births = births or Births()
         self._value_limit = value_limit
+        self.shards = Shards()
         self._given: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
         self.states: dict[int, LeafState] = {}
         """By id of the live tensor, in order of discovery; to go through them, copy first: any tensor may die."""
@@ -90,7 +93,7 @@ class Leaves:
         """The engine is about to run a pass."""
         with self._lock:
             self._running[index] = (thread, leaves)
-            if any(one is None for _, one in self._running.values()):
+            if len(self._running) > 1 and any(one is None for _, one in self._running.values()):
                 self.was_concurrent = self.was_concurrent or any(one != thread for one, _ in self._running.values())
 
     def engine_ends(self, index: int) -> None:
@@ -122,7 +125,8 @@ class Leaves:
 
     def is_alone(self, thread: int) -> bool:
         """Whether no other thread's engine runs; ask and look within `touching`."""
-        return all(other == thread for other, _ in self._running.values())
+        running = self._running
+        return not running or all(other == thread for other, _ in running.values())
 
     def owned(self, thread: int) -> list[LeafState]:
         """The leaves that a pass of this thread met first; none where engines run side by side.
@@ -150,6 +154,7 @@ class Leaves:
 
     def get(self, tensor: torch.Tensor, scope: Scope | None) -> LeafState:
         """The leaf's state; a new leaf is named and written down."""
+        tensor = self.shards.part_of(tensor)
         state = self.find(tensor)
         if state is None:
             key = id(tensor)
@@ -202,6 +207,9 @@ class Leaves:
         if given is not None and given[0]() is tensor:
             return given[1], LeafKind.TENSOR, True
         found = self._names.tensor(tensor)
+        whole = self.shards.whole_of(tensor) if found is None else None
+        if whole is not None:  # a module may hold that one now
+            found = self._names.tensor(whole)
         if found is not None:
             return *found, True
         kind = LeafKind.PARAMETER if issubclass(type(tensor), torch.nn.Parameter) else LeafKind.TENSOR
@@ -250,6 +258,8 @@ class Leaves:
 
     def whose_grad(self, tensor: object) -> LeafState | None:
         """The leaf whose `.grad` has the data of this tensor."""
+        if is_tensor(tensor):
+            tensor = torch_facts.local_part(tensor)
         if type(tensor) not in torch_facts.PLAIN_TYPES:
             return None
         pointer = torch_facts.pointer(tensor)  # type: ignore[arg-type]
@@ -267,7 +277,9 @@ class Leaves:
             if not self.may_touch(state, threading.get_ident()):
                 return None
             grad = leaf.grad
-        return state if grad is not None and torch_facts.pointer(grad) == pointer else None
+        if grad is None:
+            return None
+        return state if torch_facts.pointer(torch_facts.local_part(grad)) == pointer else None
 
     def remember_grads(self, numbers: list[int]) -> None:
         """Note where the `.grad` of these leaves lie now, to recognize them when they are written to."""
@@ -277,7 +289,7 @@ class Leaves:
             for state in self.states.copy().values():
                 tensor = state.reference() if state.id in wanted else None
                 if tensor is not None and self.may_touch(state, thread):
-                    self.remember(state, tensor.grad)
+                    self.remember(state, self.shards.gradient(tensor))
 
     def remember(self, state: LeafState, grad: torch.Tensor | None) -> None:
         """Note one leaf's `.grad`."""
@@ -287,7 +299,7 @@ class Leaves:
             state.has_grad, state.version, state.grad_pointer = False, -1, 0
             return
         state.has_grad, state.version = True, grad._version
-        state.grad_pointer = torch_facts.pointer(grad)
+        state.grad_pointer = torch_facts.pointer(torch_facts.local_part(grad))
         if state.grad_pointer:
             self._by_grad[state.grad_pointer] = state
 

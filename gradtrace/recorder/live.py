@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import torch
 
 from gradtrace.model.location import Location
 from gradtrace.model.run import ProgramError
+from gradtrace.model.run_options import PassRange
+from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.journal import positions
 from gradtrace.recorder.looking import message, type_name
-from gradtrace.recorder.program_end import is_of_the_program, write_error
+from gradtrace.recorder.program_end import FrameLike, is_of_the_program, write_error
 from gradtrace.recorder.session import Recorder
 
 
@@ -30,6 +33,63 @@ def write_all(recorder: Recorder) -> Path:
             recorder.facts.updates.write()
         recorder.journal.write_header()
     return recorder.journal.stream.path
+
+
+def begin_window(
+    recorder: Recorder, session: Path, variables: dict[str, Any], error: BaseException | None = None
+) -> bool:
+    """Finish what has been recorded so far as if the program ended here, and go on in another folder.
+
+    What was watched of the forward computation stays known: the pass that comes next may run over it.
+
+    Args:
+        recorder: the one at work.
+        session: the folder of the streams from here on.
+        variables: the program's own.
+        error: the exception that ended the last thing that the program did.
+
+    Returns:
+        False where nothing was done, since a pass runs, or somebody else reads this stream.
+    """
+    if recorder.leaves.is_any_running or recorder.journal.keeps_latest or recorder.n_readers:
+        return False
+    if error is not None:
+        write_failure(recorder, error)
+    with recorder._failures.looking("what was seen so far"):
+        frame: Any = FrameLike(variables)
+        if recorder.config.facts:
+            write_holders(recorder.journal, recorder.table(), frame)
+            recorder.look_at_variables(frame)
+    write_all(recorder)
+    with recorder._failures.looking("what was seen so far"):
+        if recorder.step_norms is not None:
+            recorder.step_norms.write()
+        recorder._failures.write()
+        recorder.journal.write({"t": "status", "status": 0 if error is None else 1})
+    with recorder._failures.looking("what follows"):
+        recorder.config = recorder.journal.config = replace(recorder.config, session=session)
+        recorder.begin_stream()
+        grads = recorder.grads
+        grads.n_calls = grads.n_without_grad = 0
+        grads.first_without_grad = grads.first_switch = None
+        recorder.journal.write_header()
+    return True
+
+
+def n_passes(recorder: Recorder) -> int:
+    """How many passes have begun, in the stream that is being written."""
+    return recorder.passes.n_passes
+
+
+def ask_again(recorder: Recorder, passes: tuple[PassRange, ...]) -> None:
+    """Record passes in full again, counted from here on.
+
+    Args:
+        recorder: the one at work.
+        passes: ranges in ascending order, from 1.
+    """
+    with recorder._failures.looking("which passes are recorded"):
+        recorder.passes.ask_again(passes)
 
 
 def write_failure(recorder: Recorder, error: BaseException) -> None:

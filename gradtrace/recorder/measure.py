@@ -154,8 +154,12 @@ class Measurements:
 
     def add(self, tensor: torch.Tensor, statistics: frozenset[Statistic] | None = None) -> int:
         """Measure a tensor, and return the number of its statistics; must be called with torch functions disabled."""
+        if type(tensor) not in _PLAIN:
+            tensor = torch_facts.local_part(tensor)
         spec = self.tables.spec(torch_facts.shape(tensor), tensor.dtype)
-        asked = self.statistics if statistics is None else statistics
+        return self._add(spec, tensor, self.statistics if statistics is None else statistics)
+
+    def _add(self, spec: Spec, tensor: torch.Tensor, asked: frozenset[Statistic]) -> int:
         if not asked or not is_readable(tensor):
             return self._append(spec, Form.UNKNOWN)
         try:
@@ -169,8 +173,12 @@ class Measurements:
 
     def add_known(self, spec: Spec, tensor: torch.Tensor) -> int:
         """As `add`, of a tensor whose shape and dtype are known; the ordinary small one takes a shorter way."""
-        elements = small_values(tensor) if spec.is_small_float and self.statistics else None
-        return self.add(tensor) if elements is None else self.add_values(spec, elements)
+        asked = self.statistics
+        if spec.is_small_float and asked:
+            elements = small_values(tensor)
+            if elements is not None:
+                return self.add_values(spec, elements)
+        return self._add(spec, tensor, asked) if type(tensor) in _PLAIN else self.add(tensor)
 
     def add_values(self, spec: Spec, elements: list[float]) -> int:
         """All values of a tensor of a dtype that doubles hold."""
@@ -327,8 +335,8 @@ class Measurements:
             if on_cpu:
                 return self._append_nested(spec, values(tensor))
             return self._await(self._append_row(spec, [None] * 8), tensor.clone())
-        stored = stored_elements(tensor)
-        if not stored.numel():
+        stored = tensor if tensor.layout is torch.strided else stored_elements(tensor)
+        if not (numel if stored is tensor else stored.numel()):
             return self._append_row(spec, [0.0, None, None, None, 0, 0, numel, None])
         norm = norm_of(stored)
         if not on_cpu:

@@ -24,6 +24,10 @@ class ModelWatch:
         self._leaves = leaves
         self._seen: dict[int, tuple[weakref.ref[torch.nn.Module], int]] = {}
 
+    def after_fork(self) -> None:
+        """The stream is a new one, and no model is described in it."""
+        self._seen.clear()
+
     def learn(self, scope: Scope) -> None:
         """Know every parameter of every model, whether it takes part in a graph or not."""
         for model in self._names.models():

@@ -28,7 +28,7 @@ class Modes:
 
     Args:
         observers: what looks at each call besides the table of intervals.
-        observers_wait: as in `ForwardMode`.
+        is_muted, observers_wait: as in `ForwardMode`.
         sleep: called when the first thread enters a compiled callable, and when the last has left it.
     """
 
@@ -40,6 +40,7 @@ class Modes:
         observers: tuple[Observer, ...],
         failures: Failures,
         sleep: Callable[[bool], None],
+        is_muted: Callable[[], bool],
         *,
         observers_wait: bool,
     ) -> None:
@@ -49,6 +50,7 @@ class Modes:
         self._observers = observers
         self._failures = failures
         self._sleep = sleep
+        self._is_muted = is_muted
         self._observers_wait = observers_wait
         self._n_ended = 0
         self._modes: dict[int, ForwardMode] = {}
@@ -135,6 +137,7 @@ class Modes:
                 self._kinds,
                 self._observers,
                 self._failures,
+                self._is_muted,
                 observers_wait=self._observers_wait,
             )
         if not _is_on_stack(mode):
@@ -177,6 +180,8 @@ class Modes:
         """Of a process's threads only one is left in its child."""
         self._lock = threading.RLock()
         mode = self.here()
+        if mode is not None:
+            mode.table.after_fork()
         self._modes = {} if mode is None else {threading.get_ident(): mode}
         self._asleep = {thread: depth for thread, depth in self._asleep.items() if thread == threading.get_ident()}
 

@@ -1,12 +1,9 @@
-"""Many numbers as JSON, with one call for all of them.
-
-The shortest form of a float, which Python writes by itself, takes several times as long to find as 17 digits, which
-tell every double as exactly.
-"""
+"""Numbers apart from the text around them: what stays the same from step to step is text, and is written once."""
 
 from __future__ import annotations
 
 import functools
+from array import array
 from typing import Any
 
 import torch
@@ -14,7 +11,10 @@ import torch
 from gradtrace.recorder.readings import Reading
 from gradtrace.recorder.stream import encode
 
-_NUMBER = "%#.17g"
+_NUMBER = "{}"
+"""Stands for a number in a form; JSON has it for nothing else there."""
+_MOST_EXACT = 2**53
+"""Whole numbers up to this one are doubles without loss."""
 
 
 class Elements:
@@ -28,42 +28,33 @@ class Elements:
 
 
 class Numerals:
-    """The numbers that go into a text, in order; each method returns what stands for them in its template."""
+    """The numbers that belong into a form, in order; each method returns what stands for them there."""
 
     def __init__(self) -> None:
-        self._numbers: list[float] = []
+        self.numbers = array("d")
 
     def number(self, reading: Reading | None) -> str:
         """A number that was measured."""
-        if reading is None:
-            return "null"
-        number = reading.value
-        if type(number) is float and number - number == 0:
-            self._numbers.append(number)
+        return self.rate(None if reading is None else reading.value)
+
+    def rate(self, value: Any) -> str:
+        """A number, a truth value, None, or what else JSON can hold."""
+        kind = type(value)
+        if kind is float or (kind is int and -_MOST_EXACT <= value <= _MOST_EXACT):
+            self.numbers.append(value)
             return _NUMBER
-        return literal(reading.plain())
+        return encode(value)
 
     def elements(self, value: Any) -> str:
         """The elements of a tensor, or nested lists of them as JSON can hold them."""
         if value is None:
             return "null"
         if type(value) is Elements:
-            self._numbers += value.numbers
+            self.numbers.extend(value.numbers)
             return _nested(value.shape)
-        return literal(value)
-
-    def text(self, template: str) -> str:
-        """The template with all numbers in their places."""
-        numbers = tuple(self._numbers)
-        text = template % numbers
-        if ".," in text or ".]" in text:  # 17 digits and no fraction: JSON wants a digit behind the point
-            return template.replace(_NUMBER, "%r") % numbers
-        return text
-
-
-def literal(value: Any) -> str:
-    """What stands for a value that JSON can hold."""
-    return encode(value).replace("%", "%%")
+        if type(value) is list:
+            return f"[{','.join(map(self.elements, value))}]"
+        return self.rate(value)
 
 
 @functools.lru_cache(maxsize=1_000)

@@ -19,9 +19,9 @@ from gradtrace.recorder.alike import Key, as_rows, copied_rows, sorted_out
 from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.looking import type_name
 from gradtrace.recorder.measure import plain_values
-from gradtrace.recorder.numerals import Elements, Numerals, literal
+from gradtrace.recorder.numerals import Elements, Numerals
 from gradtrace.recorder.readings import Reading, Readings, may_read, row_norms
-from gradtrace.recorder.stream import plain_text
+from gradtrace.recorder.stream import encode, plain_text
 
 _MOST_ROWS = 8
 """So many of the rows that moved without a gradient are named."""
@@ -58,7 +58,7 @@ class Change:
         self.group = group
 
     def row(self, numerals: Numerals) -> str:
-        """As the template of a row of the record."""
+        """As a row of the form of its step."""
         number, elements = numerals.number, numerals.elements
         moved = self.moved
         rows = "null,[]" if moved is None else f"{len(moved)},{moved[:_MOST_ROWS]}"
@@ -67,10 +67,10 @@ class Change:
             f"{number(self.before)},{number(self.after)},{number(self.change)},"
             f"{_TRUTH[self.has_gradient]},{number(self.gradient)},"
             f"{elements(self.value_before)},{elements(self.value_after)},"
-            f"[{','.join([f'[{literal(plain_text(name))},{number(one)}]' for name, one in self.moments])}],"
-            f"{rows},{'null' if self.type is None else literal(plain_text(self.type))},"
+            f"[{','.join([f'[{encode(plain_text(name))},{number(one)}]' for name, one in self.moments])}],"
+            f"{rows},{'null' if self.type is None else encode(plain_text(self.type))},"
             f"{elements(self.value_gradient)},"
-            f"[{','.join([f'[{literal(plain_text(name))},{elements(one)}]' for name, one in self.value_moments])}]]"
+            f"[{','.join([f'[{encode(plain_text(name))},{elements(one)}]' for name, one in self.value_moments])}]]"
         )
 
 
@@ -321,11 +321,9 @@ class ParameterChanges:
             for change, rows in zip(changes, found, strict=True):
                 change.moved = rows
 
-    def rows(self) -> str:
-        """The rows of the record, in JSON."""
-        numerals = Numerals()
-        template = ",".join([change.row(numerals) for change in self.all])
-        return numerals.text(template)
+    def rows(self, numerals: Numerals) -> str:
+        """The rows of the form of the step."""
+        return ",".join([change.row(numerals) for change in self.all])
 
 
 def _n_rows(copy: torch.Tensor | None) -> int:

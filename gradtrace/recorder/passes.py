@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import PassCall
+from gradtrace.model.run_options import PassRange
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.context import Context
@@ -25,6 +26,8 @@ from gradtrace.recorder.watch import LedgerPass, Watch
 
 if TYPE_CHECKING:
     from gradtrace.recorder.step_norms import StepNorms
+
+PassRanges = tuple[PassRange, ...]
 
 _MAX_AWAITED = 3
 """So many call sites are waited for whose first pass came after those that were asked for."""
@@ -82,6 +85,9 @@ class Passes:
         self._is_small = self._config.small_passes > 0
         """Every pass recorded in full so far had few nodes, and more of them are recorded for that."""
         self._has_announced = False
+        self._is_over = False
+        """No pass is asked for any more by its number."""
+        self._wants_first, self._looks_closer = self._config.wants(1), self._config.looks_closer
         self._has_met_compiled = False
         self._stacks: dict[int, list[Ticket]] = {}
         """By thread the passes that run, outermost first."""
@@ -91,6 +97,10 @@ class Passes:
         self._n_passes = 0
         self._n_outer = 0
         """How many passes count, of those that `--passes` speaks of: those that fill `.grad`, inside no other."""
+        self._n_before = 0
+        """How many of them came before a host asked for more: those that follow are counted from there, too."""
+        self._asked_again: PassRanges = ()
+        """Which of those that followed are to be recorded in full."""
         self._n_along = 0
         """Inner passes since the last that counts."""
         self._has_filled = False
@@ -105,10 +115,34 @@ class Passes:
 
     def begin(self) -> None:
         """Watch the forward computation if the first pass is to be recorded in full."""
-        if self._config.wants(1):
+        if self._wants_first:
             self._modes.turn_on()
-        if not self._config.wants(1) or self._keeps_latest:
+        if not self._wants_first or self._keeps_latest:
             self._events.is_counting = True
+
+    @property
+    def n_passes(self) -> int:
+        """How many passes have begun in this stream."""
+        return self._n_passes
+
+    def ask_again(self, passes: PassRanges) -> None:
+        """Record passes in full again, counted from here on; besides those that were asked for before.
+
+        Args:
+            passes: ranges in ascending order, from 1; none to ask no longer.
+        """
+        self._n_before, self._asked_again, self._is_over = self._n_outer, passes, False
+        if passes:
+            self._is_small = self._config.small_passes > 0
+        if self._keeps_latest:
+            return
+        is_wanted = self._wants(self._n_outer + 1)
+        if is_wanted and self._events.is_counting:
+            self._turn_on()
+        elif (
+            not is_wanted and self._awaited is None and not self._events.is_counting and not any(self._stacks.values())
+        ):
+            self._turn_off()
 
     # Around the engine.
 
@@ -127,7 +161,8 @@ class Passes:
                     return None  # the compiler's own, over tensors that stand for others
                 if is_compiled and not self._has_met_compiled:
                     self._has_met_compiled = True
-                    self._journal.blind(Blind.COMPILED_REGION)
+                    by = "compiled autograd" if torch_facts.compiles_autograd() else "a compiled function"
+                    self._journal.blind(Blind.COMPILED_REGION, f"the backward pass ran in {by}")
                 return self._begin_pass(frame, roots, args, kwargs, is_compiled=is_compiled)
             except BaseException as error:
                 while len(stack) > depth:
@@ -144,6 +179,7 @@ class Passes:
         parent = stack[-1] if stack else None
         index = next(self._numbers)
         self._n_passes = max(self._n_passes, index)
+        self._journal.join_world()
         if parent is None:
             let_go()
         if self._steps is not None:
@@ -175,11 +211,18 @@ class Passes:
 
     def _wants(self, number: int) -> bool:
         """Whether the pass that counts as this one is to be recorded in full, as far as is known."""
-        return self._config.wants(number) or (self._is_small and number <= self._config.small_passes)
+        if self._is_over:
+            return False
+        if self._config.wants(number):
+            return True
+        again = number - self._n_before
+        if any(first <= again and (last is None or again <= last) for first, last in self._asked_again):
+            return True
+        return self._is_small and (again if self._asked_again else number) <= self._config.small_passes
 
     def _begins_badly(self, call: Call, *, is_compiled: bool) -> bool:
         """Whether a pass is recorded in full for its root, although its forward computation was not watched."""
-        is_bad = not is_compiled and self._config.looks_closer and self._watch.is_first_bad(call)
+        is_bad = not is_compiled and self._looks_closer and self._watch.is_first_bad(call)
         if is_bad:
             self._journal.note(f"pass {self._n_passes} is recorded in full: a root is not finite")
         return is_bad
@@ -200,8 +243,9 @@ class Passes:
         self._n_along = 0
         if not self._has_filled:
             self._has_filled = True
-            is_too_late = self._n_outer > 0 and self._events.is_counting and self._config.wants(1)
+            is_too_late = self._n_outer > 0 and self._events.is_counting and self._wants_first
             self._n_outer = -1 if is_too_late and not self._keeps_latest else 0
+            self._n_before = 0
         self._n_outer += 1
         return self._n_outer
 
@@ -312,15 +356,18 @@ class Passes:
         if wanted and self._events.is_counting:
             self._turn_on()
         elif not wanted and not self._events.is_counting:
-            self._events.is_counting = True
-            self._modes.turn_off()
+            self._turn_off()
+
+    def _turn_off(self) -> None:
+        self._events.is_counting = True
+        self._modes.turn_off()
 
     def _awaits_site(self, done: Ticket) -> bool:
         """Whether a call site that fills `.grad` came too late for the passes that were asked for from the first on.
 
         A step may have many passes inside it, as the inner ones of MAML, before it comes to the one that trains.
         """
-        if self._has_met_compiled or not self._config.wants(1):
+        if self._has_met_compiled or not self._wants_first:
             return False
         site = self._journal.place(done.call.place) if done.call.accumulates else None
         if done.full is not None:
@@ -336,12 +383,17 @@ class Passes:
 
     def _announce_if_done(self) -> None:
         """When a pass begins that nobody asked for, all those are in which somebody did."""
+        if self._is_over:
+            return
         done = self._n_outer - 1
         is_over = not self._config.wants_after(done) and not self._wants(done + 1)
         is_over = is_over and self._n_passes > (self._config.shown_pass or 0)
+        is_over = is_over and all(last is not None and self._n_before + last <= done for _, last in self._asked_again)
         if done and self._config.announce and not self._has_announced and is_over:
             self._has_announced = True
             self._announce(done + 1)
+        is_announced = self._has_announced or not self._config.announce
+        self._is_over = is_over and is_announced and self._has_filled and done > 0
 
     def draw(self, roots: list[Any], frame: Any) -> None:
         """Describe a graph that is never run backward."""
@@ -352,8 +404,12 @@ class Passes:
     def after_fork(self) -> None:
         """A child of this process counts its own passes."""
         self._stacks = {}
-        self._n_passes = self._n_outer = self._n_along = 0
+        self._n_passes = self._n_outer = self._n_along = self._n_before = 0
         self._numbers = itertools.count(1)
-        self._has_filled = False
+        self._has_filled = self._is_over = False
         self._sites, self._awaited = {None}, None
         self._journal.last_pass_index = 0
+
+    def begin_stream(self) -> None:
+        """The stream is a new one, and nothing in it says yet that a pass was compiled."""
+        self._has_met_compiled = False

@@ -17,6 +17,7 @@ from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.kept_results import kept_at
+from gradtrace.recorder.kernel_cells import failed_cell, is_cell
 from gradtrace.recorder.looking import message, type_name
 from gradtrace.recorder.sites import Place, is_internal
 from gradtrace.recorder.stream import plain_text
@@ -95,15 +96,15 @@ def write(
         look: tells what the variables hold that can be seen from a frame.
     """
     main = sys.modules.get("__main__")
-    error = ended_by or _uncaught(main)
+    error = ended_by or _uncaught(main) or failed_cell()
     if error is not None:
         write_error(journal, error, table)
     if isinstance(main, types.ModuleType):
         if not journal.last_pass_index:
             _write_undriven(journal, vars(main), draw)
         if journal.config.facts:
-            write_holders(journal, table, _FrameLike(vars(main)))  # type: ignore[arg-type]
-            look(_FrameLike(vars(main)))
+            write_holders(journal, table, FrameLike(vars(main)))  # type: ignore[arg-type]
+            look(FrameLike(vars(main)))
     checkpoint.write()
 
 
@@ -131,7 +132,7 @@ def write_error(journal: Journal, error: BaseException, table: ForwardTable | No
         table: the forward table of this thread.
     """
     frames: list[int | None] = []
-    traceback = error.__traceback__
+    traceback = _from_cell(error.__traceback__)
     while traceback is not None and len(frames) < _MAX_FRAMES:
         code = traceback.tb_frame.f_code
         if is_of_the_program(code):
@@ -140,6 +141,14 @@ def write_error(journal: Journal, error: BaseException, table: ForwardTable | No
     said = {"type": type_name(error), "message": plain_text(message(error))[:4000]}
     kept = kept_at(error, journal, table) if journal.config.facts else []
     journal.write({"t": "error", **said, "frames": frames, **({"kept": kept} if kept else {})})
+
+
+def _from_cell(traceback: types.TracebackType | None) -> types.TracebackType | None:
+    """The calls from the cell of a kernel on; all where there is none."""
+    inner = traceback
+    while inner is not None and not is_cell(inner.tb_frame.f_code.co_filename):
+        inner = inner.tb_next
+    return inner or traceback
 
 
 def is_of_the_program(code: types.CodeType) -> bool:
@@ -166,11 +175,11 @@ def _write_undriven(
     else:
         roots = _last_results(list(tensors.values()))
     if roots:
-        draw(roots, _FrameLike(variables))
+        draw(roots, FrameLike(variables))
 
 
-class _FrameLike:
-    """Stands for the frame of the main module, which has ended."""
+class FrameLike:
+    """Stands for the frame of the main module, which has ended; or is a notebook's, between two cells."""
 
     def __init__(self, variables: dict[str, Any]) -> None:
         self.f_locals = self.f_globals = variables

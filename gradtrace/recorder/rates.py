@@ -10,9 +10,10 @@ import torch
 from gradtrace.model.format import VALUE_LIMIT
 from gradtrace.recorder.looking import copied, is_tensor
 from gradtrace.recorder.measure import plain_values
+from gradtrace.recorder.numerals import Numerals
 from gradtrace.recorder.parameter_changes import Change
 from gradtrace.recorder.readings import Reading, Readings, may_read
-from gradtrace.recorder.stream import plain_text
+from gradtrace.recorder.stream import encode, plain_text
 
 _MOST_MOMENTS = 12
 _MOST_RATES = 40
@@ -44,15 +45,15 @@ def _rate(value: Any, readings: Readings) -> Any:
     return readings.number(value) if is_tensor(value) and may_read(value) and value.numel() == 1 else None
 
 
-def plain_rates(rates: Rates) -> dict[str, Any]:
-    """The numbers of a param group as JSON can hold them."""
+def form_of_rates(rates: Rates, numerals: Numerals) -> str:
+    """The numbers of a param group, in the form of a step."""
 
-    def plain(rate: Any) -> Any:
+    def form(rate: Any) -> str:
         if type(rate) is list:
-            return [plain(one) for one in rate]
-        return rate.plain() if type(rate) is Reading else plain_values(rate)
+            return f"[{','.join(map(form, rate))}]"
+        return numerals.rate(rate.value if type(rate) is Reading else rate)
 
-    return {plain_text(name): plain(rate) for name, rate in rates}
+    return f"{{{','.join([f'{encode(plain_text(name))}:{form(rate)}' for name, rate in rates])}}}"
 
 
 def measure_moments(kept: Any, changes: Iterable[tuple[Change, torch.Tensor]], readings: Readings) -> None:

@@ -7,25 +7,39 @@ from typing import Any
 
 import torch
 
+from gradtrace.model.format import CHECKPOINT, CONTEXT, PACKED
+from gradtrace.model.kinds import LeafKind
 from gradtrace.model.needs import ALL, USUAL, Statistic
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.context import Context
-from gradtrace.recorder.looking import is_tensor
+from gradtrace.recorder.looking import attributes, is_tensor, module_of
 from gradtrace.recorder.measure import Measurements, begins_otherwise, has_memory, is_readable, small_values
 from gradtrace.recorder.node_types import NodeType
+from gradtrace.recorder.packed import checkpoint_frame, checkpoint_inputs
+from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.tables import Spec
 
 _NOTHING = -1
 _ALL_ZERO = frozenset({Statistic.ALL_ZERO})
+_MOST_PACKED = 16
+_NUMBER = 16
+"""Bytes of a single number, such as a factor: nobody asks whose it is."""
+_OF_CUSTOM = "saved["
+_CHECKPOINTS = "torch.utils.checkpoint"
 
-Saved = tuple[str, int, int, torch.device | None, bool]
+Owner = tuple[str, LeafKind]
+"""What the program calls a tensor that no operation of a graph made, and what it is."""
+
+Saved = tuple[str, int, int, torch.device | None, bool, Owner | None]
 """What the description of a node says of a saved tensor: name, shape and dtype (-1 if it is packed), bytes, device,
-and whether its memory was met before, at a leaf or at another node."""
+whether its memory was met before, at a leaf or at another node, and whose it is besides."""
 
 _Asked = frozenset[Statistic]
-_Described = tuple[int, int, torch.device, bool, int, _Asked]
-"""Shape and dtype, bytes, device, whether it is shared, number of statistics or -1, and what these tell."""
+_Memory = tuple[int, int, bool, Owner | None]
+"""Number of the storage, its bytes, whether it was met before, and whose it is besides."""
+_Described = tuple[int, _Memory, torch.device, int, _Asked]
+"""Shape and dtype, memory, device, number of statistics or -1, and what these tell."""
 
 More = list[tuple[int, int, int]]
 """Those of which there is more to say: position, number of statistics or -1, leaf or -1."""
@@ -35,28 +49,44 @@ class SavedTensors:
     """Looks at the saved tensors of one graph.
 
     Args:
+        scope: the variables that may hold what nodes have saved.
         is_close: everything is measured of all of them, not only what was asked for: something is not finite.
+
+    Attributes:
+        storages: of each tensor that the last `look` described, the number of its storage; 0 for none.
+        makers: positions of those of which torch's name does not say what made them, with the nodes that did.
     """
 
-    def __init__(self, context: Context, measurements: Measurements, *, is_close: bool = False) -> None:
+    def __init__(
+        self, context: Context, measurements: Measurements, scope: Scope | None = None, *, is_close: bool = False
+    ) -> None:
         self._context = context
+        self._scope = scope
         self._spec = context.journal.tables.spec
         self._measurements = measurements
         self._everything = ALL if is_close else None
         self._asked: dict[tuple[str, str], _Asked] = {}
         """By type of node and name of the tensor: what is to be measured."""
-        self._storages: set[int] = set()
+        self._numbers: dict[int, int] = {}
+        """By identity of the storage, its number from 1."""
+        self._n_storages = 0
+        self._frames: set[int] = set()
+        """Checkpoints whose inputs were described."""
+        self.storages: list[int] = []
+        self.makers: list[tuple[int, Any]] = []
         self._known: dict[Hashable, _Described] = {}
         """What was found out of a tensor that another node saved before, by where it lies and how."""
 
-    def know(self, leaf: torch.Tensor) -> None:
-        """The memory of a leaf; all are to be known before the first node is looked at."""
-        self._memory(leaf)
+    def know(self, leaf: torch.Tensor) -> int:
+        """The number of a leaf's storage; all are to be known before the first node is looked at."""
+        identity, _ = torch_facts.memory(leaf)
+        return self._number(identity)[0]
 
     def look(self, node: Any, of: NodeType) -> tuple[tuple[Saved, ...], More]:
         """What a node keeps."""
         described: list[Saved] = []
         more: More = []
+        self.storages, self.makers = [], []
         shows_data = torch_facts.SAVED_TENSORS_SHOW_DATA
         if not shows_data and self._context.saw_saved_hooks:
             return (), more  # to look would be to unpack, and that runs the program's hooks
@@ -64,6 +94,7 @@ class SavedTensors:
             if of.is_custom:
                 kept = node._raw_saved_tensors if shows_data else node.saved_tensors
                 self._save(of.name, "saved", tuple(kept or ()), described, more)
+                self._look_at_context(node, of, described, more)
             for name, raw_name, plain_name in of.saved:
                 self._save(of.name, name, getattr(node, raw_name if shows_data else plain_name), described, more)
         except (RuntimeError, AttributeError) as error:  # freed by an earlier pass
@@ -76,14 +107,17 @@ class SavedTensors:
             for position, one in enumerate(kept):
                 self._save(op, f"{name}[{position}]", one, described, more)
             return
-        if getattr(kept, "unpack_hook", None) is not None:
-            described.append((name, -1, 0, None, False))
+        hook = getattr(kept, "unpack_hook", None)
+        if hook is not None:
+            described.append((name, -1, 0, None, False, None))
+            self.storages.append(0)
+            self._look_into(op, name, hook, getattr(kept, "data", None), described, more)
             return
         tensor = kept if is_tensor(kept) else getattr(kept, "data", None)
         if tensor is None or not is_tensor(tensor):
             return
         try:
-            spec, n_bytes, device, shared, number, _ = self._describe(tensor, self._everything or self._of(op, name))
+            spec, memory, device, number, _ = self._describe(tensor, self._everything or self._of(op, name))
             leaf = self._leaf(tensor)
         except BaseException as error:
             what = f"a saved tensor {name} of type {type(tensor).__name__}"
@@ -92,7 +126,43 @@ class SavedTensors:
         else:
             if number >= 0 or leaf >= 0:
                 more.append((len(described), number, leaf))
-            described.append((name, spec, n_bytes, device, shared))
+            storage, n_bytes, shared, owner = memory
+            described.append((name, spec, n_bytes, device, shared, owner))
+            self.storages.append(storage)
+            if "." in name or name.startswith(_OF_CUSTOM):  # no name of an argument, which would say whose output it is
+                self._note_maker(len(described) - 1, tensor)
+
+    def _note_maker(self, position: int, tensor: torch.Tensor) -> None:
+        if torch_facts.requires_grad(tensor) and not torch_facts.is_written_view(tensor):
+            node = torch_facts.grad_fn(tensor)
+            if node is not None:
+                self.makers.append((position, node))
+
+    def _look_into(self, op: str, name: str, hook: Any, data: Any, described: list[Saved], more: More) -> None:
+        """What a saved-tensor hook holds instead: the inputs of a checkpoint, or the tensors that it packed."""
+        frame = checkpoint_frame(hook)
+        if frame is None:
+            packed = data if type(data) in (tuple, list) else (data,)
+            for one in packed[:_MOST_PACKED]:
+                if is_tensor(one):
+                    self._save(op, PACKED + name, one, described, more)
+        elif id(frame) not in self._frames:
+            self._frames.add(id(frame))
+            for position, one in enumerate(checkpoint_inputs(frame)):
+                if is_tensor(one) or type(one) is torch_facts.SavedTensor:
+                    self._save(op, f"{CHECKPOINT}{position}", one, described, more)
+
+    def _look_at_context(self, node: Any, of: NodeType, described: list[Saved], more: More) -> None:
+        """Tensors that a custom function keeps as attributes of its context."""
+        if module_of(getattr(node, "_forward_cls", type(None))) == _CHECKPOINTS:
+            return  # states of generators, and the inputs once more
+        for attribute, value in attributes(node).items():
+            if is_tensor(value):
+                self._save(of.name, CONTEXT + attribute, value, described, more)
+            elif type(value) in (tuple, list) and any(map(is_tensor, value)):
+                for position, one in enumerate(value):
+                    if is_tensor(one):
+                        self._save(of.name, f"{CONTEXT}{attribute}[{position}]", one, described, more)
 
     def _leaf(self, tensor: torch.Tensor) -> int:
         """The number of the leaf that it is, or -1."""
@@ -111,32 +181,54 @@ class SavedTensors:
         dtype, shape = tensor.dtype, torch_facts.shape(tensor)
         if not is_readable(tensor):
             spec = self._spec(shape, dtype)
-            n_bytes, shared = self._memory(tensor)
-            return spec.number, n_bytes, tensor.device, shared, _NOTHING, asked
+            return spec.number, self._memory(tensor), tensor.device, _NOTHING, asked
         if tensor.layout is not torch.strided or dtype.is_complex or not (pointer := tensor.data_ptr()):
             return self._look_at(tensor, shape, dtype, asked)  # a complex one may be the conjugate of what lies there
         key = (pointer, tensor._version, shape, tensor.stride(), dtype, tensor.is_neg())
         known = self._known.get(key)
-        if known is None or not asked <= known[5]:
-            known = self._look_at(tensor, shape, dtype, asked if known is None else asked | known[5])
-            self._known[key] = (*known[:3], True, *known[4:])
+        if known is None or not asked <= known[4]:
+            known = self._look_at(tensor, shape, dtype, asked if known is None else asked | known[4])
+            storage, n_bytes, _, _ = known[1]
+            self._known[key] = (known[0], (storage, n_bytes, True, None), *known[2:])
         return known
 
     def _look_at(self, tensor: torch.Tensor, shape: torch.Size, dtype: torch.dtype, asked: _Asked) -> _Described:
         spec = self._spec(shape, dtype)
-        n_bytes, shared = self._memory(tensor)
+        memory = self._memory(tensor)
         number = _NOTHING
         if tensor.is_cpu and has_memory(tensor):
             number, asked = self._measure(tensor, spec, asked)
-        return spec.number, n_bytes, tensor.device, shared, number, asked
+        return spec.number, memory, tensor.device, number, asked
 
-    def _memory(self, tensor: torch.Tensor) -> tuple[int, bool]:
-        """How many bytes it keeps, and whether a leaf or another saved tensor keeps the same."""
+    def _memory(self, tensor: torch.Tensor) -> _Memory:
+        """What it keeps, whether a leaf or another saved tensor keeps the same, and whose that is besides."""
         identity, n_bytes = torch_facts.memory(tensor)
-        is_shared = identity in self._storages
+        number, is_shared = self._number(identity)
+        is_owned = n_bytes > _NUMBER and not is_shared and not torch_facts.requires_grad(tensor)
+        owner = self._owner(tensor) if is_owned else None
+        return number, n_bytes, is_shared, owner
+
+    def _number(self, identity: int) -> tuple[int, bool]:
+        """The number of a storage, and whether it was met before; what nothing tells from others is always new."""
+        number = self._numbers.get(identity)
+        if number is not None:
+            return number, True
+        self._n_storages += 1
         if identity:
-            self._storages.add(identity)
-        return n_bytes, is_shared
+            self._numbers[identity] = self._n_storages
+        return self._n_storages, False
+
+    def _owner(self, tensor: torch.Tensor) -> Owner | None:
+        """What the program calls a tensor that no operation with a gradient made, or what it is a view of."""
+        whole = torch_facts.base(tensor)
+        for one in (tensor,) if whole is None else (tensor, whole):
+            found = self._context.names.tensor(one)
+            if found is not None:
+                return found
+            name = None if self._scope is None else self._scope.tensors.get(id(one))
+            if name is not None:
+                return name, LeafKind.TENSOR
+        return None
 
     def _measure(self, tensor: torch.Tensor, spec: Spec, asked: _Asked) -> tuple[int, _Asked]:
         """The number of its values, or of the statistics asked for; -1 for neither. And what is known now."""

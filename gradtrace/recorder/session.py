@@ -29,6 +29,7 @@ from gradtrace.recorder.births import Births
 from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.call_kinds import CallKinds
 from gradtrace.recorder.checkpoint import Checkpoint
+from gradtrace.recorder.compiled_graphs import CompiledGraphs
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.deep_graphs import let_go
@@ -47,6 +48,7 @@ from gradtrace.recorder.names import Names
 from gradtrace.recorder.observed_calls import (
     outside_init,
     watch_clipping,
+    watch_collective,
     watch_optimizers,
     watch_parameters,
     watch_scaler_step,
@@ -58,7 +60,7 @@ from gradtrace.recorder.optimizers import Optimizers, owned
 from gradtrace.recorder.passes import Passes
 from gradtrace.recorder.patches import Patches
 from gradtrace.recorder.scope import Scope
-from gradtrace.recorder.sections import Quiet
+from gradtrace.recorder.sections import Quiet, is_traced
 from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
 from gradtrace.recorder.step_watch import StepWatch
 from gradtrace.recorder.watch import Watch
@@ -76,6 +78,8 @@ class Recorder:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.is_on = False
+        self.n_readers = 0
+        """How many hosts read what is recorded before and after something: until then the stream stays the same."""
         self._patches = Patches()
         self._between = Patches()
         """What sees the calls between passes; not there while a compiled callable runs."""
@@ -106,7 +110,14 @@ class Recorder:
         kinds = CallKinds(reads_of_grad=config.facts)
         limit = config.value_limit if config.statistics(Tensors.RESULTS) else 0
         self.modes = Modes(
-            limit, modules, kinds, tuple(observers), self._failures, self._sleep, observers_wait=not config.facts
+            limit,
+            modules,
+            kinds,
+            tuple(observers),
+            self._failures,
+            self._sleep,
+            self.events.is_muted,
+            observers_wait=not config.facts,
         )
         self.context = Context(
             config=config,
@@ -120,6 +131,7 @@ class Recorder:
             table=self.modes.table,
             tables=self.modes.tables,
             bystanders=Bystanders(journal, self.leaves, self._births, None if facts is None else facts.cuts, names),
+            compiled=CompiledGraphs(journal),
         )
         watched = () if facts is None else facts.bounded
         self.checkpoint = Checkpoint(journal, self.grads, self.modes.tables, lambda: self.modes.n_only_placed, watched)
@@ -202,6 +214,11 @@ class Recorder:
                 if f"{prefix}clip_grads_with_norm_" in vars(owner):  # since torch 2.6
                     patches.replace(owner, f"{prefix}get_total_norm", lambda one: watch_total_norm(one, self))
                     patches.replace(owner, f"{prefix}clip_grads_with_norm_", lambda one: watch_clipping(one, self))
+        if torch.distributed.is_available():
+            size_of = torch_facts.group_size
+            for name in ("all_reduce", "broadcast"):
+                for owner in (torch.distributed, torch.distributed.distributed_c10d):
+                    patches.replace(owner, name, lambda original: watch_collective(original, self, size_of))
         if self.facts is not None:
             patches.replace(torch.nn.Parameter, "__new__", lambda original: watch_parameters(original, self._parameter))
             watch_modules(patches, self.facts)
@@ -282,16 +299,24 @@ class Recorder:
 
     def after_fork(self) -> None:
         """A child of this process begins, with a stream of its own."""
-        self.journal.begin_stream()
         self.modes.after_fork()
+        self.passes.after_fork()
+        self.begin_stream()
+
+    def begin_stream(self) -> None:
+        """What follows stands in a stream of its own, and nothing in it refers to the one before."""
+        self.journal.begin_stream()
+        self._failures.begin_stream()
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
+        self.context.compiled.after_fork()
         if self.facts is not None:
             self.facts.after_fork()
         self.events.after_fork()
         self._optimizers.forget_lines()
         self.watch.after_fork()
-        self.passes.after_fork()
+        self.checkpoint.after_fork()
+        self.passes.begin_stream()
         if self.steps is not None and self.norms is not None:
             self.steps.after_fork()
             self.norms.after_fork()
@@ -309,12 +334,14 @@ class Recorder:
                         raise
 
     def _write_end(self) -> None:
+        self.journal.join_world()
         self.events.flush()
         self.watch.pause()
-        program_end.write(self.journal, self.table(), self.checkpoint, self.passes.draw, self._look_at_the_end)
+        program_end.write(self.journal, self.table(), self.checkpoint, self.passes.draw, self.look_at_variables)
+        self.journal.end()
 
-    def _look_at_the_end(self, frame: Any) -> None:
-        """Tell what the program's variables hold when it has ended."""
+    def look_at_variables(self, frame: Any) -> None:
+        """Tell what the program's variables hold when it, or a stretch of it, has ended."""
         if self.facts is not None:
             with self._failures.looking("what variables hold"), torch.no_grad():
                 scope = Scope(frame)
@@ -325,6 +352,11 @@ class Recorder:
         notices.leave(self.config.session, "announced", str(number), once=True)
 
     # What the program does between passes.
+
+    def exchanged(self, tensors: Any, call: str, frame: types.FrameType, *, is_over: bool) -> None:
+        """A collective operation has written to a tensor, or will have."""
+        with Quiet(), self._failures.looking("what ranks exchange"):
+            self.grads.exchanged(tensors, call, frame, is_over=is_over)
 
     def _made(self, optimizer: torch.optim.Optimizer, frame: types.FrameType | None) -> None:
         with self._failures.looking("an optimizer"):
@@ -341,12 +373,18 @@ class Recorder:
 
     def begin_zeroing(self) -> None:
         """`zero_grad` begins."""
-        with self._failures.looking("zero_grad"):
+        if is_traced():
+            with self._failures.looking("zero_grad"):
+                self.events.mute()
+        else:
             self.events.mute()
 
     def end_zeroing(self) -> None:
         """`zero_grad` has ended."""
-        with self._failures.looking("zero_grad"):
+        if is_traced():
+            with self._failures.looking("zero_grad"):
+                self.events.unmute()
+        else:
             self.events.unmute()
 
     def zeroed(self, owner: Any, frame: types.FrameType, *, set_to_none: bool, of_optimizer: bool) -> None:

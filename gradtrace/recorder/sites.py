@@ -51,7 +51,7 @@ _INSTALLED = tuple(
 )
 """Where packages lie, and the commands that they bring."""
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
-_TYPED = ("<expression", "<program>", "<string>", "<stdin>", "<console>", "<ipython-input", "<doctest")
+_TYPED = ("<expression", "<program>", "<string>", "<stdin>", "<console>", "<ipython-input", "<doctest", "<timed ")
 """How code is called that a person typed and that lies in no file."""
 _CELLS = f"{os.sep}ipykernel_"
 _MADE_BY_DATACLASSES = "__create_fn__"
@@ -254,7 +254,8 @@ def running_module(frame: types.FrameType | None) -> torch.nn.Module | None:
         if frame is None:
             return None
         if frame.f_code is call_impl:
-            return _self_of(frame)
+            outer = frame.f_back  # knows the module too, and has so few variables that to ask for one is cheaper
+            return _self_of(outer if outer is not None and outer.f_code is torch_facts.OUTER_CALL else frame)
         frame = frame.f_back
     return None
 
@@ -270,7 +271,7 @@ def outermost_module(frame: types.FrameType | None) -> torch.nn.Module | None:
 
 
 def _self_of(frame: types.FrameType) -> torch.nn.Module | None:
-    """The module of a frame of `Module._call_impl`, which is torch's and asks for no `locals()`."""
+    """The module of a frame of a module's call, which is torch's and asks for no `locals()`."""
     snapshot = frame.f_locals
     module = snapshot.get("self")
     if _SNAPSHOT_LOCALS and sys.getrefcount(snapshot) <= _HELD_BY_FRAME:

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import threading
 import types
+from array import array
 from typing import Any
 
 import torch
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.columns import packed
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
 from gradtrace.recorder.looking import attributes, is_optimizer, type_name
+from gradtrace.recorder.numerals import Numerals
 from gradtrace.recorder.optimizers import Optimizers, groups
 from gradtrace.recorder.parameter_changes import Change, ParameterChanges
-from gradtrace.recorder.rates import Rates, measure_moments, plain_rates, rates_of
+from gradtrace.recorder.rates import Rates, form_of_rates, measure_moments, rates_of
 from gradtrace.recorder.readings import Reading, Readings, may_read
 from gradtrace.recorder.scalers import Scalers, scale_of
 from gradtrace.recorder.sites import Place
-from gradtrace.recorder.stream import encode
+from gradtrace.recorder.stream import Line, encode
 
 _MOST_STEPS = 1_000
 """So many steps of a process are looked at."""
@@ -86,7 +89,7 @@ class StepWatch:
         """Stepped inside a pass, whose numbers lie on a device."""
         self._n_steps = 0
         self._is_told = False
-        self._latest: list[str] = []
+        self._latest: list[Line] = []
 
     @property
     def is_idle(self) -> bool:
@@ -226,7 +229,6 @@ class StepWatch:
         self, step: _Step, call: str, place: Place | None, number: int, *, is_skipped: bool | None = None
     ) -> None:
         step.record = {
-            "t": "step",
             "pass_index": self._journal.last_pass_index,
             "began_after": step.began_after,
             "optimizer": number,
@@ -253,22 +255,33 @@ class StepWatch:
         if record["is_skipped"] is None:
             found = None if step.found_inf is None else step.found_inf.value
             record["is_skipped"] = bool(found) if found is not None else None if step.scale is None else False
-        record["groups"] = [plain_rates(rates) for rates in step.rates]
-        record["scale"] = None if step.scale is None else step.scale.plain()
         self._n_steps += 1
-        self._put(f'{encode(record)[:-1]},"rows":[{step.changes.rows()}]}}')
+        number, numbers = self._form(step)
+        named, data = packed({"number": numbers})
+        when = {"pass_index": record["pass_index"], "began_after": record["began_after"]}
+        self._put(encode({"t": "step_numbers", "form": number, **when, "columns": named}), data)
 
-    def _put(self, line: str) -> None:
+    def _form(self, step: _Step) -> tuple[int, array[float]]:
+        """The number of what a step has in common with others, written once; and its numbers, in order."""
+        numerals = Numerals()
+        groups = ",".join([form_of_rates(rates, numerals) for rates in step.rates])
+        scale = numerals.number(step.scale)
+        rows = step.changes.rows(numerals)
+        same = {name: one for name, one in step.record.items() if name not in ("pass_index", "began_after")}
+        text = f'{encode(same)[1:-1]},"groups":[{groups}],"scale":{scale},"rows":[{rows}]'
+        return self._journal.tables.step_form(text, self._put), numerals.numbers
+
+    def _put(self, line: str, data: bytes = b"") -> None:
         if self._keeps_latest:
-            self._latest.append(line)
+            self._latest.append((line, data))
         else:
-            self._journal.write_encoded(line)
+            self._journal.write_encoded(line, data)
 
     def write_latest(self) -> None:
         """What is written at the end only, where all is kept of the latest pass alone."""
         latest, self._latest = self._latest, []
-        for line in latest:
-            self._journal.write_encoded(line)
+        for line, data in latest:
+            self._journal.write_encoded(line, data)
 
     # Around what a GradScaler does.
 

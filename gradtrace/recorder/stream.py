@@ -57,23 +57,36 @@ class Framing:
     So nothing is lost unseen: what could not be written for lack of space leaves a gap in the numbers.
     """
 
-    def __init__(self, number: int = 0, checksum: int = 0) -> None:
-        self._number = number
-        self._checksum = checksum
+    def __init__(self) -> None:
+        self._last = _NOTHING_FRAMED
 
     def __call__(self, line: Line) -> bytes:
         """The line, its frame, and its data."""
-        text, data = line
-        body = text[:-1].encode("ascii")
-        self._number += 1
-        self._checksum = zlib.crc32(data, zlib.crc32(body, self._checksum))
-        if not data:
-            return b'%b,"n":%d,"crc":%d}\n' % (body, self._number, self._checksum)
-        return b'%b,"bytes":%d,"n":%d,"crc":%d}\n%b\n' % (body, len(data), self._number, self._checksum, data)
+        self._last = framed(line, self._last)
+        return self._last.data
 
-    def copy(self) -> Framing:
-        """One that goes on from here."""
-        return Framing(self._number, self._checksum)
+
+class Framed(NamedTuple):
+    """A line as it stands in a file; number and checksum are what the next one goes on from."""
+
+    data: bytes
+    number: int
+    checksum: int
+
+
+_NOTHING_FRAMED = Framed(b"", 0, 0)
+
+
+def framed(line: Line, before: Framed) -> Framed:
+    """A line with its frame and its data, behind another."""
+    text, data = line
+    body = text[:-1].encode("ascii")
+    number = before.number + 1
+    checksum = zlib.crc32(body, before.checksum)
+    if not data:
+        return Framed(b'%b,"n":%d,"crc":%d}\n' % (body, number, checksum), number, checksum)
+    checksum = zlib.crc32(data, checksum)
+    return Framed(b'%b,"bytes":%d,"n":%d,"crc":%d}\n%b\n' % (body, len(data), number, checksum, data), number, checksum)
 
 
 class _Step(NamedTuple):
@@ -85,15 +98,17 @@ class _Step(NamedTuple):
 
 
 class _State(NamedTuple):
-    """What the file holds: where the lines end that stay, the tail behind them, the framing of what comes there.
+    """What the file holds: where the lines end that stay, the last of these, and the tail behind them.
 
     Attributes:
+        framed: the lines of the tail as they stand there.
         step: what was done last.
     """
 
     place: int
+    last: Framed
     tail: tuple[Line, ...]
-    framing: Framing
+    framed: tuple[Framed, ...]
     step: _Step | None
 
 
@@ -113,7 +128,7 @@ class Stream:
         """Where the file is, or is to be: where another process of this number wrote one, it gets a name beside it."""
         self._fd: int | None = None
         self._identity: tuple[int, int] | None = None
-        self._state = _State(0, (), Framing(), None)
+        self._state = _State(0, _NOTHING_FRAMED, (), (), None)
         self._waiting: deque[_Step] = deque()
         self._is_writing = False
 
@@ -154,18 +169,29 @@ class Stream:
         What a signal's handler raises may end it anywhere. Only the last assignment makes it done: until then it is
         done again from the beginning, and puts the same bytes to the same place.
         """
-        place, tail, framing, _ = self._state
-        framing = framing.copy()
-        if step.tail is not None:
-            tail = step.tail
-        if step.lines or tail != self._state.tail:
-            before = b"".join(map(framing, step.lines))
-            self._replace(place, before + b"".join(map(framing.copy(), tail)))
-            place += len(before)
+        place, last, old_tail, old, _ = self._state
+        tail = old_tail if step.tail is None else step.tail
+        found = list(old)
+        if step.lines or tail != old_tail:
+            n_same = 0 if step.lines else _n_same(old_tail, tail)
+            first = place + sum([len(one.data) for one in old[:n_same]])
+            del found[n_same:]
+            parts = []
+            for line in step.lines:
+                last = framed(line, last)
+                parts.append(last.data)
+                place += len(last.data)
+            behind = found[-1] if found else last
+            for line in tail[n_same:]:
+                behind = framed(line, behind)
+                parts.append(behind.data)
+                found.append(behind)
+            self._replace(first, b"".join(parts))
         if step.is_sealed and tail:
-            place += sum(map(len, map(framing, tail)))
-            tail = ()
-        self._state = _State(place, tail, framing, step)
+            place += sum([len(one.data) for one in found])
+            last = found[-1]
+            tail, found = (), []
+        self._state = _State(place, last, tail, tuple(found), step)
 
     def _replace(self, place: int, data: bytes) -> None:
         """Make this the end of the file, from a place on."""
@@ -179,7 +205,7 @@ class Stream:
     def _give_up(self, step: _Step) -> None:
         """What could not be written is left out, and so is the tail, which may be overwritten by half of it."""
         self._waiting.popleft()
-        self._state = self._state._replace(tail=(), step=step)
+        self._state = self._state._replace(tail=(), framed=(), step=step)
         if self._fd is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._state.place)  # half a line would make everything behind it unreadable
@@ -231,6 +257,16 @@ class Stream:
         if self._status() is not None and self._fd is not None:
             os.close(self._fd)
         self._fd = None
+
+
+def _n_same(old: tuple[Line, ...], new: tuple[Line, ...]) -> int:
+    """How many lines of two tails are the same from the beginning."""
+    n_same = 0
+    for before, now in zip(old, new, strict=False):
+        if before != now:
+            break
+        n_same += 1
+    return n_same
 
 
 def _runs_outside(frame: FrameType | None) -> bool:

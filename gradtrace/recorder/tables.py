@@ -6,7 +6,7 @@ measured before it ran, and what moved. A training step that does what the one b
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -49,10 +49,11 @@ class Tables:
         self._kinds: dict[Hashable, int] = {}
         self._wheres: dict[Hashable, int] = {}
         self._tables: dict[bytes, int] = {}
+        self._step_forms: dict[bytes, int] = {}
         self._described: list[tuple[list[int], str]] = []
         self.numels: list[int] = []
         """How many elements a tensor of each spec has."""
-        self._n_kinds = self._n_tables = 0
+        self._n_kinds = self._n_tables = self._n_step_forms = 0
         self._halves: set[int] = set()
 
     def spec(self, shape: torch.Size, dtype: torch.dtype) -> Spec:
@@ -107,6 +108,18 @@ class Tables:
         self._journal.write({"t": "node_kind", "id": number, **fields})
         self._kinds[key] = number
         return number
+
+    def step_form(self, text: str, put: Callable[[str], None]) -> int:
+        """What steps have in common, fields in JSON; `put` writes the line where it is not known."""
+        digest = blake2b(text.encode(), digest_size=16).digest()
+        known = None if self._journal.keeps_latest else self._step_forms.get(digest)
+        if known is None:
+            if len(self._step_forms) >= _MAX_TABLES:
+                self._step_forms.clear()
+            known = self._step_forms[digest] = self._n_step_forms
+            self._n_step_forms += 1
+            put(f'{{"t":"step_form","id":{known},{text}}}')
+        return known
 
     def table(self, kind: str, columns: Columns, **fields: Any) -> int:
         """Columns of whole numbers, of the kind `graph`, `state` or `flow`."""

@@ -9,6 +9,7 @@ import functools
 import os
 import re
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from torch.utils import _device
 TORCH_DIRECTORY = str(Path(torch.__file__).parent) + os.sep
 
 NN_DIRECTORY = TORCH_DIRECTORY + "nn" + os.sep
+PRINTING = TORCH_DIRECTORY + "_tensor_str.py"
+"""The code that turns a tensor into text: what it takes from the tensor goes nowhere."""
 
 sequence_number = _C._autograd._get_sequence_nr
 """The number which the next node made on this thread will get."""
@@ -32,7 +35,13 @@ grad_fn = _C.TensorBase.grad_fn.__get__  # type: ignore[union-attr]
 shape = _C.TensorBase.shape.__get__  # type: ignore[attr-defined]
 requires_grad = _C.TensorBase.requires_grad.__get__  # type: ignore[attr-defined]
 output_number = _C.TensorBase.output_nr.__get__  # type: ignore[attr-defined]
+base = _C.TensorBase._base.__get__  # type: ignore[union-attr]
 """Attributes of any tensor, whatever a subclass has put in their place."""
+
+
+leaf_flag = _C.TensorBase.is_leaf.__get__  # type: ignore[attr-defined]
+GRAD = _C.TensorBase.grad
+"""The attribute of whose reading torch warns, unless the tensor is a leaf by that flag."""
 
 
 def plain_attribute(name: str) -> Callable[[torch.Tensor], Any]:
@@ -47,6 +56,8 @@ is_compiling = torch.compiler.is_compiling
 
 CALL_IMPL = _module.Module._call_impl.__code__
 """The frame of a module's call: its `self` is the module."""
+OUTER_CALL = getattr(getattr(_module.Module, "_wrapped_call_impl", None), "__code__", None)
+"""The frame around that one, of `Module.__call__` itself."""
 
 CustomFunction = _C._FunctionBase
 """The class of the node of a function that was written in Python."""
@@ -83,7 +94,9 @@ disabled_torch_function = _C._disabled_torch_function_impl
 PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
 """Types whose values may be read as they are. Other subclasses (fake, distributed, quantized) are described only."""
 
-SAVED_TENSORS_SHOW_DATA = hasattr(_C._autograd.SavedTensor, "data")
+SavedTensor = _C._autograd.SavedTensor
+
+SAVED_TENSORS_SHOW_DATA = hasattr(SavedTensor, "data")
 """Whether what a node saved can be seen without unpacking it (torch 2.13 can, 2.9 cannot)."""
 
 _storage = torch.Tensor.untyped_storage
@@ -140,6 +153,20 @@ def _came_in_between(error: BaseException) -> bool:
 def is_written_view(tensor: torch.Tensor) -> bool:
     """Whether it is a view that was written to: asked for its node, torch would make a new one, or raise."""
     return not tensor.is_inference() and tensor._is_view() and bool(tensor._version)
+
+
+_COMPILED = "torch._functorch._aot_autograd.runtime_wrappers"
+
+
+def is_compiled_function(function: type) -> bool:
+    """Whether it is the autograd function by which a region that torch has compiled appears in the graph."""
+    return function.__name__ == "CompiledFunction" and function.__module__ == _COMPILED
+
+
+def is_fake(tensor: torch.Tensor) -> bool:
+    """Whether it has a shape and no values: a fake tensor, or one on the meta device."""
+    kind = type(tensor)
+    return tensor.is_meta if kind in PLAIN_TYPES else kind.__module__ == "torch._subclasses.fake_tensor"
 
 
 def is_leaf(tensor: torch.Tensor) -> bool:
@@ -213,6 +240,54 @@ def make_known_to_torchscript(check: Any) -> None:
 def is_uninitialized(tensor: torch.Tensor) -> bool:
     """Whether it is a parameter of a lazy module, without a shape as long as no data was seen."""
     return issubclass(type(tensor), UninitializedTensorMixin)
+
+
+def reduction_name(op: object) -> str:
+    """How a collective operation makes one number of several: `sum`, which it is unless another is given."""
+    return "sum" if op is None else str(op).rpartition(".")[2].lower()[:20]
+
+
+def group_size(group: Any) -> int:
+    """How many ranks a process group has; None: the default one."""
+    return torch.distributed.get_world_size(group)
+
+
+def may_shard() -> bool:
+    """Whether the program can have called `fully_shard`."""
+    return "torch.distributed.fsdp._fully_shard._fully_shard" in sys.modules
+
+
+def sharded_parameters(module: torch.nn.Module) -> list[Any]:
+    """What `fully_shard` knows of each parameter that it has sharded in a module: an `FSDPParam`."""
+    kind = getattr(sys.modules.get("torch.distributed.fsdp._fully_shard._fully_shard"), "FSDPModule", None)
+    if kind is None or not issubclass(type(module), kind):
+        return []
+    from torch.distributed._composable_state import _get_module_state
+
+    state = _get_module_state(module)
+    groups = getattr(state, "_fsdp_param_groups", None) or [getattr(state, "_fsdp_param_group", None)]
+    return [one for group in groups for one in getattr(group, "fsdp_params", ())]
+
+
+def is_of_sharding(code: types.CodeType) -> bool:
+    """Whether a code is that of `fully_shard`, which moves gradients between parameters while a pass runs."""
+    return code.co_filename.startswith(_SHARDING)
+
+
+_SHARDING = str(Path(TORCH_DIRECTORY) / "distributed" / "fsdp" / "_fully_shard")
+
+
+def local_part(tensor: torch.Tensor) -> torch.Tensor:
+    """What this rank holds of a tensor that is spread over ranks; any other tensor itself."""
+    kind = getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", None)
+    return tensor._local_tensor if kind is not None and type(tensor) is kind else tensor  # type: ignore[attr-defined]
+
+
+def world() -> tuple[int, int] | None:
+    """The rank of this process in the default process group, and how many there are; None before it has joined one."""
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return None
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
 
 
 _use_count = getattr(_C, "_storage_Use_Count", None)

@@ -19,14 +19,13 @@ import torch
 
 from gradtrace.model.kinds import Effect, EventKind, ObservationKind
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.counted import Group, Pattern
+from gradtrace.recorder.counted import EventLines, Group, Pattern
 from gradtrace.recorder.engine import Call
 from gradtrace.recorder.events import Events
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.measure import is_readable
-from gradtrace.recorder.stream import encode
 
 _SETTLED = 16
 """After so many counted passes the program has settled: a pattern that never occurred is news then."""
@@ -42,6 +41,8 @@ _MAX_ALIVE = 8
 _SAMPLE = 4096
 _SHARE = 0.005
 """The share of a pass's time that may go into looking for non-finite gradients."""
+_ALWAYS, _EACH = 32, 8
+"""However short passes are, one gradient is looked at in each of the first, and later in one pass of so many."""
 
 
 _BAD_ROOT = "a root is not finite"
@@ -105,6 +106,9 @@ class Watch:
         self._states: list[LeafState] = []
         self._known_effects: dict[int, Effect | None] = {}
         self._seen: tuple[tuple[int, Effect], ...] = ()
+        self._event_lines = EventLines()
+        self._allowance = 0.0
+        """Seconds that may go into looking at gradients: they grow with each pass, and are less than 0 after a look."""
         self._n_equal = 0
         """How many passes one after the other did the same to all leaves that were looked at."""
         self._turn = 0
@@ -257,8 +261,8 @@ class Watch:
                 self._group = None  # something stands behind it: it stays as it is, and the next pass begins another
             lines = [] if self._group is None else self._group.lines()
             index = self._journal.last_pass_index
-            for event in self._events_between.pattern:
-                lines.append(encode({"t": "event", "pass_index": index, **event.fields()}))
+            if self._events_between.pattern:
+                lines = [*lines, *[self._event_lines.of(event, index) for event in self._events_between.pattern]]
             head, self._head = self._head, ()
             self._journal.set_tail(self._group or self, lines, head)
             self._written = time.monotonic()
@@ -310,11 +314,13 @@ class Watch:
 
     def _sample(self, done: LedgerPass, spent: float) -> str | None:
         """Look through some gradients, in turn, for as long as is allowed."""
-        until = time.perf_counter() + _SHARE * spent
-        n_leaves = len(done.references)
+        self._allowance = min(self._allowance, 0.0) + _SHARE * spent
+        n_leaves, is_due = len(done.references), self._n_counted <= _ALWAYS or not self._n_counted % _EACH
+        began = time.perf_counter()
         for _ in range(n_leaves):
-            if time.perf_counter() > until:
-                return None
+            if self._allowance <= 0.0 and not is_due:
+                break
+            is_due = False
             at = self._cursor % n_leaves
             tensor = None if done.states[at].thread is None else done.references[at]()
             self._cursor += 1
@@ -330,6 +336,8 @@ class Watch:
                 )
                 if not _is_finite(part.sum().item()):
                     return _BAD_GRADIENT
+            began, ended = time.perf_counter(), began
+            self._allowance -= began - ended
         return None
 
     def _old_graphs(self, call: Call) -> str | None:

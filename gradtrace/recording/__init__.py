@@ -12,7 +12,7 @@ from gradtrace.recording.load import load, look_at
 from gradtrace.recording.merge import merge
 from gradtrace.recording.records import BlindRecord
 from gradtrace.recording.redaction import Redaction
-from gradtrace.recording.streams import has_streams
+from gradtrace.recording.streams import find_streams, has_streams, ranks_in
 
 __all__ = [
     "FORMAT_NAME",
@@ -20,8 +20,10 @@ __all__ = [
     "BlindRecord",
     "Redaction",
     "blind_spots",
+    "find_streams",
     "has_streams",
     "load",
     "look_at",
     "merge",
+    "ranks_in",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Hashable
 from math import prod
 from typing import Any
 
-from gradtrace.model import Location, SavedTensor
+from gradtrace.model import CompiledOp, CompiledRegion, GraphBreak, Location, SavedTensor
 from gradtrace.recording.columns import Columns
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.records import (
@@ -15,6 +15,7 @@ from gradtrace.recording.records import (
     LocationRecord,
     NodeKindRecord,
     OutputRow,
+    RegionRecord,
     SavedRow,
     SpecRecord,
     StateRecord,
@@ -70,6 +71,7 @@ class Definitions:
         devices: likewise.
         specs: shape, dtype and number of elements by id.
         kinds: descriptions of nodes by id.
+        regions: what torch compiled, by id.
         graphs, states, flows: tables of passes by id.
         leaf_words: name and module of the leaves, by the ids that they have in the trace.
     """
@@ -82,12 +84,13 @@ class Definitions:
         self.devices = _Checked(_DEVICE, "device")
         self.specs: dict[int, Spec] = _Defined("spec")
         self.kinds: dict[int, NodeKind] = _Defined("kind of nodes")
+        self.regions: dict[int | None, Any] = _Defined("compiled region")
         self.graphs: dict[int, GraphTable] = _Defined("graph")
         self.states: dict[int, StateTable] = _Defined("state")
         self.flows: dict[int, FlowTable] = _Defined("flow")
         self.leaf_words: dict[int, tuple[str, str | None]] = {}
 
-    def define(self, record: LocationRecord | SpecRecord | NodeKindRecord) -> None:
+    def define(self, record: LocationRecord | SpecRecord | NodeKindRecord | RegionRecord) -> None:
         """A place, a shape with a dtype, or a description of nodes. Raises `Damage`."""
         match record:
             case LocationRecord():
@@ -103,6 +106,8 @@ class Definitions:
                 )
             case SpecRecord():
                 self.specs[record.id] = Spec(self.shared[record.shape], self.dtypes[record.dtype], prod(record.shape))
+            case RegionRecord():
+                self.regions[record.id] = self._region(record)
             case NodeKindRecord():
                 self.kinds[record.id] = self._kind(record)
 
@@ -132,7 +137,25 @@ class Definitions:
             backward_location=places[record.backward_location],
             arguments=shared[record.arguments],
             inputs=tuple(map(shared.__getitem__, record.inputs)),
+            region=self.regions[record.region],
         )
+
+    def _region(self, record: RegionRecord) -> CompiledRegion:
+        shared, places = self.shared, self.places
+        ops = None
+        if record.ops is not None:
+            ops = tuple(
+                CompiledOp(
+                    shared[one.op],
+                    None if one.shape is None else tuple(one.shape),
+                    self.dtypes[one.dtype],
+                    places[one.location],
+                    shared[one.module],
+                )
+                for one in record.ops
+            )
+        breaks = tuple(GraphBreak(one.reason, places[one.location]) for one in record.breaks)
+        return CompiledRegion(record.id, record.backend, ops, breaks)
 
     def _output(self, row: OutputRow) -> OutputKind:
         shape, dtype, _ = self.specs[row.spec]
@@ -146,4 +169,5 @@ class Definitions:
         if row.spec is None:
             return SavedTensor(name, None, None, row.bytes, device, packed=True)
         shape, dtype, _ = self.specs[row.spec]
-        return SavedTensor(name, shape, dtype, row.bytes, device, row.shared)
+        owner = self.shared[row.owner]
+        return SavedTensor(name, shape, dtype, row.bytes, device, row.shared, owner=owner, owner_kind=row.owner_kind)

@@ -39,6 +39,8 @@ class SavedDraft(Kept):
         self.device = kind.device
         self.shared = kind.shared
         self.packed = kind.packed
+        self.owner = kind.owner
+        self.owner_kind = kind.owner_kind
         self.leaf = leaf
         self.stats = None
         self._whole = whole

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradtrace.model import Edge, Graph, Node, NodeOutput, SavedTensor, TensorStats
+from gradtrace.model import Edge, Graph, Node, NodeOutput, SavedTensor, Storages, TensorStats
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
 from gradtrace.recording.drafts import EdgeDraft, NodeDraft, OutputDraft, SavedDraft, finish
@@ -24,6 +24,7 @@ class GraphBuilder:
         self._index = index
         self._kept: dict[int, list[SavedTensor]] = {}
         """By node: what it saves, until all is known."""
+        self._storages: Storages | None = None
         kinds = list(map(known.kinds.__getitem__, table.kinds))
         makers = {number: _maker(known.kinds[number]) for number in set(table.kinds)}
         self.nodes = [makers[kind](number) for number, kind in enumerate(table.kinds)]
@@ -48,6 +49,7 @@ class GraphBuilder:
             if output is not None:
                 output.value = at(measured, stats)
         self._take_saved(table, measured)
+        self._take_storages(table)
         ends = [first for first, _ in table.made[1:]] + [len(self.nodes)]
         for (first, back), end in zip(table.made, ends, strict=False):
             made_after = self._index - back
@@ -75,6 +77,16 @@ class GraphBuilder:
             self._save(number, position, at(measured, stats), leaves.pop((number, position), None))
         for (number, position), leaf in leaves.items():
             self._save(number, position, None, leaf)
+
+    def _take_storages(self, table: StateTable) -> None:
+        numbers = table.storages
+        if numbers is None:
+            return
+        if len(numbers) != sum(len(node.saved) for node in self.nodes):
+            raise Damage(f"{len(numbers)} saved tensors have a storage, where nodes save another number")
+        leaves = {node: storage for (node, _), storage in zip(table.leaves, table.leaf_storages, strict=False)}
+        makers = {(node, position): maker for node, position, maker in table.makers if maker < len(self.nodes)}
+        self._storages = Storages(numbers, leaves, makers)
 
     def _save(self, number: int, position: int, stats: TensorStats | None, leaf: int | None) -> None:
         """Say what is known of something that a node saves."""
@@ -142,7 +154,7 @@ class GraphBuilder:
         made: tuple[Edge, ...] = tuple(edges)
         if not _is_sorted(made):
             made = tuple(sorted(made, key=lambda edge: (edge.source, edge.slot)))
-        return Graph(tuple(nodes), made)
+        return Graph(tuple(nodes), made, self._storages)
 
 
 def _maker(kind: NodeKind) -> Callable[[int], Any]:
@@ -154,8 +166,11 @@ def _maker(kind: NodeKind) -> Callable[[int], Any]:
     head = kind[: kind._fields.index("outputs")]
     tail = (kind.saved, None, kind.is_custom, kind.backward_location, kind.arguments)
 
+    region = kind.region
+
     def make(number: int) -> Any:
-        return NodeDraft(number, *head, None, tuple([OutputDraft(*one) for one in outputs]), *tail)
+        made = tuple([OutputDraft(*one) for one in outputs])
+        return NodeDraft(number, *head, None, made, *tail, region=region)
 
     return make
 

@@ -1,7 +1,8 @@
 """From a `.gtrace` file to a `Trace`."""
 
 import gc
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,17 @@ import msgspec
 
 from gradtrace.errors import RecordingError
 from gradtrace.files import open_regular
-from gradtrace.model import Blind, BlindSpot, Observation, ObservationKind, Run, Trace
+from gradtrace.model import (
+    Blind,
+    BlindSpot,
+    Observation,
+    ObservationKind,
+    ProgramError,
+    RecordedProcess,
+    Run,
+    Trace,
+    ranks_in_words,
+)
 from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recording.columns import unpacked
 from gradtrace.recording.damage import Damage
@@ -28,7 +39,15 @@ from gradtrace.version import __version__
 
 _LONGEST_HEADER = 1 << 24
 _LONGEST_REASON = 200
-_UNFINISHED = frozenset({Blind.RECORDER_FAILED, Blind.PROCESS_NOT_RECORDED, Blind.FILE_CUT, Blind.KILLED})
+_LOST_TOUCH = re.compile(r"connection (was )?(closed|reset)|timed? ?out waiting|socket", re.IGNORECASE)
+"""What a rank says that waits for another one in vain."""
+_MOST_RANKS = 100_000
+_UNFINISHED = frozenset(
+    {
+        *(Blind.RECORDER_FAILED, Blind.PROCESS_NOT_RECORDED, Blind.RANKS_NOT_RECORDED, Blind.RANK_ENDED),
+        *(Blind.FILE_CUT, Blind.KILLED),
+    }
+)
 """Gaps of a run that was not recorded to its end."""
 
 
@@ -41,17 +60,21 @@ class _Header(msgspec.Struct):
     gradtrace: str = ""
 
 
-def load(path: Path) -> Trace:
+def load(path: Path, process: int | None = None) -> Trace:
     """Read a recording, or the stream of one process.
 
     A file that ends early is read up to its last whole line; then `run.complete` is false and `run.notes` says so.
+
+    Args:
+        path: the file.
+        process: only what the process of this number did, which is number 0 in the trace; None: all.
 
     Raises:
         RecordingError: the file cannot be read, is something else, is of a newer version, or is damaged.
     """
     try:
         with open_regular(path) as file, _paused_collector():
-            return _read(path, file)
+            return _read(path, file, process)
     except OSError as error:
         raise RecordingError(f"cannot read {path}: {error.strerror or error}") from error
 
@@ -81,12 +104,12 @@ def _paused_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _read(path: Path, file: BinaryIO) -> Trace:
+def _read(path: Path, file: BinaryIO, process: int | None) -> Trace:
     version = _version(path, file.readline(_LONGEST_HEADER))
     file.seek(0)
     lines = RecordLines(file)
     lines.expect_version(version)
-    trace = _TraceBuilder()
+    trace = _TraceBuilder(process)
     try:
         for record, data in lines:
             trace.take(record, data)
@@ -137,7 +160,9 @@ def _kind(line: bytes) -> str:
 class _TraceBuilder:
     """Takes all records of a file in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, only: int | None = None) -> None:
+        self._only = only
+        self._number = 0
         self._header: HeaderRecord | None = None
         self._done: list[ProcessBuilder] = []
         self._current = ProcessBuilder(0, Offsets())
@@ -149,6 +174,8 @@ class _TraceBuilder:
         match record:
             case HeaderRecord() if self._header is None:
                 self._header = record
+                self._current.pid, self._current.rank = record.pid, record.rank
+                self._current.world_size = record.world_size
             case HeaderRecord():
                 raise Damage("a second header")
             case ProcessRecord():
@@ -156,6 +183,8 @@ class _TraceBuilder:
             case StatusRecord():
                 if record.process == 0:
                     self._status = record.status
+            case _ if self._only not in (None, self._number):
+                pass
             case ColumnsRecord():
                 self._current.take_columns(record, unpacked(record.columns, data))
             case _:
@@ -163,14 +192,18 @@ class _TraceBuilder:
 
     def _switch(self, record: ProcessRecord) -> None:
         self._current.seal()
+        number, self._number = self._number, record.process
+        if record.process not in (number, number + 1):
+            raise Damage(f"process {record.process} follows process {number}")
+        if self._only not in (None, record.process):
+            return
         if record.is_truncated:
             self._cut_processes[record.process] = record.damage or "ends in the middle of a line"
-        if record.process == self._current.process:
-            return
-        if record.process != self._current.process + 1:
-            raise Damage(f"process {record.process} follows process {self._current.process}")
-        self._done.append(self._current)
-        self._current = ProcessBuilder(record.process, self._current.offsets)
+        if record.process != number and self._only is None:
+            self._done.append(self._current)
+            self._current = ProcessBuilder(record.process, self._current.offsets)
+        self._current.pid, self._current.rank = record.pid, record.rank
+        self._current.world_size = record.world_size
 
     def finish(self, *, is_truncated: bool, n_unknown: int = 0) -> Trace:
         """The trace of all that was taken."""
@@ -193,8 +226,8 @@ class _TraceBuilder:
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:
-        error = next((process.error for process in processes if process.error is not None), None)
-        spots = _counted_together([*_blind_spots(processes), *self._unseen(header, is_truncated)])
+        error = _cause(processes)
+        spots = _counted_together([*_blind_spots(processes), *self._unseen(header, is_truncated, processes)])
         is_whole = not (
             any(one.has_incomplete_pass for one in processes) or any(spot.reason in _UNFINISHED for spot in spots)
         )
@@ -218,6 +251,7 @@ class _TraceBuilder:
             error=error,
             expression=header.expression,
             n_processes=len(processes),
+            processes=tuple(_processes(processes)),
             observations=_together(processes),
             notes=tuple(dict.fromkeys(notes)),
             facts=header.facts,
@@ -225,17 +259,60 @@ class _TraceBuilder:
             blind_spots=spots,
         )
 
-    def _unseen(self, header: HeaderRecord, is_truncated: bool) -> Iterator[BlindSpot]:
+    def _unseen(self, header: HeaderRecord, is_truncated: bool, processes: list[ProcessBuilder]) -> Iterator[BlindSpot]:
         """What the file itself tells of its gaps."""
         if is_truncated:
             yield BlindSpot(Blind.FILE_CUT, "the recording ends in the middle of a line; it was read up to there")
+        known = {one.number: one for one in _processes(processes)}
         for process, why in sorted(self._cut_processes.items()):
-            yield BlindSpot(Blind.FILE_CUT, f"what process {process} wrote {why}; it was read up to there")
+            who = known.get(process, f"process {process}")
+            yield BlindSpot(Blind.FILE_CUT, f"what {who} wrote {why}; it was read up to there")
+        if self._only is None:
+            yield from _missing_ranks(known.values())
+            if self._status:
+                yield from _ended_early(known.values())
         if self._status is None:
             text = "the recording has no end: it was cut short, or the program was still running"
             yield BlindSpot(Blind.FILE_CUT, text)
         elif self._status < 0 and header.torch:
             yield BlindSpot(Blind.KILLED)
+
+
+def _cause(processes: list[ProcessBuilder]) -> ProgramError | None:
+    """The exception that ended the run: of ranks rather than of what launched them, and not for want of another."""
+    failed = [(one, one.error) for one in processes if one.error is not None]
+    order = sorted(failed, key=lambda row: (row[0].rank is None, bool(_LOST_TOUCH.search(row[1].message))))
+    return order[0][1] if order else None
+
+
+def _processes(processes: list[ProcessBuilder]) -> Iterator[RecordedProcess]:
+    """The processes; of several with one rank, such as those that a rank started, the member of the group has it."""
+    members = {one.rank for one in processes if one.is_member}
+    taken: set[int | None] = {None}
+    for one in processes:
+        is_rank = one.rank not in taken and (one.is_member or one.rank not in members)
+        rank = one.rank if is_rank else None
+        taken.add(rank)
+        world_size = one.world_size if is_rank else None
+        yield RecordedProcess(one.process, one.pid, rank, world_size, one.error, one.has_ended)
+
+
+def _missing_ranks(processes: Iterable[RecordedProcess]) -> Iterator[BlindSpot]:
+    """The ranks of which nothing was recorded."""
+    ranks = {one.rank: one.world_size for one in processes if one.rank is not None}
+    size = max((one for one in ranks.values() if one is not None), default=0)
+    missing = set(range(min(size, _MOST_RANKS))) - ranks.keys()
+    if missing:
+        text = f"{ranks_in_words(missing)} of {size}"
+        yield BlindSpot(Blind.RANKS_NOT_RECORDED, text, len(missing))
+
+
+def _ended_early(processes: Iterable[RecordedProcess]) -> Iterator[BlindSpot]:
+    """The ranks that did not come to their end, in a run that failed; older recordings do not say that of any."""
+    ranks = [one for one in processes if one.rank is not None]
+    for one in ranks:
+        if not one.has_ended and any(each.has_ended for each in ranks):
+            yield BlindSpot(Blind.RANK_ENDED, str(one))
 
 
 def _facts(processes: list[ProcessBuilder]) -> dict[str, Any]:
@@ -273,4 +350,5 @@ def _blind_spots(processes: list[ProcessBuilder]) -> list[BlindSpot]:
 
 def _sayings(processes: list[ProcessBuilder]) -> list[str]:
     """The notes of all processes; which process says it, where it is not the first."""
-    return [f"process {one.process}: {note}" if one.process else note for one in processes for note in one.notes]
+    names = {one.number: one for one in _processes(processes)}
+    return [f"{names[one.process]}: {note}" if one.process else note for one in processes for note in one.notes]

@@ -66,9 +66,11 @@ def _records(
     yield _json(header if redaction is None else redaction.header(header))
     yield from map(_json, blind)
     for number, stream in enumerate(streams):
-        pid, rank = stream.header.pid, stream.header.rank
-        again = _json(ProcessRecord(number, pid, rank))
-        yield _json(ProcessRecord(number, pid, rank, stream.damage is not None, stream.damage))
+        header = stream.header
+        process = ProcessRecord(number, header.pid, header.rank, world_size=header.world_size)
+        again = _json(process)
+        damage = stream.damage
+        yield _json(msgspec.structs.replace(process, is_truncated=damage is not None, damage=damage))
         is_own = stream.is_merged  # the line that begins this process in its file is written anew
         for kind, record in stream.lines():
             if kind != "process" or not is_own:

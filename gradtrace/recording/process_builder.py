@@ -40,6 +40,7 @@ from gradtrace.recording.records import (
     BlindRecord,
     ColumnsRecord,
     CutRecord,
+    EndRecord,
     ErrorRecord,
     EventRecord,
     GradWriteRow,
@@ -55,12 +56,16 @@ from gradtrace.recording.records import (
     PassEndRecord,
     PassRecord,
     Record,
+    RegionRecord,
     ScaleRecord,
     SpecRecord,
+    StepFormRecord,
+    StepNumbersRecord,
     StepRecord,
     SwitchRow,
+    WorldRecord,
 )
-from gradtrace.recording.step_builder import facts_of, step_fact
+from gradtrace.recording.step_builder import facts_of, step_fact, step_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,14 @@ class ProcessBuilder:
     Every method that takes a record raises `Damage` when it contradicts what stands before it.
     """
 
-    def __init__(self, process: int, offsets: Offsets) -> None:
+    def __init__(self, process: int, offsets: Offsets, pid: int = 0) -> None:
         self.process = process
+        self.pid = pid
+        self.rank: int | None = None
+        self.world_size: int | None = None
+        self.is_member = False
+        """It is known to have joined a process group, as this rank."""
+        self.has_ended = False
         self.error: ProgramError | None = None
         self.notes: list[str] = []
         self.observations: dict[ObservationKind, Observation] = {}
@@ -99,6 +110,7 @@ class ProcessBuilder:
         self._writes: list[list[GradWriteRow]] = []
         """Of each event: the pass that tells what was before may not be read yet."""
         self._steps: list[StepFact] = []
+        self._step_forms: dict[int, StepFormRecord] = {}
         self._scale_updates: list[ScaleUpdate] = []
         self._cuts: dict[int, Cut] = {}
         self._blind_spots: list[BlindSpot] = []
@@ -256,7 +268,17 @@ class ProcessBuilder:
         self._facts.take(record)
 
     @take.register
-    def _(self, record: LocationRecord | SpecRecord | NodeKindRecord) -> None:
+    def _(self, record: WorldRecord) -> None:
+        if not 0 <= record.rank < record.size:
+            raise Damage(f"rank {record.rank} is none of {record.size}")
+        self.rank, self.world_size, self.is_member = record.rank, record.size, True
+
+    @take.register
+    def _(self, _record: EndRecord) -> None:
+        self.has_ended = True
+
+    @take.register
+    def _(self, record: LocationRecord | SpecRecord | NodeKindRecord | RegionRecord) -> None:
         self._known.define(record)
 
     @take.register
@@ -323,6 +345,11 @@ class ProcessBuilder:
         """Add a table, or the numbers of one."""
         if isinstance(record, MeasuredRecord):
             self._open_pass(record.index).take_measured(record, columns.get("number", []))
+        elif isinstance(record, StepNumbersRecord):
+            form = self._step_forms.get(record.form)
+            if form is None:
+                raise Damage(f"step form {record.form} is not known")
+            self.take(step_of(record, form, columns.get("number", [])))
         elif isinstance(record, NormsRecord):
             self._norms.take(record, columns)
         else:
@@ -368,6 +395,10 @@ class ProcessBuilder:
         position = self._offsets.steps + len(self._steps)
         optimizer = self._optimizer(record.optimizer)
         self._steps.append(step_fact(record, position, optimizer, self._known, self.process))
+
+    @take.register
+    def _(self, record: StepFormRecord) -> None:
+        self._step_forms[record.id] = record
 
     @take.register
     def _(self, record: NormSeriesRecord) -> None:

@@ -70,6 +70,18 @@ class HeaderRecord(Record, frozen=True, tag="header"):
     expression: str | None = None
     facts: bool = False
     level: str = ""
+    world_size: int | None = None
+
+
+class WorldRecord(Record, frozen=True, tag="world"):
+    """The process has joined the default process group of `torch.distributed`, as this rank of so many."""
+
+    rank: int
+    size: int
+
+
+class EndRecord(Record, frozen=True, tag="end"):
+    """The process came to its end, and nothing ended it before."""
 
 
 class LocationRecord(Record, frozen=True, tag="location"):
@@ -194,12 +206,14 @@ class SavedRow(msgspec.Struct, frozen=True, array_like=True):
     bytes: int
     device: str = "cpu"
     shared: bool = False
+    owner: str | None = None
+    owner_kind: LeafKind | None = None
 
 
 class NodeKindRecord(Record, frozen=True, tag="node_kind"):
     """What nodes have in common that one line of the program made: `Node` without what is measured.
 
-    `inputs` names the slots of its edges. The name and the module of a leaf are the leaf's.
+    `inputs` names the slots of its edges, `region` what torch compiled. Name and module of a leaf are the leaf's.
     """
 
     id: int
@@ -216,6 +230,33 @@ class NodeKindRecord(Record, frozen=True, tag="node_kind"):
     backward_location: int | None = None
     arguments: tuple[tuple[str, str], ...] = ()
     inputs: list[str] = []
+    region: int | None = None
+
+
+class CompiledOpRow(msgspec.Struct, frozen=True, array_like=True):
+    """`CompiledOp`, field by field."""
+
+    op: str
+    shape: list[int | str] | None = None
+    dtype: str | None = None
+    location: int | None = None
+    module: str | None = None
+
+
+class GraphBreakRow(msgspec.Struct, frozen=True, array_like=True):
+    """`GraphBreak`, field by field."""
+
+    reason: str
+    location: int | None = None
+
+
+class RegionRecord(Record, frozen=True, tag="region"):
+    """`CompiledRegion`, field by field."""
+
+    id: int
+    backend: str | None = None
+    ops: list[CompiledOpRow] | None = None
+    breaks: list[GraphBreakRow] = []
 
 
 class ColumnsRecord(Record, frozen=True, kw_only=True):
@@ -238,7 +279,9 @@ class StateRecord(ColumnsRecord, frozen=True, tag="state"):
     `spec` and `form` (`Form`) of its statistics, which are numbered over the pass. Rows of two: `leaf` (node, leaf),
     `made` and `freed` (node, how many passes back the node was made, up to the next row, or freed), `call` (node,
     number of its call, 0 for none; a node without a row was made by a call that made no other). Rows of three:
-    `value` (node, output, statistics), `saved` (node, position, statistics), `saved_leaf` (node, position, leaf).
+    `value` (node, output, statistics), `saved` (node, position, statistics), `saved_leaf` (node, position, leaf),
+    `maker` (node, position, node whose output it is, where its name does not say that). `storage` has a number for each
+    tensor that nodes save, in order, and `leaf_storage` for each row of `leaf`: equal ones lie in one storage; 0: none.
     """
 
     id: int
@@ -378,10 +421,33 @@ class ParameterRow(msgspec.Struct, frozen=True, array_like=True):
     value_moments: list[tuple[str, Any]] = []
 
 
+class StepFormRecord(Record, frozen=True, tag="step_form"):
+    """What steps have in common: the fields of `step`, with `{}` wherever a number of `step_numbers` belongs."""
+
+    id: int
+    optimizer: int
+    call: str
+    location: int | None = None
+    groups: list[dict[str, Any]] = []
+    rows: list[Any] = []
+    n_others: int = 0
+    autocast: str | None = None
+    scale: Any = None
+    is_skipped: bool | None = None
+
+
+class StepNumbersRecord(ColumnsRecord, frozen=True, tag="step_numbers"):
+    """A `step`: a form, and in the column `number` what stands in its places: those of `groups`, `scale`, `rows`."""
+
+    form: int
+    pass_index: int
+    began_after: int
+
+
 class StepRecord(Record, frozen=True, tag="step"):
     """`StepFact`; it belongs to the next `step` event of its optimizer after the same pass, unless it was skipped.
 
-    `groups` are the numbers of each param group by name; a number may be a list of numbers.
+    `groups` are the numbers of each param group by name; a number may be a list of numbers. Written up to 2.3.
     """
 
     pass_index: int
@@ -707,16 +773,20 @@ class ProcessRecord(Record, frozen=True, tag="process"):
     rank: int | None = None
     is_truncated: bool = False
     damage: str | None = None
+    world_size: int | None = None
 
 
 AnyRecord = (
     HeaderRecord
+    | WorldRecord
+    | EndRecord
     | LocationRecord
     | LeafRecord
     | OptimizerRecord
     | PassRecord
     | SpecRecord
     | NodeKindRecord
+    | RegionRecord
     | GraphRecord
     | StateRecord
     | FlowRecord
@@ -725,6 +795,8 @@ AnyRecord = (
     | PassEndRecord
     | EventRecord
     | StepRecord
+    | StepFormRecord
+    | StepNumbersRecord
     | NormSeriesRecord
     | NormsRecord
     | ScaleRecord

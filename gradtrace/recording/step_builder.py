@@ -1,15 +1,53 @@
 """From the lines about steps to what they did, and to which event each belongs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
 
 from gradtrace.model import Event, EventKind, ParameterChange, ParameterGroup, StepFact
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
 from gradtrace.recording.measured import number, value
-from gradtrace.recording.records import ParameterRow, StepRecord
+from gradtrace.recording.records import Num, ParameterRow, StepFormRecord, StepNumbersRecord, StepRecord
 
 _MOST_PASSES = 1_000_000
 """No closure runs so many."""
+
+
+def step_of(record: StepNumbersRecord, form: StepFormRecord, numbers: Sequence[float]) -> StepRecord:
+    """A step whose numbers stand apart from its form. Raises `Damage` where the two do not fit."""
+    left = iter(numbers)
+    try:
+        groups = [{name: _filled(rate, left) for name, rate in one.items()} for one in form.groups]
+        scale = msgspec.convert(_filled(form.scale, left), Num | None)
+        rows = msgspec.convert(_filled(form.rows, left), list[ParameterRow])
+    except StopIteration:
+        raise Damage(f"a step has {len(numbers)} numbers, and its form places for more") from None
+    except (ValueError, RecursionError) as error:
+        raise Damage(f"the form of a step is not right: {error}") from None
+    if next(left, None) is not None:
+        raise Damage(f"a step has {len(numbers)} numbers, and its form places for fewer")
+    return StepRecord(
+        pass_index=record.pass_index,
+        began_after=record.began_after,
+        optimizer=form.optimizer,
+        call=form.call,
+        location=form.location,
+        groups=groups,
+        rows=rows,
+        n_others=form.n_others,
+        autocast=form.autocast,
+        scale=scale,
+        is_skipped=form.is_skipped,
+    )
+
+
+def _filled(form: Any, numbers: Iterator[float]) -> Any:
+    """A part of a form with numbers in its places."""
+    if isinstance(form, list):
+        return [_filled(one, numbers) for one in form]
+    return next(numbers) if form == {} else form
 
 
 def step_fact(record: StepRecord, position: int, optimizer: int, known: Definitions, process: int) -> StepFact:

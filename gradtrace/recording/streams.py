@@ -1,7 +1,7 @@
 """What processes wrote, wherever it lies: the streams of a session, single streams, and recordings merged before."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from gradtrace.files import open_regular
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.frames import Frames, Line, lines_of, unframed
 from gradtrace.recording.lines import LONGEST, decode, plain
-from gradtrace.recording.records import HeaderRecord, ProcessRecord, StatusRecord
+from gradtrace.recording.records import HeaderRecord, ProcessRecord, StatusRecord, WorldRecord
 
 _LATEST = "last-"
 _TELLING = frozenset({"leaf", "optimizer", "pass", "event", "error", "note", "blind"})
@@ -23,6 +23,7 @@ _OF_LATEST_PASS = frozenset(
     }
 )
 _OF_FILE = frozenset({"header", "status"})
+_SAID_BY_FILE = frozenset({"header", "process", "status", "world"})
 _HEAD = re.compile(rb'\s*\{\s*"t"\s*:\s*"(\w+)"')
 _CUT = "ends in the middle of a line"
 
@@ -45,6 +46,7 @@ class Stream:
         is_merged: the file is a recording, whose parts stand in order.
         source: which of the files or folders that are to be merged it comes from.
         tells_something: anything but the import of torch was seen.
+        is_member: it is known to have joined a process group, as the rank that its header has.
         damage: why the lines end there, if that is not their end.
         status: how the program ended, where the file says so.
         latest: the file that holds only the latest pass.
@@ -58,6 +60,7 @@ class Stream:
     is_merged: bool = False
     source: int = 0
     tells_something: bool = False
+    is_member: bool = False
     damage: str | None = None
     status: int | None = None
     latest: Path | None = None
@@ -123,13 +126,17 @@ class _Parts:
         kind = _kind(line.text) if head is None else head[1].decode()
         if kind is None:
             raise Damage("it is not JSON")
-        match decode(line.text) if kind in ("header", "process", "status") else None:
+        match decode(line.text) if kind in _SAID_BY_FILE else None:
             case HeaderRecord() as header:
                 self._begin(header)
             case _ if not self.found:
                 raise Damage("it is not a header")
             case ProcessRecord() as process:
                 self._switch(process)
+            case WorldRecord() as world:
+                part = self.found[-1]
+                part.header = msgspec.structs.replace(part.header, rank=world.rank, world_size=world.size)
+                part.is_member = True
             case StatusRecord() as ended if ended.process == 0:
                 self.found[0].status = ended.status
         self._at += line.length
@@ -147,9 +154,11 @@ class _Parts:
     def _switch(self, record: ProcessRecord) -> None:
         """Another process's lines follow; the first one's header may be its own."""
         if record.process != self._process:
-            self._begin(msgspec.structs.replace(self.found[0].header, pid=record.pid, rank=record.rank))
+            self._begin(self.found[0].header)
             self._process = record.process
         part = self.found[-1]
+        names = {"pid": record.pid, "rank": record.rank, "world_size": record.world_size}
+        part.header = msgspec.structs.replace(part.header, **names)
         part.is_merged = True
         if record.is_truncated:
             part.damage = record.damage or _CUT
@@ -187,7 +196,26 @@ def find_streams(*sources: Path) -> list[Stream]:
             stream.source = number
         found += streams
     ordered = _ordered(found)
-    return [stream for stream in ordered if stream.tells_something] or ordered[:1]
+    ranks = {stream.header.rank for stream in ordered if stream.tells_something}
+    kept: list[Stream] = []
+    for stream in ordered:
+        if stream.tells_something or stream.header.rank not in {None, *ranks}:  # a rank that came to nothing is one too
+            ranks.add(stream.header.rank)
+            kept.append(stream)
+    return kept or ordered[:1]
+
+
+def ranks_in(streams: Iterable[Stream]) -> tuple[dict[int, set[int]], set[int]]:
+    """By rank: from which sources something of it comes; and of how many ranks the processes know."""
+    ranks: dict[int, set[int]] = {}
+    sizes: set[int] = set()
+    for stream in streams:
+        header = stream.header
+        if header.rank is not None:
+            ranks.setdefault(header.rank, set()).add(stream.source)
+            if header.world_size is not None:
+                sizes.add(header.world_size)
+    return ranks, sizes
 
 
 def _of_session(session: Path) -> list[Stream]:

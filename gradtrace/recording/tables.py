@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from gradtrace.model import Effect, Location, SavedTensor
+from gradtrace.model import CompiledRegion, Effect, Location, SavedTensor
 from gradtrace.recording.columns import Columns, rows
 from gradtrace.recording.damage import Damage
 
@@ -44,6 +44,7 @@ class NodeKind(NamedTuple):
     backward_location: Location | None
     arguments: tuple[tuple[str, str], ...]
     inputs: tuple[str, ...]
+    region: CompiledRegion | None = None
 
 
 class GraphTable:
@@ -74,6 +75,9 @@ class StateTable:
         self.values = rows(columns, "value", 3)
         self.saved = rows(columns, "saved", 3)
         self.saved_leaves = rows(columns, "saved_leaf", 3)
+        self.storages = columns.get("storage")
+        self.leaf_storages = columns.get("leaf_storage", [])
+        self.makers = rows(columns, "maker", 3)
         self.made = rows(columns, "made", 2)
         self.freed = rows(columns, "freed", 2)
         self.calls = rows(columns, "call", 2)

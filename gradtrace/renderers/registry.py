@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 from gradtrace.errors import UsageError
 from gradtrace.model.needs import USUALLY, Needs
 from gradtrace.renderers.view_options import ViewContext, ViewOptions
+from gradtrace.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from gradtrace.model import Trace
 
 NOTHING_ASKED = ViewOptions()
 NO_CONTEXT = ViewContext()
+
+_EVERYBODYS = frozenset({"pass_index"})
+"""Options that every format takes which shows passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Format:
         Raises:
             UsageError: with the option as the command line spells it, if not.
         """
-        if asked.given():  # a format of which nothing is asked need not be loaded for that
+        if asked.given().keys() - _EVERYBODYS:  # else the format need not be loaded for that
             refused = asked.refused_by(self.options)
             if refused is not None:
                 raise UsageError(f"{refused} means nothing to the format {self.name}")
@@ -155,7 +159,8 @@ def find(name: str, among: tuple[str, ...]) -> Format:
     for known in (*_INSTEAD.get(among, ()), *FORMATS):
         if known.name == name and name in among:
             return known
-    raise UsageError(f"there is no format {name!r} here: choose {', '.join(among)}")
+    meant = did_you_mean(name.lower(), among, most=1)
+    raise UsageError(f"there is no format {name!r} here: choose {', '.join(among)}{f'; {meant}' if meant else ''}")
 
 
 def for_file(path: PurePath, among: tuple[str, ...]) -> Format:

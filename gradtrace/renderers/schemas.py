@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradtrace.errors import UsageError
+from gradtrace.suggest import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,13 @@ DOCUMENTS = (
         ("renderers.norms.document", "FORMAT_VERSION"),
     ),
     Document(
+        "memory",
+        "what memory -f json writes",
+        "gradtrace-memory",
+        ("renderers.memory.document", "MemoryDocument"),
+        ("renderers.memory.document", "FORMAT_VERSION"),
+    ),
+    Document(
         "recording",
         "a line of a .gtrace recording",
         "gradtrace-recording",
@@ -89,8 +97,9 @@ def find(name: str) -> Document:
     for known in DOCUMENTS:
         if known.name == name:
             return known
-    names = ", ".join(known.name for known in DOCUMENTS)
-    raise UsageError(f"there is no schema {name!r}: choose {names}")
+    names = [known.name for known in DOCUMENTS]
+    meant = did_you_mean(name, names, most=1)
+    raise UsageError(f"there is no schema {name!r}: choose {', '.join(names)}{f'; {meant}' if meant else ''}")
 
 
 def _found(module: str, name: str) -> Any:

@@ -18,7 +18,7 @@ def sentence(gap: Gap) -> str:
     say = _SENTENCES.get(gap.spot.reason)
     text = say(gap) if say else f"something was not looked at ({gap.spot.reason}: {gap.spot.text})"
     if gap.spot.process:
-        text = f"process {gap.spot.process}: {text}"
+        text = f"{gap.whose or f'process {gap.spot.process}'}: {text}"
     return one_line(f"{text}{wording.at(gap.spot.location)}", _LONGEST)
 
 
@@ -75,15 +75,22 @@ _SENTENCES: dict[str, Callable[[Gap], str]] = {
     Blind.PROCESS_NOT_RECORDED: lambda gap: (
         f"a process of the run was not recorded ({one_line(gap.spot.text, _FAILURE)})"
     ),
+    Blind.RANKS_NOT_RECORDED: lambda gap: f"nothing was recorded of {gap.spot.text}",
+    Blind.RANK_ENDED: lambda gap: (
+        f"{gap.spot.text} did not come to the end of its program: it was killed, or left by os._exit; "
+        "what it did until then is all there is"
+    ),
     Blind.FILE_CUT: lambda gap: _text(gap.spot, "the recording was cut short"),
     Blind.KILLED: _killed,
     Blind.OBSERVATION_FAILED: lambda gap: (
         f"{wording.count(gap.spot.count, 'observation')} failed ({one_line(gap.spot.text, _FAILURE)})"
     ),
     Blind.COMPILED_REGION: lambda gap: (
-        f"{wording.count(gap.spot.count, 'compiled region')} in a pass: the operations inside were not seen"
+        f"{gap.spot.text}: it was counted, and its graph was not seen"
+        if gap.spot.text
+        else f"{wording.count(gap.spot.count, 'compiled region')} in a pass: the operations inside were not seen"
     ),
-    Blind.FAKE_TENSORS: lambda _: "the program computes with fake tensors: they have shapes and no values",
+    Blind.FAKE_TENSORS: lambda _: "shapes only: this program computes with fake tensors, which have no values",
     Blind.ASLEEP: lambda _: "while torch traced or scripted code, the recorder stood back",
     Blind.NO_FACTS: lambda _: "the recording was made without facts, which most rules need",
     Blind.NO_VALUES: lambda _: "no gradient could be measured: these tensors (fake ones, or of vmap) show no values",
@@ -97,6 +104,7 @@ _ADVICE: dict[str, str] = {
     Blind.OTHER_INTERPRETER: "--python PATH names one that has it",
     Blind.RECORDER_FAILED: "please report it (GRADTRACE_DEBUG=1 shows the traceback)",
     Blind.FILE_CUT: "record the program again",
+    Blind.RANKS_NOT_RECORDED: "if they ran on other nodes, join all recordings with gradtrace merge",
     Blind.NO_FACTS: "record with --facts, or run `gradtrace check` on the program itself",
     Blind.STRUCTURE_ONLY: "record again without --level structure",
     Blind.PASSES_NOT_RECORDED: "--passes all records every one",

@@ -1,10 +1,10 @@
 """The words for a cut: a place where a value left the graph."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from gradtrace.model import Cut, CutKind, GradSwitch, Leaf, SwitchKind
+from gradtrace.model import BackwardPass, Cut, CutKind, GradSwitch, Leaf, SwitchKind, Trace
 from gradtrace.text import wording
-from gradtrace.text.escape import visible
+from gradtrace.text.escape import one_line, visible
 from gradtrace.text.source_maths import span
 
 _LONGEST = 60
@@ -79,6 +79,19 @@ def lost_to(cut: Cut, leaves: Sequence[Leaf]) -> str:
     """Who gets nothing because of it: `no gradient this way to fc.weight and fc.bias`; "" when that is not known."""
     names = [visible(leaves[leaf].name, 40) for leaf in cut.leaves if leaf < len(leaves)]
     return f"no gradient this way to {wording.listing(names, _MOST_NAMES)}" if names else ""
+
+
+def cuts_of(trace: Trace, one: BackwardPass) -> Iterator[str]:
+    """A clause for each of the first cuts whose value came back into the graph of a pass; how many more there are."""
+    cuts = [cut for cut in trace.cuts if one.index in cut.passes and cut.process == one.process]
+    for cut in cuts[:_MOST_CUTS]:
+        yield ": ".join(filter(None, (one_line(cut_off(cut), _LONGEST_CLAUSE), lost_to(cut, trace.leaves))))
+    if len(cuts) > _MOST_CUTS:
+        yield f"and {wording.count(len(cuts) - _MOST_CUTS, 'more cut')}"
+
+
+_MOST_CUTS = 6
+_LONGEST_CLAUSE = 300
 
 
 def _short(text: str) -> str:

@@ -58,3 +58,9 @@ def mermaid(text: str) -> str:
 def markdown(text: str) -> str:
     """Text in a paragraph or a table cell of Markdown."""
     return html.escape(_MARKDOWN.sub(r"\\\1", visible(text)), quote=False)
+
+
+def spreadsheet_cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula, on one line."""
+    visible = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
+    return f"'{visible}" if visible[:1] in ("=", "+", "-", "@") else visible

@@ -73,6 +73,9 @@ LIGHT = Theme(
         "leaf": BoxStyle("leaf: gradients land in its .grad", "#E0F4EC", "#00795A", "#1B2430", 1.8, "square"),
         "root": BoxStyle("backward starts here", "#DCECF8", "#0072B2", "#1B2430", 1.2, double=True),
         "custom": BoxStyle("custom autograd.Function", "#F8E8F1", "#A8497F", "#1B2430", 1.2, "cut"),
+        "compiled": BoxStyle(
+            "compiled: values inside not measured", "#ECEAF9", "#5B4FB0", "#1B2430", 1.2, "cut", double=True
+        ),
         "folded": BoxStyle("folded: several nodes", "#FFF4DA", "#A87400", "#1B2430", 1.2, "stack"),
         "idle": BoxStyle("did not run in this pass", "#FFFFFF", "#8A95A1", "#66727F", dashed=True),
         "cut": BoxStyle("a value left the graph", "#E9ECEF", "#66727F", "#4A5561", 1.2, "square", dashed=True),
@@ -104,6 +107,9 @@ DARK = Theme(
         "leaf": BoxStyle("leaf: gradients land in its .grad", "#0F3329", "#2FBF93", "#E8ECF0", 1.8, "square"),
         "root": BoxStyle("backward starts here", "#0E2E45", "#56B4E9", "#E8ECF0", 1.2, double=True),
         "custom": BoxStyle("custom autograd.Function", "#3B1F30", "#E29CC4", "#E8ECF0", 1.2, "cut"),
+        "compiled": BoxStyle(
+            "compiled: values inside not measured", "#25203F", "#A99CF0", "#E8ECF0", 1.2, "cut", double=True
+        ),
         "folded": BoxStyle("folded: several nodes", "#382B0B", "#E6A92F", "#E8ECF0", 1.2, "stack"),
         "idle": BoxStyle("did not run in this pass", "#14181D", "#78838F", "#9DA8B4", dashed=True),
         "cut": BoxStyle("a value left the graph", "#2A3037", "#8592A0", "#B4BEC8", 1.2, "square", dashed=True),

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from gradtrace.analysis.coverage import coverage
-from gradtrace.model import BackwardPass, Trace
+from gradtrace.model import BackwardPass, Blind, Trace
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Paragraph
 from gradtrace.text.coverage_words import said
 from gradtrace.text.source_maths import span
+from gradtrace.text.steps.calls import word
 
 
 def run_errors(trace: Trace, *, is_explained: bool = False) -> Iterator[Block]:
@@ -19,13 +20,15 @@ def run_errors(trace: Trace, *, is_explained: bool = False) -> Iterator[Block]:
     """
     for gap in coverage(trace):
         if not gap.is_chosen:
-            label, style = ("error", "alarm") if gap.is_open else ("note", "")
+            is_alarming = gap.is_open and gap.spot.reason != Blind.FAKE_TENSORS  # they were chosen
+            label, style = ("error", "alarm") if is_alarming else ("note", "")
             yield Paragraph(f"{said(gap)}.", label, style)
     error = trace.run.error
     if error is not None:
         where = wording.at(error.frames[-1] if error.frames else None)
         message = f": {_short(error.message) if is_explained else error.message}"
-        yield Paragraph(f"{error.type}{where} ended the program{message}", "error", "alarm")
+        text = f"{error.type}{where} ended {trace.run.failed_rank or 'the program'}{message}"
+        yield Paragraph(text.rstrip().rstrip(":"), "error", "alarm")
     for one in trace.passes:
         if one.error is None:
             continue
@@ -54,4 +57,4 @@ def _node(one: BackwardPass) -> str:
     source = span(node.location)
     place = wording.location(node.location)
     details = ", ".join(part for part in (source, place) if part)
-    return f" at {node.op}{f' ({details})' if details else ''}"
+    return f" at {word(node)}{f' ({details})' if details else ''}"

@@ -34,14 +34,24 @@ _LONGEST_SOURCE = 400
 def span(location: Location | None) -> str:
     """The source text of a place; empty when it is not known or spans several lines.
 
-    Where the place is a target that is unpacked, the statement: `a, b = x` for the place `a, b`.
+    Where the place is a target that is unpacked or written to, the statement: `a, b = x` for the place `a, b`, and
+    `h[0] = 7` for `h[0]`.
     """
     if location is None or not location.text or location.end_line > location.line:
         return ""
     end = max(location.end_column - 1, 0)
     source, rest = location.text[location.column - 1 : end].strip(), location.text[end:].lstrip()
-    is_target = "," in source and rest.startswith("=") and not rest.startswith("==")
-    return f"{source} {rest.rstrip()}" if is_target else source
+    is_target = ("," in source or source.endswith("]")) and rest.startswith("=") and not rest.startswith("==")
+    return _statement(f"{source} {rest.rstrip()}") or source if is_target else source
+
+
+def _statement(text: str) -> str:
+    """A statement without the comment behind it; empty where it goes on in the next line."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError):
+        return ""
+    return ast.get_source_segment(text, body[0]) or "" if len(body) == 1 else ""
 
 
 def short(source: str) -> str:
@@ -97,13 +107,18 @@ def operands(source: str, op: str) -> tuple[str, ...]:
     source = source.strip()
     tree = parsed(source)
     found: list[ast.expr] = []
-    if isinstance(tree, ast.BinOp) and op in traits.by_operator(_SIGNS.get(type(tree.op), "")):
+    if isinstance(tree, ast.BinOp) and _makes(tree.op, op):
         found = [tree.left, tree.right]
     elif isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub) and op == "neg":
         found = [tree.operand]
     elif isinstance(tree, ast.Call):
         found = _arguments(tree, op)
     return tuple(ast.get_source_segment(source, item) or "" for item in found)
+
+
+def _makes(sign: ast.operator, op: str) -> bool:
+    """Whether an operator of Python calls an op; `@` is a matmul, of which torch makes one op or several."""
+    return op in traits.by_operator(_SIGNS.get(type(sign), "")) or (op == "matmul" and isinstance(sign, ast.MatMult))
 
 
 def _arguments(call: ast.Call, op: str) -> list[ast.expr]:

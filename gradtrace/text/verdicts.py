@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gradtrace.analysis.ledger import Actor, LeafGroup, Pattern, Verdict
-from gradtrace.model import Leaf, LeafKind, OptimizerInfo
+from gradtrace.model import Leaf, LeafKind, OptimizerInfo, Run
 from gradtrace.text import wording
 
 _NAMED = 3
@@ -29,10 +29,10 @@ def _never_stepped(one: Verdict) -> str:
     return ", and step() of its optimizer is never called" if one.is_never_stepped else ""
 
 
-def told(groups: Sequence[LeafGroup], optimizers: Sequence[OptimizerInfo]) -> tuple[str, str]:
+def told(groups: Sequence[LeafGroup], optimizers: Sequence[OptimizerInfo], run: Run | None = None) -> tuple[str, str]:
     """Whose verdict it is, and the verdict; of tensors that are made anew under one name, that of them all."""
     first = groups[0]
-    who = subject(first, optimizers)
+    who = subject(first, optimizers, run)
     if len(groups) == 1:
         return who, verdict(first.verdict)
     n_leaves = sum(len(group.leaves) for group in groups)
@@ -62,8 +62,14 @@ def alike(groups: Sequence[LeafGroup], optimizers: Sequence[OptimizerInfo]) -> l
     return list(found.values())
 
 
-def subject(group: LeafGroup, optimizers: Sequence[OptimizerInfo]) -> str:
-    """Whose verdict it is: `w and b`, `148 parameters of AdamW (train.py:9)`."""
+def subject(group: LeafGroup, optimizers: Sequence[OptimizerInfo], run: Run | None = None) -> str:
+    """Whose verdict it is: `w and b`, `148 parameters of AdamW (train.py:9)`.
+
+    Args:
+        group: leaves with one verdict.
+        optimizers: those of the run.
+        run: tells which rank a process is.
+    """
     leaves = group.leaves
     who = (
         wording.listing([leaf.name for leaf in leaves])
@@ -73,6 +79,8 @@ def subject(group: LeafGroup, optimizers: Sequence[OptimizerInfo]) -> str:
     owners = [owner for owner in optimizers if owner.id in group.optimizers]
     if owners:
         who += f" of {wording.listing([_owner(owner) for owner in owners])}"
+    if run is not None and run.has_ranks:
+        return f"{who} on {run.name_of(group.process)}"
     return f"{who} in process {group.process}" if group.process else who
 
 
@@ -107,13 +115,18 @@ def _nothing(one: Verdict) -> str:
     return "took part in the graph, and no gradient arrived"
 
 
+def _from_others(one: Verdict) -> str:
+    del one
+    return "no gradient arrived on this rank; other ranks had one, which is shared with it"
+
+
 def _absent(one: Verdict) -> str:
     del one
-    return "not part of any recorded pass"
+    return "not in the graph of any recorded pass"
 
 
 def _not_stored(one: Verdict) -> str:
-    times = f", {wording.count(one.n_not_stored, 'time')}" if one.n_not_stored > 1 else ""
+    times = f", {_times(one.n_not_stored)}" if one.n_not_stored > 1 else ""
     return f"no .grad: autograd.grad returned it{times}"
 
 
@@ -165,10 +178,14 @@ def _read(one: Verdict) -> str:
     place = places[0] if len(places) == 1 else f" ({where})" if len(one.steppers) > 1 else ""
     if one.n_passes == 1:
         return f", read by step(){place}"
-    when = {1: "after each pass", None: wording.count(one.n_steps, "time")}.get(
+    when = {1: "after each pass", None: _times(one.n_steps)}.get(
         one.steps_each, f"after every {wording.ordinal(one.steps_each or 0)} pass"
     )
     return f", read by step(){place} {when}"
+
+
+def _times(n: int) -> str:
+    return {1: "once", 2: "twice"}.get(n, wording.count(n, "time"))
 
 
 def _modified(one: Verdict) -> str:
@@ -185,6 +202,7 @@ def _since(one: Verdict) -> str:
 _SENTENCES: dict[Pattern, Callable[[Verdict], str]] = {
     Pattern.ABSENT: _absent,
     Pattern.NOTHING: _nothing,
+    Pattern.FROM_OTHERS: _from_others,
     Pattern.NOT_STORED: _not_stored,
     Pattern.SINGLE: _single,
     Pattern.ZEROED: _zeroed,

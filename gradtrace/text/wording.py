@@ -114,6 +114,17 @@ def non_finite(stats: TensorStats) -> str:
     return ", ".join(f"{n:,} {kind}" for n, kind in counts if n)
 
 
+def size(n_bytes: int) -> str:
+    """An amount of memory to three digits, in powers of 1,000: `0 B`, `512 B`, `34.7 kB`, `12.6 MB`, `1.2 GB`."""
+    amount = float(n_bytes)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 999.5 or unit == "TB":  # noqa: PLR2004 - rounded it has three digits
+            break
+        amount /= 1000
+    digits = 0 if unit == "B" or amount >= 99.95 else 1  # noqa: PLR2004
+    return f"{amount:,.{digits}f} {unit}"
+
+
 def spec(shape: Iterable[int] | None, dtype: str | None, device: str = "cpu") -> str:
     """A tensor's shape and dtype, `f32[2,3]`, with the device only when it is not the cpu; empty when unknown."""
     if shape is None or dtype is None:
@@ -158,6 +169,11 @@ def plural(noun: str) -> str:
 def count(n: int, noun: str) -> str:
     """A number of things: `1 pass`, `3 passes`, `25,000 nodes`, `2 leaves`."""
     return f"{n:,} {noun if n == 1 else plural(noun)}"
+
+
+def pass_of(index: int, n: int) -> str:
+    """Which pass of how many: `pass 2 of 3`; `pass 7` in a part of a recording, whose passes keep their numbers."""
+    return f"pass {index:,} of {n:,}" if index <= n else f"pass {index:,}"
 
 
 def ordinal(n: int) -> str:

@@ -51,10 +51,10 @@ COMMON_WORDS = frozenset(
 
 WRITERS = ("recorder", "launch")
 READERS = ("analysis", "diagnosis", "renderers", "text", "recording", "model", "cli")
-CHOSEN = {"Severity": ("diagnosis",), "Level": ("cli", "launch")}
+CHOSEN = {"Severity": ("diagnosis",), "Level": ("cli", "launch"), "ReductionKind": ("analysis",)}
 """Vocabularies that no recorder writes: which rooms choose a member."""
 
-PRINTED = {"PassCall": "call", "Recorded": "recorded"}
+PRINTED = {"PassCall": "call", "Recorded": "recorded", "ReductionKind": "reduced"}
 """Vocabularies that pages print as they are: a member needs no reader of its own, but the field does."""
 
 

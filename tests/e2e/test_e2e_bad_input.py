@@ -91,14 +91,19 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_run():
 def test_without_a_converter_the_recording_is_kept_and_named():
     """And the message says how to install it."""
     Path("typst.py").write_text("raise ImportError('as if it were not installed')", "utf-8")
-    hidden = {**os.environ, "PATH": "/nowhere", "PYTHONPATH": str(Path.cwd())}
+    hidden = {
+        **os.environ,
+        "PATH": "/nowhere",
+        "PYTHONPATH": str(Path.cwd()),
+        "XDG_CACHE_HOME": str(Path("caches").absolute()),
+    }
     done = gradtrace("render", "w*w", "w=1", "-o", "net.pdf", env=hidden)
 
     assert done.returncode == 2
     assert "install" in done.stderr
-    assert "net.gtrace shows it without running anything again" in done.stderr
-    assert Path("net.gtrace").exists()
-    assert not Path("net.pdf").exists()
+    (kept,) = Path("caches").absolute().glob("gradtrace/recordings/*.gtrace")
+    assert f"gradtrace render {kept} shows it without running anything again" in done.stderr
+    assert sorted(path.name for path in Path.cwd().iterdir()) == ["caches", "typst.py"]
 
 
 def test_a_program_that_never_runs_backward_is_drawn_from_its_last_results():

@@ -119,6 +119,20 @@ def test_verbose_says_what_is_run_and_how_it_ended():
     assert both.stderr == ""
 
 
+def test_the_active_environment_runs_the_program(tmp_path):
+    """It is another than ours, and has torch; gradtrace need not be installed there."""
+    python = tmp_path / "env" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexport FROM_ENV=yes\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    _script("import os, torch\nprint(os.environ['FROM_ENV'])\ntorch.ones(2, requires_grad=True).sum().backward()")
+
+    done = _gradtrace("explain", "train.py", env={**os.environ, "VIRTUAL_ENV": str(tmp_path / "env")})
+
+    assert (done.returncode, done.stdout.partition("\n")[0]) == (0, "yes")
+    assert done.stderr == f"gradtrace: running with {python}, because its environment is active (VIRTUAL_ENV)\n"
+
+
 def test_a_killed_program_loses_nothing():
     """The passes before the end are in the recording, and we end as it did."""
     script = _script(f"{PROGRAM}\n    import os; os.kill(os.getpid(), 9)\n")

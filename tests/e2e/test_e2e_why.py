@@ -1,6 +1,7 @@
 """`gradtrace why` on programs that lose a gradient names the line at fault; on sound ones it invents nothing."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -137,10 +138,14 @@ def test_an_unknown_name_says_which_come_close(tmp_path):
     """And nothing is left behind in the person's folder."""
     script = tmp_path / "small.py"
     script.write_text("import torch\nweight = torch.ones(2, requires_grad=True)\nweight.sum().backward()\n")
-    done = _gradtrace("-q", "small.py", "wieght", cwd=tmp_path)
+    caches = tmp_path.with_name(f"{tmp_path.name}-caches")
+    environment = {**os.environ, "XDG_CACHE_HOME": str(caches)}
+    done = _gradtrace("-q", "small.py", "wieght", cwd=tmp_path, env=environment)
 
     assert done.returncode == 2
     assert "nothing in the run is called 'wieght'; did you mean weight?" in done.stderr
+    (kept,) = caches.glob("gradtrace/recordings/small-*.gtrace")
+    assert f"the recording is kept: gradtrace why {kept} shows it" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["small.py"]
 
 

@@ -452,10 +452,10 @@ def test_arguments_are_in_torchs_order() -> None:
     assert len(told) == 9
 
 
-def test_roles_are_those_of_inputs() -> None:
+def test_factors_are_inputs() -> None:
     """Every name by which a row speaks of an input is one by which a recording knows a slot of such a node."""
     for row in ROWS:
-        names = {*row.factors, *(name for name, _ in row.roles), *({row.addend} - {""})}
+        names = {*row.factors, *({row.addend} - {""})}
         slots = [each.inputs for each in derivatives().values() if traits.of(each.node_type).stem == row.stem]
         assert not names or names <= {name for each in slots for name in each}, row.stem
 

@@ -68,7 +68,7 @@ HEADLINES = {
     "nonscalar-backward": "backward() needs a single number, but loss has shape (3,)",
     "normalize-zero-vector": "`normalize` of a vector near zero makes its gradient a million times larger or more",
     "op-without-derivative": "`floor_divide` has no derivative, but a loss is computed from it",
-    "rank-divergent-graph": "process 0 gives left.weight and left.bias a gradient, process 1 does not",
+    "rank-divergent-graph": "rank 0 gives left.weight and left.bias a gradient, rank 1 does not",
     "recurrence-in-buffer": "This assignment overwrites a buffer whose earlier elements backward still needs",
     "retain-graph-growth": "center is carried over: each backward walks on through earlier iterations",
     "retain-graph-stale-weights": "step() changes weight_hh, which the retained graph of an earlier iteration needs",

@@ -180,7 +180,13 @@ export class PassGraph {
     if (!this.isLeaf(node)) return this.boxAt(this.nodes.position[node]);
     const row = this.receives.starts[node];
     if (row === this.receives.starts[node + 1]) return 0;
-    return this.home(this.edges.source[this.receives.rows[row]]);
+    const box = this.home(this.edges.source[this.receives.rows[row]]);
+    return this.isCall(box) ? this.boxes.parent[box] : box;
+  }
+
+  /** Whether a box holds what one call of torch made; the leaves that the call took stand outside. */
+  isCall(box: number): boolean {
+    return this.trace.text(this.boxes.kind[box]) === "call";
   }
 
   /** The boxes around a box, outermost first, the box itself included, the whole left out. */

@@ -52,6 +52,8 @@ class LevelBuilder {
   private readonly ports = new Map<string, number>();
   private readonly bundles = new Map<string, Line>();
   private readonly leaves = new Map<number, number[]>();
+  /** The leaves of what one call made come in from outside. */
+  private readonly isCall: boolean;
   private readonly nIn: number;
   private readonly nOut: number;
 
@@ -60,6 +62,7 @@ class LevelBuilder {
     box: number,
   ) {
     const { start, end } = graph.boxes;
+    this.isCall = graph.isCall(box);
     this.start = start[box];
     this.end = end[box];
     this.memberAt = new Int32Array(this.end - this.start);
@@ -88,8 +91,8 @@ class LevelBuilder {
       const member = this.memberAt[position - this.start];
       for (const edge of graph.rows(graph.sends, node)) {
         const producer = target[edge];
-        if (graph.isLeaf(producer)) {
-          if (this.members[member].kind === "node")
+        if (graph.isLeaf(producer) && !this.isCall) {
+          if (this.isNode(this.members[member]))
             this.leaves.set(producer, [...(this.leaves.get(producer) ?? []), edge]);
           continue;
         }
@@ -102,6 +105,7 @@ class LevelBuilder {
       }
     }
     this.addLeaves();
+    if (this.isCall) return this.inOrder();
     this.addUnusedLeaves(roots);
     roots.forEach((root, number) => {
       const from = this.nodeMember(root.node);
@@ -126,7 +130,12 @@ class LevelBuilder {
 
   private nodeMember(node: number): number {
     const member = node < 0 ? -1 : this.memberOf(node);
-    return member >= 0 && this.members[member].kind === "node" ? member : -1;
+    return member >= 0 && this.isNode(this.members[member]) ? member : -1;
+  }
+
+  /** A node, or what one call made, which looks like one from outside. */
+  private isNode({ kind, ref }: Member): boolean {
+    return kind === "node" || (kind === "box" && this.graph.isCall(ref));
   }
 
   /** What a node was made from stands right before it, its root right after it. */
@@ -159,7 +168,7 @@ class LevelBuilder {
       const node = graph.inOrder[position];
       for (const edge of graph.rows(graph.sends, node)) {
         const producer = graph.edges.target[edge];
-        if (!graph.isLeaf(producer) && this.memberOf(producer) < 0) into.add(producer);
+        if ((this.isCall || !graph.isLeaf(producer)) && this.memberOf(producer) < 0) into.add(producer);
       }
       for (const edge of graph.rows(graph.receives, node))
         if (this.memberOf(graph.edges.source[edge]) < 0) out.add(node);

@@ -197,6 +197,7 @@ export class Scene {
       visible += this.level(box).members.length;
       for (const inner of this.graph.inner[box]) {
         const isModule = this.trace.text(this.graph.boxes.kind[inner]) === "module";
+        if (this.graph.isCall(inner)) continue;
         waiting.push([inner, level + Number(isModule)]);
       }
     }
@@ -207,7 +208,8 @@ export class Scene {
     let depth = [0];
     let visible = this.level(0).members.length;
     for (;;) {
-      depth = depth.flatMap((box) => this.graph.inner[box]);
+      // What a call of torch made stays folded until somebody opens it.
+      depth = depth.flatMap((box) => this.graph.inner[box]).filter((box) => !this.graph.isCall(box));
       let more = visible;
       for (const box of depth) {
         more += this.graph.inner[box].length + 1;

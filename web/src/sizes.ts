@@ -178,7 +178,7 @@ export class Sizes {
     const cuts = this.pass.cuts.filter(
       (one) => start <= this.graph.nodes.position[one.node] && this.graph.nodes.position[one.node] < end,
     ).length;
-    const leaves = this.leavesIn(start, end);
+    const leaves = this.graph.isCall(box) ? new Set<number>() : this.leavesIn(start, end);
     const detail = [
       count(end - start, "op"),
       leaves.size ? count(leaves.size, "leaf", "leaves") : "",

@@ -158,9 +158,12 @@ export class Transport {
       children.push(el("button", { type: "button", click: () => app.showPass(from + PASSES_SHOWN) }, `${rest} more …`));
     bar.replaceChildren(...children);
     // When the legend beside it has taken its room.
-    requestAnimationFrame(() =>
-      bar.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }),
-    );
+    requestAnimationFrame(() => {
+      const now = bar.querySelector("[aria-current]")?.getBoundingClientRect();
+      const all = bar.getBoundingClientRect();
+      // scrollIntoView would scroll what is around the page, too: in a notebook it stands in a frame.
+      if (now) bar.scrollLeft += now.left + now.width / 2 - (all.left + all.width / 2);
+    });
     byId("subtitle").textContent = [
       count(countPasses(app.trace), "pass", "passes"),
       count(app.trace.leaves.length, "leaf", "leaves"),

@@ -50,6 +50,7 @@ Passes that were not recorded in full leave no stamps: record more of them with 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from gradtrace.diagnosis.evidence.errors import node_name
@@ -67,8 +68,14 @@ def check(trace: Trace) -> Iterator[Finding]:
             "hidden-not-detached",
             found,
             f"{name} is carried over from an iteration whose graph is already freed",
-            "Cut the graph between iterations: `state = state.detach()` (each element, if it is a tuple).",
+            f"Cut the graph between iterations: {_detached(name)} (each element, if it is a tuple).",
         )
+
+
+def _detached(name: str) -> str:
+    """The statement that cuts a state off, where its name can stand in one."""
+    named = name.strip("`")
+    return f"`{named} = {named}.detach()`" if re.fullmatch(r"[\w.]+(\[\w+\])?", named) else "`.detach()` the state"
 
 
 RULE = Rule(

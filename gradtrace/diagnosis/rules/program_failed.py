@@ -66,11 +66,12 @@ def check(trace: Trace) -> Iterator[Finding]:
     error = fatal_error(trace)
     if error is None or (first_poisoned(trace) is not None and _ABOUT_VALUES.search(f"{error.type}: {error.message}")):
         return
+    who = trace.run.failed_rank or "the program"
     found = failure(trace, "") or Failure(error.message, innermost(error.frames))
     yield Finding(
         "program-failed",
         Severity.ERROR,
-        f"The program ended with {error.type}{_where(found)}; no rule explains it",
+        f"{who.capitalize()} ended with {error.type}{_where(found)}; no rule explains it",
         found.place or innermost(error.frames),
         _told(found),
         _help(error.type, error.message),

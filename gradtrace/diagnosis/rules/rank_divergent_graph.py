@@ -118,14 +118,14 @@ def check(trace: Trace) -> Iterator[Finding]:
     first = found[0]
     place = _used(first) or first.one.location
     others = ((_used(each), _said(trace, each)) for each in found[1:_MOST])
-    seen = (first.other.location, f"this pass of process {first.other.process} does not reach them")
+    seen = (first.other.location, f"this pass of {trace.run.name_of(first.other.process)} does not reach them")
     yield Finding(
         "rank-divergent-graph",
         Severity.ERROR if first.is_fatal else Severity.WARNING,
         _said(trace, first),
         place,
         tuple(note for note in notes(*others, seen) if note.location != place),
-        "Let every process use the same parameters, or let it add up zeros for those that it did not use "
+        "Let every rank use the same parameters, or let it add up zeros for those that it did not use "
         "(DDP: `find_unused_parameters=True`).",
         tuple(leaf for each in found for leaf in (*each.leaves, *each.missed)),
         (first.one.index, first.other.index),
@@ -134,7 +134,8 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 def _said(trace: Trace, each: Divergence) -> str:
     names = called(trace.leaves[leaf] for leaf in each.leaves)
-    return f"process {each.one.process} gives {names} a gradient, process {each.other.process} does not"
+    giver, lacker = (trace.run.name_of(one.process) for one in (each.one, each.other))
+    return f"{giver} gives {names} a gradient, {lacker} does not"
 
 
 def _used(one: Divergence) -> Location | None:
@@ -153,4 +154,5 @@ RULE = Rule(
     check=check,
     page=__doc__ or "",
     needs=(need(Tensors.LEAVES, Statistic.NORM),),
+    is_about_ranks=True,
 )

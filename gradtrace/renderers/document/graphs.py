@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, UnsetType
 
+from gradtrace.model import CompiledRegion as SeenRegion
 from gradtrace.model import Edge as SeenEdge
 from gradtrace.model import Graph as SeenGraph
 from gradtrace.model import Node as SeenNode
@@ -82,6 +83,52 @@ class NodeOutput(Part, frozen=True, kw_only=True):
     retains_grad: bool
 
 
+class CompiledOp(Part, frozen=True, kw_only=True):
+    """A call in the backward graph of a compiled region, before the backend fuses them.
+
+    Attributes:
+        op: torch's name: `aten.mm.default`.
+        shape: shape of its result, where it has one; an extent that varies is a text such as `s0`.
+        dtype: its dtype, or null.
+        location: the line of the forward computation that it comes from, or null.
+        module: path of the module that it comes from, within what was compiled, or null.
+    """
+
+    op: str
+    shape: tuple[int | str, ...] | None
+    dtype: str | None
+    location: Location | None
+    module: str | None
+
+
+class GraphBreak(Part, frozen=True, kw_only=True):
+    """Where torch.compile had to stop a graph.
+
+    Attributes:
+        reason: why, in torch's words.
+        location: the line, or null.
+    """
+
+    reason: str
+    location: Location | None
+
+
+class CompiledRegion(Part, frozen=True, kw_only=True):
+    """What torch.compile made of a part of the program.
+
+    Attributes:
+        id: the same for all nodes that one compiled graph made.
+        backend: what compiled it, or null.
+        ops: its backward graph, in order; null where it came from a cache, so that nobody saw it.
+        breaks: graph breaks that the compiler met before it.
+    """
+
+    id: int
+    backend: str | None
+    ops: list[CompiledOp] | None
+    breaks: list[GraphBreak]
+
+
 class Node(Part, frozen=True, kw_only=True):
     """A `grad_fn` object. Keys that may be absent say nothing where they are.
 
@@ -110,6 +157,7 @@ class Node(Part, frozen=True, kw_only=True):
         freed_by: the earlier pass that freed what it had saved; absent where none did.
         call_number: the same for all nodes that one call of torch made, and no others; 0 where a backward pass made it;
             absent where that is not known.
+        region: what torch.compile made of the part of the program that it stands for; absent for all others.
     """
 
     id: int
@@ -135,6 +183,7 @@ class Node(Part, frozen=True, kw_only=True):
     made_after: int | UnsetType = UNSET
     freed_by: int | UnsetType = UNSET
     call_number: int | UnsetType = UNSET
+    region: CompiledRegion | UnsetType = UNSET
 
 
 class Edge(Part, frozen=True, kw_only=True):
@@ -202,6 +251,22 @@ def _node(one: SeenNode) -> Node:
         made_after=UNSET if one.made_after is None else one.made_after,
         freed_by=UNSET if one.freed_by is None else one.freed_by,
         call_number=UNSET if one.call_number is None else one.call_number,
+        region=UNSET if one.region is None else _region(one.region),
+    )
+
+
+def _region(one: SeenRegion) -> CompiledRegion:
+    ops = one.ops
+    return CompiledRegion(
+        id=one.id,
+        backend=one.backend,
+        ops=None
+        if ops is None
+        else [
+            CompiledOp(op=op.op, shape=op.shape, dtype=op.dtype, location=location(op.location), module=op.module)
+            for op in ops
+        ],
+        breaks=[GraphBreak(reason=each.reason, location=location(each.location)) for each in one.breaks],
     )
 
 

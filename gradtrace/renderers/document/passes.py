@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
+from msgspec import UNSET, UnsetType
+
 from gradtrace.model import Accumulation as SeenAccumulation
-from gradtrace.model import BackwardPass, Effect, PassCall, Recorded
+from gradtrace.model import BackwardPass, Effect, PassCall, Recorded, ReductionKind
 from gradtrace.model import PassError as SeenError
 from gradtrace.model import Root as SeenRoot
 from gradtrace.renderers.document.graphs import Graph, graph
@@ -84,6 +86,20 @@ class PassError(Part, frozen=True, kw_only=True):
     conflict: Conflict | None
 
 
+class Reduction(Part, frozen=True, kw_only=True, rename={"n_ranks": "ranks", "is_sharded": "sharded"}):
+    """What ranks made together of their gradients of one parameter, as the numbers of all of them show.
+
+    Attributes:
+        how: by which sum; `made equal` where that was not measured.
+        n_ranks: over how many ranks.
+        is_sharded: each rank keeps a part of the result, so that the shape of `after` is another.
+    """
+
+    how: ReductionKind
+    n_ranks: int
+    is_sharded: bool
+
+
 class Accumulation(Part, frozen=True, kw_only=True):
     """What a pass did to a leaf. Of a pass in the ledger often only the effect is known.
 
@@ -93,6 +109,8 @@ class Accumulation(Part, frozen=True, kw_only=True):
         contribution: what the pass added: the sum over the edges that arrive.
         after: its `.grad` after it: `before` and `contribution` together.
         effect: what happened.
+        reduced: what ranks of a distributed program made of it, so that `after` is not that sum; absent where each kept
+            its own.
     """
 
     leaf: int
@@ -100,6 +118,7 @@ class Accumulation(Part, frozen=True, kw_only=True):
     contribution: Statistics | None
     after: Statistics | None
     effect: Effect
+    reduced: Reduction | UnsetType = UNSET
 
 
 class Pass(Section, frozen=True, kw_only=True, rename={"is_inner": "inner"}):
@@ -199,4 +218,5 @@ def _accumulation(one: SeenAccumulation) -> Accumulation:
         contribution=statistics(one.contribution),
         after=statistics(one.after),
         effect=one.effect,
+        reduced=UNSET if one.reduced is None else mirrored(Reduction, one.reduced),
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from gradtrace.analysis.coverage import Gap, coverage
 from gradtrace.model import GradSwitch as SeenSwitch
-from gradtrace.model import Level, ObservationKind, SwitchKind, Trace
+from gradtrace.model import Level, ObservationKind, RecordedProcess, SwitchKind, Trace
 from gradtrace.model import Observation as SeenObservation
 from gradtrace.model import ProgramError as SeenError
 from gradtrace.renderers.document.layout import Part, Section
@@ -101,6 +101,24 @@ class BlindSpot(Part, frozen=True, kw_only=True, rename={"is_open": "open", "pas
     process: int
 
 
+class Rank(Part, frozen=True, kw_only=True, rename={"has_ended": "ended"}):
+    """A rank of a distributed program.
+
+    Attributes:
+        process: its number among the processes.
+        rank: its rank in the default process group.
+        world_size: how many ranks there are, or null.
+        has_ended: it came to the end of its program; false where it was killed, or left by `os._exit`.
+        error: the exception that ended it, or null.
+    """
+
+    process: int
+    rank: int
+    world_size: int | None
+    has_ended: bool
+    error: ProgramError | None
+
+
 class Run(Section, frozen=True, kw_only=True):
     """What was run, and how it ended.
 
@@ -117,6 +135,7 @@ class Run(Section, frozen=True, kw_only=True):
         error: the exception that ended it, or null.
         expression: its source, where an expression was run, else null.
         processes: how many processes were recorded.
+        ranks: which rank of a distributed program each process is; empty where there are none.
         observations: facts that were counted.
         notes: sentences about the recording, for people.
         blind_spots: what was not looked at; empty when all was.
@@ -136,6 +155,7 @@ class Run(Section, frozen=True, kw_only=True):
     error: ProgramError | None
     expression: str | None
     processes: int
+    ranks: list[Rank]
     observations: list[Observation]
     notes: tuple[str, ...]
     blind_spots: list[BlindSpot]
@@ -159,11 +179,22 @@ def run(trace: Trace) -> Run:
         error=error(one.error),
         expression=one.expression,
         processes=one.n_processes,
+        ranks=[_rank(each) for each in one.processes if each.rank is not None],
         observations=list(map(_observation, one.observations)),
         notes=one.notes,
         blind_spots=list(map(blind_spot, coverage(trace))),
         facts=one.facts,
         level=Level(one.level) if one.level in tuple(Level) else None,
+    )
+
+
+def _rank(one: RecordedProcess) -> Rank:
+    return Rank(
+        process=one.number,
+        rank=one.rank or 0,
+        world_size=one.world_size,
+        has_ended=one.has_ended,
+        error=error(one.error),
     )
 
 

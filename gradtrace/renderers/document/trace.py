@@ -21,9 +21,9 @@ from gradtrace.renderers.document.norms import NormSeries, norm_series
 from gradtrace.renderers.document.passes import Pass, backward_pass
 from gradtrace.renderers.document.run import Run, run
 
-FORMAT_VERSION = (1, 2)
+FORMAT_VERSION = (1, 3)
 """History: 1.0 the first; 1.1 `facts`, what switched gradients off, conflicts of passes, and what is measured; 1.2
-`step_norms`."""
+`step_norms`; 1.3 `region` of nodes; `ranks`, and what they made of their gradients."""
 
 
 class TraceDocument(Section, frozen=True, kw_only=True):

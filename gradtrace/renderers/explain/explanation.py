@@ -9,6 +9,7 @@ from gradtrace.analysis.ledger import Ledger, ledger
 from gradtrace.formulas.closed_form import look_ahead
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
 from gradtrace.renderers.explain import run as explanation_run
+from gradtrace.renderers.explain.compiled import compiled
 from gradtrace.renderers.explain.formulas import formulas_of_leaves
 from gradtrace.renderers.explain.leaves import leaf_table
 from gradtrace.renderers.explain.ledger import ledger_table
@@ -16,6 +17,7 @@ from gradtrace.renderers.explain.modules import module_table
 from gradtrace.renderers.explain.notes import notes
 from gradtrace.renderers.explain.overview import overview
 from gradtrace.renderers.explain.paths import sums
+from gradtrace.renderers.explain.ranks import added_by_rank, rank_table
 from gradtrace.renderers.explain.updates import updates
 from gradtrace.text import wording
 from gradtrace.text.added import remark
@@ -24,6 +26,7 @@ from gradtrace.text.chosen_pass import drawn_pass
 from gradtrace.text.markdown import Markdown
 from gradtrace.text.run_errors import run_errors
 from gradtrace.text.source_maths import maths
+from gradtrace.text.steps.calls import in_calls
 from gradtrace.text.steps.drawing import MOST_NODES, tree
 from gradtrace.text.steps.words import words
 from gradtrace.text.terminal import Terminal, natural_width
@@ -43,6 +46,7 @@ class Options:
         is_explained: findings that say what ended the program stand above the story.
         is_examined: rules have looked for what is wrong.
         markdown: for an issue or a note instead of a terminal.
+        aten: torch's own nodes and their names, not what the program called; so it is when verbose.
     """
 
     pass_index: int | None = None
@@ -54,6 +58,7 @@ class Options:
     ascii_only: bool = False
     is_explained: bool = False
     is_examined: bool = False
+    aten: bool = False
 
 
 _USUAL = 3
@@ -99,7 +104,8 @@ def _blocks(trace: Trace, options: Options) -> Iterator[Block]:
         yield from _expression(trace, history, one, options)
     else:
         yield from _program(trace, history, one, options)
-    yield from (Paragraph(text, "note") for text in notes(trace, history, one, verbose=options.verbose))
+    shown = one if one is None or _shows_aten(options) else in_calls(one)
+    yield from (Paragraph(text, "note") for text in notes(trace, history, one, shown, verbose=options.verbose))
 
 
 def _told_pass(trace: Trace, index: int | None) -> BackwardPass | None:
@@ -115,12 +121,14 @@ def _expression(trace: Trace, history: Ledger, one: BackwardPass, options: Optio
         name = _root_text(trace.run.expression or "", is_summed=is_summed)
         start = f"backward starts here with {wording.gradient(root.gradient)}" if root.gradient is not None else ""
         yield Table((), ((Cell(f"{name} = {wording.value(root.value)}", "title"), Cell(start, "muted")),))
-    drawn = tree(one, trace.leaves, limit=None if options.verbose else _LINES)
+    shown = one if _shows_aten(options) else in_calls(one)
+    drawn = tree(shown, trace.leaves, limit=None if options.verbose else _LINES, aten=_shows_aten(options))
     if drawn is not None:
         yield drawn
-    yield from words(one, trace.leaves, verbose=options.verbose)
+    yield from words(shown, trace.leaves, verbose=options.verbose, aten=_shows_aten(options))
+    yield from compiled(one, verbose=options.verbose)
     yield from _leaves(trace, one, _width(options), fold=not options.verbose)
-    yield from sums(trace, one)
+    yield from sums(trace, shown)
     if history.n_passes <= _USUAL:
         yield from _measured(trace, one, _width(options))
     else:
@@ -200,18 +208,26 @@ def _change(trace: Trace, row: Accumulation) -> str:
 def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: Options) -> Iterator[Block]:
     """The story of a program: the summary first, then one pass."""
     yield from overview(trace, history, is_explained=options.is_explained, is_examined=options.is_examined)
+    yield from rank_table(trace)
     if history.groups and history.n_passes:
         yield Heading("What happened to .grad")
         yield from explanation_run.what_happened(trace, history)
         yield from ledger_table(trace, history, _width(options), verbose=options.verbose)
     if one is None:
         return
+    shown = one if _shows_aten(options) else in_calls(one)
     if one.accumulations:
         yield Heading(f"What pass {one.index} added")
         yield from _leaves(trace, one, _width(options), fold=not options.verbose)
-        yield from sums(trace, one)
+        yield from added_by_rank(trace, one)
+        yield from sums(trace, shown)
         yield from updates(trace, one)
-    yield from _graph(trace, one, options)
+    yield from _graph(trace, shown, options)
+    yield from compiled(one, verbose=options.verbose)
+
+
+def _shows_aten(options: Options) -> bool:
+    return options.aten or options.verbose
 
 
 def _graph(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]:
@@ -221,11 +237,11 @@ def _graph(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]
     title = "The graph" if one.is_drawn_only else f"How the gradient got there, in pass {one.index}"
     table: Table | None
     if options.verbose or is_small:
-        table = tree(one, trace.leaves, limit=None if options.verbose else _LINES)
+        table = tree(one, trace.leaves, limit=None if options.verbose else _LINES, aten=_shows_aten(options))
     else:
         table = module_table(one)
     if table is not None:
         yield Heading(title)
         yield table
     if is_small:
-        yield from words(one, trace.leaves, verbose=options.verbose)
+        yield from words(one, trace.leaves, verbose=options.verbose, aten=_shows_aten(options))

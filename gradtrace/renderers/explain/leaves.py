@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from gradtrace.analysis.leaf_order import natural
 from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, TensorStats, Trace
 from gradtrace.text import wording
-from gradtrace.text.added import MARK, is_sum
+from gradtrace.text.added import MARK, is_sum, reduction
 from gradtrace.text.blocks import Cell, Table
 from gradtrace.text.steps.summands import sent_to_leaves, summands
 
@@ -33,13 +33,19 @@ def leaf_table(
     sums = sent_to_leaves(one)
     is_stored = any(row.effect != Effect.NOT_STORED for row in rows)
     has_values = any(_value(trace.leaves[row.leaf]) for row in rows)
-    header = ["leaf", "shape", "value", ".grad before", "this pass adds", ".grad after"]
-    body = tuple(_row(trace.leaves[row.leaf], row, sums.get(row.leaf, [])) for row in rows)
+    header = ["leaf", "shape", "value", ".grad before", "this pass adds", ".grad after", "elements that it adds"]
+    reduced = reduction(rows)
+    if reduced is not None:
+        header[4], header[5] = "this rank adds", str(reduced)
+    body = tuple(
+        _row(trace.leaves[row.leaf], row, sums.get(row.leaf, []), is_reduced=reduced is not None) for row in rows
+    )
     kept = [0, *([1] if any(row[1].text for row in body) else []), *([2] if has_values else []), 3, 4, 5]
+    kept += [6] if len(body) <= _MOST_WRITTEN_OUT and any(row[6].text for row in body) else []
     if not is_stored:
         header[4] = "returned"
         kept = [column for column in kept if column not in (3, 5)]
-    optional = tuple(kept.index(column) for column in (2, 1) if column in kept)
+    optional = tuple(kept.index(column) for column in (2, 6, 1) if column in kept)
     titles, cells = tuple(header[i] for i in kept), [tuple(row[i] for i in kept) for row in body]
     if formulas:
         titles = (*titles, "closed form")
@@ -47,7 +53,7 @@ def leaf_table(
     return Table(titles, tuple(cells), optional)
 
 
-def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats]) -> tuple[Cell, ...]:
+def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats], *, is_reduced: bool) -> tuple[Cell, ...]:
     added = wording.gradient(row.contribution) if row.contribution is not None else "nothing"
     return (
         Cell(leaf.name, "name"),
@@ -58,8 +64,21 @@ def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats]) -> tuple[Cell,
             added + (summands(parts, row.contribution) if row.contribution is not None else ""),
             _style(row.contribution),
         ),
-        Cell(f"{wording.gradient(row.after)}{'' if is_sum([row]) else MARK}", _style(row.after, finite="")),
+        Cell(f"{wording.gradient(row.after)}{_mark([row], is_told=is_reduced)}", _style(row.after, finite="")),
+        Cell(_written_out(row.contribution), "muted"),
     )
+
+
+def _mark(rows: list[Accumulation], *, is_told: bool) -> str:
+    """What stands behind `.grad` after a pass that is not the sum; nothing where the header says what it is."""
+    return "" if is_told or is_sum(rows) else MARK
+
+
+def _written_out(stats: TensorStats | None) -> str:
+    """All elements of a gradient that is told by its norm, where they were recorded."""
+    if stats is None or stats.value is None or not wording.gradient(stats).startswith("|g|"):
+        return ""
+    return wording.elements(stats.value)
 
 
 def _by_module(trace: Trace, rows: list[Accumulation]) -> Table:
@@ -73,16 +92,18 @@ def _by_module(trace: Trace, rows: list[Accumulation]) -> Table:
         modules.setdefault(_module(name, depth), []).append(row)
     hidden = len(modules) - MOST_ROWS if len(modules) > MOST_ROWS + 1 else 0
     shown = list(modules.items())[: len(modules) - hidden]
-    body = [_module_row(module, own) for module, own in shown]
+    reduced = reduction(rows)
+    body = [_module_row(module, own, is_reduced=reduced is not None) for module, own in shown]
     if hidden:
         body.append((Cell(f"… {hidden:,} more: --verbose shows all", "muted"),))
-    return Table(("module", "leaves", "|.grad| before", "this pass adds", "|.grad| after", ""), tuple(body), (1,))
+    added, after = ("this pass adds", "|.grad| after") if reduced is None else ("this rank adds", str(reduced))
+    return Table(("module", "leaves", "|.grad| before", added, after, ""), tuple(body), (1,))
 
 
 _MOST_DEPTH = 12
 
 
-def _module_row(module: str, rows: list[Accumulation]) -> tuple[Cell, ...]:
+def _module_row(module: str, rows: list[Accumulation], *, is_reduced: bool) -> tuple[Cell, ...]:
     missing = sum(row.contribution is None for row in rows)
     contributions = [row.contribution for row in rows]
     note = f"nothing arrived at {wording.count(missing, 'leaf')}" if 0 < missing < len(rows) else ""
@@ -91,7 +112,7 @@ def _module_row(module: str, rows: list[Accumulation]) -> tuple[Cell, ...]:
         Cell(f"{len(rows):,}"),
         Cell(joint_norm(row.before for row in rows)),
         Cell("nothing" if missing == len(rows) else joint_norm(contributions), _joint_style(contributions)),
-        Cell(f"{joint_norm(row.after for row in rows)}{'' if is_sum(rows) else MARK}"),
+        Cell(f"{joint_norm(row.after for row in rows)}{_mark(rows, is_told=is_reduced)}"),
         Cell(note, "muted"),
     )
 
@@ -143,3 +164,6 @@ def _value(leaf: Leaf) -> str:
 
 
 _LONGEST_VALUE = 28
+
+_MOST_WRITTEN_OUT = 4
+"""Of so few leaves all elements are told, where they were recorded."""

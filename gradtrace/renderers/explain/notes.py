@@ -1,6 +1,7 @@
 """What a newcomer has to know about this very run, each said only where it applies."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from gradtrace.analysis.by_value import concerned
 from gradtrace.analysis.ledger import History, Ledger, Pattern
@@ -10,6 +11,7 @@ from gradtrace.model import (
     STORED,
     BackwardPass,
     BystanderKind,
+    CutKind,
     Effect,
     Event,
     EventKind,
@@ -23,19 +25,37 @@ from gradtrace.model import (
 )
 from gradtrace.renderers.explain.shared_memory import written_between
 from gradtrace.text import wording
+from gradtrace.text.cut_words import cuts_of
 from gradtrace.text.source_maths import span
+from gradtrace.text.steps.calls import is_write, made_by, word
 from gradtrace.text.steps.outputs import is_several
 
 _LARGEST_LESSON = 40
 """Nodes of a graph in which intermediate tensors are worth a word; in larger ones they are nothing special."""
 
 
-def notes(trace: Trace, ledger: Ledger, one: BackwardPass | None, *, verbose: bool = False) -> tuple[str, ...]:
-    """All notes that apply to the run and to the pass that is told, the most particular first."""
+def notes(
+    trace: Trace,
+    ledger: Ledger,
+    one: BackwardPass | None,
+    shown: BackwardPass | None = None,
+    *,
+    verbose: bool = False,
+) -> tuple[str, ...]:
+    """All notes that apply to the run and to the pass that is told, the most particular first.
+
+    Args:
+        trace: the run.
+        ledger: the history of every `.grad`.
+        one: the pass that is told.
+        shown: the same with the nodes that are shown; those of `one` by default.
+        verbose: with the rules of the game.
+    """
     found: list[str] = list(dict.fromkeys(note for note in trace.run.notes if note.strip()))
     if one is not None:
         for write in _OF_A_PASS:
-            found += write(trace, one)
+            found += write(trace, shown or one)
+        found += written_between(trace, one)
     found += _nothing_requires_grad(trace)
     found += _not_required(trace, one)
     found += _numpy_of_a_result(trace)
@@ -94,12 +114,10 @@ def _named_results(one: BackwardPass, graph: Graph) -> dict[str, tuple[Node, Nod
 
 
 def _made_by(node: Node, name: str) -> str:
-    source = span(node.location)
     if is_several(node):
         return name
-    if source.startswith(f"{name} ") and "=" in source.removeprefix(name).split(" ")[1]:
-        return source  # `x += 1`
-    return f"{name} = {source}" if source and source != name else name
+    made = made_by(node, name)
+    return f"{name} ({made})" if is_write(node) and not made.startswith(f"{name} (") else made
 
 
 def _constants(trace: Trace, one: BackwardPass) -> Iterator[str]:
@@ -131,7 +149,7 @@ def _integers(trace: Trace, one: BackwardPass) -> Iterator[str]:
             ):
                 kind = wording.spec(saved.shape, saved.dtype)
                 yield (
-                    f"{saved.name} of {node.op} is {kind}: integers and booleans choose elements, "
+                    f"{saved.name} of {word(node)} is {kind}: integers and booleans choose elements, "
                     "and cannot require grad."
                 )
                 return
@@ -159,7 +177,7 @@ def _rewritten(trace: Trace, one: BackwardPass) -> Iterator[str]:
         for output in node.outputs:
             if output.arrived is not None and output.hooks and output.arrived != output.received:
                 yield (
-                    f"a hook{wording.at(output.hooks[0])} rewrote the gradient of {node.name or node.op}: "
+                    f"a hook{wording.at(output.hooks[0])} rewrote the gradient of {node.name or word(node)}: "
                     f"{wording.gradient(output.arrived)} arrived, {wording.gradient(output.received)} went on."
                 )
 
@@ -171,19 +189,27 @@ def _returned(trace: Trace, one: BackwardPass) -> Iterator[str]:
         yield "autograd.grad returns the gradients; it leaves every .grad as it was."
 
 
+def _constants_of_cuts(trace: Trace, one: BackwardPass) -> Iterator[str]:
+    """Values that were computed from tensors with gradients and came back as constants."""
+    told = replace(trace, cuts=tuple(cut for cut in trace.cuts if cut.kind != CutKind.NOT_DIFFERENTIABLE))
+    yield from (f"{said}." for said in cuts_of(told, one))
+
+
 _OF_A_PASS: tuple[Callable[[Trace, BackwardPass], Iterator[str]], ...] = (
+    _constants_of_cuts,
     _non_leaves,
     _constants,
     _integers,
     _got_nothing,
     _rewritten,
-    written_between,
     _returned,
 )
 
 
 def _nothing_requires_grad(trace: Trace) -> Iterator[str]:
-    """What torch means by "element 0 of tensors does not require grad"."""
+    """What torch means by "element 0 of tensors does not require grad", where no finding tells the cause."""
+    if trace.findings:
+        return
     for one in trace.passes:
         if one.error is not None and "does not require grad" in one.error.message:
             root = (one.roots[0].name if one.roots else None) or "the root"
@@ -337,7 +363,9 @@ def _left_without(trace: Trace, history: History) -> Iterator[bool]:
     clears = [entry for entry in history.entries if isinstance(entry, Event) and entry.kind in CLEARING]
     for one in trace.passes:
         before = [event for event in clears if event.pass_index < one.index and event.set_to_none is not None]
-        is_told = one.recorded == Recorded.FULL and not one.is_drawn_only and one.index not in stored
+        is_told = (
+            one.error is None and one.recorded == Recorded.FULL and not one.is_drawn_only and one.index not in stored
+        )
         if is_told and before and any(index < one.index for index in stored):
             # What came since the last zeroing is still there.
             last = before[-1]

@@ -11,6 +11,7 @@ from gradtrace.model import STORED, BackwardPass, Location, Severity, Trace
 from gradtrace.renderers.explain.leaves import module_norms
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Fact, Facts, Paragraph
+from gradtrace.text.ranks import rank_of
 from gradtrace.text.source_maths import span
 
 _MOST_CALLS = 3
@@ -35,7 +36,9 @@ def overview(trace: Trace, ledger: Ledger, *, is_explained: bool = False, is_exa
         return
     depth = "all recorded in full" if full == n else f"{full:,} recorded in full, the others in the ledger"
     depth = "recorded in full" if n == full == 1 else depth
-    yield Paragraph(f"{trace.run.target} ran {wording.count(n, 'backward pass')}, {depth}{_ending(trace)}.")
+    yield Paragraph(
+        f"{trace.run.target} ran {wording.count(n, 'backward pass')}{rank_of(trace)}, {depth}{_ending(trace)}."
+    )
     facts = [*_calls(trace), *_gradients(trace), *_acts(trace, ledger)]
     if not is_explained:
         facts += _wrong(trace, is_examined=is_examined)
@@ -163,7 +166,7 @@ def _acts(trace: Trace, ledger: Ledger) -> Iterator[Fact]:
 
 def _actors(many: Iterable[Actor]) -> str:
     texts = list(dict.fromkeys(f"{one.call or 'the program'}{wording.at(one.location)}".strip() for one in many))
-    more = f" and {wording.count(len(texts) - _MOST_ACTORS, 'more')}" if len(texts) > _MOST_ACTORS else ""
+    more = f" and {len(texts) - _MOST_ACTORS:,} more" if len(texts) > _MOST_ACTORS else ""
     return f"{', '.join(texts[:_MOST_ACTORS])}{more}"
 
 

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from gradtrace.analysis.calls import is_joined
 from gradtrace.analysis.paths import ways
 from gradtrace.analysis.topology import path_counts
-from gradtrace.formulas import traits
-from gradtrace.model import Accumulation, BackwardPass, Edge, Graph, Leaf, TensorStats, Trace
+from gradtrace.formulas.operand_words import operand_word
+from gradtrace.model import Accumulation, BackwardPass, Edge, Graph, Leaf, Node, TensorStats, Trace
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Paragraph
 from gradtrace.text.source_maths import short, span
 from gradtrace.text.steps.arrays import Array
+from gradtrace.text.steps.calls import word
 from gradtrace.text.steps.summands import adds_up
 
 _MOST_LEAVES = 6
@@ -97,7 +99,7 @@ def _before_leaf(leaf: Leaf, one: BackwardPass, graph: Graph, node: int, n_paths
     sent = [edge.sent for edge in edges if edge.sent is not None]
     total = meeting.received
     if total is not None and len(sent) == len(edges) and len(meeting.outputs) == 1 and adds_up(sent, total):
-        where = meeting.name or short(span(meeting.location)) or meeting.op
+        where = meeting.name or short(span(meeting.location)) or word(meeting)
         yield _Sum((leaf,), where, edges, total, n_paths)
 
 
@@ -135,11 +137,18 @@ def _way(via: str, edges: list[Edge]) -> str:
 def _via(graph: Graph, edge: Edge) -> str:
     node = graph.nodes[edge.source]
     source = span(node.location)
-    text = source if 0 < len(source) <= _LONGEST else short(source) if source else node.name or node.op
-    role = traits.of(node).role(edge.input)
+    text = source if 0 < len(source) <= _LONGEST else short(source) if source else node.name or word(node)
+    role = _role(node, edge)
     place = wording.at(node.location) if node.location is not None and not node.location.file.startswith("<") else ""
     module = f" in {node.module}" if node.module else ""
     return f"via {text}{f' ({role})' if role else ''}{module or place}"
+
+
+def _role(node: Node, edge: Edge) -> str:
+    """What an operand is to its op; empty where an op was called by a name that has nothing to do with its operands."""
+    is_itself = is_joined(node) or word(node) in {node.op, "matmul", "linear"}
+    said = operand_word(node.op, edge.input) if is_itself else ""
+    return "" if said == "input" else said
 
 
 _LONGEST = 24

@@ -1,9 +1,10 @@
 """What happened to `.grad` over a run, and what is said of a run without a backward pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gradtrace.analysis.coverage import blindness
 from gradtrace.analysis.ledger import LeafGroup, Ledger, Pattern
+from gradtrace.analysis.reasons import Reason, why_leaves
 from gradtrace.model import Observation, ObservationKind, Trace
 from gradtrace.text import verdicts, wording
 from gradtrace.text.blocks import Block, Paragraph
@@ -13,8 +14,23 @@ def what_happened(trace: Trace, ledger: Ledger) -> Iterator[Block]:
     """The verdict of every group of leaves."""
     known = [group for group in ledger.groups if group.verdict.pattern is not Pattern.ABSENT or _is_named(group)]
     for groups in verdicts.alike(known, trace.optimizers):
-        who, what = verdicts.told(groups, trace.optimizers)
-        yield Paragraph(f"{who}: {what}.")
+        who, what = verdicts.told(groups, trace.optimizers, trace.run)
+        frozen = _frozen(trace, groups)
+        yield Paragraph(f"{who} {frozen}." if frozen else f"{who}: {what}.")
+
+
+def _frozen(trace: Trace, groups: Sequence[LeafGroup]) -> str:
+    """That leaves of no pass do not require grad, and what switched it off where it is the same for all; else empty."""
+    leaves = [leaf for group in groups for leaf in group.leaves]
+    is_absent = all(group.verdict.pattern is Pattern.ABSENT for group in groups)
+    if not is_absent or any(leaf.requires_grad for leaf in leaves):
+        return ""
+    first, last = why_leaves(trace, [leaves[0], leaves[-1]])
+    by = ""
+    if first.reason is Reason.FROZEN and first.events and first.place == last.place:
+        by = f" ({first.events[-1].call or 'requires_grad = False'}{wording.at(first.place)})"
+    does, its = ("does", "its") if len(leaves) == 1 else ("do", "their")
+    return f"{does} not require grad{by}, so no pass adds to {its} .grad"
 
 
 def _is_named(group: LeafGroup) -> bool:

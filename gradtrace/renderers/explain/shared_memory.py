@@ -40,15 +40,26 @@ def _of(graph: Graph, leaves: tuple[Leaf, ...], node: Node) -> str:
     again = _again(graph, leaves, node)
     if again is None or again.shape != value.shape or again.is_close(value):
         return ""
-    names = wording.listing(list(dict.fromkeys(operands_in(source, node.op.removesuffix("_"))))) or "its operands"
+    texts = [text for text in operands_in(source, node.op.removesuffix("_")) if not _is_number(text)]
+    names = wording.listing(list(dict.fromkeys(texts))) or "its operands"
     return (
         f"{source}{line} was {wording.elements(value.nested)}; with what backward finds in {names} it would be "
         f"{wording.elements(again.nested)}: something was {_WHY}."
     )
 
 
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _again(graph: Graph, leaves: tuple[Leaf, ...], node: Node) -> Array | None:
     """What the op would give for the values that it saved, and for those of leaves."""
+    if node.op.removesuffix("_") == "pow":
+        return _power(graph, leaves, node)
     edges = tuple(edge for edge in graph.edges if edge.source == node.id)
     saved = {one.name for one in node.saved if one.value is not None}
     op = node.op.removesuffix("_")
@@ -61,3 +72,12 @@ def _again(graph: Graph, leaves: tuple[Leaf, ...], node: Node) -> Array | None:
     if first is None or any(other is None for other in others):
         return None
     return first.zip(others[0], OF_TWO[op]) if others and others[0] is not None else first.map(OF_ONE[op])
+
+
+def _power(graph: Graph, leaves: tuple[Leaf, ...], node: Node) -> Array | None:
+    """A power with a number as exponent."""
+    operands = Operands(graph, leaves, node, ())
+    base, exponent = operands.value("self"), operands.value("exponent")
+    if base is None or exponent is None or exponent.shape:
+        return None
+    return base.zip(exponent, lambda x, n: x**n)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
 from gradtrace.formulas.optimizers import rule_of
 from gradtrace.model import (
@@ -24,7 +23,7 @@ _MOST_NAMED = 3
 """So many parameters are told each by itself; of more, norms over all of them."""
 _MOST_EXAMPLES = 2
 """Of more, so many whose elements are few are told by themselves as well."""
-_LONGEST_VALUE = 24
+_LONGEST_VALUE = 40
 _MOST_ACTS = 8
 _TOLD_RATES = ("momentum", "weight_decay", "betas")
 
@@ -42,12 +41,7 @@ def updates(trace: Trace, one: BackwardPass) -> Iterator[Block]:
 def _acts(trace: Trace, one: BackwardPass) -> Iterator[list[Block]]:
     after = [event for event in trace.events if event.pass_index == one.index and event.process == one.process]
     told = [event for event in after if event.writes or event.step is not None]
-    groups = [
-        (is_step, list(events))
-        for (is_step, *_), events in groupby(
-            told, lambda event: (event.kind == EventKind.STEP, event.call, event.location)
-        )
-    ]
+    groups = _together(told)
     for position, (is_step, events) in enumerate(groups):
         if is_step:
             yield from (_step(trace, event.step) for event in events if event.step is not None)
@@ -58,6 +52,26 @@ def _acts(trace: Trace, one: BackwardPass) -> Iterator[list[Block]]:
     seen = {event.step.number for event in after if event.step is not None}
     skipped = (step for step in trace.steps if step.is_skipped and step.number not in seen)
     yield from (_step(trace, step) for step in skipped if step.pass_index == one.index and step.process == one.process)
+
+
+def _together(events: Sequence[Event]) -> list[tuple[bool, list[Event]]]:
+    """Steps, and writes by one call at one place: also those of a loop that writes to a leaf several times in turn.
+
+    A write joins an earlier one where nothing else has written to its leaves in between.
+    """
+    groups: list[tuple[bool, list[Event]]] = []
+    for event in events:
+        is_step = event.kind == EventKind.STEP
+        for was_step, known in reversed(groups):
+            if was_step == is_step and (known[0].call, known[0].location) == (event.call, event.location):
+                known.append(event)
+                break
+            if is_step or was_step or any(not set(event.leaves).isdisjoint(one.leaves) for one in known):
+                groups.append((is_step, [event]))
+                break
+        else:
+            groups.append((is_step, [event]))
+    return groups
 
 
 # Writes to `.grad`.

@@ -6,7 +6,8 @@ from pathlib import PurePath
 
 from rich.cells import cell_len, set_cell_size
 
-from gradtrace.model import Finding, Severity, Trace
+from gradtrace.analysis.ranks import where
+from gradtrace.model import Finding, Severity, Trace, ranks_in_words
 from gradtrace.renderers.findings.summary import summary
 from gradtrace.text.escape import one_line
 from gradtrace.text.snippet import Line, Mark, Piece, gutter_width, snippet, wrapped, written
@@ -99,8 +100,12 @@ def _notes(finding: Finding, trace: Trace) -> Iterator[str]:
     names = [trace.leaves[leaf].name for leaf in finding.leaves if leaf < len(trace.leaves)]
     if any(name not in finding.message for name in names):
         yield f"this concerns {listing(names, _MOST_NAMES)}"
-    if len(finding.passes) > 1:
-        yield f"in passes {ranges(finding.passes)}"
+    ranks, passes = where(trace, finding) if trace.run.has_ranks else ((), finding.passes)
+    on = f" on {ranks_in_words(ranks)}" if ranks else ""
+    if len(passes) > 1:
+        yield f"in passes {ranges(passes)}{on}"
+    elif on:
+        yield f"in pass {passes[0]}{on}" if passes else on.strip()
 
 
 def _remark(kind: str, text: str, gutter: int, width: int) -> Iterator[Line]:

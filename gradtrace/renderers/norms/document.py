@@ -10,10 +10,11 @@ from gradtrace.model import Trace
 from gradtrace.renderers.document.layout import Part, Rows, Section, pieces
 from gradtrace.renderers.document.tensors import Location, location
 from gradtrace.renderers.document.tensors import Number as Shown
+from gradtrace.text.escape import spreadsheet_cell
 from gradtrace.text.strict_json import number
 from gradtrace.text.wording import location as short
 
-FORMAT_VERSION = (1, 0)
+FORMAT_VERSION = (1, 1)
 """History: 1.0 the first."""
 
 
@@ -84,6 +85,7 @@ class SteppedOptimizer(Section, frozen=True, kw_only=True):
         name: what the program calls it, or null.
         type: its class.
         process: which process of the run.
+        rank: which rank of a distributed program that is, or null.
         parts: the modules or parameters whose gradients are measured.
         places: where it steps.
         spikes: the steps that stand out most.
@@ -94,6 +96,7 @@ class SteppedOptimizer(Section, frozen=True, kw_only=True):
     name: str | None
     type: str
     process: int
+    rank: int | None
     parts: list[str]
     places: list[StepPlace]
     spikes: list[Spike]
@@ -141,6 +144,7 @@ def _optimizer(history: History) -> SteppedOptimizer:
         name=history.optimizer.name,
         type=history.optimizer.type,
         process=history.process,
+        rank=history.rank,
         parts=list(history.parts),
         places=[StepPlace(step=location(step), backward=location(backward)) for step, backward in places],
         spikes=[
@@ -176,30 +180,28 @@ _COLUMNS = ("process", "optimizer", "step", "pass", "total", "before_clipping", 
 def render_csv(histories: Sequence[History]) -> str:
     """One line a step, under a line of names; what was not measured is empty.
 
-    The learning rate is that of the first param group. The norms of parts stand in columns called after them.
+    The learning rate is that of the first param group. The norms of parts stand in columns called after them; where
+    ranks of a distributed program have stepped, the second column is the rank.
     """
     parts = list(dict.fromkeys(part for history in histories for part in history.parts))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_COLUMNS, "skipped", "line", *map(_inert, parts)])
+    has_ranks = any(history.rank is not None for history in histories)
+    columns = [_COLUMNS[0], *["rank"] * has_ranks, *_COLUMNS[1:], "skipped", "line"]
+    writer.writerow([*columns, *map(spreadsheet_cell, parts)])
     for history in histories:
-        name = _inert(history.optimizer.name or history.optimizer.type)
+        name = spreadsheet_cell(history.optimizer.name or history.optimizer.type)
         for step in history.steps:
             found, norms = step.found, dict(zip(history.parts, step.parts, strict=True))
             rate = found.rates[0] if found.rates else None
             numbers = (found.total, found.before, found.loss, rate, step.ratio, *map(norms.get, parts))
             cells = list(map(_cell, numbers))
-            place = _inert(short(step.series.backward or step.series.location))
-            first = (history.process, name, found.number, found.pass_index)
+            place = spreadsheet_cell(short(step.series.backward or step.series.location))
+            rank = [history.rank] * has_ranks
+            first = (history.process, *rank, name, found.number, found.pass_index)
             writer.writerow([*first, *cells[:5], int(found.is_skipped), place, *cells[5:]])
     return text.getvalue()
 
 
 def _cell(x: float | None) -> str:
     return "" if x is None else repr(float(x))
-
-
-def _inert(text: str) -> str:
-    """A name that no spreadsheet takes for a formula, on one line."""
-    visible = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
-    return f"'{visible}" if visible[:1] in ("=", "+", "-", "@") else visible

@@ -16,8 +16,10 @@ def title(history: History, target: str) -> str:
     """Whose steps these are, and how many."""
     optimizer = history.optimizer
     who = f"{optimizer.name} ({optimizer.type})" if optimizer.name else optimizer.type
-    process = f" of process {history.process}" if history.process else ""
-    return f"{target}: {count(history.steps[-1].found.number, 'step')} of {who}{process}"
+    where = f" of process {history.process}" if history.process else ""
+    if history.rank is not None:
+        where = f" on rank {history.rank}"
+    return f"{target}: {count(history.steps[-1].found.number, 'step')} of {who}{where}"
 
 
 def sentences(history: History) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,7 @@ from gradtrace.renderers.page.text import Texts, inert
 from gradtrace.text import cut_words
 from gradtrace.text.coverage_words import said
 from gradtrace.text.palette import THEMES
+from gradtrace.text.ranks import rank_of
 from gradtrace.text.strict_json import one_line, values
 from gradtrace.text.wording import spec
 
@@ -203,6 +204,8 @@ class _Writer:
         }
 
     def _notes(self, trace: Trace) -> Iterator[str]:
+        if rank_of(trace):
+            yield f"what ran{rank_of(trace)} is shown: --rank N shows another"
         yield from (said(gap) for gap in coverage(trace) if not gap.is_chosen)
         yield from trace.run.notes
         if self._most_elements == 1:

@@ -1,4 +1,4 @@
-"""The boxes that open and close on the page: modules, calls of them, and runs of a long sequence.
+"""The boxes that open and close on the page: modules, calls of them, calls of torch, and runs of a long sequence.
 
 The calls of modules are those that all pictures fold by (`analysis.blocks`). Where other pictures draw equal calls
 once, and choose what is open, the page keeps each call, since each can be opened.
@@ -14,8 +14,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from gradtrace.analysis.blocks import Block, BlockTree
+from gradtrace.analysis.calls import called
 from gradtrace.analysis.repeats import find_runs
 from gradtrace.model import Graph
 
@@ -27,7 +29,7 @@ _RUN_LENGTH = 40
 
 @dataclass(slots=True)
 class Box:
-    """A run `[start, end)` of positions in forward order; `kind` is `all`, `module`, `iterations` or `steps`."""
+    """A run `[start, end)` of positions in forward order; `kind`: `all`, `module`, `call`, `iterations` or `steps`."""
 
     kind: str
     path: str
@@ -51,6 +53,7 @@ def boxes(graph: Graph, tree: BlockTree) -> list[Box]:
     order = ops_in_order(graph, tree)
     root = _by_block(tree, {node: position for position, node in enumerate(order)})
     flat = _flatten(root, _tidy)
+    flat = _flatten(root, lambda box: _join_calls(box, graph, order))
     flat = _flatten(root, lambda box: _cut(box, graph, order))
     _number_calls(flat)
     return flat
@@ -120,6 +123,28 @@ def _only_boxes(child: Box | int) -> list[Box]:
         return []
     inner = [grandchild for grandchild in child.children if isinstance(grandchild, Box)]
     return inner if len(inner) == len(child.children) else []
+
+
+def _join_calls(box: Box, graph: Graph, order: Sequence[int]) -> None:
+    """What one call of torch made gets a box, with the name of what it returned in place of a type."""
+
+    def call_of(child: Box | int) -> int:
+        return (graph.nodes[order[child]].call_number or 0) if isinstance(child, int) else 0
+
+    if box.kind == "call":
+        return
+    children: list[Box | int] = []
+    for number, together in groupby(box.children, call_of):
+        own = list(together)
+        if number and len(own) > 1:
+            nodes = [graph.nodes[order[child]] for child in own if isinstance(child, int)]
+            main = next((node for node in reversed(nodes) if node.name), nodes[-1])
+            call = _box_of("call", box, own, called(main))
+            call.path, call.type = f"{box.path}#call {number}", main.name
+            children.append(call)
+        else:
+            children += own
+    box.children = children
 
 
 def _cut(box: Box, graph: Graph, order: Sequence[int]) -> None:

@@ -9,10 +9,10 @@ from itertools import accumulate
 from rich.cells import cell_len
 
 from gradtrace.analysis.ledger import ledger
-from gradtrace.model import Accumulation, BackwardPass, Effect, TensorStats, Trace
+from gradtrace.model import Accumulation, BackwardPass, Effect, Reduction, TensorStats, Trace
 from gradtrace.renderers.tree.ranges import gradient_range, is_bad
 from gradtrace.text import verdicts, wording
-from gradtrace.text.added import is_sum, remark, told
+from gradtrace.text.added import is_sum, reduction, remark, told
 from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.text.escape import visible
 
@@ -31,14 +31,18 @@ def leaf_blocks(trace: Trace, drawn: BackwardPass, width: int, only: frozenset[i
     passes = _shown_passes(trace, drawn)
     if not passes:
         return
-    rows = _rows(trace, passes, only)
+    rows = _rows(trace, passes, only, is_reduced=_reduction(trace, passes) is not None)
     if not rows:
         return
     hidden = len(rows) - _MOST_ROWS if len(rows) > _MOST_ROWS + 1 else 0
     rows = rows[: len(rows) - hidden]
     passes = passes[: _n_fitting(rows, width)]
     norms = any(map(_uses_norms, passes))
-    yield Heading(f"What happened to .grad: {'norms before, added, after' if norms else 'before + added → after'}")
+    reduced = _reduction(trace, passes)
+    what = "norms before, added, after" if norms else "before + added → after"
+    if reduced is not None:
+        what = f"{'norms of what' if norms else 'what'} this rank added → {reduced}"
+    yield Heading(f"What happened to .grad: {what}")
     header = ("leaf", "shape", *map(_title, passes))
     table = Table(header, tuple(row[: len(header)] for row in rows), (1,))
     yield table
@@ -51,7 +55,7 @@ def leaf_blocks(trace: Trace, drawn: BackwardPass, width: int, only: frozenset[i
     for group in ledger(trace).groups:
         if only.isdisjoint(leaf.id for leaf in group.leaves) and only:
             continue
-        yield Paragraph(f"{verdicts.subject(group, trace.optimizers)}: {verdicts.verdict(group.verdict)}.")
+        yield Paragraph(f"{verdicts.subject(group, trace.optimizers, trace.run)}: {verdicts.verdict(group.verdict)}.")
 
 
 def _n_fitting(rows: list[tuple[Cell, ...]], width: int) -> int:
@@ -90,7 +94,14 @@ def _title(one: BackwardPass) -> str:
     return f"pass {one.index}"
 
 
-def _rows(trace: Trace, passes: list[BackwardPass], only: frozenset[int]) -> list[tuple[Cell, ...]]:
+def _reduction(trace: Trace, passes: list[BackwardPass]) -> Reduction | None:
+    """What ranks made of all that came in these passes, where it is the same for all of it."""
+    return None if trace.whole is None else reduction([row for one in passes for row in one.accumulations])
+
+
+def _rows(
+    trace: Trace, passes: list[BackwardPass], only: frozenset[int], *, is_reduced: bool
+) -> list[tuple[Cell, ...]]:
     by_leaf = [{row.leaf: row for row in one.accumulations} for one in passes]
     leaves = [leaf for leaf in trace.leaves if any(leaf.id in rows for rows in by_leaf)]
     leaves = [leaf for leaf in leaves if not only or leaf.id in only]
@@ -104,14 +115,14 @@ def _rows(trace: Trace, passes: list[BackwardPass], only: frozenset[int]) -> lis
         (
             Cell(visible(str(key[0]), _LONGEST_NAME) + (f" ×{len(ids)}" if len(ids) > 1 else ""), "name"),
             Cell(wording.spec(trace.leaves[ids[0]].shape, trace.leaves[ids[0]].dtype), "muted"),
-            *(_cell([rows[leaf] for leaf in ids if leaf in rows]) for rows in by_leaf),
+            *(_cell([rows[leaf] for leaf in ids if leaf in rows], is_reduced=is_reduced) for rows in by_leaf),
         )
         for key, ids in together.items()
     ]
 
 
-def _cell(rows: list[Accumulation]) -> Cell:
-    """`None → 2` or `2 + 2 → 4`, for one leaf or several."""
+def _cell(rows: list[Accumulation], *, is_reduced: bool) -> Cell:
+    """`None → 2` or `2 + 2 → 4`, for one leaf or several; of what ranks have reduced `2 → 1.5`, as the title says."""
     if not rows:
         return Cell("not there", "muted")
     added = [row.contribution for row in rows if row.contribution is not None]
@@ -122,6 +133,8 @@ def _cell(rows: list[Accumulation]) -> Cell:
         return Cell(f"returned {_short(added)}", style)
     before = [row.before for row in rows if row.before is not None]
     after = [row.after for row in rows if row.after is not None]
+    if is_reduced and not before:
+        return Cell(f"{_short(added)} → {_short(after)}", style)
     if not before and is_sum(rows):
         return Cell(f"None → {_short(after)}", style)
     if not before:

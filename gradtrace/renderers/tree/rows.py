@@ -10,6 +10,7 @@ from gradtrace.analysis.view import Group, Item, View
 from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, Node, NodeOutput, TensorStats
 from gradtrace.renderers.tree.ranges import gradient_range, is_bad, value_range
 from gradtrace.text import wording
+from gradtrace.text.added import told
 from gradtrace.text.blocks import Cell, Table
 from gradtrace.text.escape import visible
 
@@ -227,6 +228,12 @@ def _landed(row: Accumulation) -> str:
     added = wording.gradient(row.contribution)
     if row.effect == Effect.NOT_STORED:
         return f"returned {added}"
+    if row.reduced is not None:
+        norms = (wording.gradient_norm(stats) for stats in (row.before, row.contribution, row.after))
+        before, added, after = (
+            norms if added.startswith("[") else (_bare(row.before), added, wording.gradient(row.after))
+        )
+        return told([row], (before, added, after), is_norm=True)
     if row.before is None:
         return f".grad None → {wording.gradient(row.after)}"
     return f".grad {_bare(row.before)} → {_bare(row.after)}, adds {added}"

@@ -18,7 +18,9 @@ from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Heading, Paragraph, Table
 from gradtrace.text.chosen_pass import drawn_pass, narrowed
 from gradtrace.text.escape import one_line, visible
+from gradtrace.text.ranks import rank_of
 from gradtrace.text.run_errors import run_errors
+from gradtrace.text.steps.calls import in_calls
 from gradtrace.text.steps.drawing import tree as nested_tree
 from gradtrace.text.terminal import Terminal
 
@@ -27,6 +29,9 @@ _NARROWEST = 40
 
 _MOST_NESTED = 14
 """So many nodes without modules are nested as an expression."""
+
+_MOST_ATEN = 100
+"""Nodes of a graph that may be so few calls."""
 
 _MOST_ROOTS = 4
 
@@ -117,7 +122,12 @@ def _blocks(trace: Trace, one: BackwardPass, options: Options, width: int, note:
 
 def _drawing(trace: Trace, one: BackwardPass, options: Options) -> Iterator[Block]:
     graph = one.graph or Graph((), ())
-    nested = nested_tree(one, trace.leaves) if _is_expression(graph) and _has_all_columns(options) else None
+    if _has_all_columns(options) and len(graph.nodes) <= _MOST_ATEN:
+        shown = one if options.aten else in_calls(one)
+        is_small = shown.graph is not None and _is_expression(shown.graph)
+        nested = nested_tree(shown, trace.leaves, aten=options.aten) if is_small else None
+    else:
+        nested = None
     if nested is not None:
         yield nested
         return
@@ -147,7 +157,8 @@ def _title(trace: Trace, one: BackwardPass) -> str:
         return f"graph of {visible(trace.run.target, 60)}, no backward pass ran   {roots}"
     n_passes = sum(each.count for each in trace.passes)
     source = one_line(one.location.text, 40) if one.location and one.location.text else f"{one.call}()"
-    return f"pass {one.index} of {n_passes}   {source}{wording.at(one.location)}   {roots}".rstrip()
+    which = wording.pass_of(one.index, n_passes)
+    return f"{which}{rank_of(trace)}   {source}{wording.at(one.location)}   {roots}".rstrip()
 
 
 def _root(root: Root) -> str:

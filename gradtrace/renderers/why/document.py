@@ -10,14 +10,17 @@ from gradtrace.renderers.document.cuts import Cut, cut
 from gradtrace.renderers.document.findings import Finding, finding
 from gradtrace.renderers.document.layout import Part, Rows, Section, pieces
 from gradtrace.renderers.document.ledger import Event, event
+from gradtrace.renderers.document.mirror import mirrored
+from gradtrace.renderers.document.passes import Reduction
 from gradtrace.renderers.document.run import ProgramError, error
 from gradtrace.renderers.document.tensors import Location, Statistics, location, statistics
 from gradtrace.renderers.why.advice import advice
 from gradtrace.renderers.why.words import headline
 from gradtrace.text.strict_json import exact
 
-FORMAT_VERSION = (2, 0)
-"""History: 1.0 the first; 1.1 findings; 2.0 cuts, events, findings and errors have the keys of the trace document."""
+FORMAT_VERSION = (2, 1)
+"""History: 1.0 the first; 1.1 findings; 2.0 cuts, events, findings and errors have the keys of the trace document;
+2.1 what ranks made of a gradient."""
 
 
 class Way(Part, frozen=True, kw_only=True):
@@ -54,6 +57,18 @@ class Ways(Part, frozen=True, kw_only=True):
     ways: list[Way]
 
 
+class RankAddition(Part, frozen=True, kw_only=True):
+    """What one rank added.
+
+    Attributes:
+        rank: the rank, in words.
+        added: what came; null where nothing did.
+    """
+
+    rank: str
+    added: Statistics | None
+
+
 class TensorAnswer(Section, frozen=True, kw_only=True, rename={"pass_index": "pass"}):
     """Why a tensor, or several alike, has the gradient that it has, or none.
 
@@ -78,6 +93,10 @@ class TensorAnswer(Section, frozen=True, kw_only=True, rename={"pass_index": "pa
         optimizers: ids of the optimizers that own it.
         error: what ended the program, where that is the answer, or null.
         findings: what the rules found about it.
+        reduced: what ranks of a distributed program made together of what each had for it, or null.
+        reduced_in: the pass in which they did; 0 where each kept its own.
+        reduced_to: `.grad` after that, or null.
+        by_rank: what each rank added to it in that pass; empty where each kept its own.
         ways: how the gradient came, or null.
     """
 
@@ -101,6 +120,10 @@ class TensorAnswer(Section, frozen=True, kw_only=True, rename={"pass_index": "pa
     optimizers: list[int]
     error: ProgramError | None
     findings: list[Finding]
+    reduced: Reduction | None
+    reduced_in: int
+    reduced_to: Statistics | None
+    by_rank: list[RankAddition]
     ways: Ways | None
 
 
@@ -139,6 +162,10 @@ def _answer(one: Subject) -> TensorAnswer:
         message=headline(one),
         help=advice(one),
         location=location(one.place),
+        reduced=None if one.reduced is None else mirrored(Reduction, one.reduced),
+        reduced_in=one.reduced_in,
+        reduced_to=statistics(one.reduced_to),
+        by_rank=[RankAddition(rank=rank, added=statistics(came)) for rank, came in one.by_rank],
         pass_index=one.backward.index if one.backward is not None else None,
         node=one.node,
         leaf=one.leaf.id if one.leaf is not None else None,

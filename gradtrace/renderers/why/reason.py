@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gradtrace.analysis.reasons import HAS_GRADIENT, Answer, Reason, Subject
+from gradtrace.formulas.operand_words import operand_word
 from gradtrace.model import Cut, Location
 from gradtrace.model.excerpt import excerpt
 from gradtrace.model.location import same_place
@@ -24,6 +25,7 @@ _TOLD = 3
 """So many tensors with a gradient are told in full; more are a table."""
 _ROWS = 20
 _CUTS = 4
+_MOST_RANKS = 4
 _BY_WAYS = frozenset(
     {Reason.GRADIENT, Reason.RETAINED, Reason.NOT_RETAINED, Reason.NOT_STORED, Reason.CANCELLED, Reason.CLEARED}
 )
@@ -95,6 +97,7 @@ def _evidence(one: Subject, options: Options) -> Iterator[Block]:
     elif one.reason is Reason.CLEARED and one.events[-1].location is not None:
         yield Paragraph(f"step(){wording.at(one.events[-1].location)} finds nothing:")
         yield from _excerpt(one.events[-1].location)
+    yield from _ranks(one)
     if one.reason in _BY_WAYS:
         yield from reason_ways.told(one, verbose=options.verbose)
     yield from _other_passes(one)
@@ -160,7 +163,8 @@ def _last_nonzero(one: Subject, options: Options) -> Iterator[Block]:
     if graph is None or one.culprit is None:
         return
     node = graph.nodes[one.culprit]
-    yield Paragraph(f"{wording.gradient(node.received)} arrived there, and 0 went on to its {one.operand or 'input'}.")
+    operand = operand_word(node.op, one.operand) or "input"
+    yield Paragraph(f"{wording.gradient(node.received)} arrived there, and 0 went on to its {operand}.")
     if len(one.reentry) > 1:
         yield Paragraph("The way from the root to there:")
         yield reason_ways.steps(graph, one.reentry, verbose=options.verbose)
@@ -179,6 +183,18 @@ def _other_passes(one: Subject) -> Iterator[Block]:
         )
     if one.reason in HAS_GRADIENT:
         yield from reason_found.history(one)
+
+
+def _ranks(one: Subject) -> Iterator[Block]:
+    """What the other ranks added to it, and what became of it all."""
+    if one.reduced is None:
+        return
+    shown = one.by_rank if len(one.by_rank) <= _MOST_RANKS else (*one.by_rank[: _MOST_RANKS - 1], one.by_rank[-1])
+    parts = [f"{rank} added {'nothing' if came is None else wording.gradient(came)}" for rank, came in shown]
+    if len(shown) < len(one.by_rank):
+        parts.insert(-1, f"{len(one.by_rank) - len(shown):,} others added theirs")
+    added = wording.listing(parts, _MOST_RANKS + 1)
+    yield Paragraph(f"In pass {one.reduced_in} {added}; {one.reduced}, .grad is {wording.gradient(one.reduced_to)}.")
 
 
 def _which(passes: Sequence[int]) -> str:

@@ -6,12 +6,14 @@ from itertools import islice, pairwise, takewhile
 
 from gradtrace.analysis.paths import Way, size
 from gradtrace.analysis.reasons import Subject
+from gradtrace.formulas.operand_words import operand_word
 from gradtrace.model import Graph, Node
 from gradtrace.model.location import same_place
 from gradtrace.renderers.why.words import step
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Cell, Paragraph, Table
 from gradtrace.text.source_maths import span
+from gradtrace.text.steps.calls import word
 from gradtrace.text.steps.outputs import is_several, name_of, received_at
 from gradtrace.text.steps.summands import adds_up
 
@@ -87,8 +89,8 @@ def _introduction(one: Subject, graph: Graph) -> str:
 
 
 def _operand(graph: Graph, way: Way) -> str:
-    name = graph.edges[way.edge].input
-    return f", as its {name}" if name else ""
+    said = operand_word(graph.nodes[way.source].op, graph.edges[way.edge].input)
+    return f", as its {said}" if said not in {"", "input"} else ""
 
 
 def steps(graph: Graph, path: Sequence[int], *, verbose: bool, output: int | None = None) -> Table:
@@ -105,17 +107,12 @@ def steps(graph: Graph, path: Sequence[int], *, verbose: bool, output: int | Non
         entered[path[-1]] = output
     groups: list[list[Node]] = []
     for node in (graph.nodes[id_] for id_ in path):
-        if (
-            len(path) > _STEPS
-            and groups
-            and node.leaf is None
-            and same_place(groups[-1][0].location, node.location)
-            and node.location is not None
-        ):
+        before = groups[-1][-1] if groups else None
+        if before is not None and _is_one_row(before, node, is_long=len(path) > _STEPS, verbose=verbose):
             groups[-1].append(node)
         else:
             groups.append([node])
-    rows = [_row(group, entered) for group in groups]
+    rows = [_row(group, entered, verbose=verbose) for group in groups]
     if len(rows) > _STEPS and not verbose:
         half = _STEPS // 2
         left_out = sum(len(group) for group in groups[half:-half])
@@ -132,15 +129,25 @@ def _entered(graph: Graph, source: int, target: int) -> int | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _row(group: list[Node], entered: Mapping[int, int | None]) -> tuple[Cell, ...]:
+def _is_one_row(before: Node, node: Node, *, is_long: bool, verbose: bool) -> bool:
+    """Whether two nodes of a way are told together: of one call, and of one line where the way is long."""
+    if node.leaf is not None:
+        return False
+    if not verbose and node.call_number and node.call_number == before.call_number:
+        return True
+    return is_long and node.location is not None and same_place(before.location, node.location)
+
+
+def _row(group: list[Node], entered: Mapping[int, int | None], *, verbose: bool) -> tuple[Cell, ...]:
     first = group[0]
-    ops = list(dict.fromkeys(node.op for node in group))
+    ops = list(dict.fromkeys(node.op if verbose else word(node) for node in group))
     at = entered.get(first.id)
     name = name_of(first, at) if at is not None and is_several(first) else first.name or ""
-    times = f" ×{len(group)}" if len(group) > len(ops) == 1 else ""
+    n_calls = len(group) if verbose else len({node.call_number or -node.id for node in group})
+    times = f" ×{n_calls}" if n_calls > len(ops) == 1 else ""
     what = name if first.leaf is not None else wording.listing(ops, 4) + times
     place = wording.location(first.location)
-    source = "leaf" if first.leaf is not None else span(first.location) if len(group) == 1 else _line(first)
+    source = "leaf" if first.leaf is not None else span(first.location) if n_calls == 1 else _line(first)
     is_whole = source.startswith(name) or " = " in source
     label = f"{name} = {source}" if name and first.leaf is None and not is_whole else source
     if is_several(first) and at is not None:

@@ -4,11 +4,13 @@ import ast
 from collections.abc import Callable
 
 from gradtrace.analysis.reasons import Reason, Subject
+from gradtrace.formulas.operand_words import operand_word
 from gradtrace.model import Node
 from gradtrace.renderers.why import aside as reason_aside
 from gradtrace.text import wording
 from gradtrace.text.cut_words import cut_off
 from gradtrace.text.source_maths import span
+from gradtrace.text.steps.calls import word
 from gradtrace.text.wording import short
 
 NAMED = 3
@@ -32,7 +34,7 @@ def step(node: Node) -> str:
 
 
 def _op(node: Node) -> str:
-    return short(node.call.rpartition(".")[2] if node.is_custom and node.call else node.op)
+    return short(node.call.rpartition(".")[2] if node.is_custom and node.call else word(node))
 
 
 def _has(one: Subject) -> str:
@@ -55,12 +57,14 @@ def _node(one: Subject) -> Node | None:
 
 
 def _none(one: Subject) -> str:
+    if one.reduced is not None:
+        return f"{who(one)} {'get' if one.same else 'gets'} nothing on this rank because"
     return f"{who(one)} {_has(one)} no .grad{wording.at(one.read)} because"
 
 
 def _gradient(one: Subject) -> str:
     sum_ = ""
-    if one.before is not None:
+    if one.before is not None and one.reduced is None:
         sum_ = f", which was {wording.gradient(one.before)} before and {wording.gradient(one.after)} after"
     subject = f"{who(one)}{_use(one)}"
     if one.n_namesakes:
@@ -191,7 +195,8 @@ def _not_sent(one: Subject) -> str:
         return (
             f"{_none(one)} the backward of {name}{wording.at(node.backward_location)} returned None for {_them(one)}."
         )
-    operand = f" (its {short(one.operand)})" if one.operand else ""
+    said = operand_word(node.op, one.operand)
+    operand = f" (its {short(said)})" if said not in {"", "input"} else ""
     return f"{_none(one)} {step(node)} sends no gradient to that input{operand}."
 
 

@@ -10,6 +10,7 @@ from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
 from gradtrace.text import wording
 from gradtrace.text.blocks import Cell, Table
 from gradtrace.text.source_maths import short, span
+from gradtrace.text.steps.calls import is_write, made_by, word
 from gradtrace.text.steps.operands import Operands
 from gradtrace.text.steps.outputs import along, gradients, is_several, target
 from gradtrace.text.steps.step import step
@@ -34,17 +35,18 @@ class _Visit:
     guides: tuple[str, ...]
 
 
-def tree(one: BackwardPass, leaves: tuple[Leaf, ...], *, limit: int | None = None) -> Table | None:
+def tree(one: BackwardPass, leaves: tuple[Leaf, ...], *, limit: int | None = None, aten: bool = False) -> Table | None:
     """The lines of a pass with a graph: nested while it is small, else op by op in the engine's order.
 
     Args:
         one: the pass; without a graph there is nothing to show.
         leaves: of the trace.
         limit: the most lines; None for all.
+        aten: nodes are called as torch calls them, not as the program called them.
     """
     if one.graph is None or not one.graph.nodes:
         return None
-    writer = _Writer(one, one.graph, leaves)
+    writer = _Writer(one, one.graph, leaves, aten=aten)
     is_small = writer.is_small()
     fold = limit is not None
     rows = list(islice(writer.nested() if is_small else writer.flat(fold=fold), limit))
@@ -66,7 +68,8 @@ class _Stretch:
 class _Writer:
     """Writes one graph; remembers what was shown."""
 
-    def __init__(self, one: BackwardPass, graph: Graph, leaves: tuple[Leaf, ...]) -> None:
+    def __init__(self, one: BackwardPass, graph: Graph, leaves: tuple[Leaf, ...], *, aten: bool) -> None:
+        self._aten = aten
         self._pass = one
         self._graph = graph
         self._leaves = leaves
@@ -74,7 +77,7 @@ class _Writer:
         self._shown: set[int] = set()
         files = {node.location.file for node in graph.nodes if node.location is not None}
         self._has_places = any(not file.startswith("<") for file in files)
-        self._is_one_file = len(files) == 1
+        self._is_one_file = len(files | ({one.location.file} if one.location else set())) == 1
 
     def is_small(self) -> bool:
         """Whether nesting stays readable."""
@@ -202,10 +205,10 @@ class _Writer:
         )
 
     def _place(self, node: Node) -> str:
-        """Where a node was made; where all are in one file, the line alone."""
+        """Where a node was made; where all are in the file that ran the pass, the line alone."""
         if not self._has_places or node.location is None:
             return ""
-        return f":{node.location.line}" if self._is_one_file else wording.location(node.location)
+        return f"line {node.location.line}" if self._is_one_file else wording.location(node.location)
 
     def _label(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:
         if node.leaf is not None:
@@ -218,8 +221,12 @@ class _Writer:
         name = node.name if node.name and node.name != source else ""
         if is_several(node):
             name = "" if " = " in source else target(node.location) or name
-        said = " = ".join(text for text in (name, source) if text)
-        text = f"{node.op}   {said}" if said else node.op
+        if is_write(node) and name and source:
+            said = short(made_by(node, name))
+        else:
+            said = " = ".join(text for text in (name, source) if text)
+        what = node.op if self._aten else word(node)
+        text = f"{what}   {said}" if said else what
         return f"{text}  (*)" if is_again and node.id in self._shown else text
 
     def _gradient(self, node: Node, edge: Edge | None, *, is_again: bool) -> str:

@@ -1,4 +1,4 @@
-"""Softmax minus one-hot: what cross-entropy sends to the scores, told over the two ops of which it is made."""
+"""Softmax minus one-hot: what cross-entropy sends to the scores, told over the two ops of which torch makes it."""
 
 from gradtrace.model import Graph, Node
 from gradtrace.text import wording
@@ -6,21 +6,20 @@ from gradtrace.text.source_maths import operands, span
 from gradtrace.text.steps.arrays import Array
 
 WORDS = (
-    "log_softmax and nll_loss together: each score gets its softmax probability, that of the right class minus 1 "
-    "(softmax minus one-hot); so the gradients of a row sum to 0."
+    "Each score gets its softmax probability, that of the right class minus 1 (softmax minus one-hot); so the "
+    "gradients of a row sum to 0."
 )
 
 _MEAN, _SUM = "1", "2"
 _NAMES = ("cross_entropy", "nll_loss")
+OPS_OF_LOSS = frozenset({"log_softmax", *_NAMES})
+"""What `WORDS` tells."""
 
 
 def softmax_minus_one_hot(graph: Graph, node: Node) -> str:
     """What a log_softmax below a plain nll_loss sends on: `= (softmax − one-hot of t) ÷ 4`; empty elsewhere."""
-    if node.op != "log_softmax" or any(output.arrived is not None for output in node.outputs):
-        return ""
-    arriving = [edge for edge in graph.edges if edge.target == node.id]
-    loss = graph.nodes[arriving[0].source] if len(arriving) == 1 else None
-    if loss is None or loss.op != "nll_loss" or any(saved.name == "weight" for saved in loss.saved):
+    loss = _loss(graph, node)
+    if loss is None or loss.op not in _NAMES or any(saved.name == "weight" for saved in loss.saved):
         return ""
     reduction, n = dict(loss.arguments).get("reduction"), _n_rows(loss)
     if n is None or reduction not in {_MEAN, _SUM}:
@@ -28,6 +27,16 @@ def softmax_minus_one_hot(graph: Graph, node: Node) -> str:
     gradient = wording.gradient(loss.received) if loss.received is not None else ""
     times = "" if gradient == "1" else f"{gradient} · "
     return f"= {times}(softmax − one-hot of {_target(loss)})" + (f" ÷ {n}" if reduction == _MEAN and n > 1 else "")
+
+
+def _loss(graph: Graph, node: Node) -> Node | None:
+    """The node of the loss: of both ops together, or the one above a log_softmax by itself."""
+    if node.op == "cross_entropy" and node.type == "LogSoftmaxBackward0 NllLossBackward0":
+        return node
+    if node.op != "log_softmax" or any(output.arrived is not None for output in node.outputs):
+        return None
+    arriving = [edge for edge in graph.edges if edge.target == node.id]
+    return graph.nodes[arriving[0].source] if len(arriving) == 1 else None
 
 
 def _n_rows(loss: Node) -> int | None:

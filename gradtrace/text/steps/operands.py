@@ -1,20 +1,22 @@
 """What the inputs of a node are called, and their values where the recording holds them."""
 
+import ast
 from bisect import bisect_left
 from dataclasses import dataclass
 
 from gradtrace.analysis.once import once
 from gradtrace.formulas import traits
+from gradtrace.formulas.operand_words import arguments_of_call, operand_word
 from gradtrace.model import Edge, Graph, Leaf, Node
 from gradtrace.text import wording
-from gradtrace.text.source_maths import maths, operands, span
+from gradtrace.text.source_maths import maths, operands, parsed, span
 from gradtrace.text.steps.arrays import Array
 from gradtrace.text.steps.outputs import is_several, name_of
 
 _LONGEST = 24
 """A longer text for an operand would hide the step that it belongs to."""
 
-_GENERIC = {"self": "the input", "other": "the other operand", "result": "the result"}
+_GENERIC = {"self": "the input", "result": "the result"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +46,28 @@ class Operands:
         """What a person calls an input, as maths: `y`, `w·w`, `(a + b)`."""
         text = self._text(name) or self._constant(name) or self.positional.get(name, "")
         if not text or len(text) > _LONGEST:
-            return _GENERIC.get(name, name)
+            return self._role(name)
         return f"({text})" if " " in text and not text.endswith(")") else text
 
     def known_text(self, name: str) -> str | None:
         """Like `text`, but None where the program has no name for it."""
         text = self.text(name)
-        return None if text in {name, _GENERIC.get(name)} else text
+        return None if text in {name, self._role(name)} else text
+
+    def _role(self, name: str) -> str:
+        """What an operand is where nothing better is known: `the right factor`."""
+        if name in _GENERIC:
+            return _GENERIC[name]
+        word = operand_word(self.node.op, name)
+        return f"the {word}" if word != name.replace("_", " ") and word else name
 
     @property
     def positional(self) -> dict[str, str]:
         """What the program wrote for the arguments of a call, where their order is known: `{"index": "i"}`."""
         op = self.node.op.removesuffix("_")
-        names = traits.of(self.node).arguments
-        sources = operands(span(self.node.location), op) if names else ()
+        names = traits.of(self.node).arguments or arguments_of_call(op)
+        source = span(self.node.location)
+        sources = (operands(source, op) or module_input(self.node, source)) if names else ()
         return {name: maths(source) for name, source in zip(names, sources, strict=False)}
 
     def _text(self, name: str) -> str:
@@ -113,6 +123,19 @@ class Operands:
         if node.leaf is not None and self.leaves[node.leaf].value is not None:
             return Array.read(self.leaves[node.leaf].value)
         return None
+
+
+def module_input(node: Node, source: str) -> tuple[str, ...]:
+    """What a layer was called with, where its own call is what stands there: `x` of `self.fc(x)`."""
+    tree = parsed(source)
+    if node.module_type is None or not isinstance(tree, ast.Call) or len(tree.args) != 1 or tree.keywords:
+        return ()
+    layer, function = (node.module or "").rpartition(".")[2], tree.func
+    name = (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
+    is_own = bool(name) and (layer == name or (node.module is None and isinstance(function, ast.Name)))
+    return (ast.get_source_segment(source.strip(), tree.args[0]) or "",) if is_own else ()
 
 
 @once

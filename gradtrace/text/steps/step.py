@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 
+from gradtrace.analysis.calls import is_joined
 from gradtrace.formulas import traits
 from gradtrace.formulas.factors import FACTORS, Factor
 from gradtrace.formulas.trait_kinds import Traits
 from gradtrace.model import Edge, TensorStats
 from gradtrace.text import wording
 from gradtrace.text.steps.arrays import Array
+from gradtrace.text.steps.calls import linear_step
 from gradtrace.text.steps.operands import Operands
 
 _INLINE = 20
@@ -30,9 +32,11 @@ def step(operands: Operands, edge: Edge) -> str:
     if arrays[0] is None or arrays[1] is None:
         return ""
     op, name, kind = operands.node.op.removesuffix("_"), edge.input or "", traits.of(operands.node)
+    if is_joined(operands.node):
+        return linear_step(operands, edge)
     if kind.is_spread or kind.passes_all:
         return _rearranged(kind, received, arrays[0], arrays[1])
-    if name in {*kind.factors, kind.addend}:
+    if name and name in {*kind.factors, kind.addend}:
         return _matrix_step(operands, edge, arrays[0], arrays[1])
     factor = _power(operands) if (op, name) == ("pow", "self") else FACTORS.get((op, name))
     return _elementwise(operands, factor, edge, arrays[0], arrays[1]) if factor else ""
@@ -134,6 +138,8 @@ def _rearranged(op: Traits, received: TensorStats, arrived: Array, sent: Array) 
         return f"= {gradient}, passed on" if arrived.shape == sent.shape else f"= {gradient}, in the shape of the input"
     if len(arrived.flat) != 1:
         return ""
+    if n == 1:
+        return f"= {gradient}, in the shape of the input"
     return f"= {gradient}{f' ÷ {n}' if op.is_mean else ''}, to each of {wording.count(n, 'element')}"
 
 
@@ -157,6 +163,8 @@ def _matrix_step(operands: Operands, edge: Edge, arrived: Array, sent: Array) ->
 
 def _transposed(text: str) -> str:
     """`fc.weight` for `fc.weightᵀ`, as of a linear layer."""
+    if text.startswith("the "):
+        return f"({text.removeprefix('the ')})ᵀ"
     return text.removesuffix("ᵀ") if re.fullmatch(r"[\w.]+ᵀ", text) else f"{text}ᵀ"
 
 

@@ -4,14 +4,15 @@ import math
 import re
 from collections.abc import Iterator
 
+from gradtrace.analysis.calls import is_joined
 from gradtrace.formulas import traits
 from gradtrace.formulas.formula import Formula
-from gradtrace.formulas.lookup import describe
 from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Heading, Paragraph
+from gradtrace.text.steps.calls import formula_of, word
+from gradtrace.text.steps.losses import OPS_OF_LOSS, softmax_minus_one_hot
 from gradtrace.text.steps.losses import WORDS as LOSS_WORDS
-from gradtrace.text.steps.losses import softmax_minus_one_hot
 from gradtrace.text.steps.operands import Operands
 from gradtrace.text.steps.step import step, summed
 
@@ -26,9 +27,9 @@ def rule(operands: Operands, edge: Edge) -> str:
     loss = softmax_minus_one_hot(operands.graph, operands.node)
     if loss:
         return loss
-    formula = describe(operands.node)
+    formula = formula_of(operands.node)
     to = next((one for one in formula.gradients if one.input.rstrip("*") == edge.input), None)
-    if to is None or formula.source != "catalogue":
+    if to is None or formula.source != "catalogue" or _is_another(operands.node):
         return ""
     known = {
         "result",
@@ -46,6 +47,13 @@ def rule(operands: Operands, edge: Edge) -> str:
     if len(text) > _LONGEST_RULE:
         return ""
     return f"= {text}{_shapes(operands, edge)}"
+
+
+def _is_another(node: Node) -> bool:
+    """Whether the formula of a call holds only for the plain one: without weights, smoothing or another reduction."""
+    return is_joined(node) and (
+        node.op == "cross_entropy" or (node.op.endswith("_loss") and not node.type.endswith(" MeanBackward0"))
+    )
 
 
 def _numbers(operands: Operands, edge: Edge) -> dict[str, str]:
@@ -88,7 +96,10 @@ _ONE_LESS = re.compile(r"\^\(([2-9])-1\)")
 def _named(operands: Operands, name: str, known: set[str]) -> str:
     if name == "grad":
         return "gradient"
-    return (operands.known_text(name) if name in known else None) or name
+    if name not in known:
+        return name
+    text = operands.text(name).removeprefix("the ")
+    return f"({text})" if re.fullmatch(r"[a-z]+ [a-z ]+", text) else text
 
 
 def _shapes(operands: Operands, edge: Edge) -> str:
@@ -108,16 +119,23 @@ def _spec(stats: TensorStats) -> str:
     return wording.spec(stats.shape, stats.dtype)
 
 
-def words(one: BackwardPass, leaves: tuple[Leaf, ...], *, verbose: bool = False) -> Iterator[Block]:
-    """A sentence for each op of a small graph whose step was not told by numbers (or for all of them)."""
+def words(one: BackwardPass, leaves: tuple[Leaf, ...], *, verbose: bool = False, aten: bool = False) -> Iterator[Block]:
+    """A sentence for each op of a small graph whose step was not told by numbers (or for all of them).
+
+    Args:
+        one: the pass.
+        leaves: of the trace.
+        verbose: all ops.
+        aten: nodes are called as torch calls them.
+    """
     if one.graph is None or one.is_drawn_only or (len(one.graph.nodes) > _MOST_NODES and not verbose):
         return
-    told = _told(one.graph, leaves, verbose=verbose)
+    told = _told(one.graph, leaves, verbose=verbose, aten=aten)
     has_loss = any(softmax_minus_one_hot(one.graph, node) for node in one.graph.nodes)
     if told or has_loss:
         yield Heading("What these ops do to a gradient")
     if has_loss:
-        told = {op: formula for op, formula in told.items() if op not in {"log_softmax", "nll_loss"}}
+        told = {op: formula for op, formula in told.items() if op not in OPS_OF_LOSS}
         yield Paragraph(LOSS_WORDS, "cross_entropy", "word")
     for op, formula in list(told.items())[: None if verbose else _MOST_OPS]:
         yield Paragraph(formula.backward, op, "word")
@@ -125,7 +143,7 @@ def words(one: BackwardPass, leaves: tuple[Leaf, ...], *, verbose: bool = False)
         yield Paragraph(f"… and {wording.count(len(told) - _MOST_OPS, 'more op')}: --verbose shows all", style="word")
 
 
-def _told(graph: Graph, leaves: tuple[Leaf, ...], *, verbose: bool) -> dict[str, Formula]:
+def _told(graph: Graph, leaves: tuple[Leaf, ...], *, verbose: bool, aten: bool) -> dict[str, Formula]:
     """The formula of each op of which some step was not told by numbers, by its name."""
     by_source: dict[int, list[Edge]] = {}
     for edge in graph.edges:
@@ -135,5 +153,5 @@ def _told(graph: Graph, leaves: tuple[Leaf, ...], *, verbose: bool) -> dict[str,
         edges = tuple(by_source.get(node.id, ()))
         operands = Operands(graph, leaves, node, edges)
         if node.leaf is None and (verbose or any(edge.sent is not None and not step(operands, edge) for edge in edges)):
-            told.setdefault(node.op, describe(node))
+            told.setdefault(node.op if aten else word(node), formula_of(node))
     return told

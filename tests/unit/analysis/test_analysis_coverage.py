@@ -30,7 +30,7 @@ def test_a_run_that_was_watched_to_its_end_has_no_gaps() -> None:
 
 TOTAL = {Blind.NO_TORCH, Blind.OTHER_INTERPRETER, Blind.NOT_INSTALLED}
 HARMLESS = {
-    *(Blind.COMPILED_REGION, Blind.FAKE_TENSORS, Blind.ASLEEP, Blind.PASSES_NOT_RECORDED),
+    *(Blind.COMPILED_REGION, Blind.ASLEEP, Blind.PASSES_NOT_RECORDED),
 }
 
 

@@ -1,6 +1,9 @@
 """The verbs from Python: record in this process, then load, explain and render."""
 
+import asyncio
 import inspect
+import pickle
+import re
 import shutil
 from dataclasses import fields
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 import torch
 
 import gradtrace
+from gradtrace import recorder
 from gradtrace.errors import GradtraceError
 from gradtrace.renderers.view_options import ViewOptions
 
@@ -49,10 +53,106 @@ def test_the_trace_cannot_be_read_inside_the_block():
         recording.trace  # noqa: B018
 
 
-def test_recordings_do_not_nest():
-    """One engine, one recorder."""
-    with gradtrace.record(), pytest.raises(GradtraceError, match="at work in this process already"), gradtrace.record():
+def test_a_recording_inside_another_is_a_part_of_it(tmp_path: Path):
+    """One engine, one recorder: the inner one holds what ran in its block, the outer one everything."""
+    w = torch.tensor(0.5, requires_grad=True)
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            product(w).backward()
+
+    with gradtrace.record(passes=((1, 1),)) as outer:
+        run(3)
+        with gradtrace.record() as inner:
+            run(1)
+        run(2)
+        with (
+            pytest.raises(GradtraceError, match="a recording of level default is at work"),
+            gradtrace.record(level="full"),
+        ):
+            pass
+    (one,) = inner.trace.passes
+    assert (one.recorded, one.accumulations[0].before.value, one.accumulations[0].after.value) == ("full", 6.0, 8.0)
+    assert [(each.recorded, each.count) for each in outer.trace.passes] == [
+        ("full", 1),
+        ("ledger", 2),
+        ("full", 1),
+        ("ledger", 2),
+    ]
+    with pytest.raises(GradtraceError, match="a part of a recording that was under way already"):
+        inner.save(tmp_path / "run.gtrace")
+    outer.save(tmp_path / "run.gtrace")
+
+
+def test_watch_records_the_entries_that_were_asked_for():
+    """Of a training loop one step, with all that a diagnosis needs."""
+    w = torch.tensor(0.5, requires_grad=True)
+    watch = gradtrace.watch(only=[2, 4])
+    assert repr(watch) == "<gradtrace.Recording: nothing yet>"
+    for number in range(1, 4):
+        with watch:
+            (w * number).backward()
+        assert recorder.current() is None
+    assert watch.trace.passes[0].accumulations[0].contribution.value == 2.0
+    assert watch.trace.run.facts
+    assert gradtrace.check(watch.trace).not_looked_at == ()
+    never = gradtrace.watch(only=9)
+    with pytest.raises(GradtraceError, match=r"nothing was recorded yet: read \.trace after a `with` block"):
+        never.trace  # noqa: B018
+    with never:
         pass
+    with pytest.raises(GradtraceError, match="nothing was recorded: only=9, and it was entered 1 times"):
+        never.save("run.gtrace")
+
+
+def test_watch_decorates_functions_and_coroutines():
+    """Each call is an entry, a call inside another is not; `recording` is what was seen."""
+    w = torch.tensor(0.5, requires_grad=True)
+
+    @gradtrace.watch(only=2)
+    def step(depth: int) -> int:
+        """The doc."""
+        if depth:
+            return step(depth - 1)
+        (w * w).backward()
+        return 7
+
+    @gradtrace.watch
+    async def later() -> torch.Tensor:
+        return torch.autograd.grad(w * 3, w)[0]
+
+    assert [step(3), step(2), step(1)] == [7, 7, 7]
+    assert (step.__name__, step.__doc__, len(step.recording.trace.passes)) == ("step", "The doc.", 1)
+    assert step.recording.trace.passes[0].location.text.strip() == "(w * w).backward()"
+    assert asyncio.run(later()) == 3.0
+    assert later.recording.trace.passes[0].call == "autograd.grad"
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"only": 0}, "only=0 means nothing: it is the number of an entry"),
+        ({"only": ()}, "only=() means nothing"),
+        ({"level": "deep"}, "there is no level 'deep': it is structure, default, full"),
+        ({"passes": "first"}, "passes='first' means nothing: it is 'all', 'last', or ranges"),
+    ],
+)
+def test_an_option_that_means_nothing_is_an_error_at_once(options, why):
+    """Before anything runs."""
+    with pytest.raises(GradtraceError, match=re.escape(why)):
+        gradtrace.watch(**options)
+
+
+def test_what_is_no_function_is_not_decorated():
+    """Nor a generator, whose call runs nothing."""
+
+    def numbers():
+        yield 1
+
+    with pytest.raises(GradtraceError, match="a call of the generator numbers does not run it"):
+        gradtrace.watch()(numbers)
+    with pytest.raises(GradtraceError, match="what is decorated must be a function, and not a int"):
+        gradtrace.watch(3)
 
 
 def test_the_recorder_is_gone_after_an_exception_and_the_trace_is_there():
@@ -171,3 +271,32 @@ def test_a_trace_becomes_an_object_of_the_package_graphviz(detached):
     assert drawn.source == gradtrace.render(detached.trace, "dot", direction="lr", theme="dark")
     if shutil.which("dot"):
         assert b"<svg" in drawn.pipe("svg")
+
+
+def test_a_notebook_shows_results_as_what_they_are(detached, tmp_path: Path):
+    """A trace as a tree and a picture, findings and answers as text, the page in a frame; all are plain strings too."""
+    trace = detached.trace
+    shown = trace._repr_mimebundle_()
+    assert shown == detached._repr_mimebundle_()
+    assert shown["image/svg+xml"].startswith("<svg ")
+    assert "net.1.weight" in shown["text/plain"] or "1.weight" in shown["text/plain"]
+    assert max(map(len, shown["text/plain"].splitlines())) <= 80
+    diagnosis = gradtrace.check(trace)
+    assert diagnosis._repr_mimebundle_() == {"text/plain": str(diagnosis)}
+    assert str(diagnosis).startswith("warning[detach-midgraph]: no gradient reaches ")
+    answer = gradtrace.why(trace, "net.0.weight")
+    assert answer._repr_mimebundle_() == {"text/plain": str(answer)}
+    assert (type(str(answer)), answer) == (str, pickle.loads(pickle.dumps(answer)))
+    drawn = gradtrace.render(trace, "svg")
+    assert drawn._repr_mimebundle_()["image/svg+xml"] == drawn == gradtrace.render(trace, "svg")
+    framed = gradtrace.page(trace, height=333)._repr_mimebundle_()["text/html"]
+    assert framed.startswith('<div><iframe srcdoc="&lt;!doctype html&gt;')
+    assert "height:333px" in framed
+    assert framed.count("<iframe") == framed.count("</iframe>") == 1
+    picture = gradtrace.render(trace, "png")
+    assert picture._repr_mimebundle_()["image/png"] == picture
+    with pytest.raises(GradtraceError, match="height=0: it is a number of pixels"):
+        gradtrace.page(trace, height=0)
+    with gradtrace.record() as nothing:
+        assert nothing._repr_mimebundle_() == {"text/plain": "<gradtrace.Recording: not over>"}
+    assert list(nothing.trace._repr_mimebundle_()) == ["text/plain"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,29 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     def check(source: str, *words: str) -> tuple[int, str, str]:
         (tmp_path / "train.py").write_text(source, "utf-8")
         status = main(["check", "-q", "train.py", *words])
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return check
+
+
+@pytest.fixture(scope="module")
+def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wrong program and its recording."""
+    folder = tmp_path_factory.mktemp("forgetful")
+    (folder / "train.py").write_text(FORGETFUL, "utf-8")
+    assert main(["record", "--facts", "-q", str(folder / "train.py"), "-o", str(folder / "train.gtrace")]) == 0
+    return folder
+
+
+@pytest.fixture
+def look(forgetful: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+    """Runs `gradtrace check train.gtrace` with more words on its recording; gives status, stdout and stderr."""
+    shutil.copytree(forgetful, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+    def check(*words: str) -> tuple[int, str, str]:
+        status = main(["check", "train.gtrace", *words])
         out, err = capfd.readouterr()
         return status, out, err
 
@@ -71,9 +95,9 @@ def test_machine_formats_stand_alone(run, name: str) -> None:
     assert "trained" not in out
 
 
-def test_json_is_small_and_holds_the_whole_trace_where_asked(run) -> None:
+def test_json_is_small_and_holds_the_whole_trace_where_asked(look) -> None:
     """What was found and in how much, in a few kilobytes; `--graphs` adds everything else that was seen."""
-    text = run(FORGETFUL, "-f", "json")[1]
+    text = look("-f", "json")[1]
     document = json.loads(text)
     assert len(text) < 4_000
     assert document["verdict"]["answer"] == "found"
@@ -82,7 +106,7 @@ def test_json_is_small_and_holds_the_whole_trace_where_asked(run) -> None:
     assert finding["rule"] == "zero-grad-forgotten"
     assert [leaf["id"] for leaf in document["leaves"]] == finding["leaves"]
 
-    whole = json.loads(run(FORGETFUL, "-f", "json", "--graphs")[1])
+    whole = json.loads(look("-f", "json", "--graphs")[1])
     trace = whole.pop("trace")
     assert whole == document
     assert trace["format"] == "gradtrace-trace"
@@ -102,11 +126,11 @@ def test_suffix_names_the_format(run, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "found.sarif").read_text("utf-8"))["version"] == "2.1.0"
 
 
-def test_rules_can_be_chosen(run) -> None:
+def test_rules_can_be_chosen(look) -> None:
     """On the command line, by --select, --ignore and --severity."""
-    assert run(FORGETFUL, "--ignore", "zero-grad-forgotten")[0] == 0
-    assert run(FORGETFUL, "--select", "detach-midgraph,unused-ignore")[0] == 0
-    assert run(FORGETFUL, "--select", "zero-grad-forgotten", "--severity", "error")[0] == 1
+    assert look("--ignore", "zero-grad-forgotten")[0] == 0
+    assert look("--select", "detach-midgraph,unused-ignore")[0] == 0
+    assert look("--select", "zero-grad-forgotten", "--severity", "error")[0] == 1
 
 
 def test_unknown_rule_is_an_error_before_anything_runs(run) -> None:
@@ -127,16 +151,16 @@ def test_comment_silences(run) -> None:
     )
 
 
-def test_settings_of_the_project(run, tmp_path: Path) -> None:
+def test_settings_of_the_project(look, tmp_path: Path) -> None:
     """They are found beside the target; a wrong key is an error."""
     settings = tmp_path / "pyproject.toml"
     settings.write_text('[tool.gradtrace]\nignore = ["zero-grad-forgotten"]\n', "utf-8")
-    assert run(FORGETFUL)[0] == 0
+    assert look()[0] == 0
     settings.write_text("[tool.gradtrace]\nexit-zero = true\n", "utf-8")
-    status, out, _ = run(FORGETFUL)
+    status, out, _ = look()
     assert (status, "error[zero-grad-forgotten]" in out) == (0, True)
     settings.write_text("[tool.gradtrace]\nignored = []\n", "utf-8")
-    status, out, err = run(FORGETFUL)
+    status, out, err = look()
     assert (status, out) == (2, "")
     assert "has a key 'ignored'; did you mean ignore?" in err
 
@@ -206,14 +230,9 @@ def test_unknown_page(capfd: pytest.CaptureFixture[str]) -> None:
     assert "did you mean zero-grad-forgotten" in capfd.readouterr().err
 
 
-def test_recording_with_facts_is_checked_and_shown(tmp_path: Path, monkeypatch, capfd) -> None:
+def test_recording_with_facts_is_checked_and_shown(look, capfd) -> None:
     """`check` reads it without running anything; `explain` and the tree end with the findings."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "train.py").write_text(FORGETFUL, "utf-8")
-    assert main(["record", "--facts", "-q", "train.py"]) == 0
-    capfd.readouterr()
-    assert main(["check", "-f", "concise", "train.gtrace"]) == 1
-    assert capfd.readouterr().out.startswith("train.py:6:5: error[zero-grad-forgotten]: ")
+    assert "/train.py:6:5: error[zero-grad-forgotten]: " in look("-f", "concise")[1]
     for words in (["explain"], ["render", "-f", "tree"]):
         assert main([*words, "train.gtrace"]) == 0
         assert "\n\nerror[zero-grad-forgotten]: " in capfd.readouterr().out

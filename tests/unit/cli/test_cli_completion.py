@@ -44,6 +44,9 @@ def offered(monkeypatch, capsys):
         ("gradtrace rule zero-", {"zero-grad-forgotten"}, {"unused-ignore"}),
         ("gradtrace explain --device c", {"cpu", "cuda"}, {"mps"}),
         ("gradtrace explain train.py --se", {"--seed"}, {"--select"}),
+        ("gradtrace help re", {"render", "record"}, {"explain"}),
+        ("gradtrace schema c", {"check"}, {"why"}),
+        ("gradtrace norms --by p", {"parameter"}, {"module"}),
         ("gradtrace formula sigm", {"sigmoid"}, {"mul"}),
     ],
 )

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 from gradtrace import __version__
 from gradtrace.cli import main as cli
@@ -29,6 +30,18 @@ def test_help_lists_every_command_in_the_order_of_the_table(capsys):
 
     listed = capsys.readouterr().out.partition("Commands:\n")[2].split("\n\n")[0]
     assert [line.split()[0] for line in listed.splitlines()] == list(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_values_of_options_are_text_or_have_a_parser(name):
+    """What reads them without Typer's validators knows no other types."""
+    command = cli._Commands().get_command(None, name)
+    for parameter in command.declared_parameters.values():
+        if parameter.annotation is not typer.Context:
+            kind, option = parameter.annotation.__origin__, parameter.annotation.__metadata__[0]
+            assert option.parser is not None or kind in (bool, bool | None, str, str | None, list[str] | None), (
+                parameter.name
+            )
 
 
 @pytest.mark.parametrize("command", ["explain", "render", "check", "record", "why"])
@@ -69,6 +82,13 @@ def test_without_a_command_the_help_is_shown(capsys):
         (["train.py"], "'train.py' is no command: did you mean gradtrace explain train.py?"),
         (["w * w", "w=2"], "'w * w' is no command: did you mean gradtrace explain 'w * w'?"),
         (["explian", "w"], "there is no command 'explian': did you mean explain?"),
+        (["-m", "train"], "-m stands after the command, as in: gradtrace explain -m train"),
+        (["--seed", "1", "check", "a b.py"], "as in: gradtrace check --seed 1 'a b.py'"),
+        (["--sed"], "there is no option --sed\n"),
+        (["doctor", "--pyton", "x"], "there is no option --pyton (did you mean --python?)\n"),
+        (["explain", "w", "--level", "Ful"], "'Ful' is not one of 'structure', 'default', 'full'; did you mean full?"),
+        (["explain", "w", "-f", "markdwn"], "choose text, markdown, json; did you mean markdown?"),
+        (["schema", "chek"], "; did you mean check?"),
         (["play"], "there is no command 'play': the commands are explain, "),
         (["explain", "w", "--stop-after", "0"], "'--stop-after': 0 is not in the range x>=1"),
         (["explain", "w", "--dtype", "int8"], "'--dtype': 'int8' is not one of 'float16', "),
@@ -157,3 +177,13 @@ def test_an_interrupt_of_ours_ends_us_by_the_same_signal():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_quiet_is_about_our_own_lines_alone(monkeypatch):
+    """The story on stdout is the same with `-q`."""
+    from gradtrace.cli import explain
+
+    asked = []
+    monkeypatch.setattr(explain, "show", lambda *shown: asked.append(shown[3:]) or 0)
+    assert main(["explain", "w", "w=1"]) == main(["explain", "-q", "w", "w=1"]) == 0
+    assert asked[0] == asked[1]

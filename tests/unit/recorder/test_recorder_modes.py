@@ -33,6 +33,7 @@ class Observed:
             (self.observe,),
             Failures(self.journal, self.stopped.append),
             self.slept.append,
+            lambda: False,
             observers_wait=observers_wait,
         )
 

@@ -8,7 +8,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.checkpoint import checkpoint
 
-from gradtrace.model import SavedTensor
+import gradtrace
+from gradtrace.model import Blind, SavedTensor
 
 MEGA = 1_000_000
 
@@ -60,9 +61,12 @@ def test_sparse_tensors_keep_their_indices_and_values(tmp_path) -> None:
 
 
 def test_packed_tensors_say_so(tmp_path) -> None:
-    """What a checkpoint recomputes lies nowhere yet."""
+    """What a checkpoint recomputes lies nowhere yet; what it recomputes it from does."""
     found = saved(tmp_path, lambda: checkpoint(torch.sin, leaf(3), use_reentrant=False).sum())
-    assert [(one.packed, one.bytes) for one in found] == [(True, 0)]
+    assert [(one.name, one.packed, one.bytes, one.shared) for one in found] == [
+        ("self", True, 0, False),
+        ("checkpoint.0", False, 12, True),
+    ]
 
 
 def test_fake_tensors_have_the_memory_that_real_ones_would_have(tmp_path) -> None:
@@ -72,6 +76,19 @@ def test_fake_tensors_have_the_memory_that_real_ones_would_have(tmp_path) -> Non
         (w * torch.ones(1000, 1000)[0]).sum().backward()
     found = [one for node in session.trace().passes[0].graph.nodes for one in node.saved]
     assert [(one.bytes, one.shared) for one in found] == [(4 * MEGA, False)]
+    assert Blind.FAKE_TENSORS in {spot.reason for spot in session.trace().run.blind_spots}
+
+
+def test_the_meta_device_is_fake_too() -> None:
+    """It is said once, for a program that computes without values."""
+    with gradtrace.record() as recording:
+        w = torch.ones(3, device="meta", requires_grad=True)
+        for _ in range(2):
+            w.exp().sum().backward()
+    assert [spot.reason for spot in recording.trace.run.blind_spots] == [Blind.FAKE_TENSORS]
+    text = gradtrace.explain(recording.trace)
+    assert text.startswith("  note: shapes only: this program computes with fake tensors, which have no values.")
+    assert "error" not in text
 
 
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.float16, torch.bool])

@@ -639,3 +639,18 @@ def test_a_scaler_s_errors_and_warnings_are_the_program_s(tmp_path):
     alone = run()
     with recorded(tmp_path):
         assert run() == alone
+
+
+def test_steps_that_are_alike_have_one_form(tmp_path):
+    """However many there are, and whatever their numbers: what is the same is written once."""
+    net, loss = net_and_loss()
+    with recorded(tmp_path, passes=None) as session:
+        optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
+        train(net, loss, optimizer, steps=3)
+        optimizer.param_groups[0]["lr"] = 0.05
+        train(net, loss, optimizer, steps=3)
+        lines = session.stream.read_bytes()
+
+    assert (lines.count(b'{"t":"step_form"'), lines.count(b'{"t":"step_numbers"')) == (1, 6)
+    rates = [step.groups[0].rate("lr") for step in session.trace().steps]
+    assert rates == [0.1] * 3 + [0.05] * 3

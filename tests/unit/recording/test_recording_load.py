@@ -345,7 +345,7 @@ def test_other_major_version_is_refused(tmp_path: Path, version: list[int]) -> N
     """The message says whose file it is and what to do."""
     theirs = ".".join(map(str, version))
     assert refusal(tmp_path, header(builders.run(), version=version, gradtrace="9.0", target=None)) == (
-        f"DIR/run.gtrace has format version {theirs}, written by gradtrace '9.0'; gradtrace 0.1.0 reads version 2.3: "
+        f"DIR/run.gtrace has format version {theirs}, written by gradtrace '9.0'; gradtrace 0.1.0 reads version 2.4: "
         "show it with the version that wrote it, or record the program again"
     )
 

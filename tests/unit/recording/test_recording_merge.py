@@ -100,7 +100,7 @@ def test_killed_process_is_merged_up_to_its_last_whole_line(tmp_path: Path) -> N
     assert [one.process for one in trace.passes] == [0] * 4 + [1] * 4
     assert len(trace.events) == 11
     assert not trace.run.complete
-    cut = "what process 0 wrote ends in the middle of a line; it was read up to there"
+    cut = "what rank 0 wrote ends in the middle of a line; it was read up to there"
     assert trace.run.blind_spots == (BlindSpot(Blind.FILE_CUT, cut), BlindSpot(Blind.KILLED))
 
 
@@ -255,7 +255,7 @@ def test_damaged_stream_is_taken_up_to_there_and_named(tmp_path: Path) -> None:
     assert [one.process for one in trace.passes] == [1, 1, 1]
     assert not trace.run.complete
     assert trace.run.blind_spots[-1].text == (
-        "what process 0 wrote is damaged at line 6: line 7 stands where line 6 was: a line was lost, doubled or moved; "
+        "what rank 0 wrote is damaged at line 6: line 7 stands where line 6 was: a line was lost, doubled or moved; "
         "it was read up to there"
     )
 

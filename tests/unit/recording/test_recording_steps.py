@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,20 @@ STATS = [[], "float32", 1, None, None, None, None, None, None, None, 4.0]
 def step(**changes: Any) -> bytes:
     fields = {"pass_index": 1, "began_after": 1, "optimizer": 3, "call": "SGD.step", "rows": [[7, 0, 1.0, "inf"]]}
     return line("step", **{**fields, **changes})
+
+
+FORM = {"id": 0, "optimizer": 3, "call": "SGD.step", "groups": [{"lr": {}, "betas": [{}, 1]}, {}]}
+ROWS = [[7, 0, {}, {}, None, True, None, [[{}], ["nan"]]]]
+
+
+def form(**changes: Any) -> bytes:
+    return line("step_form", **{**FORM, "rows": ROWS, "scale": {}, **changes})
+
+
+def numbers(*found: float, **changes: Any) -> bytes:
+    columns, data = packed(number_d=found)
+    fields = {"form": 0, "pass_index": 1, "began_after": 1, "columns": columns}
+    return line("step_numbers", data, **{**fields, **changes})
 
 
 def event(kind: str, **fields: Any) -> bytes:
@@ -70,6 +85,37 @@ def test_a_step_that_was_skipped_has_no_event(tmp_path: Path) -> None:
     left_alone, called = step(is_skipped=True), step(is_skipped=True, rows=[[7, 0, 1.0, 1.0, 0.0]])
     trace = loaded(tmp_path, left_alone, called, event("step", optimizer=3))
     assert trace.events[0].step == trace.steps[1]
+
+
+def test_numbers_stand_in_the_places_of_their_form(tmp_path: Path) -> None:
+    """In the order of groups, scale and rows; two steps of one form are two."""
+    steps = [numbers(0.1, 0.9, 2.0, 1.0, float("inf"), 5.0), numbers(0.2, 0.8, 4.0, 3.0, 6.0, 7.0)]
+    first, second = loaded(tmp_path, form(), *steps, event("step", optimizer=3)).steps
+    assert [group.rate("lr") for group in first.groups] == [0.1, None]
+    assert first.groups[0].rate("betas") == [0.9, 1]
+    assert (first.scale, first.changes[0].before, first.changes[0].after) == (2.0, 1.0, float("inf"))
+    value = first.changes[0].value_before
+    assert isinstance(value, list)
+    assert value[0] == [5.0]
+    assert math.isnan(value[1][0])
+    assert (second.scale, second.changes[0].after, second.call) == (4.0, 6.0, "SGD.step")
+
+
+@pytest.mark.parametrize(
+    ("bad", "number"),
+    [
+        ((numbers(1.0, form=1),), 4),
+        ((form(), numbers(1.0, 2.0, 3.0, 4.0, 5.0)), 5),
+        ((form(), numbers(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)), 5),
+        ((form(rows=[[{}, 0]]), numbers(1.0, 2.0, 3.0, 4.0)), 5),
+        ((form(rows=[[7, 0, {"a": 1}]]), numbers(1.0, 2.0, 3.0)), 5),
+        ((form(rows=[[8, 0]]), numbers(1.0, 2.0, 3.0)), 5),
+    ],
+)
+def test_a_form_and_numbers_that_do_not_fit_are_damage(bad: tuple[bytes, ...], number: int, tmp_path: Path) -> None:
+    """At the line of the numbers."""
+    with pytest.raises(RecordingError, match=f"is damaged at line {number}"):
+        loaded(tmp_path, *bad)
 
 
 def test_what_a_pass_left_is_what_was_before_the_write(tmp_path: Path) -> None:

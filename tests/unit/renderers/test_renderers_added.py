@@ -1,7 +1,9 @@
 """Before, added and after in a line: a sum only where the numbers are one."""
 
-from gradtrace.model import Accumulation, BackwardPass, Leaf, Run, TensorStats, Trace
-from gradtrace.text.added import told, who_changed
+from dataclasses import replace
+
+from gradtrace.model import Accumulation, Reduction, ReductionKind, TensorStats
+from gradtrace.text.added import told
 
 
 def stats(*values: float) -> TensorStats:
@@ -27,7 +29,7 @@ def test_values_that_add_up_are_a_sum() -> None:
 def test_norms_are_never_added() -> None:
     """They are three numbers."""
     rows = [row(norm_only(3), norm_only(4), norm_only(5))]
-    assert told(rows, ("3", "4", "5"), is_norm=True) == "3, adds 4, then 5"
+    assert told(rows, ("3", "4", "5"), is_norm=True) == "3, adds 4 (cosine 0), then 5"
     assert told([row(None, norm_only(4), norm_only(4))], ("None", "4", "4"), is_norm=True) == "None → 4"
 
 
@@ -37,19 +39,12 @@ def test_what_does_not_add_up_is_marked() -> None:
     assert told([row(norm_only(3), norm_only(4), norm_only(8))], ("3", "4", "8"), is_norm=True) == "3, adds 4, then 8 *"
 
 
-def test_who_changed_it_is_told_by_the_numbers() -> None:
-    """The mean of what two processes added is the work of DDP; something else is not."""
-
-    def run(after: float) -> Trace:
-        passes = tuple(
-            BackwardPass(
-                process + 1, "Tensor.backward", None, (), retain_graph=False, create_graph=False, recorded="full",
-                accumulations=(Accumulation(process, None, stats(added), stats(after), "created"),), process=process,
-            )
-            for process, added in enumerate((1.0, 3.0))
-        )  # fmt: skip
-        leaves = tuple(Leaf(process, "w", "parameter", (1,), "float32", process=process) for process in range(2))
-        return Trace(Run("train.py", (), "3.11", "2.13.0", "0", "cpu"), leaves, passes=passes)
-
-    assert who_changed(run(2.0)) == "here: averaged over 2 ranks"
-    assert who_changed(run(9.0)) == "by a hook or another thread, or for the gradients of 2 processes"
+def test_what_ranks_made_of_it_is_told_in_place_of_a_sum() -> None:
+    """What came here, and what is left of it after the ranks have reduced it."""
+    averaged = Reduction(ReductionKind.AVERAGED, 2)
+    first = replace(row(None, stats(3), stats(2)), reduced=averaged)
+    assert told([first], ("None", "3", "2"), is_norm=False) == "adds 3 here; averaged over 2 ranks 2"
+    later = replace(row(stats(1), stats(3), stats(2)), reduced=averaged)
+    assert told([later], ("1", "3", "2"), is_norm=False) == "1, adds 3 here; averaged over 2 ranks 2"
+    own = row(None, stats(3), stats(2))
+    assert told([first, own], ("None", "3", "2"), is_norm=True) == "None, adds 3, then 2 *"

@@ -173,7 +173,7 @@ def test_large_tensors_are_told_by_rule_and_in_words() -> None:
         text,
     )
     assert re.search(r"x  leaf .*= gradient · fc\.weight   f32\[4,6\] → f32\[4,5\]\n", text)
-    assert re.search(r"t +\S.*= xᵀ · gradient   f32\[4,6\] → f32\[5,6\] +:", text)
+    assert re.search(r"t +\S.*= xᵀ · gradient   f32\[4,6\] → f32\[5,6\] +line", text)
     sentences = " ".join(f"{op}: {describe(Node(0, node_type, op)).backward}" for op, node_type in TYPES)
     assert f"What these ops do to a gradient {sentences}" in _said(story.trace())
 

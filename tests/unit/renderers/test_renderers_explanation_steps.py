@@ -146,7 +146,7 @@ def test_matrices() -> None:
     assert texts == [
         "= 1, to each of 6 elements",
         "= gradient, summed over the batch, because b was broadcast",
-        "= mat1ᵀ @ gradient",
+        "= (left factor)ᵀ @ gradient",
         "= [[9, 9], [12, 12]]ᵀ",
     ]
 

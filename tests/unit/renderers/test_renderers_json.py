@@ -97,7 +97,7 @@ def test_document_has_every_key_of_the_contract() -> None:
 def test_product_reads_as_the_contract_says() -> None:
     """`w*w*y` with w = 0.5, y = 2: the numbers on nodes, edges, leaves and events."""
     shown = document(builders.product_trace())
-    assert (shown["format"], shown["version"]) == ("gradtrace-trace", [1, 2])
+    assert (shown["format"], shown["version"]) == ("gradtrace-trace", [1, 3])
     assert [leaf["name"] for leaf in shown["leaves"]] == ["w", "y"]
     graph = shown["passes"][1]["graph"]
     assert [(node["op"], node["leaf"], node["received"]["value"]) for node in graph["nodes"]] == [

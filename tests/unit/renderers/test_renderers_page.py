@@ -11,6 +11,7 @@ import math
 import re
 import struct
 from array import array
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import pairwise
@@ -343,6 +344,24 @@ def test_the_cases_of_the_page_are_fresh() -> None:
     assert {name: page_cases.unpacked(text) for name, text in kept.items()} == {
         name: page_cases.unpacked(text) for name, text in fresh.items()
     }
+
+
+def test_what_one_call_of_torch_made_is_one_box() -> None:
+    """It opens as a module does; neighbours of other calls stand outside."""
+    graph = builders.module_net_trace(1).passes[0].graph
+    assert graph is not None
+    nodes = [
+        replace(node, call_number=7, call="linear", name=None if node.op == "t" else "scores")
+        if node.module == "net.head" and node.leaf is None
+        else node
+        for node in graph.nodes
+    ]
+    found, order = boxes_of(Graph(tuple(nodes), graph.edges))
+    (call,) = [box for box in found if box.kind == "call"]
+
+    assert (call.label, call.type) == ("linear", "scores")
+    assert sorted(graph.nodes[node].op for node in order[call.start : call.end]) == ["addmm", "t"]
+    assert found[call.parent].path == "net.head"
 
 
 def test_ops_are_named_by_calls_that_made_no_other() -> None:

@@ -63,8 +63,8 @@ def test_the_story_of_a_leaf():
         "  w has a gradient: pass 1 added 2 to its .grad.\n"
         "  It comes by 2 ways, which add up to 2:\n"
         "\n"
-        "  1  through mul at <expression>:1, as its self   w * w\n"
-        "  1  through mul at <expression>:1, as its other  w * w\n"
+        "  1  through mul at <expression>:1, as its left factor   w * w\n"
+        "  1  through mul at <expression>:1, as its right factor  w * w\n"
         "\n"
         "  The largest, step by step, with the gradient that arrives at each:\n"
         "\n"
@@ -214,7 +214,7 @@ def test_json_is_strict_and_complete():
     document = json.loads(_told(product_trace(), "w", format="json"))
     (answer,) = document["answers"]
 
-    assert (document["format"], document["version"], document["asked"]) == ("gradtrace-answer", [2, 0], "w")
+    assert (document["format"], document["version"], document["asked"]) == ("gradtrace-answer", [2, 1], "w")
     assert (answer["names"], answer["reason"], answer["gradient"]["value"]) == (["w"], "gradient", 2.0)
     assert answer["message"] == "w has a gradient: pass 1 added 2 to its .grad."
     assert (answer["ways"]["paths"], len(answer["ways"]["ways"])) == (2, 2)

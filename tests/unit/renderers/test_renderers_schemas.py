@@ -56,7 +56,7 @@ def test_schema_is_one(name: str) -> None:
     assert re.fullmatch(rf"urn:{schemas.find(name).format}:\d+\.\d+", SCHEMAS[name]["$id"])
 
 
-@pytest.mark.parametrize("name", ["trace", "check", "why", "diff", "norms"])
+@pytest.mark.parametrize("name", ["trace", "check", "why", "diff", "norms", "memory"])
 def test_every_key_has_a_meaning_and_no_other_is_allowed(name: str) -> None:
     """A field without a line under `Attributes`, and a line there without a field, are mistakes."""
     for kind, part in objects(SCHEMAS[name]):
@@ -70,13 +70,23 @@ OTHERWISE = {
     "Run": {"n_processes"},  # `processes`
     "StepFact": {"number", "began_after", "changes", "n_others"},  # its position, `own_passes`, `parameters`, `others`
     "ParameterChange": {"n_moved_rows"},  # `moved_rows`
+    "Graph": {"storages"},  # in the document of memory, as the two of a saved tensor
+    "SavedTensor": {"owner", "owner_kind"},
+    "RecordedProcess": {"number", "pid"},  # `process`; a number of the operating system means nothing later on
+    "Trace": {"whole"},  # a document is about all ranks, or about one
 }
 """Fields that a document has under another name."""
 
-NO_PARTS = {"TensorSpec", "ParameterGroup"}
-"""A spec stands where its tensor does, and a param group is its numbers by name."""
+NO_PARTS = {"TensorSpec", "ParameterGroup", "Storages"}
+"""A spec stands where its tensor does, a param group is its numbers by name, storages are the document of memory."""
 
-SHOWN_AS = {"OptimizerInfo": "Optimizer", "BackwardPass": "Pass", "StepFact": "Step", "TensorStats": "Statistics"}
+SHOWN_AS = {
+    "OptimizerInfo": "Optimizer",
+    "BackwardPass": "Pass",
+    "StepFact": "Step",
+    "TensorStats": "Statistics",
+    "RecordedProcess": "Rank",
+}
 
 
 def test_everything_that_the_model_knows_has_a_key() -> None:
@@ -84,6 +94,7 @@ def test_everything_that_the_model_knows_has_a_key() -> None:
     parts = dict(SCHEMAS["trace"]["$defs"])
     parts["Trace"] = {"properties": parts["TraceDocument"]["properties"] | parts["Facts"]["properties"]}
     renamed = {"pass_index": "pass", "is_open": "open", "is_skipped": "skipped"}
+    renamed |= {"n_ranks": "ranks", "is_sharded": "sharded", "has_ended": "ended"}
     missing = {}
     for name in everything.__all__:
         kind = getattr(everything, name)
@@ -180,5 +191,7 @@ def test_check_has_a_document_of_its_own() -> None:
 
 def test_unknown_schema_is_refused() -> None:
     """With the names that there are."""
-    with pytest.raises(UsageError, match="there is no schema 'x': choose trace, check, why, diff, norms, recording"):
+    with pytest.raises(
+        UsageError, match="there is no schema 'x': choose trace, check, why, diff, norms, memory, recording"
+    ):
         schemas.find("x")

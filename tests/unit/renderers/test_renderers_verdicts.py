@@ -15,7 +15,7 @@ CLIP = (Actor("clip_grad_norm_", Location("train.py", 16)),)
 @pytest.mark.parametrize(
     ("verdict", "text"),
     [
-        (Verdict(Pattern.ABSENT), "not part of any recorded pass"),
+        (Verdict(Pattern.ABSENT), "not in the graph of any recorded pass"),
         (Verdict(Pattern.NOTHING), "took part in the graph, and no gradient arrived"),
         (Verdict(Pattern.NOT_STORED, n_not_stored=1), "no .grad: autograd.grad returned it"),
         (Verdict(Pattern.NOT_STORED, n_not_stored=3), "no .grad: autograd.grad returned it, 3 times"),
@@ -65,7 +65,7 @@ CLIP = (Actor("clip_grad_norm_", Location("train.py", 16)),)
         ),
         (
             Verdict(Pattern.NEVER_ZEROED, (1, 2, 3), 3, 3, n_steps=2, steppers=STEP),
-            "accumulates over passes 1-3 and is never zeroed, read by step() at train.py:17 2 times",
+            "accumulates over passes 1-3 and is never zeroed, read by step() at train.py:17 twice",
         ),
         (
             Verdict(Pattern.IRREGULAR, (1, 2, 3), 3, 0, (3,), clearers=ZERO),

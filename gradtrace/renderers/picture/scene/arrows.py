@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import sqrt
 
-from gradtrace.formulas.operand_words import operand_word
+from gradtrace.formulas.operand_words import SELF_EVIDENT, operand_word
 from gradtrace.model import Edge, Graph, NestedValue, TensorStats
 from gradtrace.renderers.picture.scene.boxes import is_bad, statistics
 from gradtrace.renderers.picture.scene.folded import norm_range
@@ -78,7 +78,7 @@ def _label(graph: Graph, edges: Sequence[Edge], state: str) -> Row:
 def _single(graph: Graph, edge: Edge, state: str, role: str) -> Row:
     spans = []
     word = operand_word(graph.nodes[edge.source].op, edge.input)
-    if word and word != "input":
+    if word and word not in SELF_EVIDENT:
         spans.append(Span(visible(word, 20), "muted"))
     if state == "none":
         spans.append(Span("no gradient", "muted"))

@@ -35,6 +35,8 @@ def style_of(nodes: Sequence[Node], *, is_root: bool, is_failed: bool, has_run: 
         return "idle"
     if is_root:
         return "root"
+    if nodes[0].region is not None:
+        return "compiled"
     return "custom" if nodes[0].is_custom else "op"
 
 
@@ -140,8 +142,27 @@ def node_tooltip(node: Node, findings: list[Finding], *, is_told: bool = True) -
         lines += [wording.location(node.location), node.location.text]
     if is_told:
         lines += _tensors(node)
+        lines += _compiled(node)
     lines += told(findings)
     return "\n".join(one_line(line, 160) for line in lines if line)
+
+
+def _compiled(node: Node) -> Iterator[str]:
+    """What is known of a compiled region."""
+    region = node.region
+    if region is None:
+        return
+    fused = ", the operations are fused" if region.backend == "inductor" else ""
+    yield f"values inside are not measured{fused}"
+    for one in region.breaks:
+        yield f"graph break{wording.at(one.location)}: {one.reason}"
+    for op in (region.ops or ())[:_MOST_OPS]:
+        yield f"{op.op.removeprefix('aten.').removesuffix('.default')}{wording.at(op.location)}"
+    if region.ops and len(region.ops) > _MOST_OPS:
+        yield f"and {len(region.ops) - _MOST_OPS:,} more"
+
+
+_MOST_OPS = 20
 
 
 def _tensors(node: Node) -> Iterator[str]:

@@ -27,6 +27,7 @@ from gradtrace.text import wording
 from gradtrace.text.chosen_pass import drawn_pass, narrowed
 from gradtrace.text.escape import one_line, visible
 from gradtrace.text.palette import LIGHT, scale_of
+from gradtrace.text.ranks import rank_of
 
 _MANY_USES = 3
 """A leaf with more uses than this is drawn anew, as a chip, at each: a hub with many edges tangles every layout."""
@@ -130,7 +131,7 @@ class _Stage:
             boxes=tuple(self.boxes),
             arrows=tuple(self.arrows),
             clusters=self.frames.clusters,
-            title=one_line(self.trace.run.target, 100),
+            title=f"{one_line(self.trace.run.target, 100)}{rank_of(self.trace)}",
             caption=self._caption(),
             notes=tuple(visible(note, 200) for note in self.view.notes),
             legend=tuple(style for style in LIGHT.boxes if style in styles),
@@ -283,7 +284,7 @@ class _Stage:
         if backward.is_drawn_only:
             head = "the graph as it was built: no backward pass ran, so there are no gradients"
         else:
-            head = f"pass {backward.index:,} of {n:,}: {backward.call}{wording.at(backward.location)}"
+            head = f"{wording.pass_of(backward.index, n)}: {backward.call}{wording.at(backward.location)}"
             if backward.create_graph:
                 head += ", create_graph=True"
         roots = [f"{root.name or 'root'} = {wording.value(root.value)}" for root in backward.roots[:3] if root.value]

@@ -6,7 +6,7 @@ from gradtrace.analysis.ledger import Contribution, History
 from gradtrace.model import CLEARING, Accumulation, Edge, Effect, Event, EventKind, Leaf, LeafKind
 from gradtrace.renderers.picture.scene.model import Row, Span, Step
 from gradtrace.text import wording
-from gradtrace.text.added import MARK, told
+from gradtrace.text.added import MARK, reduction, told
 from gradtrace.text.escape import visible
 
 _CELL = 26
@@ -49,10 +49,10 @@ def leaf_steps(history: History, drawn: int, incoming: Sequence[Edge], limit: in
         return ()
     shown = set(places if len(places) <= limit else [*places[: max(1, limit - 1)], places[-1]])
     shown |= {i for i in places if _index(entries[i]) == drawn}
-    told = _told(
-        [entry.accumulation for i, entry in enumerate(entries) if i in shown if isinstance(entry, Contribution)]
-    )
-    steps = [HEAD]
+    measured = [entry.accumulation for i, entry in enumerate(entries) if i in shown if isinstance(entry, Contribution)]
+    reduced = reduction(measured)
+    told = _told(measured)
+    steps = [HEAD if reduced is None else Step("head", (*HEAD.cells[:2], "this rank adds", str(reduced)))]
     between: list[Event] = []
     skipped = 0
     for i, entry in enumerate(entries):
@@ -69,7 +69,7 @@ def leaf_steps(history: History, drawn: int, incoming: Sequence[Edge], limit: in
             skipped = 0
         steps += _between(between)
         between = []
-        steps.append(_pass(entry, next(told), drawn, incoming))
+        steps.append(_pass(entry, next(told), drawn, incoming, is_titled=reduced is not None))
     if skipped:
         steps.append(Step("more", (f"… {wording.count(skipped, 'more pass')}",)))
     return (*steps, *_between(between))
@@ -85,7 +85,9 @@ def _told(rows: Sequence[Accumulation]) -> Iterator[tuple[str, str, str]]:
     return zip(texts, texts, texts, strict=True)
 
 
-def _pass(entry: Contribution, told: tuple[str, str, str], drawn: int, incoming: Sequence[Edge]) -> Step:
+def _pass(
+    entry: Contribution, told: tuple[str, str, str], drawn: int, incoming: Sequence[Edge], *, is_titled: bool
+) -> Step:
     backward, what = entry.backward, entry.accumulation
     is_drawn = backward.index == drawn
     last = backward.index + backward.count - 1
@@ -97,6 +99,8 @@ def _pass(entry: Contribution, told: tuple[str, str, str], drawn: int, incoming:
         adds = f"{adds} (returned)"
     elif is_drawn:
         adds = _sum(adds, incoming)
+    if what.reduced is not None and not is_titled:
+        after = f"{after}, {what.reduced.how}"
     cells = (numbers, before, adds, after)
     return Step("drawn" if is_drawn else "pass", tuple(visible(cell, _CELL + 8) for cell in cells))
 
@@ -134,6 +138,9 @@ def short_story(history: History, drawn: int) -> Row:
         what = entry.accumulation
         if entry.backward.index == drawn and what.contribution is not None:
             before, after = wording.gradient(what.before), wording.gradient(what.after)
+            if what.reduced is not None:
+                text = f"adds {wording.gradient(what.contribution)}, {what.reduced.how} {after}"
+                return (Span(".grad", "muted"), Span(text))
             if what.before is None or what.effect == Effect.NOT_STORED:
                 return (Span(".grad", "muted"), Span(wording.gradient(what.contribution)))
             adds = wording.gradient(what.contribution)

@@ -1,69 +1,37 @@
-"""The public verbs, for use from Python: `record`, `load`, `explain`, `render`, `to_graphviz`, `check` and `why`.
+"""The public verbs, for use from Python: `record`, `watch`, `load`, `explain`, `render`, `page`, `check`, `why` ...
 
-What the command line does with another process, `record` does in this one: the same recorder, the same trace.
+What the command line does with another process, `record` and `watch` do in this one: the same recorder, the same trace.
+What the verbs return is shown in a notebook as what it is (`views`).
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from gradtrace.errors import GradtraceError, NothingSeenError, UsageError
-from gradtrace.files import PRIVATE, replacing
-from gradtrace.model import Finding, Level, Trace
+from gradtrace.api import views
+from gradtrace.api.difference import Difference as Difference
+from gradtrace.api.difference import diff as diff
+from gradtrace.api.recording import Passes, Recording, wanted
+from gradtrace.api.step_norms import norms as norms
+from gradtrace.errors import NothingSeenError, UsageError
+from gradtrace.model import Finding, Trace
 from gradtrace.model.kinds import Severity
 from gradtrace.recording import load as load_recording
-from gradtrace.recording import merge
 from gradtrace.renderers import registry
 from gradtrace.renderers.view_options import ViewContext, ViewOptions
 
 if TYPE_CHECKING:
     import graphviz
 
+_WIDTH = 80
 _ANSWERS = ("text", "markdown", "json")
 
-Passes = Literal["all", "last"] | tuple[tuple[int, int | None], ...]
-
-
-class Recording:
-    """What `record` has seen; `trace` is there when the block has ended."""
-
-    def __init__(self) -> None:
-        self._trace: Trace | None = None
-        self._bytes = b""
-
-    def __repr__(self) -> str:
-        return f"<gradtrace.Recording: {'not over' if self._trace is None else repr(self._trace)}>"
-
-    @property
-    def trace(self) -> Trace:
-        """Everything that was recorded.
-
-        Raises:
-            GradtraceError: the block has not ended yet.
-        """
-        if self._trace is None:
-            raise GradtraceError("the recording is not over: read .trace after the `with` block")
-        return self._trace
-
-    def save(self, path: str | Path) -> None:
-        """Write a `.gtrace` file, which every command takes; only its owner may read a new one.
-
-        A file that is there is replaced at once, or not at all.
-
-        Raises:
-            GradtraceError: the block has not ended yet.
-            OSError: the file cannot be written.
-        """
-        if self._trace is None:
-            raise GradtraceError("the recording is not over: save after the `with` block")
-        with replacing(Path(path), PRIVATE) as file:
-            file.write(self._bytes)
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +45,21 @@ class Diagnosis:
 
     findings: tuple[Finding, ...]
     not_looked_at: tuple[str, ...]
+    _trace: Trace | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        """What `gradtrace check` prints."""
+        if self._trace is None:
+            return repr(self)
+        from gradtrace.diagnosis.examine import seen_from  # noqa: PLC0415
+
+        near = tuple(seen_from(one, Path.cwd()) for one in self._trace.findings)
+        full = registry.find("full", registry.DIAGNOSES)
+        return str(full.render(replace(self._trace, findings=near), context=ViewContext(width=_WIDTH)))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002 - as IPython asks
+        """What a notebook shows."""
+        return {"text/plain": str(self)}
 
     @property
     def is_clean(self) -> bool:
@@ -84,11 +67,19 @@ class Diagnosis:
         return not self.not_looked_at and all(one.severity == Severity.INFO for one in self.findings)
 
 
-@contextmanager
 def record(
-    *, passes: Passes = "all", level: str = "default", facts: bool = False, folders: Iterable[str | Path] = ()
-) -> Iterator[Recording]:
-    """Record the backward passes that run inside the block, in this process.
+    *,
+    passes: Passes = "all",
+    level: str = "default",
+    facts: bool = False,
+    folders: Iterable[str | Path] = (),
+    only: int | Iterable[int] | None = None,
+    step_norms: int | None = None,
+) -> Recording:
+    """Record the backward passes that run inside the block, or in the calls of a decorated function.
+
+    Where a recording is at work in this process already (in a notebook with `%load_ext gradtrace`, or below
+    `gradtrace explain train.py`), the block is a part of it.
 
     Args:
         passes: which are recorded in full: `all`, `last`, or ranges of pass numbers such as `((1, 3), (10, None))`.
@@ -96,61 +87,84 @@ def record(
         facts: watch also for what a diagnosis needs, such as the places where values leave the graph.
         folders: where files of the program's own lie, besides that of its script and the current one: of calls that
             come through files elsewhere, the line in a file of its own is shown.
+        only: which entries of the block, or calls, are recorded, counted from 1: `1000`, or several.
+        step_norms: measure the norms of the gradients that every step of an optimizer finds, for `norms`: so many
+            levels of module names are told apart; 0: each parameter by itself.
 
-    Yields:
+    Returns:
         A `Recording`, whose `trace` can be read after the block.
 
     Raises:
-        GradtraceError: another recording is at work in this process.
+        UsageError: an option means nothing.
     """
-    from gradtrace import recorder  # imports torch, which only this verb needs  # noqa: PLC0415
-    from gradtrace.diagnosis.all_needs import EVERYBODYS  # noqa: PLC0415
-    from gradtrace.recorder import live  # noqa: PLC0415
-    from gradtrace.recorder.config import Config  # noqa: PLC0415
-
-    if level not in tuple(Level):
-        raise GradtraceError(f"there is no level {level!r}: it is {', '.join(Level)}")
-    if recorder.current() is not None:
-        raise GradtraceError("a recording is at work in this process already: end it first")
-    recording = Recording()
-    with tempfile.TemporaryDirectory(prefix="gradtrace-") as folder:
-        session = Path(folder)
-        wanted = None if passes == "all" else passes
-        target, needs = "gradtrace.record()", EVERYBODYS if facts else None
-        own = tuple(os.path.abspath(one) for one in folders)  # noqa: PTH100 - as the names of code are
-        running = recorder.start(
-            Config(
-                session=session,
-                target=target,
-                passes=wanted,
-                level=Level(level),
-                facts=facts,
-                needs=needs,
-                folders=own,
-            )
-        )
-        status = 0
-        try:
-            yield recording
-        except Exception as error:
-            status = 1
-            live.write_failure(running, error)
-            raise
-        finally:
-            recorder.stop()
-            file = session / "run.gtrace"
-            merge(session, status=status, target=file)
-            recording._bytes = file.read_bytes()  # noqa: SLF001
-            recording._trace = load_recording(file)  # noqa: SLF001
+    asked = wanted(
+        "gradtrace.record()", passes=passes, level=level, facts=facts, folders=folders, only=only, step_norms=step_norms
+    )
+    return Recording(asked)
 
 
-def load(path: str | Path) -> Trace:
-    """Read a `.gtrace` file.
+@overload
+def watch(
+    *,
+    only: int | Iterable[int] | None = None,
+    passes: Passes = "all",
+    level: str = "default",
+    folders: Iterable[str | Path] = (),
+) -> Recording: ...
+@overload
+def watch(function: Callable[_P, _R], /) -> Callable[_P, _R]: ...
+def watch(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    only: int | Iterable[int] | None = None,
+    passes: Passes = "all",
+    level: str = "default",
+    folders: Iterable[str | Path] = (),
+) -> Recording | Callable[..., Any]:
+    """Record what runs inside, with all that `check`, `why` and `explain` ask for: `record(facts=True)`.
+
+    Of a training loop, step 1,000 alone::
+
+        watch = gradtrace.watch(only=1000)
+        for batch in data:
+            with watch:
+                train_step(batch)
+        print(gradtrace.check(watch.trace))
+
+    As a decorator, `@gradtrace.watch(only=1000)`, it records calls; `train_step.recording.trace` is the trace then.
+
+    Args:
+        function: what is decorated, where it stands bare: `@gradtrace.watch`.
+        only: which entries of the block, or calls, are recorded, counted from 1: `1000`, or several.
+        passes: which are recorded in full, as in `record`.
+        level: how much is measured, as in `record`.
+        folders: where files of the program's own lie, as in `record`.
 
     Raises:
-        RecordingError: the file is foreign, damaged or of a newer version.
+        UsageError: an option means nothing.
     """
-    return load_recording(Path(path))
+    asked = wanted("gradtrace.watch()", passes=passes, level=level, facts=True, folders=folders, only=only)
+    return Recording(asked) if function is None else Recording(asked)(function)
+
+
+def load(path: str | Path, *, rank: int | None = None) -> Trace:
+    """Read a `.gtrace` file.
+
+    Args:
+        path: the file.
+        rank: of a distributed program, only this rank, with all of them in `Trace.whole`; None: all.
+
+    Raises:
+        RecordingError: the file cannot be read, is something else, is of a newer version, or is damaged.
+        UsageError: the program had no such rank.
+    """
+    from gradtrace.analysis.ranks import chosen, one_of  # noqa: PLC0415
+    from gradtrace.analysis.reductions import with_reductions  # noqa: PLC0415
+
+    trace = load_recording(Path(path))
+    number = None if rank is None else chosen(trace, rank)
+    return with_reductions(trace) if number is None else one_of(trace, load_recording(Path(path), number), number)
 
 
 def explain(
@@ -181,7 +195,8 @@ def explain(
     """
     asked = ViewOptions(pass_index=pass_index, ascii_only=ascii_only or None)
     context = ViewContext(verbose=verbose, quiet=quiet, width=width, color=color and not markdown)
-    return str(registry.find("markdown" if markdown else "text", registry.STORIES).render(trace, asked, context))
+    told = registry.find("markdown" if markdown else "text", registry.STORIES).render(trace, asked, context)
+    return views.Text(str(told))
 
 
 def render(
@@ -256,7 +271,25 @@ def render(
         theme=theme,
         ascii_only=ascii_only,
     )
-    return registry.find(format, registry.PICTURES).render(trace, asked, ViewContext(width=width, color=color))
+    drawn = registry.find(format, registry.PICTURES).render(trace, asked, ViewContext(width=width, color=color))
+    return views.of_format(drawn, format)
+
+
+def page(trace: Trace, *, pass_index: int | None = None, height: int = views.HEIGHT) -> str:
+    """The page to look around in, which a notebook shows in a frame.
+
+    Args:
+        trace: what was recorded.
+        pass_index: which pass it opens, from 1; by default the first that was recorded in full.
+        height: of the frame, in pixels.
+
+    Raises:
+        UsageError: there is no such pass, or the height is none.
+    """
+    if height < 1:
+        raise UsageError(f"height={height}: it is a number of pixels")
+    asked = ViewOptions(pass_index=pass_index)
+    return views.of_format(registry.find("html", registry.PICTURES).render(trace, asked), "html", height)  # type: ignore[return-value]
 
 
 def to_graphviz(
@@ -356,7 +389,7 @@ def check(
     selection = Selection(tuple(select), tuple(ignore), Severity(severity))
     selection.rules(RULES)
     examined = examine(trace, selection, sources=_folders(sources))
-    return Diagnosis(examined.findings, tuple(said(gap) for gap in coverage(examined) if gap.is_open))
+    return Diagnosis(examined.findings, tuple(said(gap) for gap in coverage(examined) if gap.is_open), examined)
 
 
 def why(
@@ -397,7 +430,52 @@ def why(
     selection = Selection(severity=Severity.INFO if verbose else Severity.WARNING)
     answer = reasons.why(examine(trace, selection, sources=folders), name, folders)
     options = reason.Options(format, color=color, width=width, verbose=verbose, ascii_only=ascii_only)
-    return reason.render(answer, options)
+    return views.Text(reason.render(answer, options))
+
+
+def memory(
+    trace: Trace,
+    *,
+    pass_index: int | None = None,
+    by: str | None = None,
+    top: int | None = None,
+    format: str = "text",  # noqa: A002 - the command's own word
+    verbose: bool = False,
+    width: int | None = None,
+    color: bool = False,
+    ascii_only: bool = False,
+) -> str:
+    """Say what the graph of a pass keeps in memory for its backward, as `gradtrace memory` does.
+
+    Args:
+        trace: what was recorded; `level="structure"` is enough.
+        pass_index: which pass, from 1; by default the one that keeps the most.
+        by: one table only: by `line`, `module`, `op` or `tensor`.
+        top: rows of each table.
+        format: `text`, `markdown`, `json` or `csv`.
+        verbose: every row.
+        width: columns; 100 when None.
+        color: with escape codes.
+        ascii_only: no characters beyond ASCII.
+
+    Raises:
+        UsageError: there is no format or table of that name, or an option means nothing to the format.
+        GradtraceError: there is no such pass.
+        NothingSeenError: the recording does not say what memory its graphs keep.
+    """
+    from gradtrace.renderers.memory import report  # noqa: PLC0415
+    from gradtrace.renderers.memory.options import Options  # noqa: PLC0415
+
+    options = Options(
+        by=by,
+        top=top,
+        markdown=format == "markdown",
+        color=color and format == "text",
+        width=width,
+        verbose=verbose,
+        ascii_only=ascii_only,
+    )
+    return report.written(trace, pass_index, format, options)
 
 
 def _folders(sources: Iterable[str | Path]) -> tuple[Path, ...]:

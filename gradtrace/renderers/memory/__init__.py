@@ -1,0 +1,1 @@
+"""What autograd keeps for a backward pass: a report, JSON and CSV."""

@@ -1,0 +1,171 @@
+"""A host cuts a recording into windows while it goes on; a fork begins one; what a cell is called in it."""
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+from recorder_session import recorded
+from torch import nn
+
+from gradtrace import recorder
+from gradtrace.diagnosis.all_needs import EVERYBODYS
+from gradtrace.model import Trace
+from gradtrace.recorder import live
+from gradtrace.recorder.kernel_cells import KernelCells
+from gradtrace.recording import load, merge
+
+
+def read(streams: Path) -> Trace:
+    """The recording that the streams in a folder make; how it ended stands in them."""
+    target = streams.with_suffix(".gtrace")
+    merge(streams, target=target)
+    return load(target)
+
+
+def test_a_window_stands_alone_and_the_next_goes_on(tmp_path: Path):
+    """Leaves, optimizers and models are described anew; a graph that was built before keeps its lines."""
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        net(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+
+    options = {"passes": ((1, 2),), "facts": True, "needs": EVERYBODYS, "step_norms": 1}
+    with recorded(tmp_path, **options) as session:
+        here = recorder.current()
+        for _ in range(5):
+            step()
+        live.ask_again(here, ((1, 1),))
+        loss = net(torch.ones(1, 2)).sum()
+        (tmp_path / "next").mkdir()
+        assert live.begin_window(here, tmp_path / "next", {"net": net, "optimizer": optimizer})
+        loss.backward()
+        step()
+    first, second = read(session.directory), load(tmp_path / "next" / session.stream.name)
+    assert [one.recorded for one in first.passes] == ["full", "full", "ledger"]
+    assert (first.passes[-1].count, first.run.status, first.run.complete) == (3, 0, True)
+    assert {leaf.name for leaf in first.leaves} == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    assert [len(series.steps) for series in (*first.step_norms, *second.step_norms)] == [5, 1]
+    assert [(one.recorded, one.count) for one in second.passes] == [("full", 1), ("ledger", 1)]
+    assert {leaf.name for leaf in second.leaves} == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    assert {node.location.text.strip() for node in second.passes[0].graph.nodes if node.location} == {
+        "loss = net(torch.ones(1, 2)).sum()"
+    }
+    assert [one.type for one in second.optimizers] == ["SGD"]
+
+
+def test_a_window_does_not_end_inside_a_pass_or_under_a_reader(tmp_path: Path):
+    """What runs stands whole in one stream."""
+    w = torch.ones(2, requires_grad=True)
+    seen = []
+    (tmp_path / "next").mkdir()
+    with recorded(tmp_path) as session:
+        here = recorder.current()
+        loss = (w * w).sum()
+        loss.register_hook(lambda gradient: seen.append(live.begin_window(here, tmp_path / "next", {})))
+        loss.backward()
+        here.n_readers += 1
+        seen.append(live.begin_window(here, tmp_path / "next", {}))
+        here.n_readers -= 1
+    assert seen == [False, False]
+    assert len(session.trace().passes) == 1
+    assert not list((tmp_path / "next").iterdir())
+
+
+def test_a_graph_that_is_run_in_a_fork_is_read(tmp_path: Path):
+    """The passes of the parent are not counted in the child, whose numbers begin at 1."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with recorded(tmp_path, facts=True, needs=EVERYBODYS) as session:
+        for _ in range(3):
+            (w * w).backward()
+        loss = w * w * 3
+        child = os.fork()
+        if child == 0:
+            try:
+                loss.backward()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+    (stream,) = set(session.directory.glob("*.stream")) - {session.stream}
+    (one,) = load(stream).passes
+    assert one.accumulations[0].contribution.value == 12.0
+    assert one.graph.nodes[0].location.text.strip() == "loss = w * w * 3"
+
+
+def test_to_print_a_tensor_cuts_nothing_off(tmp_path: Path):
+    """What torch computes to write it down is no part of the program."""
+    w = torch.tensor([0.5, 2.0], requires_grad=True)
+    with recorded(tmp_path, facts=True, needs=EVERYBODYS) as session:
+        loss = (w * w).sum()
+        assert repr(loss)
+        assert str(w)
+        loss.backward()
+        kept = w.tolist()
+    trace = session.trace()
+    assert [leaf.name for leaf in trace.leaves] == ["w"]
+    assert [one.kind for one in trace.cuts] == ["tolist"]
+    assert kept == [0.5, 2.0]
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Stands for IPython's, with what it knows of three cells."""
+    history = ["", "import torch", "\n\nw = 1\nw", "w = 1"]
+    files = {f"/tmp/ipykernel_7/{number}.py": number for number in (1, 2, 3)}
+    known = SimpleNamespace(
+        compile=SimpleNamespace(_filename_map=files), history_manager=SimpleNamespace(input_hist_raw=history)
+    )
+    monkeypatch.setattr(InteractiveShell, "_instance", known)
+    return known
+
+
+def named(file: str, source: str = "w = 1", notebooks: tuple[str, ...] = ()) -> tuple[str, int]:
+    """What the code of a file is called, and how many lines stand before it."""
+    return KernelCells(notebooks).named(file, compile(source, file, "exec").co_names)[:2]
+
+
+def test_a_cell_is_called_as_its_prompt(shell: SimpleNamespace):
+    """Lines count from the first of the cell, also where IPython leaves out empty ones."""
+    assert named("/tmp/ipykernel_7/2.py") == ("In [2]", 2)
+    assert named("/tmp/ipykernel_7/3.py") == ("In [3]", 0)
+    assert named("/home/me/train.py") == ("/home/me/train.py", 0)
+    assert named("/tmp/ipykernel_7/unknown.py") == ("/tmp/ipykernel_7/unknown.py", 0)
+    shell.history_manager.input_hist_raw[2:] = []
+    assert named("/tmp/ipykernel_7/2.py") == ("In [2]", 0)
+
+
+def test_what_is_timed_is_found_in_its_cell(shell: SimpleNamespace):
+    """Below `%%time`, also beneath another magic, or behind `%time`; of several the last that may be it."""
+    cells = ["%%time\n\nz = a + b\n", "%%capture\n%%time\nz = a + c", "%%timeit\nz = a + d", "1\ny = %time a + e"]
+    shell.history_manager.input_hist_raw[1:] = cells
+    assert named("<timed exec>", "z = a + b") == ("In [1]", 2)
+    assert named("<timed exec>", "z = a + c") == ("In [2]", 2)
+    assert named("<timed exec>", "z = a + d") == ("<timed exec>", 0)
+    assert named("<timed eval>", "a + e") == ("In [4]", 1)
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        (["text", "import torch", "w = 1\nw", "w = 1"], "nb.ipynb:cell 3"),
+        (["import torch", "w = 1", "w = 1\nw", "w = 1"], "nb.ipynb:cell 3"),
+        (["import torch", "something else"], "In [2]"),
+        ([], "In [2]"),
+    ],
+)
+def test_a_cell_of_a_notebook_that_a_command_runs_is_called_as_there(shell, tmp_path: Path, sources, expected):
+    """Found by what was run before it; a cell that the file does not have keeps its prompt."""
+    file = tmp_path / "nb.ipynb"
+    kinds = ["markdown" if one == "text" else "code" for one in sources]
+    cells = [{"cell_type": kind, "source": one} for kind, one in zip(kinds, sources, strict=True)]
+    file.write_text(json.dumps({"cells": cells}), "utf-8")
+    other = tmp_path / "other.ipynb"
+    other.write_text("no notebook", "utf-8")
+    found, _ = named("/tmp/ipykernel_7/2.py", notebooks=(str(other), str(file)))
+    assert found.removeprefix(f"{tmp_path}/") == expected
