@@ -6,8 +6,8 @@
 
 Generated are the outputs of all terminal blocks (see `terminal_blocks.py`), the tables of the recording format and of
 the JSON documents (see `recording_tables.py`, `document_tables.py`), the formulas (see `formula_catalogue.py`), the
-rules (see `rule_pages.py`), the programs and answers of the worksheet (see `worksheet.py`) and the pictures (see
-`pictures.py`).
+rules (see `rule_pages.py`), the programs and answers of the worksheet (see `worksheet.py`), the functions for Python
+(see `python_verbs.py`), the settings (see `settings_table.py`) and the pictures (see `pictures.py`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from pathlib import Path
 import document_tables
 import formula_catalogue
 import pictures
+import python_verbs
 import recording_tables
 import rule_pages
+import settings_table
 import terminal_blocks
 import worksheet
 
@@ -53,7 +55,7 @@ def rebuilt(path: Path) -> bytes:
         page = terminal_blocks.refresh(worksheet.refresh(path.read_text("utf-8"), terminal.run), terminal.run)
         if failed := [line for line in page.splitlines() if line.startswith(BROKEN)]:
             raise RuntimeError(f"{path.name}: {failed[0]}")
-        for made in (recording_tables, document_tables, formula_catalogue, rule_pages):
+        for made in (recording_tables, document_tables, formula_catalogue, rule_pages, python_verbs, settings_table):
             page = made.refresh(page)
         return page.encode()
 

@@ -25,6 +25,7 @@ Show where the gradients of this session come from: what was recorded since the 
   %gradtrace check                 what is wrong, where, and the fix
   %gradtrace why NAME              one tensor: its gradient, or where it is cut off
   %gradtrace norms                 norms of the gradients, loss and learning rate of every step
+  %gradtrace memory                what the graph keeps for backward, by line
   %gradtrace save FILE.gtrace      keep the recording, for every command of gradtrace
   %gradtrace off, %gradtrace on    stop recording; record again
   %gradtrace rule NAME, %gradtrace formula OP    pages of reference

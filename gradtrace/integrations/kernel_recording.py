@@ -248,7 +248,7 @@ class KernelRecording:
         recorder = self._own()
         ended, n_passes, following = recorder.config.session, self._n_passes(), self._next_folder()
         with unwarned():
-            has_ended = live.begin_window(recorder, following, self._shell.user_ns, self._error())
+            has_ended = live.begin_window(recorder, following, self._variables(), self._error())
         if not has_ended:
             following.rmdir()
             return False
@@ -267,6 +267,12 @@ class KernelRecording:
         if self._shown is not None:
             shutil.rmtree(self._shown, ignore_errors=True)
         self._shown = None
+
+    def _variables(self) -> dict[str, Any]:
+        """The person's own, without those that IPython puts beside them."""
+        hidden = getattr(self._shell, "user_ns_hidden", {})
+        names = dict(self._shell.user_ns)
+        return {name: one for name, one in names.items() if name not in hidden and not name.startswith("_")}
 
     def _error(self) -> BaseException | None:
         """What ended the last cell, if torch raised it."""

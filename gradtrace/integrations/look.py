@@ -19,7 +19,7 @@ from gradtrace.suggest import did_you_mean
 if TYPE_CHECKING:
     from gradtrace.integrations.kernel_recording import KernelRecording
 
-_OF_RECORDINGS = ("explain", "render", "page", "check", "why", "norms", "save")
+_OF_RECORDINGS = ("explain", "render", "page", "check", "why", "norms", "memory", "save")
 _OF_REFERENCE = ("rule", "formula", "schema", "doctor")
 _OF_RECORDER = ("on", "off", "help")
 _COMMANDS = (*_OF_RECORDINGS, *_OF_REFERENCE, *_OF_RECORDER)

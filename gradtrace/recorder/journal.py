@@ -225,13 +225,15 @@ class Journal:
         self, key: tuple[Any, ...], code: types.CodeType, span: tuple[int, int, int, int], via: int | None = None
     ) -> int:
         line, column, end_line, end_column = span
-        file = code.co_filename
-        lines = [
-            linecache.getline(file, number).rstrip("\r\n")
-            for number in range(line, min(end_line, line + _MAX_LINES) + 1)
-        ]
+        shown, n_before, cell, has_columns = self._cells.named(code.co_filename, code.co_names)
+        numbers = range(line, min(end_line, line + _MAX_LINES) + 1)
+        lines = [linecache.getline(code.co_filename, number).rstrip("\r\n") for number in numbers]
+        if cell is not None:
+            seen = [one.rstrip() for one in cell[line - 1 + n_before : numbers.stop - 1 + n_before]] or [""]
+            if seen != lines and (any(lines) or not has_columns):  # something else runs in place of what is seen
+                column = end_column = -1
+            lines = seen
         first, last = lines[0], lines[-1]
-        shown, n_before = self._cells.named(file)
         record: dict[str, Any] = {
             "t": "location",
             "id": next(self._new_location),
@@ -269,7 +271,7 @@ class Journal:
             text = linecache.getline(file, line).rstrip("\r\n")
             first = len(text) - len(text.lstrip()) + (0 if span is None else span[0])
             end = len(text) if span is None else min(len(text), first + span[1])
-            shown, n_before = self._cells.named(file)
+            shown, n_before, *_ = self._cells.named(file)
             record: dict[str, Any] = {
                 "t": "location",
                 "id": next(self._new_location),

@@ -8,21 +8,41 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 _OF_CELLS = (f"{os.sep}ipykernel_", f"{os.sep}xpython_", "<ipython-input-")
+_TIMED = frozenset({"<timed exec>", "<timed eval>"})
+"""How IPython calls the code below `%%time`."""
+_TIME = re.compile(r"[^%]*%time\s+(.+)")
+_WORD = re.compile(r"\w+")
+_MOST_CELLS = 100
+"""So many cells are looked through for one that is timed."""
 _LARGEST = 200_000_000
 """Bytes of a notebook that is read."""
 
 
 class Named(NamedTuple):
-    """How a file is shown, and how many lines of the cell stand before its first: IPython leaves out empty ones."""
+    """How the file of some code is shown.
+
+    Attributes:
+        n_before: how many lines of the cell stand before its first: IPython leaves out empty ones, and magics.
+        lines: the cell as a person sees it; None for a file.
+        has_columns: code that is in no line by itself begins where its line does.
+    """
 
     file: str
     n_before: int = 0
+    lines: list[str] | None = None
+    has_columns: bool = True
+
+
+def is_cell(file: str) -> bool:
+    """Whether code of this file was compiled from a cell."""
+    return any(part in file for part in _OF_CELLS)
 
 
 class KernelCells:
@@ -36,22 +56,34 @@ class KernelCells:
         self._notebooks = notebooks
         self._cells: dict[str, list[tuple[int, str]]] | None = None
 
-    def named(self, file: str) -> Named:
-        """What is shown of the code of this file; the file itself where it is no cell.
+    def named(self, file: str, words: Sequence[str] | None = None) -> Named:
+        """What is shown of a file; the file itself where it is no cell.
 
         Args:
-            file: as a code object has it.
+            file: as code objects have it.
+            words: the names in such a code, by which a cell is found that was timed.
         """
-        if not any(part in file for part in _OF_CELLS):
+        if file not in _TIMED and not is_cell(file):
             return Named(file)
         shell = _shell()
-        number = None if shell is None else getattr(shell.compile, "_filename_map", {}).get(file)
-        if shell is None or type(number) is not int:
+        if shell is None:
             return Named(file)
-        history = [str(one) for one in shell.history_manager.input_hist_raw[1 : number + 1]]
-        source = history[number - 1] if 0 < number <= len(history) else ""
-        cell = self._cell(history) if 0 < number <= len(history) and self._notebooks else None
-        return Named(f"In [{number}]" if cell is None else cell, _n_empty(source))
+        history = [str(one) for one in shell.history_manager.input_hist_raw[1:]]
+        has_columns = True
+        if file in _TIMED:
+            found = None if words is None else _timed(history, words)
+            if found is None:
+                return Named(file)
+            number, n_before, has_columns = found
+        else:
+            number = getattr(shell.compile, "_filename_map", {}).get(file, -1)
+            if type(number) is not int or number < 0:
+                return Named(file)
+            if not 0 < number <= len(history):
+                return Named(f"In [{number}]")
+            n_before = _n_empty(history[number - 1].split("\n"))
+        cell = self._cell(history[:number]) if self._notebooks else None
+        return Named(f"In [{number}]" if cell is None else cell, n_before, history[number - 1].split("\n"), has_columns)
 
     def _cell(self, history: list[str]) -> str | None:
         """The name of the cell that was run last, in the notebook of which most of the cells that ran are."""
@@ -108,7 +140,33 @@ def _shell() -> Any:
     return shell if hasattr(shell, "compile") and hasattr(shell, "history_manager") else None
 
 
-def _n_empty(source: str) -> int:
-    """How many empty lines a text begins with."""
-    lines = source.split("\n")
+def _n_empty(lines: list[str]) -> int:
+    """How many empty lines come first."""
     return next((at for at, line in enumerate(lines) if line.strip()), 0)
+
+
+def _timed(history: list[str], words: Sequence[str]) -> tuple[int, int, bool] | None:
+    """The last cell whose lines below `%%time`, or behind `%time`, may be this code.
+
+    Returns:
+        its number, how many lines stand before that code, and whether it is whole lines.
+    """
+    for number in range(len(history), max(0, len(history) - _MOST_CELLS), -1):
+        lines = history[number - 1].split("\n")
+        first = last = _n_empty(lines)
+        while last < len(lines) and lines[last].startswith("%%"):
+            last += 1
+        if any(line.split()[0] == "%%time" for line in lines[first:last]):
+            body = lines[last:]
+            if _may_be(words, body):
+                return number, last + _n_empty(body), True
+        for at, line in enumerate(lines):
+            behind = _TIME.match(line)
+            if behind is not None and _may_be(words, [behind[1]]):
+                return number, at, False
+    return None
+
+
+def _may_be(words: Sequence[str], lines: list[str]) -> bool:
+    found = set(_WORD.findall("\n".join(lines)))
+    return bool(found) and found.issuperset(words)

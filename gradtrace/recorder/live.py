@@ -65,7 +65,7 @@ def begin_window(
         if recorder.step_norms is not None:
             recorder.step_norms.write()
         recorder._failures.write()
-        recorder.journal.write({"t": "status", "status": 0})
+        recorder.journal.write({"t": "status", "status": 0 if error is None else 1})
     with recorder._failures.looking("what follows"):
         recorder.config = recorder.journal.config = replace(recorder.config, session=session)
         recorder.begin_stream()

@@ -17,7 +17,7 @@ from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.kept_results import kept_at
-from gradtrace.recorder.kernel_cells import failed_cell
+from gradtrace.recorder.kernel_cells import failed_cell, is_cell
 from gradtrace.recorder.looking import message, type_name
 from gradtrace.recorder.sites import Place, is_internal
 from gradtrace.recorder.stream import plain_text
@@ -132,7 +132,7 @@ def write_error(journal: Journal, error: BaseException, table: ForwardTable | No
         table: the forward table of this thread.
     """
     frames: list[int | None] = []
-    traceback = error.__traceback__
+    traceback = _from_cell(error.__traceback__)
     while traceback is not None and len(frames) < _MAX_FRAMES:
         code = traceback.tb_frame.f_code
         if is_of_the_program(code):
@@ -141,6 +141,14 @@ def write_error(journal: Journal, error: BaseException, table: ForwardTable | No
     said = {"type": type_name(error), "message": plain_text(message(error))[:4000]}
     kept = kept_at(error, journal, table) if journal.config.facts else []
     journal.write({"t": "error", **said, "frames": frames, **({"kept": kept} if kept else {})})
+
+
+def _from_cell(traceback: types.TracebackType | None) -> types.TracebackType | None:
+    """The calls from the cell of a kernel on; all where there is none."""
+    inner = traceback
+    while inner is not None and not is_cell(inner.tb_frame.f_code.co_filename):
+        inner = inner.tb_next
+    return inner or traceback
 
 
 def is_of_the_program(code: types.CodeType) -> bool:

@@ -23,6 +23,8 @@ from gradtrace.recorder.tables import Spec
 _NOTHING = -1
 _ALL_ZERO = frozenset({Statistic.ALL_ZERO})
 _MOST_PACKED = 16
+_NUMBER = 16
+"""Bytes of a single number, such as a factor: nobody asks whose it is."""
 _OF_CUSTOM = "saved["
 _CHECKPOINTS = "torch.utils.checkpoint"
 
@@ -202,7 +204,8 @@ class SavedTensors:
         """What it keeps, whether a leaf or another saved tensor keeps the same, and whose that is besides."""
         identity, n_bytes = torch_facts.memory(tensor)
         number, is_shared = self._number(identity)
-        owner = None if is_shared or torch_facts.requires_grad(tensor) else self._owner(tensor)
+        is_owned = n_bytes > _NUMBER and not is_shared and not torch_facts.requires_grad(tensor)
+        owner = self._owner(tensor) if is_owned else None
         return number, n_bytes, is_shared, owner
 
     def _number(self, identity: int) -> tuple[int, bool]:

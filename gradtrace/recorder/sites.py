@@ -45,7 +45,7 @@ _INSTALLED = tuple(
 )
 """Where packages lie, and the commands that they bring."""
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
-_TYPED = ("<expression", "<program>", "<string>", "<stdin>", "<console>", "<ipython-input", "<doctest")
+_TYPED = ("<expression", "<program>", "<string>", "<stdin>", "<console>", "<ipython-input", "<doctest", "<timed ")
 """How code is called that a person typed and that lies in no file."""
 _CELLS = f"{os.sep}ipykernel_"
 _MADE_BY_DATACLASSES = "__create_fn__"

@@ -171,6 +171,11 @@ def count(n: int, noun: str) -> str:
     return f"{n:,} {noun if n == 1 else plural(noun)}"
 
 
+def pass_of(index: int, n: int) -> str:
+    """Which pass of how many: `pass 2 of 3`; `pass 7` in a part of a recording, whose passes keep their numbers."""
+    return f"pass {index:,} of {n:,}" if index <= n else f"pass {index:,}"
+
+
 def ordinal(n: int) -> str:
     """`1st`, `2nd`, `3rd`, `4th`, `11th`."""
     suffix = "th" if n % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")

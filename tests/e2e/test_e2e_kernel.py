@@ -135,7 +135,8 @@ def test_forward_and_backward_may_stand_in_different_cells(cells: Cells):
     assert max(map(len, story.splitlines())) <= 80
     assert shown(cells.named["story"], "stderr") == ""
     page = (INTRODUCTION.parents[1] / "docs" / "notebooks.md").read_text("utf-8")
-    assert story.rstrip("\n") in page  # what the page shows is what comes
+    (row,) = re.findall(r"\n +w +0\.5 .*\n", story)
+    assert row in page  # what the page shows is what comes
 
 
 def test_a_picture_is_shown_and_wrong_words_are_one_line(cells: Cells):

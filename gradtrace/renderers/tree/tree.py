@@ -157,7 +157,8 @@ def _title(trace: Trace, one: BackwardPass) -> str:
         return f"graph of {visible(trace.run.target, 60)}, no backward pass ran   {roots}"
     n_passes = sum(each.count for each in trace.passes)
     source = one_line(one.location.text, 40) if one.location and one.location.text else f"{one.call}()"
-    return f"pass {one.index} of {n_passes}{rank_of(trace)}   {source}{wording.at(one.location)}   {roots}".rstrip()
+    which = wording.pass_of(one.index, n_passes)
+    return f"{which}{rank_of(trace)}   {source}{wording.at(one.location)}   {roots}".rstrip()
 
 
 def _root(root: Root) -> str:

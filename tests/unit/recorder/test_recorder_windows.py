@@ -1,7 +1,6 @@
 """A host cuts a recording into windows while it goes on; a fork begins one; what a cell is called in it."""
 
 import json
-import linecache
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -126,20 +125,33 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return known
 
 
+def named(file: str, source: str = "w = 1", notebooks: tuple[str, ...] = ()) -> tuple[str, int]:
+    """What the code of a file is called, and how many lines stand before it."""
+    return KernelCells(notebooks).named(file, compile(source, file, "exec").co_names)[:2]
+
+
 def test_a_cell_is_called_as_its_prompt(shell: SimpleNamespace):
     """Lines count from the first of the cell, also where IPython leaves out empty ones."""
-    cells = KernelCells()
-    assert cells.named("/tmp/ipykernel_7/2.py") == ("In [2]", 2)
-    assert cells.named("/tmp/ipykernel_7/3.py") == ("In [3]", 0)
-    assert cells.named("/home/me/train.py") == ("/home/me/train.py", 0)
-    assert cells.named("/tmp/ipykernel_7/unknown.py") == ("/tmp/ipykernel_7/unknown.py", 0)
-    assert linecache.getline("/tmp/ipykernel_7/2.py", 1) == ""
+    assert named("/tmp/ipykernel_7/2.py") == ("In [2]", 2)
+    assert named("/tmp/ipykernel_7/3.py") == ("In [3]", 0)
+    assert named("/home/me/train.py") == ("/home/me/train.py", 0)
+    assert named("/tmp/ipykernel_7/unknown.py") == ("/tmp/ipykernel_7/unknown.py", 0)
     shell.history_manager.input_hist_raw[2:] = []
-    assert cells.named("/tmp/ipykernel_7/2.py") == ("In [2]", 0)
+    assert named("/tmp/ipykernel_7/2.py") == ("In [2]", 0)
+
+
+def test_what_is_timed_is_found_in_its_cell(shell: SimpleNamespace):
+    """Below `%%time`, also beneath another magic, or behind `%time`; of several the last that may be it."""
+    cells = ["%%time\n\nz = a + b\n", "%%capture\n%%time\nz = a + c", "%%timeit\nz = a + d", "1\ny = %time a + e"]
+    shell.history_manager.input_hist_raw[1:] = cells
+    assert named("<timed exec>", "z = a + b") == ("In [1]", 2)
+    assert named("<timed exec>", "z = a + c") == ("In [2]", 2)
+    assert named("<timed exec>", "z = a + d") == ("<timed exec>", 0)
+    assert named("<timed eval>", "a + e") == ("In [4]", 1)
 
 
 @pytest.mark.parametrize(
-    ("sources", "named"),
+    ("sources", "expected"),
     [
         (["text", "import torch", "w = 1\nw", "w = 1"], "nb.ipynb:cell 3"),
         (["import torch", "w = 1", "w = 1\nw", "w = 1"], "nb.ipynb:cell 3"),
@@ -147,7 +159,7 @@ def test_a_cell_is_called_as_its_prompt(shell: SimpleNamespace):
         ([], "In [2]"),
     ],
 )
-def test_a_cell_of_a_notebook_that_a_command_runs_is_called_as_there(shell, tmp_path: Path, sources, named):
+def test_a_cell_of_a_notebook_that_a_command_runs_is_called_as_there(shell, tmp_path: Path, sources, expected):
     """Found by what was run before it; a cell that the file does not have keeps its prompt."""
     file = tmp_path / "nb.ipynb"
     kinds = ["markdown" if one == "text" else "code" for one in sources]
@@ -155,5 +167,5 @@ def test_a_cell_of_a_notebook_that_a_command_runs_is_called_as_there(shell, tmp_
     file.write_text(json.dumps({"cells": cells}), "utf-8")
     other = tmp_path / "other.ipynb"
     other.write_text("no notebook", "utf-8")
-    found = KernelCells([str(other), str(file)]).named("/tmp/ipykernel_7/2.py").file
-    assert found.removeprefix(f"{tmp_path}/") == named
+    found, _ = named("/tmp/ipykernel_7/2.py", notebooks=(str(other), str(file)))
+    assert found.removeprefix(f"{tmp_path}/") == expected

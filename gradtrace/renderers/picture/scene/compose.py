@@ -284,7 +284,7 @@ class _Stage:
         if backward.is_drawn_only:
             head = "the graph as it was built: no backward pass ran, so there are no gradients"
         else:
-            head = f"pass {backward.index:,} of {n:,}: {backward.call}{wording.at(backward.location)}"
+            head = f"{wording.pass_of(backward.index, n)}: {backward.call}{wording.at(backward.location)}"
             if backward.create_graph:
                 head += ", create_graph=True"
         roots = [f"{root.name or 'root'} = {wording.value(root.value)}" for root in backward.roots[:3] if root.value]
