@@ -6,6 +6,7 @@ import builders
 import pytest
 from builders import Tape, at, tensor
 
+import gradtrace
 from gradtrace.model import Graph, Trace
 from gradtrace.renderers.explain.explanation import Options, render
 from gradtrace.renderers.tree import tree
@@ -43,6 +44,7 @@ def test_what_was_called_is_told() -> None:
     assert not {"addmm", "mat1", "mat2", "self"} & set(said.replace(",", " ").split())
     for options in (Options(aten=True), Options(verbose=True)):
         assert {"addmm", "t"} <= set(render(_linear(), options).split())
+    assert {"addmm", "t"} <= set(gradtrace.explain(_linear(), aten=True).split())
 
 
 def test_a_step_that_the_numbers_deny_is_told_by_its_rule() -> None:
