@@ -64,7 +64,9 @@ def formula_of(node: Node) -> Formula:
         return describe(node)
     if node.is_custom:
         return describe(replace(node, type=node.type.split()[0]))
-    return describe_call(node.op, [describe(replace(node, type=type_)).op for type_ in node.type.split()])
+    parts = [describe(replace(node, type=type_)) for type_ in node.type.split()]
+    own = next((one for one in parts if one.op == node.op), None)  # `mul_` of a view makes what keeps it a view besides
+    return own or describe_call(node.op, [one.op for one in parts])
 
 
 def formula_in_words(node: Node) -> Formula:
