@@ -16,6 +16,7 @@ import argparse
 import difflib
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import document_tables
@@ -31,6 +32,9 @@ import worksheet
 ROOT = Path(__file__).resolve().parent.parent
 BROKEN = ("gradtrace: internal error", "gradtrace: this process is not recorded")
 """Words that never belong on a page: what printed them is to be mended first."""
+
+N_AT_ONCE = 2
+"""Pages that are made at a time: most of the time goes into programs that import torch."""
 
 IMAGES = ROOT / "docs" / "images"
 
@@ -75,18 +79,20 @@ def main() -> int:
     parser.add_argument("files", nargs="*", type=Path, help="only these pages and pictures")
     options = parser.parse_args()
     n_stale = 0
-    for path in options.files or generated_files():
-        old = path.read_bytes() if path.exists() else b""
-        new = rebuilt(path)
-        name = str(path.resolve().relative_to(ROOT))
-        print(f"{'fresh' if new == old else 'stale'}  {name}", flush=True)
-        if new == old:
-            continue
-        n_stale += 1
-        if options.check:
-            print(difference(name, old, new), end="")
-        else:
-            path.write_bytes(new)
+    paths = options.files or generated_files()
+    with ProcessPoolExecutor(N_AT_ONCE) as pool:
+        pages = pool.map(rebuilt, paths)
+        for path, new in zip(paths, pages, strict=True):
+            old = path.read_bytes() if path.exists() else b""
+            name = str(path.resolve().relative_to(ROOT))
+            print(f"{'fresh' if new == old else 'stale'}  {name}", flush=True)
+            if new == old:
+                continue
+            n_stale += 1
+            if options.check:
+                print(difference(name, old, new), end="")
+            else:
+                path.write_bytes(new)
     if n_stale and options.check:
         print("Run `python docs/build.py` and commit what it changes.")
     return 1 if n_stale and options.check else 0
