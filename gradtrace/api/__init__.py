@@ -176,6 +176,7 @@ def explain(
     quiet: bool = False,
     width: int | None = None,
     color: bool = False,
+    aten: bool = False,
     ascii_only: bool = False,
 ) -> str:
     """Tell the story of a trace, as `gradtrace explain` does.
@@ -188,12 +189,13 @@ def explain(
         quiet: the table of the leaves alone.
         width: columns; 100 when None.
         color: with escape codes.
+        aten: torch's own nodes and their names, not what the program called; so it is when verbose.
         ascii_only: no characters beyond ASCII.
 
     Raises:
         GradtraceError: there is no such pass.
     """
-    asked = ViewOptions(pass_index=pass_index, ascii_only=ascii_only or None)
+    asked = ViewOptions(pass_index=pass_index, aten=aten or None, ascii_only=ascii_only or None)
     context = ViewContext(verbose=verbose, quiet=quiet, width=width, color=color and not markdown)
     told = registry.find("markdown" if markdown else "text", registry.STORIES).render(trace, asked, context)
     return views.Text(str(told))

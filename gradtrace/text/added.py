@@ -38,7 +38,10 @@ def told(rows: Sequence[Accumulation], texts: tuple[str, str, str], *, is_norm: 
 
 
 def _cosine(rows: Sequence[Accumulation]) -> str:
-    """` (cosine 0.83)`, between what was there and what came, by the three norms; empty where these cannot tell it."""
+    """` (cosine 0.83)`, between what was there and what came, by the three norms.
+
+    Empty where these cannot tell it, and where both point the same way: then the norms add up as they stand.
+    """
     squares = [0.0, 0.0, 0.0]
     for row in rows:
         for place, stats in enumerate((row.before, row.contribution, row.after)):
@@ -49,7 +52,8 @@ def _cosine(rows: Sequence[Accumulation]) -> str:
     if not all(map(math.isfinite, squares)) or min(before, added) <= _LEAST**2 * max(before, added):
         return ""
     cosine = (after - before - added) / (2 * math.sqrt(before * added))
-    return f" (cosine {wording.number(round(cosine, 2))})" if abs(cosine) <= 1 + _NEAR else ""
+    said = wording.number(round(cosine, 2))
+    return f" (cosine {said})" if abs(cosine) <= 1 + _NEAR and said != "1" else ""
 
 
 _EXACT_ENOUGH = frozenset({"float32", "float64", "complex64", "complex128"})
