@@ -6,8 +6,8 @@
 
 Generated are the outputs of all terminal blocks (see `terminal_blocks.py`), the tables of the recording format and of
 the JSON documents (see `recording_tables.py`, `document_tables.py`), the formulas (see `formula_catalogue.py`), the
-rules (see `rule_pages.py`), the programs and answers of the worksheet (see `worksheet.py`) and the pictures (see
-`pictures.py`).
+rules (see `rule_pages.py`), the programs and answers of the worksheet (see `worksheet.py`), the functions for Python
+(see `python_verbs.py`), the settings (see `settings_table.py`) and the pictures (see `pictures.py`).
 """
 
 from __future__ import annotations
@@ -16,19 +16,25 @@ import argparse
 import difflib
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import document_tables
 import formula_catalogue
 import pictures
+import python_verbs
 import recording_tables
 import rule_pages
+import settings_table
 import terminal_blocks
 import worksheet
 
 ROOT = Path(__file__).resolve().parent.parent
 BROKEN = ("gradtrace: internal error", "gradtrace: this process is not recorded")
 """Words that never belong on a page: what printed them is to be mended first."""
+
+N_AT_ONCE = 2
+"""Pages that are made at a time: most of the time goes into programs that import torch."""
 
 IMAGES = ROOT / "docs" / "images"
 
@@ -53,7 +59,7 @@ def rebuilt(path: Path) -> bytes:
         page = terminal_blocks.refresh(worksheet.refresh(path.read_text("utf-8"), terminal.run), terminal.run)
         if failed := [line for line in page.splitlines() if line.startswith(BROKEN)]:
             raise RuntimeError(f"{path.name}: {failed[0]}")
-        for made in (recording_tables, document_tables, formula_catalogue, rule_pages):
+        for made in (recording_tables, document_tables, formula_catalogue, rule_pages, python_verbs, settings_table):
             page = made.refresh(page)
         return page.encode()
 
@@ -73,18 +79,20 @@ def main() -> int:
     parser.add_argument("files", nargs="*", type=Path, help="only these pages and pictures")
     options = parser.parse_args()
     n_stale = 0
-    for path in options.files or generated_files():
-        old = path.read_bytes() if path.exists() else b""
-        new = rebuilt(path)
-        name = str(path.resolve().relative_to(ROOT))
-        print(f"{'fresh' if new == old else 'stale'}  {name}", flush=True)
-        if new == old:
-            continue
-        n_stale += 1
-        if options.check:
-            print(difference(name, old, new), end="")
-        else:
-            path.write_bytes(new)
+    paths = options.files or generated_files()
+    with ProcessPoolExecutor(N_AT_ONCE) as pool:
+        pages = pool.map(rebuilt, paths)
+        for path, new in zip(paths, pages, strict=True):
+            old = path.read_bytes() if path.exists() else b""
+            name = str(path.resolve().relative_to(ROOT))
+            print(f"{'fresh' if new == old else 'stale'}  {name}", flush=True)
+            if new == old:
+                continue
+            n_stale += 1
+            if options.check:
+                print(difference(name, old, new), end="")
+            else:
+                path.write_bytes(new)
     if n_stale and options.check:
         print("Run `python docs/build.py` and commit what it changes.")
     return 1 if n_stale and options.check else 0

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 CHAPTERS = {
     "Use": ("tutorial", "worksheet", "symptoms", "checks", "rules", "pictures", "memory", "formulas", "glossary"),
-    "Where people work": ("pytest", "notebooks", "python", "ranks", "ci", "agents"),
+    "Where people work": ("command-line", "pytest", "notebooks", "python", "ranks", "ci", "agents"),
     "Formats": ("trace-document", "recording-format"),
     "How it works": ("architecture", "transparency", "performance", "found", "CONTRIBUTING", "CHANGELOG"),
 }

@@ -11,10 +11,13 @@ from gradtrace.version import __version__
 if TYPE_CHECKING:
     from gradtrace.api import (
         Diagnosis,
+        Difference,
         check,
+        diff,
         explain,
         load,
         memory,
+        norms,
         page,
         record,
         render,
@@ -27,12 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Diagnosis",
+    "Difference",
     "Recording",
     "__version__",
     "check",
+    "diff",
     "explain",
     "load",
     "memory",
+    "norms",
     "page",
     "record",
     "render",

@@ -114,6 +114,22 @@ class Recurrent(nn.Module):
         return self.out(self.lstm(self.embed(x).tanh())[0][:, -1])
 
 
+class Unrolled(nn.Module):
+    """A layer, and a block of two, each called several times in a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.Linear(8, 8)
+        self.block = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8), nn.Softplus())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(3):
+            x = self.cell(x)
+        for _ in range(3):
+            x = self.block(x)
+        return x
+
+
 def encoder() -> nn.Module:
     """Torch's own transformer, with dropout."""
     return nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4, 128, batch_first=True), 3)
@@ -132,6 +148,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], Callable[[], torch.Tensor]]] = 
     "language model": (LanguageModel, lambda: torch.randint(50, (2, 16))),
     "unet": (UNet, lambda: torch.randn(2, 3, 16, 16)),
     "recurrent": (Recurrent, lambda: torch.randn(4, 7, 6)),
+    "unrolled": (Unrolled, lambda: torch.randn(4, 8)),
 }
 
 

@@ -7,13 +7,16 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 class Net(nn.Module):
-    def __init__(self):
+    """A body with two heads."""
+
+    def __init__(self) -> None:
         super().__init__()
         self.body = nn.Linear(4, 3)
         self.head = nn.Linear(3, 1)
         self.aux = nn.Linear(3, 1)
 
-    def forward(self, x, has_aux):
+    def forward(self, x: torch.Tensor, *, has_aux: bool) -> torch.Tensor:
+        """The output of the first head, or of both together."""
         h = torch.tanh(self.body(x))
         return self.head(h) + self.aux(h) if has_aux else self.head(h)
 

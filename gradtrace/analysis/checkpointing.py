@@ -60,7 +60,7 @@ def checkpointing(memory: SavedMemory) -> tuple[Checkpointing, ...]:
     found = []
     for (pattern, kind), members in families.items():
         blocks = [block for each in members.values() for block in each]
-        calls = [estimate.call(block) for block in blocks]
+        calls = [call for block in blocks for call in estimate.calls(block)]
         less = memory.bytes - estimate.kept(calls)
         path = pattern if len(members) > 1 else next(iter(members))
         if less > 0:
@@ -81,8 +81,12 @@ class _Estimate:
         }
         self._not_counted = {node.id for node in memory.graph.nodes if node.leaf is not None}
 
-    def call(self, block: Block) -> _Call:
-        """Where the nodes of a block stand, those of the blocks inside it too."""
+    def calls(self, block: Block) -> list[_Call]:
+        """The calls of a module that stand in a block: several, where nothing lies between one and the next.
+
+        Calls are taken to be there where the nodes repeat from some position on; before it may stand a call with fewer,
+        whose input takes no gradient. A loop inside of one call looks the same: then more inputs are taken to stay.
+        """
         n_nodes, stack = 0, [block]
         while stack:
             for child in stack.pop().children:
@@ -90,7 +94,12 @@ class _Estimate:
                     n_nodes += 1
                 else:
                     stack.append(child)
-        return _Call(block.start, block.start + n_nodes)
+        nodes = [self._graph.nodes[node] for node in self._tree.order[block.start : block.start + n_nodes]]
+        places = [place for place, node in enumerate(nodes) if node.leaf is None]
+        period = _period([(nodes[place].op, nodes[place].module, nodes[place].location) for place in places])
+        starts = [0] if period is None else sorted({0, *(places[at] for at in range(len(places) - period, 0, -period))})
+        ends = [*starts[1:], n_nodes]
+        return [_Call(block.start + start, block.start + end) for start, end in zip(starts, ends, strict=True)]
 
     def kept(self, calls: Sequence[_Call]) -> int:
         """How many bytes are kept when these calls are checkpointed."""
@@ -139,3 +148,15 @@ class _Estimate:
             if one.index == output:
                 return prod(one.shape) * (element_size(one.dtype) or 0)
         return 0
+
+
+def _period(keys: Sequence[object]) -> int | None:
+    """After how many symbols a sequence repeats, from its end back to its beginning or one period behind it."""
+    for period in range(1, len(keys) // 2 + 1):
+        first = len(keys) - period
+        while first > 0 and keys[first - 1] == keys[first - 1 + period]:
+            first -= 1
+        n_whole = (len(keys) - first) // period
+        if n_whole > 1 and len(keys) - n_whole * period <= period:
+            return period
+    return None

@@ -98,7 +98,8 @@ def _seen_in(trace: Trace) -> Iterator[BlindSpot]:
         yield BlindSpot(Blind.NO_VALUES)
     left = n_passes(trace) - sum(not one.is_drawn_only for one in full)
     if left:
-        yield BlindSpot(Blind.PASSES_NOT_RECORDED, count=left)
+        compiled_pass = any(spot.reason == Blind.COMPILED_REGION and spot.text for spot in run.blind_spots)
+        yield BlindSpot(Blind.PASSES_NOT_RECORDED, "compiled" if compiled_pass and not full else "", count=left)
 
 
 def _n_compiled(one: BackwardPass) -> int:

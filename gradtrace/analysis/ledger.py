@@ -40,6 +40,8 @@ class Pattern(StrEnum):
     """No pass knew the leaf."""
     NOTHING = "nothing arrived"
     """It was part of a pass, and no pass sent it anything."""
+    FROM_OTHERS = "from other ranks"
+    """No pass of its rank sent it anything, and what other ranks added came into its `.grad`."""
     NOT_STORED = "not stored"
     """`autograd.grad` returned its gradients; `.grad` was never touched."""
     SINGLE = "single"
@@ -316,6 +318,8 @@ def _verdict(history: History, around: _Around) -> Verdict:
     pattern, window = _pattern(tally, n_passes)
     if pattern is Pattern.ABSENT and history.leaf.id in around.in_graphs:
         pattern = Pattern.NOTHING
+    if pattern is Pattern.NOTHING and any(entry.accumulation.reduced for entry in history.contributions):
+        pattern = Pattern.FROM_OTHERS
     return Verdict(
         pattern,
         tuple(tally.passes),

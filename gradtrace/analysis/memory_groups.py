@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gradtrace.analysis.calls import called
-from gradtrace.analysis.saved_memory import KeptStorage
+from gradtrace.analysis.saved_memory import KeptStorage, Saver
 from gradtrace.model import Location, Node
+from gradtrace.model.format import CHECKPOINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +38,24 @@ def place(node: Node) -> Location | None:
     return node.location if node.location is None else node.location.via or node.location
 
 
+def keeper(saver: Saver) -> str:
+    """What keeps a saved tensor: the op as the program called it, or a checkpoint that the op is a part of."""
+    return "checkpoint" if saver.saved.name.startswith(CHECKPOINT) else called(saver.node)
+
+
 def by_line(storages: Iterable[KeptStorage]) -> list[Group]:
     """A group for each line of source, the largest first."""
-    return _grouped(storages, lambda node: ("", None, where.source_line if (where := place(node)) else None))
+    return _grouped(storages, lambda one: ("", None, where.source_line if (where := place(one.node)) else None))
 
 
 def by_module(storages: Iterable[KeptStorage]) -> list[Group]:
     """A group for each module, the innermost that saved, the largest first."""
-    return _grouped(storages, lambda node: (node.module or "", node.module_type, None))
+    return _grouped(storages, lambda one: (one.node.module or "", one.node.module_type, None))
 
 
 def by_alike_modules(storages: Iterable[KeptStorage]) -> list[Group]:
     """A group for each module, where those of a class whose paths differ in numbers alone are one: `layers.*.mlp`."""
-    return _grouped(storages, lambda node: (alike(node.module or ""), node.module_type, None))
+    return _grouped(storages, lambda one: (alike(one.node.module or ""), one.node.module_type, None))
 
 
 def alike(path: str) -> str:
@@ -59,16 +65,16 @@ def alike(path: str) -> str:
 
 def by_op(storages: Iterable[KeptStorage]) -> list[Group]:
     """A group for each op, as the program called it, the largest first."""
-    return _grouped(storages, lambda node: (called(node), None, None))
+    return _grouped(storages, lambda saver: (keeper(saver), None, None))
 
 
 _Key = tuple[str, str | None, object]
 
 
-def _grouped(storages: Iterable[KeptStorage], key: Callable[[Node], _Key]) -> list[Group]:
+def _grouped(storages: Iterable[KeptStorage], key: Callable[[Saver], _Key]) -> list[Group]:
     found: dict[_Key, list[KeptStorage]] = {}
     for one in storages:
-        found.setdefault(key(one.first.node), []).append(one)
+        found.setdefault(key(one.first), []).append(one)
     groups = [
         Group(name, kind, place(members[0].first.node) if where is not None else None, tuple(members))
         for (name, kind, where), members in found.items()

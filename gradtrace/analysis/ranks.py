@@ -8,7 +8,8 @@ from gradtrace.analysis.reductions import same_step, with_reductions
 from gradtrace.errors import UsageError
 from gradtrace.model import BackwardPass, Blind, Finding, RecordedProcess, TensorStats, Trace, ranks_in_words
 
-_OF_ALL = frozenset({Blind.RANKS_NOT_RECORDED, Blind.RANK_ENDED})
+_OF_ALL = frozenset({Blind.RANKS_NOT_RECORDED, Blind.RANK_ENDED, Blind.FILE_CUT})
+"""Gaps that name the rank that they are about, or are the whole file's: whoever is shown one rank wants to know."""
 
 
 def chosen(whole: Trace, rank: int | None = None) -> int | None:
@@ -53,7 +54,8 @@ def one_of(whole: Trace, own: Trace, process: int) -> Trace:
         else one
         for one, twin in zip(own.passes, theirs, strict=True)
     )
-    spots = (*own.run.blind_spots, *(spot for spot in whole.run.blind_spots if spot.reason in _OF_ALL))
+    of_all = (spot for spot in whole.run.blind_spots if spot.reason in _OF_ALL and not spot.process)
+    spots = (*own.run.blind_spots, *of_all)
     run = replace(own.run, blind_spots=tuple(dict.fromkeys(spots)))
     return replace(own, run=run, passes=passes, whole=whole)
 

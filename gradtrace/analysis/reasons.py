@@ -17,6 +17,7 @@ from gradtrace.analysis.reasons_leaf import leaf_subject
 from gradtrace.analysis.reasons_lost import lost, nearest_place
 from gradtrace.analysis.reasons_names import Value, meant_by
 from gradtrace.analysis.source_names import named_at
+from gradtrace.analysis.source_slice import goes_to
 from gradtrace.analysis.topology import reachable
 from gradtrace.errors import UnknownNameError
 from gradtrace.model import Bystander, Cut, EventKind, Leaf, Location, Trace
@@ -48,7 +49,7 @@ def why(trace: Trace, name: str, folders: Sequence[Path] = ()) -> Answer:
         return Answer(name, found)
     subjects = _of_leaves(trace, meant.leaves)
     subjects += [_value_subject(trace, value) for value in meant.values]
-    subjects += [_constant(trace, cut) for cut in meant.cuts]
+    subjects += [_constant(trace, cut) for cut in {(cut.kind, cut.location): cut for cut in meant.cuts}.values()]
     subjects += [_aside(trace, one) for one in meant.bystanders]
     subjects += [
         Subject(one.name, "name", Reason.VARIABLE, place=one.location, variable=one) for one in meant.variables
@@ -101,9 +102,15 @@ def _by_the_source(trace: Trace, name: str, folders: Sequence[Path]) -> tuple[Su
     at_line = f"{place.file}:{place.line}"
     if not place.text.lstrip().startswith(("def ", "async def ", "for ")):
         with suppress(UnknownNameError):
-            if meant_by(trace, at_line):
-                return why(trace, at_line, folders).subjects
+            found = why(trace, at_line, folders).subjects
+            if any(one.reason is not Reason.CONSTANT or _is_given(one, plain) for one in found):
+                return found
     return (Subject(plain, "name", Reason.NOT_SEEN, place=place),)
+
+
+def _is_given(one: Subject, name: str) -> bool:
+    """Whether the line of a cut gives what it cut off to this name."""
+    return one.place is not None and name in goes_to(one.place)
 
 
 def _is_no_tensor(trace: Trace, name: str) -> bool:
@@ -180,9 +187,10 @@ def _read(trace: Trace, name: str, *, is_leaf: bool) -> Location | None:
 
 
 def _constant(trace: Trace, cut: Cut) -> Subject:
-    """A name of a result that was cut off."""
+    """A result that was cut off, by its name, else what its line gives it to."""
+    given = sorted(goes_to(cut.location)) if cut.location is not None else []
     return Subject(
-        cut.name or "",
+        cut.name or next(iter(given), f"what {cut.call}() gives"),
         "value",
         Reason.CONSTANT,
         place=cut.location,

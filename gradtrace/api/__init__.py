@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from gradtrace.api import views
+from gradtrace.api.difference import Difference as Difference
+from gradtrace.api.difference import diff as diff
 from gradtrace.api.recording import Passes, Recording, wanted
+from gradtrace.api.step_norms import norms as norms
 from gradtrace.errors import NothingSeenError, UsageError
 from gradtrace.model import Finding, Trace
 from gradtrace.model.kinds import Severity
@@ -71,6 +74,7 @@ def record(
     facts: bool = False,
     folders: Iterable[str | Path] = (),
     only: int | Iterable[int] | None = None,
+    step_norms: int | None = None,
 ) -> Recording:
     """Record the backward passes that run inside the block, or in the calls of a decorated function.
 
@@ -84,6 +88,8 @@ def record(
         folders: where files of the program's own lie, besides that of its script and the current one: of calls that
             come through files elsewhere, the line in a file of its own is shown.
         only: which entries of the block, or calls, are recorded, counted from 1: `1000`, or several.
+        step_norms: measure the norms of the gradients that every step of an optimizer finds, for `norms`: so many
+            levels of module names are told apart; 0: each parameter by itself.
 
     Returns:
         A `Recording`, whose `trace` can be read after the block.
@@ -91,7 +97,9 @@ def record(
     Raises:
         UsageError: an option means nothing.
     """
-    asked = wanted("gradtrace.record()", passes=passes, level=level, facts=facts, folders=folders, only=only)
+    asked = wanted(
+        "gradtrace.record()", passes=passes, level=level, facts=facts, folders=folders, only=only, step_norms=step_norms
+    )
     return Recording(asked)
 
 
@@ -140,13 +148,23 @@ def watch(
     return Recording(asked) if function is None else Recording(asked)(function)
 
 
-def load(path: str | Path) -> Trace:
+def load(path: str | Path, *, rank: int | None = None) -> Trace:
     """Read a `.gtrace` file.
 
+    Args:
+        path: the file.
+        rank: of a distributed program, only this rank, with all of them in `Trace.whole`; None: all.
+
     Raises:
-        RecordingError: the file is foreign, damaged or of a newer version.
+        RecordingError: the file cannot be read, is something else, is of a newer version, or is damaged.
+        UsageError: the program had no such rank.
     """
-    return load_recording(Path(path))
+    from gradtrace.analysis.ranks import chosen, one_of  # noqa: PLC0415
+    from gradtrace.analysis.reductions import with_reductions  # noqa: PLC0415
+
+    trace = load_recording(Path(path))
+    number = None if rank is None else chosen(trace, rank)
+    return with_reductions(trace) if number is None else one_of(trace, load_recording(Path(path), number), number)
 
 
 def explain(
@@ -158,6 +176,7 @@ def explain(
     quiet: bool = False,
     width: int | None = None,
     color: bool = False,
+    aten: bool = False,
     ascii_only: bool = False,
 ) -> str:
     """Tell the story of a trace, as `gradtrace explain` does.
@@ -170,12 +189,13 @@ def explain(
         quiet: the table of the leaves alone.
         width: columns; 100 when None.
         color: with escape codes.
+        aten: torch's own nodes and their names, not what the program called; so it is when verbose.
         ascii_only: no characters beyond ASCII.
 
     Raises:
         GradtraceError: there is no such pass.
     """
-    asked = ViewOptions(pass_index=pass_index, ascii_only=ascii_only or None)
+    asked = ViewOptions(pass_index=pass_index, aten=aten or None, ascii_only=ascii_only or None)
     context = ViewContext(verbose=verbose, quiet=quiet, width=width, color=color and not markdown)
     told = registry.find("markdown" if markdown else "text", registry.STORIES).render(trace, asked, context)
     return views.Text(str(told))

@@ -40,6 +40,7 @@ class Wanted:
         facts: watch also for what a diagnosis needs.
         folders: where files of the program's own lie, as absolute paths.
         only: which entries are recorded, counted from 1; None for all.
+        step_norms: how many levels of module names the norms of every step tell apart; None: they are not measured.
         asks_again: where another recorder is at work, it is made to record these passes in full.
     """
 
@@ -49,6 +50,7 @@ class Wanted:
     facts: bool = False
     folders: tuple[str, ...] = ()
     only: frozenset[int] | None = None
+    step_norms: int | None = None
     asks_again: bool = True
 
 
@@ -175,6 +177,7 @@ class Recording:
                 facts=wanted.facts,
                 needs=EVERYBODYS if wanted.facts else None,
                 folders=wanted.folders,
+                step_norms=wanted.step_norms,
             )
         )
 
@@ -188,6 +191,8 @@ class Recording:
                 f"a recording of level {level} is at work in this process already, so that there can be none of level"
                 f" {self._wanted.level}: end it first"
             )
+        if self._wanted.step_norms is not None and current.config.step_norms != self._wanted.step_norms:
+            raise GradtraceError("a recording is at work in this process already that measures no norms: end it first")
         self._before = _read(current), live.leaves_alive(current)
         current.n_readers += 1
         if self._wanted.asks_again:
@@ -272,6 +277,7 @@ def wanted(
     facts: bool,
     folders: Iterable[str | Path],
     only: int | Iterable[int] | None,
+    step_norms: int | None = None,
 ) -> Wanted:
     """The options of a recording, looked at before anything runs.
 
@@ -282,6 +288,7 @@ def wanted(
         facts: watch also for what a diagnosis needs.
         folders: where files of the program's own lie.
         only: which entries are recorded.
+        step_norms: how many levels of module names are told apart in the norms of every step; None: none are measured.
 
     Raises:
         UsageError: one of them means nothing.
@@ -295,8 +302,14 @@ def wanted(
     entries = None if only is None else frozenset((only,) if isinstance(only, int) else only)
     if entries is not None and (not entries or any(type(one) is not int or one < 1 for one in entries)):
         raise UsageError(f"only={only!r} means nothing: it is the number of an entry, from 1, or several")
+    if step_norms is not None and (type(step_norms) is not int or step_norms < 0):
+        raise UsageError(
+            f"step_norms={step_norms!r} means nothing: it is a number of levels of module names; 0: each parameter"
+        )
     own = tuple(os.path.abspath(one) for one in folders)  # noqa: PTH100 - as the names of code are
-    return Wanted(target=target, passes=passes, level=Level(level), facts=facts, folders=own, only=entries)
+    return Wanted(
+        target=target, passes=passes, level=Level(level), facts=facts, folders=own, only=entries, step_norms=step_norms
+    )
 
 
 def _read(recorder: Recorder) -> Trace:

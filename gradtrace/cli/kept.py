@@ -19,13 +19,14 @@ _BYTES = 4 << 30
 """Bytes that they may take together."""
 
 
-def keep(recording: Path, name: str, command: str) -> str:
+def keep(recording: Path, name: str, command: str, then: str = "") -> str:
     """Moves a recording to where it stays for a while, and says where.
 
     Args:
         recording: the file, which is not there afterwards.
         name: what to call it after.
         command: what shows it, such as `gradtrace explain`.
+        then: what that takes besides.
     """
     folder = cache_directory() / "recordings"
     try:
@@ -39,7 +40,7 @@ def keep(recording: Path, name: str, command: str) -> str:
         kept.chmod(PRIVATE)
     except OSError as error:
         return f"the recording could not be kept either: {folder}: {error.strerror or error}"
-    return f"the recording is kept: {command} {shlex.quote(str(kept))} shows it without running anything again"
+    return f"the recording is kept: {command} {shlex.quote(str(kept))}{then} shows it without running anything again"
 
 
 def _make_room(folder: Path, size: int) -> None:

@@ -62,7 +62,7 @@ def command(
     """  # noqa: D301  the help wants a real backspace
     place = Output.open(output, request.color)
     suffix = place.path.suffix.lower() if place.path is not None else ""
-    format_name = format_name or _SUFFIXES.get(suffix, "text")
+    format_name = request.format_name(format_name, output, FORMATS) or _SUFFIXES.get(suffix, "text")
     check(format_name, by, top)  # before the run
     if format_name != "text" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document

@@ -90,7 +90,7 @@ def _check_ranks(paths: list[Path], names: list[str], *, allow_missing: bool) ->
     missing = set(range(max(sizes, default=0))) - ranks.keys()
     if missing and len(paths) > 1 and not allow_missing:
         raise UsageError(
-            f"{ranks_in_words(missing)} of {max(sizes)} are in none of them: give the recordings of all nodes, "
+            f"none of them holds {ranks_in_words(missing)} of {max(sizes)}: give the recordings of all nodes, "
             "or --allow-missing"
         )
 

@@ -40,6 +40,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def seed(text: str) -> int:
+    """Reads a number that `torch.manual_seed` takes."""
+    value = number()(text)
+    if not -(2**63) <= value < 2**64:
+        raise typer.BadParameter(f"{value} is not in the range -2**63<=x<2**64.")
+    return value
+
+
 def choice(*values: str) -> Callable[[str], str]:
     """Reads one of these words."""
 
@@ -121,7 +129,7 @@ DeviceOption = Annotated[
 ]
 SeedOption = Annotated[
     int | None,
-    typer.Option("--seed", metavar="N", parser=number(), rich_help_panel=RUN, help="Seed torch's random numbers."),
+    typer.Option("--seed", metavar="N", parser=seed, rich_help_panel=RUN, help="Seed torch's random numbers."),
 ]
 PythonOption = Annotated[
     str | None, typer.Option("--python", metavar="PATH", rich_help_panel=RUN, help="Run with another interpreter.")

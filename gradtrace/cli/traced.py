@@ -262,4 +262,6 @@ def _blind(request: Request, session: Session) -> list[BlindRecord]:
 def _kept(ended: Traced, request: Request) -> str:
     from gradtrace.cli.kept import keep
 
-    return keep(ended.recording, request.target.stem, request.command)
+    return keep(
+        ended.recording, request.target.stem, request.command, " NAME" if request.command.endswith("why") else ""
+    )

@@ -18,6 +18,7 @@ _ROLES = {
     "baddbmm": {"self": "summand", "batch1": "left factor", "batch2": "right factor"},
     "where": {"self": "where true", "other": "where false"},
     "matmul": {"self": "left factor", "other": "right factor"},
+    "mkldnn_rnn_layer": {"weight2": "bias", "weight3": "bias"},
     "maximum": {"self": "left side", "other": "right side"},
     "minimum": {"self": "left side", "other": "right side"},
 }
@@ -112,8 +113,8 @@ def operand_word(op: str, argument: str | None) -> str:
     if of_call is not None:
         return of_call
     inner, _, name = argument.rpartition("/")[2].rpartition(":")
-    numbered = _NUMBERED.fullmatch(name)
+    role = _ROLES.get((inner or op).strip("_"), {}).get(name)
+    numbered = _NUMBERED.fullmatch(name) if role is None else None
     if numbered is not None:
         return numbered[1]
-    role = _ROLES.get((inner or op).strip("_"), {}).get(name)
     return role if role is not None else _ALONE.get(name, name.replace("_", " "))

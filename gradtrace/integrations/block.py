@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gradtrace.api.recording import Passes, Recording, wanted
 from gradtrace.errors import GradtraceError
 from gradtrace.integrations.unwarned import unwarned
+from gradtrace.model.kinds import Level
 
 if TYPE_CHECKING:
     from gradtrace.model import Leaf, Trace
@@ -27,7 +28,8 @@ class Block:
     """
 
     def __init__(self, passes: Passes, folders: Sequence[Path] = ()) -> None:
-        asked = wanted("gradtrace.record()", passes=passes, level="default", facts=True, folders=folders, only=None)
+        level = Level.DEFAULT
+        asked = wanted("gradtrace.record()", passes=passes, level=level, facts=True, folders=folders, only=None)
         self._wanted = replace(asked, asks_again=False)
         self._recording = Recording(self._wanted)
         self._is_open = False

@@ -43,7 +43,7 @@ def choose(named: str | None) -> Interpreter:
     Args:
         named: the one that was asked for: a path, a command, or the directory of an environment; None for a choice.
     """
-    if named is not None:
+    if named:
         return Interpreter(_in_environment(named) if os.path.isdir(named) else named)  # noqa: PTH112  a word is no path
     for variable, folder in _active():
         if os.path.realpath(folder) in (os.path.realpath(sys.prefix), os.path.realpath(sys.exec_prefix)):

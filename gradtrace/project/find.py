@@ -27,10 +27,10 @@ def find_settings(start: Path) -> ProjectSettings | None:
     for folder in (start, *start.parents):
         path = folder / "pyproject.toml"
         try:
+            if not path.is_file():
+                continue
             content = read_regular(path, _LARGEST)
             table = _table(content) if b"gradtrace" in content else None
-        except (FileNotFoundError, NotADirectoryError):
-            continue
         except (OSError, ValueError) as error:
             raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
         if table is not None:

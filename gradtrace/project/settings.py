@@ -33,7 +33,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab")
     passes: Annotated[str | int, Meta(description='passes, such as "1-3", 100, "all" or "last"')] | None = None
     level: Annotated[Level, Meta(description=f"one of {', '.join(Level)}")] | None = None
     device: Annotated[str, Meta(description='a device, such as "cpu" or "cuda:1"')] | None = None
-    seed: Annotated[int, Meta(description="a whole number")] | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="a whole number of at most 63 bits")] | None = None
     dtype: (
         Annotated[
             Literal["float16", "bfloat16", "float32", "float64"],

@@ -55,28 +55,30 @@ class Flow:
         """The nodes in the order in which they ran; received and arrived: node, output, number; sent: edge, number."""
         return {"order": self.order, "received": self.received, "arrived": self._arrived, "sent": self._sent}
 
-    def hook(
-        self, number: int, caught: Callable[[str, BaseException], None], then: Callable[[int, Received], None] | None
-    ) -> Callable[[Any, Any], None]:
-        """What torch calls after a node has run.
+    def ran(
+        self,
+        number: int,
+        caught: Callable[[str, BaseException], None],
+        then: Callable[[int, Received], None] | None,
+        sent: Any,
+        received: Any,
+    ) -> None:
+        """What torch calls after a node has run, with all but the last two given before.
 
         Args:
             number: the node.
             caught: takes what our code raised.
             then: is called afterwards with the node and what it received, if anybody wants to know.
+            sent: the gradients that go on, one a slot.
+            received: the gradients that came, one an output.
         """
-        note = self._note_node
-
-        def ran(sent: Any, received: Any) -> None:
-            try:
-                with Quiet() if is_watched() else _DisableTorchFunction():
-                    known = note(number, sent, received)
-                if then is not None:
-                    then(number, known)
-            except BaseException as error:
-                caught("what a node received and sent", error)
-
-        return ran
+        try:
+            with Quiet() if is_watched() else _DisableTorchFunction():
+                known = self._note_node(number, sent, received)
+            if then is not None:
+                then(number, known)
+        except BaseException as error:
+            caught("what a node received and sent", error)
 
     def sent_by(self, number: int) -> list[int]:
         """The numbers of the statistics of what a node sent that has just run."""

@@ -151,6 +151,7 @@ class FullPass:
             # A leaf holds its node weakly: that of a leaf which is itself a root would die, and our hooks with it.
             self._root_leaves = [edge[0] for edge in edges if edge is not None and walk.ids[edge[0]] in self._leaves]
             walk.ids.clear()  # the wrappers: nothing of the graph is held while it runs
+            del describer  # while the collector is away, which would look through all that it holds
         self._sequence_mark = torch_facts.sequence_number()
 
     def _look_around(self, walk: Walk, scope: Scope) -> None:
@@ -277,6 +278,7 @@ class FullPass:
         handles = self._handles
         closer = None if self._closer is None else self._closer.node_ran
         then = self._ran if self.call.create_graph else closer
+        ran, caught = self._flow.ran, self._caught
         for node, number in walk.ids.items():
             if number in self._leaves:
                 handles.append(node.register_prehook(functools.partial(self._arrives_at_leaf, number)))
@@ -286,7 +288,7 @@ class FullPass:
                 if after:
                     self._put_first(after, functools.partial(self._accumulated, number))
             else:
-                handles.append(node.register_hook(self._flow.hook(number, self._caught, then)))
+                handles.append(node.register_hook(functools.partial(ran, number, caught, then)))
         if self._table is not None and self._table.hooked:
             numbers = {sequence: number for number, sequence in enumerate(self._sequence)}
             for (sequence, output), (hooks, _) in self._table.hooked.copy().items():

@@ -19,7 +19,7 @@ from gradtrace.recorder.journal import Journal, positions
 from gradtrace.recorder.looking import attributes, copied, is_any_of, is_module, is_tensor, module_of
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import Place, is_internal, locals_of
-from gradtrace.recorder.stores import stored_at
+from gradtrace.recorder.stores import stored_at, stores
 
 _MAX_NODES = 5_000
 _MAX_OBJECTS = 20_000
@@ -45,7 +45,8 @@ def write_holders(journal: Journal, table: ForwardTable | None, frame: types.Fra
         position = table.find(newest)
         made = table.origins[table.origin_numbers[position]].place if position >= 0 else None
         path = f"{base}[" if "[" in members[0][0] else base
-        stored = stored_at(frame, scope.codes(), path)
+        is_made_there = made is not None and stores(made, path)
+        stored = None if is_made_there else stored_at(frame, scope.codes(), path)
         place = made if stored is None or _is_same_line(stored, made) else stored
         journal.write(
             {

@@ -92,11 +92,17 @@ def small_values(tensor: torch.Tensor) -> list[float] | None:
     if (
         type(tensor) not in _PLAIN
         or not tensor.is_cpu
-        or tensor.layout is not torch.strided
         or tensor.is_nested
         or _functorch_is_active()
         or _is_functorch_wrapped(tensor)
     ):
+        return None
+    return readable_values(tensor)
+
+
+def readable_values(tensor: torch.Tensor) -> list[float] | None:
+    """The same of one that is known to be readable, on the CPU."""
+    if tensor.layout is not torch.strided:
         return None
     try:
         return flat_values(tensor)

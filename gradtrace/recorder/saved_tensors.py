@@ -13,7 +13,7 @@ from gradtrace.model.needs import ALL, USUAL, Statistic
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.context import Context
 from gradtrace.recorder.looking import attributes, is_tensor, module_of
-from gradtrace.recorder.measure import Measurements, begins_otherwise, has_memory, is_readable, small_values
+from gradtrace.recorder.measure import Measurements, begins_otherwise, has_memory, is_readable, readable_values
 from gradtrace.recorder.node_types import NodeType
 from gradtrace.recorder.packed import checkpoint_frame, checkpoint_inputs
 from gradtrace.recorder.scope import Scope
@@ -21,8 +21,11 @@ from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.tables import Spec
 
 _NOTHING = -1
+_PLAIN, _SAVED = torch_facts.PLAIN_TYPES, torch_facts.SavedTensor
 _ALL_ZERO = frozenset({Statistic.ALL_ZERO})
 _MOST_PACKED = 16
+_NUMBER = 16
+"""Bytes of a single number, such as a factor: nobody asks whose it is."""
 _OF_CUSTOM = "saved["
 _CHECKPOINTS = "torch.utils.checkpoint"
 
@@ -111,7 +114,7 @@ class SavedTensors:
             self.storages.append(0)
             self._look_into(op, name, hook, getattr(kept, "data", None), described, more)
             return
-        tensor = kept if is_tensor(kept) else getattr(kept, "data", None)
+        tensor = getattr(kept, "data", None) if type(kept) is _SAVED or not is_tensor(kept) else kept
         if tensor is None or not is_tensor(tensor):
             return
         try:
@@ -164,7 +167,7 @@ class SavedTensors:
 
     def _leaf(self, tensor: torch.Tensor) -> int:
         """The number of the leaf that it is, or -1."""
-        if type(tensor) not in torch_facts.PLAIN_TYPES or not tensor.requires_grad or not tensor.is_leaf:
+        if type(tensor) not in _PLAIN or not tensor.requires_grad or not tensor.is_leaf:
             return _NOTHING
         state = self._context.leaves.find(tensor)
         return _NOTHING if state is None else state.id
@@ -202,7 +205,8 @@ class SavedTensors:
         """What it keeps, whether a leaf or another saved tensor keeps the same, and whose that is besides."""
         identity, n_bytes = torch_facts.memory(tensor)
         number, is_shared = self._number(identity)
-        owner = None if is_shared or torch_facts.requires_grad(tensor) else self._owner(tensor)
+        is_owned = n_bytes > _NUMBER and not is_shared and not torch_facts.requires_grad(tensor)
+        owner = self._owner(tensor) if is_owned else None
         return number, n_bytes, is_shared, owner
 
     def _number(self, identity: int) -> tuple[int, bool]:
@@ -231,7 +235,7 @@ class SavedTensors:
         """The number of its values, or of the statistics asked for; -1 for neither. And what is known now."""
         measurements = self._measurements
         if spec.numel <= measurements.value_limit:
-            elements = small_values(tensor) if spec.is_small_float else None
+            elements = readable_values(tensor) if spec.is_small_float else None
             if elements is None:
                 return measurements.add(tensor, USUAL), ALL
             return measurements.add_values(spec, elements), ALL

@@ -7,6 +7,8 @@ which module is running, without a hook on anybody's module.
 
 from __future__ import annotations
 
+import dis
+import functools
 import os
 import site
 import sys
@@ -26,8 +28,12 @@ from gradtrace.recorder.looking import copied, is_module
 _MAX_DEPTH = 400
 _CO_OPTIMIZED = 0x1
 _SNAPSHOT_LOCALS = sys.version_info < (3, 13)
-_SHOWS_LOCALS = frozenset({"locals", "vars", "dir", "eval", "exec", "f_locals", "_getframe", "currentframe", "stack"})
-"""Names by which a function gets at the dictionary of its variables."""
+_FRAMES = frozenset({"f_locals", "_getframe", "currentframe"})
+_ASKS_LOCALS = frozenset({"locals", "vars", "dir", "eval", "exec", "stack"})
+"""Functions by which another gets at the dictionary of its variables."""
+_SHOWS_LOCALS = _FRAMES | _ASKS_LOCALS
+_HOMES = frozenset({"builtins", "__builtins__", "inspect"})
+"""Modules of these: `model.eval()` and `torch.stack` are something else."""
 _ASSERTS = "@py_builtins"
 """Through this pytest asks for the variables of a test, when an assertion in it has failed."""
 _HELD_BY_FRAME = 3
@@ -200,13 +206,25 @@ def locals_of(frame: types.FrameType) -> dict[str, object]:
     code = frame.f_code
     if not _SNAPSHOT_LOCALS or not code.co_flags & _CO_OPTIMIZED:
         return copied(frame.f_locals)
-    if not _SHOWS_LOCALS.isdisjoint(code.co_names) and _ASSERTS not in code.co_names:
+    if not _SHOWS_LOCALS.isdisjoint(code.co_names) and _ASSERTS not in code.co_names and _may_ask(code):
         return {}
     snapshot = frame.f_locals
     copy = dict(snapshot)
     if sys.getrefcount(snapshot) <= _HELD_BY_FRAME:
         snapshot.clear()
     return copy
+
+
+@functools.lru_cache(maxsize=1024)
+def _may_ask(code: types.CodeType) -> bool:
+    """Whether a code that names such a function may mean it, and not a method of the same name."""
+    if not _FRAMES.isdisjoint(code.co_names) or not _HOMES.isdisjoint(code.co_names):
+        return True
+    asked = (one for one in dis.get_instructions(code) if one.argval in _ASKS_LOCALS)
+    return any(one.opname in _GLOBAL for one in asked)
+
+
+_GLOBAL = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FAST"})
 
 
 def local(frame: types.FrameType, name: str) -> object:

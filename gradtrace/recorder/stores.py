@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.journal import positions
 from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.sites import Place, is_internal, locals_of
 
@@ -67,6 +68,12 @@ def stored_by(codes: list[types.CodeType], path: str) -> Place | None:
         Place(code, site.offset, target.name) for code in codes for site in _sites(code) if _stores_into(site, target)
     ]
     return found[0] if len(found) == 1 else None
+
+
+def stores(place: Place, path: str) -> bool:
+    """Whether the line of a place, at which a tensor was made, stores into what a path says as well."""
+    target, line = Target.of(path), positions(place.code, place.instruction)[0]
+    return any(_stores_into(one, target) and positions(place.code, one.offset)[0] == line for one in _sites(place.code))
 
 
 def stored_at(frame: types.FrameType | None, codes: list[types.CodeType], path: str) -> Place | None:

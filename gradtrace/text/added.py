@@ -1,5 +1,6 @@
 """One pass's `.grad` in a line: before, what came, after. A sum is written only where the numbers are one."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from gradtrace.analysis.fan_in import adds_up
@@ -12,7 +13,7 @@ MARK = " *"
 
 
 def told(rows: Sequence[Accumulation], texts: tuple[str, str, str], *, is_norm: bool) -> str:
-    """`2 + 2 → 4`; of norms, which do not add up as gradients do, `2, adds 2, then 3.1`.
+    """`2 + 2 → 4`; of norms, which do not add up as gradients do, `2, adds 2 (cosine 0.2), then 3.1`.
 
     Args:
         rows: what the pass did to one leaf, or to several that are told together.
@@ -28,12 +29,38 @@ def told(rows: Sequence[Accumulation], texts: tuple[str, str, str], *, is_norm: 
         return f"{before}, adds {added}, then {after}{MARK}"
     is_first = all(row.before is None for row in rows)
     if is_norm:
-        return f"None → {after}" if is_first else f"{before}, adds {added}, then {after}"
+        return f"None → {after}" if is_first else f"{before}, adds {added}{_cosine(rows)}, then {after}"
     return (
         f"{before} − {added[1:]} → {after}"
         if added.startswith("-") and not is_first
         else f"{before} + {added} → {after}"
     )
+
+
+def _cosine(rows: Sequence[Accumulation]) -> str:
+    """` (cosine 0.83)`, between what was there and what came, by the three norms.
+
+    Empty where these cannot tell it, and where both point the same way: then the norms add up as they stand.
+    """
+    squares = [0.0, 0.0, 0.0]
+    for row in rows:
+        for place, stats in enumerate((row.before, row.contribution, row.after)):
+            if stats is None or stats.norm is None or stats.dtype not in _EXACT_ENOUGH:
+                return ""
+            squares[place] += stats.norm**2
+    before, added, after = squares
+    if not all(map(math.isfinite, squares)) or min(before, added) <= _LEAST**2 * max(before, added):
+        return ""
+    cosine = (after - before - added) / (2 * math.sqrt(before * added))
+    said = wording.number(round(cosine, 2))
+    return f" (cosine {said})" if abs(cosine) <= 1 + _NEAR and said != "1" else ""
+
+
+_EXACT_ENOUGH = frozenset({"float32", "float64", "complex64", "complex128"})
+"""Of others a sum is rounded too much for the angle to be seen in norms."""
+_NEAR = 1e-3
+_LEAST = 0.01
+"""Where one of two gradients is so much smaller than the other, rounding hides the angle."""
 
 
 def is_sum(rows: Sequence[Accumulation]) -> bool:

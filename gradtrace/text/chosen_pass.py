@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gradtrace.analysis.choose_pass import first_pass, pass_at, with_graph
 from gradtrace.analysis.focus import focused
 from gradtrace.errors import RenderError
-from gradtrace.model import BackwardPass, ObservationKind, PassError, ProgramError, Trace
+from gradtrace.model import BackwardPass, Blind, ObservationKind, PassError, ProgramError, Trace
 from gradtrace.text import wording
 from gradtrace.text.escape import one_line, visible
 
@@ -89,6 +89,12 @@ def _why_not(trace: Trace) -> str:
         return f"pass {failed.index}{wording.at(failed.location)} {_raised(failed.error)}"
     if trace.passes:
         n = sum(one.count for one in trace.passes)
+        compiled = next((one.text for one in trace.run.blind_spots if one.reason == Blind.COMPILED_REGION), "")
+        if compiled:
+            return (
+                f"{target} ran {wording.count(n, 'pass')}, and {compiled}, where no graph can be seen. Run again with "
+                "TORCH_COMPILE_DISABLE=1 in the environment to see the graph of the program itself."
+            )
         return (
             f"{target} ran {wording.count(n, 'pass')}, but none was recorded with its graph. Run again with --passes 1 "
             "to record the first one in full."

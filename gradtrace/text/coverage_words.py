@@ -27,6 +27,8 @@ def advice(gap: Gap) -> str:
     if gap.spot.reason == Blind.NO_TORCH:
         is_error = gap.status is not None and gap.status > 0
         return "if an import failed, --python PATH runs another interpreter" if is_error else ""
+    if gap.spot.reason == Blind.PASSES_NOT_RECORDED and gap.spot.text:
+        return "TORCH_COMPILE_DISABLE=1 in the environment runs the program without the compiler"
     return _ADVICE.get(gap.spot.reason, "")
 
 

@@ -34,12 +34,14 @@ def step_parts(trace: Trace, step: StepFact, change: ParameterChange) -> tuple[P
         change: of a parameter whose elements were recorded.
     """
     rule = rule_of(step.call)
-    if rule is None or not rule.lines or not rule.terms or not rule.is_elementwise:
+    if rule is None or not rule.lines or not rule.terms:
         return ()
     before, after, gradient = map(_flat, (change.value_before, change.value_after, change.value_gradient))
     if not before or len(before) != len(after) or len(before) != len(gradient):
         return ()
     settings = _settings(rule, step, change)
+    if not rule.is_elementwise:
+        return tuple(_by_difference(rule, settings, change))
     states = list(_states(_kept_before(trace, step, change), len(before)))
     try:
         worked = [
@@ -51,6 +53,25 @@ def step_parts(trace: Trace, step: StepFact, change: ParameterChange) -> tuple[P
     if not all(map(_is_borne_out, worked, before, after)):
         return ()
     return tuple(_parts(worked, change.value_before))
+
+
+def _by_difference(rule: UpdateRule, settings: Mapping[str, Any], change: ParameterChange) -> Iterator[Part]:
+    """Of a rule for whole matrices: the decay, which is known of each element, and the one other term, all the rest."""
+    others = [term for term in rule.terms if term.name != _DECAY]
+    decay = next((term for term in rule.terms if term.name == _DECAY), None)
+    before, after = _flat(change.value_before), _flat(change.value_after)
+    defaults = {setting.name: setting.default for setting in rule.settings}
+    rate, share = (settings.get(name, defaults.get(name)) for name in ("lr", "weight_decay"))
+    if len(others) != 1 or not all(isinstance(one, int | float) for one in (rate, share)):
+        return
+    shrunk = [-float(rate) * float(share) * x for x in before]
+    rest = [end - start - own for start, end, own in zip(before, after, shrunk, strict=True)]
+    yield Part(others[0], _nested(change.value_before, iter(rest)))
+    if share and decay is not None:
+        yield Part(decay, _nested(change.value_before, iter(shrunk)))
+
+
+_DECAY = "weight decay"
 
 
 def _settings(rule: UpdateRule, step: StepFact, change: ParameterChange) -> dict[str, Any]:

@@ -115,6 +115,11 @@ def _nothing(one: Verdict) -> str:
     return "took part in the graph, and no gradient arrived"
 
 
+def _from_others(one: Verdict) -> str:
+    del one
+    return "no gradient arrived on this rank; other ranks had one, which is shared with it"
+
+
 def _absent(one: Verdict) -> str:
     del one
     return "not in the graph of any recorded pass"
@@ -197,6 +202,7 @@ def _since(one: Verdict) -> str:
 _SENTENCES: dict[Pattern, Callable[[Verdict], str]] = {
     Pattern.ABSENT: _absent,
     Pattern.NOTHING: _nothing,
+    Pattern.FROM_OTHERS: _from_others,
     Pattern.NOT_STORED: _not_stored,
     Pattern.SINGLE: _single,
     Pattern.ZEROED: _zeroed,

@@ -14,7 +14,7 @@ import torch
 from gradtrace import recorder
 from gradtrace.recorder import full_pass
 from gradtrace.recorder.config import Config
-from gradtrace.recorder.walk import Describer
+from gradtrace.recorder.describer import Describer
 
 _MIB = 1024  # ru_maxrss counts kibibytes
 _spent: dict[str, float] = {}
@@ -38,7 +38,7 @@ def main() -> None:
     torch.set_num_threads(1)
     length, is_recorded = int(sys.argv[1]), sys.argv[2] == "recorded"
     _clocked(full_pass, "Walk", "walk")
-    _clocked(Describer, "write", "write")
+    _clocked(Describer, "describe", "write")
     (torch.ones(3, requires_grad=True) * 2).sum().backward()
     size = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+import gradtrace
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 PAGE = """# Title
@@ -51,7 +53,15 @@ $ wide
 def load(monkeypatch: pytest.MonkeyPatch) -> object:
     """Import one of the programs of docs/, which are scripts beside each other."""
     monkeypatch.syspath_prepend(str(DOCS))
-    names = ("build", "document_tables", "formula_catalogue", "pictures", "terminal_blocks", "recording_tables")
+    names = (
+        "build",
+        "document_tables",
+        "formula_catalogue",
+        "pictures",
+        "terminal_blocks",
+        "recording_tables",
+        "python_verbs",
+    )
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
 
@@ -143,3 +153,11 @@ def test_document_tables_list_every_key(load) -> None:
     assert "| `no_torch` | All: the program never imported torch" in page
     links = set(re.findall(r"\]\(#(\w+)\)", page))
     assert links <= {title.lower() for title in re.findall(r"(?m)^### (\w+)$", page)}
+
+
+def test_the_page_for_python_says_what_the_verbs_are(load):
+    """Its program prints what stands below it, and all that the package offers is on it."""
+    page = (DOCS / "python.md").read_text("utf-8")
+    verbs = load("python_verbs")
+    assert {*verbs.VERBS, *verbs.OBJECTS, "__version__"} == {*gradtrace.__all__}
+    assert verbs.refresh(page) == page

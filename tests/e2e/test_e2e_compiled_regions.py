@@ -2,9 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 import gradtrace
+from gradtrace.errors import RenderError
 
 PROGRAM = """\
 import torch
@@ -55,3 +59,8 @@ def test_regions_show_their_ops_lines_and_breaks(tmp_path: Path) -> None:
     memory = gradtrace.memory(trace, pass_index=1, by="op")
     assert "compiled region (aot_eager)" in memory
     assert "What torch.compile made: 3 compiled regions" in gradtrace.explain(trace)
+    only = replace(trace, passes=tuple(one for one in trace.passes if one.graph is None))
+    with pytest.raises(RenderError, match="the backward pass ran in compiled autograd, where no graph can be seen"):
+        gradtrace.render(only)
+    text = " ".join(gradtrace.explain(only).split())
+    assert "TORCH_COMPILE_DISABLE=1 in the environment runs the program without the compiler" in text

@@ -113,10 +113,10 @@ def test_unmerged_streams_are_shown_and_merged(tmp_path: Path) -> None:
     cut = b"".join(framed(stream(builders.product_trace(), pid=2, rank=1)))[:-30]
     (session / "1.stream").write_bytes(whole)
     (session / "2.stream").write_bytes(cut)
-    assert "process 1 wrote ends in the middle of a line" in gradtrace("explain", session, cwd=tmp_path).stdout
+    assert "rank 1 wrote ends in the middle of a line" in gradtrace("explain", session, cwd=tmp_path).stdout
     done = gradtrace("merge", session, "-o", "all.gtrace", cwd=tmp_path)
     assert done.returncode == 0
-    assert "gradtrace: what process 1 wrote ends in the middle of a line; it was read up to there\n" in done.stderr
+    assert "gradtrace: what rank 1 wrote ends in the middle of a line; it was read up to there\n" in done.stderr
     assert stat.S_IMODE((tmp_path / "all.gtrace").stat().st_mode) == 0o600
     assert "holds no streams" in gradtrace("merge", tmp_path, "-o", "x", cwd=tmp_path).stderr
 

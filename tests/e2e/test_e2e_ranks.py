@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from shared_recordings import recordings
 
+import gradtrace
 from gradtrace.analysis.fan_in import adds_up
 from gradtrace.analysis.reductions import with_reductions
 from gradtrace.cli.main import main
@@ -123,6 +124,17 @@ def test_answer_and_tree_tell_local_from_reduced(said) -> None:
     assert "aux.bias gets nothing on this rank because" in answer
     assert "rank 1 added nothing; averaged over 2 ranks, .grad is" in answer
     assert "here; averaged over 2 ranks" in said("render", "-f", "tree", "--pass", "2")
+
+
+def test_python_loads_one_rank(recorded: Path) -> None:
+    """With leaves and passes of its own, and all ranks beside it."""
+    own = gradtrace.load(recorded, rank=1)
+    assert [one.index for one in own.passes] == [1, 2, 3, 4, 5, 6, 7]
+    assert {str(row.reduced) for row in own.passes[1].accumulations} == {AVERAGED}
+    assert own.whole is not None
+    assert len(own.whole.passes) == 14
+    text = " ".join(gradtrace.explain(own).split())
+    assert "no gradient arrived on this rank; other ranks had one, which is shared with it" in text
 
 
 def test_nothing_is_wrong_with_them(said) -> None:

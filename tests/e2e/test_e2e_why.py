@@ -145,7 +145,7 @@ def test_an_unknown_name_says_which_come_close(tmp_path):
     assert done.returncode == 2
     assert "nothing in the run is called 'wieght'; did you mean weight?" in done.stderr
     (kept,) = caches.glob("gradtrace/recordings/small-*.gtrace")
-    assert f"the recording is kept: gradtrace why {kept} shows it" in done.stderr
+    assert f"the recording is kept: gradtrace why {kept} NAME shows it" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["small.py"]
 
 

@@ -21,7 +21,7 @@ def clipping_lines(trace: Trace) -> frozenset[Line]:
     for event in trace.events:
         if event.kind == EventKind.GRAD_MODIFIED and event.call not in UNSCALES and not event.is_clipping:
             before, after = event.norm_before, event.norm_after
-            if before is None or after is None:
+            if not before or not after or not math.isfinite(before + after):
                 continue
             norms.setdefault(source_line(event.location), []).append((before, after))
     return frozenset(line for line, pairs in norms.items() if _is_clipped(pairs))
@@ -29,7 +29,7 @@ def clipping_lines(trace: Trace) -> frozenset[Line]:
 
 def _is_clipped(pairs: list[tuple[float, float]]) -> bool:
     before, after = [one for one, _ in pairs], [one for _, one in pairs]
-    if len(pairs) < _TWICE or not all(0 < small < large < math.inf for large, small in pairs):
+    if len(pairs) < _TWICE or not all(small < large for large, small in pairs):
         return False
     is_same = max(after) <= min(after) * (1 + _SAME)
     return is_same and max(before) > min(before) * (1 + 2 * _SAME)

@@ -104,6 +104,8 @@ def _rising(held: list[Holder]) -> list[Holder] | None:
     best: list[Holder] = []
     stretch: list[Holder] = []
     for holder in held:
+        if stretch and (holder.n_passes, holder.n_nodes) == (stretch[-1].n_passes, stretch[-1].n_nodes):
+            continue  # nothing was stored since: a validation comes after many passes
         if stretch and not (holder.n_passes > stretch[-1].n_passes and holder.n_nodes > stretch[-1].n_nodes):
             stretch = []
         stretch.append(holder)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gradtrace.analysis.once import once
 from gradtrace.analysis.topology import Adjacency, reachable, reaching
 from gradtrace.formulas import traits
+from gradtrace.formulas.trait_kinds import Breaks
 from gradtrace.model import BackwardPass, Edge, Graph, Node, Recorded, Trace
 
 _TWICE = 2
@@ -122,7 +123,7 @@ def _reduction(node: Node, user: Node) -> bool | None:
         return True if user.shape == () else None
     if op.passes_elements:
         return None
-    is_step = op.is_loss_step or op.is_addition or (op.is_choice and op.is_elementwise)
+    is_step = op.is_loss_step or (op.is_elementwise and op.breaks is not Breaks.EXP)
     return None if is_step and user.shape == node.shape else False
 
 

@@ -84,7 +84,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         yield Finding(
             "clamp-blocks-grad",
             Severity.WARNING,
-            f"`{one.node.op}` is saturated everywhere: {called(one.leaves)} get no gradient",
+            f"`{one.node.op}` is saturated everywhere: no gradient reaches {called(one.leaves)}",
             one.node.location,
             (),
             "Use a soft bound (`tanh`, `sigmoid`), clamp only for evaluation, or start inside the range.",

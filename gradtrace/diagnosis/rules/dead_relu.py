@@ -84,7 +84,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         yield Finding(
             "dead-relu",
             Severity.WARNING,
-            f"This ReLU is off for every input: {called(one.leaves)} get no gradient",
+            f"This ReLU is off for every input: no gradient reaches {called(one.leaves)}",
             one.node.location,
             (),
             "Lower the learning rate, check the initial bias, or use LeakyReLU or GELU.",

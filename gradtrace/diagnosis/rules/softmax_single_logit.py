@@ -102,7 +102,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         yield Finding(
             "softmax-single-logit",
             Severity.WARNING,
-            f"A softmax over one value is always 1: {called(one.leaves)} get no gradient",
+            f"A softmax over one value is always 1: no gradient reaches {called(one.leaves)}",
             one.node.location,
             (),
             "Use `sigmoid` for a single output, or give the last layer two outputs.",

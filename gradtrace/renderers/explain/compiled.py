@@ -35,7 +35,9 @@ def compiled(one: BackwardPass, *, verbose: bool) -> Iterator[Block]:
         dict.fromkeys(at(node.location) for node in one.graph.nodes if node.region is not None and node.location)
     )
     places = where[0] if len(where) == 1 else ""
-    yield Heading(f"What torch.compile made: {count(len(found), 'compiled region')}{places}")
+    n_nodes = sum(node.region is not None for node in one.graph.nodes)
+    of_graphs = f" of {count(len(found), 'graph')}" if n_nodes > len(found) else ""
+    yield Heading(f"What torch.compile made: {count(n_nodes, 'compiled region')}{of_graphs}{places}")
     yield Paragraph(_kind(found))
     breaks = [each for region in found for each in region.breaks]
     if breaks:

@@ -45,7 +45,7 @@ def leaf_table(
     if not is_stored:
         header[4] = "returned"
         kept = [column for column in kept if column not in (3, 5)]
-    optional = tuple(kept.index(column) for column in (2, 6, 1) if column in kept)
+    optional = tuple(kept.index(column) for column in (6, 2, 1) if column in kept)
     titles, cells = tuple(header[i] for i in kept), [tuple(row[i] for i in kept) for row in body]
     if formulas:
         titles = (*titles, "closed form")
@@ -78,7 +78,8 @@ def _written_out(stats: TensorStats | None) -> str:
     """All elements of a gradient that is told by its norm, where they were recorded."""
     if stats is None or stats.value is None or not wording.gradient(stats).startswith("|g|"):
         return ""
-    return wording.elements(stats.value)
+    text = wording.elements(stats.value)
+    return text if len(text) <= _LONGEST_ELEMENTS else ""
 
 
 def _by_module(trace: Trace, rows: list[Accumulation]) -> Table:
@@ -166,4 +167,5 @@ def _value(leaf: Leaf) -> str:
 _LONGEST_VALUE = 28
 
 _MOST_WRITTEN_OUT = 4
-"""Of so few leaves all elements are told, where they were recorded."""
+"""Of so few leaves all elements are told, where they were recorded and are not many."""
+_LONGEST_ELEMENTS = 70

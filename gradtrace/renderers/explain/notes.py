@@ -117,7 +117,7 @@ def _made_by(node: Node, name: str) -> str:
     if is_several(node):
         return name
     made = made_by(node, name)
-    return f"{name} ({made})" if is_write(node) and not made.startswith(f"{name} (") else made
+    return f"{name} (after {made})" if is_write(node) and not made.startswith(f"{name} (") else made
 
 
 def _constants(trace: Trace, one: BackwardPass) -> Iterator[str]:

@@ -92,7 +92,7 @@ def _at_leaf(leaf: Leaf, edges: list[Edge], row: Accumulation, n_paths: int) -> 
 def _before_leaf(leaf: Leaf, one: BackwardPass, graph: Graph, node: int, n_paths: int) -> Iterator[_Sum]:
     """Ways that come together at an op, from which a single one leads on to the leaf."""
     found = ways(one, node)
-    if found is None or found.meeting == node or len(found.ways) < 2:  # noqa: PLR2004
+    if found is None or found.meeting == node or not 2 <= len(found.ways) <= _MOST_WAYS:  # noqa: PLR2004
         return
     meeting = graph.nodes[found.meeting]
     edges = tuple(graph.edges[way.edge] for way in sorted(found.ways, key=lambda way: way.edge))

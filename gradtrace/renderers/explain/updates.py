@@ -23,7 +23,7 @@ _MOST_NAMED = 3
 """So many parameters are told each by itself; of more, norms over all of them."""
 _MOST_EXAMPLES = 2
 """Of more, so many whose elements are few are told by themselves as well."""
-_LONGEST_VALUE = 24
+_LONGEST_VALUE = 40
 _MOST_ACTS = 8
 _TOLD_RATES = ("momentum", "weight_decay", "betas")
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from gradtrace.analysis import memory_groups
-from gradtrace.analysis.calls import called
 from gradtrace.analysis.checkpointing import Checkpointing, checkpointing
 from gradtrace.analysis.memory_groups import Group
 from gradtrace.analysis.saved_memory import Apart, KeptStorage, SavedMemory
@@ -26,7 +25,7 @@ class SavedBy(Part, frozen=True, kw_only=True):
 
     Attributes:
         node: id of the node in the graph of the pass.
-        op: what the program called.
+        op: what the program called, or `checkpoint` for one that keeps what it recomputes the op from.
         name: torch's name of the saved tensor.
         module: the innermost module that made the node, or null.
         location: the line that called, or null.
@@ -196,7 +195,7 @@ def _storage(storage: KeptStorage) -> Storage:
         saved_by=[
             SavedBy(
                 node=one.node.id,
-                op=called(one.node),
+                op=memory_groups.keeper(one),
                 name=one.saved.name,
                 module=one.node.module,
                 location=location(one.node.location),
@@ -234,5 +233,5 @@ def _groups(memory: SavedMemory, by: str) -> list[Group]:
 def _tensor_row(storage: KeptStorage) -> tuple[object, ...]:
     saver = storage.first
     shape = "" if saver.saved.shape is None else "x".join(map(str, saver.saved.shape))
-    words = (what(storage), saver.node.module or "", saver.node.op, saved_at(saver), also_held(storage))
+    words = (what(storage), saver.node.module or "", memory_groups.keeper(saver), saved_at(saver), also_held(storage))
     return (storage.bytes, shape, saver.saved.dtype, storage.device, *map(spreadsheet_cell, words))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from gradtrace.analysis import memory_groups
-from gradtrace.analysis.calls import called
 from gradtrace.analysis.checkpointing import checkpointing
 from gradtrace.analysis.memory_groups import Group
 from gradtrace.analysis.saved_memory import KeptStorage, SavedMemory, memories
@@ -167,7 +166,7 @@ def _tensor(storage: KeptStorage) -> tuple[str, ...]:
     first = storage.first
     shape, dtype = first.saved.shape, first.saved.dtype
     spec = "" if shape is None or dtype is None else str(TensorSpec(shape, dtype, first.saved.device))
-    saver = " ".join(filter(None, (called(first.node), saved_at(first))))
+    saver = " ".join(filter(None, (memory_groups.keeper(first), saved_at(first))))
     return spec, what(storage), saver, also_held(storage)
 
 

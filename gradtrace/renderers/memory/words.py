@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.analysis.calls import called
-from gradtrace.analysis.memory_groups import place
+from gradtrace.analysis.memory_groups import keeper, place
 from gradtrace.analysis.saved_memory import KeptStorage, Origin, SavedMemory, Saver, is_mask
 from gradtrace.model import Blind, Location, Trace
 from gradtrace.model.format import CHECKPOINT, CONTEXT, PACKED
@@ -23,7 +23,8 @@ def what(storage: KeptStorage) -> str:
     saver = storage.first
     name, op = saver.saved.name, called(saver.node)
     if storage.maker is not None:
-        return f"output of {called(storage.maker)}"
+        made = f"output of {called(storage.maker)}"
+        return f"{made}, from which a checkpoint recomputes" if name.startswith(CHECKPOINT) else made
     if storage.owner is not None:
         return storage.owner
     if name.startswith(CHECKPOINT):
@@ -63,12 +64,12 @@ def _holders(storage: KeptStorage) -> Iterator[str]:
     if owner is not None:
         yield f"the program, as {owner}" if storage.maker is not None else "the program"
     first = storage.first
-    seen = {(first.node.id, called(first.node), saved_at(first))}
+    seen = {(first.node.id, keeper(first), saved_at(first))}
     others: dict[tuple[str, str], int] = {}
     for one in storage.savers[1:]:
         if one.node.id == first.node.id:
             continue
-        key = (called(one.node), saved_at(one))
+        key = (keeper(one), saved_at(one))
         if (one.node.id, *key) not in seen:
             seen.add((one.node.id, *key))
             others[key] = others.get(key, 0) + 1

@@ -13,7 +13,7 @@ from gradtrace.text.chosen_pass import drawn_pass
 
 PAGES = {"page": (1400, 2000), "a4": (794, 1123), "slide": (1280, 720)}
 """Width and height in pixels, 96 an inch."""
-_AROUND = (36, 170)
+_AROUND = (36, 210)
 """Room for the margins, and for what stands above and below the drawing."""
 _SMALLEST = 0.75
 """A picture of a given size is shrunk by no more than this, if folding more can avoid it: text has to stay readable."""

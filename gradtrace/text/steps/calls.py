@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from gradtrace.analysis.calls import by_call, called, is_joined
+from gradtrace.formulas.catalogue.compositions import FORMULAS as COMPOSITIONS
 from gradtrace.formulas.formula import Formula
 from gradtrace.formulas.lookup import describe, describe_call
 from gradtrace.formulas.operand_words import argument_of_call
@@ -61,7 +62,21 @@ def formula_of(node: Node) -> Formula:
     """The formula of a node, or of the call that it stands for."""
     if not is_joined(node):
         return describe(node)
-    return describe_call(node.op, [describe(replace(node, type=type_)).op for type_ in node.type.split()])
+    if node.is_custom:
+        return describe(replace(node, type=node.type.split()[0]))
+    parts = [describe(replace(node, type=type_)) for type_ in node.type.split()]
+    own = next((one for one in parts if one.op == node.op), None)  # `mul_` of a view makes what keeps it a view besides
+    return own or describe_call(node.op, [one.op for one in parts])
+
+
+def formula_in_words(node: Node) -> Formula:
+    """As `formula_of`; of a function that has a page of its own that page, also where torch makes it of one op."""
+    called_as = word(node)
+    if called_as != node.op and not node.is_custom:
+        known = next((one for one in COMPOSITIONS if called_as == one.op), None)
+        if known is not None:
+            return known
+    return formula_of(node)
 
 
 def linear_step(operands: Operands, edge: Edge) -> str:

@@ -16,6 +16,9 @@ from gradtrace.text.steps.outputs import is_several, name_of
 _LONGEST = 24
 """A longer text for an operand would hide the step that it belongs to."""
 
+_TWO = frozenset({"self", "other", "mat2", "vec", "tensor"})
+"""Torch's names of the operands of what is written with two."""
+
 _GENERIC = {"self": "the input", "result": "the result"}
 
 
@@ -106,9 +109,10 @@ class Operands:
         sources = operands(span(self.node.location), self.node.op)
         if name == "self" and (len(sources) == 1 or (sources and self.node.op == "pow")):
             return maths(sources[0])
-        others = {self._text(other) for other in ("self", "other", "exponent") if other != name} - {""}
+        known = {*("self", "other", "exponent"), *(edge.input or "" for edge in self.edges)} - {name, ""}
+        others = {self._text(other) for other in known} - {""}
         remaining = [maths(source) for source in sources if maths(source) not in others]
-        if len(sources) == 2 and len(remaining) == 1 and name in {"self", "other"}:  # noqa: PLR2004
+        if len(sources) == 2 and len(remaining) == 1 and name in _TWO:  # noqa: PLR2004
             return remaining[0]
         return wording.number(value.flat[0]) if value is not None and value.shape == () else ""
 

@@ -111,6 +111,8 @@ def _power(operands: Operands) -> Factor | None:
         return None
     n = exponent.flat[0]
     shown = wording.number(n)
+    if n == 1:
+        return Factor("", (), lambda: 1.0)
     if n == 2:  # noqa: PLR2004
         words = "× 2·{self}"
     elif n.is_integer() and n > 0:
@@ -164,7 +166,8 @@ def _matrix_step(operands: Operands, edge: Edge, arrived: Array, sent: Array) ->
 def _transposed(text: str) -> str:
     """`fc.weight` for `fc.weightᵀ`, as of a linear layer."""
     if text.startswith("the "):
-        return f"({text.removeprefix('the ')})ᵀ"
+        said = text.removeprefix("the ")
+        return f"({said})ᵀ" if " " in said else f"{said}ᵀ"
     return text.removesuffix("ᵀ") if re.fullmatch(r"[\w.]+ᵀ", text) else f"{text}ᵀ"
 
 

@@ -10,7 +10,7 @@ from gradtrace.formulas.formula import Formula
 from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Heading, Paragraph
-from gradtrace.text.steps.calls import formula_of, word
+from gradtrace.text.steps.calls import formula_in_words, formula_of, word
 from gradtrace.text.steps.losses import OPS_OF_LOSS, softmax_minus_one_hot
 from gradtrace.text.steps.losses import WORDS as LOSS_WORDS
 from gradtrace.text.steps.operands import Operands
@@ -153,5 +153,5 @@ def _told(graph: Graph, leaves: tuple[Leaf, ...], *, verbose: bool, aten: bool) 
         edges = tuple(by_source.get(node.id, ()))
         operands = Operands(graph, leaves, node, edges)
         if node.leaf is None and (verbose or any(edge.sent is not None and not step(operands, edge) for edge in edges)):
-            told.setdefault(node.op if aten else word(node), formula_of(node))
+            told.setdefault(node.op if aten else word(node), formula_of(node) if aten else formula_in_words(node))
     return told

@@ -158,6 +158,15 @@ def test_the_result_of_a_cut_is_a_constant():
     assert [leaf.name for leaf in subject.sources] == ["w"]
 
 
+def test_a_cut_without_a_name_is_called_after_what_its_line_gives_it_to():
+    """Its line may be asked for too, and is answered once however many cuts of its kind it made."""
+    line = at(3, "rows = [float(v) for v in h]", "float(v)")
+    cuts = tuple(Cut(number, "number", "__float__", line, leaves=(0,)) for number in range(2))
+    subject = _only(replace(_squared(), cuts=cuts), "train.py:3")
+
+    assert (subject.name, subject.reason) == ("rows", Reason.CONSTANT)
+
+
 def test_a_value_that_was_only_looked_at_is_no_cut():
     """`w.item()` for the log takes nothing away; nor does a copy of it."""
     trace = replace(

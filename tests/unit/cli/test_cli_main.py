@@ -93,6 +93,7 @@ def test_without_a_command_the_help_is_shown(capsys):
         (["explain", "w", "--stop-after", "0"], "'--stop-after': 0 is not in the range x>=1"),
         (["explain", "w", "--dtype", "int8"], "'--dtype': 'int8' is not one of 'float16', "),
         (["explain", "w", "--seed", "x"], "'--seed': 'x' is not a valid integer"),
+        (["explain", "w", "--seed", str(2**64)], "'--seed': 18446744073709551616 is not in the range -2**63<=x<2**64"),
         (["explain", "w", "--timeout", "0"], "'--timeout': 0.0 is not in the range x>0"),
         (["explain", "w", "--seed"], "option '--seed' requires an argument"),
         (["why"], "missing argument 'NAME'"),

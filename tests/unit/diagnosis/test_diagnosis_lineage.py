@@ -39,6 +39,11 @@ HIDDEN = ((node(0, "Sum", 8, 1), node(1, "Tanh", 7, 1), node(2, "Tanh", 7, 0, 1)
 LIST = ((node(0, "Stack", 8, 1), node(1, "Tanh", 7, 1), node(2, "Tanh", 7, 0, 1)), ((0, 1), (0, 2)), 2)
 ONCE = ((node(0, "Sum", 8, 1), node(1, "Softplus", 3, 0, 1)), ((0, 1),), 1)
 SHARED = ((node(0, "Sum", 8, 0), node(1, "Tanh", 3, 0, 1)), ((0, 1),), 1)
+HEADS = (
+    (node(0, "Mse", 5, 1), node(1, "Addmm", 4, 0), node(2, "Select", 3, 0, 1), node(3, "Tanh", 3, 0, 1)),
+    ((0, 1), (1, 2), (2, 3)),
+    3,
+)
 AGAIN = ((node(0, "Sum", 8, 0, 1), node(1, "Tanh", 3, 0, 1)), ((0, 1),), 0)
 
 
@@ -50,6 +55,7 @@ AGAIN = ((node(0, "Sum", 8, 0, 1), node(1, "Tanh", 3, 0, 1)), ((0, 1),), 0)
         (ONCE, (9, 9), Reason.ONCE),
         (ONCE, (9, 10), Reason.SHARED),
         (SHARED, (9, 10), Reason.SHARED),
+        (HEADS, (9, 9), Reason.SHARED),
         (SHARED, (9, 9), Reason.SHARED),
         (AGAIN, (9, 9), Reason.ONCE),
         (AGAIN, (9, 10), Reason.SHARED),
@@ -80,3 +86,10 @@ def test_crossings_leave_out_leaves() -> None:
         (node(0, "Sum", 1, 2), node(1, "Tanh", 1, 1), node(2, "Accumulate", 1, None)), (Edge(0, 1, 0), Edge(0, 2, 1))
     )
     assert crossings(graph, 2) == [Edge(0, 1, 0)]
+
+
+def test_what_is_shared_is_the_first_freed_value_on_the_way() -> None:
+    """The heads are made once as well, but each has one pass of its own."""
+    found = revisit(second_time(*HEADS, (9, 9)))
+    assert found is not None
+    assert found.carried.id == 2

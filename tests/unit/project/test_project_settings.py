@@ -35,7 +35,8 @@ def settings(tmp_path: Path, text: str) -> ProjectSettings | None:
     below.mkdir(parents=True)
     (below / "pyproject.toml").write_text("[project]\nname = 'gradtrace-user'\n", "utf-8")
     (below.parent / "pyproject.toml").write_text("not toml, and none of our business", "utf-8")
-    return find_settings(below)
+    (below / "deeper" / "pyproject.toml").mkdir(parents=True)
+    return find_settings(below / "deeper")
 
 
 def test_settings_come_from_the_nearest_table(tmp_path: Path) -> None:
@@ -91,7 +92,8 @@ def test_every_key_says_what_it_must_be() -> None:
         ("passes = true", 'passes in [tool.gradtrace] must be passes, such as "1-3", 100, "all" or "last", not true'),
         ("level = 'ful'", 'must be one of structure, default, full, not "ful"; did you mean full?'),
         ("dtype = 'float23'", "did you mean float32?"),
-        ("seed = '3'", 'seed in [tool.gradtrace] must be a whole number, not "3"'),
+        ("seed = '3'", 'seed in [tool.gradtrace] must be a whole number of at most 63 bits, not "3"'),
+        ("seed = 9223372036854775808", "must be a whole number of at most 63 bits"),
         ("stop-after = 0", "must be a number of passes from 1 on, not 0"),
         ("timeout = 0", "must be a number of seconds above 0, not 0"),
         ("timeout = nan", "must be a number of seconds above 0"),

@@ -75,6 +75,27 @@ def test_what_the_program_got_in_another_way_is_not_changed_either(way):
         assert after == before
 
 
+def test_methods_of_these_names_ask_for_nothing():
+    """`model.eval()`, `torch.stack(...)` and `arguments.dir` stand in nearly every training function."""
+
+    def function(model):
+        model.eval()
+        model.stack(model.dir)
+        return look()
+
+    assert "model" in function(Everything())
+
+
+class Everything:
+    dir = "runs"
+
+    def eval(self):
+        """Nothing."""
+
+    def stack(self, _):
+        """Nothing."""
+
+
 def test_what_somebody_else_got_from_the_frame_is_not_emptied():
     """A debugger holds the dictionary of a function which it looks at."""
 

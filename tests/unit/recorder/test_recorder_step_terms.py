@@ -53,6 +53,44 @@ def test_the_terms_of_a_step_add_up_to_it(name, tmp_path):
             torch.testing.assert_close(total, moved, rtol=2e-3, atol=4e-6)
 
 
+MATRICES = {
+    "Muon": (lambda ps: torch.optim.Muon(ps, lr=0.1), {"orthogonal momentum": 0.0, "weight decay": 0.1 * 0.1}),
+    "Adafactor": (lambda ps: torch.optim.Adafactor(ps, lr=0.1), {"scaled gradient": 0.0}),
+}
+"""And how much of the parameter each term takes."""
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_the_terms_of_a_rule_for_matrices_are_the_decay_and_the_rest(name, tmp_path):
+    """The decay is what torch subtracts, and with the other term it is all that moved the parameter."""
+    make, shares = MATRICES[name]
+    weight = torch.tensor([[3.0, 4.0], [1.0, -2.0]], requires_grad=True)
+    optimizer = make([weight])
+    with recorded(tmp_path, value_limit=4) as session:
+        for _ in range(2):
+            optimizer.zero_grad()
+            (weight * weight).sum().backward()
+            optimizer.step()
+    trace = session.trace()
+    for step in trace.steps:
+        (change,) = step.changes
+        parts = {part.term.name: _tensor(part.value) for part in step_parts(trace, step, change)}
+        before, after = _tensor(change.value_before), _tensor(change.value_after)
+        assert list(parts) == list(shares)
+        torch.testing.assert_close(sum(parts.values()), after - before)
+        if "weight decay" in parts:
+            torch.testing.assert_close(parts["weight decay"], -shares["weight decay"] * before)
+            directions = torch.linalg.svdvals(parts["orthogonal momentum"])
+            assert directions.min() > 0.05
+            assert directions.max() < 0.13
+        else:
+            assert torch.equal(parts["scaled gradient"].sign(), -_tensor(change.value_gradient).sign())
+
+
+def _tensor(nested):
+    return torch.tensor(nested, dtype=torch.float64)
+
+
 def test_what_is_not_borne_out_has_no_terms(tmp_path):
     """Where the step before was not looked at, nobody knows what the optimizer had kept."""
     parameters = [torch.tensor([3.0, 4.0], requires_grad=True), torch.tensor(0.5, requires_grad=True)]

@@ -29,7 +29,7 @@ def test_values_that_add_up_are_a_sum() -> None:
 def test_norms_are_never_added() -> None:
     """They are three numbers."""
     rows = [row(norm_only(3), norm_only(4), norm_only(5))]
-    assert told(rows, ("3", "4", "5"), is_norm=True) == "3, adds 4, then 5"
+    assert told(rows, ("3", "4", "5"), is_norm=True) == "3, adds 4 (cosine 0), then 5"
     assert told([row(None, norm_only(4), norm_only(4))], ("None", "4", "4"), is_norm=True) == "None → 4"
 
 

@@ -6,9 +6,12 @@ import builders
 import pytest
 from builders import Tape, at, tensor
 
-from gradtrace.model import Graph, Trace
+import gradtrace
+from gradtrace.formulas.lookup import describe
+from gradtrace.model import Graph, Node, Trace
 from gradtrace.renderers.explain.explanation import Options, render
 from gradtrace.renderers.tree import tree
+from gradtrace.text.steps.calls import formula_in_words, formula_of
 from gradtrace.text.steps.operands import Operands
 from gradtrace.text.steps.step import step
 
@@ -43,6 +46,7 @@ def test_what_was_called_is_told() -> None:
     assert not {"addmm", "mat1", "mat2", "self"} & set(said.replace(",", " ").split())
     for options in (Options(aten=True), Options(verbose=True)):
         assert {"addmm", "t"} <= set(render(_linear(), options).split())
+    assert {"addmm", "t"} <= set(gradtrace.explain(_linear(), aten=True).split())
 
 
 def test_a_step_that_the_numbers_deny_is_told_by_its_rule() -> None:
@@ -78,3 +82,16 @@ def test_an_edge_without_a_name_is_no_factor_of_a_matrix(name: str | None) -> No
     first = replace(graph.nodes[0], type="CopySlices", op="copy_slices")
     edge = replace(graph.edges[0], input=name)
     assert step(Operands(graph, trace.leaves, first, (edge,)), edge) == ""
+
+
+def test_formulas_of_calls() -> None:
+    """The page of the call, of the op that it is called like, of a custom Function; else what torch makes it of."""
+    einsum = formula_of(Node(0, "PermuteBackward0 BmmBackward0", "einsum"))
+    custom = formula_of(Node(0, "MineBackward ViewBackward0", "Mine", is_custom=True))
+
+    assert formula_of(Node(0, "TBackward0 AddmmBackward0", "linear")).op == "linear"
+    assert formula_of(Node(0, "AsStridedBackward0 MulBackward0", "mul")) == describe(Node(0, "MulBackward0", "mul"))
+    assert einsum.backward == "torch makes it of permute and bmm; --verbose shows the gradient at each."
+    assert custom.source == "custom"
+    assert formula_in_words(Node(0, "MulBackward0", "mul", call="dropout", call_number=1)).op == "dropout"
+    assert formula_in_words(Node(0, "MulBackward0", "mul", call="mul", call_number=1)).op == "mul"
