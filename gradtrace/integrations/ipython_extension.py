@@ -7,6 +7,7 @@ imported into the kernel.
 
 from __future__ import annotations
 
+import inspect
 import os
 import shlex
 from typing import Any
@@ -16,26 +17,6 @@ from gradtrace.integrations.kernel_recording import KernelRecording
 from gradtrace.integrations.look import Look, parse, show
 
 _MAGIC = "gradtrace"
-_HELP = """\
-Show where the gradients of this session come from: what was recorded since the last look.
-
-  %gradtrace                       the story, as `gradtrace explain` tells it
-  %gradtrace render                the graph as a picture; -f tree as text, -o FILE into a file
-  %gradtrace page                  the graph as a page to look around in; --height 800
-  %gradtrace check                 what is wrong, where, and the fix
-  %gradtrace why NAME              one tensor: its gradient, or where it is cut off
-  %gradtrace norms                 norms of the gradients, loss and learning rate of every step
-  %gradtrace memory                what the graph keeps for backward, by line
-  %gradtrace save FILE.gtrace      keep the recording, for every command of gradtrace
-  %gradtrace off, %gradtrace on    stop recording; record again
-  %gradtrace rule NAME, %gradtrace formula OP    pages of reference
-
-  %%gradtrace [...]                before a cell: run it, then show what ran in it
-
-All options of the commands work: --pass N, -v, --depth N, --focus NAME, --select RULE, -f FORMAT, -o FILE ...
-Without a new pass since the last look, the same is shown again. Of each cell the first passes are recorded in full
-(3, or 50 where the graph is small), the others in the ledger.
-"""
 
 
 class _Extension:
@@ -71,13 +52,32 @@ class _Extension:
     # The magics.
 
     def _line_magic(self, line: str) -> None:
+        """Show where the gradients of this session come from: what was recorded since the last look.
+
+          %gradtrace                       the story, as `gradtrace explain` tells it
+          %gradtrace render                the graph as a picture; -f tree as text, -o FILE into a file
+          %gradtrace page                  the graph as a page to look around in; --height 800
+          %gradtrace check                 what is wrong, where, and the fix
+          %gradtrace why NAME              one tensor: its gradient, or where it is cut off
+          %gradtrace norms                 norms of the gradients, loss and learning rate of every step
+          %gradtrace memory                what the graph keeps for backward, by line
+          %gradtrace save FILE.gtrace      keep the recording, for every command of gradtrace
+          %gradtrace off, %gradtrace on    stop recording; record again
+          %gradtrace rule NAME, %gradtrace formula OP    pages of reference
+
+          %%gradtrace [...]                before a cell: run it, then show what ran in it
+
+        All options of the commands work: --pass N, -v, --depth N, --focus NAME, --select RULE, -f FORMAT, -o FILE ...
+        Without a new pass since the last look, the same is shown again. Of each cell the first passes are recorded in
+        full (3, or 50 where the graph is small), the others in the ledger.
+        """
         self._recording.is_look = True
         look = _asked(line)
         if look.is_after_cell:
             self._recording.begin_cell()
             self._awaited = look
         elif look.command == "help":
-            print(_HELP, end="")  # noqa: T201 - a magic prints
+            print(inspect.getdoc(self._line_magic))  # noqa: T201 - a magic prints
         elif look.command == "off":
             self._recording.stop()
         elif look.command == "on":
@@ -95,7 +95,7 @@ class _Extension:
         if not words or words[0] != f"%%{_MAGIC}" or not "".join(lines[1:]).strip():
             return lines
         rest = words[1].rstrip("\n") if len(words) > 1 else ""
-        return [f"%{_MAGIC} --after-cell {rest}".rstrip() + "\n", *lines[1:]]
+        return [f"%{_MAGIC} --after-cell {rest}".rstrip() + "\n", *_called(lines[1:])]
 
     # Around each cell.
 
@@ -114,6 +114,15 @@ class _Extension:
             except _usage_error() as error:
                 self._shell.show_usage_error(error)
             self._recording.end_cell()
+
+
+def _called(lines: list[str]) -> list[str]:
+    """The lines below, of which IPython does not see that they begin with the magic of a cell."""
+    first = lines[0]
+    if not first.startswith("%%"):
+        return lines
+    name, _, words = first[2:].rstrip("\n").partition(" ")
+    return [f"get_ipython().run_cell_magic({name!r}, {words!r}, {''.join(lines[1:])!r})\n"]
 
 
 _loaded: dict[int, tuple[Any, _Extension]] = {}

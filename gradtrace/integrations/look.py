@@ -27,8 +27,9 @@ _AFTER_CELL = "--after-cell"
 _WIDTH = 80
 _HEIGHT = 600
 _MEDIA = {"svg": "image/svg+xml", "png": "image/png", "html": "text/html"}
+_IN_FILES = ("pdf",)
 _ERROR, _NOTICE = "gradtrace: error: ", "gradtrace: "
-_OF_PROGRAMS = "; put the program's own options after --"
+_OF_PROGRAMS = re.compile("[;:] put the program's own options after --")
 _WRONG = 2
 _CELL = re.compile(r"^In ?\[(\d+)\](?=:\d+$)")
 """A cell, as IPython writes it in tracebacks and in front of cells."""
@@ -124,6 +125,8 @@ def _picture(words: list[str], window: str) -> _Answer:
         return _run(["render", window, *words])
     if asked is None and not _shows_pictures():
         return _run(["render", window, *words, "-f", "tree", "--no-pager"])
+    if asked in _IN_FILES:
+        raise UsageError(f"a {asked} goes into a file: say %gradtrace render -o net.{asked}")
     if asked is not None and asked not in _MEDIA:
         return _run(["render", window, *words, "--no-pager"])
     words = _without(words, "-f", "--format")
@@ -206,8 +209,8 @@ def _run(words: Sequence[str]) -> _Answer:
 
 def _nameless(text: str, words: Sequence[str]) -> str:
     """A text without the name of the temporary folder that holds what was recorded."""
-    window = next((word for word in words if Path(word).is_absolute() and word.startswith(tempfile.gettempdir())), None)
-    return text if window is None else text.replace(window, "the recording")
+    is_look = words[0] not in _OF_REFERENCE and len(words) > 1 and Path(words[1]).is_absolute()
+    return text.replace(words[1], "the recording") if is_look else text
 
 
 def _environment() -> dict[str, str]:
@@ -224,7 +227,7 @@ def _environment() -> dict[str, str]:
 def _reason(said: str) -> str:
     """Why the command could not be carried out, without the words that belong to a command line."""
     lines = [line for line in said.strip().splitlines() if not line.startswith("try: ")]
-    text = "\n".join(lines).replace(_OF_PROGRAMS, "")
+    text = _OF_PROGRAMS.sub("", "\n".join(lines))
     return text.removeprefix(_ERROR) if text else "gradtrace could not be run, and did not say why"
 
 

@@ -52,7 +52,10 @@ class Writes:
             if len(self._by_storage) > _MAX_STORAGES:
                 self._by_storage.clear()
             written = self._by_storage.setdefault(torch_facts.storage_pointer(target), [])
-            written.append((target._version, place, call))
+            version = target._version
+            while written and written[-1][0] >= version:  # of a tensor that is gone, whose memory this one has got
+                written.pop()
+            written.append((version, place, call))
             if len(written) > _MAX_WRITES:
                 del written[0]
 

@@ -125,6 +125,21 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return known
 
 
+def test_writes_to_memory_that_another_tensor_had_are_not_blamed(tmp_path: Path):
+    """The address is the same, and the version began anew."""
+    memory = torch.empty(4)
+    with recorded(tmp_path, facts=True, needs=EVERYBODYS) as session:
+        for _ in range(2):
+            kept = torch.from_dlpack(memory)  # each has versions of its own, and all the same memory
+            w = torch.ones(4, requires_grad=True)
+            loss = (w * kept).sum()
+            kept.mul_(2)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            loss.backward()
+    (one,) = session.trace().passes
+    assert [write.call for write in one.error.conflict.writes] == ["mul_"]
+
+
 def named(file: str, source: str = "w = 1", notebooks: tuple[str, ...] = ()) -> tuple[str, int]:
     """What the code of a file is called, and how many lines stand before it."""
     return KernelCells(notebooks).named(file, compile(source, file, "exec").co_names)[:2]
