@@ -84,11 +84,6 @@ def is_watched() -> bool:
     )
 
 
-def is_traced() -> bool:
-    """Whether the program's trace or profile function would see what our code calls."""
-    return _gettrace() is not None or _getprofile() is not None
-
-
 def is_foreign(error: BaseException) -> bool:
     """Whether an exception that arrived in our code comes from elsewhere, and belongs to the program.
 

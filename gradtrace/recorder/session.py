@@ -60,7 +60,7 @@ from gradtrace.recorder.optimizers import Optimizers, owned
 from gradtrace.recorder.passes import Passes
 from gradtrace.recorder.patches import Patches
 from gradtrace.recorder.scope import Scope
-from gradtrace.recorder.sections import Quiet, is_traced
+from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
 from gradtrace.recorder.step_watch import StepWatch
 from gradtrace.recorder.watch import Watch
@@ -373,18 +373,12 @@ class Recorder:
 
     def begin_zeroing(self) -> None:
         """`zero_grad` begins."""
-        if is_traced():
-            with self._failures.looking("zero_grad"):
-                self.events.mute()
-        else:
+        with self._failures.looking("zero_grad"):
             self.events.mute()
 
     def end_zeroing(self) -> None:
         """`zero_grad` has ended."""
-        if is_traced():
-            with self._failures.looking("zero_grad"):
-                self.events.unmute()
-        else:
+        with self._failures.looking("zero_grad"):
             self.events.unmute()
 
     def zeroed(self, owner: Any, frame: types.FrameType, *, set_to_none: bool, of_optimizer: bool) -> None:

@@ -14,7 +14,7 @@ from gradtrace.recorder.tensor_norms import foreach_norms
 
 _SHARE = 0.02
 """The share of the time that may go into it."""
-_FIRST = 3
+_FIRST = 8
 """So many steps are measured at least, of parameters that are not large."""
 _LARGE = 4 << 20
 """Bytes."""
