@@ -104,8 +104,8 @@ def page(trace: Trace, *, pass_index: int | None = None, height: int = views.HEI
     """
     if height < 1:
         raise UsageError(f"height={height}: it is a number of pixels")
-    asked = ViewOptions(pass_index=pass_index)
-    return views.of_format(registry.find("html", registry.PICTURES).render(trace, asked), "html", height)  # type: ignore[return-value]
+    drawn = registry.find("html", registry.PICTURES).render(trace, ViewOptions(pass_index=pass_index))
+    return views.of_format(str(drawn), "html", height)
 
 
 def to_graphviz(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from gradtrace.errors import GradtraceError
 from gradtrace.model import Trace, notebook_view
@@ -65,6 +65,10 @@ class Picture(bytes):
         printer.text(self._repr_mimebundle_()[_PLAIN])
 
 
+@overload
+def of_format(content: str, format: str, height: int = HEIGHT) -> Text: ...
+@overload
+def of_format(content: str | bytes, format: str, height: int = HEIGHT) -> Text | Picture: ...
 def of_format(content: str | bytes, format: str, height: int = HEIGHT) -> Text | Picture:  # noqa: A002 - as the verb says
     """What a format made, so that a notebook shows it.
 

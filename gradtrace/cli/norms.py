@@ -94,19 +94,13 @@ def _content(
     trace: Trace, request: Request, place: Output, format_name: str, depth: int | None, ascii_only: bool
 ) -> str | None:
     from gradtrace.analysis.step_norms import histories
-    from gradtrace.renderers.norms import chart, document, report
+    from gradtrace.renderers.norms import report
 
     found = histories(trace, depth)
     if not found:
         raise NothingSeenError(_why_nothing(trace, request))
     if depth is None and not all(series.by_parameter for series in trace.step_norms):
         raise UsageError(f"{request.target.text} holds the norms of modules: record it again with --by parameter")
-    if format_name == "json":
-        return document.render_json(trace, found)
-    if format_name == "svg":
-        return chart.render(trace, found)
-    if format_name == "csv":
-        return document.render_csv(found)
     console = place.console
     options = report.Options(
         color=console.color,
@@ -114,7 +108,7 @@ def _content(
         ascii_only=ascii_only or not console.unicode,
         verbose=request.verbose,
     )
-    return report.render(trace, found, options)
+    return report.written(trace, found, format_name, options)
 
 
 def _why_nothing(trace: Trace, request: Request) -> str:
