@@ -201,7 +201,7 @@ def memory(
         by=by,
         top=top,
         markdown=format == "markdown",
-        color=color and format == "text",
+        color=color,
         width=width,
         verbose=verbose,
         ascii_only=ascii_only,

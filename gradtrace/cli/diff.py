@@ -152,6 +152,6 @@ def _written(
     if format_name == "json":
         return document.render(comparison, source)
     console = place.console
-    is_text = format_name == "text"
-    written = report.Options(markdown=not is_text, color=console.color and is_text, width=console.width, **options)
+    is_markdown = format_name == "markdown"
+    written = report.Options(markdown=is_markdown, color=console.color, width=console.width, **options)
     return report.render(comparison, written, source)
