@@ -9,6 +9,7 @@ from gradtrace.api import views
 from gradtrace.errors import UsageError
 from gradtrace.model import Trace
 from gradtrace.renderers import registry
+from gradtrace.renderers.page.frame import HEIGHT
 from gradtrace.renderers.view_options import ViewContext, ViewOptions
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def render(
     return views.of_format(drawn, format)
 
 
-def page(trace: Trace, *, pass_index: int | None = None, height: int = views.HEIGHT) -> str:
+def page(trace: Trace, *, pass_index: int | None = None, height: int = HEIGHT) -> str:
     """The page to look around in, which a notebook shows in a frame.
 
     Args:

@@ -7,13 +7,11 @@ from typing import Any, Self, overload
 from gradtrace.errors import GradtraceError
 from gradtrace.model import Trace, notebook_view
 from gradtrace.renderers import registry
-from gradtrace.renderers.page.frame import framed
+from gradtrace.renderers.page.frame import HEIGHT, framed
 from gradtrace.renderers.view_options import ViewContext, ViewOptions
 
 _WIDTH = 80
 _LINES = 120
-HEIGHT = 600
-"""Pixels of the page in a notebook."""
 _PLAIN = "text/plain"
 _MEDIA = {"svg": "image/svg+xml", "html": "text/html", "png": "image/png", "pdf": "application/pdf"}
 
