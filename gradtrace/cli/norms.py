@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gradtrace.model import Trace
 
 _FORMATS = ("text", "svg", "csv", "json")
+_SUFFIXES = {".json": "json", ".csv": "csv", ".svg": "svg"}
 _NOT_ASKED = frozenset({Blind.NO_FACTS, Blind.STRUCTURE_ONLY, Blind.NO_VALUES, Blind.PASSES_NOT_RECORDED})
 _MODULE, _PARAMETER = "module", "parameter"
 
@@ -60,7 +61,7 @@ def command(
     if by == _PARAMETER and depth is not None:
         raise UsageError("--depth is about modules: leave it out, or leave out --by parameter")
     place = Output.open(output, request.color)
-    format_name = request.format_name(format_name, output, _FORMATS) or _by_suffix(place)
+    format_name = request.format_name(format_name, output, _FORMATS) or place.format_by_suffix(_SUFFIXES)
     if format_name != "text" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
     with traced(_measuring(request, 0 if by == _PARAMETER else depth or 1), _prepare) as ended:
@@ -123,8 +124,3 @@ def _why_nothing(trace: Trace, request: Request) -> str:
 def _prepare() -> None:
     import gradtrace.analysis.step_norms
     import gradtrace.renderers.norms.report  # noqa: F401
-
-
-def _by_suffix(place: Output) -> str:
-    suffix = place.path.suffix.lower() if place.path is not None else ""
-    return {".json": "json", ".csv": "csv", ".svg": "svg"}.get(suffix, "text")
