@@ -7,6 +7,7 @@ import typing
 from enum import StrEnum
 
 import msgspec
+from generated_part import remade
 
 from gradtrace.recording import records
 
@@ -16,10 +17,7 @@ END = "<!-- end of the generated part -->\n"
 
 def refresh(page: str) -> str:
     """Return the page with what stands between the two marks made anew; pages without marks stay as they are."""
-    if BEGIN not in page:
-        return page
-    head, rest = page.split(BEGIN)
-    return f"{head}{BEGIN}{_tables()}{END}{rest.split(END)[1]}"
+    return remade(page, BEGIN, END, _tables)
 
 
 def _tables() -> str:
