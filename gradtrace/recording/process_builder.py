@@ -110,7 +110,6 @@ class ProcessBuilder:
         self._writes: list[list[GradWriteRow]] = []
         """Of each event: the pass that tells what was before may not be read yet."""
         self._steps: list[StepFact] = []
-        self._step_forms: dict[int, StepFormRecord] = {}
         self._scale_updates: list[ScaleUpdate] = []
         self._cuts: dict[int, Cut] = {}
         self._blind_spots: list[BlindSpot] = []
@@ -278,7 +277,7 @@ class ProcessBuilder:
         self.has_ended = True
 
     @take.register
-    def _(self, record: LocationRecord | SpecRecord | NodeKindRecord | RegionRecord) -> None:
+    def _(self, record: LocationRecord | SpecRecord | NodeKindRecord | RegionRecord | StepFormRecord) -> None:
         self._known.define(record)
 
     @take.register
@@ -346,10 +345,7 @@ class ProcessBuilder:
         if isinstance(record, MeasuredRecord):
             self._open_pass(record.index).take_measured(record, columns.get("number", []))
         elif isinstance(record, StepNumbersRecord):
-            form = self._step_forms.get(record.form)
-            if form is None:
-                raise Damage(f"step form {record.form} is not known")
-            self.take(step_of(record, form, columns.get("number", [])))
+            self.take(step_of(record, self._known.step_forms[record.form], columns.get("number", [])))
         elif isinstance(record, NormsRecord):
             self._norms.take(record, columns)
         else:
@@ -395,10 +391,6 @@ class ProcessBuilder:
         position = self._offsets.steps + len(self._steps)
         optimizer = self._optimizer(record.optimizer)
         self._steps.append(step_fact(record, position, optimizer, self._known, self.process))
-
-    @take.register
-    def _(self, record: StepFormRecord) -> None:
-        self._step_forms[record.id] = record
 
     @take.register
     def _(self, record: NormSeriesRecord) -> None:
