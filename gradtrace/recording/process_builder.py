@@ -44,6 +44,7 @@ from gradtrace.recording.records import (
     ErrorRecord,
     EventRecord,
     GradWriteRow,
+    HeaderRecord,
     LeafRecord,
     LocationRecord,
     MeasuredRecord,
@@ -55,6 +56,7 @@ from gradtrace.recording.records import (
     OptimizerRecord,
     PassEndRecord,
     PassRecord,
+    ProcessRecord,
     Record,
     RegionRecord,
     ScaleRecord,
@@ -87,9 +89,9 @@ class ProcessBuilder:
     Every method that takes a record raises `Damage` when it contradicts what stands before it.
     """
 
-    def __init__(self, process: int, offsets: Offsets, pid: int = 0) -> None:
+    def __init__(self, process: int, offsets: Offsets) -> None:
         self.process = process
-        self.pid = pid
+        self.pid = 0
         self.rank: int | None = None
         self.world_size: int | None = None
         self.is_member = False
@@ -117,6 +119,10 @@ class ProcessBuilder:
         self._known = Definitions()
         self._norms = NormBuilder(process, self._known)
         self._facts = FactBuilder(process, self._known, self._cuts, offsets.cuts)
+
+    def identify(self, record: HeaderRecord | ProcessRecord) -> None:
+        """Take in which process this is, as the line that begins it says."""
+        self.pid, self.rank, self.world_size = record.pid, record.rank, record.world_size
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
