@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from gradtrace.analysis.calls import is_joined
 from gradtrace.analysis.paths import ways
 from gradtrace.analysis.topology import path_counts
-from gradtrace.formulas.operand_words import operand_word
+from gradtrace.formulas.operand_words import telling_word
 from gradtrace.model import Accumulation, BackwardPass, Edge, Graph, Leaf, Node, TensorStats, Trace
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Paragraph
@@ -150,8 +150,7 @@ def _via(graph: Graph, edge: Edge) -> str:
 def _role(node: Node, edge: Edge) -> str:
     """What an operand is to its op; empty where an op was called by a name that has nothing to do with its operands."""
     is_itself = is_joined(node) or word(node) in {node.op, "matmul", "linear"}
-    said = operand_word(node.op, edge.input) if is_itself else ""
-    return "" if said == "input" else said
+    return telling_word(node.op, edge.input) if is_itself else ""
 
 
 _LONGEST = 24
