@@ -191,8 +191,10 @@ class Recording:
                 f"a recording of level {level} is at work in this process already, so that there can be none of level"
                 f" {self._wanted.level}: end it first"
             )
-        if self._wanted.step_norms is not None and current.config.step_norms != self._wanted.step_norms:
-            raise GradtraceError("a recording is at work in this process already that measures no norms: end it first")
+        measured = current.config.step_norms
+        if self._wanted.step_norms not in (None, measured):
+            others = "no norms" if measured is None else f"norms of another depth (step_norms={measured})"
+            raise GradtraceError(f"a recording is at work in this process already that measures {others}: end it first")
         self._before = _read(current), live.leaves_alive(current)
         current.n_readers += 1
         if self._wanted.asks_again:

@@ -46,10 +46,8 @@ def command(
     format_name = request.format_name(format_name, output, registry.STORIES)
     if request.target.kind is not TargetKind.EXPRESSION and request.settings.level == Level.DEFAULT:
         request = request.with_facts(EVERYBODYS)  # what looks wrong stands in the first lines
-    if format_name is None and place.path is not None and place.path.suffix in (".md", ".json"):
-        told_as = registry.for_file(place.path, registry.STORIES)
-    else:
-        told_as = registry.find(format_name or "text", registry.STORIES)
+    format_name = format_name or place.format_by_suffix({".md": "markdown", ".json": "json"})
+    told_as = registry.find(format_name, registry.STORIES)
     if told_as.is_machine_format and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
     return show(

@@ -60,6 +60,8 @@ def test_norms_that_were_not_measured_are_an_error(slow):
         gradtrace.record(step_norms=-1)
     with gradtrace.record(), pytest.raises(GradtraceError, match="measures no norms: end it first"):
         gradtrace.record(step_norms=1).__enter__()
+    with gradtrace.record(step_norms=1), pytest.raises(GradtraceError, match=r"of another depth \(step_norms=1\): end"):
+        gradtrace.record(step_norms=2).__enter__()
 
 
 def test_two_traces_part_where_they_differ(slow):
