@@ -7,6 +7,7 @@ import typing
 from enum import StrEnum
 
 import msgspec
+from generated_part import remade
 
 from gradtrace.recording import fact_records, pass_records, records, run_records, step_records
 
@@ -18,10 +19,7 @@ SUBJECTS = (pass_records, step_records, fact_records, run_records)
 
 def refresh(page: str) -> str:
     """Return the page with what stands between the two marks made anew; pages without marks stay as they are."""
-    if BEGIN not in page:
-        return page
-    head, rest = page.split(BEGIN)
-    return f"{head}{BEGIN}{_tables()}{END}{rest.split(END)[1]}"
+    return remade(page, BEGIN, END, _tables)
 
 
 def _tables() -> str:
