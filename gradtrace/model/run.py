@@ -57,17 +57,23 @@ class Observation:
     switch: GradSwitch | None = None
 
 
+def spans(numbers: Iterable[int]) -> list[str]:
+    """Numbers with their runs drawn together: `1-3`, `5`, `8-9`."""
+    runs: list[list[int]] = []
+    for n in sorted(set(numbers)):
+        if runs and n == runs[-1][1] + 1:
+            runs[-1][1] = n
+        else:
+            runs.append([n, n])
+    return [f"{first}" if first == last else f"{first}-{last}" for first, last in runs]
+
+
 def ranks_in_words(ranks: Iterable[int]) -> str:
     """`rank 2`, `ranks 0 and 2-3`."""
-    spans: list[list[int]] = []
-    for rank in sorted(ranks):
-        if spans and spans[-1][1] == rank - 1:
-            spans[-1][1] = rank
-        else:
-            spans.append([rank, rank])
-    texts = [f"{first}" if first == last else f"{first}-{last}" for first, last in spans]
+    numbers = set(ranks)
+    texts = spans(numbers)
     listed = " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
-    return f"rank {listed}" if len(spans) == 1 and spans[0][0] == spans[0][1] else f"ranks {listed}"
+    return f"rank {listed}" if len(numbers) == 1 else f"ranks {listed}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,11 @@ class GradWatch:
             CallKinds.SWITCH: lambda seen: self._switched(seen.args[0], seen.frame),
         }
 
+    def after_fork(self) -> None:
+        """The stream is a new one: what was counted until now stands in the other."""
+        self.n_calls = self.n_without_grad = 0
+        self.first_without_grad = self.first_switch = None
+
     def saw(self, seen: TorchCall) -> None:
         """Note what this call means for the ledger."""
         self.n_calls += 1

@@ -69,9 +69,6 @@ def begin_window(
     with recorder._failures.looking("what follows"):
         recorder.config = recorder.journal.config = replace(recorder.config, session=session)
         recorder.begin_stream()
-        grads = recorder.grads
-        grads.n_calls = grads.n_without_grad = 0
-        grads.first_without_grad = grads.first_switch = None
         recorder.journal.write_header()
     return True
 

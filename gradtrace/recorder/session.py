@@ -311,11 +311,13 @@ class Recorder:
         self.leaves.after_fork()
         self.context.bystanders.after_fork()
         self.context.compiled.after_fork()
+        self.context.met_fake = False
         if self.facts is not None:
             self.facts.after_fork()
         self.events.after_fork()
         self._optimizers.forget_lines()
         self.watch.after_fork()
+        self.grads.after_fork()
         self.checkpoint.after_fork()
         self.passes.begin_stream()
         if self.steps is not None and self.norms is not None:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from gradtrace.model import Location, NestedValue, Number, TensorSpec, TensorStats
+from gradtrace.model.run import spans
 
 _PLAIN_LIMIT = 1e6
 """From here on, a number is written with an exponent."""
@@ -207,10 +208,4 @@ _LONGEST_RANGES = 40
 
 def ranges(numbers: Iterable[int]) -> str:
     """Numbers with their runs drawn together: `1-3, 5, 8-9`."""
-    runs: list[list[int]] = []
-    for n in sorted(set(numbers)):
-        if runs and n == runs[-1][1] + 1:
-            runs[-1][1] = n
-        else:
-            runs.append([n, n])
-    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
+    return ", ".join(spans(numbers))

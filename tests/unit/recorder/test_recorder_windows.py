@@ -13,7 +13,7 @@ from torch import nn
 
 from gradtrace import recorder
 from gradtrace.diagnosis.all_needs import EVERYBODYS
-from gradtrace.model import Trace
+from gradtrace.model import Blind, ObservationKind, Trace
 from gradtrace.recorder import live
 from gradtrace.recorder.kernel_cells import KernelCells
 from gradtrace.recording import load, merge
@@ -78,10 +78,31 @@ def test_a_window_does_not_end_inside_a_pass_or_under_a_reader(tmp_path: Path):
     assert not list((tmp_path / "next").iterdir())
 
 
+def test_each_window_says_that_its_tensors_are_fake(tmp_path: Path):
+    """Who reads one of them alone has to know."""
+    w = torch.ones(3, device="meta", requires_grad=True)
+    (tmp_path / "next").mkdir()
+    with recorded(tmp_path) as session:
+        here = recorder.current()
+        w.exp().sum().backward()
+        live.ask_again(here, ((1, 1),))
+        assert live.begin_window(here, tmp_path / "next", {})
+        w.exp().sum().backward()
+    for trace in (read(session.directory), load(tmp_path / "next" / session.stream.name)):
+        assert Blind.FAKE_TENSORS in {spot.reason for spot in trace.run.blind_spots}
+
+
+def without_grad(stream: Path) -> list[int]:
+    """How many calls were made without a graph although a tensor asked for one."""
+    return [one.count for one in load(stream).run.observations if one.kind == ObservationKind.OPS_WITHOUT_GRAD]
+
+
 def test_a_graph_that_is_run_in_a_fork_is_read(tmp_path: Path):
-    """The passes of the parent are not counted in the child, whose numbers begin at 1."""
+    """The passes of the parent are not counted in the child, whose numbers begin at 1; nor are its calls."""
     w = torch.tensor(2.0, requires_grad=True)
     with recorded(tmp_path, facts=True, needs=EVERYBODYS) as session:
+        with torch.no_grad():
+            w.exp()
         for _ in range(3):
             (w * w).backward()
         loss = w * w * 3
@@ -94,6 +115,7 @@ def test_a_graph_that_is_run_in_a_fork_is_read(tmp_path: Path):
         os.waitpid(child, 0)
     (stream,) = set(session.directory.glob("*.stream")) - {session.stream}
     (one,) = load(stream).passes
+    assert [without_grad(each) for each in (session.stream, stream)] == [[1], [0]]
     assert one.accumulations[0].contribution.value == 12.0
     assert one.graph.nodes[0].location.text.strip() == "loss = w * w * 3"
 
