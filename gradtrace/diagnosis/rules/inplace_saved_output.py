@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import Overwrite, Reason, finding, new_tensor, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, new_tensor, overwrite
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -60,16 +60,8 @@ def check(trace: Trace) -> Iterator[Finding]:
             "inplace-saved-output",
             found,
             f"{found.subject} overwrites {found.name}, which backward still needs",
-            _advice(found),
+            new_tensor(found),
         )
-
-
-def _advice(found: Overwrite) -> str:
-    """The statement that makes a new tensor, where the one that overwrites can be put so."""
-    written = new_tensor(found)
-    if written.startswith(("Write", "Assign")):
-        return written
-    return "Make a new tensor: `x = x * m` instead of `x *= m`, or write into `x.clone()`."
 
 
 RULE = Rule(

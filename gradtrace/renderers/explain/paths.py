@@ -120,7 +120,10 @@ def _sentence(graph: Graph, one: _Sum) -> str:
         "|" in wording.gradient(edge.sent) for edge in one.edges
     )
     total = wording.gradient(one.total)
-    sum_ = f"{total} = {' + '.join(texts)}" if is_plain else f"{total} is the sum of {wording.listing(texts)}"
+    # Gradients add up element by element, their norms do not.
+    sum_ = (
+        f"{total} = {' + '.join(texts)}" if is_plain else f"{wording.listing(texts)}; added element by element {total}"
+    )
     paths = f" ({_count(one.n_paths)} in all)" if one.n_paths > len(one.edges) else ""
     return f"{who}: {sum_.replace('+ -', '− ')}{paths}"
 
