@@ -9,9 +9,8 @@ os.environ.pop("VIRTUAL_ENV", None)  # programs run in the environment of the te
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-if (
-    "PYTEST_XDIST_WORKER" in os.environ
-):  # each worker has a core: threads that wait for each other cost more than they save
+# Each worker has a core: threads that wait for each other cost more than they save.
+if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A job in the background, or under nohup, begins with these ignored, and the programs that the tests run would too.

@@ -106,22 +106,22 @@ def _shared(make: Callable[..., Run]) -> Callable[..., Run]:
     """A run that is made once for all workers."""
 
     @functools.cache
-    def made(name: str, *argv: str, options: tuple[str, ...] = ()) -> Run:
-        file = "-".join((make.__name__, name, *argv, *options))
-        return once(file, lambda: make(name, *argv, options=options), SHARED_BY[0])
+    def made(name: str, *argv: str, **keywords: tuple[str, ...]) -> Run:
+        file = "-".join((make.__name__, name, *argv, *keywords.get("options", ())))
+        return once(file, lambda: make(name, *argv, **keywords), SHARED_BY[0])
 
     return made
 
 
 @_shared
-def bare(name: str, *argv: str, options: tuple[str, ...]) -> BareRun:
+def bare(name: str, *argv: str) -> BareRun:
     """Run the example as its reader would."""
     done = _run([sys.executable, str(EXAMPLES / f"{name}.py"), *argv], EXAMPLES)
     return BareRun(done.returncode, done.stdout, done.stderr)
 
 
 @_shared
-def traced(name: str, *argv: str, options: tuple[str, ...]) -> TracedRun:
+def traced(name: str, *argv: str, options: tuple[str, ...] = ()) -> TracedRun:
     """Run the example under `gradtrace render -f json`."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "trace.json"
@@ -140,11 +140,11 @@ def traced(name: str, *argv: str, options: tuple[str, ...]) -> TracedRun:
 
 
 @_shared
-def explained(name: str, *argv: str, options: tuple[str, ...]) -> str:
+def explained(name: str, *argv: str) -> str:
     """Return what `gradtrace explain` says about the example."""
     program = ["--", *argv] if argv else []
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "story.txt"
-        command = [sys.executable, "-m", "gradtrace", "explain", "-f", "text", "-o", str(output), *options]
+        command = [sys.executable, "-m", "gradtrace", "explain", "-f", "text", "-o", str(output)]
         done = _run([*command, str(EXAMPLES / f"{name}.py"), *program], EXAMPLES)
         return output.read_text("utf-8") if output.exists() else done.stderr

@@ -183,15 +183,13 @@ def step(model: nn.Module, x: torch.Tensor, call: Callable[..., Any] | None = No
 
 def _checkpointed() -> Step:
     model = LanguageModel()
-    for block in model.blocks:
-        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+    checkpointed(model, [f"blocks.{number}" for number in range(3)])
     return step(model, torch.randint(50, (2, 16)))
 
 
 def _reentrant() -> Step:
     layers, x = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8)), torch.randn(4, 8, requires_grad=True)
-    loss = partial(lambda: checkpoint(layers, x.sin(), use_reentrant=True).exp().sum())
-    return Step(loss, [*layers.parameters(), x])
+    return Step(lambda: checkpoint(layers, x.sin(), use_reentrant=True).exp().sum(), [*layers.parameters(), x])
 
 
 def _nested() -> Step:

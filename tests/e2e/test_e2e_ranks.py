@@ -162,7 +162,11 @@ def test_two_launchers_make_one_recording(tmp_path: Path) -> None:
         )
         for node in range(2)
     ]
-    assert [one.wait(timeout=120) for one in launchers] == [0, 0]
+    try:
+        assert [one.wait(timeout=120) for one in launchers] == [0, 0]
+    finally:
+        for one in launchers:
+            one.terminate()  # where the other one failed it waits for it
     nodes = [str(tmp_path / f"{node}.gtrace") for node in (1, 0)]
     assert main(["merge", "-q", *nodes, "-o", str(tmp_path / "all.gtrace")]) == 0
     whole = with_reductions(load(tmp_path / "all.gtrace"))

@@ -71,19 +71,16 @@ def _gradtrace(*words, **options):
     )
 
 
-@cache
-def _trace(recording):
-    return gradtrace.load(recording)
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def answers(tmp_path_factory):
     """What is answered about a NAME of a program of the corpus."""
-    programs = [CORPUS / f"{program}.py" for program in dict.fromkeys(case[0] for case in CASES + SOUND)]
-    made = dict(zip(programs, recordings(programs, tmp_path_factory), strict=True))
+    programs = [*dict.fromkeys(case[0] for case in CASES + SOUND)]
+    files = recordings([CORPUS / f"{program}.py" for program in programs], tmp_path_factory)
+    made = dict(zip(programs, files, strict=True))
 
+    @cache
     def of(program, name):
-        trace = _trace(made[CORPUS / f"{program}.py"])
+        trace = gradtrace.load(made[program])
         return json.loads(gradtrace.why(trace, name, format="json", sources=[CORPUS]))["answers"]
 
     return of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from gradtrace.analysis.once import once
-from gradtrace.analysis.outcome import UNSCALES
-from gradtrace.model import Event, EventKind, Trace
+from gradtrace.diagnosis.evidence.timeline import is_by_hand
+from gradtrace.model import Event, Trace
 from gradtrace.model.location import Line, source_line
 
 _SAME = 1e-2
@@ -19,7 +19,7 @@ def clipping_lines(trace: Trace) -> frozenset[Line]:
     """The lines that have brought gradients of different norms down to the same norm, twice or more and never else."""
     norms: dict[Line, list[tuple[float, float]]] = {}
     for event in trace.events:
-        if event.kind == EventKind.GRAD_MODIFIED and event.call not in UNSCALES and not event.is_clipping:
+        if is_by_hand(event):
             before, after = event.norm_before, event.norm_after
             if not before or not after or not math.isfinite(before + after):
                 continue
@@ -37,5 +37,9 @@ def _is_clipped(pairs: list[tuple[float, float]]) -> bool:
 
 def clips(trace: Trace, event: Event) -> bool:
     """Whether an event clips gradients, by a function of torch or by hand."""
-    is_written = event.kind == EventKind.GRAD_MODIFIED and event.call not in UNSCALES
-    return event.is_clipping or (is_written and source_line(event.location) in clipping_lines(trace))
+    return event.is_clipping or (is_by_hand(event) and source_line(event.location) in clipping_lines(trace))
+
+
+def clipper(event: Event) -> str:
+    """What clips there, to begin a sentence at its place."""
+    return f"{event.call}()" if event.is_clipping else "this"

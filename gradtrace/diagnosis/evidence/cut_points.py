@@ -68,12 +68,14 @@ _REASONS = {
     CutKind.GRADIENT: Reason.GRADIENT,
 }
 _RENAMING = frozenset({CutKind.NO_GRAD, CutKind.DETACH, CutKind.DATA})
-_VALUES = frozenset({CutKind.ITEM, CutKind.NUMBER, CutKind.GRADIENT})
+_NUMBERS = frozenset({CutKind.ITEM, CutKind.NUMBER})
+_VALUES = _NUMBERS | {CutKind.GRADIENT}
 """Values that are nearly always made to be looked at."""
 _LEAVING = frozenset({CutKind.TOLIST, CutKind.NUMPY, CutKind.NEW_TENSOR, CutKind.DETACH, CutKind.DATA})
 """Ways on which a value leaves torch, or may be on its way out: nobody sees it come back."""
 _CONSTRUCTOR = re.compile(r"\b(torch\.tensor|(torch\.)?(Float|Double)?Tensor)\(")
 _SAMPLES = re.compile(r"\.sample(_n)?\(")
+_SEVERAL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def _by_cut(trace: Trace, leaves: tuple[Leaf, ...]) -> dict[int, tuple[Cut, tupl
         chosen = [cut for cut in cuts if cut.passes] or [
             cut for cut in cuts if cut.kind in _LEAVING and cut.count > 1 and not cut.is_of_leaves
         ]
-        chosen = chosen or [cut for cut in cuts if is_list(trace, cut)]
+        chosen = chosen or [cut for cut in cuts if _is_list(trace, cut)]
         for cut in chosen:
             held = found.get(cut.id, (cut, ()))[1]
             found[cut.id] = (cut, (*held, leaf))
@@ -162,15 +164,12 @@ def _concerns(trace: Trace, cut: Cut, leaf: Leaf) -> bool:
     )
 
 
-def is_list(trace: Trace, cut: Cut) -> bool:
+def _is_list(trace: Trace, cut: Cut) -> bool:
     """Whether the numbers of a value were taken one by one, several in each pass, to be kept under a name."""
-    is_number = cut.kind in {CutKind.ITEM, CutKind.NUMBER} and cut.location is not None
-    if not is_number or cut.location is None or cut.is_of_leaves or cut.count < _SEVERAL * max(1, len(trace.passes)):
+    place, n_passes = cut.location, max(1, len(trace.passes))
+    if cut.kind not in _NUMBERS or place is None or cut.is_of_leaves or cut.count < _SEVERAL * n_passes:
         return False
-    return bool(goes_to(cut.location)) and not is_shown(cut.location)
-
-
-_SEVERAL = 2
+    return bool(goes_to(place)) and not is_shown(place)
 
 
 def is_sample(cut: Cut) -> bool:
@@ -221,7 +220,7 @@ def _cut_of_root(trace: Trace, backward: BackwardPass) -> Cut | None:
 def _reason(trace: Trace, cut: Cut, *, is_root: bool) -> Reason:
     if cut.kind == CutKind.NUMBER and cut.location is not None and _CONSTRUCTOR.search(cut.location.text):
         return Reason.REMADE
-    if not cut.passes and not is_root and is_list(trace, cut):
+    if not cut.passes and not is_root and _is_list(trace, cut):
         return Reason.PYTHON_VALUES
     if cut.kind == CutKind.NOT_DIFFERENTIABLE:
         return Reason.PICKED if is_root or traits.called(cut.call).gives_indices else Reason.THRESHOLD

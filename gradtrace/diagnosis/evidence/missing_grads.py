@@ -123,9 +123,9 @@ def _moved_aside(trace: Trace, backward: BackwardPass | None, read: Location) ->
         if place is None or not node.made_after or not traits.of(node).is_addition or len(below) != 1:
             continue
         number = below[0].leaf
-        if number not in filled or (place.file, place.function) != (read.file, read.function):
+        if number is None or number not in filled or (place.file, place.function) != (read.file, read.function):
             continue
-        if number is not None and len(arriving(graph, below[0])) == 1 and trace.leaves[number].shape == node.shape:
+        if len(arriving(graph, below[0])) == 1 and trace.leaves[number].shape == node.shape:
             return trace.leaves[number], node
     return None
 

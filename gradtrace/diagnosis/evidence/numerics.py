@@ -264,8 +264,8 @@ def _of_forward(trace: Trace, backward: BackwardPass, graph: Graph) -> Trap | No
     masked = next((one for one in seen if _is_masked(one)), None)
     if masked is not None:
         source = next((one for one in seen if one.output.inf and one is not masked), None)
-        rounded = _producer(graph, source) if source is not None and _of_result(source) is Cause.LOG_OF_ZERO else ()
-        if source is not None and rounded:
+        is_log = source is not None and _of_result(source) is Cause.LOG_OF_ZERO
+        if source is not None and is_log and (rounded := _producer(graph, source)):
             return Trap(Cause.LOG_OF_ZERO, source.location or backward.location, source.call, backward, rounded)
         told = notes((source.location if source else None, f"`{source.call if source else ''}` gives an infinity here"))
         other = tuple(one for one in told if one.location != masked.location)

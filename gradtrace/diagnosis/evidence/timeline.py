@@ -149,9 +149,14 @@ def never_cleared(trace: Trace, history: tuple[Cycle, ...]) -> frozenset[int]:
     return frozenset(leaf for leaf in bad - kept if verdicts[leaf].pattern is not Pattern.ZEROED)
 
 
+def is_by_hand(event: Event) -> bool:
+    """Whether a line of the program changes `.grad` itself: no clipping by torch, and no write of a scaler's."""
+    return event.kind == EventKind.GRAD_MODIFIED and not event.is_clipping and event.call not in UNSCALES
+
+
 def lessened(event: Event) -> frozenset[int]:
     """The leaves whose `.grad` a line of the program makes smaller, clipping and a scaler's own writes left out."""
-    if event.kind != EventKind.GRAD_MODIFIED or event.is_clipping or event.call in UNSCALES:
+    if not is_by_hand(event):
         return frozenset()
     return frozenset(
         one.leaf

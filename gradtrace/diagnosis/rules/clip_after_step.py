@@ -60,7 +60,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.analysis.outcome import UNSCALES
-from gradtrace.diagnosis.evidence.clipped_by_hand import clips
+from gradtrace.diagnosis.evidence.clipped_by_hand import clipper, clips
 from gradtrace.diagnosis.evidence.timeline import cycles, stepped
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Event, EventKind, Finding, RelatedLocation, Severity, Trace
@@ -86,11 +86,10 @@ def check(trace: Trace) -> Iterator[Finding]:
         if not late or in_time:
             continue
         step = stepped(history)[0][1]
-        by = f"{late[0].call}()" if late[0].is_clipping else "this"
         yield Finding(
             "clip-after-step",
             Severity.WARNING,
-            f"{by} clips gradients that step() has already used",
+            f"{clipper(late[0])} clips gradients that step() has already used",
             late[0].location,
             () if step.location is None else (RelatedLocation(step.location, "step() used them unclipped"),),
             "Clip between `backward()` and `step()`.",

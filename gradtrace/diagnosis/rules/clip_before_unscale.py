@@ -64,7 +64,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.analysis.outcome import UNSCALES
-from gradtrace.diagnosis.evidence.clipped_by_hand import clips
+from gradtrace.diagnosis.evidence.clipped_by_hand import clipper, clips
 from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, stepped
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Event, EventKind, Finding, Severity, Trace
@@ -76,11 +76,10 @@ def check(trace: Trace) -> Iterator[Finding]:
         for cycle, _ in stepped(history):
             clip = _clipped_first(trace, cycle)
             if clip is not None:
-                by = f"{clip.call}()" if clip.is_clipping else "this"
                 yield Finding(
                     "clip-before-unscale",
                     Severity.ERROR,
-                    f"{by} clips gradients that are still scaled by the GradScaler",
+                    f"{clipper(clip)} clips gradients that are still scaled by the GradScaler",
                     clip.location,
                     help="Call `scaler.unscale_(optimizer)` before clipping.",
                     leaves=clip.leaves,

@@ -86,16 +86,19 @@ from gradtrace.model import CLEARING, BackwardPass, Event, EventKind, Finding, R
 from gradtrace.model.location import same_place
 from gradtrace.model.needs import Statistic, Tensors, need
 
+_FEWEST = 2
+"""Steps that use what another pass left: one may be how the run begins."""
+
 
 def check(trace: Trace) -> Iterator[Finding]:
     """Yield a finding for each optimizer that uses what another one's pass left."""
     for history in cycles(trace):
         found = [one for cycle, step in stepped(history) if (one := _leftover(trace, cycle, step)) is not None]
-        late = [one for cycle, step in stepped(history) if (one := _added_late(trace, cycle, step)) is not None]
-        if max(len(found), len(late)) < 2 or never_cleared(trace, history):  # noqa: PLR2004  one may begin the run
+        is_late = len(found) < _FEWEST
+        if is_late:
+            found = [one for cycle, step in stepped(history) if (one := _added_late(trace, cycle, step)) is not None]
+        if len(found) < _FEWEST or never_cleared(trace, history):
             continue
-        is_late = len(found) < 2  # noqa: PLR2004
-        found = late if is_late else found
         foreign, own, others = found[0]
         name, held = optimizer_name(history[0].optimizer), history[0].leaves
         clear = f"`{history[0].optimizer.name or 'optimizer'}.zero_grad()`"

@@ -74,8 +74,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 def _detached(name: str) -> str:
     """The statement that cuts a state off, where its name can stand in one."""
-    named = name.strip("`")
-    return f"`{named} = {named}.detach()`" if re.fullmatch(r"[\w.]+(\[\w+\])?", named) else "`.detach()` the state"
+    return f"`{name} = {name}.detach()`" if re.fullmatch(r"[\w.]+(\[\w+\])?", name) else "`.detach()` the state"
 
 
 RULE = Rule(

@@ -124,8 +124,10 @@ def ended_well(trace: Trace) -> Trace:
 
 def _needs(failed: Location | None, read: Location | None, error: ProgramError) -> bool:
     """Whether the line that failed reads that `.grad`, or a name to which a line above it has given it."""
-    if failed is None or read is None or same_place(failed, read):
-        return failed is not None and same_place(failed, read)
+    if failed is None or read is None:
+        return False
+    if same_place(failed, read):
+        return True
     if "NoneType" not in error.message or (failed.file, failed.function) != (read.file, read.function):
         return False
     return any(re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", failed.text) for name in assigned(read.text))

@@ -59,9 +59,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.analysis.once import once
+from gradtrace.diagnosis.evidence.errors import notes
 from gradtrace.diagnosis.evidence.timeline import Cycle, cycles, optimizer_name, stepped
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import CLEARING, Event, EventKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model import CLEARING, Event, EventKind, Finding, Severity, Trace
 from gradtrace.model.location import source_line
 
 
@@ -77,20 +78,12 @@ def check(trace: Trace) -> Iterator[Finding]:
         cycle, step = next((cycle, step) for cycle, step in stepped(history) if cycle.additions())
         clear = [event for event in cycle.events if event.kind in CLEARING][-1]
         backward = cycle.additions()[-1]
-        related = [
-            RelatedLocation(place, text)
-            for place, text in (
-                (backward.location, "the gradients are made here"),
-                (step.location, "step() finds none of them"),
-            )
-            if place is not None
-        ]
         yield Finding(
             "zero-grad-between",
             Severity.ERROR,
             f"{optimizer_name(cycle.optimizer)} never updates anything: gradients are cleared before step()",
             clear.location,
-            tuple(related),
+            notes((backward.location, "the gradients are made here"), (step.location, "step() finds none of them")),
             "Clear gradients before `backward()`, or after `step()`.",
             tuple(sorted(cycle.leaves)),
         )
@@ -105,20 +98,13 @@ def _wasted(trace: Trace, history: tuple[Cycle, ...]) -> Iterator[Finding]:
     cycle, step = own[0]
     n_passes, clear = len(cycle.additions()), clears[0]
     name = optimizer_name(cycle.optimizer)
-    related = [
-        RelatedLocation(place, text)
-        for place, text in (
-            (cycle.additions()[0].location, "the gradients are made here"),
-            (step.location, "step() finds those of the last pass"),
-        )
-        if place is not None
-    ]
+    made, used = cycle.additions()[0].location, step.location
     yield Finding(
         "zero-grad-between",
         Severity.WARNING,
         f"{name} uses one of {n_passes} passes: the gradients of the others are cleared before step()",
         clear.location if clear is not None else None,
-        tuple(related),
+        notes((made, "the gradients are made here"), (used, "step() finds those of the last pass")),
         "Clear gradients once for each step(), not once for each pass.",
         tuple(sorted(cycle.leaves)),
     )

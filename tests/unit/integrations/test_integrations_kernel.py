@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
 
 import gradtrace
 from gradtrace import recorder
@@ -176,8 +177,7 @@ def test_the_last_cell_of_a_kernel_may_have_ended_the_program(monkeypatch: pytes
     shell = SimpleNamespace(
         compile=None, history_manager=None, kernel=None, last_execution_result=SimpleNamespace(error_in_exec=error)
     )
-    shells = pytest.importorskip("IPython.core.interactiveshell")
-    monkeypatch.setattr(shells.InteractiveShell, "_instance", shell)
+    monkeypatch.setattr(InteractiveShell, "_instance", shell)
     assert kernel_cells.failed_cell() is error
     del shell.kernel
     assert kernel_cells.failed_cell() is None

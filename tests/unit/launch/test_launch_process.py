@@ -12,11 +12,25 @@ from gradtrace.errors import TargetError
 from gradtrace.launch import Ending, Session, Settings, parse_target, process, run
 
 
-def _run(code, capfd, **settings):
+def _run(code, capfd, meanwhile=None, **settings):
     said = []
     with Session() as session:
-        ending = run(parse_target([], code=code), Settings(**settings), session, said.append)
+        ending = run(parse_target([], code=code), Settings(**settings), session, said.append, meanwhile)
     return ending, capfd.readouterr(), said
+
+
+@pytest.fixture
+def ready(tmp_path):
+    """Code that says how far a program is, and what waits for it here: its time runs out no sooner."""
+    file = tmp_path / "ready"
+
+    def wait():
+        for _ in range(600):
+            if file.exists():
+                return
+            time.sleep(0.1)
+
+    return f"open({str(file)!r}, 'w').close()\n", wait
 
 
 def test_streams_and_status_are_the_programs(capfd):
@@ -49,7 +63,7 @@ def test_the_program_may_ignore_what_we_pass_on():
         "time.sleep(60)"
     )
 
-    launcher = (  # a process of its own: a thread that an earlier test left behind might take the signal
+    launcher = (  # a process with one thread: that of a worker of pytest-xdist which reads may take the signal, and die
         "import signal, sys\n"
         "from gradtrace.launch import Session, Settings, parse_target, run\n"
         "with Session() as session:\n"
@@ -68,11 +82,12 @@ def test_the_program_inherits_no_blocked_signals(capfd):
     assert streams.out == "set()\n"
 
 
-def test_a_program_that_runs_too_long_is_interrupted(capfd):
+def test_a_program_that_runs_too_long_is_interrupted(capfd, ready):
     """It may clean up; that it ran too long is said and known."""
-    code = "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('cleaned')"
+    at_work, wait = ready
+    code = f"import time\ntry:\n    {at_work}    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('cleaned')"
 
-    ending, streams, said = _run(code, capfd, timeout=1.0)
+    ending, streams, said = _run(code, capfd, wait, timeout=1.0)
 
     assert (ending, streams.out) == (Ending(0, timed_out=True), "cleaned\n")
     assert said == ["the program ran longer than 1 s (--timeout): interrupting it"]
@@ -99,14 +114,16 @@ def test_the_end_is_seen_when_another_thread_takes_the_signal(capfd, monkeypatch
     assert ending == Ending(0)
 
 
-def test_what_fails_ahead_of_time_leaves_the_program_alone(capfd):
+def test_what_fails_ahead_of_time_leaves_the_program_alone(ready):
     """Work that is done here while it starts has no part in it, and its time is none of the program's."""
+    at_work, wait = ready
 
     def fail():
+        wait()
         time.sleep(0.5)
         raise ImportError("sympy")
 
-    code = "import time; time.sleep(60)"
+    code = f"{at_work}import time; time.sleep(60)"
     with Session() as session:
         began = time.monotonic()
         ending = run(parse_target([], code=code), Settings(timeout=0.4), session, lambda _: None, fail)
@@ -115,12 +132,13 @@ def test_what_fails_ahead_of_time_leaves_the_program_alone(capfd):
     assert 0.5 <= time.monotonic() - began < 60
 
 
-def test_a_program_that_does_not_stop_is_killed(capfd, monkeypatch):
+def test_a_program_that_does_not_stop_is_killed(capfd, monkeypatch, ready):
     """After a grace."""
     monkeypatch.setattr(process, "GRACE", 0.2)
-    code = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(60)"
+    at_work, wait = ready
+    code = f"import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{at_work}time.sleep(60)"
 
-    ending, _, said = _run(code, capfd, timeout=1.0)
+    ending, _, said = _run(code, capfd, wait, timeout=1.0)
 
     assert ending == Ending(-signal.SIGKILL, timed_out=True)
     assert said[-1] == "the program did not stop: killing it"

@@ -113,18 +113,6 @@ def test_to_print_a_tensor_cuts_nothing_off(tmp_path: Path):
     assert kept == [0.5, 2.0]
 
 
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Stands for IPython's, with what it knows of three cells."""
-    history = ["", "import torch", "\n\nw = 1\nw", "w = 1"]
-    files = {f"/tmp/ipykernel_7/{number}.py": number for number in (1, 2, 3)}
-    known = SimpleNamespace(
-        compile=SimpleNamespace(_filename_map=files), history_manager=SimpleNamespace(input_hist_raw=history)
-    )
-    monkeypatch.setattr(InteractiveShell, "_instance", known)
-    return known
-
-
 def test_writes_to_memory_that_another_tensor_had_are_not_blamed(tmp_path: Path):
     """The address is the same, and the version began anew."""
     memory = torch.empty(4)
@@ -138,6 +126,18 @@ def test_writes_to_memory_that_another_tensor_had_are_not_blamed(tmp_path: Path)
             loss.backward()
     (one,) = session.trace().passes
     assert [write.call for write in one.error.conflict.writes] == ["mul_"]
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Stands for IPython's, with what it knows of three cells."""
+    history = ["", "import torch", "\n\nw = 1\nw", "w = 1"]
+    files = {f"/tmp/ipykernel_7/{number}.py": number for number in (1, 2, 3)}
+    known = SimpleNamespace(
+        compile=SimpleNamespace(_filename_map=files), history_manager=SimpleNamespace(input_hist_raw=history)
+    )
+    monkeypatch.setattr(InteractiveShell, "_instance", known)
+    return known
 
 
 def named(file: str, source: str = "w = 1", notebooks: tuple[str, ...] = ()) -> tuple[str, int]:
