@@ -61,10 +61,11 @@ def checkpointing(memory: SavedMemory) -> tuple[Checkpointing, ...]:
     for (pattern, kind), members in families.items():
         blocks = [block for each in members.values() for block in each]
         calls = [call for block in blocks for call in estimate.calls(block)]
-        less = memory.bytes - estimate.kept(calls)
+        inside = estimate.inside(calls)
+        less = memory.bytes - estimate.kept(inside)
         path = pattern if len(members) > 1 else next(iter(members))
         if less > 0:
-            found.append(Checkpointing(path, kind, len(members), len(calls), estimate.saved_in(calls), less))
+            found.append(Checkpointing(path, kind, len(members), len(calls), estimate.saved_in(inside), less))
     return tuple(sorted(found, key=lambda one: (-one.less, one.path)))
 
 
@@ -101,9 +102,8 @@ class _Estimate:
         ends = [*starts[1:], n_nodes]
         return [_Call(block.start + start, block.start + end) for start, end in zip(starts, ends, strict=True)]
 
-    def kept(self, calls: Sequence[_Call]) -> int:
-        """How many bytes are kept when these calls are checkpointed."""
-        inside = self._inside(calls)
+    def kept(self, inside: Sequence[int]) -> int:
+        """How many bytes are kept when the calls that nodes stand in are checkpointed."""
         held = {one.number: one.bytes for one in self._memory.storages if self._stays(one, inside)}
         inputs: dict[tuple[int, int], int] = {}
         for edge in self._graph.edges:
@@ -120,12 +120,11 @@ class _Estimate:
                 inputs[maker] = self._size(*maker)
         return sum(held.values()) + sum(inputs.values())
 
-    def saved_in(self, calls: Sequence[_Call]) -> int:
-        """How many bytes of what is kept now were first saved inside these calls."""
-        inside = self._inside(calls)
+    def saved_in(self, inside: Sequence[int]) -> int:
+        """How many bytes of what is kept now were first saved inside the calls that nodes stand in."""
         return sum(one.bytes for one in self._memory.storages if inside[one.first.node.id])
 
-    def _inside(self, calls: Sequence[_Call]) -> list[int]:
+    def inside(self, calls: Sequence[_Call]) -> list[int]:
         """Of each node the number of the call that it stands in, from 1; 0 for none."""
         inside = [0] * len(self._graph.nodes)
         for number, call in enumerate(calls, start=1):

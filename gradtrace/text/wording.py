@@ -161,6 +161,11 @@ def at(loc: Location | None) -> str:
     return f" at {location(loc)}" if loc is not None else ""
 
 
+def source_text(loc: Location | None) -> str:
+    """The text of the line of a place, without its indentation; empty for None."""
+    return "" if loc is None else " ".join(loc.text.split())
+
+
 def plural(noun: str) -> str:
     """The plural of a noun, or of a phrase by its last word: `passes`, `leaves`, `entries`."""
     if noun in _IRREGULAR_PLURALS:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.analysis.topology import forward_order
-from gradtrace.model import BackwardPass, CompiledOp, CompiledRegion, GraphBreak, Location
+from gradtrace.model import BackwardPass, CompiledOp, CompiledRegion, GraphBreak
 from gradtrace.model.compiled import unmeasured
 from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
-from gradtrace.text.wording import at, count, location, spec
+from gradtrace.text.wording import at, count, location, source_text, spec
 
 _FEW = 12
 _LONGEST = 80
@@ -59,11 +59,7 @@ def _kind(found: list[CompiledRegion]) -> str:
 
 
 def _break(one: GraphBreak) -> tuple[Cell, ...]:
-    return Cell(location(one.location), "name"), Cell(_source(one.location)), Cell(one.reason[:_LONGEST], "muted")
-
-
-def _source(place: Location | None) -> str:
-    return "" if place is None else " ".join(place.text.split())
+    return Cell(location(one.location), "name"), Cell(source_text(one.location)), Cell(one.reason[:_LONGEST], "muted")
 
 
 def _ops(region: CompiledRegion, title: str, *, verbose: bool) -> Iterator[Block]:
@@ -88,5 +84,5 @@ def _op(one: CompiledOp) -> tuple[Cell, ...]:
         Cell(spec(one.shape, one.dtype)),
         Cell(one.module or ""),
         Cell(location(one.location)),
-        Cell(_source(one.location), "muted"),
+        Cell(source_text(one.location), "muted"),
     )

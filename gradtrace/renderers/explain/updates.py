@@ -61,12 +61,12 @@ def _together(events: Sequence[Event]) -> list[tuple[bool, list[Event]]]:
     """
     groups: list[tuple[bool, list[Event]]] = []
     for event in events:
-        is_step = event.kind == EventKind.STEP
+        is_step, leaves = event.kind == EventKind.STEP, set(event.leaves)
         for was_step, known in reversed(groups):
             if was_step == is_step and (known[0].call, known[0].location) == (event.call, event.location):
                 known.append(event)
                 break
-            if is_step or was_step or any(not set(event.leaves).isdisjoint(one.leaves) for one in known):
+            if is_step or was_step or any(not leaves.isdisjoint(one.leaves) for one in known):
                 groups.append((is_step, [event]))
                 break
         else:

@@ -9,15 +9,15 @@ from gradtrace.analysis.checkpointing import checkpointing
 from gradtrace.analysis.memory_groups import Group
 from gradtrace.analysis.saved_memory import KeptStorage, SavedMemory, memories
 from gradtrace.errors import NothingSeenError
-from gradtrace.model import TensorSpec, Trace
+from gradtrace.model import Trace
 from gradtrace.renderers.memory import document
 from gradtrace.renderers.memory.options import LINE, MODULE, OP, TENSOR, Options, check
-from gradtrace.renderers.memory.words import also_held, line, saved_at, sentences, source, title, what
+from gradtrace.renderers.memory.words import also_held, line, saved_at, sentences, title, what
 from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.text.chosen_pass import drawn_pass
 from gradtrace.text.markdown import Markdown
 from gradtrace.text.terminal import Terminal
-from gradtrace.text.wording import count, size
+from gradtrace.text.wording import count, size, source_text, spec
 
 _WIDTH = 100
 _NARROWEST = 40
@@ -102,7 +102,7 @@ def _grouped(title_: str, groups: list[Group], memory: SavedMemory, options: Opt
             Cell(_share(group.bytes, memory)),
             Cell(f"{len(group.storages):,}"),
             Cell(line(group.location) if title_ == LINE else _name(group), "name"),
-            *([Cell(source(group.location))] if title_ == LINE else []),
+            *([Cell(source_text(group.location))] if title_ == LINE else []),
         )
         for group in groups[: options.n_rows]
     ]
@@ -164,17 +164,15 @@ def _tensors(memory: SavedMemory, options: Options) -> Table:
 
 def _tensor(storage: KeptStorage) -> tuple[str, ...]:
     first = storage.first
-    shape, dtype = first.saved.shape, first.saved.dtype
-    spec = "" if shape is None or dtype is None else str(TensorSpec(shape, dtype, first.saved.device))
     saver = " ".join(filter(None, (memory_groups.keeper(first), saved_at(first))))
-    return spec, what(storage), saver, also_held(storage)
+    return spec(first.saved.shape, first.saved.dtype, storage.device), what(storage), saver, also_held(storage)
 
 
 def _row(words: tuple[str, ...], members: list[KeptStorage]) -> tuple[Cell, ...]:
-    spec, what_, saver, held = words[:4]
+    kind, what_, saver, held = words[:4]
     times = f"{len(members)} × " if len(members) > 1 else ""
     total = size(sum(one.bytes for one in members))
-    return Cell(total, "gradient"), Cell(times + spec), Cell(what_, "name"), Cell(saver), Cell(held, "muted")
+    return Cell(total, "gradient"), Cell(times + kind), Cell(what_, "name"), Cell(saver), Cell(held, "muted")
 
 
 def _checkpoints(memory: SavedMemory, options: Options) -> Iterator[Block]:

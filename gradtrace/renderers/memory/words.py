@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from gradtrace.analysis.calls import called
@@ -9,7 +10,7 @@ from gradtrace.analysis.memory_groups import keeper, place
 from gradtrace.analysis.saved_memory import KeptStorage, Origin, SavedMemory, Saver, is_mask
 from gradtrace.model import Blind, Location, Trace
 from gradtrace.model.format import CHECKPOINT, CONTEXT, PACKED
-from gradtrace.text.wording import at, count, size
+from gradtrace.text.wording import at, count, size, source_text
 from gradtrace.text.wording import location as short
 
 NOT_THE_PEAK = (
@@ -49,11 +50,6 @@ def line(where: Location | None) -> str:
     return short(where) or "line not known"
 
 
-def source(where: Location | None) -> str:
-    """Its text."""
-    return "" if where is None else " ".join(where.text.split())
-
-
 def also_held(storage: KeptStorage) -> str:
     """What else keeps the storage: other calls that saved it, a variable."""
     return ", ".join(_holders(storage))
@@ -64,15 +60,9 @@ def _holders(storage: KeptStorage) -> Iterator[str]:
     if owner is not None:
         yield f"the program, as {owner}" if storage.maker is not None else "the program"
     first = storage.first
-    seen = {(first.node.id, keeper(first), saved_at(first))}
-    others: dict[tuple[str, str], int] = {}
-    for one in storage.savers[1:]:
-        if one.node.id == first.node.id:
-            continue
-        key = (keeper(one), saved_at(one))
-        if (one.node.id, *key) not in seen:
-            seen.add((one.node.id, *key))
-            others[key] = others.get(key, 0) + 1
+    later = [one for one in storage.savers if one.node.id != first.node.id]
+    once_a_node = dict.fromkeys((one.node.id, keeper(one), saved_at(one)) for one in later)
+    others = Counter((op, where) for _, op, where in once_a_node)
     here = saved_at(first)
     for (op, where), n in list(others.items())[:_MOST_HOLDERS]:
         times = f" ({n} times)" if n > 1 else ""
@@ -96,7 +86,7 @@ def sentences(trace: Trace, memory: SavedMemory, totals: list[tuple[int, int]]) 
     n_tensors = sum(len(one.savers) for one in memory.storages)
     n_storages = len(memory.storages)
     if n_tensors:
-        start = f"{source(memory.backward.location)}{at(memory.backward.location)}".strip()
+        start = f"{source_text(memory.backward.location)}{at(memory.backward.location)}".strip()
         kept = f"{count(n_tensors, 'saved tensor')} in {count(n_storages, 'storage')}, each counted once"
         yield "", f"{start}: {kept}" if start else kept
     if len(totals) > 1:

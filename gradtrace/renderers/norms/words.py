@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from gradtrace.analysis.step_norms import History, Spike, Step, non_finite, spikes, trend
-from gradtrace.text.wording import at, count, number, ranges
+from gradtrace.text.wording import at, count, number, ranges, source_text
 
 _RESOLUTION = 3
 
@@ -56,7 +56,7 @@ def _where(step: Step) -> str:
     place = step.series.backward or step.series.location
     if place is None:
         return "its line is not known"
-    text = " ".join(place.text.split())
+    text = source_text(place)
     return f"{text[:60]}{at(place)}" if text else at(place).strip()
 
 
