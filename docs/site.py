@@ -55,10 +55,9 @@ def _console(text: str) -> str:
 
 
 def _examples(folder: Path) -> None:
-    folder.mkdir()
-    programs = sorted((ROOT / "examples").glob("*.py"))
+    shutil.copytree(ROOT / "examples", folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    programs = sorted(folder.glob("*.py"))
     for program in programs:
-        (folder / program.name).write_bytes(program.read_bytes())
         text = f"# {program.name}\n\n```python\n{program.read_text('utf-8')}```\n"
         (folder / f"{program.stem}.md").write_text(text, "utf-8")
     names = "\n".join(program.stem for program in programs)

@@ -243,31 +243,47 @@ def _saved(one: Overwrite) -> str:
     return "its own output" if one.is_output else one.name
 
 
-def _statement(one: Overwrite) -> ast.stmt | None:
-    text = one.write.location.text if one.write is not None and one.write.location is not None else ""
-    tree = statements(text)
-    return tree.body[0] if tree is not None and tree.body else None
-
-
-def assignment(one: Overwrite) -> str:
-    """The assignment that makes a new tensor where a name is changed in place (`x *= m`); empty for other lines."""
-    written = _statement(one)
-    if not isinstance(written, ast.AugAssign) or not isinstance(written.target, ast.Name | ast.Attribute):
-        return ""
-    name = ast.unparse(written.target)
-    value = ast.unparse(ast.BinOp(ast.Name(name), written.op, written.value))
-    if len(value) <= _LONGEST:
-        return f"Write `{name} = {value}`, which makes a new tensor, instead of changing `{name}` itself."
-    return f"Assign the result to `{name}`, which makes a new tensor, instead of changing `{name}` itself."
-
-
 def new_tensor(one: Overwrite) -> str:
     """What to write instead of the line that overwrites, so that a new tensor is made."""
-    if proposed := assignment(one):
-        return proposed
-    written = _statement(one)
+    text = one.write.location.text if one.write is not None and one.write.location is not None else ""
+    tree = statements(text)
+    written = tree.body[0] if tree is not None and tree.body else None
+    if isinstance(written, ast.AugAssign) and isinstance(written.target, ast.Name | ast.Attribute):
+        name = ast.unparse(written.target)
+        value = ast.unparse(ast.BinOp(ast.Name(name), written.op, written.value))
+        if len(value) <= _LONGEST:
+            return f"Write `{name} = {value}`, which makes a new tensor, instead of changing `{name}` itself."
+        return f"Assign the result to `{name}`, which makes a new tensor, instead of changing `{name}` itself."
     if one.writes_what_it_reads and isinstance(written, ast.Assign | ast.AugAssign):
         target = written.target if isinstance(written, ast.AugAssign) else written.targets[0]
         read = ast.unparse(target)
         return f"Read a copy there (`{read}.clone()`), or build the result with `torch.cat` or `torch.where`."
+    called = written.value if isinstance(written, ast.Expr | ast.Assign) else None
+    if isinstance(called, ast.Call) and isinstance(called.func, ast.Attribute) and _is_name(called.func.value):
+        name, method = ast.unparse(called.func.value), called.func.attr
+        again = ast.unparse(ast.Call(ast.Attribute(called.func.value, method[:-1]), called.args, called.keywords))
+        if method.endswith("_") and method not in _WITHOUT_TWIN and len(again) <= _LONGEST:
+            return f"Write `{name} = {again}`, which makes a new tensor, instead of changing `{name}` itself."
+        return _copied(name)
+    item = written.targets[0] if isinstance(written, ast.Assign) else getattr(written, "target", None)
+    if isinstance(item, ast.Subscript) and _is_name(item.value):
+        return _copied(ast.unparse(item.value))
     return "Build a new tensor (`torch.cat`, `torch.where`) instead, or write into `x.clone()`."
+
+
+def _copied(name: str) -> str:
+    return f"Put `{name} = {name}.clone()` before this line, so that it writes into a copy."
+
+
+def _is_name(value: ast.expr) -> bool:
+    return isinstance(value, ast.Name | ast.Attribute)
+
+
+_WITHOUT_TWIN = frozenset(
+    f"{name}_"
+    for name in (
+        *("apply", "cauchy", "copy", "exponential", "fill", "fill_diagonal", "geometric", "log_normal", "map", "map2"),
+        *("normal", "random", "set", "uniform", "zero"),
+    )
+)
+"""Methods that write in place and have no other that makes a new tensor."""

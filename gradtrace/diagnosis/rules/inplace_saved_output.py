@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradtrace.diagnosis.evidence.overwrites import Reason, assignment, finding, overwrite
+from gradtrace.diagnosis.evidence.overwrites import Reason, finding, new_tensor, overwrite
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import Finding, Severity, Trace
 
@@ -60,7 +60,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             "inplace-saved-output",
             found,
             f"{found.subject} overwrites {found.name}, which backward still needs",
-            assignment(found) or "Make a new tensor: `x = x * m` instead of `x *= m`, or write into `x.clone()`.",
+            new_tensor(found),
         )
 
 

@@ -184,7 +184,7 @@ def _rule(step: StepFact) -> str:
 
 
 def _moved(trace: Trace, step: StepFact, change: ParameterChange) -> tuple[str, str]:
-    """`[3, 4] → [2.94, 3.92]`, or norms; and `: gradient [-0.06, -0.08] = -lr · grad`, where that is known."""
+    """`[3, 4] → [2.94, 3.92]`, or norms; and `: -lr · grad = [-0.06, -0.08]`, where that is known."""
     pair = _short(change.value_before, change.value_after)
     if pair is None:
         text = f"norm {_norm([change.before])} → {_norm([change.after])}"
@@ -192,7 +192,7 @@ def _moved(trace: Trace, step: StepFact, change: ParameterChange) -> tuple[str, 
     parts = step_parts(trace, step, change)
     if not parts:
         return pair, ""
-    terms = ", ".join(f"{part.term.name} {wording.elements(part.value)} = {part.term.maths}" for part in parts)
+    terms = ", ".join(f"{part.term.maths} = {wording.elements(part.value)}" for part in parts)
     return pair, f": {terms}{_kept(change)}"
 
 

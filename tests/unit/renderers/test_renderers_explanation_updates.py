@@ -120,6 +120,6 @@ def test_a_step_is_told_in_the_terms_of_its_rule() -> None:
     )
     head, *facts = told(borne_out)
     assert head == "Then SGD.step at train.py:9 (lr 0.1):"
-    assert facts == ["w [3, 4] → [2.94, 3.92]: gradient [-0.06, -0.08] = -lr · grad"]
+    assert facts == ["w [3, 4] → [2.94, 3.92]: -lr · grad = [-0.06, -0.08]"]
     moved_more = replace(borne_out, value_after=[2.0, 2.0])
     assert told(moved_more) == ["Then SGD.step at train.py:9 (lr 0.1): w [3, 4] → [2, 2]."]
