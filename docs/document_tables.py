@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from generated_part import remade
+
 from gradtrace.analysis import reasons_answer
 from gradtrace.analysis.diff import first
 from gradtrace.model import blind_spot, kinds
@@ -34,10 +36,7 @@ Json = dict[str, Any]
 
 def refresh(page: str) -> str:
     """Return the page with what stands between the two marks made anew; pages without marks stay as they are."""
-    if BEGIN not in page:
-        return page
-    head, rest = page.split(BEGIN)
-    return f"{head}{BEGIN}{_tables()}{END}{rest.split(END)[1]}"
+    return remade(page, BEGIN, END, _tables)
 
 
 def _tables() -> str:

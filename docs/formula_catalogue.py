@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from generated_part import remade
+
 from gradtrace.formulas.catalogue import FAMILIES
 from gradtrace.formulas.catalogue.unverified import UNVERIFIED
 from gradtrace.formulas.formula import Formula
@@ -14,10 +16,7 @@ END = "<!-- end of the generated formulas -->\n"
 
 def refresh(page: str) -> str:
     """Return the page with what stands between the two marks made anew; pages without marks stay as they are."""
-    if BEGIN not in page:
-        return page
-    head, rest = page.split(BEGIN)
-    return f"{head}{BEGIN}{_families()}{END}{rest.split(END)[1]}"
+    return remade(page, BEGIN, END, _families)
 
 
 def _families() -> str:

@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from generated_part import remade
+
 import gradtrace
 from gradtrace import errors
 
@@ -33,12 +35,16 @@ _ITEM = re.compile(r"^    (\w+): ", re.MULTILINE)
 
 def refresh(page: str) -> str:
     """Return the page with its generated parts made anew; pages without marks stay as they are."""
-    if BEGIN not in page:
-        return page
-    page = _PROGRAM.sub(lambda found: f"```python\n{found['code']}```\n\n```text\n{_printed(found['code'])}```", page)
-    head, rest = page.split(BEGIN)
+    if BEGIN in page:
+        page = _PROGRAM.sub(
+            lambda found: f"```python\n{found['code']}```\n\n```text\n{_printed(found['code'])}```", page
+        )
+    return remade(page, BEGIN, END, _reference)
+
+
+def _reference() -> str:
     made = [*map(_verb, VERBS), "\n## What they return\n", *map(_object, OBJECTS), "\n## Errors\n", _errors()]
-    return f"{head}{BEGIN}{''.join(made)}\n{END}{rest.split(END)[1]}"
+    return f"{''.join(made)}\n"
 
 
 def _printed(code: str) -> str:
@@ -120,7 +126,7 @@ def _prose(text: str) -> str:
 
 
 def _items(body: str) -> str:
-    parts = _ITEM.split(f"\n{body}".replace("\n", "\n", 1).lstrip("\n"))
+    parts = _ITEM.split(body.lstrip("\n"))
     if len(parts) == 1:
         return " ".join(body.split()) + "\n"
     pairs = zip(parts[1::2], parts[2::2], strict=True)

@@ -7,23 +7,28 @@ import typing
 from enum import StrEnum
 
 import msgspec
+from generated_part import remade
 
-from gradtrace.recording import records
+from gradtrace.recording import fact_records, pass_records, records, run_records, step_records
 
 BEGIN = "<!-- generated from gradtrace/recording/records.py by docs/build.py -->\n"
 END = "<!-- end of the generated part -->\n"
+SUBJECTS = (pass_records, step_records, fact_records, run_records)
+"""In the order of the page."""
 
 
 def refresh(page: str) -> str:
     """Return the page with what stands between the two marks made anew; pages without marks stay as they are."""
-    if BEGIN not in page:
-        return page
-    head, rest = page.split(BEGIN)
-    return f"{head}{BEGIN}{_tables()}{END}{rest.split(END)[1]}"
+    return remade(page, BEGIN, END, _tables)
 
 
 def _tables() -> str:
-    rows = [value for value in vars(records).values() if isinstance(value, type) and issubclass(value, msgspec.Struct)]
+    rows = [
+        value
+        for subject in SUBJECTS
+        for value in vars(subject).values()
+        if isinstance(value, type) and issubclass(value, msgspec.Struct) and value.__module__ == subject.__name__
+    ]
     kinds = typing.get_args(records.AnyRecord)
     parts = [_section(f"`{kind.__struct_config__.tag}`", kind) for kind in kinds]
     parts += [
@@ -63,7 +68,7 @@ def _type(annotation: object) -> str:
     """Write an annotation the way the schema does, with `Num` for a number that may be text."""
     text = annotation.__name__ if isinstance(annotation, type) and not typing.get_args(annotation) else str(annotation)
     text = re.sub(r"ForwardRef\('([^']*)'\)", r"\1", text)
-    text = re.sub(r"\b(?:typing|gradtrace\.recording\.records)\.", "", text)
+    text = re.sub(r"\b(?:typing|gradtrace\.recording\.\w+)\.", "", text)
     return text.replace("int | float | str", "Num").replace("|", "\\|")
 
 

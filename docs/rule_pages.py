@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from generated_part import remade
+
 from gradtrace.diagnosis.registry import RULES
 from gradtrace.diagnosis.rule import Rule
 
@@ -15,10 +17,11 @@ _CODE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
 def refresh(page: str) -> str:
     """Return the page with what stands between the two marks made anew; pages without marks stay as they are."""
-    if BEGIN not in page:
-        return page
-    head, rest = page.split(BEGIN)
-    return f"{head}{BEGIN}{''.join(map(_page, RULES))}\n{END}{rest.split(END)[1]}"
+    return remade(page, BEGIN, END, _pages)
+
+
+def _pages() -> str:
+    return f"{''.join(map(_page, RULES))}\n"
 
 
 def _page(rule: Rule) -> str:

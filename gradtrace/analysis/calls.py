@@ -99,21 +99,23 @@ def called(node: Node, *, is_spelled: bool = True) -> str:
 
 def _attribute(node: Node, *, is_spelled: bool) -> str:
     """The attribute of a tensor that gave another one: `w.T`, or `T` alone; empty where the source does not tell."""
-    place = node.location
-    if place is None or place.end_line not in {0, place.line}:
-        return ""
-    source = place.text[place.column - 1 : place.end_column - 1]
+    source = _written(node)
     found = _ATTRIBUTE.fullmatch(source)
     return "" if found is None else source if is_spelled and len(source) <= _LONGEST_SOURCE else found[1]
 
 
 def _source(node: Node) -> str:
     """The source of a product or an index that is short: `x @ w`, `h[:, -1]`."""
+    source = _written(node)
+    return source if len(source) <= _LONGEST_SOURCE and _SHORT_SOURCE.fullmatch(source) else ""
+
+
+def _written(node: Node) -> str:
+    """The source of a call; empty where it is not known or spans several lines."""
     place = node.location
     if place is None or place.end_line not in {0, place.line} or place.end_column <= place.column:
         return ""
-    source = place.text[place.column - 1 : place.end_column - 1]
-    return source if len(source) <= _LONGEST_SOURCE and _SHORT_SOURCE.fullmatch(source) else ""
+    return place.text[place.column - 1 : place.end_column - 1]
 
 
 def _is_in(module: str | None, opened: Collection[str]) -> bool:

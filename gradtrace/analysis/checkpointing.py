@@ -14,7 +14,7 @@ from gradtrace.analysis.blocks import Block, BlockTree, block_tree
 from gradtrace.analysis.memory_groups import alike
 from gradtrace.analysis.saved_memory import KeptStorage, Makers, Origin, SavedMemory
 from gradtrace.model import Graph
-from gradtrace.model.tensors import element_size
+from gradtrace.model.tensors import n_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class _Estimate:
         """How many bytes an output has that nobody saves so far."""
         for one in self._graph.nodes[node].outputs:
             if one.index == output:
-                return prod(one.shape) * (element_size(one.dtype) or 0)
+                return n_bytes(prod(one.shape), one.dtype)
         return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gradtrace.analysis.once import once
 from gradtrace.analysis.reductions import same_step, with_reductions
 from gradtrace.errors import UsageError
 from gradtrace.model import BackwardPass, Blind, Finding, RecordedProcess, TensorStats, Trace, ranks_in_words
@@ -96,23 +97,30 @@ def own_finding(trace: Trace, finding: Finding) -> Finding:
     first = next((leaf.id for leaf in whole.leaves if leaf.process == number), 0)
     leaves = (leaf for leaf in finding.leaves if whole.leaves[leaf].process == number)
     theirs = {one.index for one in whole.passes if one.process == number}
-    passes = (index - min(theirs) + 1 for index in finding.passes if index in theirs)
+    own = own_indices(whole)
+    passes = (own[index] for index in finding.passes if index in theirs)
     return replace(finding, leaves=tuple(leaf - first for leaf in leaves), passes=tuple(passes))
 
 
 def where(trace: Trace, finding: Finding) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """On which ranks a finding was made, and in which passes, by their numbers on their own rank."""
     numbers = {one.number: one.rank for one in trace.run.processes if one.rank is not None}
-    first: dict[int, int] = {}
-    of_pass: dict[int, int] = {}
-    for one in trace.passes:
-        first.setdefault(one.process, one.index)
-        of_pass[one.index] = one.process
+    of_pass = {one.index: one.process for one in trace.passes}
+    own = own_indices(trace)
     processes = {trace.leaves[leaf].process for leaf in finding.leaves if leaf < len(trace.leaves)}
     known = [index for index in finding.passes if index in of_pass]
     processes |= {of_pass[index] for index in known}
     ranks_found = sorted(rank for process in processes if (rank := numbers.get(process)) is not None)
-    return tuple(ranks_found), tuple(sorted({index - first[of_pass[index]] + 1 for index in known}))
+    return tuple(ranks_found), tuple(sorted({own[index] for index in known}))
+
+
+@once
+def own_indices(whole: Trace) -> dict[int, int]:
+    """Of each pass, by its index among those of all processes, the index that it has in its own."""
+    first: dict[int, int] = {}
+    for one in whole.passes:
+        first[one.process] = min(one.index, first.get(one.process, one.index))
+    return {one.index: one.index - first[one.process] + 1 for one in whole.passes}
 
 
 def _number(trace: Trace) -> int | None:

@@ -134,8 +134,10 @@ def _of_ranks(trace: Trace, one: Subject) -> Subject:
         return one
     first = one.backward.index if one.backward is not None else 0
     for each in trace.passes:
+        if each.index < first:
+            continue
         row = next((row for row in each.accumulations if row.leaf == one.leaf.id and row.reduced is not None), None)
-        if row is not None and each.index >= first:
+        if row is not None:
             by_rank = added_by_rank(trace, each, one.leaf.id)
             return replace(one, reduced=row.reduced, reduced_in=each.index, by_rank=by_rank, reduced_to=row.after)
     return one

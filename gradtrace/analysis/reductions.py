@@ -13,6 +13,7 @@ from math import isfinite, prod, sqrt
 
 from gradtrace.analysis.elements import elements_of
 from gradtrace.analysis.fan_in import adds_up
+from gradtrace.analysis.once import once
 from gradtrace.analysis.training_steps import inner
 from gradtrace.model import STORED, Accumulation, BackwardPass, Reduction, ReductionKind, TensorStats, Trace
 
@@ -49,7 +50,8 @@ def with_reductions(trace: Trace) -> Trace:
     return replace(trace, passes=tuple(_reduced(one, found) for one in trace.passes))
 
 
-def same_step(trace: Trace) -> Iterator[tuple[BackwardPass, ...]]:
+@once
+def same_step(trace: Trace) -> tuple[tuple[BackwardPass, ...], ...]:
     """The passes that ranks ran together: the n-th that each started from one line, of those that fill `.grad`.
 
     Only where every rank has one; in the order of the first rank.
@@ -65,9 +67,11 @@ def same_step(trace: Trace) -> Iterator[tuple[BackwardPass, ...]]:
             site = (place.file, place.line) if place is not None else ()
             n_before[one.process, site] = number = n_before.get((one.process, site), -1) + 1
             by_rank[one.process][*site, number] = one
-    for key in by_rank[ranks[0]] if ranks else ():
-        if all(key in own for own in by_rank.values()):
-            yield tuple(own[key] for own in by_rank.values())
+    return tuple(
+        tuple(own[key] for own in by_rank.values())
+        for key in (by_rank[ranks[0]] if ranks else ())
+        if all(key in own for own in by_rank.values())
+    )
 
 
 def _reduced(one: BackwardPass, found: dict[Place, Reduction]) -> BackwardPass:

@@ -13,7 +13,7 @@ from gradtrace.analysis.topology import forward_order
 from gradtrace.formulas import traits
 from gradtrace.model import BackwardPass, Graph, Leaf, LeafKind, Node, SavedTensor, Trace
 from gradtrace.model.format import CHECKPOINT, CONTEXT, PACKED
-from gradtrace.model.tensors import element_size
+from gradtrace.model.tensors import n_bytes
 
 
 class Origin(StrEnum):
@@ -265,14 +265,10 @@ def is_mask(saver: Saver) -> bool:
 
 def _leaves(graph: Graph, leaves: Mapping[int, Leaf]) -> Apart:
     known = {node.leaf for node in graph.nodes if node.leaf is not None and node.leaf in leaves}
-    sizes = [prod(leaves[leaf].shape) * (element_size(leaves[leaf].dtype) or 0) for leaf in known]
+    sizes = [n_bytes(prod(leaves[leaf].shape), leaves[leaf].dtype) for leaf in known]
     return Apart(len(sizes), sum(sizes))
 
 
 def _gradients(backward: BackwardPass) -> Apart:
-    sizes = [
-        one.after.numel * (element_size(one.after.dtype) or 0)
-        for one in backward.accumulations
-        if one.after is not None
-    ]
+    sizes = [n_bytes(one.after.numel, one.after.dtype) for one in backward.accumulations if one.after is not None]
     return Apart(len(sizes), sum(sizes))

@@ -6,65 +6,28 @@ What the verbs return is shown in a notebook as what it is (`views`).
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 from gradtrace.api import views
+from gradtrace.api.diagnosis import Diagnosis as Diagnosis
+from gradtrace.api.diagnosis import check as check
+from gradtrace.api.diagnosis import why as why
 from gradtrace.api.difference import Difference as Difference
 from gradtrace.api.difference import diff as diff
+from gradtrace.api.drawing import page as page
+from gradtrace.api.drawing import render as render
+from gradtrace.api.drawing import to_graphviz as to_graphviz
 from gradtrace.api.recording import Passes, Recording, wanted
 from gradtrace.api.step_norms import norms as norms
-from gradtrace.errors import NothingSeenError, UsageError
-from gradtrace.model import Finding, Trace
-from gradtrace.model.kinds import Severity
+from gradtrace.model import Trace
 from gradtrace.recording import load as load_recording
 from gradtrace.renderers import registry
 from gradtrace.renderers.view_options import ViewContext, ViewOptions
 
-if TYPE_CHECKING:
-    import graphviz
-
-_WIDTH = 80
-_ANSWERS = ("text", "markdown", "json")
-
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What `check` found.
-
-    Attributes:
-        findings: what is wrong, the gravest first.
-        not_looked_at: sentences about what could not be looked at, for which no finding proves nothing.
-    """
-
-    findings: tuple[Finding, ...]
-    not_looked_at: tuple[str, ...]
-    _trace: Trace | None = field(default=None, repr=False, compare=False)
-
-    def __str__(self) -> str:
-        """What `gradtrace check` prints."""
-        if self._trace is None:
-            return repr(self)
-        from gradtrace.diagnosis.examine import seen_from  # noqa: PLC0415
-
-        near = tuple(seen_from(one, Path.cwd()) for one in self._trace.findings)
-        full = registry.find("full", registry.DIAGNOSES)
-        return str(full.render(replace(self._trace, findings=near), context=ViewContext(width=_WIDTH)))
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002 - as IPython asks
-        """What a notebook shows."""
-        return {"text/plain": str(self)}
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether everything was looked at, and nothing was found that is worth more than a note."""
-        return not self.not_looked_at and all(one.severity == Severity.INFO for one in self.findings)
 
 
 def record(
@@ -201,240 +164,6 @@ def explain(
     return views.Text(str(told))
 
 
-def render(
-    trace: Trace,
-    format: str = "tree",  # noqa: A002 - the command's own word
-    *,
-    pass_index: int | None = None,
-    depth: int | None = None,
-    fold: bool | None = None,
-    max_lines: int | None = None,
-    focus: str | None = None,
-    expand: Sequence[str] | None = None,
-    values: bool | None = None,
-    shapes: bool | None = None,
-    source: bool | None = None,
-    aten: bool | None = None,
-    direction: str | None = None,
-    style: str | None = None,
-    size: str | None = None,
-    engine: str | None = None,
-    theme: str | None = None,
-    ascii_only: bool | None = None,
-    width: int | None = None,
-    color: bool = False,
-) -> str | bytes:
-    """Draw a trace: `tree`, `dot`, `svg`, `png`, `pdf`, `mermaid`, `html` or `json`.
-
-    Args:
-        trace: what was recorded.
-        format: the name of the format.
-        pass_index: which pass, from 1; by default the first that was recorded in full.
-        depth: modules below this level are closed.
-        fold: False to draw every node, however many.
-        max_lines: of a tree, at most so many lines.
-        focus: only what leads to the leaf, module or value of this name.
-        expand: modules that are open whatever else is folded.
-        values: whether labels carry forward values; None: where there is room.
-        shapes: whether they carry shapes.
-        source: whether they carry places in the source.
-        aten: show torch's own nodes and their names, not what the program called.
-        direction: of a picture: `tb` (the forward pass runs downwards) or `lr` (to the right).
-        style: of a picture: `full`, or `slide` (values in boxes, ops as circles).
-        size: of a picture: `page`, `a4`, `slide` or `WxH` in pixels.
-        engine: what lays a picture out: `auto`, `dot` or `builtin`.
-        theme: of a picture: `light` or `dark`.
-        ascii_only: of a tree, no characters beyond ASCII.
-        width: of a tree, in columns; 100 when None.
-        color: of a tree, with escape codes.
-
-    Returns:
-        Text, or bytes for `png` and `pdf`.
-
-    Raises:
-        UsageError: there is no such format, or an option means nothing to it.
-        RenderError: the picture cannot be drawn.
-    """
-    asked = ViewOptions(
-        pass_index=pass_index,
-        depth=depth,
-        fold=fold,
-        max_lines=max_lines,
-        focus=focus,
-        expand=None if expand is None else tuple(expand),
-        values=values,
-        shapes=shapes,
-        source=source,
-        aten=aten,
-        direction=direction,
-        style=style,
-        size=size,
-        engine=engine,
-        theme=theme,
-        ascii_only=ascii_only,
-    )
-    drawn = registry.find(format, registry.PICTURES).render(trace, asked, ViewContext(width=width, color=color))
-    return views.of_format(drawn, format)
-
-
-def page(trace: Trace, *, pass_index: int | None = None, height: int = views.HEIGHT) -> str:
-    """The page to look around in, which a notebook shows in a frame.
-
-    Args:
-        trace: what was recorded.
-        pass_index: which pass it opens, from 1; by default the first that was recorded in full.
-        height: of the frame, in pixels.
-
-    Raises:
-        UsageError: there is no such pass, or the height is none.
-    """
-    if height < 1:
-        raise UsageError(f"height={height}: it is a number of pixels")
-    asked = ViewOptions(pass_index=pass_index)
-    return views.of_format(registry.find("html", registry.PICTURES).render(trace, asked), "html", height)  # type: ignore[return-value]
-
-
-def to_graphviz(
-    trace: Trace,
-    *,
-    pass_index: int | None = None,
-    depth: int | None = None,
-    fold: bool | None = None,
-    focus: str | None = None,
-    expand: Sequence[str] | None = None,
-    values: bool | None = None,
-    shapes: bool | None = None,
-    source: bool | None = None,
-    aten: bool | None = None,
-    direction: str | None = None,
-    theme: str | None = None,
-) -> graphviz.Source:
-    """Draw a trace as an object of the package `graphviz`: with `.pipe()`, `.render()`, `.view()`, shown in notebooks.
-
-    These call Graphviz's program `dot`, which has to be installed; `render` needs none.
-
-    Args:
-        trace: what was recorded.
-        pass_index: which pass, from 1; by default the first that was recorded in full.
-        depth: modules below this level are closed.
-        fold: False to draw every node, however many.
-        focus: only what leads to the leaf, module or value of this name.
-        expand: modules that are open whatever else is folded.
-        values: whether labels carry forward values; None: where there is room.
-        shapes: whether they carry shapes.
-        source: whether they carry places in the source.
-        aten: show torch's own nodes and their names, not what the program called.
-        direction: `tb` (the forward pass runs downwards) or `lr` (to the right).
-        theme: `light` or `dark`.
-
-    Raises:
-        UsageError: an option means nothing to DOT.
-        RenderError: the graph cannot be drawn.
-    """
-    import graphviz  # noqa: PLC0415 - only this verb needs it
-
-    text = render(
-        trace,
-        "dot",
-        pass_index=pass_index,
-        depth=depth,
-        fold=fold,
-        focus=focus,
-        expand=expand,
-        values=values,
-        shapes=shapes,
-        source=source,
-        aten=aten,
-        direction=direction,
-        theme=theme,
-    )
-    return graphviz.Source(str(text), filename="gradtrace.gv")
-
-
-def check(
-    trace: Trace,
-    *,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
-    severity: str = Severity.WARNING,
-    sources: Iterable[str | Path] = (".",),
-) -> Diagnosis:
-    """Diagnose a trace: what is wrong with its gradients, as `gradtrace check` says it.
-
-    Record with `facts=True`: without, most rules have nothing to look at, and the answer says so.
-
-    Args:
-        trace: what was recorded.
-        select: names of the only rules that look; none for all.
-        ignore: names of rules that do not look.
-        severity: show from here on: `error`, `warning` or `info`.
-        sources: folders below which source files may be opened, for comments that silence a rule.
-
-    Returns:
-        The findings, and what could not be looked at.
-
-    Raises:
-        UsageError: there is no rule or severity of that name.
-        NothingSeenError: nothing of the program was looked at.
-    """
-    from gradtrace.analysis.coverage import blindness, coverage  # noqa: PLC0415
-    from gradtrace.diagnosis.examine import examine  # noqa: PLC0415
-    from gradtrace.diagnosis.registry import RULES  # noqa: PLC0415
-    from gradtrace.diagnosis.selection import Selection  # noqa: PLC0415
-    from gradtrace.text.coverage_words import said  # noqa: PLC0415
-
-    if severity not in tuple(Severity):
-        raise UsageError(f"there is no severity {severity!r}: it is {', '.join(Severity)}")
-    gap = blindness(trace)
-    if gap is not None:
-        raise NothingSeenError(f"nothing to check: {said(gap)}")
-    selection = Selection(tuple(select), tuple(ignore), Severity(severity))
-    selection.rules(RULES)
-    examined = examine(trace, selection, sources=_folders(sources))
-    return Diagnosis(examined.findings, tuple(said(gap) for gap in coverage(examined) if gap.is_open), examined)
-
-
-def why(
-    trace: Trace,
-    name: str,
-    *,
-    format: str = "text",  # noqa: A002 - the command's own word
-    verbose: bool = False,
-    width: int | None = None,
-    color: bool = False,
-    ascii_only: bool = False,
-    sources: Iterable[str | Path] = (".",),
-) -> str:
-    """Say why a tensor has the gradient that it has, or where it was lost, as `gradtrace why` does.
-
-    Args:
-        trace: what was recorded, best with `facts=True`.
-        name: a variable (`x`), a parameter (`fc1.weight`, `encoder.*`), or a place in the source (`train.py:18`).
-        format: `text`, `markdown` or `json`.
-        verbose: say more.
-        width: columns; 100 when None.
-        color: with escape codes.
-        ascii_only: no characters beyond ASCII.
-        sources: folders below which source files may be opened.
-
-    Raises:
-        UsageError: there is no format of that name.
-        UnknownNameError: the name stands for no tensor of the trace.
-    """
-    from gradtrace.analysis import reasons  # noqa: PLC0415
-    from gradtrace.diagnosis.examine import examine  # noqa: PLC0415
-    from gradtrace.diagnosis.selection import Selection  # noqa: PLC0415
-    from gradtrace.renderers.why import reason  # noqa: PLC0415
-
-    if format not in _ANSWERS:
-        raise UsageError(f"there is no format {format!r} here: choose {', '.join(_ANSWERS)}")
-    folders = _folders(sources)
-    selection = Selection(severity=Severity.INFO if verbose else Severity.WARNING)
-    answer = reasons.why(examine(trace, selection, sources=folders), name, folders)
-    options = reason.Options(format, color=color, width=width, verbose=verbose, ascii_only=ascii_only)
-    return views.Text(reason.render(answer, options))
-
-
 def memory(
     trace: Trace,
     *,
@@ -472,13 +201,9 @@ def memory(
         by=by,
         top=top,
         markdown=format == "markdown",
-        color=color and format == "text",
+        color=color,
         width=width,
         verbose=verbose,
         ascii_only=ascii_only,
     )
     return report.written(trace, pass_index, format, options)
-
-
-def _folders(sources: Iterable[str | Path]) -> tuple[Path, ...]:
-    return tuple(Path(os.path.realpath(source)) for source in sources)

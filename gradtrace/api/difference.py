@@ -71,11 +71,10 @@ class Difference:
             raise UsageError(f"there is no format {format!r} here: choose {', '.join(_FORMATS)}")
         if format == "json":
             return views.Text(document.render(self._comparison, ()))
-        is_text = format == "text"
         options = report.Options(
             stat=stat,
-            markdown=not is_text,
-            color=color and is_text,
+            markdown=format == "markdown",
+            color=color,
             width=width,
             verbose=verbose,
             ascii_only=ascii_only,

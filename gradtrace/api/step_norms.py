@@ -35,7 +35,7 @@ def norms(
         NothingSeenError: no norms were measured, or no optimizer stepped.
     """
     from gradtrace.analysis.step_norms import histories  # noqa: PLC0415
-    from gradtrace.renderers.norms import chart, document, report  # noqa: PLC0415
+    from gradtrace.renderers.norms import report  # noqa: PLC0415
 
     if format not in _FORMATS:
         raise UsageError(f"there is no format {format!r} here: choose {', '.join(_FORMATS)}")
@@ -48,11 +48,5 @@ def norms(
         )
     if depth is None and not all(series.by_parameter for series in trace.step_norms):
         raise UsageError("the trace holds the norms of modules: record(step_norms=0) measures each parameter")
-    if format == "json":
-        return views.Text(document.render_json(trace, found))
-    if format == "csv":
-        return views.Text(document.render_csv(found))
-    if format == "svg":
-        return views.of_format(chart.render(trace, found), "svg")  # type: ignore[return-value]  # a text stays one
     options = report.Options(color=color, width=width, ascii_only=ascii_only, verbose=verbose)
-    return views.Text(report.render(trace, found, options))
+    return views.of_format(report.written(trace, found, format, options), format)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from gradtrace.errors import GradtraceError
 from gradtrace.model import Trace, notebook_view
 from gradtrace.renderers import registry
-from gradtrace.renderers.page.frame import framed
+from gradtrace.renderers.page.frame import HEIGHT, framed
 from gradtrace.renderers.view_options import ViewContext, ViewOptions
 
 _WIDTH = 80
 _LINES = 120
-HEIGHT = 600
-"""Pixels of the page in a notebook."""
 _PLAIN = "text/plain"
 _MEDIA = {"svg": "image/svg+xml", "html": "text/html", "png": "image/png", "pdf": "application/pdf"}
 
@@ -65,6 +63,10 @@ class Picture(bytes):
         printer.text(self._repr_mimebundle_()[_PLAIN])
 
 
+@overload
+def of_format(content: str, format: str, height: int = HEIGHT) -> Text: ...
+@overload
+def of_format(content: str | bytes, format: str, height: int = HEIGHT) -> Text | Picture: ...
 def of_format(content: str | bytes, format: str, height: int = HEIGHT) -> Text | Picture:  # noqa: A002 - as the verb says
     """What a format made, so that a notebook shows it.
 

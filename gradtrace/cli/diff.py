@@ -22,7 +22,7 @@ from gradtrace.cli.options import (
     seconds,
 )
 from gradtrace.cli.output import Output
-from gradtrace.cli.request import Request, is_given, project_of, run_options
+from gradtrace.cli.request import Request, project_of, settled_options
 from gradtrace.cli.traced import traced
 from gradtrace.diagnosis.all_needs import EVERYBODYS
 from gradtrace.errors import NothingSeenError
@@ -85,10 +85,9 @@ def command(
     old, new = context.args
     place = Output.open(output, color)
     targets = [parse_target((word,), program_argv=context.obj) for word in (old, new)]
-    asked: dict[str, Any] = {"passes": passes, "device": device, "seed": seed, "timeout": timeout}
     project = project_of(targets[1])
-    if project is not None:
-        asked |= {name: value for name, value in run_options(project).items() if not is_given(context, name)}
+    asked: dict[str, Any] = {"passes": passes, "device": device, "seed": seed, "timeout": timeout}
+    asked |= settled_options(project, context)
     if any(target.kind is not TargetKind.RECORDING for target in targets):
         chosen = choose(python)
         if chosen.note is not None and not quiet:
@@ -152,6 +151,6 @@ def _written(
     if format_name == "json":
         return document.render(comparison, source)
     console = place.console
-    is_text = format_name == "text"
-    written = report.Options(markdown=not is_text, color=console.color and is_text, width=console.width, **options)
+    is_markdown = format_name == "markdown"
+    written = report.Options(markdown=is_markdown, color=console.color, width=console.width, **options)
     return report.render(comparison, written, source)

@@ -61,8 +61,7 @@ def command(
       gradtrace memory --by tensor --top 50 train.py -- --batch 8
     """  # noqa: D301  the help wants a real backspace
     place = Output.open(output, request.color)
-    suffix = place.path.suffix.lower() if place.path is not None else ""
-    format_name = request.format_name(format_name, output, FORMATS) or _SUFFIXES.get(suffix, "text")
+    format_name = request.format_name(format_name, output, FORMATS) or place.format_by_suffix(_SUFFIXES)
     check(format_name, by, top)  # before the run
     if format_name != "text" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document

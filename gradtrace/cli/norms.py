@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gradtrace.model import Trace
 
 _FORMATS = ("text", "svg", "csv", "json")
+_SUFFIXES = {".json": "json", ".csv": "csv", ".svg": "svg"}
 _NOT_ASKED = frozenset({Blind.NO_FACTS, Blind.STRUCTURE_ONLY, Blind.NO_VALUES, Blind.PASSES_NOT_RECORDED})
 _MODULE, _PARAMETER = "module", "parameter"
 
@@ -60,7 +61,7 @@ def command(
     if by == _PARAMETER and depth is not None:
         raise UsageError("--depth is about modules: leave it out, or leave out --by parameter")
     place = Output.open(output, request.color)
-    format_name = request.format_name(format_name, output, _FORMATS) or _by_suffix(place)
+    format_name = request.format_name(format_name, output, _FORMATS) or place.format_by_suffix(_SUFFIXES)
     if format_name != "text" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
     with traced(_measuring(request, 0 if by == _PARAMETER else depth or 1), _prepare) as ended:
@@ -94,19 +95,13 @@ def _content(
     trace: Trace, request: Request, place: Output, format_name: str, depth: int | None, ascii_only: bool
 ) -> str | None:
     from gradtrace.analysis.step_norms import histories
-    from gradtrace.renderers.norms import chart, document, report
+    from gradtrace.renderers.norms import report
 
     found = histories(trace, depth)
     if not found:
         raise NothingSeenError(_why_nothing(trace, request))
     if depth is None and not all(series.by_parameter for series in trace.step_norms):
         raise UsageError(f"{request.target.text} holds the norms of modules: record it again with --by parameter")
-    if format_name == "json":
-        return document.render_json(trace, found)
-    if format_name == "svg":
-        return chart.render(trace, found)
-    if format_name == "csv":
-        return document.render_csv(found)
     console = place.console
     options = report.Options(
         color=console.color,
@@ -114,7 +109,7 @@ def _content(
         ascii_only=ascii_only or not console.unicode,
         verbose=request.verbose,
     )
-    return report.render(trace, found, options)
+    return report.written(trace, found, format_name, options)
 
 
 def _why_nothing(trace: Trace, request: Request) -> str:
@@ -129,8 +124,3 @@ def _why_nothing(trace: Trace, request: Request) -> str:
 def _prepare() -> None:
     import gradtrace.analysis.step_norms
     import gradtrace.renderers.norms.report  # noqa: F401
-
-
-def _by_suffix(place: Output) -> str:
-    suffix = place.path.suffix.lower() if place.path is not None else ""
-    return {".json": "json", ".csv": "csv", ".svg": "svg"}.get(suffix, "text")

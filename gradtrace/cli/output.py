@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -38,6 +38,14 @@ class Output:
         path = absolute(name or "")
         check_writable(path)
         return cls(path, file_console(color))
+
+    def format_by_suffix(self, formats: Mapping[str, str]) -> str:
+        """The format that the suffix of the file names; `text` for another suffix, and on stdout.
+
+        Args:
+            formats: by their suffixes, in small letters: `{".md": "markdown"}`.
+        """
+        return formats.get(self.path.suffix.lower(), "text") if self.path is not None else "text"
 
     def write(self, content: str | bytes) -> None:
         """Writes all of it; text to stdout is written in stdout's encoding, to a file in UTF-8.

@@ -281,7 +281,7 @@ def _request(context: typer.Context, words: list[str], options: TargetOptions) -
     )
     project = project_of(target)
     if target.kind is not TargetKind.RECORDING:
-        options = _settled(options, project, context)
+        options = replace(options, **settled_options(project, context))
     passes = options.passes
     if options.repeat is not None or options.no_zero:
         target = _repeated(target, options.repeat, zero=not options.no_zero)
@@ -347,24 +347,14 @@ def _check_format(project: "ProjectSettings") -> None:
         raise project.blamed("format", UsageError(f"no command has a format {project.format!r}; {meant}"))
 
 
-def _settled(options: TargetOptions, project: "ProjectSettings | None", context: typer.Context) -> TargetOptions:
-    """The options, with what the project says where the command line says nothing.
-
-    Raises:
-        UsageError: the project names passes that mean nothing.
-    """
-    if project is None:
-        return options
-    settled = {name: value for name, value in run_options(project).items() if not is_given(context, name)}
-    return replace(options, **settled)
-
-
-def run_options(project: "ProjectSettings") -> dict[str, Any]:
-    """What a project says of how programs are run, by the names of the options' parameters.
+def settled_options(project: "ProjectSettings | None", context: typer.Context) -> dict[str, Any]:
+    """What a project says of how programs are run where the command line says nothing, by names of parameters.
 
     Raises:
         UsageError: it names passes that mean nothing.
     """
+    if project is None:
+        return {}
     found = {name: getattr(project, name) for name in ("device", "seed", "dtype", "stop_after", "timeout", "level")}
     if project.passes is not None:
         found["passes"] = str(project.passes)
@@ -374,10 +364,10 @@ def run_options(project: "ProjectSettings") -> dict[str, Any]:
             said = str(error).removeprefix(f"--passes {found['passes']}: ")
             raise project.blamed(f'passes = "{found["passes"]}"', UsageError(said)) from None
     found["roots"] = project.root or None
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None and not _is_given(context, name)}
 
 
-def is_given(context: typer.Context, name: str) -> bool:
+def _is_given(context: typer.Context, name: str) -> bool:
     """Whether an option stands on the command line."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"

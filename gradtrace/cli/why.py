@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gradtrace.model import Trace
 
 _FORMATS = ("text", "markdown", "json")
+_SUFFIXES = {".md": "markdown", ".json": "json"}
 
 
 @takes_target
@@ -37,7 +38,7 @@ def command(
       gradtrace why 'w*w*y' w=0.5 y=2.0 w
     """  # noqa: D301  the help wants a real backspace
     place = Output.open(output, request.color)
-    format_name = request.format_name(format_name, output, _FORMATS) or _by_suffix(place)
+    format_name = request.format_name(format_name, output, _FORMATS) or place.format_by_suffix(_SUFFIXES)
     if format_name == "json" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
     with traced(in_depth(request, EVERYBODYS), _prepare) as ended:
@@ -78,8 +79,3 @@ def _prepare() -> None:
     import gradtrace.analysis.reasons
     import gradtrace.diagnosis.examine
     import gradtrace.renderers.why.reason  # noqa: F401
-
-
-def _by_suffix(place: Output) -> str:
-    suffix = place.path.suffix if place.path is not None else ""
-    return {".md": "markdown", ".json": "json"}.get(suffix, "text")

@@ -24,15 +24,17 @@ _ROLES = {
 }
 """By op, then by torch's name of the argument."""
 
+_OF_LINEAR = {
+    "addmm:self": "bias",
+    "addmm:mat1": "input",
+    "addmm:mat2": "weight",
+    "mm:self": "input",
+    "mm:mat2": "weight",
+    "add:other": "bias",
+}
+
 _OF_CALLS = {
-    "linear": {
-        "addmm:self": "bias",
-        "addmm:mat1": "input",
-        "addmm:mat2": "weight",
-        "mm:self": "input",
-        "mm:mat2": "weight",
-        "add:other": "bias",
-    },
+    "linear": _OF_LINEAR,
     "scaled_dot_product_attention": {
         "bmm:self/bmm:self": "query",
         "bmm:self/bmm:mat2": "key",
@@ -42,14 +44,7 @@ _OF_CALLS = {
 """By call, then by the ops and arguments that lead to the operand within what the call made."""
 
 _ARGUMENTS = {
-    "linear": {
-        "addmm:self": "bias",
-        "addmm:mat1": "input",
-        "addmm:mat2": "weight",
-        "mm:self": "input",
-        "mm:mat2": "weight",
-        "add:other": "bias",
-    },
+    "linear": _OF_LINEAR,
     "matmul": {
         "mm:self": "self",
         "mm:mat2": "other",
@@ -118,3 +113,9 @@ def operand_word(op: str, argument: str | None) -> str:
     if numbered is not None:
         return numbered[1]
     return role if role is not None else _ALONE.get(name, name.replace("_", " "))
+
+
+def telling_word(op: str, argument: str | None) -> str:
+    """As `operand_word`, but "" also for a plain `input`, which tells nothing in a sentence."""
+    said = operand_word(op, argument)
+    return "" if said == "input" else said

@@ -85,7 +85,7 @@ class KernelRecording:
         if self._import_watch is not None:
             self._import_watch.undo()
             self._import_watch = None
-        if self._is_recorder_on() and not self._is_borrowed:
+        if self._is_own_on:
             self._end_window()
             self._own().stop()
         self._recorder = None
@@ -125,7 +125,7 @@ class KernelRecording:
         """The process ends: what was recorded is nobody's any more."""
         if os.getpid() != self._owner or self._folder is None:
             return
-        if self._is_recorder_on() and not self._is_borrowed:
+        if self._is_own_on:
             self._own().stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -137,11 +137,16 @@ class KernelRecording:
         """Whether the recorder is that of a command which runs this session, and goes on until its end."""
         return self._recorder is not None and self._recorder.config.session.parent != self._folder
 
+    @property
+    def _is_own_on(self) -> bool:
+        """Whether a recorder is at work that was started here, and may be stopped and cut into windows."""
+        return self._is_recorder_on() and not self._is_borrowed
+
     # Around each cell.
 
     def cell_begins(self) -> None:
         """A cell is about to run: its first passes are recorded in full."""
-        if not self._is_recorder_on() or self._is_borrowed:
+        if not self._is_own_on:
             return
         from gradtrace.recorder import live
 
@@ -171,7 +176,7 @@ class KernelRecording:
             self.start()
             self._is_for_cell = True
             self.cell_begins()
-        elif self._is_recorder_on() and not self._is_borrowed and self._n_new():
+        elif self._is_own_on and self._n_new():
             self._end_window()
             self.cell_begins()
         self._forget()

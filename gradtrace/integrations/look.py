@@ -25,7 +25,6 @@ _OF_RECORDER = ("on", "off", "help")
 _COMMANDS = (*_OF_RECORDINGS, *_OF_REFERENCE, *_OF_RECORDER)
 _AFTER_CELL = "--after-cell"
 _WIDTH = 80
-_HEIGHT = 600
 _MEDIA = {"svg": "image/svg+xml", "png": "image/png", "html": "text/html"}
 _IN_FILES = ("pdf",)
 _ERROR, _NOTICE = "gradtrace: error: ", "gradtrace: "
@@ -140,9 +139,9 @@ def _picture(words: list[str], window: str) -> _Answer:
 
 
 def _page(words: Sequence[str], window: str) -> _Answer:
-    from gradtrace.renderers.page.frame import framed
+    from gradtrace.renderers.page.frame import HEIGHT, framed
 
-    height = _value_of(words, "--height") or str(_HEIGHT)
+    height = _value_of(words, "--height") or str(HEIGHT)
     if not (height.isascii() and height.isdigit() and int(height)):
         raise UsageError(f"--height {height}: say how many pixels, as in --height 800")
     answer, page = _drawn(["render", window, *_without(words, "--height")], "html")

@@ -24,6 +24,11 @@ class CompiledOp:
     location: Location | None = None
     module: str | None = None
 
+    @property
+    def name(self) -> str:
+        """What it is called without torch's namespace, and without the overload that is usual: `mm`, `sum.dim`."""
+        return self.op.removeprefix("aten.").removesuffix(".default")
+
 
 @dataclass(frozen=True, slots=True)
 class GraphBreak:
@@ -48,3 +53,13 @@ class CompiledRegion:
     backend: str | None = None
     ops: tuple[CompiledOp, ...] | None = None
     breaks: tuple[GraphBreak, ...] = ()
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether its backend makes one kernel of several operations."""
+        return self.backend == "inductor"
+
+
+def unmeasured(*, is_fused: bool) -> str:
+    """What a reader of a compiled region has to know of its values."""
+    return f"values inside are not measured{', the operations are fused' if is_fused else ''}"

@@ -11,8 +11,21 @@ from gradtrace.model.needs import Need, Needs
 PassRange = tuple[int, int | None]
 """First and last pass, from 1; no last: to the end."""
 
-Passes = tuple[PassRange, ...] | str | None
-"""Ranges in ascending order, `"last"`, or None for all."""
+PassRanges = tuple[PassRange, ...]
+"""In ascending order."""
+
+Passes = PassRanges | str | None
+"""Ranges, `"last"`, or None for all."""
+
+
+def is_within(index: int, ranges: PassRanges) -> bool:
+    """Whether one of the ranges has this pass."""
+    return any(first <= index and (last is None or index <= last) for first, last in ranges)
+
+
+def reaches_beyond(index: int, ranges: PassRanges) -> bool:
+    """Whether one of the ranges has any pass after this one."""
+    return any(last is None or last > index for _, last in ranges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,11 @@ def element_size(dtype: str) -> int | None:
     return 1 if dtype == "bool" else int(bits[1]) // 8 or 1 if bits else None
 
 
+def n_bytes(numel: int, dtype: str) -> int:
+    """How many bytes so many elements have; 0 where the size of one is not known."""
+    return numel * (element_size(dtype) or 0)
+
+
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """Shape, dtype (`float32`, without the `torch.`) and device (`cpu`, `cuda:0`)."""

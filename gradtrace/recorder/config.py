@@ -10,7 +10,7 @@ from typing import Any
 from gradtrace.model.format import VALUE_LIMIT
 from gradtrace.model.kinds import Level
 from gradtrace.model.needs import ALL, USUAL, Statistic, Tensors
-from gradtrace.model.run_options import PassRange, RunOptions
+from gradtrace.model.run_options import PassRanges, RunOptions, is_within, reaches_beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ class Config(RunOptions):
 
     def wants(self, index: int) -> bool:
         """Whether the pass with this number, counted from 1, is to be recorded in full."""
-        return any(first <= index and (last is None or index <= last) for first, last in self._ranges)
+        return is_within(index, self._ranges)
 
     def wants_after(self, index: int) -> bool:
         """Whether any pass after this one is asked for."""
-        return any(last is None or last > index for _, last in self._ranges)
+        return reaches_beyond(index, self._ranges)
 
     @property
-    def _ranges(self) -> tuple[PassRange, ...]:
+    def _ranges(self) -> PassRanges:
         return ((1, None),) if self.passes is None or isinstance(self.passes, str) else self.passes

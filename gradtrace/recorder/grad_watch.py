@@ -30,6 +30,11 @@ _MAX_COUNTED = 50_000
 _RENORM = "embedding_renorm_"
 """What a lookup calls first that keeps rows within `max_norm`: nothing that the program wrote."""
 _ZEROING = frozenset({"zero_", "_foreach_zero_"})
+_COLLECTIVES = {
+    "all_reduce": ("tensor", "op", "group", "async_op"),
+    "broadcast": ("tensor", "src", "group", "async_op"),
+}
+"""Collective operations that write to what they are given, with their parameters."""
 
 
 class GradWatch:
@@ -114,19 +119,23 @@ class GradWatch:
             measured = [] if self._norms is None else self._norms.wrote(touched, is_zero=zeroed, is_own=is_own)
             self._event(kind, touched, frame, name, set_to_none=False if zeroed else None, measured=measured)
 
-    def exchanged(self, tensor: Any, call: str, frame: types.FrameType, *, is_over: bool) -> None:
+    def exchanged(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], frame: types.FrameType) -> None:
         """A collective operation has written to a tensor, or will have when the program waits for it."""
-        if self._events.is_muted() or not self._leaves.has_grads or not is_tensor(tensor):
+        if self._events.is_muted() or not self._leaves.has_grads:
             return
-        state = self._leaves.whose_grad(tensor)
+        given = dict(zip(_COLLECTIVES[name], args, strict=False)) | kwargs
+        state = self._leaves.whose_grad(given.get("tensor"))
         if state is None:
             return
         measured: Sequence[Written] = ()
         if self._norms is not None:
-            if is_over:
-                measured = self._norms.wrote([state])
-            else:
+            if given.get("async_op"):
                 self._norms.forget([state.id])
+            else:
+                measured = self._norms.wrote([state])
+        n_ranks = torch_facts.group_size(given.get("group"))
+        how = f"{torch_facts.reduction_name(given.get('op'))} over" if name == "all_reduce" else "to"
+        call = f"{name} ({how} {n_ranks} ranks)"
         self._event(EventKind.GRAD_MODIFIED, [state], frame, call, set_to_none=None, measured=measured)
 
     def _assigned(self, tensor: torch.Tensor, value: torch.Tensor | None, frame: types.FrameType) -> None:

@@ -234,24 +234,10 @@ class Journal:
                 column = end_column = -1
             lines = seen
         first, last = lines[0], lines[-1]
-        record: dict[str, Any] = {
-            "t": "location",
-            "id": next(self._new_location),
-            "file": plain_text(shown),
-            "line": line + n_before,
-            "column": _characters(first, column) if column >= 0 else 1,
-            "end_line": end_line + n_before,
-            "end_column": _characters(last, end_column) if end_column >= 0 else len(last) + 1,
-            "function": plain_text(code.co_qualname),
-            "text": plain_text("\n".join(lines)[:_MAX_TEXT]),
-        }
-        if via is not None:
-            record["via"] = via
-        number: int = record["id"]
-        self.write(record)
-        self._locations[key] = number
+        start = (line + n_before, _characters(first, column) if column >= 0 else 1)
+        end = (end_line + n_before, _characters(last, end_column) if end_column >= 0 else len(last) + 1)
+        number = self._write_location(key, shown, start, end, code.co_qualname, "\n".join(lines), via)
         self._locations[key, "code"] = code  # type: ignore[assignment] # keeps the id of the code from being reused
-        self._texts[number] = record
         return number
 
     def line(self, file: str, line: int, function: str, span: tuple[int, int] | None = None) -> int:
@@ -272,22 +258,38 @@ class Journal:
             first = len(text) - len(text.lstrip()) + (0 if span is None else span[0])
             end = len(text) if span is None else min(len(text), first + span[1])
             shown, n_before, *_ = self._cells.named(file)
-            record: dict[str, Any] = {
-                "t": "location",
-                "id": next(self._new_location),
-                "file": plain_text(shown),
-                "line": line + n_before,
-                "column": first + 1,
-                "end_line": line + n_before,
-                "end_column": max(end, first) + 1,
-                "function": plain_text(function),
-                "text": plain_text(text[:_MAX_TEXT]),
-            }
-            number: int = record["id"]
-            self.write(record)
-            self._locations[key] = number
-            self._texts[number] = record
-            return number
+            number = line + n_before
+            return self._write_location(key, shown, (number, first + 1), (number, max(end, first) + 1), function, text)
+
+    def _write_location(
+        self,
+        key: tuple[Any, ...],
+        file: str,
+        start: tuple[int, int],
+        end: tuple[int, int],
+        function: str,
+        text: str,
+        via: int | None = None,
+    ) -> int:
+        """Write a place down, and know it by its key from here on; lines and columns count from 1."""
+        record: dict[str, Any] = {
+            "t": "location",
+            "id": next(self._new_location),
+            "file": plain_text(file),
+            "line": start[0],
+            "column": start[1],
+            "end_line": end[0],
+            "end_column": end[1],
+            "function": plain_text(function),
+            "text": plain_text(text[:_MAX_TEXT]),
+        }
+        if via is not None:
+            record["via"] = via
+        number: int = record["id"]
+        self.write(record)
+        self._locations[key] = number
+        self._texts[number] = record
+        return number
 
     def close(self) -> None:
         """Close the file; a note that still comes opens it again."""

@@ -11,7 +11,7 @@ import torch
 
 from gradtrace.model.location import Location
 from gradtrace.model.run import ProgramError
-from gradtrace.model.run_options import PassRange
+from gradtrace.model.run_options import PassRanges
 from gradtrace.recorder.holders import write_holders
 from gradtrace.recorder.journal import positions
 from gradtrace.recorder.looking import message, type_name
@@ -81,7 +81,7 @@ def n_passes(recorder: Recorder) -> int:
     return recorder.passes.n_passes
 
 
-def ask_again(recorder: Recorder, passes: tuple[PassRange, ...]) -> None:
+def ask_again(recorder: Recorder, passes: PassRanges) -> None:
     """Record passes in full again, counted from here on.
 
     Args:

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import torch
 
-from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import disguised, hide, skipped_by_warnings
 from gradtrace.recorder.sites import local, user_frame
 
@@ -165,17 +164,17 @@ def watch_clipping(original: Callable[..., Any], clipping: Clipping) -> Callable
 class Exchanging(Protocol):
     """What is notified of collective operations that write to what they are given."""
 
-    def exchanged(self, tensors: Any, call: str, frame: types.FrameType, *, is_over: bool) -> None:
-        """Tensors now hold what the ranks made of theirs; with `is_over` false they will."""
+    def exchanged(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], frame: types.FrameType) -> None:
+        """The operation of this name has returned to a frame, which gave it these arguments."""
 
 
-def watch_collective(original: Callable[..., Any], exchanging: Exchanging, size_of: Callable[[Any], int]) -> Any:
+def watch_collective(original: Callable[..., Any], name: str, exchanging: Exchanging) -> Callable[..., Any]:
     """Wrap `torch.distributed.all_reduce` or `broadcast`: no mode sees what they write.
 
     Args:
         original: the function.
+        name: its name.
         exchanging: is notified.
-        size_of: how many ranks a group has, given the group or None.
     """
 
     @functools.wraps(original)
@@ -185,20 +184,10 @@ def watch_collective(original: Callable[..., Any], exchanging: Exchanging, size_
         except BaseException as error:
             hide(error)
             raise
-        given = dict(zip(_COLLECTIVE_PARAMETERS.get(original.__name__, ()), args, strict=False)) | kwargs
-        how = torch_facts.reduction_name(given.get("op")) if original.__name__ == "all_reduce" else ""
-        where = f"{'over' if how else 'to'} {size_of(given.get('group'))} ranks"
-        call = f"{original.__name__} ({f'{how} ' if how else ''}{where})"
-        exchanging.exchanged(given.get("tensor"), call, sys._getframe(1), is_over=not given.get("async_op"))
+        exchanging.exchanged(name, args, kwargs, sys._getframe(1))
         return work
 
     return skipped_by_warnings(collective)
-
-
-_COLLECTIVE_PARAMETERS = {
-    "all_reduce": ("tensor", "op", "group", "async_op"),
-    "broadcast": ("tensor", "src", "group", "async_op"),
-}
 
 
 def watch_scaler_update(original: Callable[..., None], scaling: Scaling) -> Callable[..., None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import PassCall
-from gradtrace.model.run_options import PassRange
+from gradtrace.model.run_options import PassRanges, is_within, reaches_beyond
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.checkpoint import Checkpoint
 from gradtrace.recorder.context import Context
@@ -26,8 +26,6 @@ from gradtrace.recorder.watch import LedgerPass, Watch
 
 if TYPE_CHECKING:
     from gradtrace.recorder.step_norms import StepNorms
-
-PassRanges = tuple[PassRange, ...]
 
 _MAX_AWAITED = 3
 """So many call sites are waited for whose first pass came after those that were asked for."""
@@ -216,7 +214,7 @@ class Passes:
         if self._config.wants(number):
             return True
         again = number - self._n_before
-        if any(first <= again and (last is None or again <= last) for first, last in self._asked_again):
+        if is_within(again, self._asked_again):
             return True
         return self._is_small and (again if self._asked_again else number) <= self._config.small_passes
 
@@ -388,7 +386,7 @@ class Passes:
         done = self._n_outer - 1
         is_over = not self._config.wants_after(done) and not self._wants(done + 1)
         is_over = is_over and self._n_passes > (self._config.shown_pass or 0)
-        is_over = is_over and all(last is not None and self._n_before + last <= done for _, last in self._asked_again)
+        is_over = is_over and not reaches_beyond(done - self._n_before, self._asked_again)
         if done and self._config.announce and not self._has_announced and is_over:
             self._has_announced = True
             self._announce(done + 1)

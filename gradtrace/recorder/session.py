@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
 import sys
 import threading
@@ -215,10 +216,10 @@ class Recorder:
                     patches.replace(owner, f"{prefix}get_total_norm", lambda one: watch_total_norm(one, self))
                     patches.replace(owner, f"{prefix}clip_grads_with_norm_", lambda one: watch_clipping(one, self))
         if torch.distributed.is_available():
-            size_of = torch_facts.group_size
             for name in ("all_reduce", "broadcast"):
+                watch = functools.partial(watch_collective, name=name, exchanging=self)
                 for owner in (torch.distributed, torch.distributed.distributed_c10d):
-                    patches.replace(owner, name, lambda original: watch_collective(original, self, size_of))
+                    patches.replace(owner, name, watch)
         if self.facts is not None:
             patches.replace(torch.nn.Parameter, "__new__", lambda original: watch_parameters(original, self._parameter))
             watch_modules(patches, self.facts)
@@ -353,10 +354,10 @@ class Recorder:
 
     # What the program does between passes.
 
-    def exchanged(self, tensors: Any, call: str, frame: types.FrameType, *, is_over: bool) -> None:
+    def exchanged(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], frame: types.FrameType) -> None:
         """A collective operation has written to a tensor, or will have."""
         with Quiet(), self._failures.looking("what ranks exchange"):
-            self.grads.exchanged(tensors, call, frame, is_over=is_over)
+            self.grads.exchanged(name, args, kwargs, frame)
 
     def _made(self, optimizer: torch.optim.Optimizer, frame: types.FrameType | None) -> None:
         with self._failures.looking("an optimizer"):

@@ -23,6 +23,7 @@ import torch
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import is_ours
+from gradtrace.recorder.kernel_cells import is_cell
 from gradtrace.recorder.looking import copied, is_module
 
 _MAX_DEPTH = 400
@@ -53,7 +54,6 @@ _INSTALLED = tuple(
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 _TYPED = ("<expression", "<program>", "<string>", "<stdin>", "<console>", "<ipython-input", "<doctest", "<timed ")
 """How code is called that a person typed and that lies in no file."""
-_CELLS = f"{os.sep}ipykernel_"
 _MADE_BY_DATACLASSES = "__create_fn__"
 
 _ours_or_torchs: dict[int, tuple[bool, types.CodeType]] = {}
@@ -132,7 +132,7 @@ def _is_own_file(code: types.CodeType) -> bool:
     name = code.co_filename
     if name.startswith("<"):
         return name.startswith(_TYPED) and not code.co_qualname.startswith(_MADE_BY_DATACLASSES)
-    if _CELLS in name:
+    if is_cell(name):
         return True
     path = os.path.abspath(name)  # noqa: PTH100 - without following links: these are looked at below
     if _is_library(path):

@@ -336,8 +336,9 @@ class Watch:
                 )
                 if not _is_finite(part.sum().item()):
                     return _BAD_GRADIENT
-            began, ended = time.perf_counter(), began
-            self._allowance -= began - ended
+            now = time.perf_counter()
+            self._allowance -= now - began
+            began = now
         return None
 
     def _old_graphs(self, call: Call) -> str | None:

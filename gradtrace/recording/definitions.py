@@ -19,6 +19,7 @@ from gradtrace.recording.records import (
     SavedRow,
     SpecRecord,
     StateRecord,
+    StepFormRecord,
 )
 from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, OutputKind, Spec, StateTable
 
@@ -73,6 +74,7 @@ class Definitions:
         kinds: descriptions of nodes by id.
         regions: what torch compiled, by id.
         graphs, states, flows: tables of passes by id.
+        step_forms: what steps have in common, by id.
         leaf_words: name and module of the leaves, by the ids that they have in the trace.
     """
 
@@ -88,10 +90,11 @@ class Definitions:
         self.graphs: dict[int, GraphTable] = _Defined("graph")
         self.states: dict[int, StateTable] = _Defined("state")
         self.flows: dict[int, FlowTable] = _Defined("flow")
+        self.step_forms: dict[int, StepFormRecord] = _Defined("step form")
         self.leaf_words: dict[int, tuple[str, str | None]] = {}
 
-    def define(self, record: LocationRecord | SpecRecord | NodeKindRecord | RegionRecord) -> None:
-        """A place, a shape with a dtype, or a description of nodes. Raises `Damage`."""
+    def define(self, record: LocationRecord | SpecRecord | NodeKindRecord | RegionRecord | StepFormRecord) -> None:
+        """A place, a shape with a dtype, a description of nodes, or a form of steps. Raises `Damage`."""
         match record:
             case LocationRecord():
                 self.places[record.id] = Location(
@@ -110,6 +113,8 @@ class Definitions:
                 self.regions[record.id] = self._region(record)
             case NodeKindRecord():
                 self.kinds[record.id] = self._kind(record)
+            case StepFormRecord():
+                self.step_forms[record.id] = record
 
     def define_table(self, record: ColumnsRecord, columns: Columns) -> None:
         """Whole numbers of passes. Raises `Damage`."""

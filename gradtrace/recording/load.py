@@ -174,8 +174,7 @@ class _TraceBuilder:
         match record:
             case HeaderRecord() if self._header is None:
                 self._header = record
-                self._current.pid, self._current.rank = record.pid, record.rank
-                self._current.world_size = record.world_size
+                self._current.identify(record)
             case HeaderRecord():
                 raise Damage("a second header")
             case ProcessRecord():
@@ -202,8 +201,7 @@ class _TraceBuilder:
         if record.process != number and self._only is None:
             self._done.append(self._current)
             self._current = ProcessBuilder(record.process, self._current.offsets)
-        self._current.pid, self._current.rank = record.pid, record.rank
-        self._current.world_size = record.world_size
+        self._current.identify(record)
 
     def finish(self, *, is_truncated: bool, n_unknown: int = 0) -> Trace:
         """The trace of all that was taken."""
@@ -226,12 +224,12 @@ class _TraceBuilder:
         )
 
     def _run(self, header: HeaderRecord, processes: list[ProcessBuilder], is_truncated: bool, n_unknown: int) -> Run:
-        error = _cause(processes)
-        spots = _counted_together([*_blind_spots(processes), *self._unseen(header, is_truncated, processes)])
+        error, recorded = _cause(processes), _recorded(processes)
+        spots = _counted_together([*_blind_spots(processes), *self._unseen(header, is_truncated, recorded)])
         is_whole = not (
             any(one.has_incomplete_pass for one in processes) or any(spot.reason in _UNFINISHED for spot in spots)
         )
-        notes = _sayings(processes)
+        notes = _sayings(processes, recorded)
         if n_unknown:
             lines = "1 line names" if n_unknown == 1 else f"{n_unknown:,} lines name"
             notes.append(
@@ -251,7 +249,7 @@ class _TraceBuilder:
             error=error,
             expression=header.expression,
             n_processes=len(processes),
-            processes=tuple(_processes(processes)),
+            processes=recorded,
             observations=_together(processes),
             notes=tuple(dict.fromkeys(notes)),
             facts=header.facts,
@@ -259,18 +257,20 @@ class _TraceBuilder:
             blind_spots=spots,
         )
 
-    def _unseen(self, header: HeaderRecord, is_truncated: bool, processes: list[ProcessBuilder]) -> Iterator[BlindSpot]:
+    def _unseen(
+        self, header: HeaderRecord, is_truncated: bool, processes: tuple[RecordedProcess, ...]
+    ) -> Iterator[BlindSpot]:
         """What the file itself tells of its gaps."""
         if is_truncated:
             yield BlindSpot(Blind.FILE_CUT, "the recording ends in the middle of a line; it was read up to there")
-        known = {one.number: one for one in _processes(processes)}
+        known = {one.number: one for one in processes}
         for process, why in sorted(self._cut_processes.items()):
             who = known.get(process, f"process {process}")
             yield BlindSpot(Blind.FILE_CUT, f"what {who} wrote {why}; it was read up to there")
         if self._only is None:
-            yield from _missing_ranks(known.values())
+            yield from _missing_ranks(processes)
             if self._status:
-                yield from _ended_early(known.values())
+                yield from _ended_early(processes)
         if self._status is None:
             text = "the recording has no end: it was cut short, or the program was still running"
             yield BlindSpot(Blind.FILE_CUT, text)
@@ -285,16 +285,18 @@ def _cause(processes: list[ProcessBuilder]) -> ProgramError | None:
     return order[0][1] if order else None
 
 
-def _processes(processes: list[ProcessBuilder]) -> Iterator[RecordedProcess]:
+def _recorded(processes: list[ProcessBuilder]) -> tuple[RecordedProcess, ...]:
     """The processes; of several with one rank, such as those that a rank started, the member of the group has it."""
     members = {one.rank for one in processes if one.is_member}
     taken: set[int | None] = {None}
+    found = []
     for one in processes:
         is_rank = one.rank not in taken and (one.is_member or one.rank not in members)
         rank = one.rank if is_rank else None
         taken.add(rank)
         world_size = one.world_size if is_rank else None
-        yield RecordedProcess(one.process, one.pid, rank, world_size, one.error, one.has_ended)
+        found.append(RecordedProcess(one.process, one.pid, rank, world_size, one.error, one.has_ended))
+    return tuple(found)
 
 
 def _missing_ranks(processes: Iterable[RecordedProcess]) -> Iterator[BlindSpot]:
@@ -348,7 +350,10 @@ def _blind_spots(processes: list[ProcessBuilder]) -> list[BlindSpot]:
     return [spot for one in processes for spot in one.blind_spots]
 
 
-def _sayings(processes: list[ProcessBuilder]) -> list[str]:
+def _sayings(processes: list[ProcessBuilder], recorded: tuple[RecordedProcess, ...]) -> list[str]:
     """The notes of all processes; which process says it, where it is not the first."""
-    names = {one.number: one for one in _processes(processes)}
-    return [f"{names[one.process]}: {note}" if one.process else note for one in processes for note in one.notes]
+    return [
+        f"{known}: {note}" if one.process else note
+        for one, known in zip(processes, recorded, strict=True)
+        for note in one.notes
+    ]

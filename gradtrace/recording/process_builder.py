@@ -44,6 +44,7 @@ from gradtrace.recording.records import (
     ErrorRecord,
     EventRecord,
     GradWriteRow,
+    HeaderRecord,
     LeafRecord,
     LocationRecord,
     MeasuredRecord,
@@ -55,6 +56,7 @@ from gradtrace.recording.records import (
     OptimizerRecord,
     PassEndRecord,
     PassRecord,
+    ProcessRecord,
     Record,
     RegionRecord,
     ScaleRecord,
@@ -87,9 +89,9 @@ class ProcessBuilder:
     Every method that takes a record raises `Damage` when it contradicts what stands before it.
     """
 
-    def __init__(self, process: int, offsets: Offsets, pid: int = 0) -> None:
+    def __init__(self, process: int, offsets: Offsets) -> None:
         self.process = process
-        self.pid = pid
+        self.pid = 0
         self.rank: int | None = None
         self.world_size: int | None = None
         self.is_member = False
@@ -110,7 +112,6 @@ class ProcessBuilder:
         self._writes: list[list[GradWriteRow]] = []
         """Of each event: the pass that tells what was before may not be read yet."""
         self._steps: list[StepFact] = []
-        self._step_forms: dict[int, StepFormRecord] = {}
         self._scale_updates: list[ScaleUpdate] = []
         self._cuts: dict[int, Cut] = {}
         self._blind_spots: list[BlindSpot] = []
@@ -118,6 +119,10 @@ class ProcessBuilder:
         self._known = Definitions()
         self._norms = NormBuilder(process, self._known)
         self._facts = FactBuilder(process, self._known, self._cuts, offsets.cuts)
+
+    def identify(self, record: HeaderRecord | ProcessRecord) -> None:
+        """Take in which process this is, as the line that begins it says."""
+        self.pid, self.rank, self.world_size = record.pid, record.rank, record.world_size
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -278,7 +283,7 @@ class ProcessBuilder:
         self.has_ended = True
 
     @take.register
-    def _(self, record: LocationRecord | SpecRecord | NodeKindRecord | RegionRecord) -> None:
+    def _(self, record: LocationRecord | SpecRecord | NodeKindRecord | RegionRecord | StepFormRecord) -> None:
         self._known.define(record)
 
     @take.register
@@ -346,10 +351,7 @@ class ProcessBuilder:
         if isinstance(record, MeasuredRecord):
             self._open_pass(record.index).take_measured(record, columns.get("number", []))
         elif isinstance(record, StepNumbersRecord):
-            form = self._step_forms.get(record.form)
-            if form is None:
-                raise Damage(f"step form {record.form} is not known")
-            self.take(step_of(record, form, columns.get("number", [])))
+            self.take(step_of(record, self._known.step_forms[record.form], columns.get("number", [])))
         elif isinstance(record, NormsRecord):
             self._norms.take(record, columns)
         else:
@@ -395,10 +397,6 @@ class ProcessBuilder:
         position = self._offsets.steps + len(self._steps)
         optimizer = self._optimizer(record.optimizer)
         self._steps.append(step_fact(record, position, optimizer, self._known, self.process))
-
-    @take.register
-    def _(self, record: StepFormRecord) -> None:
-        self._step_forms[record.id] = record
 
     @take.register
     def _(self, record: NormSeriesRecord) -> None:

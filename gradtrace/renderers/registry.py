@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 NOTHING_ASKED = ViewOptions()
 NO_CONTEXT = ViewContext()
 
-_EVERYBODYS = frozenset({"pass_index"})
-"""Options that every format takes which shows passes."""
+_OF_ONE_PASS = frozenset({"tree", "picture", "page", "explain"})
+"""Packages of formats that show one pass, so that they take `pass_index`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class Format:
         """Names of the options that this format takes."""
         return frozenset(item.name for item in fields(self._load().Options)) - self.preset.keys()
 
+    @property
+    def shows_one_pass(self) -> bool:
+        """Whether it takes `pass_index`: told without loading it."""
+        return self.module.partition(".")[0] in _OF_ONE_PASS
+
     def prepare(self, expression: str | None = None, words: tuple[str, ...] = ()) -> None:
         """Does what can be done before there is a trace: loads the module, and looks into the expression that runs.
 
@@ -65,7 +70,8 @@ class Format:
         Raises:
             UsageError: with the option as the command line spells it, if not.
         """
-        if asked.given().keys() - _EVERYBODYS:  # else the format need not be loaded for that
+        known = {"pass_index"} if self.shows_one_pass else set()
+        if asked.given().keys() - known:  # else the format need not be loaded for that
             refused = asked.refused_by(self.options)
             if refused is not None:
                 raise UsageError(f"{refused} means nothing to the format {self.name}")

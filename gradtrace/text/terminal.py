@@ -246,7 +246,7 @@ def _belongs_to(before: Block | None, block: Block) -> bool:
         return before.text.endswith(":")
     if not isinstance(before, Paragraph) or not isinstance(block, Paragraph):
         return False
-    return before.label == block.label or before.style == block.style in {"word", "sum"}
+    return before.style == block.style and (before.label == block.label or block.style in {"word", "sum"})
 
 
 def _wrapped(text: str, width: int) -> list[str]:

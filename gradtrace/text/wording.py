@@ -125,11 +125,17 @@ def size(n_bytes: int) -> str:
     return f"{amount:,.{digits}f} {unit}"
 
 
-def spec(shape: Iterable[int] | None, dtype: str | None, device: str = "cpu") -> str:
-    """A tensor's shape and dtype, `f32[2,3]`, with the device only when it is not the cpu; empty when unknown."""
+def spec(shape: Iterable[int | str] | None, dtype: str | None, device: str = "cpu") -> str:
+    """A tensor's shape and dtype, `f32[2,3]`, with the device only when it is not the cpu; empty when unknown.
+
+    Args:
+        shape: its extents; one that varies from call to call is a symbol such as `s0`.
+        dtype: without the `torch.`.
+        device: where it lies.
+    """
     if shape is None or dtype is None:
         return ""
-    return str(TensorSpec(tuple(shape), dtype, device))
+    return str(TensorSpec(tuple(shape), dtype, device))  # type: ignore[arg-type]  # it writes symbols, too
 
 
 _LONGEST_NAME = 60

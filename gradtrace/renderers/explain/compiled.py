@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradtrace.analysis.topology import forward_order
-from gradtrace.model import BackwardPass, CompiledOp, CompiledRegion, GraphBreak, Location, TensorSpec
+from gradtrace.model import BackwardPass, CompiledOp, CompiledRegion, GraphBreak, Location
+from gradtrace.model.compiled import unmeasured
 from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
-from gradtrace.text.wording import at, count, location
+from gradtrace.text.wording import at, count, location, spec
 
 _FEW = 12
 _LONGEST = 80
@@ -48,8 +49,7 @@ def compiled(one: BackwardPass, *, verbose: bool) -> Iterator[Block]:
 
 
 def _kind(found: list[CompiledRegion]) -> str:
-    fused = ", the operations are fused" if any(region.backend == "inductor" for region in found) else ""
-    text = f"Values inside are not measured{fused}"
+    text = unmeasured(is_fused=any(region.is_fused for region in found)).capitalize()
     if not any(region.ops for region in found):
         return f"{text}."
     return (
@@ -83,10 +83,9 @@ def _ops(region: CompiledRegion, title: str, *, verbose: bool) -> Iterator[Block
 
 
 def _op(one: CompiledOp) -> tuple[Cell, ...]:
-    shape = "" if one.shape is None or one.dtype is None else str(TensorSpec(one.shape, one.dtype))  # type: ignore[arg-type]
     return (
-        Cell(one.op.removeprefix("aten.").removesuffix(".default"), "name"),
-        Cell(shape),
+        Cell(one.name, "name"),
+        Cell(spec(one.shape, one.dtype)),
         Cell(one.module or ""),
         Cell(location(one.location)),
         Cell(_source(one.location), "muted"),

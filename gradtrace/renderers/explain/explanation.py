@@ -100,11 +100,11 @@ def _blocks(trace: Trace, options: Options) -> Iterator[Block]:
     history = ledger(trace)
     if not history.n_passes:
         yield from explanation_run.without_backward(trace)
-    if trace.run.expression is not None and one is not None:
-        yield from _expression(trace, history, one, options)
-    else:
-        yield from _program(trace, history, one, options)
     shown = one if one is None or _shows_aten(options) else in_calls(one)
+    if trace.run.expression is not None and one is not None and shown is not None:
+        yield from _expression(trace, history, one, shown, options)
+    else:
+        yield from _program(trace, history, one, shown, options)
     yield from (Paragraph(text, "note") for text in notes(trace, history, one, shown, verbose=options.verbose))
 
 
@@ -114,14 +114,23 @@ def _told_pass(trace: Trace, index: int | None) -> BackwardPass | None:
     return first_pass(trace) or next(iter(trace.passes), None)
 
 
-def _expression(trace: Trace, history: Ledger, one: BackwardPass, options: Options) -> Iterator[Block]:
-    """The story of an expression, in the shape of the introduction."""
+def _expression(
+    trace: Trace, history: Ledger, one: BackwardPass, shown: BackwardPass, options: Options
+) -> Iterator[Block]:
+    """The story of an expression, in the shape of the introduction.
+
+    Args:
+        trace: the run.
+        history: what happened to every `.grad`.
+        one: the pass that is told.
+        shown: the same with the nodes that are shown.
+        options: what a person may ask for.
+    """
     for root in one.roots:
         is_summed = root.node is not None and one.graph is not None and one.graph.nodes[root.node].location is None
         name = _root_text(trace.run.expression or "", is_summed=is_summed)
         start = f"backward starts here with {wording.gradient(root.gradient)}" if root.gradient is not None else ""
         yield Table((), ((Cell(f"{name} = {wording.value(root.value)}", "title"), Cell(start, "muted")),))
-    shown = one if _shows_aten(options) else in_calls(one)
     drawn = tree(shown, trace.leaves, limit=None if options.verbose else _LINES, aten=_shows_aten(options))
     if drawn is not None:
         yield drawn
@@ -205,17 +214,18 @@ def _change(trace: Trace, row: Accumulation) -> str:
     return f"{trace.leaves[row.leaf].name}.grad {before} → {after}"
 
 
-def _program(trace: Trace, history: Ledger, one: BackwardPass | None, options: Options) -> Iterator[Block]:
-    """The story of a program: the summary first, then one pass."""
+def _program(
+    trace: Trace, history: Ledger, one: BackwardPass | None, shown: BackwardPass | None, options: Options
+) -> Iterator[Block]:
+    """The story of a program: the summary first, then one pass; arguments are those of `_expression`."""
     yield from overview(trace, history, is_explained=options.is_explained, is_examined=options.is_examined)
     yield from rank_table(trace)
     if history.groups and history.n_passes:
         yield Heading("What happened to .grad")
         yield from explanation_run.what_happened(trace, history)
         yield from ledger_table(trace, history, _width(options), verbose=options.verbose)
-    if one is None:
+    if one is None or shown is None:
         return
-    shown = one if _shows_aten(options) else in_calls(one)
     if one.accumulations:
         yield Heading(f"What pass {one.index} added")
         yield from _leaves(trace, one, _width(options), fold=not options.verbose)

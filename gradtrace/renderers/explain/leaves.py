@@ -62,9 +62,9 @@ def _row(leaf: Leaf, row: Accumulation, parts: list[TensorStats], *, is_reduced:
         Cell(wording.gradient(row.before)),
         Cell(
             added + (summands(parts, row.contribution) if row.contribution is not None else ""),
-            _style(row.contribution),
+            style(row.contribution),
         ),
-        Cell(f"{wording.gradient(row.after)}{_mark([row], is_told=is_reduced)}", _style(row.after, finite="")),
+        Cell(f"{wording.gradient(row.after)}{_mark([row], is_told=is_reduced)}", style(row.after, finite="")),
         Cell(_written_out(row.contribution), "muted"),
     )
 
@@ -148,10 +148,11 @@ def joint_norm(many: Iterable[TensorStats | None]) -> str:
 
 
 def _joint_style(many: list[TensorStats | None]) -> str:
-    return "alarm" if any(_style(stats) == "alarm" for stats in many) else "gradient"
+    return "alarm" if any(style(stats) == "alarm" for stats in many) else "gradient"
 
 
-def _style(stats: TensorStats | None, finite: str = "gradient") -> str:
+def style(stats: TensorStats | None, finite: str = "gradient") -> str:
+    """The style of a gradient: `alarm` where it is not finite, `muted` where there is none, else `finite`."""
     if stats is None:
         return "muted" if finite else ""
     is_bad = stats.is_finite is False or (stats.norm is not None and not math.isfinite(stats.norm))

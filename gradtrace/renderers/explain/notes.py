@@ -38,7 +38,7 @@ def notes(
     trace: Trace,
     ledger: Ledger,
     one: BackwardPass | None,
-    shown: BackwardPass | None = None,
+    shown: BackwardPass | None,
     *,
     verbose: bool = False,
 ) -> tuple[str, ...]:
@@ -48,13 +48,13 @@ def notes(
         trace: the run.
         ledger: the history of every `.grad`.
         one: the pass that is told.
-        shown: the same with the nodes that are shown; those of `one` by default.
+        shown: the same with the nodes that are shown.
         verbose: with the rules of the game.
     """
     found: list[str] = list(dict.fromkeys(note for note in trace.run.notes if note.strip()))
-    if one is not None:
+    if one is not None and shown is not None:
         for write in _OF_A_PASS:
-            found += write(trace, shown or one)
+            found += write(trace, shown)
         found += written_between(trace, one)
     found += _nothing_requires_grad(trace)
     found += _not_required(trace, one)

@@ -34,7 +34,7 @@ def overview(trace: Trace, ledger: Ledger, *, is_explained: bool = False, is_exa
     n, full = ledger.n_passes, ledger.n_full
     if not n:
         return
-    depth = "all recorded in full" if full == n else f"{full:,} recorded in full, the others in the ledger"
+    depth = "all recorded in full" if full == n else f"{full:,} recorded in full, the others only counted"
     depth = "recorded in full" if n == full == 1 else depth
     yield Paragraph(
         f"{trace.run.target} ran {wording.count(n, 'backward pass')}{rank_of(trace)}, {depth}{_ending(trace)}."
@@ -129,7 +129,7 @@ def _gradients(trace: Trace) -> Iterator[Fact]:
         yield Fact(
             "by module",
             f"largest {largest} {wording.number(most)}, smallest {smallest} {wording.number(least)}   "
-            f"(pass {first.index}, of {len(norms)})",
+            f"(of {len(norms)} modules, in pass {first.index})",
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from gradtrace.analysis.calls import is_joined
 from gradtrace.analysis.paths import ways
 from gradtrace.analysis.topology import path_counts
-from gradtrace.formulas.operand_words import operand_word
+from gradtrace.formulas.operand_words import telling_word
 from gradtrace.model import Accumulation, BackwardPass, Edge, Graph, Leaf, Node, TensorStats, Trace
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Paragraph
@@ -120,7 +120,10 @@ def _sentence(graph: Graph, one: _Sum) -> str:
         "|" in wording.gradient(edge.sent) for edge in one.edges
     )
     total = wording.gradient(one.total)
-    sum_ = f"{total} = {' + '.join(texts)}" if is_plain else f"{total} is the sum of {wording.listing(texts)}"
+    # Gradients add up element by element, their norms do not.
+    sum_ = (
+        f"{total} = {' + '.join(texts)}" if is_plain else f"{wording.listing(texts)}; added element by element {total}"
+    )
     paths = f" ({_count(one.n_paths)} in all)" if one.n_paths > len(one.edges) else ""
     return f"{who}: {sum_.replace('+ -', '− ')}{paths}"
 
@@ -147,8 +150,7 @@ def _via(graph: Graph, edge: Edge) -> str:
 def _role(node: Node, edge: Edge) -> str:
     """What an operand is to its op; empty where an op was called by a name that has nothing to do with its operands."""
     is_itself = is_joined(node) or word(node) in {node.op, "matmul", "linear"}
-    said = operand_word(node.op, edge.input) if is_itself else ""
-    return "" if said == "input" else said
+    return telling_word(node.op, edge.input) if is_itself else ""
 
 
 _LONGEST = 24

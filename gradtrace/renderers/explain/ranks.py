@@ -1,14 +1,13 @@
 """Where the ranks of a distributed program differ: passes, losses and norms side by side, and what each one added."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 from gradtrace.analysis.leaf_order import natural
-from gradtrace.analysis.ranks import ranks, step_of
+from gradtrace.analysis.ranks import own_indices, ranks, step_of
 from gradtrace.analysis.reductions import same_step
 from gradtrace.analysis.training_steps import inner
 from gradtrace.model import STORED, Accumulation, BackwardPass, RecordedProcess, Trace, ranks_in_words
-from gradtrace.renderers.explain.leaves import MOST_ROWS, joint_norm
+from gradtrace.renderers.explain.leaves import MOST_ROWS, joint_norm, style
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.text.escape import one_line
@@ -79,19 +78,13 @@ def _differences(whole: Trace, known: Sequence[RecordedProcess]) -> Iterator[Blo
     for step in same_step(whole):
         partly = list(_reached_partly(whole, step, known))
         if partly:
-            yield Paragraph(f"In pass {_own_index(whole, step[0])}, {'; '.join(partly)}.")
+            yield Paragraph(f"In pass {own_indices(whole)[step[0].index]}, {'; '.join(partly)}.")
             return
         ops = [[node.op for node in one.graph.nodes] for one in step if one.graph is not None]
         if len(ops) == len(step) and any(one != ops[0] for one in ops):
             sizes = wording.listing([f"{one} {len(own):,} nodes" for one, own in zip(known, ops, strict=False)])
-            yield Paragraph(f"In pass {_own_index(whole, step[0])} the graphs differ: {sizes}.")
+            yield Paragraph(f"In pass {own_indices(whole)[step[0].index]} the graphs differ: {sizes}.")
             return
-
-
-def _own_index(whole: Trace, one: BackwardPass) -> int:
-    """The number of a pass among those of its own process."""
-    first = min(each.index for each in whole.passes if each.process == one.process)
-    return one.index - first + 1
 
 
 def _reached_partly(whole: Trace, step: Sequence[BackwardPass], known: Sequence[RecordedProcess]) -> Iterator[str]:
@@ -131,7 +124,9 @@ def added_by_rank(trace: Trace, one: BackwardPass) -> Iterator[Block]:
     body = []
     for row in rows[:MOST_ROWS]:
         name = trace.leaves[row.leaf].name
-        body.append((Cell(name, "name"), *(_added(own.get(name)) for own in by_rank), Cell(_short(row))))
+        body.append(
+            (Cell(name, "name"), *(_added(own.get(name)) for own in by_rank), Cell(wording.gradient_norm(row.after)))
+        )
     if len(rows) > MOST_ROWS:
         body.append((Cell(f"… {len(rows) - MOST_ROWS:,} more", "muted"), *[Cell("")] * (len(header) - 1)))
     yield Heading(f"What the ranks added in pass {one.index}")
@@ -141,9 +136,4 @@ def added_by_rank(trace: Trace, one: BackwardPass) -> Iterator[Block]:
 def _added(row: Accumulation | None) -> Cell:
     if row is None or row.contribution is None:
         return Cell("nothing", "muted")
-    bad = row.contribution.norm is not None and not math.isfinite(row.contribution.norm)
-    return Cell(wording.gradient_norm(row.contribution), "alarm" if bad else "gradient")
-
-
-def _short(row: Accumulation) -> str:
-    return wording.gradient_norm(row.after)
+    return Cell(wording.gradient_norm(row.contribution), style(row.contribution))

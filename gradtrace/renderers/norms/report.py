@@ -7,6 +7,7 @@ from statistics import median
 
 from gradtrace.analysis.step_norms import History, Step, spikes
 from gradtrace.model import Trace
+from gradtrace.renderers.norms import chart, document
 from gradtrace.renderers.norms.words import sentences, title
 from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.text.terminal import Terminal
@@ -30,6 +31,24 @@ class Options:
     width: int | None = None
     ascii_only: bool = False
     verbose: bool = False
+
+
+def written(trace: Trace, histories: Sequence[History], format_name: str, options: Options) -> str:
+    """What the steps found, in a format.
+
+    Args:
+        trace: what was recorded.
+        histories: the norms of its optimizers.
+        format_name: `text`, `svg`, `csv` or `json`.
+        options: how a text is written.
+    """
+    if format_name == "json":
+        return document.render_json(trace, histories)
+    if format_name == "svg":
+        return chart.render(trace, histories)
+    if format_name == "csv":
+        return document.render_csv(histories)
+    return render(trace, histories, options)
 
 
 def render(trace: Trace, histories: Sequence[History], options: Options) -> str:

@@ -2,6 +2,9 @@
 
 from html import escape
 
+HEIGHT = 600
+"""Pixels of the frame, unless others are asked for."""
+
 _SAVE = "this.href=URL.createObjectURL(new Blob([this.parentNode.querySelector('iframe').srcdoc],{type:'text/html'}))"
 
 

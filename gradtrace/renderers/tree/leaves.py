@@ -9,7 +9,7 @@ from itertools import accumulate
 from rich.cells import cell_len
 
 from gradtrace.analysis.ledger import ledger
-from gradtrace.model import Accumulation, BackwardPass, Effect, Reduction, TensorStats, Trace
+from gradtrace.model import Accumulation, BackwardPass, Effect, TensorStats, Trace
 from gradtrace.renderers.tree.ranges import gradient_range, is_bad
 from gradtrace.text import verdicts, wording
 from gradtrace.text.added import is_sum, reduction, remark, told
@@ -31,14 +31,14 @@ def leaf_blocks(trace: Trace, drawn: BackwardPass, width: int, only: frozenset[i
     passes = _shown_passes(trace, drawn)
     if not passes:
         return
-    rows = _rows(trace, passes, only, is_reduced=_reduction(trace, passes) is not None)
+    reduced = None if trace.whole is None else reduction([row for one in passes for row in one.accumulations])
+    rows = _rows(trace, passes, only, is_reduced=reduced is not None)
     if not rows:
         return
     hidden = len(rows) - _MOST_ROWS if len(rows) > _MOST_ROWS + 1 else 0
     rows = rows[: len(rows) - hidden]
     passes = passes[: _n_fitting(rows, width)]
     norms = any(map(_uses_norms, passes))
-    reduced = _reduction(trace, passes)
     what = "norms before, added, after" if norms else "before + added → after"
     if reduced is not None:
         what = f"{'norms of what' if norms else 'what'} this rank added → {reduced}"
@@ -92,11 +92,6 @@ def _shown_passes(trace: Trace, drawn: BackwardPass) -> list[BackwardPass]:
 
 def _title(one: BackwardPass) -> str:
     return f"pass {one.index}"
-
-
-def _reduction(trace: Trace, passes: list[BackwardPass]) -> Reduction | None:
-    """What ranks made of all that came in these passes, where it is the same for all of it."""
-    return None if trace.whole is None else reduction([row for one in passes for row in one.accumulations])
 
 
 def _rows(

@@ -6,7 +6,7 @@ from itertools import islice, pairwise, takewhile
 
 from gradtrace.analysis.paths import Way, size
 from gradtrace.analysis.reasons import Subject
-from gradtrace.formulas.operand_words import operand_word
+from gradtrace.formulas.operand_words import telling_word
 from gradtrace.model import Graph, Node
 from gradtrace.model.location import same_place
 from gradtrace.renderers.why.words import step
@@ -89,8 +89,8 @@ def _introduction(one: Subject, graph: Graph) -> str:
 
 
 def _operand(graph: Graph, way: Way) -> str:
-    said = operand_word(graph.nodes[way.source].op, graph.edges[way.edge].input)
-    return f", as its {said}" if said not in {"", "input"} else ""
+    said = telling_word(graph.nodes[way.source].op, graph.edges[way.edge].input)
+    return f", as its {said}" if said else ""
 
 
 def steps(graph: Graph, path: Sequence[int], *, verbose: bool, output: int | None = None) -> Table:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable
 
 from gradtrace.analysis.reasons import Reason, Subject
-from gradtrace.formulas.operand_words import operand_word
+from gradtrace.formulas.operand_words import telling_word
 from gradtrace.model import Node
 from gradtrace.renderers.why import aside as reason_aside
 from gradtrace.text import wording
@@ -195,8 +195,8 @@ def _not_sent(one: Subject) -> str:
         return (
             f"{_none(one)} the backward of {name}{wording.at(node.backward_location)} returned None for {_them(one)}."
         )
-    said = operand_word(node.op, one.operand)
-    operand = f" (its {short(said)})" if said not in {"", "input"} else ""
+    said = telling_word(node.op, one.operand)
+    operand = f" (its {short(said)})" if said else ""
     return f"{_none(one)} {step(node)} sends no gradient to that input{operand}."
 
 

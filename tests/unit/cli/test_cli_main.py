@@ -112,6 +112,7 @@ def test_without_a_command_the_help_is_shown(capsys):
         (["render", "w", "-o", "."], "Is a directory; nothing was run"),
         (["render", "w", "-f", "svg", "--max-lines", "3"], "--max-lines means nothing to the format svg"),
         (["explain", "w", "-f", "json", "--ascii"], "--ascii means nothing to the format json"),
+        (["render", "w", "-f", "json", "--pass", "1"], "--pass means nothing to the format json"),
     ],
 )
 def test_mistakes_are_told_and_nothing_runs(capsys, words, message):

@@ -87,3 +87,13 @@ def test_output_through_a_dead_link_is_made_where_it_points(tmp_path):
 
     with pytest.raises(UsageError, match=r"there is no directory .*nowhere"):
         check_writable(tmp_path / "b")
+
+
+def test_suffix_names_the_format(tmp_path):
+    """In letters of any size; text is what stdout, and a file with another suffix, get."""
+    formats = {".md": "markdown", ".json": "json"}
+    named = [
+        Output.open(str(tmp_path / name), "auto").format_by_suffix(formats) for name in ("x.md", "x.JSON", "x", "y.txt")
+    ]
+    assert named == ["markdown", "json", "text", "text"]
+    assert Output.open(None, "never").format_by_suffix(formats) == "text"

@@ -100,7 +100,7 @@ def test_training_loop() -> None:
 
   loss           0.1897 → 0.1897 → 0.1897   (passes 1-3: loss.backward() at train.py:31)
   gradient norm  5.817 → 5.817 → 5.817   (of all that a pass adds to .grad)
-  by module      largest net.head 5.718, smallest net.layers.2.fc0 0.09361   (pass 1, of 8)
+  by module      largest net.head 5.718, smallest net.layers.2.fc0 0.09361   (of 8 modules, in pass 1)
   zeroed by      SGD.zero_grad at train.py:29
   stepped by     SGD.step at train.py:32
   looks wrong    not looked for: recorded without facts (record --facts)
@@ -467,7 +467,7 @@ def test_counted_passes() -> None:
     trace = builders.module_net_trace()
     rest = replace(trace.passes[2], recorded="ledger", graph=None, count=98, roots=())
     said = _said(replace(trace, passes=(*trace.passes[:2], rest)))
-    assert "train.py ran 100 backward passes, 2 recorded in full, the others in the ledger." in said
+    assert "train.py ran 100 backward passes, 2 recorded in full, the others only counted." in said
     assert "loss 0.1897 → 0.1897 in passes 1, 2 (passes 1-100: loss.backward() at train.py:31)" in said
 
 

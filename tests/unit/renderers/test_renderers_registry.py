@@ -18,7 +18,7 @@ def test_every_format_has_its_module_and_its_options(drawn_as):
 
     assert drawn_as.preset.keys() <= {item.name for item in dataclasses.fields(options)}
     assert drawn_as.options.isdisjoint(drawn_as.preset)
-    assert drawn_as.options >= registry._EVERYBODYS or drawn_as.name in registry.DIAGNOSES
+    assert drawn_as.shows_one_pass == ("pass_index" in drawn_as.options)
     assert options(**drawn_as.preset) == options(**drawn_as.preset)
 
 

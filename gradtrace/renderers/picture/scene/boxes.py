@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from gradtrace.model import Finding, Location, Node, NodeOutput, PassError, Root, TensorStats
+from gradtrace.model.compiled import unmeasured
 from gradtrace.renderers.picture.scene.finding_pins import badges, told
 from gradtrace.renderers.picture.scene.model import NO_WISHES, Labels, Row, Span
 from gradtrace.text import wording
@@ -152,12 +153,11 @@ def _compiled(node: Node) -> Iterator[str]:
     region = node.region
     if region is None:
         return
-    fused = ", the operations are fused" if region.backend == "inductor" else ""
-    yield f"values inside are not measured{fused}"
+    yield unmeasured(is_fused=region.is_fused)
     for one in region.breaks:
         yield f"graph break{wording.at(one.location)}: {one.reason}"
     for op in (region.ops or ())[:_MOST_OPS]:
-        yield f"{op.op.removeprefix('aten.').removesuffix('.default')}{wording.at(op.location)}"
+        yield f"{op.name}{wording.at(op.location)}"
     if region.ops and len(region.ops) > _MOST_OPS:
         yield f"and {len(region.ops) - _MOST_OPS:,} more"
 
