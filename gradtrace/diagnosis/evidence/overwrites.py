@@ -243,17 +243,29 @@ def _saved(one: Overwrite) -> str:
     return "its own output" if one.is_output else one.name
 
 
-def new_tensor(one: Overwrite) -> str:
-    """What to write instead of the line that overwrites, so that a new tensor is made."""
+def _statement(one: Overwrite) -> ast.stmt | None:
     text = one.write.location.text if one.write is not None and one.write.location is not None else ""
     tree = statements(text)
-    written = tree.body[0] if tree is not None and tree.body else None
-    if isinstance(written, ast.AugAssign) and isinstance(written.target, ast.Name | ast.Attribute):
-        name = ast.unparse(written.target)
-        value = ast.unparse(ast.BinOp(ast.Name(name), written.op, written.value))
-        if len(value) <= _LONGEST:
-            return f"Write `{name} = {value}`, which makes a new tensor, instead of changing `{name}` itself."
-        return f"Assign the result to `{name}`, which makes a new tensor, instead of changing `{name}` itself."
+    return tree.body[0] if tree is not None and tree.body else None
+
+
+def _assignment(one: Overwrite) -> str:
+    """The assignment that makes a new tensor where a name is changed in place (`x *= m`); empty for other lines."""
+    written = _statement(one)
+    if not isinstance(written, ast.AugAssign) or not isinstance(written.target, ast.Name | ast.Attribute):
+        return ""
+    name = ast.unparse(written.target)
+    value = ast.unparse(ast.BinOp(ast.Name(name), written.op, written.value))
+    if len(value) <= _LONGEST:
+        return f"Write `{name} = {value}`, which makes a new tensor, instead of changing `{name}` itself."
+    return f"Assign the result to `{name}`, which makes a new tensor, instead of changing `{name}` itself."
+
+
+def new_tensor(one: Overwrite) -> str:
+    """What to write instead of the line that overwrites, so that a new tensor is made."""
+    if proposed := _assignment(one):
+        return proposed
+    written = _statement(one)
     if one.writes_what_it_reads and isinstance(written, ast.Assign | ast.AugAssign):
         target = written.target if isinstance(written, ast.AugAssign) else written.targets[0]
         read = ast.unparse(target)
