@@ -270,32 +270,9 @@ def new_tensor(one: Overwrite) -> str:
         target = written.target if isinstance(written, ast.AugAssign) else written.targets[0]
         read = ast.unparse(target)
         return f"Read a copy there (`{read}.clone()`), or build the result with `torch.cat` or `torch.where`."
-    called = written.value if isinstance(written, ast.Expr | ast.Assign) else None
-    if isinstance(called, ast.Call) and isinstance(called.func, ast.Attribute) and _is_name(called.func.value):
-        name, method = ast.unparse(called.func.value), called.func.attr
-        again = ast.unparse(ast.Call(ast.Attribute(called.func.value, method[:-1]), called.args, called.keywords))
-        if method.endswith("_") and method not in _WITHOUT_TWIN and len(again) <= _LONGEST:
-            return f"Write `{name} = {again}`, which makes a new tensor, instead of changing `{name}` itself."
-        return _copied(name)
     item = written.targets[0] if isinstance(written, ast.Assign) else getattr(written, "target", None)
-    if isinstance(item, ast.Subscript) and _is_name(item.value):
-        return _copied(ast.unparse(item.value))
+    is_item_of_it = any(write.call == "__setitem__" for write in one.conflict.writes)  # not of a list that holds it
+    if is_item_of_it and isinstance(item, ast.Subscript) and isinstance(item.value, ast.Name | ast.Attribute):
+        name = ast.unparse(item.value)
+        return f"Put `{name} = {name}.clone()` before this line, so that it writes into a copy."
     return "Build a new tensor (`torch.cat`, `torch.where`) instead, or write into `x.clone()`."
-
-
-def _copied(name: str) -> str:
-    return f"Put `{name} = {name}.clone()` before this line, so that it writes into a copy."
-
-
-def _is_name(value: ast.expr) -> bool:
-    return isinstance(value, ast.Name | ast.Attribute)
-
-
-_WITHOUT_TWIN = frozenset(
-    f"{name}_"
-    for name in (
-        *("apply", "cauchy", "copy", "exponential", "fill", "fill_diagonal", "geometric", "log_normal", "map", "map2"),
-        *("normal", "random", "set", "uniform", "zero"),
-    )
-)
-"""Methods that write in place and have no other that makes a new tensor."""
