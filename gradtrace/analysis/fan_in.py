@@ -91,6 +91,8 @@ def adds_up(row: Accumulation) -> bool | None:
     """
     if row.contribution is None or row.after is None:
         return None
+    if row.before is None and row.after.value is not None and row.after.value == row.contribution.value:
+        return True
     parts = [stats for stats in (row.before, row.contribution) if stats is not None]
     total, rows = elements_of(row.after), [elements_of(part) for part in parts]
     known = [each for each in rows if each is not None and total is not None and len(each) == len(total)]

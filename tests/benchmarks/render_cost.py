@@ -23,6 +23,7 @@ from table import table
 from gradtrace import api
 from gradtrace.model import Trace
 from gradtrace.renderers import registry
+from gradtrace.renderers.view_options import ViewOptions
 
 SIZES = (100, 1_000, 10_000, 100_000)
 PROGRAMS = ("gpt2_small", "resnet50", "rnn_1000_steps", "transformer_100k")
@@ -97,7 +98,7 @@ def _drawn(trace: Trace) -> dict[str, str]:
     cells = {}
     for label, name, options in FORMATS:
         drawn = registry.find(name, registry.PICTURES)
-        cells[label] = _seconds(lambda d=drawn, o=options: d.render(trace, **o))
+        cells[label] = _seconds(lambda d=drawn, o=options: d.render(trace, ViewOptions(**o)))
     return cells
 
 
