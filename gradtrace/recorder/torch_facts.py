@@ -94,7 +94,7 @@ disabled_torch_function = _C._disabled_torch_function_impl
 PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
 """Types whose values may be read as they are. Other subclasses (fake, distributed, quantized) are described only."""
 
-SavedTensor = _C._autograd.SavedTensor
+SavedTensor: Any = _C._autograd.SavedTensor
 
 SAVED_TENSORS_SHOW_DATA = hasattr(SavedTensor, "data")
 """Whether what a node saved can be seen without unpacking it (torch 2.13 can, 2.9 cannot)."""
