@@ -62,7 +62,8 @@ OUTER_CALL = getattr(getattr(_module.Module, "_wrapped_call_impl", None), "__cod
 CustomFunction = _C._FunctionBase
 """The class of the node of a function that was written in Python."""
 
-FUNCTION_APPLY = torch.autograd.Function.apply.__func__.__code__  # type: ignore[attr-defined]
+FunctionContext = torch.autograd.function.BackwardCFunction
+"""The class of what a custom function's `forward` gets as `ctx`, and of its node: each function has one of its own."""
 
 vector_norm = _C._linalg.linalg_vector_norm  # type: ignore[attr-defined]
 """The 2-norm without Python in between."""
