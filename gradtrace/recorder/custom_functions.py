@@ -1,7 +1,8 @@
 """Sees custom autograd functions: where `apply` was called from, and which functions are a `forward`.
 
-Torch makes the context of a custom function, which is its node, and runs `forward` after that. From torch 2.14 on
-`apply` is C++ as a whole: the context's class is the one place where Python runs.
+Torch makes the node of a custom function, which is also its context, and runs `forward` after that. Before torch 2.14
+`Function.apply` is Python, which calls a function just before; since then it is C++ as a whole, and the class of the
+context is the one place where Python runs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_mode import ForwardMode
 from gradtrace.recorder.invisible import skipped_by_warnings
 from gradtrace.recorder.looking import attribute, class_attribute
+from gradtrace.recorder.patches import Patches
+from gradtrace.recorder.sites import local
 
 _MOST_WRAPPERS = 8
 _MOST_KNOWN = 10_000
@@ -25,6 +28,7 @@ _MOST_KNOWN = 10_000
 _forwards: dict[int, types.CodeType] = {}
 """By identity, which they keep: the codes of `forward` and `setup_context` of custom functions, without decorators."""
 
+_sequence_number = torch_facts.sequence_number
 _number_of = torch_facts.FunctionContext._sequence_nr
 _tracing_state = torch_facts.tracing_state
 
@@ -34,33 +38,60 @@ def is_forward(code: types.CodeType) -> bool:
     return id(code) in _forwards
 
 
-def watch_custom_functions(find_mode: Callable[[], ForwardMode | None], failures: Failures) -> Callable[[Any], None]:
-    """The `__init__` to give to the contexts of custom functions.
+class CustomFunctions:
+    """Notes the places of custom functions.
 
-    It has returned when the user's `forward` runs, so it shows in no traceback.
+    Args:
+        find_mode: the mode of this thread, if there is one.
     """
 
-    def note(mode: ForwardMode, context: Any, frame: types.FrameType) -> None:
-        if torch_facts.functorch_is_active():
-            return
-        function = class_attribute(type(context), "_forward_cls")
-        if not isinstance(function, type):
-            return
-        _learn(function)
-        if torch.is_grad_enabled():
-            number = _number_of(context)
-            mode.table.add(number, number + 1, mode.table.origin_at(frame, function.__name__, mode.modules))
+    def __init__(self, find_mode: Callable[[], ForwardMode | None], failures: Failures) -> None:
+        self._find_mode = find_mode
+        self._failures = failures
 
-    def __init__(self: Any) -> None:  # noqa: N807
-        mode = find_mode()
-        if mode is not None and mode.is_active and _tracing_state() is None:
-            try:
-                note(mode, self, sys._getframe(1))
-            except BaseException as error:
-                if not failures.absorb("a custom function", error):
-                    raise
+    def watch(self, patches: Patches) -> None:
+        """Be called for each one, by a function that has returned when `forward` runs: it shows in no traceback."""
+        if torch_facts.FUNCTION_APPLY is None:
+            patches.define(torch_facts.FunctionContext, "__init__", self._context_init())
+        else:
+            patches.replace(torch._functorch.utils, "unwrap_dead_wrappers", self._before_node)
 
-    return skipped_by_warnings(__init__)
+    def _context_init(self) -> Callable[[Any], None]:
+        """What runs when the context has been made, and the node with it."""
+
+        def __init__(context: Any) -> None:  # noqa: N807
+            if not torch_facts.functorch_is_active():
+                self._note(sys._getframe(1), lambda: class_attribute(type(context), "_forward_cls"), context)
+
+        return skipped_by_warnings(__init__)
+
+    def _before_node(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap what `Function.apply` of torch before 2.14 calls just before its node is made."""
+
+        def unwrap_dead_wrappers(args: tuple[Any, ...]) -> tuple[Any, ...]:
+            frame = sys._getframe(1)
+            if frame.f_code is torch_facts.FUNCTION_APPLY:
+                self._note(frame, lambda: local(frame, "cls"), None)
+            return original(args)  # type: ignore[no-any-return]
+
+        return skipped_by_warnings(unwrap_dead_wrappers)
+
+    def _note(self, frame: types.FrameType, find: Callable[[], Any], node: Any) -> None:
+        """A custom function is called from this frame; `node` is None where it is the next that will be made."""
+        mode = self._find_mode()
+        if mode is None or not mode.is_active or _tracing_state() is not None:
+            return
+        try:
+            function = find()
+            if isinstance(function, type):
+                _learn(function)
+            if torch.is_grad_enabled():
+                number = _sequence_number() if node is None else _number_of(node)
+                origin = mode.table.origin_at(frame, getattr(function, "__name__", "apply"), mode.modules)
+                mode.table.add(number, number + 1, origin)
+        except BaseException as error:
+            if not self._failures.absorb("a custom function", error):
+                raise
 
 
 def _learn(function: type) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gradtrace.recorder import override_checks, torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
-from gradtrace.recorder.custom_functions import watch_custom_functions
+from gradtrace.recorder.custom_functions import CustomFunctions
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_mode import ForwardMode, Observer
 from gradtrace.recorder.forward_table import ForwardTable, Origin
@@ -91,8 +91,7 @@ class Modes:
         with self._lock:
             if not self.is_on:
                 self.is_on = True
-                watch = watch_custom_functions(self.here, self._failures)
-                self._patches.define(torch_facts.FunctionContext, "__init__", watch)
+                CustomFunctions(self.here, self._failures).watch(self._patches)
                 override_checks.answer_for(self._mode_is_ours, self._failures)
                 if not self._asleep:
                     self._checks.put()

@@ -62,6 +62,8 @@ OUTER_CALL = getattr(getattr(_module.Module, "_wrapped_call_impl", None), "__cod
 CustomFunction = _C._FunctionBase
 """The class of the node of a function that was written in Python."""
 
+FUNCTION_APPLY = getattr(getattr(torch.autograd.Function.apply, "__func__", None), "__code__", None)
+"""The code of `Function.apply`; None where that is no Python, as from torch 2.14 on."""
 FunctionContext = torch.autograd.function.BackwardCFunction
 """The class of what a custom function's `forward` gets as `ctx`, and of its node: each function has one of its own."""
 
