@@ -188,6 +188,37 @@ def test_what_is_timed_is_found_in_its_cell(shell: SimpleNamespace):
 
 
 @pytest.mark.parametrize(
+    ("cell", "source", "end", "expected"),
+    [
+        ("%%timeit -n 2 -r1\n\nx = a\nx.f()", "x = a\nx.f()", (2, 5), ("In [1]", 2, True)),
+        ("%%capture\n%%timeit\na.f()", "a.f()", (1, 5), ("In [1]", 2, True)),
+        ("%%timeit v = b.g()\na.f()", "v = b.g()\na.f()", (1, 9), ("In [1]", 0, False)),
+        ("%%timeit v = b.g()\na.f(9)", "a.f(9)", (1, 6), ("In [1]", 1, True)),
+        ("%%timeit b.f()\na.f()", "a.f()\nb.f()", (1, 5), ("In [1]", 0, False)),
+        ("%%timeit -n 1\nc = a.f()", "a.f(1)", (1, 6), ("<magic-timeit>", 0, True)),
+        ("1\nr = %timeit -o  -n 3 a.f() + 1", "a.f()", (1, 5), ("In [1]", 1, False)),
+        ("%timeit c = a.f()", "a.f(1)", (1, 6), ("<magic-timeit>", 0, True)),
+    ],
+)
+def test_what_is_repeated_is_found_in_its_cell(shell: SimpleNamespace, cell: str, source: str, end, expected):
+    """Below `%%timeit`, in its first line if that is to be prepared, or behind `%timeit`; never in another's line."""
+    shell.history_manager.input_hist_raw[1:] = [cell]
+    names = compile(source, "<magic-timeit>", "exec").co_names
+    found = KernelCells().named("<magic-timeit>", names, (end[0], 0, *end))
+    assert (found.file, found.n_before, found.has_columns) == expected
+
+
+def test_what_is_profiled_is_found_in_the_latest_cell(shell: SimpleNamespace):
+    """Any other text that a program executes is called alike."""
+    history = shell.history_manager.input_hist_raw
+    for cell, place in (("%%prun -s time\n\na.f()", 2), ("%%prun -q a.f()\nb()", 0), ("1\n%prun a.f()", 1)):
+        history[1:] = [cell]
+        assert named("<string>", "a.f()") == ("In [1]", place)
+    history.append("exec('a.f()')")
+    assert named("<string>", "a.f()") == ("<string>", 0)
+
+
+@pytest.mark.parametrize(
     ("sources", "expected"),
     [
         (["text", "import torch", "w = 1\nw", "w = 1"], "nb.ipynb:cell 3"),
