@@ -3,6 +3,7 @@
 import errno
 import importlib
 import os
+import re
 import shlex
 import signal
 import sys
@@ -67,6 +68,9 @@ Exit status:
   2      check: could not look; any command: it cannot be carried out
   124    the program ran longer than --timeout
   other  the program's own, signals included; it wins over 0 and 1"""
+
+_TOO_MANY = re.compile(r"got unexpected extra arguments?(?:\(s\))? \((.*)\)$", re.DOTALL)
+"""What click says, or Typer."""
 
 USAGE_ERROR = 2
 INTERNAL_ERROR = 2
@@ -216,6 +220,9 @@ def _usage(error: Any, own: list[str]) -> int:
     is_unknown = hasattr(error, "possibilities")
     message = _unknown_option(error, own) if is_unknown else _lower(error.format_message())
     context = getattr(error, "ctx", None)
+    too_many = _TOO_MANY.match(message)
+    if too_many is not None and context is not None:
+        message = f"{context.info_name} takes no more words: {too_many[1]}"
     hint = f"\ntry: {context.command_path} --help" if context else ""
     say_error(message.rstrip(".") + hint)
     return USAGE_ERROR
