@@ -89,7 +89,7 @@ class _Commands(ReadsQuickly, TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"gradtrace.cli.{cmd_name}")
-        return declared(cmd_name, module.command, COMMANDS[cmd_name].metavar)
+        return declared(cmd_name, module.command, COMMANDS[cmd_name].metavar, COMMANDS[cmd_name].summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
