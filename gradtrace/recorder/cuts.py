@@ -18,6 +18,7 @@ import torch
 
 from gradtrace.model.kinds import CutKind, SwitchKind
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.custom_functions import is_forward
 from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
@@ -391,10 +392,9 @@ def _are_inputs(tensors: list[torch.Tensor], frame: types.FrameType) -> bool:
     """Whether tensors are arguments of the custom Function whose `forward` makes the call."""
     outer: types.FrameType | None = frame
     while outer is not None:
-        caller = outer.f_back
-        if caller is not None and caller.f_code is torch_facts.FUNCTION_APPLY:
+        if is_forward(outer):
             return {id(one) for one in tensors} <= _arguments(outer)
-        outer = caller
+        outer = outer.f_back
     return False
 
 

@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
+from gradtrace.recorder.custom_functions import HAS_FRAME, forward_around, name_of
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.invisible import hide, is_our_line, plain_call, skipped_by_warnings
@@ -22,6 +23,7 @@ from gradtrace.recorder.sites import ModuleTable, is_internal, local
 _PASSIVE, _NOTHING = CallKinds.PASSIVE, CallKinds.NOTHING
 _OF_GRAD = (CallKinds.GRAD_SET, CallKinds.GRAD_DELETE, CallKinds.GRAD_GET)
 
+_is_grad_enabled = torch.is_grad_enabled
 _sequence_number = torch_facts.sequence_number
 _tracing_state = torch_facts.tracing_state
 _anomaly_enabled = torch_facts.anomaly_enabled
@@ -143,6 +145,8 @@ class ForwardMode(TorchFunctionMode):
     ) -> None:
         """Note a call that has returned; of plain tensors alone nothing else can see what our code does."""
         after = _sequence_number()
+        if not HAS_FRAME and before == after and not _is_grad_enabled():
+            self._place_custom(frame, before - 1)
         if before == after and self._is_part_of_another(kind, frame):
             self.n_only_placed += 1
             return
@@ -177,6 +181,13 @@ class ForwardMode(TorchFunctionMode):
         table = self.table
         table.add(before, after, table.origin_at(frame, getattr(func, "__name__", ""), self._modules))
         table.note_result(result)
+
+    def _place_custom(self, frame: types.FrameType, number: int) -> None:
+        """Note where a custom Function was called whose `forward` makes this call: its node was the last to be made."""
+        forward = forward_around(frame) if self.table.find(number) < 0 else None
+        if forward is not None and forward.f_back is not None:
+            origin = self.table.origin_at(forward.f_back, name_of(forward), self._modules)
+            self.table.add(number, number + 1, origin)
 
     def _note(self, seen: TorchCall) -> None:
         if seen.before != seen.after:

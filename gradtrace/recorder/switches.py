@@ -16,6 +16,7 @@ import torch
 
 from gradtrace.model.kinds import SwitchKind
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.custom_functions import is_forward
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.looking import attributes, class_attribute, module_of, type_name
 from gradtrace.recorder.scope import Scope
@@ -90,7 +91,7 @@ def switched_off_by(frame: types.FrameType | None) -> Switch | None:
 def _by_torch(frame: types.FrameType, inner: types.FrameType | None) -> Switch | None:
     """A frame of torch's that runs the frame inside it without gradients."""
     code = frame.f_code
-    if code is torch_facts.FUNCTION_APPLY and inner is not None:
+    if inner is not None and is_forward(inner):
         name = ".".join(inner.f_code.co_qualname.rpartition("<locals>.")[2].split(".")[-2:])
         return Switch(SwitchKind.FUNCTION, name, _definition(inner, "forward"))
     if code.co_name == _ENGINE:

@@ -62,7 +62,10 @@ OUTER_CALL = getattr(getattr(_module.Module, "_wrapped_call_impl", None), "__cod
 CustomFunction = _C._FunctionBase
 """The class of the node of a function that was written in Python."""
 
-FUNCTION_APPLY = torch.autograd.Function.apply.__func__.__code__  # type: ignore[attr-defined]
+FUNCTION_APPLY: types.CodeType | None = getattr(
+    getattr(torch.autograd.Function.apply, "__func__", None), "__code__", None
+)
+"""The frame of `Function.apply`; None where it is not written in Python (torch 2.15 on)."""
 
 vector_norm = _C._linalg.linalg_vector_norm  # type: ignore[attr-defined]
 """The 2-norm without Python in between."""
