@@ -29,6 +29,9 @@ _MEDIA = {"svg": "image/svg+xml", "png": "image/png", "html": "text/html"}
 _IN_FILES = ("pdf",)
 _ERROR, _NOTICE = "gradtrace: error: ", "gradtrace: "
 _OF_PROGRAMS = re.compile("[;:] put the program's own options after --")
+_NEXT = re.compile(r"(To read more about one: |\(|`)gradtrace (rule|why|check)(?: TARGET)?(?= )")
+"""How a text says what else can be asked."""
+_FOR_PEOPLE = (None, "full", "text", "markdown")
 _WRONG = 2
 _CELL = re.compile(r"^In ?\[(\d+)\](?=:\d+$)")
 """A cell, as IPython writes it in tracebacks and in front of cells."""
@@ -203,7 +206,13 @@ def _run(words: Sequence[str]) -> _Answer:
         raise GradtraceError(f"cannot start {sys.executable}: {error.strerror or error}") from error
     if done.returncode == _WRONG and not done.stdout:
         raise UsageError(_nameless(_reason(done.stderr), words))
-    return _Answer(done.stdout, _nameless(done.stderr, words))
+    is_for_people = _value_of(words, "-f", "--format") in _FOR_PEOPLE
+    return _Answer(_with_magics(done.stdout) if is_for_people else done.stdout, _nameless(done.stderr, words))
+
+
+def _with_magics(text: str) -> str:
+    """A text that names what can be asked next, as it is asked here."""
+    return _NEXT.sub(r"\1%gradtrace \2", text)
 
 
 def _nameless(text: str, words: Sequence[str]) -> str:
