@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -113,7 +114,8 @@ def _answered(look: Look, window: str) -> _Answer:
         case "save":
             path = Path(look.words[0]).expanduser()
             named = path if path.suffix == ".gtrace" else path.with_name(f"{path.name}.gtrace")
-            return _run(["merge", window, "-o", str(named)])
+            _run(["merge", window, "-o", str(named)])
+            return _Answer("", f"{_NOTICE}saved: gradtrace explain {shlex.quote(str(named))} tells the story\n")
         case "explain":
             return _run(["explain", window, *look.words, "--no-pager"])
         case command:

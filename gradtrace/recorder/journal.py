@@ -19,6 +19,7 @@ from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.kernel_cells import KernelCells
+from gradtrace.recorder.reloading import reloaded, without_wrapper
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stream import Shelf, Stream, encode, plain_text
 from gradtrace.recorder.tables import Tables
@@ -229,6 +230,7 @@ class Journal:
     def _define(
         self, key: tuple[Any, ...], code: types.CodeType, span: tuple[int, int, int, int], via: int | None = None
     ) -> int:
+        span = reloaded(code, span)
         line, column, end_line, end_column = span
         shown, n_before, cell, has_columns = self._cells.named(code.co_filename, code.co_names, span)
         numbers = range(line, min(end_line, line + _MAX_LINES) + 1)
@@ -243,7 +245,7 @@ class Journal:
             column = end_column = -1  # a magic, in place of which something longer was compiled
         start = (line + n_before, _characters(first, column) if column >= 0 else 1)
         end = (end_line + n_before, _characters(last, end_column) if end_column >= 0 else len(last) + 1)
-        number = self._write_location(key, shown, start, end, code.co_qualname, "\n".join(lines), via)
+        number = self._write_location(key, shown, start, end, without_wrapper(code), "\n".join(lines), via)
         self._locations[key, "code"] = code  # type: ignore[assignment] # keeps the id of the code from being reused
         return number
 

@@ -122,6 +122,13 @@ def test_what_grows_too_large_is_dropped_and_that_is_said(kernel: KernelRecordin
     assert len(seen(kernel).passes) == 1
     assert kernel.take_notices() == ["what was recorded before In [7] was dropped, to keep the recording small"]
     assert len(list(kernel._folder.glob("*/"))) <= 3
+    monkeypatch.setattr(kernel_recording, "_LARGEST", 10)
+    run(kernel, w)
+    run(kernel)
+    with pytest.raises(
+        NothingSeenError, match=r"no backward pass has run since In \[7\], and what was recorded before"
+    ):
+        kernel.window()
 
 
 def test_a_block_inside_shares_the_recording(kernel: KernelRecording):
