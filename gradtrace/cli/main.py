@@ -168,7 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _asked_for_help(words: list[str]) -> list[str]:
     """`help` and `help COMMAND` as the options that mean the same."""
-    return [*words[1:2], "--help"] if words[:1] == ["help"] else words
+    if words[:1] != ["help"]:
+        return words
+    return [*(word for word in words[1:2] if word != "help"), "--help"]
 
 
 def _run(own: list[str], program: list[str] | None) -> int:

@@ -168,9 +168,11 @@ def test_settings_of_the_project(look, tmp_path: Path) -> None:
 def test_baseline(run, tmp_path: Path) -> None:
     """What was written is known from then on, also when its line moves; what is new is told."""
     assert run(FORGETFUL, "--baseline", "known.json")[0] == 2
-    assert run(FORGETFUL, "--baseline", "known.json", "--write-baseline")[0] == 0
+    status, _, err = run(FORGETFUL, "--baseline", "known.json", "--write-baseline")
+    assert (status, "gradtrace: 1 finding is known from now on: " in err) == (0, True)
     assert (tmp_path / "known.json").exists()
-    status, out, _ = run("# moved\n" + FORGETFUL, "--baseline", "known.json")
+    status, out, err = run("# moved\n" + FORGETFUL, "--baseline", "known.json")
+    assert "gradtrace: 1 finding is known from the baseline, and left out\n" in err
     assert (status, out) == (0, "trained\nFound nothing wrong in 4 passes.\n")
     assert run(FORGETFUL.replace(BACKWARD, "    (1 * loss).backward()"), "--baseline", "known.json")[0] == 1
 
