@@ -501,7 +501,7 @@ def _parts(whole: BackwardPass, within: BackwardPass) -> list[BackwardPass]:
     """A counted range without the pass that was recorded by itself within it."""
     before = within.index - whole.index
     behind = whole.count - before - within.count
-    parts = [replace(whole, count=before)] if before else []
+    parts = [replace(whole, count=before, last_value=None)] if before else []
     parts.append(within)
     if behind > 0:
         parts.append(replace(whole, index=within.index + within.count, count=behind))

@@ -90,19 +90,22 @@ def _roots(passes: list[BackwardPass]) -> tuple[str, str]:
     name = names[0] if len(names) == 1 else "root"
     if not seen or len({len(one.roots) for one in seen}) > 1:
         return name, ""
-    return name, _over_passes(passes, [(one, wording.value(one.roots[0].value)) for one in seen])
+    values = [(one.index, wording.value(one.roots[0].value)) for one in seen]
+    counted = [(one.index + one.count - 1, one.last_value) for one in passes if one not in seen]
+    values += [(index, wording.number(value)) for index, value in counted if value is not None]
+    return name, _over_passes(passes, sorted(values))
 
 
-def _over_passes(all_passes: Sequence[BackwardPass], seen: Sequence[tuple[BackwardPass, str]]) -> str:
+def _over_passes(all_passes: Sequence[BackwardPass], seen: Sequence[tuple[int, str]]) -> str:
     """Numbers of some passes, thinned out, and of which passes they are where it is not all of them."""
     shown = _thinned(seen)
     text = " → ".join(number for _, number in shown)
     if len(shown) == sum(one.count for one in all_passes):
         return text
-    return f"{text} in passes {', '.join(str(one.index) for one, _ in shown)}" if len(shown) > 1 else text
+    return f"{text} in passes {', '.join(str(index) for index, _ in shown)}" if len(shown) > 1 else text
 
 
-def _thinned(many: Sequence[tuple[BackwardPass, str]]) -> list[tuple[BackwardPass, str]]:
+def _thinned(many: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
     """The first, the last, and some at even distances between them."""
     if len(many) <= _MOST_VALUES:
         return list(many)
@@ -120,8 +123,10 @@ def _gradients(trace: Trace) -> Iterator[Fact]:
     measured = [(one, norm) for one in filling if (norm := _norm(one)) is not None]
     if not measured:
         return
-    numbers = [(one, wording.number(norm)) for one, norm in measured]
-    yield Fact("gradient norm", f"{_over_passes(filling, numbers)}   (of all that a pass adds to .grad)")
+    numbers = [(one.index, wording.number(norm)) for one, norm in measured]
+    last, end = measured[-1][0].index, max(one.index + one.count - 1 for one in filling)
+    unmeasured = f"; not measured after pass {last:,}" if end > last else ""
+    yield Fact("gradient norm", f"{_over_passes(filling, numbers)}   (of all that a pass adds to .grad{unmeasured})")
     first = measured[0][0]
     norms = sorted(module_norms(trace, first), key=lambda row: -row[1])
     if len(norms) > 1:
@@ -178,7 +183,9 @@ def _rates(trace: Trace) -> str:
     if len(by_optimizer) != 1 or not texts:
         return ""
     ends = list(dict.fromkeys([texts[0], texts[-1]]))
-    return f" (lr {' → '.join(ends)})"
+    seen, last = trace.steps[-1].pass_index, max((one.index + one.count - 1 for one in trace.passes), default=0)
+    until = f" by pass {seen:,}; not read after it" if last > seen else ""
+    return f" (lr {' → '.join(ends)}{until})"
 
 
 # What is wrong.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from gradtrace.formulas.cross_entropy import OF_CLASSES, OF_SMOOTHING
 from gradtrace.model import Graph, Node
 from gradtrace.text import wording
 from gradtrace.text.source_maths import operands, span
@@ -15,11 +16,6 @@ _MEAN, _SUM, _NONE = "1", "2", "0"
 _NAMES = ("cross_entropy", "nll_loss")
 OPS_OF_LOSS = frozenset({"log_softmax", *_NAMES})
 """What `loss_words` tells."""
-_BOTH = frozenset({"LogSoftmaxBackward0", "NllLossBackward0", "NllLoss2DBackward0", "ViewBackward0"})
-_SMOOTHING = frozenset(
-    {f"{stem}Backward{n}" for stem in ("Mul", "Sum", "Div") for n in (0, 1)}
-    | {"NegBackward0", "MaskedFillBackward0", "AddBackward0"}
-)
 _ROUNDING = 1e-4
 
 
@@ -133,13 +129,13 @@ def _node(graph: Graph, node: Node) -> Node | None:
 
 def _is_known(loss: Node) -> tuple[bool, tuple[float, float] | None]:
     """Whether nothing else was done within the call, and the smoothing, if there was one."""
-    rest = set(loss.type.split()) - _BOTH
+    rest = set(loss.type.split()) - OF_CLASSES
     if not rest:
         return True, None
     factors = [float(text) for name, text in loss.arguments if name == "other" and _is_number(text)]
     result = next((one.shape for one in loss.saved if one.name == "result"), None)
     dim = next((text for name, text in loss.arguments if name == "dim"), "")
-    if not rest <= _SMOOTHING or len(factors) != 2 or result is None or dim not in ("0", "1"):  # noqa: PLR2004
+    if not rest <= OF_SMOOTHING or len(factors) != 2 or result is None or dim not in ("0", "1"):  # noqa: PLR2004
         return False, None
     share, keeps = factors
     is_smoothing = len(result) > int(dim) and abs(share * result[int(dim)] - (1 - keeps)) < _ROUNDING

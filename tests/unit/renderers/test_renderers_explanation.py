@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from gradtrace.errors import RenderError
 from gradtrace.formulas.lookup import describe
-from gradtrace.model import Accumulation, BackwardPass, Node, Observation, PassError, Trace
+from gradtrace.model import Accumulation, BackwardPass, Node, Observation, PassError, Recorded, Trace
 from gradtrace.renderers.explain.explanation import Options, render
 
 ALL = [
@@ -460,6 +460,21 @@ def test_autograd_grad() -> None:
     assert re.search(r"leaf +shape +value +returned\n", text)
     assert "note: autograd.grad returns the gradients; it leaves every .grad as it was.\n" in text
     assert "W and b: no .grad: autograd.grad returned it." in text
+
+
+def test_the_first_lines_say_what_was_measured_of_which_passes() -> None:
+    """The root of the last counted pass is known; norms end with the last pass that was recorded in full."""
+    trace = builders.product_trace()
+    last = trace.passes[-1]
+    counted = replace(
+        last, index=last.index + 1, count=20, roots=(), graph=None, recorded=Recorded.LEDGER, last_value=0.25
+    )
+    rows = tuple(replace(row, contribution=None, before=None, after=None) for row in counted.accumulations)
+    trace = replace(trace, run=replace(trace.run, expression=None))
+    trace = replace(trace, passes=(*trace.passes, replace(counted, accumulations=rows)))
+    said = render(trace, Options(width=200))
+    assert "0.5 → 0.5 → 0.5 → 0.25 in passes 1, 2, 3, 23   (passes 1-23: " in said
+    assert "(of all that a pass adds to .grad; not measured after pass 3)" in said
 
 
 def test_counted_passes() -> None:
