@@ -238,7 +238,7 @@ class Watch:
             group = self._begin_group(pattern, index)
         elif self._n_changes >= _MAX_CHANGES and group.pattern.effects:
             # From here on passes are counted together, whatever their pattern.
-            group = self._begin_group(group.pattern._replace(events=(), effects=()), index)
+            group = self._begin_group(group.pattern._replace(events=(), effects=(), place=None), index)
         elif not self._journal.is_tail_of(group):  # events that were no part of a pattern stand behind it
             group = self._begin_group(group.pattern, index)
         group.add(pattern.events, root if root is not None and math.isfinite(root) else None)

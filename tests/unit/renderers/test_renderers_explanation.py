@@ -625,3 +625,23 @@ def test_no_fact_is_lost_on_narrow_lines(make: Callable[[], Trace], width: int, 
 
 def _words(text: str) -> set[str]:
     return set(re.sub("\x1b\\[[0-9;]*m", " ", text).split())
+
+
+def test_the_first_lines_are_few_and_lose_no_name() -> None:
+    """With long names of several losses, in 80 columns and in 60, where a title that is too long stands above."""
+    trace = builders.product_trace()
+    names = ("loss_of_the_discriminator_real", "loss_of_the_discriminator_fake", "loss_of_the_generator")
+    passes = tuple(
+        replace(
+            one,
+            location=builders.at(20 + number, f"{name}.backward(retain_graph=True)"),
+            roots=tuple(replace(root, name=name) for root in one.roots),
+        )
+        for number, (one, name) in enumerate(zip(trace.passes, names, strict=True))
+    )
+    many = tuple(replace(one, index=one.index + 3 * n) for n in range(5) for one in passes)
+    trace = replace(trace, run=replace(trace.run, expression=None), passes=many)
+    for width, most in ((80, 15), (60, 20)):
+        first = render(trace, Options(width=width)).split("What happened to .grad")[0]
+        assert first.rstrip().count("\n") < most
+        assert all(f"{name}" in first for name in names)
