@@ -92,6 +92,7 @@ class Describer:
         unknown: nodes of which no more is written down than their type.
         sequence: the sequence number of each node.
         positions: of each node its place in the table of this thread; negative for none.
+        regions: the nodes that stand for a compiled region.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class Describer:
         self._last_made = -1
         self.leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
         self.unknown: set[int] = set()
+        self.regions: set[int] = set()
         self.sequence = array("Q")
         self.positions = array("q")
 
@@ -248,6 +250,8 @@ class Describer:
             self._note_history(number, sequence)
         backward, inputs = (None, n_slots) if not of.is_custom else self._custom(node, of, n_slots)
         region = self._context.compiled.region(node) if of.is_custom else None
+        if region is not None:
+            self.regions.add(number)
         key = (of.number, where.number, name, outputs, more, described, arguments, inputs, backward, region)
         known = self._tables.known_kind(key)
         if known is not None:

@@ -70,6 +70,7 @@ vector_norm = _C._linalg.linalg_vector_norm  # type: ignore[attr-defined]
 DisableTorchFunction = _C.DisableTorchFunction
 DisableTorchDispatch = _C._DisableTorchDispatch
 """Keeps the program's dispatch modes from seeing what is done inside."""
+DisableAutocast = _C._DisableAutocast
 dispatch_stack_length = _C._len_torch_dispatch_stack
 profiler_enabled = _C._autograd._profiler_enabled
 enable_record_function = _C._autograd._enable_record_function

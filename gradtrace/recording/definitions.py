@@ -156,11 +156,16 @@ class Definitions:
                     self.dtypes[one.dtype],
                     places[one.location],
                     shared[one.module],
+                    one.output,
+                    is_forward=one.is_forward,
                 )
                 for one in record.ops
             )
         breaks = tuple(GraphBreak(one.reason, places[one.location]) for one in record.breaks)
-        return CompiledRegion(record.id, record.backend, ops, breaks)
+        results = tuple(record.results or ())
+        if any(one is not None and not 0 <= one < len(ops or ()) for one in results):
+            raise Damage(f"compiled region {record.id} names an op that it does not have")
+        return CompiledRegion(record.id, record.backend, ops, breaks, results)
 
     def _output(self, row: OutputRow) -> OutputKind:
         shape, dtype, _ = self.specs[row.spec]
