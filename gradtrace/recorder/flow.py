@@ -110,7 +110,11 @@ class Flow:
         self.received.extend((number, output, stats))
 
     def _measure(self, gradient: torch.Tensor) -> int:
-        return self._measurements.add_known(self._spec(torch_facts.shape(gradient), gradient.dtype), gradient)
+        try:
+            shape = torch_facts.shape(gradient)
+        except RuntimeError:
+            return self._measurements.add(gradient)  # which finds another way, or raises
+        return self._measurements.add_known(self._spec(shape, gradient.dtype), gradient)
 
     def _note_node(self, number: int, sent: Any, received: Any) -> Received:
         self.order.append(number)

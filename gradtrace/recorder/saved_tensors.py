@@ -179,7 +179,7 @@ class SavedTensors:
         return asked
 
     def _describe(self, tensor: torch.Tensor, asked: _Asked) -> _Described:
-        dtype, shape = tensor.dtype, torch_facts.shape(tensor)
+        dtype, shape = tensor.dtype, torch_facts.any_shape(tensor)
         if not is_readable(tensor):
             spec = self._spec(shape, dtype)
             return spec.number, self._memory(tensor), tensor.device, _NOTHING, asked
@@ -193,7 +193,7 @@ class SavedTensors:
             self._known[key] = (known[0], (storage, n_bytes, True, None), *known[2:])
         return known
 
-    def _look_at(self, tensor: torch.Tensor, shape: torch.Size, dtype: torch.dtype, asked: _Asked) -> _Described:
+    def _look_at(self, tensor: torch.Tensor, shape: tuple[int, ...], dtype: torch.dtype, asked: _Asked) -> _Described:
         spec = self._spec(shape, dtype)
         memory = self._memory(tensor)
         number = _NOTHING

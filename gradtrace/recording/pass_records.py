@@ -104,7 +104,7 @@ class ColumnRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SpecRecord(Record, frozen=True, tag="spec"):
-    """A shape and a dtype."""
+    """A shape and a dtype; an extent that is no number, as of a nested tensor, is -1."""
 
     id: int
     shape: tuple[int, ...]

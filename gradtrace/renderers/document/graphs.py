@@ -152,7 +152,8 @@ class Node(Part, frozen=True, kw_only=True):
         module: dotted path of the innermost module that made it, or null.
         location: where the program called for it, or null.
         leaf: id of the leaf, for an `AccumulateGrad`, else null.
-        shape: shape of the forward result, of the first output.
+        shape: shape of the forward result, of the first output; -1, here and in all shapes, stands for an extent
+            that differs between the rows of a nested tensor.
         dtype: its dtype.
         received: the gradient that arrived, at the first output at which any did.
         saved: the tensors that it keeps for backward.

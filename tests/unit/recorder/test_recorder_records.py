@@ -34,6 +34,7 @@ BASES = {records.Record, records.ColumnsRecord}
 NEVER_WRITTEN = {
     ("PassRecord", "count"),
     ("NodeKindRecord", "region"),
+    ("PassEndRecord", "not_recomputed"),
     ("StepRecord", "pass_index"),
     ("StepRecord", "began_after"),
 }
