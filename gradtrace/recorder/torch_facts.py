@@ -331,6 +331,33 @@ def local_part(tensor: torch.Tensor) -> torch.Tensor:
     return tensor
 
 
+def spread(tensor: Any) -> tuple[tuple[int, ...], int] | None:
+    """Over which ranks a tensor is spread, and how many of them hold the same part; None for one that is not spread.
+
+    Nobody holds a part of a sum that is still to be taken: then no rank is named.
+    """
+    kind = getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", None)
+    if kind is None or type(tensor) is not kind:
+        return None
+    spec = tensor._spec
+    mesh, copies = spec.mesh.mesh, 1
+    for dimension, placement in enumerate(spec.placements):
+        if type(placement).__name__ == "Replicate":
+            copies *= mesh.size(dimension)
+        elif type(placement).__name__ not in _PARTS:
+            return (), 1
+    return tuple(mesh.flatten().tolist()), copies
+
+
+_PARTS = ("Shard", "_StridedShard")
+"""Placements of a tensor of which each rank holds a part of its own."""
+
+
+def is_placed_alike(one: Any, other: Any) -> bool:
+    """Whether two spread tensors are spread in the same way."""
+    return type(one) is type(other) and one._spec.placements == other._spec.placements
+
+
 def world() -> tuple[int, int] | None:
     """The rank of this process in the default process group, and how many there are; None before it has joined one."""
     if not torch.distributed.is_available() or not torch.distributed.is_initialized():
