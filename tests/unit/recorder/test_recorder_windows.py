@@ -139,6 +139,22 @@ def test_to_print_a_tensor_cuts_nothing_off(tmp_path: Path):
     assert kept == [0.5, 2.0]
 
 
+def test_a_text_that_cannot_be_read_is_the_place_of_the_error(tmp_path: Path):
+    """Behind the calls that led to it; what is no file has none."""
+    file = tmp_path / "broken.py"
+    file.write_text("def f():\n    y = = 2\n", "utf-8")
+    with recorded(tmp_path) as session:
+        for name in (str(file), "<string>"):
+            try:
+                compile(file.read_text("utf-8"), name, "exec")
+            except SyntaxError as error:
+                live.write_failure(recorder.current(), error)
+                if name == str(file):
+                    found = session.trace().run.error.frames[-1]
+    assert (found.file, found.line, found.column, found.text) == (str(file), 2, 9, "    y = = 2")
+    assert session.trace().run.error.frames[-1].file == __file__
+
+
 def test_writes_to_memory_that_another_tensor_had_are_not_blamed(tmp_path: Path):
     """The address is the same, and the version began anew."""
     memory = torch.empty(4)
