@@ -251,6 +251,19 @@ def test_what_is_repeated_is_found_in_its_cell(shell: SimpleNamespace, cell: str
     assert (found.file, found.n_before, found.has_columns) == expected
 
 
+def test_a_notebook_that_a_cell_runs_has_its_own_cells(shell: SimpleNamespace, tmp_path: Path):
+    """Found by their text, which IPython keeps under a name that it does not know itself."""
+    other = tmp_path / "other.ipynb"
+    cells = [{"cell_type": "markdown", "source": "a"}, {"cell_type": "code", "source": "\n\nw = 1\nw"}]
+    other.write_text(json.dumps({"cells": cells}), "utf-8")
+    shell.history_manager.input_hist_raw[1:] = [f"x = 1\n%run -i '{other}'", "y = 1"]
+    linecache.cache["/tmp/ipykernel_7/9.py"] = (5, None, ["w = 1\n", "w\n"], "/tmp/ipykernel_7/9.py")
+    assert named("/tmp/ipykernel_7/9.py") == (f"{other}:cell 2", 2)
+    linecache.cache["/tmp/ipykernel_7/9.py"] = (5, None, ["w = 2\n"], "/tmp/ipykernel_7/9.py")
+    assert named("/tmp/ipykernel_7/9.py") == ("/tmp/ipykernel_7/9.py", 0)
+    del linecache.cache["/tmp/ipykernel_7/9.py"]
+
+
 def test_what_is_profiled_is_found_in_the_latest_cell(shell: SimpleNamespace):
     """Any other text that a program executes is called alike."""
     history = shell.history_manager.input_hist_raw
