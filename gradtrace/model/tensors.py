@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import fsum, hypot, isinf, nan
 from typing import Any
 
-from gradtrace.model.format import Form, nested
+from gradtrace.model.format import UNKNOWN_EXTENT, Form, nested
 
 Number = float | int | bool | str
 """A measured number. `nan`, `inf` and `-inf` are Python floats here; a complex number is text such as `1+2j`."""
@@ -54,8 +54,9 @@ class TensorSpec:
     device: str = "cpu"
 
     def __str__(self) -> str:
-        """`f32[2,3]`, with the device only when it is not the cpu: `f32[2,3] cuda:0`."""
-        text = f"{_SHORT_DTYPES.get(self.dtype, self.dtype)}[{','.join(map(str, self.shape))}]"
+        """`f32[2,3]`, with the device only when it is not the cpu: `f32[2,3] cuda:0`; `*` for an unknown extent."""
+        extents = ("*" if extent == UNKNOWN_EXTENT else str(extent) for extent in self.shape)
+        text = f"{_SHORT_DTYPES.get(self.dtype, self.dtype)}[{','.join(extents)}]"
         return text if self.device == "cpu" else f"{text} {self.device}"
 
 

@@ -378,7 +378,7 @@ def _are_inputs(tensors: list[torch.Tensor], frame: types.FrameType) -> bool:
     """Whether tensors are arguments of the custom Function whose `forward` makes the call."""
     outer: types.FrameType | None = frame
     while outer is not None:
-        if is_forward(outer):
+        if is_forward(outer.f_code):
             return {id(one) for one in tensors} <= _arguments(outer)
         outer = outer.f_back
     return False

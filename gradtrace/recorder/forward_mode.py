@@ -7,23 +7,20 @@ import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import torch
 from torch.overrides import TorchFunctionMode
 
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
-from gradtrace.recorder.custom_functions import HAS_FRAME, forward_around, name_of
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.invisible import hide, is_our_line, plain_call, skipped_by_warnings
 from gradtrace.recorder.looking import is_any_of
 from gradtrace.recorder.sections import Quiet, is_watched
-from gradtrace.recorder.sites import ModuleTable, is_internal, local
+from gradtrace.recorder.sites import ModuleTable, is_internal
 
 _PASSIVE, _NOTHING = CallKinds.PASSIVE, CallKinds.NOTHING
 _OF_GRAD = (CallKinds.GRAD_SET, CallKinds.GRAD_DELETE, CallKinds.GRAD_GET)
 
-_is_grad_enabled = torch.is_grad_enabled
 _sequence_number = torch_facts.sequence_number
 _tracing_state = torch_facts.tracing_state
 _anomaly_enabled = torch_facts.anomaly_enabled
@@ -89,7 +86,7 @@ class ForwardMode(TorchFunctionMode):
         self.is_active = True
         self.n_only_placed = 0
         """Calls of which no observer was notified: they made nodes and nothing else, or are part of another event."""
-        self._modules = modules
+        self.modules = modules
         self._kinds = kinds
         self._observers = observers
         self._failures = failures
@@ -145,8 +142,6 @@ class ForwardMode(TorchFunctionMode):
     ) -> None:
         """Note a call that has returned; of plain tensors alone nothing else can see what our code does."""
         after = _sequence_number()
-        if not HAS_FRAME and before == after and not _is_grad_enabled():
-            self._place_custom(frame, before - 1)
         if before == after and self._is_part_of_another(kind, frame):
             self.n_only_placed += 1
             return
@@ -179,15 +174,8 @@ class ForwardMode(TorchFunctionMode):
 
     def _place(self, func: Any, frame: types.FrameType, before: int, after: int, result: Any) -> None:
         table = self.table
-        table.add(before, after, table.origin_at(frame, getattr(func, "__name__", ""), self._modules))
+        table.add(before, after, table.origin_at(frame, getattr(func, "__name__", ""), self.modules))
         table.note_result(result)
-
-    def _place_custom(self, frame: types.FrameType, number: int) -> None:
-        """Note where a custom Function was called whose `forward` makes this call: its node was the last to be made."""
-        forward = forward_around(frame) if self.table.find(number) < 0 else None
-        if forward is not None and forward.f_back is not None:
-            origin = self.table.origin_at(forward.f_back, name_of(forward), self._modules)
-            self.table.add(number, number + 1, origin)
 
     def _note(self, seen: TorchCall) -> None:
         if seen.before != seen.after:
@@ -216,31 +204,3 @@ def hide_in_anomaly(result: Any, before: int) -> None:
         if type(lines) is list:
             lines[:] = [line for line in lines if not is_our_line(line)]
         stack.extend(child for child, _ in node.next_functions)
-
-
-def custom_function_watch(
-    original: Callable[..., Any], find_mode: Callable[[], ForwardMode | None], failures: Failures
-) -> Callable[..., Any]:
-    """Wrap `unwrap_dead_wrappers`, which `Function.apply` calls just before it makes its node, to learn where from.
-
-    The wrapper has returned when the user's `forward` runs, so it shows in no traceback.
-    """
-
-    def note(mode: ForwardMode, frame: types.FrameType) -> None:
-        if frame.f_code is torch_facts.FUNCTION_APPLY and torch.is_grad_enabled():
-            number = _sequence_number()
-            function = local(frame, "cls")
-            origin = mode.table.origin_at(frame, getattr(function, "__name__", "apply"), mode._modules)
-            mode.table.add(number, number + 1, origin)
-
-    def unwrap_dead_wrappers(args: tuple[Any, ...]) -> tuple[Any, ...]:
-        mode = find_mode()
-        if mode is not None and mode.is_active and _tracing_state() is None:
-            try:
-                note(mode, sys._getframe(1))
-            except BaseException as error:
-                if not failures.absorb("a custom function", error):
-                    raise
-        return original(args)  # type: ignore[no-any-return]
-
-    return skipped_by_warnings(unwrap_dead_wrappers)

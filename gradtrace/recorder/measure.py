@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from gradtrace.model.format import N_NUMBERS, Form, nested
+from gradtrace.model.format import N_NUMBERS, UNKNOWN_EXTENT, Form, nested
 from gradtrace.model.needs import ALL, Statistic
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
@@ -30,6 +30,7 @@ HALF = frozenset({torch.float16, torch.bfloat16})
 _EXACT = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
 _PLAIN = torch_facts.PLAIN_TYPES
 _VALUES = int(Form.VALUES)
+_STRIDED = torch.strided
 _functorch_is_active = torch_facts.functorch_is_active
 _is_functorch_wrapped = torch_facts.is_functorch_wrapped
 
@@ -78,8 +79,11 @@ def plain_values(value: Any) -> Any:
 
 def flat_values(tensor: torch.Tensor) -> list[float]:
     """All elements of a strided tensor, in order."""
-    found: Any = tensor.tolist()
-    n_dimensions = tensor.dim()
+    return in_order(tensor.tolist(), tensor.dim())
+
+
+def in_order(found: Any, n_dimensions: int) -> list[float]:
+    """All elements of nested lists, of so many levels; of none, the one number."""
     if n_dimensions == 2:  # noqa: PLR2004 - by far the most often
         return [one for row in found for one in row]
     for _ in range(n_dimensions - 1):
@@ -102,14 +106,16 @@ def small_values(tensor: torch.Tensor) -> list[float] | None:
 
 def readable_values(tensor: torch.Tensor) -> list[float] | None:
     """The same of one that is known to be readable, on the CPU."""
-    if tensor.layout is not torch.strided:
+    if tensor.layout is not _STRIDED:
         return None
     try:
-        return flat_values(tensor)
+        found: Any = tensor.tolist()
     except RuntimeError as error:  # zeros that torch never wrote anywhere
         if is_foreign(error):
             raise
         return None
+    n_dimensions = tensor.dim()
+    return found if n_dimensions == 1 else in_order(found, n_dimensions)
 
 
 class Measurements:
@@ -161,9 +167,19 @@ class Measurements:
     def add(self, tensor: torch.Tensor, statistics: frozenset[Statistic] | None = None) -> int:
         """Measure a tensor, and return the number of its statistics; must be called with torch functions disabled."""
         if type(tensor) not in _PLAIN:
-            tensor = torch_facts.local_part(tensor)
-        spec = self.tables.spec(torch_facts.shape(tensor), tensor.dtype)
+            return self._add_other(tensor, self.statistics if statistics is None else statistics)
+        spec = self.tables.spec(torch_facts.any_shape(tensor), tensor.dtype)
         return self._add(spec, tensor, self.statistics if statistics is None else statistics)
+
+    def _add_other(self, tensor: torch.Tensor, asked: frozenset[Statistic]) -> int:
+        """One of a subclass; whatever its code raises, the next is looked at."""
+        try:
+            part = torch_facts.local_part(tensor)
+            return self._add(self.tables.spec(torch_facts.any_shape(part), part.dtype), part, asked)
+        except Exception as error:
+            if is_foreign(error):
+                raise
+            return self._append(self.tables.spec((UNKNOWN_EXTENT,), torch_facts.dtype(tensor)), Form.UNKNOWN)
 
     def _add(self, spec: Spec, tensor: torch.Tensor, asked: frozenset[Statistic]) -> int:
         if not asked or not is_readable(tensor):

@@ -84,6 +84,9 @@ def switched_off_by(frame: types.FrameType | None) -> Switch | None:
                 return None  # switched on again; who switched it off inside of that, no frame tells
             if name is not None:
                 return _with(frame, block, name)
+        if is_forward(frame.f_code):
+            name = ".".join(frame.f_code.co_qualname.rpartition("<locals>.")[2].split(".")[-2:])
+            return Switch(SwitchKind.FUNCTION, name, _definition(frame, "forward"))
         inner, frame = frame, frame.f_back
     return _by_statement(start)
 
@@ -91,9 +94,6 @@ def switched_off_by(frame: types.FrameType | None) -> Switch | None:
 def _by_torch(frame: types.FrameType, inner: types.FrameType | None) -> Switch | None:
     """A frame of torch's that runs the frame inside it without gradients."""
     code = frame.f_code
-    if inner is not None and is_forward(inner):
-        name = ".".join(inner.f_code.co_qualname.rpartition("<locals>.")[2].split(".")[-2:])
-        return Switch(SwitchKind.FUNCTION, name, _definition(inner, "forward"))
     if code.co_name == _ENGINE:
         return Switch(SwitchKind.BACKWARD, "backward", user_place(frame, "backward"))
     if code.co_filename == _DECORATED and inner is not None:

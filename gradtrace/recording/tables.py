@@ -93,6 +93,7 @@ class FlowTable:
         self.arrived = rows(columns, "arrived", 3)
         self.sent = rows(columns, "sent", 2)
         self.saved = rows(columns, "saved", 3)
+        self.inside = rows(columns, "inside", 3)
         self.accumulations = [(*row[:4], _effect(effects, row[4])) for row in rows(columns, "accumulation", 5)]
 
 

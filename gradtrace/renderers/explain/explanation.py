@@ -218,7 +218,8 @@ def _program(
     trace: Trace, history: Ledger, one: BackwardPass | None, shown: BackwardPass | None, options: Options
 ) -> Iterator[Block]:
     """The story of a program: the summary first, then one pass; arguments are those of `_expression`."""
-    yield from overview(trace, history, is_explained=options.is_explained, is_examined=options.is_examined)
+    width = None if options.markdown else _width(options)
+    yield from overview(trace, history, width, is_explained=options.is_explained, is_examined=options.is_examined)
     yield from rank_table(trace)
     if history.groups and history.n_passes:
         yield Heading("What happened to .grad")
@@ -226,7 +227,9 @@ def _program(
         yield from ledger_table(trace, history, _width(options), verbose=options.verbose)
     if one is None or shown is None:
         return
-    if one.accumulations:
+    if one.accumulations and one.graph is None:
+        yield Paragraph(f"Pass {one.index} was counted, not recorded: what it added to .grad was not measured.", "note")
+    elif one.accumulations:
         yield Heading(f"What pass {one.index} added")
         yield from _leaves(trace, one, _width(options), fold=not options.verbose)
         yield from added_by_rank(trace, one)
