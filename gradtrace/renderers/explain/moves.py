@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from gradtrace.analysis.leaf_order import natural
-from gradtrace.model import CLEARING, BackwardPass, Move, Trace
+from gradtrace.model import CLEARING, BackwardPass, Move, StepFact, Trace
 from gradtrace.model.location import source_line
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Paragraph
@@ -15,26 +15,42 @@ _MOST_LINES = 2
 
 def moved_after(trace: Trace, one: BackwardPass) -> Iterator[Block]:
     """How far the program moved leaves between a pass and the next one that was recorded in full."""
-    later = [pass_ for pass_ in trace.passes if pass_.index > one.index and pass_.process == one.process]
-    end = next((pass_.index for pass_ in later if pass_.graph is not None), None)
-    moves = [move for move in _moves(trace) if move.pass_index == end and move.process == one.process]
-    if not moves or end is None:
+    end, moves = _until_next(trace, one)
+    moves = [move for move in moves if not _is_stepped(trace, move)]
+    if not moves:
         return
-    moves.sort(key=lambda move: natural(trace.leaves[move.leaf]))
-    if len(moves) <= _MOST_NAMED:
-        each = [f"{trace.leaves[move.leaf].name} by {wording.number(move.change)}" for move in moves]
-        whom = wording.listing(each, _MOST_NAMED)
-    else:
-        together = wording.number(math.hypot(*(float(move.change) for move in moves)))
-        whom = f"{wording.count(len(moves), 'leaf')} by {together} together"
     lines = reading_lines(trace, moves)
     where = f"; it reads .grad{lines}" if lines else ""
-    yield Paragraph(f"Then, before pass {end:,}, the program itself moved {whom} (2-norm of the change){where}.")
+    moved = _in_words(trace, moves)
+    yield Paragraph(f"Then, before pass {end:,}, the program itself moved {moved} (2-norm of the change){where}.")
+
+
+def moved_by_iteration(trace: Trace, one: BackwardPass, step: StepFact) -> str:
+    """How far leaves moved between two passes of one step that runs several; empty where that was not measured."""
+    end, moves = _until_next(trace, one)
+    return _in_words(trace, moves) if moves and end == one.index + 1 and end in step.own_passes else ""
+
+
+def _until_next(trace: Trace, one: BackwardPass) -> tuple[int, list[Move]]:
+    """The next pass of the process that was recorded in full, and what moved until then; 0 where there is none."""
+    later = [each for each in trace.passes if each.index > one.index and each.process == one.process]
+    end = next((each.index for each in later if each.graph is not None), 0)
+    return end, [move for move in _moves(trace) if move.pass_index == end and move.process == one.process]
+
+
+def _in_words(trace: Trace, moves: list[Move]) -> str:
+    """`w by 0.5 and b by 0.1`; of many leaves together."""
+    moves = sorted(moves, key=lambda move: natural(trace.leaves[move.leaf]))
+    if len(moves) > _MOST_NAMED:
+        together = wording.number(math.hypot(*(float(move.change) for move in moves)))
+        return f"{wording.count(len(moves), 'leaf')} by {together} together"
+    each = [f"{trace.leaves[move.leaf].name} by {wording.number(move.change)}" for move in moves]
+    return wording.listing(each, _MOST_NAMED)
 
 
 def moved_by_program(trace: Trace) -> str:
     """That the program itself moves leaves, and where it reads their `.grad`; empty where it moves none."""
-    moves = _moves(trace)
+    moves = [move for move in _moves(trace) if not _is_stepped(trace, move)]
     lines = reading_lines(trace, moves)
     return f"the program itself, which reads .grad{lines}" if moves and lines else ""
 
@@ -53,3 +69,8 @@ def reading_lines(trace: Trace, moves: Sequence[Move]) -> str:
 
 def _moves(trace: Trace) -> list[Move]:
     return [move for move in trace.moves if isinstance(move.change, int | float) and move.change > 0]
+
+
+def _is_stepped(trace: Trace, move: Move) -> bool:
+    """Whether an optimizer steps the leaf: one that runs passes in its step moves it between them."""
+    return any(change.leaf == move.leaf for step in trace.steps for change in step.changes)

@@ -157,7 +157,7 @@ def test_a_step_that_ran_the_pass_itself_is_told_as_a_whole() -> None:
     head, whole, *facts = around(change)
     assert head.startswith("Pass 1 ran inside LBFGS.step at train.py:9 (lr 0.5), the 1st of its 3 passes. Each iter")
     assert whole == "The whole step:"
-    assert facts == ["w 2 → 1", "its last iteration t 0.5, |d| = 0.25", "loss 4 → 4 in passes 1, 3"]
+    assert facts == ["w 2 → 1", "the last iteration t 0.5, |d| = 0.25", "loss 4 → 4 in passes 1, 3"]
 
 
 def test_a_step_that_ran_passes_and_moved_nothing_says_so() -> None:
