@@ -94,7 +94,7 @@ def ask_again(recorder: Recorder, passes: PassRanges) -> None:
 def write_failure(recorder: Recorder, error: BaseException) -> None:
     """Write down an exception that ended what is recorded."""
     with recorder._failures.looking("an exception"):
-        write_error(recorder.journal, error, recorder.table())
+        write_error(recorder.journal, error, recorder.table(), recorder.rejected_call(error))
 
 
 def leaf_of(recorder: Recorder, tensor: Any) -> tuple[int, str] | None:

@@ -287,7 +287,8 @@ class ConflictRow(msgspec.Struct, frozen=True):
 class PassEndRecord(Record, frozen=True, tag="pass_end"):
     """The pass is over. A full pass without one was cut short. `error` is (type, message).
 
-    `count` is how many equal passes the two lines stand for, where more was known at the end than at the beginning.
+    `count` is how many equal passes the two lines stand for, where more was known at the end than at the beginning;
+    `last_value` the only root of the last of them, where it was read.
     """
 
     index: int
@@ -295,3 +296,4 @@ class PassEndRecord(Record, frozen=True, tag="pass_end"):
     error_node: int | None = None
     conflict: "ConflictRow | None" = None
     count: int | None = None
+    last_value: float | None = None

@@ -218,7 +218,8 @@ def _program(
     trace: Trace, history: Ledger, one: BackwardPass | None, shown: BackwardPass | None, options: Options
 ) -> Iterator[Block]:
     """The story of a program: the summary first, then one pass; arguments are those of `_expression`."""
-    yield from overview(trace, history, is_explained=options.is_explained, is_examined=options.is_examined)
+    width = None if options.markdown else _width(options)
+    yield from overview(trace, history, width, is_explained=options.is_explained, is_examined=options.is_examined)
     yield from rank_table(trace)
     if history.groups and history.n_passes:
         yield Heading("What happened to .grad")
