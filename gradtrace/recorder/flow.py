@@ -40,6 +40,7 @@ class Flow:
         self._walk = walk
         self._measurements = measurements
         self._spec = measurements.tables.spec
+        self._value_limit = measurements.value_limit
         self.order = array("I")
         self.received = array("I")
         self._arrived = array("I")
@@ -140,19 +141,19 @@ class Flow:
                 stats = number
                 break
         else:
-            stats = self._same_data(gradient, known)
+            spec = self._spec(torch_facts.shape(gradient), gradient.dtype)
+            stats = -1 if spec.numel <= self._value_limit else self._same_data(gradient, known)
             if stats < 0:
-                stats = self._measure(gradient)
+                stats = self._measurements.add_known(spec, gradient)
         self._sent.extend((edge, stats))
         if self._is_alone[edge]:
             self._arriving[self._edge_keys[edge]] = (stats, id(gradient), gradient._version)
 
     def _same_data(self, gradient: torch.Tensor, known: Received) -> int:
-        """Statistics for the same elements in another shape: what a view sends on needs no second measurement."""
+        """Statistics of a large one for the same elements in another shape: what a view sends on is measured once."""
         own: Mark | None = None
         for tensor, number in known:
-            numel = self._measurements.numel(number)
-            if numel <= self._measurements.value_limit or numel != gradient.numel():
+            if self._measurements.numel(number) != gradient.numel():
                 continue
             own = own or mark(gradient)
             if own != mark(tensor) or not own[0]:

@@ -70,6 +70,8 @@ def begin_window(
         recorder.config = recorder.journal.config = replace(recorder.config, session=session)
         recorder.begin_stream()
         recorder.journal.write_header()
+        if recorder.config.facts:
+            recorder.grads.repeat_switches()
     return True
 
 

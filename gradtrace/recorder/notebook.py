@@ -111,7 +111,9 @@ def _in_ipython(file: str, module: types.ModuleType) -> Callable[[Cell], BaseExc
     warnings.filterwarnings("ignore", message=_ASKS_TO_LEAVE)
 
     def run(cell: Cell) -> BaseException | None:
-        shell.compile.begin(_name(file, cell.number), cell.source)
+        name = _name(file, cell.number)
+        shell.compile.begin(name, cell.source)
+        shell.compile.cell_names[len(shell.history_manager.input_hist_raw)] = name  # for whoever sees a magic's code
         result = shell.run_cell(cell.source, store_history=True)
         error: BaseException | None = result.error_before_exec or result.error_in_exec
         return error
@@ -179,6 +181,7 @@ def _compiler_type(base: type) -> Any:
         "ast_parse": ast_parse,
         "__call__": call,
         "cell_name": "",
+        "cell_names": {},
         "cell_source": "",
         "running": "",
         "line": 0,
