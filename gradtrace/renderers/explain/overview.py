@@ -242,7 +242,7 @@ def _rates(trace: Trace) -> str:
         return ""
     ends = list(dict.fromkeys([texts[0], texts[-1]]))
     seen, last = trace.steps[-1].pass_index, max((one.index + one.count - 1 for one in trace.passes), default=0)
-    until = f" by pass {seen:,}; not read after it" if last > seen else ""
+    until = f" until pass {seen:,}; not read after it" if last > seen else ""
     return f" (lr {' → '.join(ends)}{until})"
 
 
