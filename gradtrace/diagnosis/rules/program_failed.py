@@ -98,11 +98,23 @@ def _told(found: Failure) -> tuple[RelatedLocation, ...]:
 
 
 def _help(kind: str, message: str) -> str:
-    first = next((line.strip() for line in message.splitlines() if line.strip()), "")
+    first = next((line.strip() for line in message.splitlines() if line.strip(" =-")), "")
+    if kind == _LAUNCHER and (cause := _ROOT_CAUSE.search(message)):
+        who = f"rank {cause[1]} ended first, {_by(int(cause[2]))}"
+        return f"The launcher says that {who}.\nWhat the rank printed says why."
     said = f"It says: {first[:_LONGEST]}" if first else "It came without a message."
     if kind in {"ModuleNotFoundError", "ImportError"}:
         return f"{said}\nIf another interpreter has it, name that one: --python PATH."
     return f"{said}\nThe last calls are in the traceback that Python printed."
+
+
+_LAUNCHER = "ChildFailedError"
+"""What torchrun raises when a rank has failed."""
+_ROOT_CAUSE = re.compile(r"(?s)Root Cause.*?rank\s*: (\d{1,9}).*?exitcode\s*: (-?\d{1,9})")
+
+
+def _by(status: int) -> str:
+    return f"with status {status}" if status >= 0 else f"by signal {-status}"
 
 
 def ended_well(trace: Trace) -> Trace:
