@@ -114,7 +114,20 @@ def _help(kind: str, message: str) -> str:
     said = f"It says: {first[:_LONGEST]}" if first else "It came without a message."
     if kind in {"ModuleNotFoundError", "ImportError"}:
         return f"{said}\nIf another interpreter has it, name that one: --python PATH."
+    given = _NO_TENSOR.search(message) if kind == "TypeError" else None
+    if given is not None:
+        return f"{said}\n{_INSTEAD[given[1]]}"
     return f"{said}\nThe last calls are in the traceback that Python printed."
+
+
+_INSTEAD = {
+    "tuple": "Take the tensor out of it: a recurrent layer returns `output, state`, attention `output, weights`.",
+    "list": "Make a tensor of the list: `torch.tensor(...)` of numbers, `torch.stack(...)` of tensors.",
+    "NoneType": "It is given None: a `forward` or a function without `return` gives that.",
+    "numpy.ndarray": "Make a tensor of the array: `torch.from_numpy(...)`, with `.float()` for float64.",
+}
+"""What to do, by what stands where a tensor is needed."""
+_NO_TENSOR = re.compile(rf"must be Tensor, not ({'|'.join(map(re.escape, _INSTEAD))})\b")
 
 
 def ended_well(trace: Trace) -> Trace:

@@ -17,6 +17,7 @@ from gradtrace.model import (
     TensorStats,
     Trace,
 )
+from gradtrace.renderers.explain.moves import moved_by_iteration
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Fact, Facts, Paragraph
 from gradtrace.text.step_terms import step_parts
@@ -196,8 +197,10 @@ def _around(trace: Trace, step: StepFact, one: BackwardPass, rule: UpdateRule) -
         facts = [Fact(wording.count(len(moved), "parameter"), norms)]
     if all(change.change == 0 for change in moved):
         return [*blocks, Paragraph("The step moved nothing.")]
+    iteration = moved_by_iteration(trace, one, step)
+    facts += [Fact(f"until pass {one.index + 1:,}", f"moved {iteration}")] if iteration else []
     kept = _last_iteration(step)
-    facts += [Fact("its last iteration", kept)] if kept else []
+    facts += [Fact("the last iteration", kept)] if kept else []
     losses = _losses(trace, own)
     facts += [Fact("loss", losses)] if losses else []
     if facts:
