@@ -103,7 +103,11 @@ def _seen_in(trace: Trace) -> Iterator[BlindSpot]:
 
 
 def _n_compiled(one: BackwardPass) -> int:
-    return sum(node.type.startswith("CompiledFunctionBackward") for node in one.graph.nodes) if one.graph else 0
+    """How many compiled regions a pass has of which nobody knows the gradients inside."""
+    if one.graph is None:
+        return 0
+    regions = [node for node in one.graph.nodes if node.type.startswith("CompiledFunctionBackward")]
+    return sum(node.recomputed is None or node.recomputed.reason is not None for node in regions)
 
 
 def _is_unmeasured(full: list[BackwardPass]) -> bool:

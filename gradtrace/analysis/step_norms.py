@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
+from gradtrace.analysis.sharded_norms import combined
 from gradtrace.model import Leaf, LeafKind, NormSeries, OptimizerInfo, StepNorms, Trace
 
 _BEFORE = 50
@@ -26,6 +27,8 @@ class Step:
     found: StepNorms
     series: NormSeries
     parts: tuple[float | None, ...]
+    is_part: bool = False
+    """The norms are those of one rank's parts of the gradients, but for that before clipping."""
 
     @property
     def norm(self) -> float | None:
@@ -34,8 +37,10 @@ class Step:
 
     @property
     def is_clipped(self) -> bool:
-        """The gradients were scaled down."""
+        """The gradients were scaled down; of a part of them that cannot be told."""
         before, after = self.found.before, self.found.total
+        if self.is_part:
+            return False
         return before is not None and after is not None and before > after * (1 + 1e-5)
 
     @property
@@ -47,13 +52,20 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The steps of one optimizer, perhaps on one rank, in order; `parts` are names of modules, or of parameters."""
+    """The steps of one optimizer, perhaps on one rank, in order; `parts` are names of modules, or of parameters.
+
+    Attributes:
+        shards: ranks over which gradients are spread, where the norms are those over all of them.
+        missing: ranks that have parts and were not recorded: then the norms are those of this rank's parts alone.
+    """
 
     optimizer: OptimizerInfo
     parts: tuple[str, ...]
     steps: tuple[Step, ...]
     process: int = 0
     rank: int | None = None
+    shards: tuple[int, ...] = ()
+    missing: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +84,29 @@ def histories(trace: Trace, depth: int | None) -> tuple[History, ...]:
         trace: the run.
         depth: how many levels of module names are told apart; None: every parameter by itself.
     """
-    together: dict[int, list[NormSeries]] = {}
-    for series in trace.step_norms:
-        together.setdefault(series.optimizer, []).append(series)
-    return tuple(_history(trace, trace.optimizers[number], some, depth) for number, some in sorted(together.items()))
+    together: dict[int, list[int]] = {}
+    for at, series in enumerate(trace.step_norms):
+        together.setdefault(series.optimizer, []).append(at)
+    found = combined(trace)
+    return tuple(
+        replace(
+            _history(
+                trace,
+                trace.optimizers[number],
+                [found.series[at] for at in some],
+                depth,
+                is_part=any(found.missing[at] for at in some),
+            ),
+            shards=tuple(sorted({rank for at in some for rank in found.ranks[at]})),
+            missing=tuple(sorted({rank for at in some for rank in found.missing[at]})),
+        )
+        for number, some in sorted(together.items())
+    )
 
 
-def _history(trace: Trace, optimizer: OptimizerInfo, series: Sequence[NormSeries], depth: int | None) -> History:
+def _history(
+    trace: Trace, optimizer: OptimizerInfo, series: Sequence[NormSeries], depth: int | None, *, is_part: bool
+) -> History:
     names: dict[str, int] = {}
     steps: list[tuple[StepNorms, NormSeries, list[int]]] = []
     for one in series:
@@ -88,7 +116,7 @@ def _history(trace: Trace, optimizer: OptimizerInfo, series: Sequence[NormSeries
     return History(
         optimizer=optimizer,
         parts=tuple(names),
-        steps=tuple(Step(found, one, _grouped(found, at, len(names))) for found, one, at in steps),
+        steps=tuple(Step(found, one, _grouped(found, at, len(names)), is_part) for found, one, at in steps),
         process=optimizer.process,
         rank=next((one.rank for one in trace.run.processes if one.number == optimizer.process), None),
     )

@@ -11,7 +11,7 @@ from gradtrace.model import Trace
 from gradtrace.suggest import no_such
 
 if TYPE_CHECKING:
-    from gradtrace.analysis.diff.runs import Comparison
+    from gradtrace.analysis.diff.by_rank import RankedComparison
 
 _FORMATS = ("text", "markdown", "json")
 _WIDTH = 80
@@ -26,7 +26,7 @@ class Difference:
     """
 
     first: str | None
-    _comparison: Comparison
+    _comparison: RankedComparison
 
     def __repr__(self) -> str:
         return f"<gradtrace.Difference: {self.first or 'none'}>"
@@ -86,7 +86,8 @@ class Difference:
 def diff(old: Trace, new: Trace) -> Difference:
     """Lay two traces side by side, as `gradtrace diff` does: the line at which they part first, then what differs.
 
-    What belongs together is found by names, by modules and by the text of lines, so that lines may have moved.
+    What belongs together is found by names, by modules and by the text of lines, so that lines may have moved. Of a
+    distributed program lay one rank beside the same: `load(path, rank=1)`.
 
     Args:
         old: one run, best recorded with `facts=True`.
@@ -98,12 +99,12 @@ def diff(old: Trace, new: Trace) -> Difference:
     Raises:
         NothingSeenError: they have nothing in common that could be compared.
     """
+    from gradtrace.analysis.diff.by_rank import compare_by_rank  # noqa: PLC0415
     from gradtrace.analysis.diff.first import first_divergence  # noqa: PLC0415
-    from gradtrace.analysis.diff.runs import compare  # noqa: PLC0415
     from gradtrace.renderers.diff.words import sentence  # noqa: PLC0415
 
-    comparison = compare(old, new)
-    if not comparison.is_comparable:
+    ranked = compare_by_rank({None: old}, {None: new})
+    if not ranked.comparison.is_comparable:
         raise NothingSeenError("nothing to compare: the two traces have no pass and no leaf in common")
-    first = first_divergence(comparison)
-    return Difference(None if first is None else sentence(first), comparison)
+    first = first_divergence(ranked.comparison)
+    return Difference(None if first is None else sentence(first), ranked)

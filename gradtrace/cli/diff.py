@@ -19,6 +19,7 @@ from gradtrace.cli.options import (
     SeedOption,
     VerboseOption,
     format_option,
+    number,
     seconds,
 )
 from gradtrace.cli.output import Output
@@ -31,7 +32,7 @@ from gradtrace.launch import Settings, TargetKind, choose, parse_passes, parse_t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gradtrace.analysis.diff.runs import Comparison
+    from gradtrace.analysis.diff.by_rank import RankedComparison
     from gradtrace.analysis.diff.source import Hunk
     from gradtrace.launch import Target
     from gradtrace.model import Trace
@@ -57,6 +58,9 @@ def command(
             help="Record in full: 1-20 (default), 100, 5-, all, last.",
         ),
     ] = "1-20",
+    rank: Annotated[
+        int | None, typer.Option("--rank", metavar="N", parser=number(0), help="Of several ranks, compare this one.")
+    ] = None,
     device: DeviceOption = None,
     seed: SeedOption = None,
     timeout: Annotated[
@@ -74,7 +78,7 @@ def command(
     OLD and NEW are scripts, which are run one after the other with the same arguments, or recordings. What belongs
     together is found by names, by modules and by the text of lines, so that lines may have moved. The status is 0 when
     nothing differs, 1 when something does, and 2 when they could not be compared. What the programs print goes to
-    stderr.
+    stderr. Ranks of a distributed program are compared one by one.
 
     \b
       gradtrace diff train.py train_fixed.py
@@ -97,25 +101,25 @@ def command(
     request = partial(
         Request, settings=settings, quiet=quiet, verbose=verbose, color=color, has_passes=True, project=project
     )
-    requests = [request(target) for target in targets]
+    requests = [request(target, rank=rank) for target in targets]
     format_name = requests[1].format_name(format_name, output, _FORMATS) or "text"
-    traces = [_trace(one) for one in requests]
-    from gradtrace.analysis.diff.first import first_divergence
-    from gradtrace.analysis.diff.runs import compare
+    traces = [_traces(one) for one in requests]
+    from gradtrace.analysis.diff.by_rank import compare_by_rank
 
-    comparison = compare(traces[0], traces[1])
-    if not comparison.is_comparable:
+    ranked = compare_by_rank(*traces)
+    if not ranked.comparison.is_comparable:
         raise NothingSeenError(f"nothing to compare: {old} and {new} have no pass and no leaf in common")
     options = {"stat": stat, "verbose": verbose, "ascii_only": ascii_only or not place.console.unicode}
-    place.write(_written(comparison, _source(targets), format_name, place, options))
-    return DIFFERENT if first_divergence(comparison) is not None else 0
+    place.write(_written(ranked, _source(targets), format_name, place, options))
+    return 0 if ranked.is_equal else DIFFERENT
 
 
-def _trace(request: Request) -> Trace:
-    """What one of the two did, with what a diagnosis finds in it.
+def _traces(request: Request) -> dict[int | None, Trace]:
+    """What one of the two did, by rank if it has several, with what a diagnosis finds in it.
 
     Raises:
         NothingSeenError: nothing of it was seen.
+        UsageError: it has no rank that was asked for.
     """
     from gradtrace.analysis.coverage import blindness
     from gradtrace.diagnosis.examine import examine
@@ -123,11 +127,20 @@ def _trace(request: Request) -> Trace:
     from gradtrace.text.coverage_words import said
 
     with traced(in_depth(request.with_stdout_diverted(), EVERYBODYS)) as ended:
-        trace = ended.load()
-    gap = blindness(trace)
-    if gap is not None:
-        raise NothingSeenError(f"nothing to compare in {request.target.text}: {said(gap)}")
-    return examine(trace, Selection(), sources=request.sources) if trace.run.facts else trace
+        whole = ended.load(request.rank)
+        gap = blindness(whole)
+        if gap is not None:
+            raise NothingSeenError(f"nothing to compare in {request.target.text}: {said(gap)}")
+        found: dict[int | None, Trace] = {None: whole}
+        if request.rank is not None:
+            found = {request.rank: whole}
+        elif whole.run.has_ranks:
+            ranks = [one.rank for one in whole.run.processes if one.rank is not None]
+            found = {rank: ended.load(rank) for rank in sorted(ranks)}
+    return {
+        rank: examine(trace, Selection(), sources=request.sources) if trace.run.facts else trace
+        for rank, trace in found.items()
+    }
 
 
 def _source(targets: Sequence[Target]) -> tuple[Hunk, ...]:
@@ -144,13 +157,13 @@ def _source(targets: Sequence[Target]) -> tuple[Hunk, ...]:
 
 
 def _written(
-    comparison: Comparison, source: tuple[Hunk, ...], format_name: str, place: Output, options: dict[str, bool]
+    ranked: RankedComparison, source: tuple[Hunk, ...], format_name: str, place: Output, options: dict[str, bool]
 ) -> str:
     from gradtrace.renderers.diff import document, report
 
     if format_name == "json":
-        return document.render(comparison, source)
+        return document.render(ranked, source)
     console = place.console
     is_markdown = format_name == "markdown"
     written = report.Options(markdown=is_markdown, color=console.color, width=console.width, **options)
-    return report.render(comparison, written, source)
+    return report.render(ranked, written, source)

@@ -14,6 +14,9 @@ from gradtrace.cli.traced import say_gaps, seen, traced
 from gradtrace.model.kinds import Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gradtrace.cli.traced import Traced
     from gradtrace.model import Finding, Location, Trace
     from gradtrace.renderers.registry import Format
     from gradtrace.renderers.view_options import ViewContext, ViewOptions
@@ -51,12 +54,24 @@ def show(request: Request, drawn_as: Format, output: Output, asked: ViewOptions,
             ascii_only=asked.ascii_only or not output.console.unicode,
             is_examined=loaded.run.facts,
             is_explained=bool(causes),
+            other_ranks=tuple(_other_ranks(loaded, ended, request)) if "other_ranks" in drawn_as.options else None,
         )
         try:
             _write(trace, causes, drawn_as, asked, seen_as, output)
         except BrokenPipeError:
             return ended.status or -signal.SIGPIPE
         return ended.status
+
+
+def _other_ranks(shown: Trace, ended: Traced, request: Request) -> Iterator[Trace]:
+    """What the other ranks did, with their findings; of very many the first."""
+    own = shown.run.processes[0].rank if shown.whole is not None and shown.run.processes else None
+    ranks = [] if shown.whole is None else [one.rank for one in shown.whole.run.processes]
+    for rank in sorted(rank for rank in ranks if rank is not None and rank != own)[: _MOST_RANKS - 1]:
+        yield _with_findings(ended.load(rank), request)
+
+
+_MOST_RANKS = 16
 
 
 def _prepare(request: Request, drawn_as: Format) -> None:

@@ -11,7 +11,6 @@ from gradtrace.formulas.derivatives import Derivative, derivative, derivatives
 from gradtrace.formulas.formula import Formula, GradientTo
 from gradtrace.formulas.torchgen_files import TorchFilesError
 from gradtrace.model import Location, Node
-from gradtrace.model.compiled import unmeasured
 from gradtrace.model.format import COMPILED_REGION
 from gradtrace.suggest import close_names
 
@@ -79,12 +78,13 @@ def describe_call(call: str, ops: Sequence[str]) -> Formula:
 
 
 def _compiled(op: str) -> Formula:
-    """What torch.compile made: nobody can see inside."""
+    """What torch.compile made."""
+    fused = " and its operations fused" if "inductor" in op else ""
     return Formula(
         op=op,
         node_types=(),
         forward="A part of the program that torch.compile made into one function.",
-        backward=f"{unmeasured(is_fused='inductor' in op)}; its backward graph was compiled with it.",
+        backward=f"its backward graph was compiled with it{fused}.",
         source="torch",
     )
 

@@ -149,6 +149,8 @@ def _page(words: Sequence[str], window: str) -> _Answer:
     height = _value_of(words, "--height") or str(HEIGHT)
     if not (height.isascii() and height.isdigit() and int(height)):
         raise UsageError(f"--height {height}: say how many pixels, as in --height 800")
+    if not _shows_pictures():
+        raise UsageError("a terminal shows no page: say %gradtrace render --open, or %gradtrace render -o page.html")
     answer, page = _drawn(["render", window, *_without(words, "--height")], "html")
     alone = "gradtrace: a page to look around in; %gradtrace render -o page.html keeps it"
     content = {"text/html": framed(page.decode("utf-8"), int(height)), "text/plain": alone}

@@ -1,7 +1,7 @@
 """All that `gradtrace.model` offers by name."""
 
 from gradtrace.model.blind_spot import Blind, BlindSpot
-from gradtrace.model.compiled import CompiledOp, CompiledRegion, GraphBreak
+from gradtrace.model.compiled import CompiledOp, CompiledRegion, GraphBreak, Recomputed
 from gradtrace.model.cut import Cut, GradSwitch
 from gradtrace.model.events import Event, GradWrite
 from gradtrace.model.facts import Bystander, Conflict, ConstantTerm, Holder, ModuleFact, NonFinite, Variable, Write
@@ -105,6 +105,7 @@ __all__ = [
     "PassCall",
     "PassError",
     "ProgramError",
+    "Recomputed",
     "Recorded",
     "RecordedProcess",
     "Reduction",

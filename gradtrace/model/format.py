@@ -29,6 +29,9 @@ CHECKPOINT, PACKED, CONTEXT = "checkpoint.", "packed.", "ctx."
 """How the name begins of a saved tensor that a checkpoint keeps to recompute others from, that a saved-tensor hook
 keeps in place of another, or that a custom function keeps as an attribute of its context. No name of torch's does."""
 
+UNKNOWN_EXTENT = -1
+"""Stands in a shape for an extent that is no number: the rows of a nested tensor differ in it, or it is a symbol."""
+
 VALUE_LIMIT = 16
 """Tensors up to this many elements are recorded with all their values."""
 

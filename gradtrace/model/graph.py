@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradtrace.model.compiled import CompiledRegion
+from gradtrace.model.compiled import CompiledRegion, Recomputed
 from gradtrace.model.kinds import LeafKind
 from gradtrace.model.location import Location
 from gradtrace.model.tensors import NestedValue, TensorStats
@@ -111,6 +111,7 @@ class Node:
             ran, by no call of the program's; None: not known.
         arguments: non-tensor arguments kept by the node (`dim`, `keepdim`), as text.
         region: what torch.compile made of the part of the program that the node stands for, if it stands for one.
+        recomputed: what was found inside of it, where that was asked for.
     """
 
     id: int
@@ -133,6 +134,7 @@ class Node:
     cuts: tuple[int, ...] = ()
     call_number: int | None = None
     region: CompiledRegion | None = None
+    recomputed: Recomputed | None = None
 
     @property
     def is_rest(self) -> bool:

@@ -14,10 +14,15 @@ class NormPart:
     Attributes:
         name: of the parameter, or of the module that they are in.
         leaves: their ids.
+        ranks: those over which the parameters are spread, each of which has measured its own part; empty: they are
+            whole.
+        copies: how many of these ranks hold the same.
     """
 
     name: str
     leaves: tuple[int, ...]
+    ranks: tuple[int, ...] = ()
+    copies: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class Bystanders:
                 "t": "bystander",
                 "name": plain_text(name),
                 "kind": kind,
-                "shape": list(map(int, torch_facts.shape(tensor))),
+                "shape": torch_facts.extents(torch_facts.any_shape(tensor)),
                 "dtype": torch_facts.short_dtype(tensor.dtype),
                 "device": str(tensor.device),
                 "requires_grad": tensor.requires_grad,

@@ -6,6 +6,7 @@ is read from torch's own objects, once for each compiled graph.
 
 from __future__ import annotations
 
+import operator
 import re
 import sys
 import traceback
@@ -44,14 +45,14 @@ class CompiledGraphs:
         if known is not None and known[0]() is function:
             return known[1], backend
         number, self._n_regions = self._n_regions, self._n_regions + 1
-        module = attributes(class_attribute(function, "_lazy_backward_info")).get("bw_module")
-        graph = attributes(module).get("_graph") if module is not None else None
+        graph = backward_graph(function)
         self._journal.write(
             {
                 "t": "region",
                 "id": number,
                 "backend": backend,
-                "ops": None if graph is None else [self._op(one) for one in _calls(graph)],
+                "ops": None if graph is None else self._ops(graph),
+                "results": None if graph is None else _results(graph, len(node.next_functions)),
                 "breaks": self._breaks(),
             }
         )
@@ -63,18 +64,25 @@ class CompiledGraphs:
         self._known.clear()
         self._n_regions = self._n_breaks = 0
 
+    def _ops(self, graph: Any) -> list[list[Any]]:
+        gradients = _gradients(graph)
+        return [[*self._op(node), node not in gradients] for node in rows_of(graph)]
+
     def _op(self, node: Any) -> list[Any]:
-        """One call of the graph: op, shape, dtype, place, module."""
-        meta = node.meta
+        """One result of the graph: op, shape, dtype, place, module, and which of several it is."""
+        meta, output = node.meta, None
         value = meta.get("val")
         shape = dtype = None
         if is_tensor(value):
             shape = [int(extent) if type(extent) is int else str(extent) for extent in value.shape]
             dtype = torch_facts.short_dtype(value.dtype)
+        if node.target is operator.getitem:
+            node, output = node.args
+            meta = {**node.meta, **{key: one for key, one in meta.items() if key != "val"}}
         target = node.target
         name = str(target) if module_of(type(target)) == "torch._ops" else getattr(target, "__name__", "call")
         place = self._place(meta.get("stack_trace"))
-        return [plain_text(name)[:_LONGEST], shape, dtype, place, _module(meta)]
+        return [plain_text(name)[:_LONGEST], shape, dtype, place, _module(meta), output]
 
     def _place(self, stack: Any) -> int | None:
         """The innermost line of a stack, as text, that is no line of torch's."""
@@ -118,10 +126,46 @@ def _backend(compiled: Any) -> str | None:
     return "aot_eager" if module == "torch._dynamo.backends.debugging" else None
 
 
-def _calls(graph: Any) -> list[Any]:
-    """The calls of a graph in order, without those that take a result apart."""
-    calls = [one for one in graph.nodes if one.op == "call_function" and one.name.partition("_")[0] != "getitem"]
-    return calls[:_MOST_OPS]
+def backward_graph(function: type) -> Any:
+    """The graph that AOTAutograd made for the backward of a compiled region; None where this process did not see it."""
+    module = attributes(class_attribute(function, "_lazy_backward_info")).get("bw_module")
+    return attributes(module).get("_graph") if module is not None else None
+
+
+def rows_of(graph: Any) -> list[Any]:
+    """The calls of a graph in order; of one with several results, those that are used."""
+    rows: list[Any] = []
+    for node in graph.nodes:
+        if node.op == "call_function" and node.target is not operator.getitem:
+            parts = [one for one in node.users if one.target is operator.getitem and type(one.args[1]) is int]
+            rows.extend(sorted(parts, key=lambda one: one.args[1]) or [node])
+    return rows[:_MOST_OPS]
+
+
+def _gradients(graph: Any) -> set[Any]:
+    """What is worked out from the gradients that arrive; all else is of the forward computation."""
+    found: set[Any] = set()
+    for node in graph.nodes:
+        arrives = node.op == "placeholder" and node.name.startswith("tangents")
+        if arrives or any(used in found for used in node.all_input_nodes):
+            found.add(node)
+    return found
+
+
+def _results(graph: Any, n_slots: int) -> list[int | None]:
+    """Of each gradient that a region sends, the row of the call that made it; empty where that cannot be told.
+
+    Args:
+        graph: its backward graph, which gives a result also for each input that is a number.
+        n_slots: how many of its inputs are tensors.
+    """
+    rows = {node: number for number, node in enumerate(rows_of(graph))}
+    sent = listed(next((node.args[0] for node in graph.nodes if node.op == "output"), ()))
+    results = [rows.get(one) for one in sent]
+    n_numbers = len(results) - n_slots
+    if n_numbers and n_numbers == sent.count(None):
+        results = [row for row, one in zip(results, sent, strict=True) if one is not None]
+    return results if len(results) == n_slots else []
 
 
 def _module(meta: dict[str, Any]) -> str | None:

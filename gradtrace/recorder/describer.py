@@ -33,6 +33,7 @@ _MAX_ARGUMENT = 60
 _MAX_LENGTH = 8
 _ELSEWHERE = -2
 """Made by another thread."""
+_INTEGERS = frozenset({int})
 _OTHER_OP, _POSSIBLE, _SAME_OP = range(3)
 
 
@@ -92,6 +93,7 @@ class Describer:
         unknown: nodes of which no more is written down than their type.
         sequence: the sequence number of each node.
         positions: of each node its place in the table of this thread; negative for none.
+        regions: the nodes that stand for a compiled region.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class Describer:
         self._last_made = -1
         self.leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
         self.unknown: set[int] = set()
+        self.regions: set[int] = set()
         self.sequence = array("Q")
         self.positions = array("q")
 
@@ -139,11 +142,16 @@ class Describer:
         types_ = list(map(type_of, walk.ids))
         for (node, number), of in zip(walk.ids.items(), types_, strict=True):
             if of.is_leaf:
-                self._meet(node.variable, number)
+                try:
+                    self._meet(node.variable, number)
+                except BaseException as error:
+                    if not self._context.failures.absorb("a leaf", error):
+                        raise
         kinds, n_slots, self._ids = self._kinds, walk.n_slots, walk.ids
         for (node, number), of in zip(walk.ids.items(), types_, strict=True):
             if of.is_leaf:
-                kinds.append(self._leaf_kind(number, of))
+                is_known = number in self.leaves
+                kinds.append(self._leaf_kind(number, of) if is_known else self._unknown_kind(number, of))
             else:
                 try:
                     kinds.append(self._kind(node, number, of, n_slots[number]))
@@ -201,15 +209,16 @@ class Describer:
     def _meet(self, variable: torch.Tensor, number: int) -> None:
         """Know all leaves before the first node says what it saved of them."""
         part = self._context.leaves.shards.part_of(variable)
-        self.leaves[number] = (self._context.leaves.get(part, self._scope), part)
-        self._leaf_storage.append(self._saved_tensors.know(variable))
+        state, storage = self._context.leaves.get(part, self._scope), self._saved_tensors.know(variable)
+        self.leaves[number] = (state, part)
+        self._leaf_storage.append(storage)
 
     def _leaf_kind(self, number: int, of: NodeType) -> int:
         state, variable = self.leaves[number]
         self.sequence.append(torch_facts.NO_SEQUENCE)
         self.positions.append(-1)
         self._leaf.extend((number, state.id))
-        output = (0, tuple(torch_facts.shape(variable)), variable.dtype, variable.device)
+        output = (0, torch_facts.extents(torch_facts.shape(variable)), variable.dtype, variable.device)
         key = (of.number, output)
         known = self._tables.known_kind(key)
         return self._define(key, of, outputs=(output,)) if known is None else known
@@ -248,6 +257,8 @@ class Describer:
             self._note_history(number, sequence)
         backward, inputs = (None, n_slots) if not of.is_custom else self._custom(node, of, n_slots)
         region = self._context.compiled.region(node) if of.is_custom else None
+        if region is not None:
+            self.regions.add(number)
         key = (of.number, where.number, name, outputs, more, described, arguments, inputs, backward, region)
         known = self._tables.known_kind(key)
         if known is not None:
@@ -311,7 +322,7 @@ class Describer:
         for (index, shape, dtype, device), (own_name, retains, hooks) in zip(
             outputs, more or [_NO_MORE] * len(outputs), strict=True
         ):
-            spec = self._tables.spec(torch.Size(shape), dtype).number
+            spec = self._tables.spec(shape, dtype).number
             rows.append([index, spec, str(device), _text(own_name), retains, list(hooks)])
         kept = []
         for argument, saved_spec, n_bytes, at, shared, owner in saved:
@@ -392,10 +403,10 @@ class Describer:
         outputs: list[_Output] = []
         for index, one in enumerate(metadata):
             try:
-                outputs.append((index, tuple(one.shape), one.dtype, one.device))
+                outputs.append((index, _numbers(tuple(one.shape)), one.dtype, one.device))
             except (RuntimeError, TypeError, ValueError) as error:
                 if is_foreign(error):
-                    raise  # else an output that takes no gradient, or a shape that is a symbol
+                    raise  # else an output that takes no gradient
                 continue
             result = None if table is None else table.values.get((sequence, index))
             if result is not None:
@@ -420,6 +431,10 @@ class Describer:
         if not isinstance(code, types.CodeType) or code.co_filename.startswith(torch_facts.TORCH_DIRECTORY):
             return None
         return self._journal.result(code)
+
+
+def _numbers(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    return shape if _INTEGERS.issuperset(map(type, shape)) else torch_facts.extents(shape)
 
 
 _Argument = tuple[str, type | None, Any]

@@ -23,7 +23,7 @@ from gradtrace.recorder.walk import Walk
 
 _DisableTorchFunction = torch_facts.DisableTorchFunction
 
-Received = list[tuple[torch.Tensor, int]]
+Received = Sequence[tuple[torch.Tensor, int]]
 """Gradients that a node received, and the numbers of their statistics."""
 _Arriving = tuple[int, int, int]
 """Number of statistics, identity and version of a tensor that is on its way."""
@@ -110,12 +110,21 @@ class Flow:
         """Write down what was received."""
         self.received.extend((number, output, stats))
 
-    def _measure(self, gradient: torch.Tensor) -> int:
-        return self._measurements.add_known(self._spec(torch_facts.shape(gradient), gradient.dtype), gradient)
+    def _measure(self, gradient: torch.Tensor, known: Received = ()) -> int:
+        """The statistics of a gradient, which may have the elements of one that is known."""
+        try:
+            spec = self._spec(torch_facts.shape(gradient), gradient.dtype)
+        except RuntimeError:
+            return self._measurements.add(gradient)  # which finds another way, or raises
+        if spec.numel > self._value_limit:
+            same = self._same_data(gradient, known)
+            if same >= 0:
+                return same
+        return self._measurements.add_known(spec, gradient)
 
     def _note_node(self, number: int, sent: Any, received: Any) -> Received:
         self.order.append(number)
-        known: Received = []
+        known: list[tuple[torch.Tensor, int]] = []
         for output, gradient in enumerate(received):
             if gradient is not None:
                 stats = self.receive(number, output, gradient)
@@ -141,10 +150,7 @@ class Flow:
                 stats = number
                 break
         else:
-            spec = self._spec(torch_facts.shape(gradient), gradient.dtype)
-            stats = -1 if spec.numel <= self._value_limit else self._same_data(gradient, known)
-            if stats < 0:
-                stats = self._measurements.add_known(spec, gradient)
+            stats = self._measure(gradient, known)
         self._sent.extend((edge, stats))
         if self._is_alone[edge]:
             self._arriving[self._edge_keys[edge]] = (stats, id(gradient), gradient._version)

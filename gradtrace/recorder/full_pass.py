@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from gradtrace.model.blind_spot import Blind
-from gradtrace.model.kinds import Recorded
+from gradtrace.model.kinds import Level, Recorded
 from gradtrace.model.needs import ALL, Tensors
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.closer import Closer
@@ -35,6 +35,7 @@ from gradtrace.recorder.looking import is_tensor, message, one_look, type_name
 from gradtrace.recorder.marks import mark
 from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.pass_leaves import EFFECTS, PassLeaves, column
+from gradtrace.recorder.region_values import RegionValues
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.sites import Place
@@ -95,6 +96,7 @@ class FullPass:
         self._leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
         self._captures: list[tuple[int | None, int, torch.Tensor | None]] = []
         self._root_leaves: list[Any] = []
+        self._inside = RegionValues(self._measurements)
         try:
             self._begin(frame)
         except BaseException:
@@ -126,6 +128,7 @@ class FullPass:
             self._state = describer.state()
             self._measurements.look_from_here()
             self._sequence, self._positions = describer.sequence, describer.positions
+            self._regions = describer.regions if context.config.level == Level.FULL else set()
             self._meet_leaves(describer.leaves, scope)
             if not context.met_fake and any(is_tensor(root) and torch_facts.is_fake(root) for root in call.roots):
                 context.met_fake = True
@@ -252,7 +255,13 @@ class FullPass:
         """What moved, and where it landed."""
         columns, numbers, rows = self._measurements.take()
         saved = array("I") if self._closer is None else self._closer.saved
-        moved = {**self._flow.columns(), "saved": saved, "accumulation": accumulations, **columns}
+        moved = {
+            **self._flow.columns(),
+            "saved": saved,
+            "inside": self._inside.inside,
+            "accumulation": accumulations,
+            **columns,
+        }
         flow = self._journal.tables.table("flow", moved, effects=EFFECTS)
         self._write_measured({"flow": flow}, numbers, rows)
 
@@ -288,6 +297,8 @@ class FullPass:
                 if after:
                     self._put_first(after, functools.partial(self._accumulated, number))
             else:
+                if number in self._regions:
+                    handles.append(node.register_prehook(functools.partial(self._arrives_at_region, number)))
                 handles.append(node.register_hook(functools.partial(ran, number, caught, then)))
         if self._table is not None and self._table.hooked:
             numbers = {sequence: number for number, sequence in enumerate(self._sequence)}
@@ -367,6 +378,13 @@ class FullPass:
         except BaseException as error:
             self._caught("what arrived at a leaf", error)
 
+    def _arrives_at_region(self, number: int, gradients: Any) -> None:
+        try:
+            with Quiet(), torch.no_grad():
+                self._inside.recompute(number, gradients)
+        except BaseException as error:
+            self._caught("what is inside a compiled region", error)
+
     def _note_leaf(self, number: int, gradient: torch.Tensor | None) -> None:
         self._flow.order.append(number)
         if gradient is not None:
@@ -425,7 +443,8 @@ class FullPass:
                 conflict = self._conflict(error, node)
             except BaseException as failure:
                 self._caught("who wrote to a saved tensor", failure)
-        told = {"error": described, "error_node": node, "conflict": conflict}
+        reasons = self._inside.reasons or None
+        told = {"error": described, "error_node": node, "conflict": conflict, "not_recomputed": reasons}
         told = {name: value for name, value in told.items() if value is not None}
         self._journal.write_pass({"t": "pass_end", "index": self.index, **told})
         self._journal.end_pass()

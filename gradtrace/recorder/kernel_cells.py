@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import linecache
 import os
 import re
 import sys
@@ -22,6 +23,7 @@ _WITH_VALUES = {"time": "", "timeit": "nrp", "prun": "DlsT"}
 """Their options that a value follows."""
 _TEXTS = "<string>"
 """Whatever else is executed as a text is called like that, too."""
+_RUN = re.compile(r"\s*%run\s+(?:-\w+\s+)*(\S+\.ipynb['\"]?)")
 _WORD = re.compile(r"\w+")
 _MOST_CELLS = 100
 """So many cells are looked through for one that is timed."""
@@ -88,7 +90,7 @@ class KernelCells:
         else:
             number = getattr(shell.compile, "_filename_map", {}).get(file, -1)
             if type(number) is not int or number < 0:
-                return Named(file)
+                return _of_another(file, history) or Named(file)
             if not 0 < number <= len(history):
                 return Named(f"In [{number}]")
             n_before = _n_empty(history[number - 1].split("\n"))
@@ -110,12 +112,26 @@ class KernelCells:
         return best
 
 
+def _of_another(file: str, history: list[str]) -> Named | None:
+    """The cell of another notebook that one of the last cells runs with `%run`, by its text."""
+    text = "".join(linecache.getlines(file)).strip()
+    for one in reversed(history[-_MOST_CELLS:] if text else []):
+        for line in one.split("\n"):
+            run = _RUN.match(line)
+            path = "" if run is None else os.path.abspath(run[1].strip("\"'"))  # noqa: PTH100 - as the program sees it
+            for number, source in _code_cells(path) if path else ():
+                if source.strip() == text:
+                    lines = source.split("\n")
+                    return Named(f"{path}:cell {number}", _n_empty(lines), lines)
+    return None
+
+
 def _followed(history: list[str], cells: list[tuple[int, str]]) -> list[int | None]:
     """For each text that was run the number of its cell; cells run in their order, other texts may stand between."""
     found: list[int | None] = []
     at = 0
     for text in history:
-        where = next((i for i in range(at, len(cells)) if cells[i][1] == text.strip()), None)
+        where = next((i for i in range(at, len(cells)) if cells[i][1].strip() == text.strip()), None)
         found.append(None if where is None else cells[where][0])
         at = at if where is None else where + 1
     return found
@@ -134,7 +150,7 @@ def _code_cells(file: str) -> Iterator[tuple[int, str]]:
             source = cell.get("source") or ""
             text = source if isinstance(source, str) else "".join(map(str, source))
             if text.strip():
-                yield number, text.strip()
+                yield number, text
 
 
 def failed_cell() -> BaseException | None:

@@ -190,7 +190,7 @@ class Leaves:
             "id": state.id,
             "name": name,
             "kind": kind,
-            "shape": [] if is_lazy else list(map(int, torch_facts.shape(tensor))),
+            "shape": [] if is_lazy else torch_facts.extents(torch_facts.any_shape(tensor)),
             "dtype": torch_facts.short_dtype(tensor.dtype),
             "device": str(tensor.device),
             "requires_grad": torch_facts.requires_grad(tensor),

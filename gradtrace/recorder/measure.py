@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from gradtrace.model.format import N_NUMBERS, Form, nested
+from gradtrace.model.format import N_NUMBERS, UNKNOWN_EXTENT, Form, nested
 from gradtrace.model.needs import ALL, Statistic
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
@@ -167,9 +167,19 @@ class Measurements:
     def add(self, tensor: torch.Tensor, statistics: frozenset[Statistic] | None = None) -> int:
         """Measure a tensor, and return the number of its statistics; must be called with torch functions disabled."""
         if type(tensor) not in _PLAIN:
-            tensor = torch_facts.local_part(tensor)
-        spec = self.tables.spec(torch_facts.shape(tensor), tensor.dtype)
+            return self._add_other(tensor, self.statistics if statistics is None else statistics)
+        spec = self.tables.spec(torch_facts.any_shape(tensor), tensor.dtype)
         return self._add(spec, tensor, self.statistics if statistics is None else statistics)
+
+    def _add_other(self, tensor: torch.Tensor, asked: frozenset[Statistic]) -> int:
+        """One of a subclass; whatever its code raises, the next is looked at."""
+        try:
+            part = torch_facts.local_part(tensor)
+            return self._add(self.tables.spec(torch_facts.any_shape(part), part.dtype), part, asked)
+        except Exception as error:
+            if is_foreign(error):
+                raise
+            return self._append(self.tables.spec((UNKNOWN_EXTENT,), torch_facts.dtype(tensor)), Form.UNKNOWN)
 
     def _add(self, spec: Spec, tensor: torch.Tensor, asked: frozenset[Statistic]) -> int:
         if not asked or not is_readable(tensor):

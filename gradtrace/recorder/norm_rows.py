@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from gradtrace.model.format import NOT_MEASURED, UNKNOWN_RATE, StepFlag
@@ -165,12 +166,18 @@ class NormRows:
 
     def _begin(self, optimizer: int, parts: Parts, places: tuple[int | None, int | None], n_rates: int) -> _Series:
         series = _Series(len(self._series), parts)
+        meshes = list(dict.fromkeys(how[0] for how in parts.spreads if how is not None))
+        rows = [
+            [plain_text(name), list(leaves), *([] if how is None else [meshes.index(how[0]), how[1]])]
+            for (name, leaves), how in zip_longest(parts.rows, parts.spreads)
+        ]
         self._journal.write(
             {
                 "t": "norm_series",
                 "id": series.id,
                 "optimizer": optimizer,
-                "parts": [[plain_text(name), list(leaves)] for name, leaves in parts.rows],
+                "parts": rows,
+                "meshes": meshes,
                 "by_parameter": parts.positions is None,
                 "n_rates": n_rates,
                 "location": places[0],

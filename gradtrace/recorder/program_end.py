@@ -143,10 +143,25 @@ def write_error(
         if is_of_the_program(code):
             frames.append(journal.place(Place(code, traceback.tb_lasti, "")))
         traceback = traceback.tb_next
+    unread = _unread_line(journal, error)
+    if unread is not None:
+        frames.append(unread)
     said = {"type": type_name(error), "message": plain_text(message(error))[:4000]}
     kept = kept_at(error, journal, table) if journal.config.facts else []
     call = {} if rejected is None else {"call": rejected}
     journal.write({"t": "error", **said, "frames": frames, **({"kept": kept} if kept else {}), **call})
+
+
+def _unread_line(journal: Journal, error: BaseException) -> int | None:
+    """The place at which a text of the program cannot be read."""
+    if type(error) not in (SyntaxError, IndentationError, TabError):
+        return None
+    file, line, column, text = error.filename, error.lineno, error.offset, error.text  # type: ignore[attr-defined]
+    if type(file) is not str or type(line) is not int or file.startswith("<"):
+        return None
+    n_before = len(text) - len(text.lstrip()) if type(text) is str else 0
+    span = (max(0, column - 1 - n_before), 1) if type(column) is int else None
+    return journal.line(file, line, "<module>", span)
 
 
 def _from_cell(traceback: types.TracebackType | None) -> types.TracebackType | None:

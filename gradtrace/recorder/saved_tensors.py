@@ -200,7 +200,7 @@ class SavedTensors:
 
     def _describe(self, tensor: torch.Tensor, asked: _Asked) -> _Described:
         if not is_readable(tensor):
-            spec = self._spec(torch_facts.shape(tensor), tensor.dtype)
+            spec = self._spec(torch_facts.any_shape(tensor), tensor.dtype)
             return spec.number, self._memory(tensor), tensor.device, _NOTHING, asked
         dtype = tensor.dtype
         if tensor.layout is not _STRIDED or dtype.is_complex or not (pointer := tensor.data_ptr()):
@@ -221,7 +221,7 @@ class SavedTensors:
 
     def _describe_other(self, tensor: torch.Tensor, asked: _Asked, pointer: int) -> _Described:
         """Describe a tensor that lies where another one does, otherwise: a view of it, say."""
-        shape = torch_facts.shape(tensor)
+        shape = torch_facts.any_shape(tensor)
         key = (pointer, tensor._version, shape, tensor.stride(), tensor.dtype, tensor.is_neg())
         known = self._known.get(key)
         if known is None or not asked <= known[4]:
@@ -230,7 +230,7 @@ class SavedTensors:
         return known
 
     def _look_at(self, tensor: torch.Tensor, asked: _Asked) -> _Described:
-        spec = self._spec(torch_facts.shape(tensor), tensor.dtype)
+        spec = self._spec(torch_facts.any_shape(tensor), tensor.dtype)
         memory = self._memory(tensor)
         number = _NOTHING
         if tensor.is_cpu and (memory[1] or has_memory(tensor)):

@@ -125,7 +125,7 @@ class StepNorms:
 
     def total_computed(self, total: Any, norm_type: Any) -> None:
         """Torch has computed the norm of some gradients together."""
-        if type(norm_type) in (int, float) and norm_type == 2 and may_read(total):  # noqa: PLR2004 - the 2-norm
+        if type(norm_type) in (int, float) and norm_type == 2 and may_read(_whole(total)):  # noqa: PLR2004 - the 2-norm
             self._totals[threading.get_ident()] = weakref.ref(total)
         else:
             self._totals.pop(threading.get_ident(), None)
@@ -134,14 +134,14 @@ class StepNorms:
         """Torch has scaled the gradients of some parameters down to a norm, given the one that they had."""
         thread = threading.get_ident()
         known = self._totals.pop(thread, None)
-        if known is None or known() is not total or not may_read(total):
+        if known is None or known() is not total or not may_read(_whole(total)):
             return  # nobody knows the norm of what
         tensors = [parameters] if is_tensor(parameters) else listed(parameters)
         with self._leaves.touching():
             if not self._leaves.is_alone(thread):
                 return
-            held = frozenset(id(one) for one in tensors if _is_plain(one) and _grad(one) is not None)
-        self._clips.setdefault(thread, []).append(_Clip(held, self._rows.readings.number(total)))
+            held = frozenset(id(one) for one in tensors if is_tensor(one) and _grad(one) is not None)
+        self._clips.setdefault(thread, []).append(_Clip(held, self._rows.readings.number(_whole(total))))
 
     # Around a step.
 
@@ -170,7 +170,7 @@ class StepNorms:
             if not has_arguments:
                 self._measure(row, step.tensors, thread)
                 self._unscale(row, optimizer)
-                owner.copies.take(step.tensors)
+                owner.copies.take(_own_parts(step.tensors, owner.parts))
         step.row = row
 
     def ends(self, optimizer: torch.optim.Optimizer, frame: types.FrameType, place: Place | None, number: int) -> None:
@@ -217,7 +217,9 @@ class StepNorms:
             scope = Scope(frame)
             self._learn(scope)
             states = [self._leaves.get(one, scope) for one in tensors]
-            owner.ids, owner.parts = ids, parts_of(states, self._depth)
+            spreads = list(map(torch_facts.spread, tensors))
+            owner.ids = ids
+            owner.parts = parts_of(states, self._depth, spreads if any(spreads) else ())
             self._optimizers.number(optimizer, scope)
         return tensors
 
@@ -229,7 +231,7 @@ class StepNorms:
             elif torch_facts.PLAIN_TYPES.issuperset(map(type, tensors)):
                 grads = list(map(_grad, tensors))
             else:
-                grads = [_grad(one) if _is_plain(one) else UNSEEN for one in tensors]
+                grads = list(map(_own_gradient, tensors))
             row.norms = norms_of(grads, self._rows.readings)
         row.is_double = not _DOUBLE.isdisjoint(map(_dtype, filter(torch.is_tensor, grads)))
         clips = self._clips.get(thread)
@@ -306,8 +308,32 @@ def _groups(optimizer: torch.optim.Optimizer) -> Groups:
     return [(rates.get("lr"), some) for rates, some in groups(optimizer)]
 
 
-def _is_plain(tensor: Any) -> bool:
-    return type(tensor) in torch_facts.PLAIN_TYPES
+def _own_gradient(tensor: torch.Tensor) -> Any:
+    """The gradient of a parameter; of one that is spread over ranks this rank's part of it."""
+    if type(tensor) in torch_facts.PLAIN_TYPES:
+        return _grad(tensor)
+    spread = torch_facts.spread(tensor)
+    if spread is None or not spread[0]:
+        return UNSEEN
+    grad = _grad(tensor)
+    if grad is None:
+        return None
+    return torch_facts.local_part(grad) if torch_facts.is_placed_alike(tensor, grad) else UNSEEN
+
+
+def _own_parts(tensors: list[torch.Tensor], parts: Parts) -> list[torch.Tensor]:
+    """Parameters as one rank holds them, where all are spread in one way: what others hold can be added to that."""
+    if not parts.spreads or len(set(parts.spreads)) > 1:
+        return tensors
+    return list(map(torch_facts.local_part, tensors))
+
+
+def _whole(total: Any) -> Any:
+    """A norm that every rank knows; one of which each rank has a part is nothing that may be read."""
+    spread = torch_facts.spread(total)
+    if spread is None:
+        return total
+    return torch_facts.local_part(total) if len(spread[0]) == spread[1] else None
 
 
 def _depth(frame: types.FrameType | None) -> int:

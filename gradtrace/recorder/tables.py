@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from hashlib import blake2b
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gradtrace.model.format import UNKNOWN_EXTENT
 from gradtrace.model.kinds import Level
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns, Named, packed
@@ -45,7 +47,7 @@ class Tables:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._specs: dict[tuple[torch.Size, torch.dtype], Spec] = {}
+        self._specs: dict[tuple[tuple[int, ...], torch.dtype], Spec] = {}
         self._kinds: dict[Hashable, int] = {}
         self._wheres: dict[Hashable, int] = {}
         self._tables: dict[bytes, int] = {}
@@ -56,27 +58,31 @@ class Tables:
         self._n_kinds = self._n_tables = self._n_step_forms = 0
         self._halves: set[int] = set()
 
-    def spec(self, shape: torch.Size, dtype: torch.dtype) -> Spec:
+    def spec(self, shape: tuple[int, ...], dtype: torch.dtype) -> Spec:
         """A shape and a dtype."""
-        known = self._specs.get((shape, dtype))
+        try:
+            known = self._specs.get((shape, dtype))
+        except TypeError:  # its extents are symbols
+            known = None
         return self._new_spec(shape, dtype) if known is None else known
 
-    def _new_spec(self, shape: torch.Size, dtype: torch.dtype) -> Spec:
-        extents = [int(extent) for extent in shape]
-        numel = 1
-        for extent in extents:
-            numel *= extent
+    def _new_spec(self, shape: tuple[int, ...], dtype: torch.dtype) -> Spec:
+        extents = torch_facts.extents(shape)
+        known = self._specs.get((extents, dtype))  # those of nested tensors are new ones in each
+        if known is not None:
+            return known
+        numel = prod(extents) if UNKNOWN_EXTENT not in extents else UNKNOWN_EXTENT
         if len(self._specs) >= _MAX_KNOWN:
             self._specs.clear()
         number = len(self._described)
         self.numels.append(numel)
-        self._described.append((extents, torch_facts.short_dtype(dtype)))
+        self._described.append((list(extents), torch_facts.short_dtype(dtype)))
         if dtype is torch.float16:
             self._halves.add(number)
         self._journal.write({"t": "spec", "id": number, "shape": extents, "dtype": self._described[-1][1]})
         config = self._journal.config
-        is_small = numel <= config.value_limit and config.level != Level.STRUCTURE
-        made = self._specs[shape, dtype] = Spec(number, numel, is_small_float=is_small and dtype in FLOATS)
+        is_small = 0 <= numel <= config.value_limit and config.level != Level.STRUCTURE
+        made = self._specs[extents, dtype] = Spec(number, numel, is_small_float=is_small and dtype in FLOATS)
         return made
 
     @property

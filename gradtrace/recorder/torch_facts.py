@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from torch import _C
 from torch.nn.modules import module as _module
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 from torch.utils import _device
+
+from gradtrace.model.format import UNKNOWN_EXTENT
 
 TORCH_DIRECTORY = str(Path(torch.__file__).parent) + os.sep
 
@@ -33,10 +35,45 @@ sequence_number = _C._autograd._get_sequence_nr
 
 grad_fn = _C.TensorBase.grad_fn.__get__  # type: ignore[union-attr]
 shape = _C.TensorBase.shape.__get__  # type: ignore[attr-defined]
+dtype = _C.TensorBase.dtype.__get__  # type: ignore[attr-defined]
 requires_grad = _C.TensorBase.requires_grad.__get__  # type: ignore[attr-defined]
 output_number = _C.TensorBase.output_nr.__get__  # type: ignore[attr-defined]
 base = _C.TensorBase._base.__get__  # type: ignore[union-attr]
 """Attributes of any tensor, whatever a subclass has put in their place."""
+
+
+def any_shape(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """The shape of any tensor, also of one that torch does not tell: a nested one that is strided."""
+    try:
+        return shape(tensor)  # type: ignore[no-any-return]
+    except RuntimeError as error:
+        if _came_in_between(error):
+            raise
+    return tuple(_extent(tensor, dimension) for dimension in range(tensor.dim()))
+
+
+def _extent(tensor: torch.Tensor, dimension: int) -> int:
+    try:
+        return tensor.size(dimension)
+    except RuntimeError as error:
+        if _came_in_between(error):
+            raise
+        return UNKNOWN_EXTENT
+
+
+def extents(of: Iterable[Any]) -> tuple[int, ...]:
+    """A shape in whole numbers, whatever its extents are; to ask a symbol for its number would make torch decide it."""
+    return tuple(extent if type(extent) is int else _known(extent) for extent in of)
+
+
+def _known(symbol: Any) -> int:
+    """What torch knows a symbol to be, or has seen in its place."""
+    node = getattr(symbol, "node", None)
+    for known in (getattr(node, "maybe_as_int", None), getattr(node, "_hint", None)):
+        number = known() if callable(known) else known
+        if type(number) is int:
+            return number
+    return UNKNOWN_EXTENT
 
 
 leaf_flag = _C.TensorBase.is_leaf.__get__  # type: ignore[attr-defined]
@@ -73,6 +110,7 @@ vector_norm = _C._linalg.linalg_vector_norm  # type: ignore[attr-defined]
 DisableTorchFunction = _C.DisableTorchFunction
 DisableTorchDispatch = _C._DisableTorchDispatch
 """Keeps the program's dispatch modes from seeing what is done inside."""
+DisableAutocast = _C._DisableAutocast
 dispatch_stack_length = _C._len_torch_dispatch_stack
 profiler_enabled = _C._autograd._profiler_enabled
 enable_record_function = _C._autograd._enable_record_function
@@ -136,16 +174,20 @@ def memory(tensor: torch.Tensor) -> tuple[int, int]:
 
     It is the whole storage: a view of one number keeps all of it, and a number that is expanded needs no more than one.
     """
+    if type(tensor) not in PLAIN_TYPES:
+        tensor = local_part(tensor)
     try:
         if tensor.layout is torch.strided:
             storage = _storage(tensor)
-            return storage._cdata, _n_bytes(storage)
+            n_bytes = _n_bytes(storage)
+            return storage._cdata, n_bytes if type(n_bytes) is int else max(0, _known(n_bytes))
         parts = tensor._indices(), tensor._values()  # what can be asked of a coalesced tensor only copies
         return 0, sum(_n_bytes(_storage(part)) for part in parts)
     except (RuntimeError, NotImplementedError) as error:
         if _came_in_between(error):
             raise
-        return 0, tensor.numel() * tensor.dtype.itemsize
+        numel = tensor.numel()
+        return 0, numel * tensor.dtype.itemsize if type(numel) is int else 0
 
 
 def _came_in_between(error: BaseException) -> bool:
@@ -281,9 +323,42 @@ _SHARDING = str(Path(TORCH_DIRECTORY) / "distributed" / "fsdp" / "_fully_shard")
 
 
 def local_part(tensor: torch.Tensor) -> torch.Tensor:
-    """What this rank holds of a tensor that is spread over ranks; any other tensor itself."""
+    """What this rank holds of a tensor spread over ranks, the values of a nested one; any other tensor itself."""
     kind = getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", None)
-    return tensor._local_tensor if kind is not None and type(tensor) is kind else tensor  # type: ignore[attr-defined]
+    if kind is not None and type(tensor) is kind:
+        return tensor._local_tensor  # type: ignore[attr-defined, no-any-return]
+    nested = getattr(sys.modules.get("torch.nested._internal.nested_tensor"), "NestedTensor", None)
+    if nested is not None and type(tensor) is nested and tensor._lengths is None:  # type: ignore[attr-defined]
+        values: torch.Tensor = vars(tensor)["_values"]
+        return values
+    return tensor
+
+
+def spread(tensor: Any) -> tuple[tuple[int, ...], int] | None:
+    """Over which ranks a tensor is spread, and how many of them hold the same part; None for one that is not spread.
+
+    Nobody holds a part of a sum that is still to be taken: then no rank is named.
+    """
+    kind = getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", None)
+    if kind is None or type(tensor) is not kind:
+        return None
+    spec = tensor._spec
+    mesh, copies = spec.mesh.mesh, 1
+    for dimension, placement in enumerate(spec.placements):
+        if type(placement).__name__ == "Replicate":
+            copies *= mesh.size(dimension)
+        elif type(placement).__name__ not in _PARTS:
+            return (), 1
+    return tuple(mesh.flatten().tolist()), copies
+
+
+_PARTS = ("Shard", "_StridedShard")
+"""Placements of a tensor of which each rank holds a part of its own."""
+
+
+def is_placed_alike(one: Any, other: Any) -> bool:
+    """Whether two spread tensors are spread in the same way."""
+    return type(one) is type(other) and one._spec.placements == other._spec.placements
 
 
 def world() -> tuple[int, int] | None:

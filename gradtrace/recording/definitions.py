@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from gradtrace.model import CompiledOp, CompiledRegion, GraphBreak, Location, SavedTensor
+from gradtrace.model.format import UNKNOWN_EXTENT
 from gradtrace.recording.columns import Columns
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.records import (
@@ -25,6 +26,11 @@ from gradtrace.recording.tables import FlowTable, GraphTable, NodeKind, OutputKi
 
 _DTYPE = re.compile(r"[A-Za-z_][\w.]{0,63}", re.ASCII)
 _DEVICE = re.compile(r"[A-Za-z_]\w{0,31}(?::\d{1,9})?", re.ASCII)
+
+
+def _numel(shape: tuple[int, ...]) -> int:
+    """How many elements a tensor has; not known where an extent is not."""
+    return UNKNOWN_EXTENT if UNKNOWN_EXTENT in shape else prod(shape)
 
 
 class Shared(dict[Any, Any]):
@@ -108,7 +114,7 @@ class Definitions:
                     via=self.places[record.via],
                 )
             case SpecRecord():
-                self.specs[record.id] = Spec(self.shared[record.shape], self.dtypes[record.dtype], prod(record.shape))
+                self.specs[record.id] = Spec(self.shared[record.shape], self.dtypes[record.dtype], _numel(record.shape))
             case RegionRecord():
                 self.regions[record.id] = self._region(record)
             case NodeKindRecord():
@@ -156,11 +162,16 @@ class Definitions:
                     self.dtypes[one.dtype],
                     places[one.location],
                     shared[one.module],
+                    one.output,
+                    is_forward=one.is_forward,
                 )
                 for one in record.ops
             )
         breaks = tuple(GraphBreak(one.reason, places[one.location]) for one in record.breaks)
-        return CompiledRegion(record.id, record.backend, ops, breaks)
+        results = tuple(record.results or ())
+        if any(one is not None and not 0 <= one < len(ops or ()) for one in results):
+            raise Damage(f"compiled region {record.id} names an op that it does not have")
+        return CompiledRegion(record.id, record.backend, ops, breaks, results)
 
     def _output(self, row: OutputRow) -> OutputKind:
         shape, dtype, _ = self.specs[row.spec]

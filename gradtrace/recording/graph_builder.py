@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradtrace.model import Edge, Graph, Node, NodeOutput, SavedTensor, Storages, TensorStats
+from gradtrace.model import Edge, Graph, Node, NodeOutput, Recomputed, SavedTensor, Storages, TensorStats
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.definitions import Definitions
 from gradtrace.recording.drafts import EdgeDraft, NodeDraft, OutputDraft, SavedDraft, finish
@@ -25,12 +25,19 @@ class GraphBuilder:
         self._kept: dict[int, list[SavedTensor]] = {}
         """By node: what it saves, until all is known."""
         self._storages: Storages | None = None
+        self._inside: dict[int, dict[int, TensorStats | None]] = {}
+        self._reasons: dict[int, str] = {}
         kinds = list(map(known.kinds.__getitem__, table.kinds))
         makers = {number: _maker(known.kinds[number]) for number in set(table.kinds)}
-        self.nodes = [makers[kind](number) for number, kind in enumerate(table.kinds)]
+        numbers = list(range(len(kinds)))  # the same object wherever a node is named
+        self.nodes = [makers[kind](number) for number, kind in zip(numbers, table.kinds, strict=True)]
         self.edges = [
             EdgeDraft(
-                source, target, slot, output, inputs[slot] if slot < len(inputs := kinds[source].inputs) else None
+                numbers[source],
+                numbers[target],
+                slot,
+                output,
+                inputs[slot] if slot < len(inputs := kinds[source].inputs) else None,
             )
             for source, target, slot, output in zip(
                 table.sources, table.targets, table.slots, table.outputs, strict=True
@@ -50,8 +57,9 @@ class GraphBuilder:
                 output.value = at(measured, stats)
         self._take_saved(table, measured)
         self._take_storages(table)
-        ends = [first for first, _ in table.made[1:]] + [len(self.nodes)]
-        for (first, back), end in zip(table.made, ends, strict=False):
+        made = list(table.made)
+        ends = [first for first, _ in made[1:]] + [len(self.nodes)]
+        for (first, back), end in zip(made, ends, strict=False):
             made_after = self._index - back
             for node in self.nodes[first:end]:
                 if node.leaf is None:
@@ -120,6 +128,23 @@ class GraphBuilder:
         for number, position, row in table.saved:
             kept = self._saved_by(number, position)
             kept[position] = replace(kept[position], stats=at(measured, row))
+        for number, position, row in table.inside:
+            self._inside.setdefault(number, {})[position] = at(measured, row)
+
+    def take_reasons(self, reasons: Sequence[tuple[int, str]]) -> None:
+        """Add why something inside of compiled regions could not be recomputed."""
+        for number, reason in reasons:
+            self._inside.setdefault(number, {})
+            self._reasons[number] = reason
+
+    def _take_inside(self) -> None:
+        """What was recomputed inside of compiled regions, in the order of their ops."""
+        for number, found in self._inside.items():
+            node = self._node(number)
+            n_ops = 0 if node.region is None else len(node.region.ops or ())
+            if found and max(found) >= n_ops:
+                raise Damage(f"node {number} has {n_ops} compiled ops, and no op {max(found)}")
+            node.recomputed = Recomputed(tuple(map(found.get, range(n_ops))), self._reasons.get(number))
 
     def _node(self, number: int) -> Any:
         if number >= len(self.nodes):
@@ -147,6 +172,7 @@ class GraphBuilder:
         nodes, edges = self.nodes, self.edges
         for number, kept in self._kept.items():
             nodes[number].saved = tuple(kept)
+        self._take_inside()
         for node in nodes:
             finish(node.outputs, NodeOutput)
         finish(nodes, Node)

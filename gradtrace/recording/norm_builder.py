@@ -31,7 +31,17 @@ class NormBuilder:
     def begin(self, record: NormSeriesRecord, optimizer: int) -> None:
         """A series begins, of the optimizer with this id in the trace."""
         leaves, places = self._known.leaves, self._known.places
-        parts = tuple(NormPart(row.name, tuple(map(leaves.__getitem__, row.leaves))) for row in record.parts)
+        if any(row.mesh is not None and not 0 <= row.mesh < len(record.meshes) for row in record.parts):
+            raise Damage(f"series {record.id} of norms names ranks that it does not have")
+        parts = tuple(
+            NormPart(
+                row.name,
+                tuple(map(leaves.__getitem__, row.leaves)),
+                () if row.mesh is None else record.meshes[row.mesh],
+                max(1, row.copies),
+            )
+            for row in record.parts
+        )
         if record.n_rates < 0 or (record.by_parameter and any(len(part.leaves) != 1 for part in parts)):
             raise Damage(f"series {record.id} of norms contradicts itself")
         series = NormSeries(

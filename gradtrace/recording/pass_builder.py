@@ -77,6 +77,8 @@ class PassBuilder:
     def build(self, end: PassEndRecord | None) -> BackwardPass:
         """The pass; without an `end` it is marked as incomplete. Raises `Damage`."""
         begin, known = self.begin, self._known
+        if self._graph is not None and end is not None:
+            self._graph.take_reasons(end.not_recomputed)
         graph = None if self._graph is None else self._graph.build()
         error = _error(known, end) if end is not None or graph is None else _INCOMPLETE
         n_nodes = len(graph.nodes) if graph else 0

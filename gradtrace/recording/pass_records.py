@@ -104,7 +104,7 @@ class ColumnRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SpecRecord(Record, frozen=True, tag="spec"):
-    """A shape and a dtype."""
+    """A shape and a dtype; an extent that is no number, as of a nested tensor, is -1."""
 
     id: int
     shape: tuple[int, ...]
@@ -165,6 +165,8 @@ class CompiledOpRow(msgspec.Struct, frozen=True, array_like=True):
     dtype: str | None = None
     location: int | None = None
     module: str | None = None
+    output: int | None = None
+    is_forward: bool = False
 
 
 class GraphBreakRow(msgspec.Struct, frozen=True, array_like=True):
@@ -181,6 +183,7 @@ class RegionRecord(Record, frozen=True, tag="region"):
     backend: str | None = None
     ops: list[CompiledOpRow] | None = None
     breaks: list[GraphBreakRow] = []
+    results: list[int | None] | None = None
 
 
 class ColumnsRecord(Record, frozen=True, kw_only=True):
@@ -216,8 +219,9 @@ class FlowRecord(ColumnsRecord, frozen=True, tag="flow"):
 
     `spec` and `form` as in `state`, whose numbers they continue. `order` lists nodes as the engine ran them. Rows of
     three: `received` and `arrived` (node, output, statistics), `saved` (node, position, statistics: of what a node kept
-    at which finite gradients ended); of two: `sent` (edge, statistics); of five: `accumulation` (leaf; statistics
-    before, contribution, after, -1 for none; what that was, of `effects`).
+    at which finite gradients ended), `inside` (node, op of its region, statistics: recomputed); of two: `sent` (edge,
+    statistics); of five: `accumulation` (leaf; statistics before, contribution, after, -1 for none; what that was, of
+    `effects`).
     """
 
     id: int
@@ -288,12 +292,14 @@ class PassEndRecord(Record, frozen=True, tag="pass_end"):
     """The pass is over. A full pass without one was cut short. `error` is (type, message).
 
     `count` is how many equal passes the two lines stand for, where more was known at the end than at the beginning;
-    `last_value` the only root of the last of them, where it was read.
+    `last_value` the only root of the last of them, where it was read. `not_recomputed` has nodes of compiled regions in
+    which something could not be recomputed, and why.
     """
 
     index: int
     error: tuple[str, str] | None = None
     error_node: int | None = None
     conflict: "ConflictRow | None" = None
+    not_recomputed: list[tuple[int, str]] = []
     count: int | None = None
     last_value: float | None = None

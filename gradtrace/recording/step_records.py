@@ -100,10 +100,12 @@ class StepRecord(Record, frozen=True, tag="step"):
 
 
 class NormPartRow(msgspec.Struct, frozen=True, array_like=True):
-    """`NormPart`."""
+    """`NormPart`; `mesh` is the position of its ranks in `meshes`."""
 
     name: str
     leaves: tuple[int, ...]
+    mesh: int | None = None
+    copies: int = 1
 
 
 class NormSeriesRecord(Record, frozen=True, tag="norm_series"):
@@ -116,6 +118,7 @@ class NormSeriesRecord(Record, frozen=True, tag="norm_series"):
     n_rates: int
     location: int | None = None
     backward: int | None = None
+    meshes: list[tuple[int, ...]] = []
 
 
 class NormsRecord(ColumnsRecord, frozen=True, tag="norms"):

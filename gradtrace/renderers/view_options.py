@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gradtrace.model import Trace
     from gradtrace.text.rule_text import RuleText
 
 _OPTION, _HARMLESS = "option", "harmless"
@@ -86,6 +87,7 @@ class ViewContext:
         rules: the rules that looked, for formats that list them.
         is_explained: findings that say what ended the program stand above.
         is_examined: rules have looked for what is wrong.
+        other_ranks: what the other ranks of the program did, for formats that can show several.
     """
 
     color: bool | None = None
@@ -97,6 +99,7 @@ class ViewContext:
     rules: tuple[RuleText, ...] | None = None
     is_explained: bool | None = None
     is_examined: bool | None = None
+    other_ranks: tuple[Trace, ...] | None = None
 
     def given(self) -> dict[str, Any]:
         """What is known, by the names of the fields."""

@@ -74,7 +74,7 @@ LIGHT = Theme(
         "root": BoxStyle("backward starts here", "#DCECF8", "#0072B2", "#1B2430", 1.2, double=True),
         "custom": BoxStyle("custom autograd.Function", "#F8E8F1", "#A8497F", "#1B2430", 1.2, "cut"),
         "compiled": BoxStyle(
-            "compiled: values inside not measured", "#ECEAF9", "#5B4FB0", "#1B2430", 1.2, "cut", double=True
+            "compiled: many operations in one", "#ECEAF9", "#5B4FB0", "#1B2430", 1.2, "cut", double=True
         ),
         "folded": BoxStyle("folded: several nodes", "#FFF4DA", "#A87400", "#1B2430", 1.2, "stack"),
         "idle": BoxStyle("did not run in this pass", "#FFFFFF", "#8A95A1", "#66727F", dashed=True),
@@ -108,7 +108,7 @@ DARK = Theme(
         "root": BoxStyle("backward starts here", "#0E2E45", "#56B4E9", "#E8ECF0", 1.2, double=True),
         "custom": BoxStyle("custom autograd.Function", "#3B1F30", "#E29CC4", "#E8ECF0", 1.2, "cut"),
         "compiled": BoxStyle(
-            "compiled: values inside not measured", "#25203F", "#A99CF0", "#E8ECF0", 1.2, "cut", double=True
+            "compiled: many operations in one", "#25203F", "#A99CF0", "#E8ECF0", 1.2, "cut", double=True
         ),
         "folded": BoxStyle("folded: several nodes", "#382B0B", "#E6A92F", "#E8ECF0", 1.2, "stack"),
         "idle": BoxStyle("did not run in this pass", "#14181D", "#78838F", "#9DA8B4", dashed=True),

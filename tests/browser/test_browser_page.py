@@ -10,7 +10,16 @@ import builders
 import pytest
 from builders import at
 
-from gradtrace.model import Finding, Trace
+from gradtrace.model import (
+    CompiledOp,
+    CompiledRegion,
+    Finding,
+    GraphBreak,
+    Recomputed,
+    RecordedProcess,
+    TensorStats,
+    Trace,
+)
 
 Show = Callable[..., Any]
 
@@ -26,6 +35,53 @@ def test_page_opens_with_the_run(show: Show) -> None:
     assert page.run("return document.querySelectorAll('.leafrow:first-of-type .chart .add').length") == 3
     assert "norm of all gradients" in page.run("return document.querySelector('#panel > .chart').textContent")
     assert page.run("return document.getElementById('nothing').hidden")
+
+
+def test_another_rank_can_be_chosen(show: Show) -> None:
+    """The page begins anew with what that rank did, at the pass that was shown; the address leads there."""
+    trace = builders.product_trace()
+    processes = tuple(RecordedProcess(rank, 10 + rank, rank, 2) for rank in range(2))
+    whole = replace(trace, run=replace(trace.run, processes=processes))
+    ranks = [
+        replace(trace, run=replace(trace.run, target=f"of_{rank}.py", expression=None, processes=(one,)), whole=whole)
+        for rank, one in enumerate(processes)
+    ]
+    page = show(ranks[0], "#pass=2", other_ranks=(ranks[1],))
+    assert page.text("h1") == "of_0.py"
+    page.run(
+        """const rank = document.getElementById("rank");
+        rank.value = "1";
+        rank.dispatchEvent(new Event("change"));"""
+    )
+    page.until("document.querySelector('h1').innerText === 'of_1.py'")
+    assert page.text("[aria-current]") == "pass 2"
+    assert page.run("return [location.hash, document.getElementById('rank').value]") == ["#rank=1&pass=2", "1"]
+
+
+def test_a_compiled_region_tells_what_is_inside(show: Show) -> None:
+    """Its ops with what each gave when it was run again, why not more, and the graph breaks before it."""
+    trace = builders.product_trace()
+    first = trace.passes[0]
+    assert first.graph is not None
+    ops = (
+        CompiledOp("aten.mul.Tensor", (2,), "float32", at(3, "w * w")),
+        CompiledOp("aten.rand.default", (2,), "float32"),
+    )
+    region = CompiledRegion(0, "inductor", ops, (GraphBreak("called print", at(2, "print(w)")),))
+    value = TensorStats((2,), "float32", 2, 0.625, value=[0.5, 0.375])
+    known = Recomputed((value, None), "aten.rand.default draws random numbers")
+    node = replace(first.graph.nodes[0], region=region, recomputed=known)
+    graph = replace(first.graph, nodes=(node, *first.graph.nodes[1:]))
+    trace = replace(trace, passes=(replace(first, graph=graph), *trace.passes[1:]))
+    panel = show(trace, "#pass=1&node=0").text("#panel")
+    for text in (
+        "Values inside are recomputed",
+        "mul.Tensor",
+        "[0.5, 0.375]",
+        "aten.rand.default draws",
+        "called print",
+    ):
+        assert text in panel
 
 
 def test_page_opens_with_the_pass_that_was_asked_for(show: Show) -> None:

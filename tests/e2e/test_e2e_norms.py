@@ -14,6 +14,7 @@ import math, os, sys
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 os.environ["GLOO_SOCKET_IFNAME"] = "lo"
@@ -30,6 +31,16 @@ for step in range(4):
     net(torch.randn(3, 4)).pow(2).mean().backward()
     found.append(nn.utils.clip_grad_norm_(net.parameters(), math.inf).item())
     optimizer.step()
+sharded = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
+fully_shard(sharded[0])
+fully_shard(sharded)
+optimizer = torch.optim.SGD(sharded.parameters(), lr=0.1)
+for step in range(3):
+    optimizer.zero_grad()
+    sharded(torch.randn(3, 4)).pow(2).mean().backward()
+    most = 0.01 if step == 1 else math.inf
+    found.append(nn.utils.clip_grad_norm_(sharded.parameters(), most).full_tensor().item())
+    optimizer.step()
 open(f"{sys.argv[1]}/{rank}", "w").write(repr(found))
 dist.barrier()
 dist.destroy_process_group()
@@ -43,18 +54,27 @@ def norms(*words: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_ranks_of_ddp_have_the_norms_that_clipping_returns(tmp_path: Path) -> None:
-    """Of each rank, over gradients that were accumulated and averaged; what the program prints stays out of JSON."""
+def test_ranks_have_the_norms_that_clipping_returns(tmp_path: Path) -> None:
+    """Over gradients that were accumulated and averaged, and over those of which each rank holds a part.
+
+    What the program prints stays out of JSON.
+    """
     (tmp_path / "ranks.py").write_text(RANKS)
     done = norms("-f", "json", "ranks.py", "--", tmp_path, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
-    assert [one["process"] for one in document["optimizers"]] == [0, 1]
-    expected = sorted(json.loads((tmp_path / str(rank)).read_text()) for rank in range(2))
-    found = sorted([step["total"] for step in one["steps"]] for one in document["optimizers"])
-    for totals, returned in zip(found, expected, strict=True):
-        assert totals == pytest.approx(returned, rel=1e-6)
-    assert document["optimizers"][0]["parts"] == ["0", "2"]
+    owners = document["optimizers"]
+    assert [(one["process"], one["rank"]) for one in owners] == [(0, 0), (0, 0), (1, 1), (1, 1)]
+    for rank in range(2):
+        expected = json.loads((tmp_path / str(rank)).read_text())
+        replicated, sharded = owners[2 * rank : 2 * rank + 2]
+        assert [step["total"] for step in replicated["steps"]] == pytest.approx(expected[:4], rel=1e-6)
+        assert [step["before_clipping"] for step in sharded["steps"]] == pytest.approx(expected[4:], rel=1e-6)
+        clipped = [expected[4], 0.01, expected[6]]
+        assert [step["total"] for step in sharded["steps"]] == pytest.approx(clipped, rel=1e-3)
+        assert (replicated["shards"], sharded["shards"], sharded["missing_shards"]) == ([], [0, 1], [])
+        assert all(step["update"] == pytest.approx(0.1 * step["total"], rel=1e-4) for step in sharded["steps"])
+    assert owners[0]["parts"] == ["0", "2"]
 
 
 def test_recording_without_norms_and_options_that_contradict(tmp_path: Path) -> None:

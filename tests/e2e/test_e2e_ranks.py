@@ -137,6 +137,17 @@ def test_python_loads_one_rank(recorded: Path) -> None:
     assert "no gradient arrived on this rank; other ranks had one, which is shared with it" in text
 
 
+def test_ranks_are_compared_one_by_one(recorded: Path, said) -> None:
+    """Each beside its own; beside another one, where that is asked for, they differ."""
+    said_of_all = said("diff", str(recorded))
+    assert "No difference on ranks 0-1" in said_of_all
+    assert "Rank 0: 7 backward passes" in said_of_all
+    assert "Rank 1: 7 backward passes" in said("diff", str(recorded), "--rank", "1")
+    assert "has no rank 7: it has ranks 0-1" in said("diff", str(recorded), "--rank", "7", status=2)
+    parted = gradtrace.diff(gradtrace.load(recorded, rank=0), gradtrace.load(recorded, rank=1))
+    assert parted.first is not None
+
+
 def test_nothing_is_wrong_with_them(said) -> None:
     """A layer that one rank alone uses is no mistake where the others wait for it."""
     assert "Found nothing wrong in 14 passes" in said("check")

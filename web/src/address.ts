@@ -9,6 +9,8 @@ export interface Address {
   chosen: { kind: (typeof KINDS)[number]; ref: string } | null;
   time: number | null;
   isTables: boolean | null;
+  /** Of a program of several ranks, whose part is shown. */
+  rank: string | null;
 }
 
 export function read(hash: string): Address {
@@ -24,11 +26,13 @@ export function read(hash: string): Address {
     chosen: kind ? { kind, ref: wanted.get(kind)! } : null,
     time: wanted.has("time") ? (number("time") ?? 0) : null,
     isTables: view ? view === "tables" : null,
+    rank: wanted.get("rank"),
   };
 }
 
-export function written({ pass, chosen, time, isTables }: Address): string {
+export function written({ pass, chosen, time, isTables, rank }: Address): string {
   const parts = new URLSearchParams();
+  if (rank !== null) parts.set("rank", rank);
   if (pass !== null) parts.set("pass", String(pass));
   if (chosen) parts.set(chosen.kind, chosen.ref);
   if (time !== null) parts.set("time", String(time));

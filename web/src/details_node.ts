@@ -45,6 +45,7 @@ export function nodeDetails(d: Details, node: number): Content[] {
       : null,
     section("Source", source(trace.place(nodes.place[node]))),
     nodes.flags[node] & 1 ? section("Its own backward", source(trace.place(nodes.backwardPlace[node]))) : null,
+    ...inside(d, node),
     formula
       ? section(
           "Derivative",
@@ -104,6 +105,45 @@ export function nodeDetails(d: Details, node: number): Content[] {
     ),
     el("p", { class: "quiet" }, `Node ${node} of the pass.`),
   ];
+}
+
+/** The backward graph of a compiled region: op, what it gave when it was run again, line. */
+function inside(d: Details, node: number): Content[] {
+  const region = d.app.pass!.regions.get(node);
+  if (!region) return [];
+  const { trace } = d.app;
+  return [
+    section(
+      "What torch.compile made of it",
+      el("p", {}, `${region.values[0].toUpperCase()}${region.values.slice(1)}.`),
+      region.reason ? el("p", { class: "quiet" }, `Not recomputed: ${region.reason}.`) : null,
+      region.isSeen
+        ? null
+        : el(
+            "p",
+            { class: "quiet" },
+            "It came from a cache of compiled code, so that its backward graph was not seen.",
+          ),
+      ...region.ops
+        .slice(0, REGION_ROWS)
+        .map((op) =>
+          row(
+            op.name,
+            op.result < 0 ? el("span", { class: "quiet" }, op.spec) : tensor(trace.measured(op.result)),
+            placed(d, op.place),
+          ),
+        ),
+      more(region.ops.length, REGION_ROWS),
+    ),
+    section("Graph breaks before it", ...region.breaks.map((one) => row(one.reason, d.placeOf(one.place)))),
+  ];
+}
+
+const REGION_ROWS = 400;
+
+function placed(d: Details, place: number): string {
+  const at = d.app.trace.place(place);
+  return at ? placeText(at) : "";
 }
 
 function slotText(d: Details, edge: number): string {

@@ -52,6 +52,7 @@ export class Links {
       chosen: selection && { kind: selection.kind, ref: String(selection.ref) },
       time: pass && app.time !== app.timeline.steps(pass) ? Math.floor(app.time) : null,
       isTables: this.tables.isShown,
+      rank: read(location.hash).rank,
     });
     try {
       history.replaceState(null, "", `#${this.own}`);

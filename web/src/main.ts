@@ -1,7 +1,8 @@
 // Starts the page: reads the data, makes the parts and joins them.
 
+import { read, written } from "./address";
 import { App } from "./app";
-import { byId } from "./dom";
+import { byId, el } from "./dom";
 import { fillHelp, showLegend } from "./legend";
 import { Links } from "./links";
 import { Panel } from "./panel";
@@ -12,9 +13,7 @@ import { Trace } from "./trace";
 import { Transport } from "./transport";
 
 async function start(): Promise<void> {
-  const data = byId("data");
-  const trace = await Trace.read(data.textContent ?? "");
-  data.remove();
+  const trace = await Trace.read(chosenData());
   const app = new App(trace);
   const title = trace.run.expression ?? trace.run.target;
   byId("title").textContent = trace.run.expression ?? title.split(/[\\/]/).pop() ?? title;
@@ -54,6 +53,33 @@ async function start(): Promise<void> {
       document.documentElement.dataset.ready = performance.now().toFixed(0);
     }),
   );
+}
+
+/** The data of the rank that the address names, else the first; all of them are taken out of the page. */
+function chosenData(): string {
+  const all = [...document.querySelectorAll<HTMLElement>("script.data")];
+  const wanted = read(location.hash).rank;
+  const chosen = all.find((one) => one.dataset.rank === wanted) ?? all[0];
+  if (all.length > 1)
+    offerRanks(
+      all.map((one) => one.dataset.rank ?? "").sort((a, b) => Number(a) - Number(b)),
+      chosen.dataset.rank,
+    );
+  const text = chosen.textContent ?? "";
+  for (const one of all) one.remove();
+  return text;
+}
+
+/** Another rank is another run: the page begins anew with it. */
+function offerRanks(ranks: string[], chosen: string | undefined): void {
+  const select = byId<HTMLSelectElement>("rank");
+  for (const rank of ranks) select.append(el("option", { value: rank, selected: rank === chosen }, `rank ${rank}`));
+  select.hidden = false;
+  select.addEventListener("change", () => {
+    const address = read(location.hash);
+    location.hash = written({ ...address, rank: select.value, chosen: null, time: null });
+    location.reload();
+  });
 }
 
 function showNothing(app: App): void {

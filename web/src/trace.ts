@@ -68,7 +68,17 @@ interface PassTable {
   graph: GraphTables | null;
   cuts: [node: number, call: number, source: number, told: number, place: number, leaves: number[]][];
   constants: [node: number, name: number, spec: number, value: number][];
+  regions: RegionTable[];
 }
+
+type RegionTable = [
+  node: number,
+  values: number,
+  reason: number,
+  isSeen: boolean,
+  breaks: [place: number, reason: number][],
+  ops: [name: number, spec: number, place: number, result: number][],
+];
 
 export interface Run {
   target: string;
@@ -149,6 +159,16 @@ export interface Constant {
   value: string | null;
 }
 
+/** What torch.compile made of a part of the program, and its backward graph if that was seen. */
+export interface Region {
+  values: string;
+  /** Why not all that is inside was recomputed. */
+  reason: string | null;
+  isSeen: boolean;
+  breaks: { place: number; reason: string }[];
+  ops: { name: string; spec: string; place: number; result: number }[];
+}
+
 export interface Place {
   file: string;
   line: number;
@@ -198,6 +218,8 @@ export interface Pass {
   byLeaf: Map<number, Accumulation>;
   cuts: Cut[];
   constants: Constant[];
+  /** By node. */
+  regions: Map<number, Region>;
   graph(): PassGraph | null;
 }
 
@@ -381,6 +403,18 @@ export class Trace {
         spec: this.text(spec) ?? "",
         value: this.text(value),
       })),
+      regions: new Map(
+        table.regions.map(([node, values, reason, isSeen, breaks, ops]) => [
+          node,
+          {
+            values: text(values),
+            reason: this.text(reason),
+            isSeen,
+            breaks: breaks.map(([place, why]) => ({ place, reason: text(why) })),
+            ops: ops.map(([name, spec, place, result]) => ({ name: text(name), spec: text(spec), place, result })),
+          },
+        ]),
+      ),
       call: text(table.call),
       recorded: text(table.recorded),
       roots: table.roots.map(([node, name, value, gradient]) => ({ node, name: this.text(name), value, gradient })),

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Address, read, written } from "../src/address";
 
-const nothing: Address = { pass: null, chosen: null, time: null, isTables: null };
+const nothing: Address = { pass: null, chosen: null, time: null, isTables: null, rank: null };
 
 test("what was written is read again", () => {
   const addresses: Address[] = [
-    { pass: 2, chosen: { kind: "node", ref: "17" }, time: 3, isTables: true },
+    { pass: 2, chosen: { kind: "node", ref: "17" }, time: 3, isTables: true, rank: "1" },
     { ...nothing, pass: 1, chosen: { kind: "leaf", ref: "net.0.weight & bias=1" } },
     nothing,
   ];

@@ -11,6 +11,7 @@ from gradtrace.analysis.diff.happenings import Happenings, between, happenings
 from gradtrace.analysis.diff.numbers import alike
 from gradtrace.analysis.diff.sequences import align
 from gradtrace.analysis.ledger import Verdict, ledger
+from gradtrace.analysis.ranks import own_indices
 from gradtrace.model import Accumulation, BackwardPass, Cut, Finding, Leaf, Location, OptimizerInfo, Trace
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ class Comparison:
     """Two runs.
 
     Attributes:
-        passes: those recorded in full that belong together.
+        passes: those recorded in full that belong together, in the order in which their processes ran them.
         happenings: before each of these, and after the last.
         leaves: ids of leaves that belong together.
         lost: leaves of the old run alone.
@@ -77,14 +78,18 @@ class Comparison:
 def compare(old: Trace, new: Trace) -> Comparison:
     """Lay two runs side by side."""
     leaves, lost, found = _leaves(old, new)
-    passes = tuple(pair_up(a, b, (old.leaves, new.leaves)) for a, b in _passes(old, new))
+    in_order = tuple(pair_up(a, b, (old.leaves, new.leaves)) for a, b in _passes(old, new))
+    before = tuple(_between(old, new, in_order))
+    own = own_indices(new)
+    in_time = sorted(range(len(in_order)), key=lambda at: own[in_order[at].new.index])
+    passes = tuple(in_order[at] for at in in_time)
     cuts_old, cuts_new = _unpaired(old.cuts, new.cuts, _cut_key)
     findings_old, findings_new = _unpaired(old.findings, new.findings, lambda one: (one.rule, _text(one.location)))
     return Comparison(
         old,
         new,
         passes,
-        tuple(_between(old, new, passes)),
+        (*(before[at] for at in in_time), before[-1]),
         leaves,
         lost,
         found,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from gradtrace.analysis.coverage import n_passes
+from gradtrace.analysis.diff.by_rank import RankedComparison
 from gradtrace.analysis.diff.first import Divergence, First, first_divergence
 from gradtrace.analysis.diff.runs import Comparison
 from gradtrace.analysis.diff.source import Hunk
@@ -15,8 +16,8 @@ from gradtrace.renderers.document.run import ProgramError, error
 from gradtrace.renderers.document.tensors import Location, location
 from gradtrace.text import verdicts
 
-FORMAT_VERSION = (1, 0)
-"""History: 1.0 the first."""
+FORMAT_VERSION = (1, 1)
+"""History: 1.0 the first; 1.1 `rank`, `ranks`, and the ranks that only one run has."""
 
 
 class ComparedRun(Part, frozen=True, kw_only=True):
@@ -153,6 +154,30 @@ class OtherFindings(Part, frozen=True, kw_only=True):
     only_new: list[Finding]
 
 
+class ComparedRank(Part, frozen=True, kw_only=True):
+    """A rank that both runs have.
+
+    Attributes:
+        rank: which it is.
+        first: where the two parted first on it, as a sentence; null where they did not.
+    """
+
+    rank: int
+    first: str | None
+
+
+class OtherRanks(Part, frozen=True, kw_only=True):
+    """Ranks that only one of the runs has.
+
+    Attributes:
+        only_old: those of the old run.
+        only_new: those of the new run.
+    """
+
+    only_old: tuple[int, ...]
+    only_new: tuple[int, ...]
+
+
 class DiffDocument(Section, frozen=True, kw_only=True):
     """What differs between two runs.
 
@@ -163,6 +188,9 @@ class DiffDocument(Section, frozen=True, kw_only=True):
         old: the old run.
         new: the new run.
         compared: how much was laid side by side.
+        rank: the rank that all below is about, the one that parts first; null where a run without ranks was compared.
+        ranks: each rank that both have.
+        other_ranks: ranks that only one has.
         source: lines that only one of the programs has.
         first: where they part first; null when they are equal.
         passes: how much differs in each pair of passes.
@@ -177,6 +205,9 @@ class DiffDocument(Section, frozen=True, kw_only=True):
     old: ComparedRun
     new: ComparedRun
     compared: Compared
+    rank: int | None
+    ranks: Sequence[ComparedRank]
+    other_ranks: OtherRanks
     source: Sequence[SourceChange]
     first: FirstDifference | None
     passes: Sequence[ComparedPass]
@@ -185,13 +216,14 @@ class DiffDocument(Section, frozen=True, kw_only=True):
     findings: OtherFindings
 
 
-def render(comparison: Comparison, source: Sequence[Hunk] = ()) -> str:
+def render(ranked: RankedComparison, source: Sequence[Hunk] = ()) -> str:
     """The comparison as ASCII text that ends in a line break.
 
     Args:
-        comparison: the two runs.
+        ranked: the two runs.
         source: what differs between the programs themselves.
     """
+    comparison = ranked.comparison
     first = first_divergence(comparison)
     leaves = OtherLeaves(
         only_old=[leaf.name for leaf in comparison.lost], only_new=[leaf.name for leaf in comparison.found]
@@ -202,10 +234,13 @@ def render(comparison: Comparison, source: Sequence[Hunk] = ()) -> str:
     document = DiffDocument(
         format="gradtrace-diff",
         version=FORMAT_VERSION,
-        equal=first is None,
+        equal=ranked.is_equal,
         old=_run(comparison.old),
         new=_run(comparison.new),
         compared=Compared(passes=len(comparison.passes), leaves=len(comparison.leaves)),
+        rank=ranked.rank,
+        ranks=[ComparedRank(rank=rank, first=None if one is None else sentence(one)) for rank, one in ranked.firsts],
+        other_ranks=OtherRanks(only_old=ranked.only_old, only_new=ranked.only_new),
         source=Rows(lambda hunk: SourceChange(old=_lines(hunk.old), new=_lines(hunk.new)), source),
         first=None if first is None else _first(first),
         passes=_passes(comparison),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gradtrace.analysis.diff.by_rank import RankedComparison
 from gradtrace.analysis.diff.first import First, first_divergence
 from gradtrace.analysis.diff.runs import Comparison, LeafChange
 from gradtrace.analysis.diff.source import Hunk
-from gradtrace.model import Accumulation, Finding, Location, Trace
+from gradtrace.model import Accumulation, Finding, Location, Trace, ranks_in_words
 from gradtrace.renderers.diff.counts import compared, counts
 from gradtrace.renderers.diff.words import sentence
 from gradtrace.text import verdicts, wording
@@ -44,29 +45,33 @@ class Options:
     ascii_only: bool = False
 
 
-def render(comparison: Comparison, options: Options, source: Sequence[Hunk] = ()) -> str:
+def render(ranked: RankedComparison, options: Options, source: Sequence[Hunk] = ()) -> str:
     """The comparison as text that ends in a line break.
 
     Args:
-        comparison: two runs.
+        ranked: two runs.
         options: how it is written.
         source: the lines in which their programs differ, where both could be read.
     """
-    blocks = tuple(_blocks(comparison, options, source))
+    blocks = tuple(_blocks(ranked, options, source))
     if options.markdown:
         return Markdown().write(blocks)
     width = max(options.width or _WIDTH, _NARROWEST)
     return Terminal(width, options.color, options.ascii_only).write(blocks)
 
 
-def _blocks(comparison: Comparison, options: Options, source: Sequence[Hunk]) -> Iterator[Block]:
+def _blocks(ranked: RankedComparison, options: Options, source: Sequence[Hunk]) -> Iterator[Block]:
+    comparison = ranked.comparison
     old, new = comparison.old.run.target, comparison.new.run.target
     yield Table((), ((Cell("OLD", "muted"), Cell(old)), (Cell("NEW", "muted"), Cell(new))))
-    yield Paragraph(f"{compared(comparison)}.")
+    of_rank = "" if ranked.rank is None else f"Rank {ranked.rank}: "
+    yield Paragraph(f"{of_rank}{compared(comparison)}.")
+    yield from _ranks(ranked)
     yield from _source(source, None if options.verbose else _SOURCE_ROWS)
     first = first_divergence(comparison)
     if first is None:
-        yield Paragraph("No difference: graphs, values, gradients and the history of every .grad are the same.")
+        where = f" on {ranks_in_words([rank for rank, _ in ranked.firsts])}" if ranked.firsts else ""
+        yield Paragraph(f"No difference{where}: graphs, values, gradients and the history of every .grad are the same.")
         return
     if options.stat:
         yield Table((), tuple((Cell(kind, "name"), Cell(text)) for kind, text in counts(comparison)))
@@ -78,6 +83,25 @@ def _blocks(comparison: Comparison, options: Options, source: Sequence[Hunk]) ->
     yield from _histories(comparison)
     yield from _findings(comparison)
     yield from _endings(comparison)
+
+
+def _ranks(ranked: RankedComparison) -> Iterator[Block]:
+    """Which ranks differ, and from where on; which only one of the runs has."""
+    for which, ranks in (("OLD", ranked.only_old), ("NEW", ranked.only_new)):
+        if ranks:
+            yield Paragraph(f"only {which} has {ranks_in_words(ranks)}.", "note")
+    if ranked.unranked:
+        yield Paragraph(f"{ranked.unranked} ran without ranks: rank {ranked.rank} of the other is beside it.", "note")
+    differ = [rank for rank, first in ranked.firsts if first is not None]
+    if len(ranked.firsts) > 1 and differ:
+        yield Heading(f"Of {wording.count(len(ranked.firsts), 'rank')}, {len(differ)} differ, rank {ranked.rank} first")
+        rows = [
+            (Cell(f"rank {rank}", "name"), Cell("no difference" if first is None else sentence(first)))
+            for rank, first in ranked.firsts[:_ROWS]
+        ]
+        if len(ranked.firsts) > _ROWS:
+            rows.append((Cell("…", "muted"), Cell(f"{len(ranked.firsts) - _ROWS:,} more ranks", "muted")))
+        yield Table((), tuple(rows))
 
 
 def _first(first: First) -> Iterator[Block]:

@@ -1,6 +1,7 @@
 """The backward graph of a pass."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from msgspec import UNSET, UnsetType
 
@@ -9,6 +10,7 @@ from gradtrace.model import Edge as SeenEdge
 from gradtrace.model import Graph as SeenGraph
 from gradtrace.model import Node as SeenNode
 from gradtrace.model import NodeOutput as SeenOutput
+from gradtrace.model import Recomputed
 from gradtrace.model import SavedTensor as SeenSaved
 from gradtrace.renderers.document.layout import Part, Rows, Section
 from gradtrace.renderers.document.tensors import Location, Statistics, Values, location, locations, statistics
@@ -92,6 +94,9 @@ class CompiledOp(Part, frozen=True, kw_only=True):
         dtype: its dtype, or null.
         location: the line of the forward computation that it comes from, or null.
         module: path of the module that it comes from, within what was compiled, or null.
+        output: which of several results it is; absent for the only one.
+        is_forward: it works out a forward value again, without any gradient.
+        recomputed: its result, where it was run a second time, by itself; else absent.
     """
 
     op: str
@@ -99,6 +104,9 @@ class CompiledOp(Part, frozen=True, kw_only=True):
     dtype: str | None
     location: Location | None
     module: str | None
+    is_forward: bool
+    output: int | UnsetType = UNSET
+    recomputed: Statistics | UnsetType = UNSET
 
 
 class GraphBreak(Part, frozen=True, kw_only=True):
@@ -121,12 +129,16 @@ class CompiledRegion(Part, frozen=True, kw_only=True):
         backend: what compiled it, or null.
         ops: its backward graph, in order; null where it came from a cache, so that nobody saw it.
         breaks: graph breaks that the compiler met before it.
+        results: of each gradient that it sends, by slot, the position of the op that makes it, or null.
+        not_recomputed: why not all ops were run a second time; absent where all were, and where none was to be.
     """
 
     id: int
     backend: str | None
     ops: list[CompiledOp] | None
     breaks: list[GraphBreak]
+    results: tuple[int | None, ...]
+    not_recomputed: str | UnsetType = UNSET
 
 
 class Node(Part, frozen=True, kw_only=True):
@@ -140,7 +152,8 @@ class Node(Part, frozen=True, kw_only=True):
         module: dotted path of the innermost module that made it, or null.
         location: where the program called for it, or null.
         leaf: id of the leaf, for an `AccumulateGrad`, else null.
-        shape: shape of the forward result, of the first output.
+        shape: shape of the forward result, of the first output; -1, here and in all shapes, stands for an extent
+            that differs between the rows of a nested tensor.
         dtype: its dtype.
         received: the gradient that arrived, at the first output at which any did.
         saved: the tensors that it keeps for backward.
@@ -251,22 +264,34 @@ def _node(one: SeenNode) -> Node:
         made_after=UNSET if one.made_after is None else one.made_after,
         freed_by=UNSET if one.freed_by is None else one.freed_by,
         call_number=UNSET if one.call_number is None else one.call_number,
-        region=UNSET if one.region is None else _region(one.region),
+        region=UNSET if one.region is None else _region(one.region, one.recomputed),
     )
 
 
-def _region(one: SeenRegion) -> CompiledRegion:
-    ops = one.ops
+def _region(one: SeenRegion, recomputed: Recomputed | None) -> CompiledRegion:
+    ops, values = one.ops, () if recomputed is None else recomputed.values
+    reason = None if recomputed is None else recomputed.reason
     return CompiledRegion(
         id=one.id,
         backend=one.backend,
         ops=None
         if ops is None
         else [
-            CompiledOp(op=op.op, shape=op.shape, dtype=op.dtype, location=location(op.location), module=op.module)
-            for op in ops
+            CompiledOp(
+                op=op.op,
+                shape=op.shape,
+                dtype=op.dtype,
+                location=location(op.location),
+                module=op.module,
+                is_forward=op.is_forward,
+                output=UNSET if op.output is None else op.output,
+                recomputed=statistics(value) or UNSET,
+            )
+            for op, value in zip_longest(ops, values)
         ],
         breaks=[GraphBreak(reason=each.reason, location=location(each.location)) for each in one.breaks],
+        results=one.results,
+        not_recomputed=reason or UNSET,
     )
 
 

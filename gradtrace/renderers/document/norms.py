@@ -15,10 +15,15 @@ class NormPart(Part, frozen=True, kw_only=True):
     Attributes:
         name: of the parameter, or of the module that they are in.
         leaves: their ids.
+        ranks: those over which the parameters are spread, each of which has measured its own part; empty: they are
+            whole.
+        copies: how many of these ranks hold the same.
     """
 
     name: str
     leaves: list[int]
+    ranks: list[int]
+    copies: int
 
 
 class StepNorms(Part, frozen=True, kw_only=True, rename={"pass_index": "pass", "is_skipped": "skipped"}):
@@ -78,7 +83,10 @@ def norm_series(series: SeenSeries) -> NormSeries:
     """A series as the document has it."""
     return NormSeries(
         optimizer=series.optimizer,
-        parts=[NormPart(name=part.name, leaves=list(part.leaves)) for part in series.parts],
+        parts=[
+            NormPart(name=part.name, leaves=list(part.leaves), ranks=list(part.ranks), copies=part.copies)
+            for part in series.parts
+        ],
         by_parameter=series.by_parameter,
         location=location(series.location),
         backward=location(series.backward),

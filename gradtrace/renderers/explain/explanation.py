@@ -228,7 +228,9 @@ def _program(
         yield from ledger_table(trace, history, _width(options), verbose=options.verbose)
     if one is None or shown is None:
         return
-    if one.accumulations:
+    if one.accumulations and one.graph is None:
+        yield Paragraph(f"Pass {one.index} was counted, not recorded: what it added to .grad was not measured.", "note")
+    elif one.accumulations:
         yield Heading(f"What pass {one.index} added")
         yield from _leaves(trace, one, _width(options), fold=not options.verbose)
         yield from added_by_rank(trace, one)

@@ -10,6 +10,7 @@ from gradtrace.analysis.checkpointing import Checkpointing, checkpointing
 from gradtrace.analysis.memory_groups import Group
 from gradtrace.analysis.saved_memory import Apart, KeptStorage, SavedMemory
 from gradtrace.model import Trace
+from gradtrace.model.format import UNKNOWN_EXTENT
 from gradtrace.renderers.document.layout import Part, Rows, Section, pieces
 from gradtrace.renderers.document.tensors import Location, location
 from gradtrace.renderers.memory.options import MODULE, OP, TENSOR
@@ -232,6 +233,10 @@ def _groups(memory: SavedMemory, by: str) -> list[Group]:
 
 def _tensor_row(storage: KeptStorage) -> tuple[object, ...]:
     saver = storage.first
-    shape = "" if saver.saved.shape is None else "x".join(map(str, saver.saved.shape))
+    shape = (
+        ""
+        if saver.saved.shape is None
+        else "x".join("*" if one == UNKNOWN_EXTENT else str(one) for one in saver.saved.shape)
+    )
     words = (what(storage), saver.node.module or "", memory_groups.keeper(saver), saved_at(saver), also_held(storage))
     return (storage.bytes, shape, saver.saved.dtype, storage.device, *map(spreadsheet_cell, words))

@@ -14,8 +14,8 @@ from gradtrace.text.escape import spreadsheet_cell
 from gradtrace.text.strict_json import number
 from gradtrace.text.wording import location as short
 
-FORMAT_VERSION = (1, 1)
-"""History: 1.0 the first; 1.1 `rank` of optimizers."""
+FORMAT_VERSION = (1, 2)
+"""History: 1.0 the first; 1.1 `rank` of optimizers; 1.2 `shards` and `missing_shards`."""
 
 
 class MeasuredStep(Part, frozen=True, kw_only=True, rename={"pass_index": "pass"}):
@@ -86,6 +86,9 @@ class SteppedOptimizer(Section, frozen=True, kw_only=True):
         type: its class.
         process: which process of the run.
         rank: which rank of a distributed program that is, or null.
+        shards: ranks over which gradients are spread, where each norm is that over all of them.
+        missing_shards: ranks that hold parts and were not recorded: then each norm is that of this rank's part, but for
+            `before_clipping`.
         parts: the modules or parameters whose gradients are measured.
         places: where it steps.
         spikes: the steps that stand out most.
@@ -97,6 +100,8 @@ class SteppedOptimizer(Section, frozen=True, kw_only=True):
     type: str
     process: int
     rank: int | None
+    shards: tuple[int, ...]
+    missing_shards: tuple[int, ...]
     parts: list[str]
     places: list[StepPlace]
     spikes: list[Spike]
@@ -145,6 +150,8 @@ def _optimizer(history: History) -> SteppedOptimizer:
         type=history.optimizer.type,
         process=history.process,
         rank=history.rank,
+        shards=history.shards,
+        missing_shards=history.missing,
         parts=list(history.parts),
         places=[StepPlace(step=location(step), backward=location(backward)) for step, backward in places],
         spikes=[

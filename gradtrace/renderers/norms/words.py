@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from gradtrace.analysis.step_norms import History, Spike, Step, non_finite, spikes, trend
+from gradtrace.model import ranks_in_words
 from gradtrace.text.wording import at, count, number, ranges, source_text
 
 _RESOLUTION = 3
@@ -24,10 +25,22 @@ def title(history: History, target: str) -> str:
 
 def sentences(history: History) -> Iterator[tuple[str, str]]:
     """Label and sentence of each thing that stands out."""
+    yield from (("note", text) for text in _sharded(history))
     yield from (("error", text) for text in _broken(history))
     yield from (("note", _spike(spike)) for spike in spikes(history))
     yield from (("note", text) for text in (*_trend(history), *_clipped(history), *_skipped(history)))
     yield from (("note", text) for text in (*_idle(history), *_unmeasured(history), *_updates(history)))
+
+
+def _sharded(history: History) -> Iterator[str]:
+    """Whose norms these are, where each rank holds a part of the gradients."""
+    if history.shards:
+        yield f"gradients are spread over {ranks_in_words(history.shards)}: each norm is that over all of them"
+    if history.missing:
+        yield (
+            f"gradients are spread over ranks, and those of {ranks_in_words(history.missing)} were not recorded: each "
+            "norm is that of this rank's part, but for the total where torch computed it to clip"
+        )
 
 
 def _broken(history: History) -> Iterator[str]:

@@ -24,6 +24,7 @@ from gradtrace.renderers.page.op_names import op_names
 from gradtrace.renderers.page.opening import Opening
 from gradtrace.renderers.page.text import Texts, inert
 from gradtrace.text import cut_words
+from gradtrace.text.compiled import ops_inside, values_inside
 from gradtrace.text.coverage_words import said
 from gradtrace.text.palette import THEMES
 from gradtrace.text.ranks import rank_of
@@ -47,22 +48,24 @@ _IS_CUSTOM, _IS_RETAINED = 1, 2
 _IS_SHARED, _IS_PACKED = 1, 2
 
 
-def packed(trace: Trace, formulas: dict[str, Formula], opening: Opening) -> bytes:
-    """Everything the page shows, compressed.
+def packed(trace: Trace, formulas: dict[str, Formula], opening: Opening, n_ranks: int = 1) -> bytes:
+    """Everything the page shows of a trace, compressed.
 
     Args:
-        trace: the run.
+        trace: the run, or what one rank did.
         formulas: those known of the types of node.
         opening: what it shows at first.
+        n_ranks: of how many ranks the page holds what they did.
     """
     most = _LONGEST_VALUE if n_elements(trace) <= _MOST_ELEMENTS else 1
-    return _Writer(formulas, most, is_narrowed=opening.focus is not None).pack(trace, opening)
+    return _Writer(formulas, most, n_ranks, is_narrowed=opening.focus is not None).pack(trace, opening)
 
 
 class _Writer:
     """The tables that all passes share, filled as the passes are written."""
 
-    def __init__(self, formulas: dict[str, Formula], most_elements: int, *, is_narrowed: bool) -> None:
+    def __init__(self, formulas: dict[str, Formula], most_elements: int, n_ranks: int, *, is_narrowed: bool) -> None:
+        self._n_ranks = n_ranks
         self._most_elements = most_elements
         # What was narrowed to a name has lost edges: that one is missing says nothing then.
         self._is_narrowed = is_narrowed
@@ -205,7 +208,8 @@ class _Writer:
 
     def _notes(self, trace: Trace) -> Iterator[str]:
         if rank_of(trace):
-            yield f"what ran{rank_of(trace)} is shown: --rank N shows another"
+            others = "the list at the top has the others" if self._n_ranks > 1 else "--rank N shows another"
+            yield f"what ran{rank_of(trace)} is shown: {others}"
         yield from (said(gap) for gap in coverage(trace) if not gap.is_chosen)
         yield from trace.run.notes
         if self._most_elements == 1:
@@ -279,6 +283,7 @@ class _Writer:
                 "effect": self._texts_of([row.effect for row in item.accumulations]),
             },
             "graph": None if item.graph is None else self._graph(item.graph),
+            "regions": [] if item.graph is None else [self._region(node) for node in item.graph.nodes if node.region],
             "cuts": [
                 [
                     node,
@@ -293,6 +298,27 @@ class _Writer:
             ],
             "constants": [] if item.graph is None or self._is_narrowed else list(self._constants(trace, item.graph)),
         }
+
+    def _region(self, node: Node) -> list[Any]:
+        """Node, what is known of its values, why not more; whether its backward graph was seen, breaks, ops."""
+        region, reason = node.region, None if node.recomputed is None else node.recomputed.reason
+        breaks, ops = (region.breaks, region.ops) if region is not None else ((), None)
+        return [
+            node.id,
+            self._text(values_inside(node)),
+            self._text(reason),
+            ops is not None,
+            [[self._place(one.location), self._text(one.reason)] for one in breaks],
+            [
+                [
+                    self._text(op.name),
+                    self._text(spec(op.shape, op.dtype)),
+                    self._place(op.location),
+                    self._measured(value),
+                ]
+                for op, value in (ops_inside(region, node) if region is not None else ())
+            ],
+        ]
 
     def _constants(self, trace: Trace, graph: Graph) -> Iterator[list[int]]:
         """Node, name, shape and elements of what took part without a gradient."""

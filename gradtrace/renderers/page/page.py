@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -39,12 +40,14 @@ class Options:
         focus: only what leads to the leaf, module or value of this name.
         depth: modules are open to this depth when the page opens; None: as far as there is room.
         expand: modules that are open with all inside them when the page opens.
+        other_ranks: what the other ranks of the program did, which can be chosen in the page.
     """
 
     pass_index: int | None = None
     focus: str | None = None
     depth: int | None = None
     expand: tuple[str, ...] = ()
+    other_ranks: tuple[Trace, ...] = ()
 
 
 def render(trace: Trace, options: Options) -> str:
@@ -54,8 +57,9 @@ def render(trace: Trace, options: Options) -> str:
         RenderError: if there is no pass of the asked-for index, or nothing of the name in focus, or no module that
             `expand` names.
     """
+    others = options.other_ranks
     if options.focus is not None:
-        trace = focused_trace(trace, options.focus)
+        trace, others = focused_trace(trace, options.focus), ()
     first = _first(trace) if options.pass_index is None else existing_pass(trace, options.pass_index)
     if options.expand:
         graph = first.graph if first is not None else None
@@ -75,11 +79,22 @@ def render(trace: Trace, options: Options) -> str:
         ),
         "title": escape(f"{inert(trace.run.target)[:200]} - gradtrace"),
         "style": style,
-        "data": base64.b64encode(packed(trace, _formulas(trace), opening)).decode("ascii"),
+        "data": "\n".join(_data(trace, others, opening)),
         "script": script,
     }
     # In one go, so that nothing which was put in is ever searched for placeholders.
     return _PLACEHOLDER.sub(lambda match: parts[match[1]], _asset("page.html"))
+
+
+def _data(trace: Trace, others: tuple[Trace, ...], opening: Opening) -> Iterator[str]:
+    """What the page reads: the trace that it opens with, then those of the other ranks."""
+    traces = (trace, *others)
+    for one in traces:
+        shown = opening if one is trace else Opening(depth=opening.depth)
+        data = base64.b64encode(packed(one, _formulas(one), shown, len(traces))).decode("ascii")
+        own = one.run.processes[0].rank if one.whole is not None and one.run.processes else None
+        rank = "" if own is None else f' data-rank="{own}"'
+        yield f'<script type="application/octet-stream" class="data"{rank}>{data}</script>'
 
 
 def _first(trace: Trace) -> BackwardPass | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import builders
 import pytest
 
+from gradtrace.analysis.diff.by_rank import compare_by_rank
 from gradtrace.analysis.diff.first import Divergence, first_divergence
 from gradtrace.analysis.diff.numbers import alike
 from gradtrace.analysis.diff.runs import compare
@@ -26,6 +27,25 @@ from gradtrace.model import TensorStats
 def test_sequences_are_aligned(old, new, pairs):
     """Equal items in the order of both."""
     assert align(old, new) == pairs
+
+
+def test_the_rank_that_parts_first_is_shown():
+    """By the number of its own pass; what only one run has is a difference too."""
+    trace = builders.product_trace()
+    first = trace.passes[0]
+    rows = tuple(
+        replace(row, contribution=TensorStats((), "float32", 1, 9.0, 9.0, 9.0, 9.0, 0, 0, 0, 9.0))
+        for row in first.accumulations
+    )
+    other = replace(trace, passes=(replace(first, accumulations=rows), *trace.passes[1:]))
+    same = compare_by_rank({0: trace, 1: trace}, {0: trace, 1: trace})
+    assert (same.is_equal, same.rank, same.firsts) == (True, 0, ((0, None), (1, None)))
+    found = compare_by_rank({0: trace, 1: trace, 2: trace}, {0: trace, 1: other})
+    assert (found.is_equal, found.rank, found.only_old) == (False, 1, (2,))
+    assert [first is None for _, first in found.firsts] == [True, False]
+    assert not compare_by_rank({0: trace, 1: trace}, {0: trace}).is_equal
+    alone = compare_by_rank({None: trace}, {0: trace, 1: trace})
+    assert (alone.is_equal, alone.rank, alone.unranked, alone.only_new) == (False, 0, "OLD", (0, 1))
 
 
 def test_long_sequences_keep_their_order():

@@ -14,7 +14,7 @@ from gradtrace import recorder
 from gradtrace.errors import GradtraceError, NothingSeenError
 from gradtrace.integrations import kernel_recording
 from gradtrace.integrations.kernel_recording import KernelRecording, _ImportWatch
-from gradtrace.integrations.look import _with_magics, parse
+from gradtrace.integrations.look import _page, _with_magics, parse
 from gradtrace.model import EventKind, Trace
 from gradtrace.recorder import kernel_cells
 from gradtrace.recording import load, merge
@@ -91,6 +91,12 @@ def test_what_happened_before_a_look_still_explains_what_comes_after(kernel: Ker
     assert frozen.requires_grad is False
     assert frozen.location.text.strip() == 'net["frozen"].requires_grad_(requires_grad=False)'
     assert {trace.leaves[leaf].name for leaf in frozen.leaves} == {"frozen.weight", "frozen.bias"}
+
+
+def test_a_terminal_is_told_where_a_page_can_be_seen():
+    """Nothing that it prints would show it."""
+    with pytest.raises(GradtraceError, match="a terminal shows no page: say %gradtrace render --open, or "):
+        _page((), "window")
 
 
 def test_what_a_look_says_next_is_said_as_magics():

@@ -34,11 +34,14 @@ BASES = {records.Record, records.ColumnsRecord}
 NEVER_WRITTEN = {
     ("PassRecord", "count"),
     ("NodeKindRecord", "region"),
+    ("PassEndRecord", "not_recomputed"),
+    ("NormPartRow", "mesh"),
+    ("NormPartRow", "copies"),
     ("StepRecord", "pass_index"),
     ("StepRecord", "began_after"),
 }
-"""What readers would show, but no recorder sees: how many passes a line is, before they ran; what is compiled; and
-what recorders wrote up to 2.3."""
+"""What readers would show, but no recorder sees: how many passes a line is, before they ran; what is compiled, or
+spread over ranks; and what recorders wrote up to 2.3."""
 
 
 class Keeping(torch.autograd.Function):

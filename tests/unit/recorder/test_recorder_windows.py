@@ -139,6 +139,22 @@ def test_to_print_a_tensor_cuts_nothing_off(tmp_path: Path):
     assert kept == [0.5, 2.0]
 
 
+def test_a_text_that_cannot_be_read_is_the_place_of_the_error(tmp_path: Path):
+    """Behind the calls that led to it; what is no file has none."""
+    file = tmp_path / "broken.py"
+    file.write_text("def f():\n    y = = 2\n", "utf-8")
+    with recorded(tmp_path) as session:
+        for name in (str(file), "<string>"):
+            try:
+                compile(file.read_text("utf-8"), name, "exec")
+            except SyntaxError as error:
+                live.write_failure(recorder.current(), error)
+                if name == str(file):
+                    found = session.trace().run.error.frames[-1]
+    assert (found.file, found.line, found.column, found.text) == (str(file), 2, 9, "    y = = 2")
+    assert session.trace().run.error.frames[-1].file == __file__
+
+
 def test_writes_to_memory_that_another_tensor_had_are_not_blamed(tmp_path: Path):
     """The address is the same, and the version began anew."""
     memory = torch.empty(4)
@@ -233,6 +249,19 @@ def test_what_is_repeated_is_found_in_its_cell(shell: SimpleNamespace, cell: str
     names = compile(source, "<magic-timeit>", "exec").co_names
     found = KernelCells().named("<magic-timeit>", names, (end[0], 0, *end))
     assert (found.file, found.n_before, found.has_columns) == expected
+
+
+def test_a_notebook_that_a_cell_runs_has_its_own_cells(shell: SimpleNamespace, tmp_path: Path):
+    """Found by their text, which IPython keeps under a name that it does not know itself."""
+    other = tmp_path / "other.ipynb"
+    cells = [{"cell_type": "markdown", "source": "a"}, {"cell_type": "code", "source": "\n\nw = 1\nw"}]
+    other.write_text(json.dumps({"cells": cells}), "utf-8")
+    shell.history_manager.input_hist_raw[1:] = [f"x = 1\n%run -i '{other}'", "y = 1"]
+    linecache.cache["/tmp/ipykernel_7/9.py"] = (5, None, ["w = 1\n", "w\n"], "/tmp/ipykernel_7/9.py")
+    assert named("/tmp/ipykernel_7/9.py") == (f"{other}:cell 2", 2)
+    linecache.cache["/tmp/ipykernel_7/9.py"] = (5, None, ["w = 2\n"], "/tmp/ipykernel_7/9.py")
+    assert named("/tmp/ipykernel_7/9.py") == ("/tmp/ipykernel_7/9.py", 0)
+    del linecache.cache["/tmp/ipykernel_7/9.py"]
 
 
 def test_what_is_profiled_is_found_in_the_latest_cell(shell: SimpleNamespace):

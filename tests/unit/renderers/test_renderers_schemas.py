@@ -72,13 +72,15 @@ OTHERWISE = {
     "ParameterChange": {"n_moved_rows"},  # `moved_rows`
     "Graph": {"storages"},  # in the document of memory, as the two of a saved tensor
     "SavedTensor": {"owner", "owner_kind"},
+    "Node": {"recomputed"},  # `recomputed` of each op of its region, and `not_recomputed`
     "RecordedProcess": {"number", "pid"},  # `process`; a number of the operating system means nothing later on
     "Trace": {"whole"},  # a document is about all ranks, or about one
 }
 """Fields that a document has under another name."""
 
-NO_PARTS = {"TensorSpec", "ParameterGroup", "Storages"}
-"""A spec stands where its tensor does, a param group is its numbers by name, storages are the document of memory."""
+NO_PARTS = {"TensorSpec", "ParameterGroup", "Storages", "Recomputed"}
+"""A spec stands where its tensor does, a param group is its numbers by name, storages are the document of memory, what
+was recomputed stands at each op."""
 
 SHOWN_AS = {
     "OptimizerInfo": "Optimizer",

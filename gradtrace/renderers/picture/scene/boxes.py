@@ -1,12 +1,13 @@
 """Boxes of single ops: what each is called, its value, and the gradient that arrives."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from gradtrace.model import Finding, Location, Node, NodeOutput, PassError, Root, TensorStats
-from gradtrace.model.compiled import unmeasured
 from gradtrace.renderers.picture.scene.finding_pins import badges, told
 from gradtrace.renderers.picture.scene.model import NO_WISHES, Labels, Row, Span
 from gradtrace.text import wording
+from gradtrace.text.compiled import ops_inside, result, values_inside
 from gradtrace.text.escape import one_line, visible
 
 _MOST_OUTPUTS = 4
@@ -153,11 +154,13 @@ def _compiled(node: Node) -> Iterator[str]:
     region = node.region
     if region is None:
         return
-    yield unmeasured(is_fused=region.is_fused)
+    yield values_inside(node)
+    if node.recomputed is not None and node.recomputed.reason:
+        yield f"not recomputed: {node.recomputed.reason}"
     for one in region.breaks:
         yield f"graph break{wording.at(one.location)}: {one.reason}"
-    for op in (region.ops or ())[:_MOST_OPS]:
-        yield f"{op.name}{wording.at(op.location)}"
+    for op, value in islice(ops_inside(region, node), _MOST_OPS):
+        yield f"{op.name} {result(op, value)}".rstrip() + wording.at(op.location)
     if region.ops and len(region.ops) > _MOST_OPS:
         yield f"and {len(region.ops) - _MOST_OPS:,} more"
 
