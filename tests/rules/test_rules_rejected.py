@@ -65,6 +65,20 @@ IN_HEAD = (
     "`F.linear(x, self.weight)` in heads.a was given shapes that do not fit together: x f32[7,5] and "
     "self.weight f32[2,4]"
 )
+OWN_MODEL = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Parameter(r(5, 2))
+
+    def forward(self, x):
+        return x + self.table
+
+
+critic = nn.Linear(2, 1)
+actor = Net()
+critic(actor(r(4, 3)))
+"""
 LAST_BATCH = """
 net = nn.Linear(3, 2)
 opt = torch.optim.SGD(net.parameters(), lr=0.1)
@@ -109,6 +123,12 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         SHAPES,
         "`x @ w` was given shapes that do not fit together: x f32[4,3] and w f32[5,2]",
         "Of `a @ b` the columns of `a` (3) must be as many as the rows of `b` (5).",
+    ),
+    "own_model_among_two": (
+        OWN_MODEL,
+        SHAPES,
+        "`x + self.table` in actor was given shapes that do not fit together: x f32[4,3] and self.table f32[5,2]",
+        "In dimension 1 of the result the sizes are 3 and 2: they must be equal, or one of them 1.",
     ),
     "own_layer": (
         OWN_LAYER,
