@@ -17,6 +17,7 @@ from gradtrace.model import (
     TensorStats,
     Trace,
 )
+from gradtrace.model.format import ASYNCHRONOUS
 from gradtrace.renderers.explain.moves import moved_by_iteration
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Fact, Facts, Paragraph
@@ -43,7 +44,7 @@ def updates(trace: Trace, one: BackwardPass) -> Iterator[Block]:
 
 def _acts(trace: Trace, one: BackwardPass) -> Iterator[list[Block]]:
     after = [event for event in trace.events if event.pass_index == one.index and event.process == one.process]
-    told = [event for event in after if event.writes or event.step is not None]
+    told = [event for event in after if event.writes or event.step is not None or ASYNCHRONOUS in event.call]
     groups = _together(told)
     for position, (is_step, events) in enumerate(groups):
         if is_step:
@@ -100,12 +101,18 @@ def _change(trace: Trace, one: BackwardPass, events: Sequence[Event], step: Step
             after[write.leaf] = write.after
     names = [trace.leaves[leaf].name for leaf in before]
     head = f"Then {events[0].call}{wording.at(events[0].location)}:"
+    if not before:
+        written = list(dict.fromkeys(trace.leaves[leaf].name for event in events for leaf in event.leaves))
+        return f"{head} .grad of {_whose(written)}, not measured: it may run on after the call."
     norms = f"{_norm(before.values())} → {_norm(after.values())}"
     values = _values_changed(trace, one, list(before), step)
     if values:
         return f"{head} {values} (norm {norms})."
-    whose = wording.listing(names, _MOST_NAMED) if len(names) <= _MOST_NAMED else wording.count(len(names), "leaf")
-    return f"{head} norm of .grad of {whose} {norms}."
+    return f"{head} norm of .grad of {_whose(names)} {norms}."
+
+
+def _whose(names: Sequence[str]) -> str:
+    return wording.listing(names, _MOST_NAMED) if len(names) <= _MOST_NAMED else wording.count(len(names), "leaf")
 
 
 def _values_changed(trace: Trace, one: BackwardPass, leaves: list[int], step: StepFact | None) -> str:
