@@ -83,6 +83,14 @@ def is_sum(graph: Graph, fan_in: FanIn) -> bool | None:
     return all(_is_near(total[i], [row[i] for row in known], tolerance) for i in range(len(total)))
 
 
+def is_put_there(row: Accumulation) -> bool:
+    """Whether nothing came to a leaf, and another gradient stands in its `.grad` after the pass all the same.
+
+    What shards a model, or averages over ranks, puts it there while the pass runs.
+    """
+    return row.contribution is None and row.after is not None and row.after is not row.before
+
+
 def adds_up(row: Accumulation) -> bool | None:
     """Whether `.grad` after a pass is what was there before plus what came; None when too little was measured.
 

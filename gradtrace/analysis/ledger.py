@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gradtrace.analysis.by_value import by_value, concerned, found_empty, owners
+from gradtrace.analysis.fan_in import is_put_there
 from gradtrace.analysis.leaf_order import natural
 from gradtrace.analysis.moments import moments
 from gradtrace.analysis.once import once
@@ -42,6 +43,8 @@ class Pattern(StrEnum):
     """It was part of a pass, and no pass sent it anything."""
     FROM_OTHERS = "from other ranks"
     """No pass of its rank sent it anything, and what other ranks added came into its `.grad`."""
+    PUT_THERE = "put there"
+    """No pass sent it anything, and a gradient was put into its `.grad` while one ran: by what shards the model."""
     NOT_STORED = "not stored"
     """`autograd.grad` returned its gradients; `.grad` was never touched."""
     SINGLE = "single"
@@ -320,6 +323,8 @@ def _verdict(history: History, around: _Around) -> Verdict:
         pattern = Pattern.NOTHING
     if pattern is Pattern.NOTHING and any(entry.accumulation.reduced for entry in history.contributions):
         pattern = Pattern.FROM_OTHERS
+    elif pattern is Pattern.NOTHING and any(is_put_there(entry.accumulation) for entry in history.contributions):
+        pattern = Pattern.PUT_THERE
     return Verdict(
         pattern,
         tuple(tally.passes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradtrace.analysis.fan_in import is_put_there
 from gradtrace.model import Accumulation, BackwardPass, Effect, EventKind, Leaf, ObservationKind, ProgramError, Trace
 
 _INTERRUPT = "KeyboardInterrupt"
@@ -70,12 +71,16 @@ def untrained(trace: Trace) -> tuple[Leaf, ...]:
     return tuple(
         leaf
         for leaf in trace.leaves
-        if leaf.optimizers and leaf.requires_grad and leaf.process in processes and leaf.id not in moved
+        if leaf.optimizers
+        and leaf.requires_grad
+        and 0 not in leaf.shape
+        and leaf.process in processes
+        and leaf.id not in moved
     )
 
 
 def _is_some(row: Accumulation) -> bool:
     """Whether a contribution may be other than zero: one that was not measured may."""
-    if row.reduced is not None:
+    if row.reduced is not None or is_put_there(row):
         return row.after is None or row.after.norm != 0  # other ranks have given it a gradient
     return row.effect != Effect.UNCHANGED and (row.contribution is None or row.contribution.norm != 0)

@@ -25,6 +25,9 @@ NO_GRADIENT, NOT_MEASURED = -1.0, -2.0
 UNKNOWN_RATE = float("-inf")
 """What stands in a column of learning rates for one that is no number."""
 
+ASYNCHRONOUS = ", asynchronous"
+"""Ends what is said of a collective that may run on after its call has returned, so that nobody can measure there."""
+
 CHECKPOINT, PACKED, CONTEXT = "checkpoint.", "packed.", "ctx."
 """How the name begins of a saved tensor that a checkpoint keeps to recompute others from, that a saved-tensor hook
 keeps in place of another, or that a custom function keeps as an attribute of its context. No name of torch's does."""

@@ -41,6 +41,8 @@ class Checkpoint:
         self._n_passes = 0
         self._due = 0.0
         self._observed: tuple[int, ...] | None = None
+        self._before = (0, 0)
+        """Calls that stand in an earlier stream: those that only made nodes, and those that made any."""
 
     def pass_ended(self) -> None:
         """Write, if that is due."""
@@ -55,8 +57,8 @@ class Checkpoint:
         for facts in self._facts:
             facts.write()
         grads = self._grads
-        n_with_graph = sum(table.starts.buffer_info()[1] for table in self._find_tables())
-        observed = (grads.n_calls + self._count_others(), grads.n_without_grad, n_with_graph)
+        others, with_graph = (max(0, now - before) for now, before in zip(self._counts(), self._before, strict=True))
+        observed = (grads.n_calls + others, grads.n_without_grad, with_graph)
         if observed == self._observed:
             return
         kinds = (ObservationKind.OPS, ObservationKind.OPS_WITHOUT_GRAD, ObservationKind.OPS_WITH_GRAPH)
@@ -69,7 +71,11 @@ class Checkpoint:
             self._journal.write(record)
         self._observed = observed
 
+    def _counts(self) -> tuple[int, int]:
+        return self._count_others(), sum(table.starts.buffer_info()[1] for table in self._find_tables())
+
     def after_fork(self) -> None:
         """The stream is a new one: what was counted until now stands in the other."""
+        self._before = self._counts()
         self._n_passes, self._due = 0, 0.0
         self._observed = None

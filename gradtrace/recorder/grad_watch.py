@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from gradtrace.model.format import ASYNCHRONOUS
 from gradtrace.model.kinds import EventKind
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
@@ -152,7 +153,7 @@ class GradWatch:
                 measured = self._norms.wrote([state])
         n_ranks = torch_facts.group_size(given.get("group"))
         how = f"{torch_facts.reduction_name(given.get('op'))} over" if name == "all_reduce" else "to"
-        call = f"{name} ({how} {n_ranks} ranks)"
+        call = f"{name} ({how} {n_ranks} ranks{ASYNCHRONOUS if given.get('async_op') else ''})"
         self._event(EventKind.GRAD_MODIFIED, [state], frame, call, set_to_none=None, measured=measured)
 
     def _assigned(self, tensor: torch.Tensor, value: torch.Tensor | None, frame: types.FrameType) -> None:

@@ -55,7 +55,7 @@ class ModelWatch:
                 tensors = [parameter for part in parts for parameter in _made(part)]
                 if tensors:
                     self._write(ModuleFactKind.UNREGISTERED_MODULES, module, attribute, len(parts), tensors, scope)
-            elif looking.is_tensor(value) and value.requires_grad and value.is_leaf:
+            elif looking.is_tensor(value) and value.requires_grad and torch_facts.is_leaf(value):
                 self._write(ModuleFactKind.PLAIN_TENSOR, module, attribute, 1, [value], scope)
 
     def _write(

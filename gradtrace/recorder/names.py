@@ -16,6 +16,7 @@ import torch
 from gradtrace.model.kinds import LeafKind
 from gradtrace.recorder.looking import buffers, module_of, modules, parameters, type_name
 from gradtrace.recorder.scope import TRANSPARENT, Scope
+from gradtrace.recorder.torch_facts import flat_parameter
 
 _WRAPPERS = frozenset({"DistributedDataParallel", "DataParallel", "FullyShardedDataParallel", "AveragedModel"})
 _WRAPPING_PACKAGES = ("torch.nn.parallel.", "torch.distributed.", "torch.optim.", "deepspeed.", "accelerate.")
@@ -66,6 +67,11 @@ class _Root:
         named = {id(one): (_said(path, wrapping), LeafKind.PARAMETER) for path, one in parameters(module)}
         self.tensors.update(named)
         self.n_parameters = len(named)
+        for path, part in parts:
+            flat = flat_parameter(part)
+            if flat is not None:
+                name = f"{_said(path, wrapping)}._flat_param".lstrip(".")
+                self.tensors.setdefault(id(flat[0]), (name, LeafKind.PARAMETER))
 
 
 def _wraps(module: torch.nn.Module) -> bool:

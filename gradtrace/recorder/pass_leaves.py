@@ -75,7 +75,7 @@ class PassLeaves:
 
             for state, tensor in self._others if self._accumulates else ():
                 if self._leaves.may_touch(state, self._thread):
-                    grad = tensor.grad
+                    grad = self._leaves.shards.gradient(tensor)
                     if grad is None:
                         self._others_before[state.id] = (None, None)
                     else:
@@ -130,7 +130,7 @@ class PassLeaves:
         """What became of leaves to which nothing came here."""
         for state, tensor in self._others:
             if state.id in self._others_before and self._leaves.may_touch(state, self._thread):
-                grad = tensor.grad
+                grad = self._leaves.shards.gradient(tensor)
                 own, before = self._others_before[state.id]
                 if grad is not None and mark(grad) != own:
                     self._leaves.remember(state, grad)

@@ -1,5 +1,7 @@
 """Parameters of which each rank holds a part, and the whole ones that stand in for them while a module runs.
 
+`FullyShardedDataParallel` trains one flat parameter for each unit, whose part the optimizer holds.
+
 `fully_shard` gathers the parts before a module runs into a parameter that exists for that time only. The graph ends at
 that one; the module, the optimizer and `.grad` know the part. So a pass that meets the whole one speaks of the part.
 """
@@ -22,6 +24,8 @@ class Shards:
         """By id of the whole parameter: that one, and the part."""
         self._by_part: dict[int, tuple[weakref.ref[torch.Tensor], weakref.ref[Any]]] = {}
         """By id of the part: that one, and what torch knows of the parameter."""
+        self._flat: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
+        """By id of a flat parameter, or of a view of one: that one, and the ranks that each hold a part."""
 
     def learn(self, models: list[torch.nn.Module]) -> None:
         """Look at all modules that are sharded now."""
@@ -29,10 +33,12 @@ class Shards:
             return
         self._by_whole.clear()
         self._by_part.clear()
+        self._flat.clear()
         for model in models:
             for _, module in looking.modules(model):
                 for known in torch_facts.sharded_parameters(module):
                     self._know(known)
+                self._know_flat(module)
 
     def _know(self, known: Any) -> None:
         found = looking.attributes(known)
@@ -41,6 +47,21 @@ class Shards:
             self._by_part[id(part)] = (weakref.ref(part), weakref.ref(known))
             if looking.is_tensor(whole):
                 self._by_whole[id(whole)] = (weakref.ref(whole), weakref.ref(part))
+
+    def _know_flat(self, module: torch.nn.Module) -> None:
+        found = torch_facts.flat_parameter(module)
+        if found is not None and found[2]:
+            flat, views, ranks = found
+            for one in (flat, *views):
+                if looking.is_tensor(one):
+                    self._flat[id(one)] = (weakref.ref(one), ranks)
+
+    def spread(self, tensor: torch.Tensor) -> tuple[tuple[int, ...], int] | None:
+        """Over which ranks a parameter is spread, and how many of them hold the same part; None for a whole one."""
+        flat = self._flat.get(id(tensor))
+        if flat is not None and flat[0]() is tensor:
+            return flat[1], 1
+        return torch_facts.spread(tensor)
 
     def part_of(self, tensor: torch.Tensor) -> torch.Tensor:
         """The part that a whole parameter stands in for; any other tensor itself."""

@@ -217,7 +217,7 @@ class StepNorms:
             scope = Scope(frame)
             self._learn(scope)
             states = [self._leaves.get(one, scope) for one in tensors]
-            spreads = list(map(torch_facts.spread, tensors))
+            spreads = list(map(self._leaves.shards.spread, tensors))
             owner.ids = ids
             owner.parts = parts_of(states, self._depth, spreads if any(spreads) else ())
             self._optimizers.number(optimizer, scope)

@@ -298,8 +298,29 @@ def group_size(group: Any) -> int:
 
 
 def may_shard() -> bool:
-    """Whether the program can have called `fully_shard`."""
-    return "torch.distributed.fsdp._fully_shard._fully_shard" in sys.modules
+    """Whether the program can have sharded a module."""
+    return "torch.distributed.fsdp._fully_shard._fully_shard" in sys.modules or _FLATTENING in sys.modules
+
+
+_FLATTENING = "torch.distributed.fsdp.fully_sharded_data_parallel"
+
+
+def flat_parameter(module: torch.nn.Module) -> tuple[torch.Tensor, list[Any], tuple[int, ...]] | None:
+    """What `FullyShardedDataParallel` trains in the place of a module's parameters: one flat parameter.
+
+    With it stand the parameters that are views of it, if the program is shown these, and the ranks that each hold a
+    part of it.
+    """
+    kind = getattr(sys.modules.get(_FLATTENING), "FullyShardedDataParallel", None)
+    if kind is None or not issubclass(type(module), kind):
+        return None
+    handle = module.__dict__.get("_handle")
+    if handle is None or handle.flat_param is None:
+        return None
+    flat = handle.flat_param
+    own = handle.process_group if handle.uses_sharded_strategy else None
+    ranks = () if own is None else tuple(torch.distributed.get_process_group_ranks(own))
+    return flat, list(getattr(flat, "_params", None) or ()), ranks
 
 
 def sharded_parameters(module: torch.nn.Module) -> list[Any]:
@@ -315,11 +336,15 @@ def sharded_parameters(module: torch.nn.Module) -> list[Any]:
 
 
 def is_of_sharding(code: types.CodeType) -> bool:
-    """Whether a code is that of `fully_shard`, which moves gradients between parameters while a pass runs."""
-    return code.co_filename.startswith(_SHARDING)
+    """Whether a code is one that shards modules, which moves gradients between parameters while a pass runs.
+
+    What a program calls to clip gradients stands beside it.
+    """
+    return code.co_filename.startswith(_SHARDING) and not code.co_filename.endswith(_CLIPPING)
 
 
-_SHARDING = str(Path(TORCH_DIRECTORY) / "distributed" / "fsdp" / "_fully_shard")
+_SHARDING = str(Path(TORCH_DIRECTORY) / "distributed" / "fsdp") + os.sep
+_CLIPPING = os.sep + "fully_sharded_data_parallel.py"
 
 
 def local_part(tensor: torch.Tensor) -> torch.Tensor:

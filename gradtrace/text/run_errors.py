@@ -24,6 +24,11 @@ def run_errors(trace: Trace, *, is_explained: bool = False) -> Iterator[Block]:
             label, style = ("error", "alarm") if is_alarming else ("note", "")
             yield Paragraph(f"{said(gap)}.", label, style)
     error = trace.run.error
+    first = None if trace.whole is None else trace.whole.run.error
+    if trace.whole is not None and first is not None and first != error and trace.whole.run.failed_rank:
+        where = wording.at(first.frames[-1] if first.frames else None)
+        text = f"{first.type}{where} ended {trace.whole.run.failed_rank} first: {_short(first.message)}"
+        yield Paragraph(text.rstrip().rstrip(":"), "error", "alarm")
     if error is not None:
         where = wording.at(error.frames[-1] if error.frames else None)
         message = f": {_short(error.message) if is_explained else error.message}"

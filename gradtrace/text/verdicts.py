@@ -120,6 +120,11 @@ def _from_others(one: Verdict) -> str:
     return "no gradient arrived on this rank; other ranks had one, which is shared with it"
 
 
+def _put_there(one: Verdict) -> str:
+    del one
+    return "no gradient arrived by the graph; one was put into .grad while the pass ran, as what shards a model does"
+
+
 def _absent(one: Verdict) -> str:
     del one
     return "not in the graph of any recorded pass"
@@ -203,6 +208,7 @@ _SENTENCES: dict[Pattern, Callable[[Verdict], str]] = {
     Pattern.ABSENT: _absent,
     Pattern.NOTHING: _nothing,
     Pattern.FROM_OTHERS: _from_others,
+    Pattern.PUT_THERE: _put_there,
     Pattern.NOT_STORED: _not_stored,
     Pattern.SINGLE: _single,
     Pattern.ZEROED: _zeroed,

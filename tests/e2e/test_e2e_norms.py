@@ -14,7 +14,7 @@ import math, os, sys
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 os.environ["GLOO_SOCKET_IFNAME"] = "lo"
@@ -41,6 +41,14 @@ for step in range(3):
     most = 0.01 if step == 1 else math.inf
     found.append(nn.utils.clip_grad_norm_(sharded.parameters(), most).full_tensor().item())
     optimizer.step()
+for is_shown in (False, True):
+    flat = FullyShardedDataParallel(
+        nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 3)), use_orig_params=is_shown, device_id=torch.device("cpu")
+    )
+    optimizer = torch.optim.SGD(flat.parameters(), lr=0.1)
+    flat(torch.randn(3, 4)).pow(2).mean().backward()
+    found.append(flat.clip_grad_norm_(math.inf).item())
+    optimizer.step()
 open(f"{sys.argv[1]}/{rank}", "w").write(repr(found))
 dist.barrier()
 dist.destroy_process_group()
@@ -64,12 +72,14 @@ def test_ranks_have_the_norms_that_clipping_returns(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     owners = document["optimizers"]
-    assert [(one["process"], one["rank"]) for one in owners] == [(0, 0), (0, 0), (1, 1), (1, 1)]
+    assert [(one["process"], one["rank"]) for one in owners] == [(0, 0)] * 4 + [(1, 1)] * 4
     for rank in range(2):
         expected = json.loads((tmp_path / str(rank)).read_text())
-        replicated, sharded = owners[2 * rank : 2 * rank + 2]
+        replicated, sharded, *flat = owners[4 * rank : 4 * rank + 4]
+        assert [one["steps"][0]["total"] for one in flat] == pytest.approx(expected[7:], rel=1e-6)
+        assert [one["shards"] for one in flat] == [[0, 1], [0, 1]]
         assert [step["total"] for step in replicated["steps"]] == pytest.approx(expected[:4], rel=1e-6)
-        assert [step["before_clipping"] for step in sharded["steps"]] == pytest.approx(expected[4:], rel=1e-6)
+        assert [step["before_clipping"] for step in sharded["steps"]] == pytest.approx(expected[4:7], rel=1e-6)
         clipped = [expected[4], 0.01, expected[6]]
         assert [step["total"] for step in sharded["steps"]] == pytest.approx(clipped, rel=1e-3)
         assert (replicated["shards"], sharded["shards"], sharded["missing_shards"]) == ([], [0, 1], [])

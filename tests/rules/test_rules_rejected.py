@@ -46,6 +46,10 @@ for step in range(60):
     net(x).mean().backward()
     opt.step()
 """
+NOT_TUPLE = (
+    "It says: linear(): argument 'input' (position 1) must be Tensor, not tuple\n"
+    "Take the tensor out of it: a recurrent layer returns `output, state`, attention `output, weights`."
+)
 HOSTILE = "class Parts(list):\n    def __iter__(self):\n        raise SystemExit('asked')\n\n\n"
 CASES: dict[str, tuple[str, str, str, str]] = {
     "layers_in_blocks": (
@@ -119,6 +123,12 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         INDEX,
         "`cross_entropy` has scores for 3 classes, 0 to 2, and y goes from 1 to 3",
         "Classes count from 0: `y - 1`.",
+    ),
+    "tuple_of_a_recurrence": (
+        "rnn, head = nn.GRU(4, 6), nn.Linear(6, 2)\nhead(rnn(r(3, 4))).mean().backward()\n",
+        "program-failed",
+        "The program ended with TypeError in head (Linear); no rule explains it",
+        NOT_TUPLE,
     ),
     "raised_by_the_program": (
         "x = r(3, 2, requires_grad=True)\nraise ValueError(f'bad shape {x.shape}')\n",

@@ -9,6 +9,7 @@ from enum import Enum, auto
 
 from gradtrace.diagnosis.evidence.errors import failure, notes
 from gradtrace.model import GivenTensor, Leaf, Location, RejectedCall, RelatedLocation, Trace
+from gradtrace.model.location import same_place
 from gradtrace.text import wording
 from gradtrace.text.source_maths import span
 
@@ -44,12 +45,14 @@ class Rejected:
         call: what was recorded of it.
         message: torch's words.
         place: the program's line from which it came.
+        inner: the line of a library that made the call, where the program's own did not.
         leaves: of the run.
     """
 
     call: RejectedCall
     message: str
     place: Location | None
+    inner: Location | None
     leaves: Sequence[Leaf]
 
     @property
@@ -59,9 +62,12 @@ class Rejected:
         if call.is_of_module and not (call.name and call.module_class.endswith("Loss")):
             path = f"Layer {call.module}" if is_number(call.module) else call.module
             return f"{path} ({call.module_class})" if path else f"A module `{call.module_class}`"
-        text = span(self.place)
+        text = span(self.inner or self.place)
         if call.name and (call.is_of_module or call.name in text):
             return f"`{call.name}`"
+        if self.inner is not None:
+            where = f" in {layer_name(call.module)}" if call.module else wording.at(self.inner)
+            return f"`{text}`{where}" if text and len(text) <= _LONGEST_SOURCE else f"A call of torch{where}"
         return f"`{text}`" if text and len(text) <= _LONGEST_SOURCE else "A call of torch here"
 
     @property
@@ -95,7 +101,8 @@ def rejected(trace: Trace, misfit: Misfit) -> Rejected | None:
         return None
     if _NEVER.search(error.message) or misfit is not misfit_of(error.message):
         return None
-    return Rejected(error.call, error.message, found.place, trace.leaves)
+    inner = error.frames[-1] if error.frames and not same_place(error.frames[-1], found.place) else None
+    return Rejected(error.call, error.message, found.place, inner, trace.leaves)
 
 
 def misfit_of(message: str) -> Misfit | None:
@@ -212,6 +219,7 @@ def made(one: Rejected, before: str = "") -> tuple[RelatedLocation, ...]:
 
 
 def _made(one: Rejected, before: str) -> Iterator[tuple[Location | None, str]]:
+    yield one.inner, "the library calls torch here"
     if not one.call.is_of_module:
         return
     own = next((leaf for each in one.call.tensors if (leaf := _leaf(one, each.leaf)) is not None), None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradtrace.analysis.by_value import found_empty
+from gradtrace.analysis.fan_in import is_put_there
 from gradtrace.analysis.ledger import Pattern, ledger
 from gradtrace.analysis.once import once
 from gradtrace.analysis.outcome import UNSCALES
@@ -101,6 +102,7 @@ def cycles(trace: Trace) -> tuple[tuple[Cycle, ...], ...]:
 def _cycles(trace: Trace) -> Iterator[tuple[Cycle, ...]]:
     owned = owners(trace)
     events = observed(trace)
+    put = _put_by_ranks(trace)
     for optimizer in trace.optimizers:
         leaves = frozenset(leaf for leaf, ids in owned.items() if optimizer.id in ids)
         found: list[Cycle] = []
@@ -109,10 +111,22 @@ def _cycles(trace: Trace) -> Iterator[tuple[Cycle, ...]]:
             if event.kind == EventKind.STEP and event.optimizer == optimizer.id:
                 found.append(Cycle(optimizer, leaves, tuple(since), event))
                 since = []
-            elif leaves.intersection(event.leaves):
+                continue
+            more = put.get((event.pass_index, event.process)) if event.kind == EventKind.BACKWARD else None
+            if more:
+                event = replace(event, leaves=tuple(sorted(more.union(event.leaves))))  # noqa: PLW2901
+            if leaves.intersection(event.leaves):
                 since.append(event)
         if found:
             yield (*found, Cycle(optimizer, leaves, tuple(since), None))
+
+
+def _put_by_ranks(trace: Trace) -> dict[tuple[int, int], frozenset[int]]:
+    """By pass and process the leaves to which nothing came, and whose `.grad` is another after it all the same."""
+    return {
+        (one.index, one.process): frozenset(row.leaf for row in one.accumulations if is_put_there(row))
+        for one in trace.passes
+    }
 
 
 def stepped(history: tuple[Cycle, ...]) -> tuple[tuple[Cycle, Event], ...]:

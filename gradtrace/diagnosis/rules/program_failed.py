@@ -109,12 +109,36 @@ def _told(found: Failure) -> tuple[RelatedLocation, ...]:
 
 
 def _help(kind: str, message: str) -> str:
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if kind == _LAUNCHER and (cause := _ROOT_CAUSE.search(message)):
+        who = f"rank {cause[1]} ended first, {_by(int(cause[2]))}"
+        return f"The launcher says that {who}.\nWhat the rank printed says why."
+    lines = [line.strip() for line in message.splitlines() if line.strip(" =-")]
     first = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
     said = f"It says: {first[:_LONGEST]}" if first else "It came without a message."
     if kind in {"ModuleNotFoundError", "ImportError"}:
         return f"{said}\nIf another interpreter has it, name that one: --python PATH."
+    given = _NO_TENSOR.search(message) if kind == "TypeError" else None
+    if given is not None:
+        return f"{said}\n{_INSTEAD[given[1]]}"
     return f"{said}\nThe last calls are in the traceback that Python printed."
+
+
+_INSTEAD = {
+    "tuple": "Take the tensor out of it: a recurrent layer returns `output, state`, attention `output, weights`.",
+    "list": "Make a tensor of the list: `torch.tensor(...)` of numbers, `torch.stack(...)` of tensors.",
+    "NoneType": "It is given None: a `forward` or a function without `return` gives that.",
+    "numpy.ndarray": "Make a tensor of the array: `torch.from_numpy(...)`, with `.float()` for float64.",
+}
+"""What to do, by what stands where a tensor is needed."""
+_NO_TENSOR = re.compile(rf"must be Tensor, not ({'|'.join(map(re.escape, _INSTEAD))})\b")
+
+_LAUNCHER = "ChildFailedError"
+"""What torchrun raises when a rank has failed."""
+_ROOT_CAUSE = re.compile(r"(?s)Root Cause.*?rank\s*: (\d{1,9}).*?exitcode\s*: (-?\d{1,9})")
+
+
+def _by(status: int) -> str:
+    return f"with status {status}" if status >= 0 else f"by signal {-status}"
 
 
 def ended_well(trace: Trace) -> Trace:

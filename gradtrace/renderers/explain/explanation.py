@@ -14,6 +14,7 @@ from gradtrace.renderers.explain.formulas import formulas_of_leaves
 from gradtrace.renderers.explain.leaves import leaf_table
 from gradtrace.renderers.explain.ledger import ledger_table
 from gradtrace.renderers.explain.modules import module_table
+from gradtrace.renderers.explain.moves import moved_after
 from gradtrace.renderers.explain.notes import notes
 from gradtrace.renderers.explain.overview import overview
 from gradtrace.renderers.explain.paths import sums
@@ -235,6 +236,7 @@ def _program(
         yield from added_by_rank(trace, one)
         yield from sums(trace, shown)
         yield from updates(trace, one)
+        yield from moved_after(trace, one)
     yield from _graph(trace, shown, options)
     yield from compiled(one, verbose=options.verbose)
 

@@ -10,6 +10,7 @@ from gradtrace.analysis.outcome import first_poisoned, untrained
 from gradtrace.analysis.training_steps import inner
 from gradtrace.model import STORED, BackwardPass, Location, Severity, Trace
 from gradtrace.renderers.explain.leaves import module_norms
+from gradtrace.renderers.explain.moves import moved_by_program
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Fact, Facts, Paragraph
 from gradtrace.text.ranks import rank_of
@@ -220,6 +221,8 @@ def _acts(trace: Trace, ledger: Ledger, detail: _Detail) -> Iterator[Fact]:
     held = any(leaf.optimizers for group in ledger.groups for leaf in group.leaves)
     if steppers:
         yield Fact("stepped by", f"{steppers}{_rates(trace)}")
+    elif by_hand := moved_by_program(trace):
+        yield Fact("stepped by", by_hand)
     elif held:
         yield Fact("stepped by", "nobody: the parameters of an optimizer, and no step() was seen")
 
@@ -239,7 +242,7 @@ def _rates(trace: Trace) -> str:
         return ""
     ends = list(dict.fromkeys([texts[0], texts[-1]]))
     seen, last = trace.steps[-1].pass_index, max((one.index + one.count - 1 for one in trace.passes), default=0)
-    until = f" by pass {seen:,}; not read after it" if last > seen else ""
+    until = f" until pass {seen:,}; not read after it" if last > seen else ""
     return f" (lr {' → '.join(ends)}{until})"
 
 

@@ -17,6 +17,8 @@ from gradtrace.model import (
     TensorStats,
     Trace,
 )
+from gradtrace.model.format import ASYNCHRONOUS
+from gradtrace.renderers.explain.moves import moved_by_iteration
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Fact, Facts, Paragraph
 from gradtrace.text.step_terms import step_parts
@@ -42,7 +44,7 @@ def updates(trace: Trace, one: BackwardPass) -> Iterator[Block]:
 
 def _acts(trace: Trace, one: BackwardPass) -> Iterator[list[Block]]:
     after = [event for event in trace.events if event.pass_index == one.index and event.process == one.process]
-    told = [event for event in after if event.writes or event.step is not None]
+    told = [event for event in after if event.writes or event.step is not None or ASYNCHRONOUS in event.call]
     groups = _together(told)
     for position, (is_step, events) in enumerate(groups):
         if is_step:
@@ -99,12 +101,18 @@ def _change(trace: Trace, one: BackwardPass, events: Sequence[Event], step: Step
             after[write.leaf] = write.after
     names = [trace.leaves[leaf].name for leaf in before]
     head = f"Then {events[0].call}{wording.at(events[0].location)}:"
+    if not before:
+        written = list(dict.fromkeys(trace.leaves[leaf].name for event in events for leaf in event.leaves))
+        return f"{head} .grad of {_whose(written)}, not measured: it may run on after the call."
     norms = f"{_norm(before.values())} → {_norm(after.values())}"
     values = _values_changed(trace, one, list(before), step)
     if values:
         return f"{head} {values} (norm {norms})."
-    whose = wording.listing(names, _MOST_NAMED) if len(names) <= _MOST_NAMED else wording.count(len(names), "leaf")
-    return f"{head} norm of .grad of {whose} {norms}."
+    return f"{head} norm of .grad of {_whose(names)} {norms}."
+
+
+def _whose(names: Sequence[str]) -> str:
+    return wording.listing(names, _MOST_NAMED) if len(names) <= _MOST_NAMED else wording.count(len(names), "leaf")
 
 
 def _values_changed(trace: Trace, one: BackwardPass, leaves: list[int], step: StepFact | None) -> str:
@@ -196,8 +204,10 @@ def _around(trace: Trace, step: StepFact, one: BackwardPass, rule: UpdateRule) -
         facts = [Fact(wording.count(len(moved), "parameter"), norms)]
     if all(change.change == 0 for change in moved):
         return [*blocks, Paragraph("The step moved nothing.")]
+    iteration = moved_by_iteration(trace, one, step)
+    facts += [Fact(f"until pass {one.index + 1:,}", f"moved {iteration}")] if iteration else []
     kept = _last_iteration(step)
-    facts += [Fact("its last iteration", kept)] if kept else []
+    facts += [Fact("the last iteration", kept)] if kept else []
     losses = _losses(trace, own)
     facts += [Fact("loss", losses)] if losses else []
     if facts:

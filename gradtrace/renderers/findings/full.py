@@ -97,7 +97,8 @@ def _marks(finding: Finding) -> list[Mark]:
 
 
 def _notes(finding: Finding, trace: Trace) -> Iterator[str]:
-    names = [trace.leaves[leaf].name for leaf in finding.leaves if leaf < len(trace.leaves)]
+    known = (trace.leaves[leaf].name for leaf in finding.leaves if leaf < len(trace.leaves))
+    names = list(dict.fromkeys(known))  # other ranks have parameters of the same names
     if any(name not in finding.message for name in names):
         yield f"this concerns {listing(names, _MOST_NAMES)}"
     ranks, passes = where(trace, finding) if trace.run.has_ranks else ((), finding.passes)

@@ -101,6 +101,32 @@ def without_grad(stream: Path) -> list[int]:
     return [one.count for one in load(stream).run.observations if one.kind == ObservationKind.OPS_WITHOUT_GRAD]
 
 
+def test_each_window_counts_its_own_calls(tmp_path: Path):
+    """Of the same program in two windows the same is counted, with a graph and without."""
+    w = torch.tensor(2.0, requires_grad=True)
+
+    def program():
+        loss = (w * w).exp() * 3
+        with torch.no_grad():
+            (w + 1).sin()
+        loss.backward()
+        return loss.detach() + 1
+
+    (tmp_path / "next").mkdir()
+    with recorded(tmp_path) as session:
+        here = recorder.current()
+        program()
+        live.ask_again(here, ((1, 1),))
+        assert live.begin_window(here, tmp_path / "next", {})
+        program()
+    first, second = (
+        {one.kind: one.count for one in trace.run.observations}
+        for trace in (read(session.directory), load(tmp_path / "next" / session.stream.name))
+    )
+    assert first[ObservationKind.OPS_WITH_GRAPH] == second[ObservationKind.OPS_WITH_GRAPH] == 3
+    assert first[ObservationKind.OPS] == second[ObservationKind.OPS] > 3
+
+
 def test_a_graph_that_is_run_in_a_fork_is_read(tmp_path: Path):
     """The passes of the parent are not counted in the child, whose numbers begin at 1; nor are its calls."""
     w = torch.tensor(2.0, requires_grad=True)

@@ -9,7 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from gradtrace.model import Graph
+from gradtrace.api import why
+from gradtrace.model import Graph, Trace
 from gradtrace.text.steps.calls import in_calls
 from gradtrace.text.steps.losses import loss_words, softmax_minus_one_hot
 
@@ -39,8 +40,8 @@ HEAD = (
 
 
 @pytest.fixture(scope="module")
-def graphs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Graph]:
-    """The graph of a loss with each of the settings, and of one with probabilities."""
+def traces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trace]:
+    """A loss with each of the settings, and one with probabilities."""
     folder = tmp_path_factory.mktemp("cross_entropy")
     calls = {name: f"F.cross_entropy(x, y, {given})" for name, given in SETTINGS.items()}
     calls["probabilities"] = "F.cross_entropy(x, torch.softmax(x.detach(), 1))"
@@ -48,8 +49,14 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Graph]:
     paths = [folder / f"{name}.py" for name in calls]
     for path, call in zip(paths, calls.values(), strict=True):
         path.write_text(f"{HEAD}loss = {call}\nloss.backward()\n", "utf-8")
-    found = (in_calls(trace.passes[0]).graph for trace in forked_runs.record(paths))
-    return {name: graph for name, graph in zip(calls, found, strict=True) if graph is not None}
+    return dict(zip(calls, forked_runs.record(paths), strict=True))
+
+
+@pytest.fixture(scope="module")
+def graphs(traces: dict[str, Trace]) -> dict[str, Graph]:
+    """Their graphs, with what one call made as one node."""
+    found = {name: in_calls(trace.passes[0]).graph for name, trace in traces.items()}
+    return {name: graph for name, graph in found.items() if graph is not None}
 
 
 def formula(graph: Graph) -> str:
@@ -89,3 +96,9 @@ def test_the_words_say_what_was_asked_for(graphs: dict[str, Graph]) -> None:
     assert "minus the smoothed target, which is 0.05 for each class and 0.8 more for the right one" in loss_words(
         graphs["smoothed"]
     )
+
+
+def test_ways_that_part_within_the_call_are_one(traces: dict[str, Trace]) -> None:
+    """Torch makes two of smoothing; who wrote the call sees one step, unless asked for more."""
+    assert "Step by step, with the gradient that arrives at each:" in why(traces["smoothed"], "x")
+    assert "It comes by 2 ways" in why(traces["smoothed"], "x", verbose=True)

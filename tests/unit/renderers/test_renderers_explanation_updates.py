@@ -7,7 +7,19 @@ from dataclasses import replace
 import builders
 import pytest
 
-from gradtrace.model import EventKind, GradWrite, Leaf, LeafKind, ParameterChange, ParameterGroup, StepFact, Trace
+from gradtrace.model import (
+    EventKind,
+    GradUse,
+    GradWrite,
+    Leaf,
+    LeafKind,
+    Move,
+    ParameterChange,
+    ParameterGroup,
+    StepFact,
+    Trace,
+)
+from gradtrace.renderers.explain.moves import moved_after, moved_by_program
 from gradtrace.renderers.explain.updates import updates
 from gradtrace.text.blocks import Facts, Paragraph
 
@@ -145,10 +157,40 @@ def test_a_step_that_ran_the_pass_itself_is_told_as_a_whole() -> None:
     head, whole, *facts = around(change)
     assert head.startswith("Pass 1 ran inside LBFGS.step at train.py:9 (lr 0.5), the 1st of its 3 passes. Each iter")
     assert whole == "The whole step:"
-    assert facts == ["w 2 → 1", "its last iteration t 0.5, |d| = 0.25", "loss 4 → 4 in passes 1, 3"]
+    assert facts == ["w 2 → 1", "the last iteration t 0.5, |d| = 0.25", "loss 4 → 4 in passes 1, 3"]
 
 
 def test_a_step_that_ran_passes_and_moved_nothing_says_so() -> None:
     """What it kept is of an earlier one then."""
     change = ParameterChange(0, before=2.0, after=2.0, change=0.0, moments=(("d", 0.25), ("t", 0.5)))
     assert around(change)[1:] == ["The step moved nothing."]
+
+
+def by_hand(n_leaves: int, *, change: float) -> tuple[list[str], str]:
+    """What is said after the first of two passes between which the program moved leaves, and at the top."""
+    tape = builders.Tape()
+    w = tape.leaf("w", builders.scalar(2.0))
+    story = builders.Story(tape, builders.run())
+    for _ in range(2):
+        story.backward(tape, tape.mul(w, w))
+    story.event(EventKind.GRAD_CLEARED, location=CLIP, call="zero_")
+    trace = story.trace()
+    leaves = tuple(Leaf(number, f"w{number}", LeafKind.TENSOR, (), "float32") for number in range(n_leaves))
+    moves = tuple(Move(leaf.id, 2, change) for leaf in leaves)
+    uses = tuple(GradUse(1, tuple(range(n_leaves)), place) for place in (STEP, CLIP))
+    trace = replace(trace, leaves=leaves, moves=moves, grad_uses=uses)
+    blocks = [block for block in moved_after(trace, trace.passes[0]) if isinstance(block, Paragraph)]
+    assert not list(moved_after(trace, trace.passes[1]))
+    return [block.text for block in blocks], moved_by_program(trace)
+
+
+def test_moves_by_the_program_itself_are_told_with_the_lines_that_read_the_gradient() -> None:
+    """Not with those that clear it; of many leaves together; not of leaves that stayed."""
+    (said,), at_the_top = by_hand(2, change=0.5)
+    assert said == (
+        "Then, before pass 2, the program itself moved w0 by 0.5 and w1 by 0.5 (2-norm of the change); it reads "
+        ".grad at train.py:9."
+    )
+    assert at_the_top == "the program itself, which reads .grad at train.py:9"
+    assert "the program itself moved 4 leaves by 1 together (" in by_hand(4, change=0.5)[0][0]
+    assert by_hand(2, change=0.0) == ([], "")
