@@ -30,3 +30,16 @@ def did_you_mean(name: str, known: Iterable[str], most: int = _MOST, alike: floa
     """
     close = close_names(name, known, most, alike)
     return f"did you mean {' or '.join(close)}?" if close else ""
+
+
+def no_such(what: str, name: str, known: Iterable[str]) -> str:
+    """`there is no format 'sgv' here: choose dot, svg; did you mean svg?`.
+
+    Args:
+        what: of what kind the name is: `format`.
+        name: as it was written.
+        known: the names that exist.
+    """
+    names = list(known)
+    meant = did_you_mean(name.lower(), names, most=1)
+    return f"there is no {what} {name!r} here: choose {', '.join(names)}{f'; {meant}' if meant else ''}"

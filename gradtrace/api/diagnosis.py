@@ -14,6 +14,7 @@ from gradtrace.model import Finding, Trace
 from gradtrace.model.kinds import Severity
 from gradtrace.renderers import registry
 from gradtrace.renderers.view_options import ViewContext
+from gradtrace.suggest import no_such
 
 _WIDTH = 80
 _ANSWERS = ("text", "markdown", "json")
@@ -128,7 +129,7 @@ def why(
     from gradtrace.renderers.why import reason  # noqa: PLC0415
 
     if format not in _ANSWERS:
-        raise UsageError(f"there is no format {format!r} here: choose {', '.join(_ANSWERS)}")
+        raise UsageError(no_such("format", format, _ANSWERS))
     folders = _folders(sources)
     selection = Selection(severity=Severity.INFO if verbose else Severity.WARNING)
     answer = reasons.why(examine(trace, selection, sources=folders), name, folders)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gradtrace.api import views
 from gradtrace.errors import NothingSeenError, UsageError
 from gradtrace.model import Trace
+from gradtrace.suggest import no_such
 
 if TYPE_CHECKING:
     from gradtrace.analysis.diff.by_rank import RankedComparison
@@ -68,7 +69,7 @@ class Difference:
         from gradtrace.renderers.diff import document, report  # noqa: PLC0415
 
         if format not in _FORMATS:
-            raise UsageError(f"there is no format {format!r} here: choose {', '.join(_FORMATS)}")
+            raise UsageError(no_such("format", format, _FORMATS))
         if format == "json":
             return views.Text(document.render(self._comparison, ()))
         options = report.Options(

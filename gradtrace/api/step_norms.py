@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradtrace.api import views
 from gradtrace.errors import NothingSeenError, UsageError
 from gradtrace.model import Trace
+from gradtrace.suggest import no_such
 
 _FORMATS = ("text", "svg", "csv", "json")
 
@@ -38,7 +39,7 @@ def norms(
     from gradtrace.renderers.norms import report  # noqa: PLC0415
 
     if format not in _FORMATS:
-        raise UsageError(f"there is no format {format!r} here: choose {', '.join(_FORMATS)}")
+        raise UsageError(no_such("format", format, _FORMATS))
     if depth is not None and depth < 1:
         raise UsageError(f"depth={depth}: it is a number of levels from 1 on, or None for each parameter")
     found = histories(trace, depth)

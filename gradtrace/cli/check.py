@@ -223,7 +223,8 @@ def _examined(ended: Traced, wish: _Wish, request: Request) -> Trace:
     if wish.writes_baseline and wish.baseline is not None:
         counted = [finding for finding in trace.findings if finding.severity != Severity.INFO]
         baseline.write(wish.baseline, counted)
-        request.say(f"{len(counted)} findings are known from now on: {wish.baseline}")
+        are_known = "1 finding is" if len(counted) == 1 else f"{len(counted)} findings are"
+        request.say(f"{are_known} known from now on: {wish.baseline}")
         return replace(trace, findings=())
     return trace
 

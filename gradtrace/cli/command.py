@@ -73,7 +73,9 @@ class _Reader:
         return value if self._param.callback is None else self._param.callback(ctx, self._param, value)
 
 
-def declared(name: str, function: Callable[..., int], metavar: str | None = None) -> TyperCommand:
+def declared(
+    name: str, function: Callable[..., int], metavar: str | None = None, summary: str | None = None
+) -> TyperCommand:
     """The command that calls a function whose parameters are annotated for Typer.
 
     Args:
@@ -81,11 +83,13 @@ def declared(name: str, function: Callable[..., int], metavar: str | None = None
         function: what it does; its docstring is the help.
         metavar: what stands in the usage line for the words that are no options; None for a command that declares
             them, or takes none. The function finds the words in `typer.Context.args`.
+        summary: what a shell says of it when it offers it; None for the first line of the help.
     """
     application = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     application.command(
         name,
         cls=Command,
+        short_help=summary,
         options_metavar=f"[OPTIONS]{f' {metavar}' if metavar else ''}",
         context_settings={"allow_extra_args": metavar is not None},
     )(function)

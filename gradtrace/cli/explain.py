@@ -48,7 +48,7 @@ def command(
         request = request.with_facts(EVERYBODYS)  # what looks wrong stands in the first lines
     format_name = format_name or place.format_by_suffix({".md": "markdown", ".json": "json"})
     told_as = registry.find(format_name, registry.STORIES)
-    if told_as.is_machine_format and place.path is None:
+    if told_as.name != "text" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
     return show(
         request,

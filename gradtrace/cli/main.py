@@ -3,6 +3,7 @@
 import errno
 import importlib
 import os
+import re
 import shlex
 import signal
 import sys
@@ -68,6 +69,9 @@ Exit status:
   124    the program ran longer than --timeout
   other  the program's own, signals included; it wins over 0 and 1"""
 
+_TOO_MANY = re.compile(r"got unexpected extra arguments?(?:\(s\))? \((.*)\)$", re.DOTALL)
+"""What click says, or Typer."""
+
 USAGE_ERROR = 2
 INTERNAL_ERROR = 2
 
@@ -85,7 +89,7 @@ class _Commands(ReadsQuickly, TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"gradtrace.cli.{cmd_name}")
-        return declared(cmd_name, module.command, COMMANDS[cmd_name].metavar)
+        return declared(cmd_name, module.command, COMMANDS[cmd_name].metavar, COMMANDS[cmd_name].summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
@@ -164,7 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _asked_for_help(words: list[str]) -> list[str]:
     """`help` and `help COMMAND` as the options that mean the same."""
-    return [*words[1:2], "--help"] if words[:1] == ["help"] else words
+    if words[:1] != ["help"]:
+        return words
+    return [*(word for word in words[1:2] if word != "help"), "--help"]
 
 
 def _run(own: list[str], program: list[str] | None) -> int:
@@ -216,6 +222,9 @@ def _usage(error: Any, own: list[str]) -> int:
     is_unknown = hasattr(error, "possibilities")
     message = _unknown_option(error, own) if is_unknown else _lower(error.format_message())
     context = getattr(error, "ctx", None)
+    too_many = _TOO_MANY.match(message)
+    if too_many is not None and context is not None:
+        message = f"{context.info_name} takes no more words: {too_many[1]}"
     hint = f"\ntry: {context.command_path} --help" if context else ""
     say_error(message.rstrip(".") + hint)
     return USAGE_ERROR

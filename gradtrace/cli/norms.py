@@ -15,6 +15,7 @@ from gradtrace.cli.traced import say_gaps, seen, traced
 from gradtrace.errors import NothingSeenError, UsageError
 from gradtrace.launch import TargetKind
 from gradtrace.model.blind_spot import Blind
+from gradtrace.model.kinds import EventKind
 
 if TYPE_CHECKING:
     from gradtrace.model import Trace
@@ -113,7 +114,8 @@ def _content(
 
 
 def _why_nothing(trace: Trace, request: Request) -> str:
-    if request.target.kind is TargetKind.RECORDING:
+    has_steps = any(event.kind == EventKind.STEP for event in trace.events)
+    if request.target.kind is TargetKind.RECORDING and has_steps:
         return f"{request.target.text} holds no norms of steps: gradtrace norms measures them while a program runs"
     n_optimizers = len(trace.optimizers)
     if not n_optimizers:

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from gradtrace.suggest import did_you_mean
+from gradtrace.errors import UsageError
+from gradtrace.model.run_options import LARGEST_SEED, LEAST_SEED
+from gradtrace.suggest import did_you_mean, no_such
 
 RUN = "Run"
 """The group of the options that say how a program is run."""
@@ -43,7 +45,7 @@ def seconds(text: str) -> float:
 def seed(text: str) -> int:
     """Reads a number that `torch.manual_seed` takes."""
     value = number()(text)
-    if not -(2**63) <= value < 2**64:
+    if not LEAST_SEED <= value <= LARGEST_SEED:
         raise typer.BadParameter(f"{value} is not in the range -2**63<=x<2**64.")
     return value
 
@@ -138,13 +140,24 @@ QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing of
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
 
 
+def _format_name(*names: str) -> Callable[[str], str]:
+    """Reads the name of a format."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            raise UsageError(no_such("format", text, names))
+        return text
+
+    return read
+
+
 def format_option(*names: str) -> object:
     """`-f FORMAT`, one of these."""
     return typer.Option(
         "-f",
         "--format",
         metavar="FORMAT",
-        parser=choice(*names),
+        parser=_format_name(*names),
         autocompletion=completed(names),
         show_default=False,
         help=f"{', '.join(names[:-1])} or {names[-1]}.",

@@ -39,7 +39,7 @@ def command(
     """  # noqa: D301  the help wants a real backspace
     place = Output.open(output, request.color)
     format_name = request.format_name(format_name, output, _FORMATS) or place.format_by_suffix(_SUFFIXES)
-    if format_name == "json" and place.path is None:
+    if format_name != "text" and place.path is None:
         request = request.with_stdout_diverted()  # what the program prints would break the document
     with traced(in_depth(request, EVERYBODYS), _prepare) as ended:
         trace = seen(ended, request, "explain")

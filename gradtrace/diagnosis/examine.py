@@ -37,7 +37,13 @@ def examine(
     left = ignores.apply(diagnosed.findings, ignores.read(diagnosed, sources), heard, {rule.name for rule in RULES})
     findings = selection.shown(sorted(left, key=in_order))
     if known is not None and folder is not None:
+        n_all = len(findings)
         findings = baseline.new(findings, known, folder)
+        n_known = n_all - len(findings)
+        if n_known:
+            is_known = "1 finding is" if n_known == 1 else f"{n_known:,} findings are"
+            said = f"{is_known} known from the baseline, and left out"
+            diagnosed = replace(diagnosed, run=replace(diagnosed.run, notes=(*diagnosed.run.notes, said)))
     return replace(diagnosed, findings=findings)
 
 

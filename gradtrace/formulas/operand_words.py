@@ -70,6 +70,8 @@ _ALONE = {
     "mat": "matrix",
     "vec": "vector",
 }
+_MEMBER = re.compile(r"(\w+)\[(\d+)\]")
+"""One of a list of tensors: `tensors[1]` of `cat` and `stack`."""
 _NUMBERED = re.compile(r"(weight|bias)\d+")
 
 
@@ -108,6 +110,9 @@ def operand_word(op: str, argument: str | None) -> str:
     if of_call is not None:
         return of_call
     inner, _, name = argument.rpartition("/")[2].rpartition(":")
+    member = _MEMBER.fullmatch(name)
+    if member is not None:
+        return _nth(int(member[2]) + 1) + (" tensor" if member[1] == "tensors" else f" of {member[1]}")
     role = _ROLES.get((inner or op).strip("_"), {}).get(name)
     numbered = _NUMBERED.fullmatch(name) if role is None else None
     if numbered is not None:
@@ -119,3 +124,8 @@ def telling_word(op: str, argument: str | None) -> str:
     """As `operand_word`, but "" also for a plain `input`, which tells nothing in a sentence."""
     said = operand_word(op, argument)
     return "" if said == "input" else said
+
+
+def _nth(n: int) -> str:
+    suffix = "th" if n % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{suffix}"

@@ -214,7 +214,7 @@ class KernelRecording:
         """What is to be said beside the next look, once."""
         said, self._notices = self._notices, []
         if self._dropped is not None:
-            said.append(f"what was recorded before {self._dropped} was dropped, to keep the recording small")
+            said.append(self._was_dropped())
             self._dropped = None
         return said
 
@@ -223,7 +223,12 @@ class KernelRecording:
             return "torch has not been imported yet: there is nothing to show"
         if not self._is_recorder_on():
             return f"{self._why_off()}: %gradtrace on, then run a cell with loss.backward()"
+        if self._dropped is not None:
+            return f"{_NOT_YET} {self._dropped}, and {self._was_dropped()}: {_HINT}"
         return f"{_NOT_YET} {self._since}: {_HINT}"
+
+    def _was_dropped(self) -> str:
+        return f"what was recorded before {self._dropped} was dropped, to keep the recording small"
 
     def _why_off(self) -> str:
         """That nothing is recorded: because that was asked for, or because the recorder gave up."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -29,6 +30,9 @@ _MEDIA = {"svg": "image/svg+xml", "png": "image/png", "html": "text/html"}
 _IN_FILES = ("pdf",)
 _ERROR, _NOTICE = "gradtrace: error: ", "gradtrace: "
 _OF_PROGRAMS = re.compile("[;:] put the program's own options after --")
+_NEXT = re.compile(r"(To read more about one: |\(|`)gradtrace (rule|why|check)(?: TARGET)?(?= )")
+"""How a text says what else can be asked."""
+_FOR_PEOPLE = (None, "full", "text", "markdown")
 _WRONG = 2
 _CELL = re.compile(r"^In ?\[(\d+)\](?=:\d+$)")
 """A cell, as IPython writes it in tracebacks and in front of cells."""
@@ -110,7 +114,8 @@ def _answered(look: Look, window: str) -> _Answer:
         case "save":
             path = Path(look.words[0]).expanduser()
             named = path if path.suffix == ".gtrace" else path.with_name(f"{path.name}.gtrace")
-            return _run(["merge", window, "-o", str(named)])
+            _run(["merge", window, "-o", str(named)])
+            return _Answer("", f"{_NOTICE}saved: gradtrace explain {shlex.quote(str(named))} tells the story\n")
         case "explain":
             return _run(["explain", window, *look.words, "--no-pager"])
         case command:
@@ -144,6 +149,8 @@ def _page(words: Sequence[str], window: str) -> _Answer:
     height = _value_of(words, "--height") or str(HEIGHT)
     if not (height.isascii() and height.isdigit() and int(height)):
         raise UsageError(f"--height {height}: say how many pixels, as in --height 800")
+    if not _shows_pictures():
+        raise UsageError("a terminal shows no page: say %gradtrace render --open, or %gradtrace render -o page.html")
     answer, page = _drawn(["render", window, *_without(words, "--height")], "html")
     alone = "gradtrace: a page to look around in; %gradtrace render -o page.html keeps it"
     content = {"text/html": framed(page.decode("utf-8"), int(height)), "text/plain": alone}
@@ -203,7 +210,13 @@ def _run(words: Sequence[str]) -> _Answer:
         raise GradtraceError(f"cannot start {sys.executable}: {error.strerror or error}") from error
     if done.returncode == _WRONG and not done.stdout:
         raise UsageError(_nameless(_reason(done.stderr), words))
-    return _Answer(done.stdout, _nameless(done.stderr, words))
+    is_for_people = _value_of(words, "-f", "--format") in _FOR_PEOPLE
+    return _Answer(_with_magics(done.stdout) if is_for_people else done.stdout, _nameless(done.stderr, words))
+
+
+def _with_magics(text: str) -> str:
+    """A text that names what can be asked next, as it is asked here."""
+    return _NEXT.sub(r"\1%gradtrace \2", text)
 
 
 def _nameless(text: str, words: Sequence[str]) -> str:

@@ -177,7 +177,7 @@ class GradtraceFixture:
             return dict(model.named_parameters())
         if isinstance(model, Mapping):
             return {str(name): tensor for name, tensor in model.items()}
-        if not hasattr(model, "requires_grad") and not isinstance(model, Iterable):
+        if isinstance(model, str) or not (hasattr(model, "requires_grad") or isinstance(model, Iterable)):
             raise GradtraceError(f"assert_all_receive takes a module or tensors, and not a {type(model).__name__}")
         named: dict[str, Any] = {}
         for number, tensor in enumerate([model] if hasattr(model, "requires_grad") else model):

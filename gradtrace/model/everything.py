@@ -31,7 +31,17 @@ from gradtrace.model.leaf import Leaf, OptimizerInfo
 from gradtrace.model.location import Location
 from gradtrace.model.objects import Lookalike, LostMask, MaskingHook, MovingNorm, Sharing
 from gradtrace.model.passes import INCOMPLETE, Accumulation, BackwardPass, PassError, Reduction, Root
-from gradtrace.model.run import KeptResult, Observation, ProgramError, RecordedProcess, Run, ranks_in_words
+from gradtrace.model.run import (
+    GivenTensor,
+    KeptResult,
+    Observation,
+    ProgramError,
+    RecordedProcess,
+    RejectedCall,
+    Run,
+    Setting,
+    ranks_in_words,
+)
 from gradtrace.model.step_norms import NormPart, NormSeries, StepNorms
 from gradtrace.model.steps import ParameterChange, ParameterGroup, ScaleUpdate, StepFact
 from gradtrace.model.tensors import NestedValue, Number, TensorSpec, TensorStats
@@ -60,6 +70,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Finding",
+    "GivenTensor",
     "GradSwitch",
     "GradUse",
     "GradWrite",
@@ -99,11 +110,13 @@ __all__ = [
     "RecordedProcess",
     "Reduction",
     "ReductionKind",
+    "RejectedCall",
     "RelatedLocation",
     "Root",
     "Run",
     "SavedTensor",
     "ScaleUpdate",
+    "Setting",
     "Severity",
     "Sharing",
     "SharingKind",

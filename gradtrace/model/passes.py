@@ -101,6 +101,7 @@ class BackwardPass:
         count: passes from `index` on that repeat the same pattern and are counted here (ledger only).
         parent: index of the pass during which this one ran (reentrant checkpoint), else None.
         thread: 0 for the main thread, then in order of appearance.
+        last_value: of passes that were counted, the only root of the last one, where it was read.
     """
 
     index: int
@@ -117,6 +118,7 @@ class BackwardPass:
     parent: int | None = None
     thread: int = 0
     process: int = 0
+    last_value: float | None = None
 
     @property
     def is_drawn_only(self) -> bool:

@@ -28,11 +28,66 @@ class KeptResult:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenTensor:
+    """A tensor that a call was given which raised.
+
+    Attributes:
+        name: of the argument (`input`), of the parameter (`weight`), or what the source calls it (`self.table`).
+        variable: what the program's line calls it; "" where it has no name there.
+        dtype: without the `torch.`.
+        leaf: the leaf that it is, for a parameter.
+        made_by: a parameter of the one layer that computed it, where that is known.
+        least: of whole numbers the least, where they could be read.
+        greatest: of whole numbers the greatest, where they could be read.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    device: str = "cpu"
+    leaf: int | None = None
+    made_by: int | None = None
+    least: int | None = None
+    greatest: int | None = None
+    variable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Whole numbers that a module was made with: `in_features`, `kernel_size`."""
+
+    name: str
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedCall:
+    """The call of torch's that raised what ended the program.
+
+    Attributes:
+        name: the function, where it is written in Python: `cross_entropy`; "" for others.
+        module: the path of the innermost module that was being called; "" outside of any, or where it has no name.
+        module_class: the class of torch's that this module is of (`Linear`), else its own.
+        is_of_module: a module of torch's made the call, not the program's own source.
+        settings: what that module was made with.
+        tensors: what the call was given, then the module's own parameters.
+    """
+
+    name: str = ""
+    module: str = ""
+    module_class: str = ""
+    is_of_module: bool = False
+    settings: tuple[Setting, ...] = ()
+    tensors: tuple[GivenTensor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramError:
     """The exception that ended the program.
 
     Attributes:
         frames: from the outermost call to the innermost, without torch's own.
+        call: the call of torch's that raised it, where facts for a diagnosis were asked for and it was one.
         kept: results that were held and that it may be about, where facts for a diagnosis were asked for and the
             exception is of a kind that is about such results: a graph that is walked a second time, a copy.
     """
@@ -41,6 +96,7 @@ class ProgramError:
     message: str
     frames: tuple[Location, ...] = ()
     kept: tuple[KeptResult, ...] = ()
+    call: RejectedCall | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ Passes = PassRanges | str | None
 """Ranges, `"last"`, or None for all."""
 
 
+LEAST_SEED, LARGEST_SEED = -(2**63), 2**64 - 1
+"""What `torch.manual_seed` takes."""
+
+
 def is_within(index: int, ranges: PassRanges) -> bool:
     """Whether one of the ranges has this pass."""
     return any(first <= index and (last is None or index <= last) for first, last in ranges)

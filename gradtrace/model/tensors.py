@@ -61,11 +61,16 @@ class TensorSpec:
 
 
 class Measured:
-    """Where numbers stand in a column: the column, where the tensor's own numbers begin, their form."""
+    """Where numbers stand: the column, and a number for where in it those of the tensor begin, and for their form."""
 
-    __slots__ = ("_measured",)
+    __slots__ = ("_at", "_column")
 
-    _measured: tuple[Sequence[float], int, Form]
+    _column: Sequence[float]
+    _at: int
+
+
+N_FORMS = 8
+"""What stands in a column has the number `first * N_FORMS + form`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +102,16 @@ class TensorStats(Measured):
         """One of the statistics, which is not set yet."""
         if name not in _WORKED_OUT:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        for each, one in zip(_WORKED_OUT, _worked_out(self, *self._measured), strict=True):
+        first, form = divmod(self._at, N_FORMS)
+        for each, one in zip(_WORKED_OUT, _worked_out(self, self._column, first, Form(form)), strict=True):
             object.__setattr__(self, each, one)
         return object.__getattribute__(self, name)
 
     @property
     def is_whole(self) -> bool:
         """Whether every element was recorded."""
-        measured = getattr(self, "_measured", None)
-        return self.value is not None if measured is None else bool(measured[2] == Form.VALUES)
+        at = getattr(self, "_at", None)
+        return self.value is not None if at is None else at % N_FORMS == Form.VALUES
 
     @property
     def is_finite(self) -> bool | None:

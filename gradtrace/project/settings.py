@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from gradtrace.errors import UsageError
 from gradtrace.model.kinds import Level, Severity
+from gradtrace.model.run_options import LARGEST_SEED, LEAST_SEED
 from gradtrace.suggest import did_you_mean
 
 _RULES = Meta(description="a list of names of rules")
@@ -33,7 +34,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab")
     passes: Annotated[str | int, Meta(description='passes, such as "1-3", 100, "all" or "last"')] | None = None
     level: Annotated[Level, Meta(description=f"one of {', '.join(Level)}")] | None = None
     device: Annotated[str, Meta(description='a device, such as "cpu" or "cuda:1"')] | None = None
-    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="a whole number of at most 63 bits")] | None = None
+    seed: Annotated[int, Meta(description="a whole number from -2**63 to 2**64 - 1")] | None = None
     dtype: (
         Annotated[
             Literal["float16", "bfloat16", "float32", "float64"],
@@ -85,7 +86,7 @@ def decoded(table: Any, file: Path) -> ProjectSettings:
         if key not in names:
             raise UsageError(f"{file}: [tool.gradtrace] has a key {key!r}; {_meant(key, list(names))}")
         try:
-            values[names[key]] = msgspec.convert(value, types[names[key]])
+            values[names[key]] = _converted(key, value, types[names[key]])
         except msgspec.ValidationError:
             kind = types[names[key]]
             wanted, choices = meaning(kind), _choices(kind)
@@ -95,6 +96,13 @@ def decoded(table: Any, file: Path) -> ProjectSettings:
                 f"{file}: {key} in [tool.gradtrace] must be {wanted}, not {shown}{f'; {meant}' if meant else ''}"
             ) from None
     return ProjectSettings(file=file, **values)
+
+
+def _converted(key: str, value: Any, kind: Any) -> Any:
+    converted = msgspec.convert(value, kind)
+    if key == "seed" and not LEAST_SEED <= converted <= LARGEST_SEED:  # no constraint of msgspec reaches that far
+        raise msgspec.ValidationError
+    return converted
 
 
 def keys() -> dict[str, str]:

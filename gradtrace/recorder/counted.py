@@ -31,6 +31,7 @@ class Group:
     def __init__(self, pattern: Pattern, first: int) -> None:
         self.pattern = pattern
         self._n_passes = 0
+        self._last_value: float | None = None
         self._events: dict[CountedEvent, int] = {}
         self._event_lines: dict[CountedEvent, str] = {}
         """Up to the count."""
@@ -53,9 +54,10 @@ class Group:
         self._call = _up_to_count({"t": "event", **event})
         self._end = _up_to_count({"t": "pass_end", "index": first, "error": error})
 
-    def add(self, events: tuple[CountedEvent, ...]) -> None:
-        """One pass more, and the events before it."""
+    def add(self, events: tuple[CountedEvent, ...], value: float | None = None) -> None:
+        """One pass more, the events before it, and its root, where that is one finite number."""
         self._n_passes += 1
+        self._last_value = value
         self._lines = []
         for event in events:
             self._events[event] = self._events.get(event, 0) + 1
@@ -71,7 +73,8 @@ class Group:
                 line = _up_to_count({"t": "event", "pass_index": self._before_pass, **event.fields()})
                 self._event_lines[event] = line
             lines.append(f"{line}{times}}}")
-        self._lines = [*lines, f"{self._call}{self._n_passes}}}", f"{self._end}{self._n_passes}}}"]
+        value = "" if self._last_value is None else f',"last_value":{self._last_value!r}'
+        self._lines = [*lines, f"{self._call}{self._n_passes}}}", f"{self._end}{self._n_passes}{value}}}"]
         return self._lines
 
 

@@ -16,8 +16,10 @@ from typing import Any
 
 import torch
 
-from gradtrace.model.kinds import CutKind, SwitchKind
+from gradtrace.model.kinds import CutKind
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.custom_functions import is_forward
+from gradtrace.recorder.cut import Cut
 from gradtrace.recorder.forward_mode import TorchCall
 from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
@@ -29,6 +31,8 @@ from gradtrace.recorder.switches import switched_off_by
 
 _MAX_CUTS = 2_000
 _MAX_TAINTED = 100_000
+_MAX_CARRIED = 20_000
+"""Nodes of earlier streams of which it is known what they took in."""
 _MAX_UPSTREAM = 20_000
 _MAX_LISTED = 64
 _MAX_LEAVES = 2_000
@@ -66,35 +70,6 @@ _NO_DATA = frozenset(
 """Functions that take nothing from a tensor but its shape, or look at it in passing."""
 
 
-class _Cut:
-    __slots__ = (
-        *("before", "count", "first", "id", "is_inside_function", "is_of_inputs", "is_of_leaves", "known", "leaves"),
-        *("nodes", "passes", "record", "reentry"),
-    )
-
-    def __init__(self, record: dict[str, Any]) -> None:
-        self.record = record
-        self.id: int = record["id"]
-        self.count = 1
-        self.reentry: Place | None = None
-        self.passes: dict[int, None] = {}
-        self.first: tuple[int, int] | None = None
-        """Pass and sequence number of the node that took the value in first."""
-        self.nodes: dict[int, int] = {}
-        """By pass the node that took the value in, where the graph was recorded."""
-        self.leaves: dict[int, None] = dict.fromkeys(record["leaves"])
-        self.before: dict[int, None] = {}
-        """The cuts whose values went into this one."""
-        self.is_inside_function = (record["switch"] or {}).get("kind") == SwitchKind.FUNCTION
-        """In the `forward` of a custom Function."""
-        self.is_of_inputs = False
-        """All that was cut off are inputs of that Function, through whose result gradients go on."""
-        self.is_of_leaves = True
-        """Nothing that was cut off was computed."""
-        self.known: tuple[Any, ...] = (1, 0, 0, None, len(self.leaves), False)
-        """What its line in the stream says of the above."""
-
-
 class CutWatch:
     """The cuts of a process, one for each place and kind."""
 
@@ -105,12 +80,14 @@ class CutWatch:
         self._leaves = leaves
         self._names = names
         self._find_table = find_table
-        self._cuts: dict[tuple[tuple[int, ...], CutKind], _Cut] = {}
-        self._by_id: dict[int, _Cut] = {}
-        self._tainted: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
-        self._numbers: dict[float, int] = {}
-        self._reentries: dict[int, list[int]] = {}
-        self._taken_in: dict[int, list[int]] = {}
+        self._cuts: dict[tuple[tuple[int, ...], CutKind], Cut] = {}
+        """Those that happened since this stream began."""
+        self._written: list[Cut] = []
+        """By their numbers in this stream."""
+        self._tainted: dict[int, tuple[weakref.ref[torch.Tensor], Cut]] = {}
+        self._numbers: dict[float, Cut] = {}
+        self._reentries: dict[int, list[Cut]] = {}
+        self._taken_in: dict[int, list[Cut]] = {}
         """By sequence number of a node: the cuts whose values it took in as constants."""
 
     def saw(self, seen: TorchCall) -> None:
@@ -142,13 +119,13 @@ class CutWatch:
                 return
         known = self._known(tensors)
         if known is not None and nodes[0] == nodes[1]:
-            self._follow(name, result, self._by_id[known])
+            self._follow(name, result, known)
 
-    def _link(self, cut: _Cut, tensors: list[torch.Tensor]) -> None:
+    def _link(self, cut: Cut, tensors: list[torch.Tensor]) -> None:
         """Note which other cuts went into this one: where its value comes back, so do theirs."""
         for one in tensors:
             known = self._tainted.get(id(one))
-            if known is not None and known[0]() is one and known[1] != cut.id and len(cut.before) < _MAX_LISTED:
+            if known is not None and known[0]() is one and known[1] is not cut and len(cut.before) < _MAX_LISTED:
                 cut.before[known[1]] = None
 
     def _kind(self, name: str, result: Any) -> CutKind | None:
@@ -169,7 +146,7 @@ class CutWatch:
 
     def _add(
         self, kind: CutKind, call: str, cut_off: list[torch.Tensor], result: Any, frame: types.FrameType
-    ) -> _Cut | None:
+    ) -> Cut | None:
         file = frame.f_code.co_filename
         if file == torch_facts.PRINTING or (kind == CutKind.NO_GRAD and f"{torch.__name__}/optim" in file):
             return None
@@ -181,47 +158,62 @@ class CutWatch:
         if cut is not None:
             cut.count += 1
         elif len(self._cuts) < _MAX_CUTS:
-            cut = self._cuts[key] = _Cut(self._describe(kind, call, cut_off, place, frame))
+            cut = self._cuts[key] = self._described(kind, call, cut_off, place, frame)
             cut.is_of_inputs = cut.is_inside_function and _are_inputs(cut_off, frame)
-            self._by_id[cut.id] = cut
-            self._journal.write(cut.record)
+            self._number(cut)
         if cut is not None:
             self._take_leaves(cut, cut_off)
             self._follow(call, result, cut)
         return cut
 
-    def _follow(self, call: str, result: Any, cut: _Cut) -> None:
+    def _follow(self, call: str, result: Any, cut: Cut) -> None:
         """Know from now on that a result comes from a cut; inside a Function not if no derivative is lost with it."""
         if not (cut.is_inside_function and _is_in_steps(call, result)):
-            self._taint(result, cut.id)
+            self._taint(result, cut)
 
-    def _take_leaves(self, cut: _Cut, cut_off: list[torch.Tensor]) -> None:
+    def _take_leaves(self, cut: Cut, cut_off: list[torch.Tensor]) -> None:
         """Note the leaves that went in at a later time; what derives from others is looked through the first time."""
         cut.is_of_leaves = cut.is_of_leaves and all(one.is_leaf for one in cut_off)
         for one in cut_off:
             if one.is_leaf and not torch_facts.is_written_view(one) and len(cut.leaves) < _MAX_LEAVES:
-                cut.leaves[self._leaves.get(one, None).id] = None
+                self._take_leaf(cut, one)
 
-    def _describe(
+    def _take_leaf(self, cut: Cut, leaf: torch.Tensor) -> None:
+        number = self._leaves.get(leaf, None).id
+        if number not in cut.leaves:
+            cut.leaves[number] = weakref.ref(leaf)
+
+    def _number(self, cut: Cut) -> int:
+        """The number of a cut in this stream, where it is written if it is not yet."""
+        if cut.number is None:
+            leaves = [leaf for reference in cut.leaves.values() if (leaf := reference()) is not None]
+            cut.leaves = {}
+            for leaf in leaves:
+                self._take_leaf(cut, leaf)
+            cut.number = len(self._written)
+            self._written.append(cut)
+            self._write(cut)
+        return cut.number
+
+    def _write(self, cut: Cut) -> None:
+        cut.known = cut.changes()
+        self._journal.write(cut.record(self._journal))
+
+    def _described(
         self, kind: CutKind, call: str, cut_off: list[torch.Tensor], place: Place, frame: types.FrameType
-    ) -> dict[str, Any]:
+    ) -> Cut:
         location = self._journal.place(place)
         names = assigned_names(self._journal.location(location)) if location is not None else ()
         module = running_module(frame)
         is_off = kind in (CutKind.NO_GRAD, CutKind.INFERENCE_MODE)
         switch = switched_off_by(frame) if is_off else None
-        return {
-            "t": "cut",
-            "id": len(self._cuts),
-            "kind": kind,
-            "call": call,
-            "location": location,
-            "source": self._name(cut_off[0]),
-            "name": names[0] if len(names) == 1 else None,
-            "leaves": self._leaves_above(cut_off),
-            "module": None if module is None else self._names.module_path(module),
-            "switch": None if switch is None else switch.record(self._journal),
-        }
+        cut = Cut(kind, call, place, switch)
+        cut.source = self._name(cut_off[0])
+        cut.name = names[0] if len(names) == 1 else None
+        cut.module = None if module is None else self._names.module_path(module)
+        for leaf in self._leaves_above(cut_off):
+            self._take_leaf(cut, leaf)
+        return cut
 
     def _name(self, tensor: torch.Tensor) -> str | None:
         """What the value that is cut off is called: its leaf's name, or what its line assigned it to."""
@@ -241,15 +233,15 @@ class CutWatch:
         names = () if location is None else assigned_names(self._journal.location(location))
         return names[0] if len(names) == 1 else None
 
-    def _leaves_above(self, tensors: list[torch.Tensor]) -> list[int]:
-        leaves: dict[int, None] = {}
+    def _leaves_above(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        leaves: dict[int, torch.Tensor] = {}
         seen: set[Any] = set()
         stack: list[Any] = []
         for tensor in tensors:
             if torch_facts.is_written_view(tensor):
                 continue
             if tensor.grad_fn is None:
-                leaves[self._leaves.get(tensor, None).id] = None
+                leaves[id(tensor)] = tensor
             else:
                 stack.append(tensor.grad_fn)
         while stack and len(seen) < _MAX_UPSTREAM:
@@ -259,11 +251,11 @@ class CutWatch:
             seen.add(node)
             variable = getattr(node, "variable", None)
             if is_tensor(variable):
-                leaves[self._leaves.get(variable, None).id] = None
+                leaves[id(variable)] = variable
             stack.extend(child for child, _ in node.next_functions if child is not None)
-        return list(leaves)
+        return list(leaves.values())
 
-    def _taint(self, result: Any, cut: int) -> None:
+    def _taint(self, result: Any, cut: Cut) -> None:
         """Follow what came out of a cut."""
         if is_tensor(result):
             if not result.requires_grad:
@@ -276,13 +268,13 @@ class CutWatch:
             for one in result[:_MAX_LISTED]:
                 self._taint(one, cut)
 
-    def _follow_number(self, number: float, cut: int) -> None:
+    def _follow_number(self, number: float, cut: Cut) -> None:
         if number not in (0.0, 1.0, -1.0) and number == number:  # noqa: PLR0124
             if len(self._numbers) >= _MAX_NUMBERS:
                 del self._numbers[next(iter(self._numbers))]
             self._numbers[number] = cut
 
-    def _known(self, tensors: list[torch.Tensor]) -> int | None:
+    def _known(self, tensors: list[torch.Tensor]) -> Cut | None:
         for one in tensors:
             known = self._tainted.get(id(one))
             if known is not None and known[0]() is one and not one.requires_grad:
@@ -293,42 +285,41 @@ class CutWatch:
         self, tensors: list[torch.Tensor], args: Any, kwargs: Any, frame: types.FrameType, nodes: tuple[int, int]
     ) -> None:
         """A call that made nodes: does it take in anything that was cut off?"""
-        cuts = {
+        cuts = dict.fromkeys(
             known[1]
             for one in tensors
             if (known := self._tainted.get(id(one))) is not None
             and known[0]() is one
-            and not (one.requires_grad and self._by_id[known[1]].is_of_inputs)
-        }
+            and not (one.requires_grad and known[1].is_of_inputs)
+        )
         if self._numbers:
-            cuts |= {
-                self._numbers[one] for one in (*args, *kwargs.values()) if type(one) is float and one in self._numbers
-            }
-        for number in cuts:
-            cut = self._by_id[number]
+            numbers = (one for one in (*args, *kwargs.values()) if type(one) is float and one in self._numbers)
+            cuts |= dict.fromkeys(self._numbers[one] for one in numbers)
+        for cut in cuts:
             if cut.reentry is None:
                 cut.reentry = user_place(frame, "")
             if len(self._reentries) < _MAX_TAINTED:
                 for sequence in range(*nodes):
-                    self._reentries.setdefault(sequence, []).append(number)
+                    self._reentries.setdefault(sequence, []).append(cut)
                 # What a call makes last is what it was called for: of linear() the product, not the transposed weight.
-                self._taken_in.setdefault(nodes[1] - 1, []).append(number)
+                self._taken_in.setdefault(nodes[1] - 1, []).append(cut)
 
     def cut_of(self, tensor: torch.Tensor) -> int | None:
-        """The cut that a tensor comes from, if it is known to come from one."""
+        """The number of the cut that a tensor comes from, if it is known to come from one."""
         known = self._tainted.get(id(tensor))
-        return known[1] if known is not None and known[0]() is tensor else None
+        return self._number(known[1]) if known is not None and known[0]() is tensor else None
 
     def graph_walked(self, sequence_numbers: Any, index: int) -> None:
         """Note which cuts the graph of a pass has taken in."""
         if self._reentries:
             for node, sequence in enumerate(sequence_numbers):
-                for number in self._reentries.get(sequence, ()):
-                    self._by_id[number].passes[index] = None
-                for number in self._taken_in.get(sequence, ()):
-                    self._taken_first(self._by_id[number], index, node, sequence)
+                for cut in self._reentries.get(sequence, ()):
+                    self._number(cut)
+                    cut.passes[index] = None
+                for cut in self._taken_in.get(sequence, ()):
+                    self._taken_first(cut, index, node, sequence)
 
-    def _taken_first(self, cut: _Cut, index: int, node: int, sequence: int) -> None:
+    def _taken_first(self, cut: Cut, index: int, node: int, sequence: int) -> None:
         """Of several nodes of a pass that took the value in, keep the one that was made first."""
         if cut.first is None or cut.first[0] != index or sequence < cut.first[1]:
             cut.first = (index, sequence)
@@ -346,25 +337,30 @@ class CutWatch:
             self._add(CutKind.PARAMETER, "Parameter", [data], None, frame)
             cut = self._cuts.get(self._key(frame, CutKind.PARAMETER))
             if cut is not None:
-                self._tainted[id(parameter)] = (weakref.ref(parameter), cut.id)
+                self._tainted[id(parameter)] = (weakref.ref(parameter), cut)
 
     def _key(self, frame: types.FrameType, kind: CutKind) -> tuple[tuple[int, ...], CutKind]:
         place = user_place(frame, "")
         return (() if place is None else place.key, kind)
 
     def after_fork(self) -> None:
-        """The stream is a new one, and nothing of the other stands in it."""
-        self._cuts, self._by_id, self._tainted, self._numbers = {}, {}, {}, {}
-        self._reentries, self._taken_in = {}, {}
+        """The stream is a new one; what was cut off before may come back in it."""
+        for cut in self._written:
+            cut.begin_stream()
+        self._cuts, self._written = {}, []
+        self._tainted = {number: one for number, one in self._tainted.copy().items() if one[0]() is not None}
+        for known in (self._reentries, self._taken_in):
+            for sequence in list(known)[: max(0, len(known) - _MAX_CARRIED)]:
+                del known[sequence]
 
     def _pass_back(self) -> None:
         """Tell the cuts whose values went into others where those came back."""
-        waiting = [cut for cut in self._cuts.copy().values() if cut.before and cut.passes]
+        waiting = [cut for cut in self._written if cut.before and cut.passes]
         while waiting:
             cut = waiting.pop()
-            for number in cut.before:
-                earlier = self._by_id[number]
+            for earlier in cut.before:
                 if not cut.passes.keys() <= earlier.passes.keys():
+                    self._number(earlier)
                     earlier.passes.update(cut.passes)
                     earlier.reentry = earlier.reentry or cut.reentry
                     if earlier.before:
@@ -373,28 +369,18 @@ class CutWatch:
     def write(self) -> None:
         """Write every cut again of which more is known by now."""
         self._pass_back()
-        for cut in list(self._cuts.values()):
-            known = (cut.count, len(cut.passes), len(cut.nodes), cut.reentry, len(cut.leaves), cut.is_of_leaves)
-            if known == cut.known:
-                continue
-            cut.known = known
-            cut.record["count"] = cut.count
-            cut.record["leaves"] = list(cut.leaves)
-            cut.record["is_of_leaves"] = cut.is_of_leaves
-            cut.record["passes"] = list(cut.passes)
-            cut.record["nodes"] = [[index, node] for index, node in cut.nodes.items()]
-            cut.record["reentry"] = self._journal.place(cut.reentry)
-            self._journal.write(cut.record)
+        for cut in self._written:
+            if cut.known != cut.changes():
+                self._write(cut)
 
 
 def _are_inputs(tensors: list[torch.Tensor], frame: types.FrameType) -> bool:
     """Whether tensors are arguments of the custom Function whose `forward` makes the call."""
     outer: types.FrameType | None = frame
     while outer is not None:
-        caller = outer.f_back
-        if caller is not None and caller.f_code is torch_facts.FUNCTION_APPLY:
+        if is_forward(outer.f_code):
             return {id(one) for one in tensors} <= _arguments(outer)
-        outer = caller
+        outer = outer.f_back
     return False
 
 

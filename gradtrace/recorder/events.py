@@ -7,7 +7,8 @@ something else follows; what it is so far stands at the end of the stream.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from gradtrace.model.kinds import EventKind
@@ -145,6 +146,17 @@ class Events:
             self.flush()
         self._held, self._held_writes = record, list(writes)
         self._write_held(record)
+
+    @contextmanager
+    def as_lines(self) -> Iterator[None]:
+        """What is noted meanwhile is an event of its own, also where others are counted; no pass runs."""
+        with self.lock:
+            was_counting, self.is_counting = self.is_counting, False
+            try:
+                yield
+                self.flush()
+            finally:
+                self.is_counting = was_counting
 
     def count(
         self,

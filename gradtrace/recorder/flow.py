@@ -23,7 +23,7 @@ from gradtrace.recorder.walk import Walk
 
 _DisableTorchFunction = torch_facts.DisableTorchFunction
 
-Received = list[tuple[torch.Tensor, int]]
+Received = Sequence[tuple[torch.Tensor, int]]
 """Gradients that a node received, and the numbers of their statistics."""
 _Arriving = tuple[int, int, int]
 """Number of statistics, identity and version of a tensor that is on its way."""
@@ -40,6 +40,7 @@ class Flow:
         self._walk = walk
         self._measurements = measurements
         self._spec = measurements.tables.spec
+        self._value_limit = measurements.value_limit
         self.order = array("I")
         self.received = array("I")
         self._arrived = array("I")
@@ -109,16 +110,21 @@ class Flow:
         """Write down what was received."""
         self.received.extend((number, output, stats))
 
-    def _measure(self, gradient: torch.Tensor) -> int:
+    def _measure(self, gradient: torch.Tensor, known: Received = ()) -> int:
+        """The statistics of a gradient, which may have the elements of one that is known."""
         try:
-            shape = torch_facts.shape(gradient)
+            spec = self._spec(torch_facts.shape(gradient), gradient.dtype)
         except RuntimeError:
             return self._measurements.add(gradient)  # which finds another way, or raises
-        return self._measurements.add_known(self._spec(shape, gradient.dtype), gradient)
+        if spec.numel > self._value_limit:
+            same = self._same_data(gradient, known)
+            if same >= 0:
+                return same
+        return self._measurements.add_known(spec, gradient)
 
     def _note_node(self, number: int, sent: Any, received: Any) -> Received:
         self.order.append(number)
-        known: Received = []
+        known: list[tuple[torch.Tensor, int]] = []
         for output, gradient in enumerate(received):
             if gradient is not None:
                 stats = self.receive(number, output, gradient)
@@ -144,19 +150,16 @@ class Flow:
                 stats = number
                 break
         else:
-            stats = self._same_data(gradient, known)
-            if stats < 0:
-                stats = self._measure(gradient)
+            stats = self._measure(gradient, known)
         self._sent.extend((edge, stats))
         if self._is_alone[edge]:
             self._arriving[self._edge_keys[edge]] = (stats, id(gradient), gradient._version)
 
     def _same_data(self, gradient: torch.Tensor, known: Received) -> int:
-        """Statistics for the same elements in another shape: what a view sends on needs no second measurement."""
+        """Statistics of a large one for the same elements in another shape: what a view sends on is measured once."""
         own: Mark | None = None
         for tensor, number in known:
-            numel = self._measurements.numel(number)
-            if numel <= self._measurements.value_limit or numel != gradient.numel():
+            if self._measurements.numel(number) != gradient.numel():
                 continue
             own = own or mark(gradient)
             if own != mark(tensor) or not own[0]:

@@ -7,7 +7,6 @@ import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import torch
 from torch.overrides import TorchFunctionMode
 
 from gradtrace.recorder import torch_facts
@@ -17,7 +16,7 @@ from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.invisible import hide, is_our_line, plain_call, skipped_by_warnings
 from gradtrace.recorder.looking import is_any_of
 from gradtrace.recorder.sections import Quiet, is_watched
-from gradtrace.recorder.sites import ModuleTable, is_internal, local
+from gradtrace.recorder.sites import ModuleTable, is_internal
 
 _PASSIVE, _NOTHING = CallKinds.PASSIVE, CallKinds.NOTHING
 _OF_GRAD = (CallKinds.GRAD_SET, CallKinds.GRAD_DELETE, CallKinds.GRAD_GET)
@@ -87,7 +86,7 @@ class ForwardMode(TorchFunctionMode):
         self.is_active = True
         self.n_only_placed = 0
         """Calls of which no observer was notified: they made nodes and nothing else, or are part of another event."""
-        self._modules = modules
+        self.modules = modules
         self._kinds = kinds
         self._observers = observers
         self._failures = failures
@@ -175,7 +174,7 @@ class ForwardMode(TorchFunctionMode):
 
     def _place(self, func: Any, frame: types.FrameType, before: int, after: int, result: Any) -> None:
         table = self.table
-        table.add(before, after, table.origin_at(frame, getattr(func, "__name__", ""), self._modules))
+        table.add(before, after, table.origin_at(frame, getattr(func, "__name__", ""), self.modules))
         table.note_result(result)
 
     def _note(self, seen: TorchCall) -> None:
@@ -205,31 +204,3 @@ def hide_in_anomaly(result: Any, before: int) -> None:
         if type(lines) is list:
             lines[:] = [line for line in lines if not is_our_line(line)]
         stack.extend(child for child, _ in node.next_functions)
-
-
-def custom_function_watch(
-    original: Callable[..., Any], find_mode: Callable[[], ForwardMode | None], failures: Failures
-) -> Callable[..., Any]:
-    """Wrap `unwrap_dead_wrappers`, which `Function.apply` calls just before it makes its node, to learn where from.
-
-    The wrapper has returned when the user's `forward` runs, so it shows in no traceback.
-    """
-
-    def note(mode: ForwardMode, frame: types.FrameType) -> None:
-        if frame.f_code is torch_facts.FUNCTION_APPLY and torch.is_grad_enabled():
-            number = _sequence_number()
-            function = local(frame, "cls")
-            origin = mode.table.origin_at(frame, getattr(function, "__name__", "apply"), mode._modules)
-            mode.table.add(number, number + 1, origin)
-
-    def unwrap_dead_wrappers(args: tuple[Any, ...]) -> tuple[Any, ...]:
-        mode = find_mode()
-        if mode is not None and mode.is_active and _tracing_state() is None:
-            try:
-                note(mode, sys._getframe(1))
-            except BaseException as error:
-                if not failures.absorb("a custom function", error):
-                    raise
-        return original(args)  # type: ignore[no-any-return]
-
-    return skipped_by_warnings(unwrap_dead_wrappers)

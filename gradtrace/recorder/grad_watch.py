@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -27,6 +27,7 @@ from gradtrace.recorder.switches import Switch, switched_off_by
 if TYPE_CHECKING:
     from gradtrace.recorder.fact_watches import FactWatches
 
+_MAX_SWITCHES = 10_000
 _MAX_COUNTED = 50_000
 _RENORM = "embedding_renorm_"
 """What a lookup calls first that keeps rows within `max_norm`: nothing that the program wrote."""
@@ -36,6 +37,15 @@ _COLLECTIVES = {
     "broadcast": ("tensor", "src", "group", "async_op"),
 }
 """Collective operations that write to what they are given, with their parameters."""
+
+
+class _Switched(NamedTuple):
+    """Where the `requires_grad` of a leaf was set last."""
+
+    leaf: weakref.ref[torch.Tensor]
+    place: Place | None
+    call: str
+    is_on: bool
 
 
 class GradWatch:
@@ -68,6 +78,8 @@ class GradWatch:
         self.n_without_grad = 0
         self.first_without_grad: Place | None = None
         self.first_switch: Switch | None = None
+        self._last_switches: dict[int, _Switched] = {}
+        """By the ids of leaves."""
         self._handlers: dict[int, Callable[[TorchCall], None]] = {
             CallKinds.IN_PLACE: lambda seen: self._wrote(seen.args[:1], seen),
             CallKinds.IN_PLACE_LIST: lambda seen: self._wrote(seen.args[0], seen),
@@ -206,9 +218,27 @@ class GradWatch:
         if not self._sees_reads or not tensor.is_leaf or torch_facts.is_of_sharding(frame.f_code):
             return
         call = f"requires_grad = {tensor.requires_grad}"
-        state = self._leaves.get(tensor, None)
-        place = user_place(frame, call)
-        self._events.add(EventKind.REQUIRES_GRAD, [state.id], place, call=call, requires_grad=tensor.requires_grad)
+        switched = _Switched(weakref.ref(tensor), user_place(frame, call), call, tensor.requires_grad)
+        if len(self._last_switches) > _MAX_SWITCHES:
+            self._last_switches = {
+                number: one for number, one in self._last_switches.copy().items() if one.leaf() is not None
+            }
+        was_known = not switched.is_on or self._leaves.find(tensor) is not None  # else it is how the leaf was made
+        if was_known and len(self._last_switches) <= _MAX_SWITCHES:
+            self._last_switches[id(tensor)] = switched
+        self._tell_switch(tensor, switched)
+
+    def _tell_switch(self, leaf: torch.Tensor, one: _Switched) -> None:
+        leaves = [self._leaves.get(leaf, None).id]
+        self._events.add(EventKind.REQUIRES_GRAD, leaves, one.place, call=one.call, requires_grad=one.is_on)
+
+    def repeat_switches(self) -> None:
+        """Tell in a stream that begins who set `requires_grad` of the leaves as it is now."""
+        with self._events.as_lines():
+            for one in list(self._last_switches.values()):
+                leaf = one.leaf()
+                if leaf is not None and leaf.is_leaf and leaf.requires_grad == one.is_on:
+                    self._tell_switch(leaf, one)
 
     def _retained(self, tensor: torch.Tensor) -> None:
         node, table = tensor.grad_fn, self._find_table()

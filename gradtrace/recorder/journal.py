@@ -19,6 +19,7 @@ from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.kernel_cells import KernelCells
+from gradtrace.recorder.reloading import reloaded, without_wrapper
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stream import Shelf, Stream, encode, plain_text
 from gradtrace.recorder.tables import Tables
@@ -27,6 +28,7 @@ from gradtrace.version import __version__
 _MAX_TEXT = 2_000
 _MAX_LINES = 12
 _LONGEST_NUMBER = 10
+_UTF8 = ("utf-8", "surrogatepass")
 _positions: dict[int, tuple[types.CodeType, list[tuple[int | None, ...]]]] = {}
 
 
@@ -48,7 +50,11 @@ def _characters(line: str, offset: int) -> int:
     """The column, from 1, in characters, of an offset in UTF-8 bytes."""
     if line.isascii():
         return offset + 1
-    return len(line.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "replace")) + 1
+    return len(line.encode(*_UTF8)[:offset].decode("utf-8", "replace")) + 1
+
+
+def _n_bytes(line: str) -> int:
+    return len(line.encode(*_UTF8))
 
 
 def _number(variable: str) -> int | None:
@@ -224,8 +230,9 @@ class Journal:
     def _define(
         self, key: tuple[Any, ...], code: types.CodeType, span: tuple[int, int, int, int], via: int | None = None
     ) -> int:
+        span = reloaded(code, span)
         line, column, end_line, end_column = span
-        shown, n_before, cell, has_columns = self._cells.named(code.co_filename, code.co_names)
+        shown, n_before, cell, has_columns = self._cells.named(code.co_filename, code.co_names, span)
         numbers = range(line, min(end_line, line + _MAX_LINES) + 1)
         lines = [linecache.getline(code.co_filename, number).rstrip("\r\n") for number in numbers]
         if cell is not None:
@@ -234,9 +241,11 @@ class Journal:
                 column = end_column = -1
             lines = seen
         first, last = lines[0], lines[-1]
+        if any(lines) and (column > _n_bytes(first) or (numbers[-1] == end_line and end_column > _n_bytes(last))):
+            column = end_column = -1  # a magic, in place of which something longer was compiled
         start = (line + n_before, _characters(first, column) if column >= 0 else 1)
         end = (end_line + n_before, _characters(last, end_column) if end_column >= 0 else len(last) + 1)
-        number = self._write_location(key, shown, start, end, code.co_qualname, "\n".join(lines), via)
+        number = self._write_location(key, shown, start, end, without_wrapper(code), "\n".join(lines), via)
         self._locations[key, "code"] = code  # type: ignore[assignment] # keeps the id of the code from being reused
         return number
 

@@ -70,6 +70,8 @@ def begin_window(
         recorder.config = recorder.journal.config = replace(recorder.config, session=session)
         recorder.begin_stream()
         recorder.journal.write_header()
+        if recorder.config.facts:
+            recorder.grads.repeat_switches()
     return True
 
 
@@ -92,7 +94,7 @@ def ask_again(recorder: Recorder, passes: PassRanges) -> None:
 def write_failure(recorder: Recorder, error: BaseException) -> None:
     """Write down an exception that ended what is recorded."""
     with recorder._failures.looking("an exception"):
-        write_error(recorder.journal, error, recorder.table())
+        write_error(recorder.journal, error, recorder.table(), recorder.rejected_call(error))
 
 
 def leaf_of(recorder: Recorder, tensor: Any) -> tuple[int, str] | None:

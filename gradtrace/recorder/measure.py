@@ -30,6 +30,7 @@ HALF = frozenset({torch.float16, torch.bfloat16})
 _EXACT = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
 _PLAIN = torch_facts.PLAIN_TYPES
 _VALUES = int(Form.VALUES)
+_STRIDED = torch.strided
 _functorch_is_active = torch_facts.functorch_is_active
 _is_functorch_wrapped = torch_facts.is_functorch_wrapped
 
@@ -78,8 +79,11 @@ def plain_values(value: Any) -> Any:
 
 def flat_values(tensor: torch.Tensor) -> list[float]:
     """All elements of a strided tensor, in order."""
-    found: Any = tensor.tolist()
-    n_dimensions = tensor.dim()
+    return in_order(tensor.tolist(), tensor.dim())
+
+
+def in_order(found: Any, n_dimensions: int) -> list[float]:
+    """All elements of nested lists, of so many levels; of none, the one number."""
     if n_dimensions == 2:  # noqa: PLR2004 - by far the most often
         return [one for row in found for one in row]
     for _ in range(n_dimensions - 1):
@@ -102,14 +106,16 @@ def small_values(tensor: torch.Tensor) -> list[float] | None:
 
 def readable_values(tensor: torch.Tensor) -> list[float] | None:
     """The same of one that is known to be readable, on the CPU."""
-    if tensor.layout is not torch.strided:
+    if tensor.layout is not _STRIDED:
         return None
     try:
-        return flat_values(tensor)
+        found: Any = tensor.tolist()
     except RuntimeError as error:  # zeros that torch never wrote anywhere
         if is_foreign(error):
             raise
         return None
+    n_dimensions = tensor.dim()
+    return found if n_dimensions == 1 else in_order(found, n_dimensions)
 
 
 class Measurements:

@@ -9,12 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from gradtrace.recorder import override_checks, torch_facts
 from gradtrace.recorder.call_kinds import CallKinds
+from gradtrace.recorder.custom_functions import CustomFunctions
 from gradtrace.recorder.failures import Failures
-from gradtrace.recorder.forward_mode import ForwardMode, Observer, custom_function_watch
+from gradtrace.recorder.forward_mode import ForwardMode, Observer
 from gradtrace.recorder.forward_table import ForwardTable, Origin
 from gradtrace.recorder.invisible import skipped_by_warnings
 from gradtrace.recorder.patches import Patches
@@ -92,11 +91,7 @@ class Modes:
         with self._lock:
             if not self.is_on:
                 self.is_on = True
-                self._patches.replace(
-                    torch._functorch.utils,
-                    "unwrap_dead_wrappers",
-                    lambda original: custom_function_watch(original, self.here, self._failures),
-                )
+                CustomFunctions(self.here, self._failures).watch(self._patches)
                 override_checks.answer_for(self._mode_is_ours, self._failures)
                 if not self._asleep:
                     self._checks.put()

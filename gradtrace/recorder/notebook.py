@@ -9,6 +9,7 @@ here is the standard library alone: torch is imported when a cell does it.
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -30,6 +31,8 @@ _ASKS_TO_LEAVE = "To exit: use"
 _GOES_ON, _IS_SKIPPED = "raises-exception", "skip-execution"
 """Tags of cells, as nbclient reads them."""
 _IS_OVER = 1
+_OF_A_MAGIC = "UsageError"
+"""What IPython raises where a magic does not exist, or was called in a wrong way."""
 
 
 class Cell(NamedTuple):
@@ -111,10 +114,12 @@ def _in_ipython(file: str, module: types.ModuleType) -> Callable[[Cell], BaseExc
     warnings.filterwarnings("ignore", message=_ASKS_TO_LEAVE)
 
     def run(cell: Cell) -> BaseException | None:
-        shell.compile.begin(_name(file, cell.number), cell.source)
+        name = _name(file, cell.number)
+        shell.compile.begin(name, cell.source)
+        shell.compile.cell_names[len(shell.history_manager.input_hist_raw)] = name  # for whoever sees a magic's code
         result = shell.run_cell(cell.source, store_history=True)
         error: BaseException | None = result.error_before_exec or result.error_in_exec
-        return error
+        return SystemExit(0) if shell.is_left and error is None else error
 
     return run
 
@@ -128,8 +133,26 @@ def _shell_type(base: type) -> Any:
     def show_nothing(self: Any, *args: Any, **kwargs: Any) -> None:
         """An exception is shown when its cell has ended."""
 
+    def ask_exit(self: Any) -> None:
+        """`exit()` in a cell: as a kernel would, this runs the cell to its end, and no other."""
+        self.is_left = True
+
+    def safe_execfile_ipy(self: Any, fname: Any, *args: Any, **kwargs: Any) -> Any:
+        """`%run other.ipynb`: its cells have their own names."""
+        path = os.path.abspath(fname)  # noqa: PTH100 - as above
+        others = self.compiler_class.others  # IPython makes a compiler for each cell
+        with contextlib.suppress(OSError, ValueError, KeyError):  # IPython says what is wrong with the file
+            others.update((cell.source, (_name(path, cell.number), cell.source)) for cell in _cells(Path(path)))
+        try:
+            return base.safe_execfile_ipy(self, fname, *args, **kwargs)  # type: ignore[attr-defined]
+        finally:
+            others.clear()
+
     silent = dict.fromkeys(("showtraceback", "showsyntaxerror", "showindentationerror", "_showtraceback"), show_nothing)
-    return type(base.__name__, (base,), {"enable_gui": enable_gui, **silent})
+    members = {"enable_gui": enable_gui, "ask_exit": ask_exit, "is_left": False, **silent}
+    if hasattr(base, "safe_execfile_ipy"):
+        members["safe_execfile_ipy"] = safe_execfile_ipy
+    return type(base.__name__, (base,), members)
 
 
 def _compiler_type(base: type) -> Any:
@@ -143,6 +166,7 @@ def _compiler_type(base: type) -> Any:
 
     def get_code_name(self: Any, raw_code: str, code: str, number: int) -> Any:
         """The name of the cell, if this is a part of it."""
+        self.cell_name, self.cell_source = self.others.get(raw_code, (self.cell_name, self.cell_source))
         line = _line_of(raw_code, self.cell_source)
         if line is None:
             self.running = ""
@@ -179,6 +203,8 @@ def _compiler_type(base: type) -> Any:
         "ast_parse": ast_parse,
         "__call__": call,
         "cell_name": "",
+        "cell_names": {},
+        "others": {},
         "cell_source": "",
         "running": "",
         "line": 0,
@@ -278,6 +304,9 @@ def _show(error: BaseException, file: str) -> None:
         frames = frames.tb_next
     error.__traceback__ = frames
     sys.stdout.flush()
+    if type(error).__name__ == _OF_A_MAGIC and type(error).__module__.startswith("IPython."):
+        print(f"{_OF_A_MAGIC}: {error}", file=sys.stderr)  # noqa: T201 - as IPython says it
+        return
     traceback.print_exception(type(error), error, frames)
 
 

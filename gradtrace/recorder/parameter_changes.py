@@ -269,9 +269,9 @@ class ParameterChanges:
         if copy is None:
             return
         rows = rows[: len(copy)]
+        self._look_for_moves(changes[: len(copy)], rows, copy)
         for change, reading in zip(changes, self._readings.row_distances(rows, copy), strict=False):
             change.change = reading
-        self._look_for_moves(changes[: len(copy)], rows, copy)
 
     def _look_for_moves(self, changes: list[Change], rows: torch.Tensor, copy: torch.Tensor) -> None:
         asked = []
@@ -296,12 +296,12 @@ class ParameterChanges:
         copy, quiet = change.copy, change.quiet_rows
         if copy is None or copy.shape != tensor.shape or copy.dtype is not tensor.dtype or tensor.device != copy.device:
             return
-        change.change = self._readings.distance(tensor, copy)
         if type(quiet) is bool:
             change.moved = []
         elif quiet is not None and quiet.device == tensor.device:
             moved = quiet & (tensor.detach() != copy).flatten(1).any(1)
             self._moved.append(([change], moved.unsqueeze(0)))
+        change.change = self._readings.distance(tensor, copy)
 
     def stay(self) -> None:
         """The step was skipped: they are after it what they were before."""

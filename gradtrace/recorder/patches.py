@@ -30,6 +30,18 @@ class Patches:
 
         self._undo.append(restore)
 
+    def define(self, owner: Any, name: str, value: Any) -> None:
+        """Give a class an attribute of its own that it only inherits; raises `RuntimeError` if it has one."""
+        if name in vars(owner):
+            raise RuntimeError(f"{owner.__name__} has a {name} of its own")
+        setattr(owner, name, value)
+
+        def restore() -> None:
+            if vars(owner).get(name, _MISSING) is value:
+                delattr(owner, name)
+
+        self._undo.append(restore)
+
     def add(self, undo: Callable[[], None]) -> None:
         """Note how to undo something that was installed otherwise."""
         self._undo.append(undo)

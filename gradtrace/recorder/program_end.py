@@ -85,6 +85,7 @@ def write(
     checkpoint: Checkpoint,
     draw: Callable[[list[torch.Tensor], Any], None],
     look: Callable[[Any], None],
+    rejected: Callable[[BaseException], dict[str, Any] | None],
 ) -> None:
     """Leave what is known only at the end.
 
@@ -94,11 +95,12 @@ def write(
         checkpoint: writes what has grown until now.
         draw: describes a graph that was never run backward, from its roots, and names from a frame.
         look: tells what the variables hold that can be seen from a frame.
+        rejected: what is known of the call of torch's that raised.
     """
     main = sys.modules.get("__main__")
     error = ended_by or _uncaught(main) or failed_cell()
     if error is not None:
-        write_error(journal, error, table)
+        write_error(journal, error, table, rejected(error))
     if isinstance(main, types.ModuleType):
         if not journal.last_pass_index:
             _write_undriven(journal, vars(main), draw)
@@ -123,13 +125,16 @@ def _uncaught(main: object) -> BaseException | None:
     return error if is_script or is_module else None
 
 
-def write_error(journal: Journal, error: BaseException, table: ForwardTable | None) -> None:
+def write_error(
+    journal: Journal, error: BaseException, table: ForwardTable | None, rejected: dict[str, Any] | None
+) -> None:
     """Leave the exception that ended what is recorded, with the calls that it came through.
 
     Args:
         journal: where to.
         error: the exception.
         table: the forward table of this thread.
+        rejected: what is known of the call of torch's that raised.
     """
     frames: list[int | None] = []
     traceback = _from_cell(error.__traceback__)
@@ -138,9 +143,25 @@ def write_error(journal: Journal, error: BaseException, table: ForwardTable | No
         if is_of_the_program(code):
             frames.append(journal.place(Place(code, traceback.tb_lasti, "")))
         traceback = traceback.tb_next
+    unread = _unread_line(journal, error)
+    if unread is not None:
+        frames.append(unread)
     said = {"type": type_name(error), "message": plain_text(message(error))[:4000]}
     kept = kept_at(error, journal, table) if journal.config.facts else []
-    journal.write({"t": "error", **said, "frames": frames, **({"kept": kept} if kept else {})})
+    call = {} if rejected is None else {"call": rejected}
+    journal.write({"t": "error", **said, "frames": frames, **({"kept": kept} if kept else {}), **call})
+
+
+def _unread_line(journal: Journal, error: BaseException) -> int | None:
+    """The place at which a text of the program cannot be read."""
+    if type(error) not in (SyntaxError, IndentationError, TabError):
+        return None
+    file, line, column, text = error.filename, error.lineno, error.offset, error.text  # type: ignore[attr-defined]
+    if type(file) is not str or type(line) is not int or file.startswith("<"):
+        return None
+    n_before = len(text) - len(text.lstrip()) if type(text) is str else 0
+    span = (max(0, column - 1 - n_before), 1) if type(column) is int else None
+    return journal.line(file, line, "<module>", span)
 
 
 def _from_cell(traceback: types.TracebackType | None) -> types.TracebackType | None:

@@ -22,6 +22,7 @@ from gradtrace.recorder.tables import Spec
 
 _NOTHING = -1
 _PLAIN, _SAVED = torch_facts.PLAIN_TYPES, torch_facts.SavedTensor
+_STRIDED = torch.strided
 _ALL_ZERO = frozenset({Statistic.ALL_ZERO})
 _MOST_PACKED = 16
 _NUMBER = 16
@@ -37,6 +38,8 @@ Saved = tuple[str, int, int, torch.device | None, bool, Owner | None]
 whether its memory was met before, at a leaf or at another node, and whose it is besides."""
 
 _Asked = frozenset[Statistic]
+_Plan = tuple[str, str, _Asked]
+"""Of a tensor that nodes of a type save: its name, the attribute that shows it, and what is to be measured."""
 _Memory = tuple[int, int, bool, Owner | None]
 """Number of the storage, its bytes, whether it was met before, and whose it is besides."""
 _Described = tuple[int, _Memory, torch.device, int, _Asked]
@@ -68,6 +71,9 @@ class SavedTensors:
         self._everything = ALL if is_close else None
         self._asked: dict[tuple[str, str], _Asked] = {}
         """By type of node and name of the tensor: what is to be measured."""
+        self._shows_data = torch_facts.SAVED_TENSORS_SHOW_DATA
+        self._plans: dict[int, list[_Plan]] = {}
+        """By type of node: the tensors that it saves."""
         self._numbers: dict[int, int] = {}
         """By identity of the storage, its number from 1."""
         self._n_storages = 0
@@ -75,33 +81,44 @@ class SavedTensors:
         """Checkpoints whose inputs were described."""
         self.storages: list[int] = []
         self.makers: list[tuple[int, Any]] = []
+        self._first: dict[int, tuple[torch.Tensor, _Described]] = {}
+        """By where it lies: the tensor that was met there first, and what is to be said when it is met again."""
         self._known: dict[Hashable, _Described] = {}
-        """What was found out of a tensor that another node saved before, by where it lies and how."""
+        """The same of others that lie there, by how they do."""
 
     def know(self, leaf: torch.Tensor) -> int:
         """The number of a leaf's storage; all are to be known before the first node is looked at."""
         identity, _ = torch_facts.memory(leaf)
-        return self._number(identity)[0]
+        return self._numbers.get(identity) or self._new_number(identity)
 
     def look(self, node: Any, of: NodeType) -> tuple[tuple[Saved, ...], More]:
         """What a node keeps."""
         described: list[Saved] = []
         more: More = []
         self.storages, self.makers = [], []
-        shows_data = torch_facts.SAVED_TENSORS_SHOW_DATA
-        if not shows_data and self._context.saw_saved_hooks:
+        if not self._shows_data and self._context.saw_saved_hooks:
             return (), more  # to look would be to unpack, and that runs the program's hooks
         try:
             if of.is_custom:
-                kept = node._raw_saved_tensors if shows_data else node.saved_tensors
-                self._save(of.name, "saved", tuple(kept or ()), described, more)
+                several = node._raw_saved_tensors if self._shows_data else node.saved_tensors
+                self._save(of.name, "saved", tuple(several or ()), described, more)
                 self._look_at_context(node, of, described, more)
-            for name, raw_name, plain_name in of.saved:
-                self._save(of.name, name, getattr(node, raw_name if shows_data else plain_name), described, more)
+            for name, attribute, asked in self._plans.get(of.number) or self._plan(of):
+                kept: Any = getattr(node, attribute)
+                if type(kept) is not _SAVED or not self._shows_data or kept.unpack_hook is not None:
+                    self._save(of.name, name, kept, described, more)
+                elif (tensor := kept.data) is not None:
+                    self._keep(name, tensor, asked, described, more)
         except (RuntimeError, AttributeError) as error:  # freed by an earlier pass
             if is_foreign(error):
                 raise
         return tuple(described), more
+
+    def _plan(self, of: NodeType) -> list[_Plan]:
+        plan = [(name, raw if self._shows_data else plain, self._of(of.name, name)) for name, raw, plain in of.saved]
+        if not of.is_custom:
+            self._plans[of.number] = plan
+        return plan
 
     def _save(self, op: str, name: str, kept: Any, described: list[Saved], more: More) -> None:
         if type(kept) is tuple:
@@ -115,11 +132,14 @@ class SavedTensors:
             self._look_into(op, name, hook, getattr(kept, "data", None), described, more)
             return
         tensor = getattr(kept, "data", None) if type(kept) is _SAVED or not is_tensor(kept) else kept
-        if tensor is None or not is_tensor(tensor):
-            return
+        if tensor is not None and is_tensor(tensor):
+            self._keep(name, tensor, self._of(op, name), described, more)
+
+    def _keep(self, name: str, tensor: torch.Tensor, asked: _Asked, described: list[Saved], more: More) -> None:
+        """Describe a tensor that was saved as it is."""
         try:
-            spec, memory, device, number, _ = self._describe(tensor, self._everything or self._of(op, name))
-            leaf = self._leaf(tensor)
+            spec, (storage, n_bytes, shared, owner), device, number, _ = self._describe(tensor, asked)
+            leaf = self._leaf(tensor) if tensor.requires_grad else _NOTHING
         except BaseException as error:
             what = f"a saved tensor {name} of type {type(tensor).__name__}"
             if not self._context.failures.absorb(what, error):
@@ -127,7 +147,6 @@ class SavedTensors:
         else:
             if number >= 0 or leaf >= 0:
                 more.append((len(described), number, leaf))
-            storage, n_bytes, shared, owner = memory
             described.append((name, spec, n_bytes, device, shared, owner))
             self.storages.append(storage)
             if "." in name or name.startswith(_OF_CUSTOM):  # no name of an argument, which would say whose output it is
@@ -167,7 +186,7 @@ class SavedTensors:
 
     def _leaf(self, tensor: torch.Tensor) -> int:
         """The number of the leaf that it is, or -1."""
-        if type(tensor) not in _PLAIN or not tensor.requires_grad or not tensor.is_leaf:
+        if type(tensor) not in _PLAIN or not tensor.is_leaf:
             return _NOTHING
         state = self._context.leaves.find(tensor)
         return _NOTHING if state is None else state.id
@@ -175,49 +194,65 @@ class SavedTensors:
     def _of(self, op: str, name: str) -> _Asked:
         asked = self._asked.get((op, name))
         if asked is None:
-            asked = self._asked[op, name] = self._context.config.of_saved(op, name)
+            asked = self._everything or self._context.config.of_saved(op, name)
+            self._asked[op, name] = asked
         return asked
 
     def _describe(self, tensor: torch.Tensor, asked: _Asked) -> _Described:
-        dtype, shape = tensor.dtype, torch_facts.any_shape(tensor)
         if not is_readable(tensor):
-            spec = self._spec(shape, dtype)
+            spec = self._spec(torch_facts.any_shape(tensor), tensor.dtype)
             return spec.number, self._memory(tensor), tensor.device, _NOTHING, asked
-        if tensor.layout is not torch.strided or dtype.is_complex or not (pointer := tensor.data_ptr()):
-            return self._look_at(tensor, shape, dtype, asked)  # a complex one may be the conjugate of what lies there
-        key = (pointer, tensor._version, shape, tensor.stride(), dtype, tensor.is_neg())
-        known = self._known.get(key)
-        if known is None or not asked <= known[4]:
-            known = self._look_at(tensor, shape, dtype, asked if known is None else asked | known[4])
-            storage, n_bytes, _, _ = known[1]
-            self._known[key] = (known[0], (storage, n_bytes, True, None), *known[2:])
+        dtype = tensor.dtype
+        if tensor.layout is not _STRIDED or dtype.is_complex or not (pointer := tensor.data_ptr()):
+            return self._look_at(tensor, asked)  # a complex one may be the conjugate of what lies there
+        first = self._first.get(pointer)
+        if first is None:
+            found = self._look_at(tensor, asked)
+            self._first[pointer] = (tensor, found)
+            return found
+        before, known = first
+        if not _is_alike(before, tensor):
+            return self._describe_other(tensor, asked, pointer)
+        if not asked <= known[4]:
+            known = self._look_at(tensor, asked | known[4])
+        known = _when_met_again(known)
+        self._first[pointer] = (tensor, known)
         return known
 
-    def _look_at(self, tensor: torch.Tensor, shape: tuple[int, ...], dtype: torch.dtype, asked: _Asked) -> _Described:
-        spec = self._spec(shape, dtype)
+    def _describe_other(self, tensor: torch.Tensor, asked: _Asked, pointer: int) -> _Described:
+        """Describe a tensor that lies where another one does, otherwise: a view of it, say."""
+        shape = torch_facts.any_shape(tensor)
+        key = (pointer, tensor._version, shape, tensor.stride(), tensor.dtype, tensor.is_neg())
+        known = self._known.get(key)
+        if known is None or not asked <= known[4]:
+            known = self._look_at(tensor, asked if known is None else asked | known[4])
+            self._known[key] = _when_met_again(known)
+        return known
+
+    def _look_at(self, tensor: torch.Tensor, asked: _Asked) -> _Described:
+        spec = self._spec(torch_facts.any_shape(tensor), tensor.dtype)
         memory = self._memory(tensor)
         number = _NOTHING
-        if tensor.is_cpu and has_memory(tensor):
+        if tensor.is_cpu and (memory[1] or has_memory(tensor)):
             number, asked = self._measure(tensor, spec, asked)
         return spec.number, memory, tensor.device, number, asked
 
     def _memory(self, tensor: torch.Tensor) -> _Memory:
         """What it keeps, whether a leaf or another saved tensor keeps the same, and whose that is besides."""
         identity, n_bytes = torch_facts.memory(tensor)
-        number, is_shared = self._number(identity)
-        is_owned = n_bytes > _NUMBER and not is_shared and not torch_facts.requires_grad(tensor)
-        owner = self._owner(tensor) if is_owned else None
-        return number, n_bytes, is_shared, owner
-
-    def _number(self, identity: int) -> tuple[int, bool]:
-        """The number of a storage, and whether it was met before; what nothing tells from others is always new."""
         number = self._numbers.get(identity)
         if number is not None:
-            return number, True
+            return number, n_bytes, True, None
+        number = self._new_number(identity)
+        is_owned = n_bytes > _NUMBER and not torch_facts.requires_grad(tensor)
+        return number, n_bytes, False, self._owner(tensor) if is_owned else None
+
+    def _new_number(self, identity: int) -> int:
+        """A number for a storage that was not met before; what nothing tells from others is always new."""
         self._n_storages += 1
         if identity:
             self._numbers[identity] = self._n_storages
-        return self._n_storages, False
+        return self._n_storages
 
     def _owner(self, tensor: torch.Tensor) -> Owner | None:
         """What the program calls a tensor that no operation with a gradient made, or what it is a view of."""
@@ -242,3 +277,20 @@ class SavedTensors:
         if not asked or not tensor.is_floating_point() or (asked == _ALL_ZERO and begins_otherwise(tensor)):
             return _NOTHING, asked
         return measurements.add(tensor, asked), asked
+
+
+def _when_met_again(found: _Described) -> _Described:
+    """What is to be said of a tensor that was met before: its memory is shared, and whose it is has been said."""
+    spec, (storage, n_bytes, _, _), device, number, asked = found
+    return spec, (storage, n_bytes, True, None), device, number, asked
+
+
+def _is_alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors that begin at the same address have the same elements."""
+    return (
+        torch_facts.shape(one) == torch_facts.shape(other)
+        and one.dtype is other.dtype
+        and one.stride() == other.stride()
+        and one._version == other._version
+        and one.is_neg() == other.is_neg()
+    )

@@ -60,6 +60,7 @@ from gradtrace.recorder.observed_calls import (
 from gradtrace.recorder.optimizers import Optimizers, owned
 from gradtrace.recorder.passes import Passes
 from gradtrace.recorder.patches import Patches
+from gradtrace.recorder.rejected import rejected_call
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import Quiet
 from gradtrace.recorder.sites import ModuleTable, place_at, settle_own_folders, user_place
@@ -94,7 +95,7 @@ class Recorder:
         """Give each observer what it uses."""
         config, journal = self.config, self.journal
         self.events = Events(journal)
-        names = Names()
+        self._names = names = Names()
         modules = ModuleTable()
         self._births = Births()
         self.leaves = Leaves(journal, names, config.value_limit, self._births)
@@ -340,7 +341,14 @@ class Recorder:
         self.journal.join_world()
         self.events.flush()
         self.watch.pause()
-        program_end.write(self.journal, self.table(), self.checkpoint, self.passes.draw, self.look_at_variables)
+        program_end.write(
+            self.journal,
+            self.table(),
+            self.checkpoint,
+            self.passes.draw,
+            self.look_at_variables,
+            self.rejected_call,
+        )
         self.journal.end()
 
     def look_at_variables(self, frame: Any) -> None:
@@ -350,6 +358,13 @@ class Recorder:
                 scope = Scope(frame)
                 self.context.bystanders.look_at_the_end(scope, self.journal.last_pass_index)
                 self.facts.variables.look(scope, is_end=True)
+
+    def rejected_call(self, error: BaseException) -> dict[str, Any] | None:
+        """What is known of the call of torch's that raised what ended the program."""
+        if self.facts is not None:
+            with self._failures.looking("the call that failed"), torch.no_grad():
+                return rejected_call(error, self.leaves, self._names)
+        return None
 
     def _announce(self, number: int) -> None:
         notices.leave(self.config.session, "announced", str(number), once=True)

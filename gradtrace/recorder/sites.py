@@ -52,7 +52,17 @@ _INSTALLED = tuple(
 )
 """Where packages lie, and the commands that they bring."""
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
-_TYPED = ("<expression", "<program>", "<string>", "<stdin>", "<console>", "<ipython-input", "<doctest", "<timed ")
+_TYPED = (
+    "<expression",
+    "<program>",
+    "<string>",
+    "<stdin>",
+    "<console>",
+    "<ipython-input",
+    "<doctest",
+    "<timed ",
+    "<magic-timeit",
+)
 """How code is called that a person typed and that lies in no file."""
 _MADE_BY_DATACLASSES = "__create_fn__"
 

@@ -16,6 +16,7 @@ import torch
 
 from gradtrace.model.kinds import SwitchKind
 from gradtrace.recorder import torch_facts
+from gradtrace.recorder.custom_functions import is_forward
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.looking import attributes, class_attribute, module_of, type_name
 from gradtrace.recorder.scope import Scope
@@ -83,6 +84,9 @@ def switched_off_by(frame: types.FrameType | None) -> Switch | None:
                 return None  # switched on again; who switched it off inside of that, no frame tells
             if name is not None:
                 return _with(frame, block, name)
+        if is_forward(frame.f_code):
+            name = ".".join(frame.f_code.co_qualname.rpartition("<locals>.")[2].split(".")[-2:])
+            return Switch(SwitchKind.FUNCTION, name, _definition(frame, "forward"))
         inner, frame = frame, frame.f_back
     return _by_statement(start)
 
@@ -90,9 +94,6 @@ def switched_off_by(frame: types.FrameType | None) -> Switch | None:
 def _by_torch(frame: types.FrameType, inner: types.FrameType | None) -> Switch | None:
     """A frame of torch's that runs the frame inside it without gradients."""
     code = frame.f_code
-    if code is torch_facts.FUNCTION_APPLY and inner is not None:
-        name = ".".join(inner.f_code.co_qualname.rpartition("<locals>.")[2].split(".")[-2:])
-        return Switch(SwitchKind.FUNCTION, name, _definition(inner, "forward"))
     if code.co_name == _ENGINE:
         return Switch(SwitchKind.BACKWARD, "backward", user_place(frame, "backward"))
     if code.co_filename == _DECORATED and inner is not None:

@@ -99,7 +99,10 @@ OUTER_CALL = getattr(getattr(_module.Module, "_wrapped_call_impl", None), "__cod
 CustomFunction = _C._FunctionBase
 """The class of the node of a function that was written in Python."""
 
-FUNCTION_APPLY = torch.autograd.Function.apply.__func__.__code__  # type: ignore[attr-defined]
+FUNCTION_APPLY = getattr(getattr(torch.autograd.Function.apply, "__func__", None), "__code__", None)
+"""The code of `Function.apply`; None where that is no Python, as from torch 2.14 on."""
+FunctionContext = torch.autograd.function.BackwardCFunction
+"""The class of what a custom function's `forward` gets as `ctx`, and of its node: each function has one of its own."""
 
 vector_norm = _C._linalg.linalg_vector_norm  # type: ignore[attr-defined]
 """The 2-norm without Python in between."""
@@ -132,7 +135,7 @@ disabled_torch_function = _C._disabled_torch_function_impl
 PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
 """Types whose values may be read as they are. Other subclasses (fake, distributed, quantized) are described only."""
 
-SavedTensor = _C._autograd.SavedTensor
+SavedTensor: Any = _C._autograd.SavedTensor
 
 SAVED_TENSORS_SHOW_DATA = hasattr(SavedTensor, "data")
 """Whether what a node saved can be seen without unpacking it (torch 2.13 can, 2.9 cannot)."""

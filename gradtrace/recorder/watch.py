@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -54,12 +55,14 @@ _OBSERVED = {_BAD_ROOT: ObservationKind.ROOT_NOT_FINITE, _BAD_GRADIENT: Observat
 class LedgerPass:
     """A pass that is only looked at: what some leaves had before (those that `Leaves.owned` names)."""
 
-    __slots__ = ("before", "call", "deferred", "index", "references", "started", "states")
+    __slots__ = ("before", "call", "deferred", "index", "references", "root", "started", "states")
 
     def __init__(self, call: Call, index: int, states: list[LeafState]) -> None:
         self.call = call
         self.index = index
         self.deferred: BaseException | None = None
+        self.root: float | None = None
+        """Its only root, if that is a number in the memory of the host."""
         self.states = states
         self.references = [state.reference for state in states]
         self.before = self.versions()
@@ -150,8 +153,9 @@ class Watch:
     def finish(self, done: LedgerPass, error: BaseException | None) -> str | None:
         """After the engine has run; returns why a closer look is due, or None."""
         spent = time.perf_counter() - done.started
-        effects = self._effects(done)
         call = done.call
+        done.root = _number(call.roots)
+        effects = self._effects(done)
         with self._events_between.lock:  # passes of several threads may end together
             pattern = Pattern(
                 call.name,
@@ -164,7 +168,7 @@ class Watch:
                 effects,
             )
             self._events_between.pattern.clear()
-            is_news = self._count(pattern, done.index)
+            is_news = self._count(pattern, done.index, done.root)
         reason = (
             self._non_finite(done, spent)
             or ("the pattern of the passes changed" if is_news else None)
@@ -220,7 +224,7 @@ class Watch:
             self._seen = tuple((number, effect) for number, effect in effects.items() if effect is not None)
         return self._seen
 
-    def _count(self, pattern: Pattern, index: int) -> bool:
+    def _count(self, pattern: Pattern, index: int, root: float | None) -> bool:
         """Count a pass; True when nothing like it has been seen although the program had settled."""
         group = self._group
         is_news = False
@@ -234,10 +238,10 @@ class Watch:
             group = self._begin_group(pattern, index)
         elif self._n_changes >= _MAX_CHANGES and group.pattern.effects:
             # From here on passes are counted together, whatever their pattern.
-            group = self._begin_group(group.pattern._replace(events=(), effects=()), index)
+            group = self._begin_group(group.pattern._replace(events=(), effects=(), place=None), index)
         elif not self._journal.is_tail_of(group):  # events that were no part of a pattern stand behind it
             group = self._begin_group(group.pattern, index)
-        group.add(pattern.events)
+        group.add(pattern.events, root if root is not None and math.isfinite(root) else None)
         self.write()
         return is_news
 
@@ -300,8 +304,10 @@ class Watch:
         return is_bad
 
     def _non_finite(self, done: LedgerPass, spent: float) -> str | None:
+        if done.root is not None and not math.isfinite(done.root):
+            return _BAD_ROOT
         with torch.no_grad():
-            for root in done.call.roots:
+            for root in done.call.roots if done.root is None else ():
                 if type(root) in torch_facts.PLAIN_TYPES and is_readable(root) and root.numel() == 1:
                     if root.device.type != "cpu":
                         late = self._device_flag
@@ -362,6 +368,18 @@ class Watch:
             text = f"in pass {self._journal.last_pass_index}"
             self._journal.write({"t": "observation", "kind": kind, "count": 1, "location": None, "text": text})
         return reason
+
+
+def _number(roots: Sequence[Any]) -> float | None:
+    """The only root of a pass, if it is a number in the memory of the host: read anyway, to see if it is finite."""
+    if len(roots) != 1 or type(roots[0]) not in torch_facts.PLAIN_TYPES:
+        return None
+    root: torch.Tensor = roots[0]
+    if not is_readable(root) or root.numel() != 1 or not root.is_cpu:
+        return None
+    with torch.no_grad():
+        value = root.item()
+    return value if type(value) is float else None
 
 
 def _is_finite(number: complex) -> bool:

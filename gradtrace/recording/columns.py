@@ -2,7 +2,7 @@
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gradtrace.recording.damage import Damage
@@ -11,7 +11,7 @@ from gradtrace.recording.records import ColumnRow
 _TYPES = frozenset("BIid")
 
 Columns = dict[str, Any]
-"""By name: lists of whole numbers, and arrays of doubles, of which few are ever looked at."""
+"""By name: arrays of whole numbers and of doubles; as lists they would take ten times the memory."""
 
 
 def unpacked(rows: Sequence[ColumnRow], data: bytes) -> Columns:
@@ -28,16 +28,35 @@ def unpacked(rows: Sequence[ColumnRow], data: bytes) -> Columns:
         column.frombytes(data[at:end])
         if sys.byteorder == "big":
             column.byteswap()
-        found[row.name] = column if row.type == "d" else column.tolist()
+        found[row.name] = column
         at = end
     if at != len(data):
         raise Damage("there is more data behind it than it says")
     return found
 
 
-def rows(columns: Columns, name: str, width: int) -> list[tuple[int, ...]]:
-    """A column whose numbers belong together by two, three or more; raises `Damage` if some are left over."""
-    flat = columns.get(name, [])
-    if len(flat) % width:
-        raise Damage(f"column {name} has {len(flat)} numbers, which are no rows of {width}")
-    return list(zip(*[iter(flat)] * width, strict=True))
+class Rows:
+    """A column whose numbers belong together by two, three or more.
+
+    Args:
+        width: how many these are.
+
+    Raises:
+        Damage: some are left over.
+    """
+
+    __slots__ = ("_flat", "_width")
+
+    def __init__(self, columns: Columns, name: str, width: int) -> None:
+        self._flat: Sequence[int] = columns.get(name, ())
+        self._width = width
+        if len(self._flat) % width:
+            raise Damage(f"column {name} has {len(self._flat)} numbers, which are no rows of {width}")
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self._flat) // self._width
+
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        """Each row."""
+        return zip(*[iter(self._flat)] * self._width, strict=True)

@@ -5,7 +5,7 @@ object with the lock left off: a twin of the class with the same slots, whose in
 itself when they are complete.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, field, fields, make_dataclass
 from typing import Any
 
@@ -51,11 +51,12 @@ class StatsDraft(Measured):
 
     __slots__ = TensorStats.__slots__
 
-    def __init__(self, shape: tuple[int, ...], dtype: str, numel: int, measured: Any) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: str, numel: int, column: Sequence[float], at: int) -> None:
         self.shape = shape
         self.dtype = dtype
         self.numel = numel
-        self._measured = measured
+        self._column = column
+        self._at = at
 
 
 def finish(drafts: Iterable[Any], cls: type) -> None:

@@ -29,10 +29,15 @@ class GraphBuilder:
         self._reasons: dict[int, str] = {}
         kinds = list(map(known.kinds.__getitem__, table.kinds))
         makers = {number: _maker(known.kinds[number]) for number in set(table.kinds)}
-        self.nodes = [makers[kind](number) for number, kind in enumerate(table.kinds)]
+        numbers = list(range(len(kinds)))  # the same object wherever a node is named
+        self.nodes = [makers[kind](number) for number, kind in zip(numbers, table.kinds, strict=True)]
         self.edges = [
             EdgeDraft(
-                source, target, slot, output, inputs[slot] if slot < len(inputs := kinds[source].inputs) else None
+                numbers[source],
+                numbers[target],
+                slot,
+                output,
+                inputs[slot] if slot < len(inputs := kinds[source].inputs) else None,
             )
             for source, target, slot, output in zip(
                 table.sources, table.targets, table.slots, table.outputs, strict=True
@@ -52,8 +57,9 @@ class GraphBuilder:
                 output.value = at(measured, stats)
         self._take_saved(table, measured)
         self._take_storages(table)
-        ends = [first for first, _ in table.made[1:]] + [len(self.nodes)]
-        for (first, back), end in zip(table.made, ends, strict=False):
+        made = list(table.made)
+        ends = [first for first, _ in made[1:]] + [len(self.nodes)]
+        for (first, back), end in zip(made, ends, strict=False):
             made_after = self._index - back
             for node in self.nodes[first:end]:
                 if node.leaf is None:

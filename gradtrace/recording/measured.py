@@ -6,7 +6,7 @@ from typing import Any
 
 from gradtrace.model import NestedValue, TensorStats
 from gradtrace.model.format import N_NUMBERS, Form
-from gradtrace.model.tensors import statistics_of
+from gradtrace.model.tensors import N_FORMS, statistics_of
 from gradtrace.recording.damage import Damage
 from gradtrace.recording.drafts import StatsDraft
 from gradtrace.recording.records import MeasuredRow, Num, StatsRow
@@ -88,7 +88,7 @@ def all_stats(
         elif form == _UNKNOWN:
             found.append(TensorStats(shape, dtype, numel))
         else:
-            draft = StatsDraft(shape, dtype, numel, (numbers, end, form))
+            draft = StatsDraft(shape, dtype, numel, numbers, end * N_FORMS + form)
             end += numel if form == _VALUES else N_NUMBERS[form]
             if form == _FULL and not all(map(isfinite, numbers[end - 3 : end])):
                 raise Damage("a count of elements is not finite")

@@ -99,6 +99,7 @@ class PassBuilder:
             parent=begin.parent,
             thread=begin.thread,
             process=self.process,
+            last_value=None if end is None else end.last_value,
         )
 
 

@@ -291,8 +291,9 @@ class ConflictRow(msgspec.Struct, frozen=True):
 class PassEndRecord(Record, frozen=True, tag="pass_end"):
     """The pass is over. A full pass without one was cut short. `error` is (type, message).
 
-    `count` is how many equal passes the two lines stand for, where more was known at the end than at the beginning.
-    `not_recomputed` has nodes of compiled regions in which something could not be recomputed, and why.
+    `count` is how many equal passes the two lines stand for, where more was known at the end than at the beginning;
+    `last_value` the only root of the last of them, where it was read. `not_recomputed` has nodes of compiled regions in
+    which something could not be recomputed, and why.
     """
 
     index: int
@@ -301,3 +302,4 @@ class PassEndRecord(Record, frozen=True, tag="pass_end"):
     conflict: "ConflictRow | None" = None
     not_recomputed: list[tuple[int, str]] = []
     count: int | None = None
+    last_value: float | None = None

@@ -12,6 +12,7 @@ from gradtrace.model import (
     Cut,
     Event,
     EventKind,
+    GivenTensor,
     GradSwitch,
     GradWrite,
     Graph,
@@ -25,7 +26,9 @@ from gradtrace.model import (
     OptimizerInfo,
     ProgramError,
     Recorded,
+    RejectedCall,
     ScaleUpdate,
+    Setting,
     StepFact,
 )
 from gradtrace.recording.columns import Columns
@@ -67,6 +70,7 @@ from gradtrace.recording.records import (
     SwitchRow,
     WorldRecord,
 )
+from gradtrace.recording.run_records import RejectedRow
 from gradtrace.recording.step_builder import facts_of, step_fact, step_of
 
 
@@ -455,6 +459,31 @@ class ProcessBuilder:
                 KeptResult(row.name, self._known.places[row.location], self._known.places[row.made])
                 for row in record.kept
             ),
+            call=None if record.call is None else self._rejected(record.call),
+        )
+
+    def _rejected(self, row: RejectedRow) -> RejectedCall:
+        known = self._known.leaves
+        return RejectedCall(
+            name=row.name,
+            module=row.module,
+            module_class=row.module_class,
+            is_of_module=row.is_of_module,
+            settings=tuple(Setting(one.name, tuple(one.numbers)) for one in row.settings),
+            tensors=tuple(
+                GivenTensor(
+                    name=one.name,
+                    shape=tuple(one.shape),
+                    dtype=one.dtype,
+                    device=one.device,
+                    leaf=None if one.leaf is None else known.get(one.leaf),
+                    made_by=None if one.made_by is None else known.get(one.made_by),
+                    least=one.least,
+                    greatest=one.greatest,
+                    variable=one.variable,
+                )
+                for one in row.tensors
+            ),
         )
 
     @take.register
@@ -472,7 +501,7 @@ def _parts(whole: BackwardPass, within: BackwardPass) -> list[BackwardPass]:
     """A counted range without the pass that was recorded by itself within it."""
     before = within.index - whole.index
     behind = whole.count - before - within.count
-    parts = [replace(whole, count=before)] if before else []
+    parts = [replace(whole, count=before, last_value=None)] if before else []
     parts.append(within)
     if behind > 0:
         parts.append(replace(whole, index=within.index + within.count, count=behind))

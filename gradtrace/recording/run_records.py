@@ -45,6 +45,38 @@ class KeptRow(msgspec.Struct, frozen=True, array_like=True):
     made: int | None = None
 
 
+class GivenRow(msgspec.Struct, frozen=True, array_like=True):
+    """`GivenTensor`; the leaves are leaf ids of the process."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+    device: str
+    leaf: int | None = None
+    made_by: int | None = None
+    least: int | None = None
+    greatest: int | None = None
+    variable: str = ""
+
+
+class SettingRow(msgspec.Struct, frozen=True, array_like=True):
+    """`Setting`."""
+
+    name: str
+    numbers: list[int]
+
+
+class RejectedRow(msgspec.Struct, frozen=True):
+    """`RejectedCall`."""
+
+    name: str = ""
+    module: str = ""
+    module_class: str = ""
+    is_of_module: bool = False
+    settings: list[SettingRow] = []
+    tensors: list[GivenRow] = []
+
+
 class ErrorRecord(Record, frozen=True, tag="error"):
     """The exception that is ending the program; `frames` are location ids, outermost first."""
 
@@ -52,6 +84,7 @@ class ErrorRecord(Record, frozen=True, tag="error"):
     message: str
     frames: list[int] = []
     kept: list[KeptRow] = []
+    call: RejectedRow | None = None
 
 
 class NoteRecord(Record, frozen=True, tag="note"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gradtrace.model import CompiledRegion, Effect, Location, SavedTensor
-from gradtrace.recording.columns import Columns, rows
+from gradtrace.recording.columns import Columns, Rows
 from gradtrace.recording.damage import Damage
 
 
@@ -71,16 +71,16 @@ class StateTable:
 
     def __init__(self, columns: Columns) -> None:
         self.specs, self.forms = _described(columns)
-        self.leaves = rows(columns, "leaf", 2)
-        self.values = rows(columns, "value", 3)
-        self.saved = rows(columns, "saved", 3)
-        self.saved_leaves = rows(columns, "saved_leaf", 3)
+        self.leaves = Rows(columns, "leaf", 2)
+        self.values = Rows(columns, "value", 3)
+        self.saved = Rows(columns, "saved", 3)
+        self.saved_leaves = Rows(columns, "saved_leaf", 3)
         self.storages = columns.get("storage")
         self.leaf_storages = columns.get("leaf_storage", [])
-        self.makers = rows(columns, "maker", 3)
-        self.made = rows(columns, "made", 2)
-        self.freed = rows(columns, "freed", 2)
-        self.calls = rows(columns, "call", 2)
+        self.makers = Rows(columns, "maker", 3)
+        self.made = Rows(columns, "made", 2)
+        self.freed = Rows(columns, "freed", 2)
+        self.calls = Rows(columns, "call", 2)
 
 
 class FlowTable:
@@ -89,15 +89,15 @@ class FlowTable:
     def __init__(self, columns: Columns, effects: Sequence[Effect]) -> None:
         self.specs, self.forms = _described(columns)
         self.order = columns.get("order", [])
-        self.received = rows(columns, "received", 3)
-        self.arrived = rows(columns, "arrived", 3)
-        self.sent = rows(columns, "sent", 2)
-        self.saved = rows(columns, "saved", 3)
-        self.inside = rows(columns, "inside", 3)
-        self.accumulations = [(*row[:4], _effect(effects, row[4])) for row in rows(columns, "accumulation", 5)]
+        self.received = Rows(columns, "received", 3)
+        self.arrived = Rows(columns, "arrived", 3)
+        self.sent = Rows(columns, "sent", 2)
+        self.saved = Rows(columns, "saved", 3)
+        self.inside = Rows(columns, "inside", 3)
+        self.accumulations = [(*row[:4], _effect(effects, row[4])) for row in Rows(columns, "accumulation", 5)]
 
 
-def _described(columns: Columns) -> tuple[list[int], list[int]]:
+def _described(columns: Columns) -> tuple[Sequence[int], Sequence[int]]:
     specs, forms = columns.get("spec", []), columns.get("form", [])
     if len(specs) != len(forms):
         raise Damage(f"{len(specs)} tensors have {len(forms)} forms")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from gradtrace.errors import UsageError
 from gradtrace.model.needs import USUALLY, Needs
 from gradtrace.renderers.view_options import ViewContext, ViewOptions
-from gradtrace.suggest import did_you_mean
+from gradtrace.suggest import no_such
 
 if TYPE_CHECKING:
     from gradtrace.model import Trace
 
 NOTHING_ASKED = ViewOptions()
 NO_CONTEXT = ViewContext()
+
+_ALL_PASSES = "which holds every pass that was recorded; --passes N records pass N in full"
 
 _OF_ONE_PASS = frozenset({"tree", "picture", "page", "explain"})
 """Packages of formats that show one pass, so that they take `pass_index`."""
@@ -33,6 +35,7 @@ class Format:
         is_binary: not for a terminal.
         needs: what it shows of tensors; of a recording it shows also what was measured besides.
         is_machine_format: read by programs: nothing else may stand in the same stream, and colours never.
+        instead: of options that it does not take, what there is in their place.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Format:
     is_binary: bool = False
     is_machine_format: bool = True
     needs: Needs = USUALLY
+    instead: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def options(self) -> frozenset[str]:
@@ -74,7 +78,9 @@ class Format:
         if asked.given().keys() - known:  # else the format need not be loaded for that
             refused = asked.refused_by(self.options)
             if refused is not None:
-                raise UsageError(f"{refused} means nothing to the format {self.name}")
+                instead = self.instead.get(refused)
+                why = "" if instead is None else f", {instead}"
+                raise UsageError(f"{refused} means nothing to the format {self.name}{why}")
 
     def render(
         self, trace: Trace, asked: ViewOptions = NOTHING_ASKED, context: ViewContext = NO_CONTEXT
@@ -131,7 +137,7 @@ FORMATS = (
     Format("pdf", (".pdf",), "picture.pictures", {"format": "pdf"}, is_binary=True),
     Format("mermaid", (".mmd", ".mermaid"), "picture.mermaid"),
     Format("html", (".html", ".htm"), "page.page"),
-    Format("json", (".json",), "document.trace"),
+    Format("json", (".json",), "document.trace", instead={"--pass": _ALL_PASSES}),
     Format("text", (), "explain.explanation", is_machine_format=False),
     Format("full", (".txt",), "findings.full", is_machine_format=False, needs=()),
     Format("concise", (), "findings.concise", needs=()),
@@ -150,6 +156,8 @@ STORIES = ("text", "markdown", "json")
 DIAGNOSES = ("full", "concise", "json", "sarif", "github", "junit")
 """What `check` writes."""
 
+_OF_COMMANDS = {"render": PICTURES, "explain": STORIES, "check": DIAGNOSES}
+
 _INSTEAD: dict[tuple[str, ...], tuple[Format, ...]] = {
     DIAGNOSES: (Format("json", (".json",), "findings.document", needs=()),)
 }
@@ -165,8 +173,8 @@ def find(name: str, among: tuple[str, ...]) -> Format:
     for known in (*_INSTEAD.get(among, ()), *FORMATS):
         if known.name == name and name in among:
             return known
-    meant = did_you_mean(name.lower(), among, most=1)
-    raise UsageError(f"there is no format {name!r} here: choose {', '.join(among)}{f'; {meant}' if meant else ''}")
+    elsewhere = next((command for command, names in _OF_COMMANDS.items() if name in names), None)
+    raise UsageError(no_such("format", name, among) + (f"; gradtrace {elsewhere} has it" if elsewhere else ""))
 
 
 def for_file(path: PurePath, among: tuple[str, ...]) -> Format:

@@ -29,9 +29,21 @@ _CODE = re.compile("\x1b\\[[0-9;]*m")
 _ASCII = str.maketrans(
     {
         "·": "*", "×": "x", "÷": "/", "−": "-", "→": "->", "∂": "d", "…": "...", "√": "sqrt ", "σ": "sigmoid",
-        "²": "^2", "³": "^3", "ᵀ": ".T", "≤": "<=", "├": "|", "└": "`", "─": "-", "│": "|", "Σ": "sum ", "∞": "inf",
+        "ᵀ": ".T", "≤": "<=", "├": "|", "└": "`", "─": "-", "│": "|", "Σ": "sum ", "∞": "inf", "β": "beta",
+        "π": "pi", "λ": "lambda", "Φ": "Phi", "φ": "phi", "ψ": "psi", "Π": "prod ", "⊗": "(x)", "⋆": "*", "≥": ">=",
+        "≠": "!=", "±": "+-", "½": "1/2", "¼": "1/4", "\u0302": "_hat", "₁": "1", "₂": "2", "₃": "3", "ᵢ": "_i",
+        "ⱼ": "_j", "ₖ": "_k",
     }
 )  # fmt: skip
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ˣʸᵖ"
+_AFTER_CARET = str.maketrans(_RAISED, "0123456789-+xyp")
+_EXPONENT = re.compile(f"[{_RAISED}]+")
+
+
+def _in_ascii(text: str) -> str:
+    """Text that says the same without characters beyond ASCII: `w^-1` for `w⁻¹`."""
+    text = _EXPONENT.sub(lambda match: f"^{match[0].translate(_AFTER_CARET)}", text)
+    return text.translate(_ASCII).encode("ascii", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +74,7 @@ class Terminal:
 
     def _plain(self, text: str) -> str:
         text = shown(text)
-        return text.translate(_ASCII).encode("ascii", "backslashreplace").decode() if self.ascii_only else text
+        return _in_ascii(text) if self.ascii_only else text
 
     def _painted(self, text: str, style: str) -> str:
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.color and style and text else text
@@ -81,16 +93,21 @@ class Terminal:
         return lines + [f"{_INDENT}{' ' * len(label)}{line}" for line in rest]
 
     def _facts(self, block: Facts) -> list[str]:
-        """Titles on the left and the sentences beside them."""
-        titles = [self._fitted(self._plain(fact.title), self.width // 3) for fact in block.facts]
-        edge = max(map(cell_len, titles), default=0)
+        """Titles on the left and the sentences beside them; below a title that is too long for that."""
+        titles = [self._plain(fact.title) for fact in block.facts]
+        most = self.width // 3
+        edge = max((size for size in map(cell_len, titles) if size <= most), default=_BETWEEN)
         room = max(self.width - len(_INDENT) - edge - _GAP, _NARROW)
         lines = []
         for fact, title in zip(block.facts, titles, strict=True):
-            for number, line in enumerate(_wrapped(self._plain(fact.text), room)):
-                head = title if number == 0 else ""
+            head = title
+            if cell_len(title) > edge:
+                lines.append(f"{_INDENT}{self._painted(self._fitted(title, self.width - len(_INDENT)), 'muted')}")
+                head = ""
+            for line in _wrapped(self._plain(fact.text), room):
                 padding = " " * (edge - cell_len(head) + _GAP)
                 lines.append(f"{_INDENT}{self._painted(head, 'muted')}{padding}{self._painted(line, fact.style)}")
+                head = ""
         return lines
 
     def _table(self, table: Table) -> list[str]:

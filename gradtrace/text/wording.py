@@ -188,6 +188,11 @@ def pass_of(index: int, n: int) -> str:
     return f"pass {index:,} of {n:,}" if index <= n else f"pass {index:,}"
 
 
+def shape_text(sizes: Sequence[int]) -> str:
+    """`8`, `[3, 4]`."""
+    return str(sizes[0]) if len(sizes) == 1 else f"[{', '.join(map(str, sizes))}]"
+
+
 def ordinal(n: int) -> str:
     """`1st`, `2nd`, `3rd`, `4th`, `11th`."""
     suffix = "th" if n % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")

@@ -29,7 +29,7 @@ def test_page_opens_with_the_run(show: Show) -> None:
     page = show(builders.product_trace())
     assert page.text("h1") == "w * w * y"
     assert page.text("#subtitle").startswith("3 passes · 2 leaves · 4 nodes")
-    assert "root mul = 0.5, starts with 1" in page.text("#panel")
+    assert "root mul = 0.5, where backward starts with 1" in page.text("#panel")
     assert page.text("[aria-selected=true]") == "Leaves"
     assert page.run("return [...document.querySelectorAll('.leafrow b')].map((name) => name.innerText)") == ["w", "y"]
     assert page.run("return document.querySelectorAll('.leafrow:first-of-type .chart .add').length") == 3

@@ -70,6 +70,15 @@ def test_a_programs_own_output_does_not_mix_with_a_document_in_a_pipe():
     assert done.stderr == "chatter --lr 0.1\n"
 
 
+def test_a_programs_own_output_does_not_mix_with_markdown():
+    """It is a document, too: of a summary that a CI job shows, say."""
+    _script("import torch\nprint('noise')\nw = torch.ones(2, requires_grad=True)\nw.sum().backward()\n")
+    done = _gradtrace("explain", "-f", "markdown", "train.py")
+    assert done.stdout.startswith("train.py ran 1 backward pass")
+    assert "noise" not in done.stdout
+    assert "noise\n" in done.stderr
+
+
 def test_a_pipe_gets_dot():
     """What `dot` reads, whatever the program prints."""
     done = _gradtrace("render", _script(PROGRAM))

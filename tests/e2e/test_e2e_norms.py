@@ -89,7 +89,7 @@ def test_ranks_have_the_norms_that_clipping_returns(tmp_path: Path) -> None:
 
 def test_recording_without_norms_and_options_that_contradict(tmp_path: Path) -> None:
     """An error says what there is not, and what to do."""
-    (tmp_path / "run.gtrace").write_bytes(b"".join(framed(recording(builders.product_trace()))))
+    (tmp_path / "run.gtrace").write_bytes(b"".join(framed(recording(builders.accumulate_trace()))))
     done = norms("run.gtrace", cwd=tmp_path)
     assert done.returncode == 2
     assert "run.gtrace holds no norms of steps: gradtrace norms measures them while a program runs" in done.stderr

@@ -40,7 +40,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory):
 
 
 def test_cells_run_as_in_a_notebook(recorded):
-    """Magics, the shell, results that are shown, `await`; a tag lets an error pass, another leaves a cell out."""
+    """Magics, the shell, results that are shown, `await`; a tag lets an error pass, another leaves a cell out.
+
+    After `exit()` the cell goes on, and no other runs.
+    """
     done, _ = recorded
     assert done.returncode == 0, done.stderr
     assert "from the shell" in done.stdout
@@ -48,6 +51,7 @@ def test_cells_run_as_in_a_notebook(recorded):
     assert "Wall time" in done.stdout
     assert "['--epochs'] __main__" in done.stdout
     assert re.search(r'File "\S*train\.ipynb:cell 8", line 1, in <module>\n +1 / 0\n', done.stderr)
+    assert done.stdout.endswith("to the end of the cell\n")
     assert "recorder/notebook.py" not in done.stderr
     assert "interactiveshell" not in done.stderr
 
@@ -59,6 +63,8 @@ def test_places_are_cells_and_lines_in_them(recorded):
     assert places == [
         *[("train.ipynb:cell 6", 4, "loss.backward()")] * 3,
         ("train.ipynb:cell 7", 3, "weight.sqrt().sum().backward()  # gradtrace: ignore[sqrt-at-zero]"),
+        ("train.ipynb:cell 11", 3, "(scale * 2).sum().backward()"),
+        ("other.ipynb:cell 2", 3, "ones(2, requires_grad=True).exp().sum().backward()"),
     ]
     (relu,) = [node for node in trace.passes[0].graph.nodes if node.op == "addmm"]
     assert (Path(relu.location.file).name, relu.location.line) == ("train.ipynb:cell 4", 11)

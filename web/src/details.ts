@@ -18,10 +18,11 @@ export class Details {
     );
   }
 
-  linkTo(node: number): HTMLElement {
+  /** A link to a node, or to the leaf that it is; `name` stands for its op and its name. */
+  linkTo(node: number, name: string | null = null): HTMLElement {
     const graph = this.app.graph!;
     if (graph.isLeaf(node)) return this.link(graph.title(node), { kind: "leaf", ref: graph.nodes.leaf[node] });
-    return this.link(graph.title(node), { kind: "node", ref: node });
+    return this.link(name ?? graph.title(node), { kind: "node", ref: node });
   }
 
   leafRow(id: number): HTMLElement {

@@ -110,10 +110,10 @@ export function rootLines(d: Details): HTMLElement[] {
     el(
       "p",
       {},
-      "root ",
-      root.node >= 0 && graph ? d.linkTo(root.node) : (root.name ?? ""),
+      root.name ? "" : "root ",
+      root.node >= 0 && graph ? d.linkTo(root.node, root.name) : (root.name ?? ""),
       ` = ${brief(trace.measured(root.value), "x")}`,
-      root.gradient >= 0 ? `, starts with ${brief(trace.measured(root.gradient))}` : "",
+      root.gradient >= 0 ? `, where backward starts with ${brief(trace.measured(root.gradient))}` : "",
     ),
   );
 }

@@ -53,6 +53,7 @@ from dataclasses import replace
 from gradtrace.analysis.outcome import fatal_error, first_poisoned
 from gradtrace.analysis.source_slice import assigned
 from gradtrace.diagnosis.evidence.errors import Failure, called_as, failure, innermost, notes, of_pass
+from gradtrace.diagnosis.evidence.rejected import layer_name
 from gradtrace.diagnosis.rule import Rule
 from gradtrace.model import EventKind, Finding, Location, PassError, ProgramError, RelatedLocation, Severity, Trace
 from gradtrace.model.location import same_place
@@ -71,7 +72,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield Finding(
         "program-failed",
         Severity.ERROR,
-        f"{who.capitalize()} ended with {error.type}{_where(found)}; no rule explains it",
+        f"{who.capitalize()} ended with {error.type}{_where(trace, found)}; no rule explains it",
         found.place or innermost(error.frames),
         _told(found),
         _help(error.type, error.message),
@@ -84,10 +85,20 @@ _ABOUT_VALUES = re.compile(r"(?i)LinAlgError|\bnan\b|\binf\b|finite|constraint|c
 """What is said of numbers that are not finite: a rule that tells where the first of them came from explains that."""
 
 
-def _where(found: Failure) -> str:
+def _where(trace: Trace, found: Failure) -> str:
     if found.backward is None:
-        return ""
+        return _in_call(trace)
     return f" in pass {found.backward.index}{f', at `{called_as(found.node)}`' if found.node else ''}"
+
+
+def _in_call(trace: Trace) -> str:
+    """` in layer 2 (Linear)`, where a module of torch's raised it."""
+    call = trace.run.error.call if trace.run.error is not None else None
+    if call is None or not call.is_of_module:
+        return ""
+    return (
+        f" in {layer_name(call.module)} ({call.module_class})" if call.module else f" in a module `{call.module_class}`"
+    )
 
 
 def _told(found: Failure) -> tuple[RelatedLocation, ...]:
@@ -98,13 +109,17 @@ def _told(found: Failure) -> tuple[RelatedLocation, ...]:
 
 
 def _help(kind: str, message: str) -> str:
-    first = next((line.strip() for line in message.splitlines() if line.strip(" =-")), "")
     if kind == _LAUNCHER and (cause := _ROOT_CAUSE.search(message)):
         who = f"rank {cause[1]} ended first, {_by(int(cause[2]))}"
         return f"The launcher says that {who}.\nWhat the rank printed says why."
+    lines = [line.strip() for line in message.splitlines() if line.strip(" =-")]
+    first = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
     said = f"It says: {first[:_LONGEST]}" if first else "It came without a message."
     if kind in {"ModuleNotFoundError", "ImportError"}:
         return f"{said}\nIf another interpreter has it, name that one: --python PATH."
+    given = _NO_TENSOR.search(message) if kind == "TypeError" else None
+    if given is not None:
+        return f"{said}\n{_INSTEAD[given[1]]}"
     return f"{said}\nThe last calls are in the traceback that Python printed."
 
 
@@ -115,6 +130,16 @@ _ROOT_CAUSE = re.compile(r"(?s)Root Cause.*?rank\s*: (\d{1,9}).*?exitcode\s*: (-
 
 def _by(status: int) -> str:
     return f"with status {status}" if status >= 0 else f"by signal {-status}"
+
+
+_INSTEAD = {
+    "tuple": "Take the tensor out of it: a recurrent layer returns `output, state`, attention `output, weights`.",
+    "list": "Make a tensor of the list: `torch.tensor(...)` of numbers, `torch.stack(...)` of tensors.",
+    "NoneType": "It is given None: a `forward` or a function without `return` gives that.",
+    "numpy.ndarray": "Make a tensor of the array: `torch.from_numpy(...)`, with `.float()` for float64.",
+}
+"""What to do, by what stands where a tensor is needed."""
+_NO_TENSOR = re.compile(rf"must be Tensor, not ({'|'.join(map(re.escape, _INSTEAD))})\b")
 
 
 def ended_well(trace: Trace) -> Trace:

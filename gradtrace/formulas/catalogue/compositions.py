@@ -40,7 +40,8 @@ FORMULAS = (
         forward="Takes minus the log-probability (log_softmax) of each sample's class, averaged over the batch.",
         backward=(
             "The scores get softmax minus one-hot, divided by the batch size: every class is pulled down by its probability, "
-            "the right one pushed up by what it lacks to 1."
+            "the right one pushed up by what it lacks to 1. With class weights each row is multiplied by the weight of its "
+            "class and divided by the sum of these weights; with smoothing, or probabilities as targets, these stand for one-hot."
         ),
         gradients=(
             GradientTo(

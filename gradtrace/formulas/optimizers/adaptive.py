@@ -87,7 +87,8 @@ RMSPROP = UpdateRule(
         Line("param", "param - lr · update", "param - lr * update"),
     ),
     terms=(
-        Term("gradient", "-lr · grad / divisor", "-lr * grad / divisor"),
+        Term("gradient", "-lr · grad / (√square_avg + eps)", "-lr * grad / divisor", "not centered"),
+        Term("gradient", "-lr · grad / (√(square_avg - grad_avg²) + eps)", "-lr * grad / divisor", "centered"),
         Term(
             "momentum",
             "-lr · momentum · momentum_buffer",

@@ -216,6 +216,8 @@ RPROP = UpdateRule(
     example="lr=0.1",
 )
 
+_NEW_PAIR = "n_iter > 1 and (y * s).sum() > 1e-10"
+
 LBFGS = UpdateRule(
     name="LBFGS",
     forward="Runs a quasi-Newton method: it calls the closure many times in one step and estimates the curvature.",
@@ -223,8 +225,8 @@ LBFGS = UpdateRule(
         "One step() repeats up to max_iter times: compute the gradient with the closure, multiply it with an "
         "estimate of the inverse of the second derivatives (from the last history_size differences of parameters and of gradients, by the "
         "two-loop recursion), and move along minus that, lr far or as far as a line search finds best. So a single "
-        "step() runs many backward passes, and all parameters are stepped together as one vector. The rule has loops and searches and is no single formula: "
-        "here are only its words."
+        "step() runs many backward passes, and all parameters are stepped together as one vector. Below is one such iteration without a line search; "
+        "step() ends early where the gradient or the move is small."
     ),
     settings=(
         rate(1.0),
@@ -236,19 +238,52 @@ LBFGS = UpdateRule(
         Setting("line_search_fn", None, "'strong_wolfe' for a line search; None for a fixed step"),
     ),
     state=(
-        State("n_iter", "how many iterations there were"),
-        State("func_evals", "how many times the closure was called"),
-        State("d", "the last direction"),
+        State("n_iter", "how many iterations there were", "0"),
+        State("func_evals", "how many times the closure was called", "0"),
+        State("d", "the last direction", "0 * param"),
         State("t", "how far it was followed"),
-        State("old_dirs", "differences of the gradient"),
-        State("old_stps", "differences of the parameters"),
-        State("ro", "1 / (difference of the gradient · difference of the parameters), for each pair"),
-        State("H_diag", "scale of the estimate"),
-        State("prev_flat_grad", "the gradient before"),
+        State("old_dirs", "differences of the gradient", "[]"),
+        State("old_stps", "differences of the parameters", "[]"),
+        State("ro", "1 / (difference of the gradient · difference of the parameters), for each pair", "[]"),
+        State("H_diag", "scale of the estimate", "1.0"),
+        State("prev_flat_grad", "the gradient before", "0 * param"),
         State("prev_loss", "the loss before"),
     ),
+    lines=(
+        Line("n_iter", "n_iter + 1", "n_iter + 1"),
+        Line("func_evals", "func_evals + 1", "func_evals + 1"),
+        Line("s", "t · d", "t * d", when="n_iter > 1"),
+        Line("y", "grad - prev_flat_grad", "grad - prev_flat_grad", when="n_iter > 1"),
+        Line("old_stps", "old_stps, then s; the last history_size", "(old_stps + [s])[-history_size:]", when=_NEW_PAIR),
+        Line("old_dirs", "old_dirs, then y; the last history_size", "(old_dirs + [y])[-history_size:]", when=_NEW_PAIR),
+        Line(
+            "ro",
+            "ro, then 1 / (y·s); the last history_size",
+            "(ro + [1 / (y * s).sum()])[-history_size:]",
+            when=_NEW_PAIR,
+        ),
+        Line("H_diag", "(y·s) / (y·y)", "(y * s).sum() / (y * y).sum()", when=_NEW_PAIR),
+        Line("prev_flat_grad", "grad", "grad"),
+        Line(
+            "d",
+            "-H(grad), where H(g) is H_diag · g without pairs; else, with the newest pair: a = ro · (s·g), "
+            "r = H(g - a · y) over the older ones, and H(g) = r + (a - ro · (y·r)) · s",
+            "-(lambda H: H(H, len(ro), grad))(lambda H, k, g: H_diag * g if not k else "
+            "(lambda a: (lambda r: r + (a - ro[k - 1] * (old_dirs[k - 1] * r).sum()) * old_stps[k - 1])"
+            "(H(H, k - 1, g - a * old_dirs[k - 1])))(ro[k - 1] * (old_stps[k - 1] * g).sum()))",
+        ),
+        Line("t", "min(1, 1 / Σ|grad|) · lr", "min(1.0, 1 / float(abs(grad).sum())) * lr", when="n_iter == 1"),
+        Line("t", "lr", "lr", when="n_iter > 1"),
+        Line("param", "param + t · d", "param + t * d"),
+    ),
+    iteration=(
+        "Each iteration moves all parameters together by t · d: d is -grad in the first, later -H · grad, with H "
+        "estimated from the last differences of parameters and gradients; t is lr (in the first iteration of all at "
+        "most lr / Σ|grad|), unless a line search finds it."
+    ),
     source="Nocedal and Wright, Numerical optimization, chapter 7; Liu and Nocedal, 1989",
-    example="max_iter=4",
+    example="max_iter=1",
+    example_grads=("", "", ""),
     example_loss="(param**4).sum()",
     is_elementwise=False,
     aliases=("l-bfgs", "bfgs"),

@@ -86,6 +86,7 @@ class UpdateRule:
         state: what it keeps.
         lines: the step; empty where there are only words.
         terms: the parts of what a step adds to a parameter; empty where it is no sum of parts.
+        iteration: a sentence on how one iteration moves the parameters, where one step runs several.
         source: where the rule was published.
         example: settings of the worked example, as Python writes arguments: `lr=0.1, momentum=0.9`.
         example_param: the parameter of the example, before its first step.
@@ -104,6 +105,7 @@ class UpdateRule:
     state: tuple[State, ...] = ()
     lines: tuple[Line, ...] = ()
     terms: tuple[Term, ...] = ()
+    iteration: str = ""
     source: str = ""
     example: str = ""
     example_param: str = "[1.0, -2.0]"

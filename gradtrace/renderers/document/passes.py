@@ -134,6 +134,7 @@ class Pass(Section, frozen=True, kw_only=True, rename={"is_inner": "inner"}):
         recorded: how much of it was recorded.
         error: what torch raised, or null.
         count: how many passes of one pattern it stands for, from `index` on.
+        last_value: where it stands for several, the only root of the last of them, or null where that was not read.
         parent: index of the pass during which it ran, or null.
         thread: 0 for the main thread, then in order of appearance.
         process: which process of the run it ran in.
@@ -153,6 +154,7 @@ class Pass(Section, frozen=True, kw_only=True, rename={"is_inner": "inner"}):
     recorded: Recorded
     error: PassError | None
     count: int
+    last_value: float | None
     parent: int | None
     thread: int
     process: int
@@ -181,6 +183,7 @@ def backward_pass(one: BackwardPass, step: int, inside: Collection[int], *, has_
         recorded=one.recorded,
         error=_error(one.error),
         count=one.count,
+        last_value=one.last_value,
         parent=one.parent,
         thread=one.thread,
         process=one.process,

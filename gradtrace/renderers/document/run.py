@@ -7,6 +7,7 @@ from gradtrace.model import GradSwitch as SeenSwitch
 from gradtrace.model import Level, ObservationKind, RecordedProcess, SwitchKind, Trace
 from gradtrace.model import Observation as SeenObservation
 from gradtrace.model import ProgramError as SeenError
+from gradtrace.model import RejectedCall as SeenCall
 from gradtrace.renderers.document.layout import Part, Section
 from gradtrace.renderers.document.mirror import mirrored
 from gradtrace.renderers.document.tensors import Location, location
@@ -27,6 +28,64 @@ class KeptResult(Part, frozen=True, kw_only=True):
     made: Location | None
 
 
+class GivenTensor(Part, frozen=True, kw_only=True):
+    """A tensor that a call was given which raised.
+
+    Attributes:
+        name: of the argument or the parameter, or what the source calls it.
+        variable: what the program's line calls it; empty where it has no name there.
+        shape: its extents.
+        dtype: without the `torch.`.
+        device: where it lies.
+        leaf: the id of the leaf that it is, for a parameter; else null.
+        made_by: the id of a parameter of the one layer that computed it; null where that is not known.
+        least: of whole numbers the least; null for others.
+        greatest: of whole numbers the greatest; null for others.
+    """
+
+    name: str
+    variable: str
+    shape: list[int]
+    dtype: str
+    device: str
+    leaf: int | None
+    made_by: int | None
+    least: int | None
+    greatest: int | None
+
+
+class Setting(Part, frozen=True, kw_only=True):
+    """Whole numbers that a module was made with.
+
+    Attributes:
+        name: `in_features`, `kernel_size`.
+        numbers: one, or one for each dimension.
+    """
+
+    name: str
+    numbers: list[int]
+
+
+class RejectedCall(Part, frozen=True, kw_only=True):
+    """The call of torch's that raised what ended the program.
+
+    Attributes:
+        name: the function, where it is written in Python: `cross_entropy`; else empty.
+        module: the path of the innermost module that was being called; empty where there is none.
+        module_class: the class of torch's that this module is of, else its own.
+        is_of_module: a module of torch's made the call, not the program's own source.
+        settings: what that module was made with.
+        tensors: what the call was given, then the module's own parameters.
+    """
+
+    name: str
+    module: str
+    module_class: str
+    is_of_module: bool
+    settings: list[Setting]
+    tensors: list[GivenTensor]
+
+
 class ProgramError(Part, frozen=True, kw_only=True):
     """The exception that ended the program.
 
@@ -35,12 +94,14 @@ class ProgramError(Part, frozen=True, kw_only=True):
         message: its text.
         frames: the calls, the outermost first, without torch's own.
         kept: results that the program held and that the exception may be about.
+        call: the call of torch's that raised it; null where it was none.
     """
 
     type: str
     message: str
     frames: list[Location]
     kept: list[KeptResult]
+    call: RejectedCall | None
 
 
 class GradSwitch(Part, frozen=True, kw_only=True):
@@ -202,7 +263,17 @@ def error(one: SeenError | None) -> ProgramError | None:
     """The exception that ended a program."""
     if one is None:
         return None
-    return mirrored(ProgramError, one, kept=[mirrored(KeptResult, each) for each in one.kept])
+    kept = [mirrored(KeptResult, each) for each in one.kept]
+    return mirrored(ProgramError, one, kept=kept, call=None if one.call is None else _rejected(one.call))
+
+
+def _rejected(one: SeenCall) -> RejectedCall:
+    return mirrored(
+        RejectedCall,
+        one,
+        settings=[mirrored(Setting, each) for each in one.settings],
+        tensors=[mirrored(GivenTensor, each) for each in one.tensors],
+    )
 
 
 def switch(one: SeenSwitch | None) -> GradSwitch | None:

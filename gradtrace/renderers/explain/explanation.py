@@ -14,6 +14,7 @@ from gradtrace.renderers.explain.formulas import formulas_of_leaves
 from gradtrace.renderers.explain.leaves import leaf_table
 from gradtrace.renderers.explain.ledger import ledger_table
 from gradtrace.renderers.explain.modules import module_table
+from gradtrace.renderers.explain.moves import moved_after
 from gradtrace.renderers.explain.notes import notes
 from gradtrace.renderers.explain.overview import overview
 from gradtrace.renderers.explain.paths import sums
@@ -218,7 +219,8 @@ def _program(
     trace: Trace, history: Ledger, one: BackwardPass | None, shown: BackwardPass | None, options: Options
 ) -> Iterator[Block]:
     """The story of a program: the summary first, then one pass; arguments are those of `_expression`."""
-    yield from overview(trace, history, is_explained=options.is_explained, is_examined=options.is_examined)
+    width = None if options.markdown else _width(options)
+    yield from overview(trace, history, width, is_explained=options.is_explained, is_examined=options.is_examined)
     yield from rank_table(trace)
     if history.groups and history.n_passes:
         yield Heading("What happened to .grad")
@@ -234,6 +236,7 @@ def _program(
         yield from added_by_rank(trace, one)
         yield from sums(trace, shown)
         yield from updates(trace, one)
+        yield from moved_after(trace, one)
     yield from _graph(trace, shown, options)
     yield from compiled(one, verbose=options.verbose)
 

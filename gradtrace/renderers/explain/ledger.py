@@ -16,7 +16,7 @@ from gradtrace.analysis.ledger import History, Ledger
 from gradtrace.model import CLEARING, Accumulation, BackwardPass, Effect, Event, EventKind, Recorded, TensorStats, Trace
 from gradtrace.text import wording
 from gradtrace.text.added import MARK, is_sum, remark, told
-from gradtrace.text.blocks import Block, Cell, Table
+from gradtrace.text.blocks import Block, Cell, Paragraph, Table
 from gradtrace.text.terminal import natural_width
 
 _MOST_LEAVES = 3
@@ -56,14 +56,20 @@ def ledger_table(trace: Trace, ledger: Ledger, width: int, *, verbose: bool = Fa
     if len(moments) < 2 and all(moment.one.count == 1 for moment in moments):  # noqa: PLR2004
         return
     shown: list[Table] = []
+    n_shown = n_passes = sum(moment.one.count for moment in moments)
     if len(stored) <= _MOST_LEAVES:
         table = _by_pass(stored, moments, verbose=verbose)
         shown.append(table if natural_width(table) <= width else _by_leaf(stored, moments, verbose=verbose))
-    elif stored:
-        shown += _by_module(stored, moments, width)
+    elif found := _by_module(stored, moments, width):
+        shown.append(found[0])
+        n_shown = found[1]
     for table in shown:
         yield table
         yield from remark(trace, table)
+    if n_shown < n_passes:
+        yield Paragraph(
+            f"The table leaves out {wording.count(n_passes - n_shown, 'pass')}: --pass N tells one.", style="muted"
+        )
 
 
 def _moments(trace: Trace, ledger: Ledger, histories: list[History]) -> list[_Moment]:
@@ -244,20 +250,28 @@ def _then(acts: list[_Act], groups: dict[str, list[int]]) -> str:
     return ", ".join(told)
 
 
-def _by_module(histories: list[History], moments: list[_Moment], width: int) -> Iterator[Table]:
-    """Norms over all leaves of a module, in the first passes whose numbers are known: as many as fit."""
+def _by_module(histories: list[History], moments: list[_Moment], width: int) -> tuple[Table, int] | None:
+    """Norms over all leaves of a module, in the first passes whose numbers are known: as many as fit, and how many."""
     known = [moment for moment in moments if moment.one.recorded == Recorded.FULL][:_MOST_COLUMNS]
     modules = _modules(histories)
-    while len(known) > 1:
-        for has_added in (True, False):
-            table = _norms(modules, known, has_added=has_added)
+    for n in range(len(known), 1, -1):
+        for has_added, has_acts in ((True, True), (False, True), (False, False)):
+            table = _norms(modules, known[:n], has_added=has_added, has_acts=has_acts)
             if natural_width(table) <= width:
-                yield table
-                return
-        known.pop()
+                return table, n
+    least = known[:2]
+    return (_norms(modules, least, has_added=False, has_acts=False), 2) if len(least) > 1 else None
 
 
-def _norms(modules: dict[str, list[int]], known: list[_Moment], *, has_added: bool) -> Table:
+def _norms(modules: dict[str, list[int]], known: list[_Moment], *, has_added: bool, has_acts: bool) -> Table:
+    """The table of these passes.
+
+    Args:
+        modules: their leaves, by name.
+        known: the passes.
+        has_added: with what each pass adds.
+        has_acts: with what was done before and after a pass even if it is the same for all, which the verdict tells.
+    """
     shown = dict(list(modules.items())[:_MOST_MODULES])
     header = ("norm of .grad", *(f"pass {moment.one.index}" for moment in known))
     rows: list[Row] = [
@@ -267,6 +281,8 @@ def _norms(modules: dict[str, list[int]], known: list[_Moment], *, has_added: bo
     if len(modules) > len(shown):
         rows.append((Cell(f"… and {len(modules) - len(shown):,} more", "muted"),))
     around = [(_cleared(moment.before, modules), _then(moment.after, modules)) for moment in known]
+    if not has_acts and len(set(around)) == 1:
+        return Table(header, tuple(rows))
     if any(before for before, _ in around):
         rows.insert(0, (Cell("before the pass", "muted"), *(Cell(before, "muted") for before, _ in around)))
     if any(after for _, after in around):

@@ -44,6 +44,10 @@ def without_backward(trace: Trace) -> Iterator[Block]:
         return  # nobody knows whether it did
     seen = {observation.kind: observation for observation in trace.run.observations}
     graphs = [one for one in trace.passes if one.is_drawn_only]
+    if trace.run.error is not None:
+        left = " This is the graph that was built until then." if graphs else ""
+        yield Paragraph(f"No backward pass ran before that, so there is no gradient to explain.{left}")
+        return
     if graphs:
         yield Paragraph(
             "No backward pass ran. This is the graph that the program left behind, without gradients; "

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
+from gradtrace.analysis.leaf_order import natural
 from gradtrace.formulas.optimizers import rule_of
+from gradtrace.formulas.optimizers.update_rule import UpdateRule
 from gradtrace.model import (
     BackwardPass,
     Event,
@@ -16,6 +18,7 @@ from gradtrace.model import (
     Trace,
 )
 from gradtrace.model.format import ASYNCHRONOUS
+from gradtrace.renderers.explain.moves import moved_by_iteration
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Fact, Facts, Paragraph
 from gradtrace.text.step_terms import step_parts
@@ -45,14 +48,17 @@ def _acts(trace: Trace, one: BackwardPass) -> Iterator[list[Block]]:
     groups = _together(told)
     for position, (is_step, events) in enumerate(groups):
         if is_step:
-            yield from (_step(trace, event.step) for event in events if event.step is not None)
+            yield from (_step(trace, event.step, one) for event in events if event.step is not None)
         else:
             follows = groups[position + 1] if position + 1 < len(groups) else (False, [])
             step = follows[1][0].step if follows[0] and position == 0 else None
             yield [Paragraph(_change(trace, one, events, step))]
     seen = {event.step.number for event in after if event.step is not None}
-    skipped = (step for step in trace.steps if step.is_skipped and step.number not in seen)
-    yield from (_step(trace, step) for step in skipped if step.pass_index == one.index and step.process == one.process)
+    around = (step for step in trace.steps if one.index in step.own_passes and step.pass_index != one.index)
+    yield from (_step(trace, step, one) for step in around if step.process == one.process)
+    for step in trace.steps:
+        if step.is_skipped and step.number not in seen and (step.pass_index, step.process) == (one.index, one.process):
+            yield _step(trace, step, one)
 
 
 def _together(events: Sequence[Event]) -> list[tuple[bool, list[Event]]]:
@@ -143,12 +149,15 @@ def _norm(norms: Iterable[Number | None]) -> str:
 # Steps.
 
 
-def _step(trace: Trace, step: StepFact) -> list[Block]:
+def _step(trace: Trace, step: StepFact, one: BackwardPass) -> list[Block]:
+    rule = rule_of(step.call)
+    if rule is not None and rule.iteration and one.index in step.own_passes:
+        return _around(trace, step, one, rule)
     head = f"Then {step.call}{wording.at(step.location)}{_rates(step)}"
     if step.is_skipped:
         scale = f" (scale {wording.number(step.scale)})" if step.scale is not None else ""
         return [Paragraph(f"{head} was skipped by the GradScaler{scale}: a gradient was not finite.")]
-    moved = [change for change in step.changes if change.after is not None]
+    moved = _moved_leaves(trace, step)
     if not moved:
         return [Paragraph(f"{head}.")]
     rows = _rows(trace, step)
@@ -171,6 +180,65 @@ def _step(trace: Trace, step: StepFact) -> list[Block]:
         facts = [Fact(trace.leaves[one.leaf].name, f"{pair}{terms}") for one, pair, terms in examples]
         blocks.append(Facts(tuple(facts)))
     return blocks
+
+
+def _around(trace: Trace, step: StepFact, one: BackwardPass, rule: UpdateRule) -> list[Block]:
+    """A step that ran the pass itself, in a closure, with others: what all of them together did.
+
+    Args:
+        trace: the run.
+        step: the step.
+        one: the pass that is told.
+        rule: what is known of the optimizer.
+    """
+    own = step.own_passes
+    which = f", the {wording.ordinal(one.index - own.start + 1)} of its {len(own):,} passes" if len(own) > 1 else ""
+    inside = f"Pass {one.index:,} ran inside {step.call}{wording.at(step.location)}{_rates(step)}{which}."
+    blocks: list[Block] = [Paragraph(f"{inside} {rule.iteration}")]
+    moved = _moved_leaves(trace, step)
+    facts = [Fact(trace.leaves[change.leaf].name, _moved(trace, step, change)[0]) for change in moved]
+    if len(facts) > _MOST_NAMED:
+        norms = f"norm {_norm([each.before for each in moved])} → {_norm([each.after for each in moved])}"
+        distance = _norm([each.change for each in moved])
+        norms += f", moved by {distance}" if distance != "unknown" else ""
+        facts = [Fact(wording.count(len(moved), "parameter"), norms)]
+    if all(change.change == 0 for change in moved):
+        return [*blocks, Paragraph("The step moved nothing.")]
+    iteration = moved_by_iteration(trace, one, step)
+    facts += [Fact(f"until pass {one.index + 1:,}", f"moved {iteration}")] if iteration else []
+    kept = _last_iteration(step)
+    facts += [Fact("the last iteration", kept)] if kept else []
+    losses = _losses(trace, own)
+    facts += [Fact("loss", losses)] if losses else []
+    if facts:
+        blocks += [Paragraph("The whole step:"), Facts(tuple(facts))]
+    return blocks
+
+
+def _losses(trace: Trace, own: range) -> str:
+    """The roots of the first and the last pass of a step, as far as they were measured: `1.5 → 0.2 in passes 1, 17`."""
+    seen = [
+        (one.index, root.value)
+        for one in trace.passes
+        if one.index in own and len(one.roots) == 1 and (root := one.roots[0]).value is not None
+    ]
+    if len(seen) < 2:  # noqa: PLR2004
+        return ""
+    (first, before), (last, after) = seen[0], seen[-1]
+    return f"{wording.value(before)} → {wording.value(after)} in passes {first:,}, {last:,}"
+
+
+def _last_iteration(step: StepFact) -> str:
+    """What is kept of the direction of the last iteration and how far it was followed: `t 0.5, |d| = 0.03`."""
+    kept = dict(next((change.moments for change in step.changes if change.moments), ()))
+    t, d = kept.get("t"), kept.get("d")
+    return f"t {wording.number(t)}, |d| = {wording.number(d)}" if t is not None and d is not None else ""
+
+
+def _moved_leaves(trace: Trace, step: StepFact) -> list[ParameterChange]:
+    """Parameters that were measured after the step, in the order of all tables."""
+    measured = [change for change in step.changes if change.after is not None]
+    return sorted(measured, key=lambda change: natural(trace.leaves[change.leaf]))
 
 
 def _rates(step: StepFact) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradtrace.errors import UsageError
+from gradtrace.suggest import no_such
 
 FORMATS = ("text", "markdown", "json", "csv")
 
@@ -59,7 +60,7 @@ def check(format_name: str, by: str | None, top: int | None) -> None:
     """
     for what, asked, known in (("format", format_name, FORMATS), ("table", by, TABLES)):
         if asked is not None and asked not in known:
-            raise UsageError(f"there is no {what} {asked!r} here: choose {', '.join(known)}")
+            raise UsageError(no_such(what, asked, known))
     if format_name == "json" and by is not None:
         raise UsageError("--by means nothing to the format json, which has it all")
     if format_name in ("json", "csv") and top is not None:

@@ -39,7 +39,8 @@ def _blocks(rule: UpdateRule, example: WorkedSteps | None, options: Options, wid
     if rule.lines:
         yield _step(rule, options.verbose, width)
     if rule.state:
-        yield _table(("keeps", "for each parameter"), [(s.name, _under(s.words, s.when)) for s in rule.state], width)
+        whose = "for all parameters together" if rule.iteration else "for each parameter"
+        yield _table(("keeps", whose), [(s.name, _under(s.words, s.when)) for s in rule.state], width)
     settings = [(s.name, f"{s.words} ({_default(s.default)})") for s in rule.settings]
     yield _table(("setting", "what it does (default)"), settings, width)
     if example is not None:
@@ -55,7 +56,7 @@ def _step(rule: UpdateRule, shows_code: bool, width: int) -> Table:
         rows += wrapped_rows(line.name, _under(line.maths, line.when), "gradient", room)
         if shows_code:
             rows += wrapped_rows("", line.code, "", room)
-    return Table(("each step", "is"), tuple(rows))
+    return Table(("each iteration" if rule.iteration else "each step", "is"), tuple(rows))
 
 
 def _table(header: tuple[str, str], entries: list[tuple[str, str]], width: int) -> Table:

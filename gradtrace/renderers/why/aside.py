@@ -22,6 +22,9 @@ def bystander(one: Subject) -> str:
             return f"{head} it was made in inference mode{made}."
         case BystanderKind.ELSEWHERE:
             leaf = "" if aside.is_leaf else "it is not a leaf, and "
+            if not passed and one.error is not None:
+                where = wording.at(one.error.frames[-1]) if one.error.frames else ""
+                return f"{head} {leaf}no backward pass ran: the program ended before, with a {one.error.type}{where}."
             if not passed:
                 return f"{head} {leaf or ''}no backward pass ran in this program."
             return f"{head} {leaf}nothing that {passed} began from was computed from it."

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, pairwise, takewhile
 
-from gradtrace.analysis.paths import Way, size
+from gradtrace.analysis.paths import Way, Ways, size
 from gradtrace.analysis.reasons import Subject
 from gradtrace.formulas.operand_words import telling_word
 from gradtrace.model import Graph, Node
@@ -30,7 +30,8 @@ def told(one: Subject, *, verbose: bool) -> Iterator[Block]:
     if backward is None or backward.graph is None or ways is None:
         return
     graph = backward.graph
-    if len(ways.ways) > 1:
+    are_told = len(ways.ways) > 1 and (verbose or not _is_within_call(graph, ways))
+    if are_told:
         yield Paragraph(_introduction(one, graph))
         limit = None if verbose else _WAYS
         rows = [
@@ -52,9 +53,16 @@ def told(one: Subject, *, verbose: bool) -> Iterator[Block]:
     route = (*ways.route, ways.meeting, *ways.trunk)
     path = list(dict.fromkeys((*route, ways.target)))
     if len(path) > 1:
-        which = "The largest, step by step" if len(ways.ways) > 1 else "Step by step"
+        which = "The largest, step by step" if are_told else "Step by step"
         yield Paragraph(f"{which}, with the gradient that arrives at each:")
         yield steps(graph, path, verbose=verbose, output=one.output)
+
+
+def _is_within_call(graph: Graph, ways: Ways) -> bool:
+    """Whether the ways part and meet within one call, which is one step to who wrote it: a loss with smoothing."""
+    nodes = [graph.nodes[way.source] for way in ways.ways]
+    numbers = {node.call_number for node in (graph.nodes[ways.meeting], *nodes)}
+    return len(numbers) == 1 and 0 not in numbers and None not in numbers
 
 
 def _cancelling(one: Subject, graph: Graph) -> Iterator[Block]:

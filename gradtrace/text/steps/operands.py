@@ -130,16 +130,26 @@ class Operands:
 
 
 def module_input(node: Node, source: str) -> tuple[str, ...]:
-    """What a layer was called with, where its own call is what stands there: `x` of `self.fc(x)`."""
+    """What a layer or a loss was called with, where its own call is what stands there: `x` of `self.fc(x)`."""
     tree = parsed(source)
-    if node.module_type is None or not isinstance(tree, ast.Call) or len(tree.args) != 1 or tree.keywords:
+    if not isinstance(tree, ast.Call) or tree.keywords or any(isinstance(one, ast.Starred) for one in tree.args):
         return ()
-    layer, function = (node.module or "").rpartition(".")[2], tree.func
-    name = (
-        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
-    )
+    is_made_here = isinstance(tree.func, ast.Call) and _name(tree.func.func).endswith("Loss")  # nn.MSELoss()(x, y)
+    is_loss = is_made_here or (node.module_type or "").endswith("Loss")
+    if (len(tree.args) != 1 and not is_loss) or not (is_made_here or _is_call_of(node, tree.func)):
+        return ()
+    return tuple(ast.get_source_segment(source.strip(), one) or "" for one in tree.args)
+
+
+def _is_call_of(node: Node, function: ast.expr) -> bool:
+    """Whether what is called is the module in which a node was made."""
+    layer, name = (node.module or "").rpartition(".")[2], _name(function)
     is_own = bool(name) and (layer == name or (node.module is None and isinstance(function, ast.Name)))
-    return (ast.get_source_segment(source.strip(), tree.args[0]) or "",) if is_own else ()
+    return node.module_type is not None and is_own
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 @once

@@ -11,8 +11,7 @@ from gradtrace.model import BackwardPass, Edge, Graph, Leaf, Node, TensorStats
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Heading, Paragraph
 from gradtrace.text.steps.calls import formula_in_words, formula_of, word
-from gradtrace.text.steps.losses import OPS_OF_LOSS, softmax_minus_one_hot
-from gradtrace.text.steps.losses import WORDS as LOSS_WORDS
+from gradtrace.text.steps.losses import OPS_OF_LOSS, loss_words, softmax_minus_one_hot
 from gradtrace.text.steps.operands import Operands
 from gradtrace.text.steps.step import step, summed
 
@@ -131,12 +130,12 @@ def words(one: BackwardPass, leaves: tuple[Leaf, ...], *, verbose: bool = False,
     if one.graph is None or one.is_drawn_only or (len(one.graph.nodes) > _MOST_NODES and not verbose):
         return
     told = _told(one.graph, leaves, verbose=verbose, aten=aten)
-    has_loss = any(softmax_minus_one_hot(one.graph, node) for node in one.graph.nodes)
-    if told or has_loss:
+    loss = loss_words(one.graph)
+    if told or loss:
         yield Heading("What these ops do to a gradient")
-    if has_loss:
+    if loss:
         told = {op: formula for op, formula in told.items() if op not in OPS_OF_LOSS}
-        yield Paragraph(LOSS_WORDS, "cross_entropy", "word")
+        yield Paragraph(loss, "cross_entropy", "word")
     for op, formula in list(told.items())[: None if verbose else _MOST_OPS]:
         yield Paragraph(formula.backward, op, "word")
     if len(told) > _MOST_OPS and not verbose:

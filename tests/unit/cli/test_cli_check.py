@@ -175,6 +175,13 @@ def test_baseline(run, tmp_path: Path) -> None:
     assert run(FORGETFUL.replace(BACKWARD, "    (1 * loss).backward()"), "--baseline", "known.json")[0] == 1
 
 
+def test_what_a_baseline_leaves_out_is_counted(look) -> None:
+    """When it is written, and when it is read."""
+    status, _, err = look("--baseline", "known.json", "--write-baseline")
+    assert (status, "gradtrace: 1 finding is known from now on: " in err) == (0, True)
+    assert "gradtrace: 1 finding is known from the baseline, and left out\n" in look("--baseline", "known.json")[2]
+
+
 def test_baseline_needs_a_name(run) -> None:
     """Before anything runs."""
     status, out, err = run(FORGETFUL, "--write-baseline")

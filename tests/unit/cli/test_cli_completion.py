@@ -57,6 +57,11 @@ def test_each_shell_is_offered_what_may_come_next(offered, shell, line, wanted, 
     assert not others & words
 
 
+def test_commands_are_offered_with_their_line_of_the_help(offered):
+    """Whole, where a shell shows it."""
+    assert "tree, DOT, SVG, PNG, PDF, Mermaid, HTML, JSON." in offered("zsh", "gradtrace ren")
+
+
 def test_a_target_is_left_to_the_shell_which_knows_files(offered):
     """Nothing is offered in their place."""
     assert offered("bash", "gradtrace explain tr") == "\n"

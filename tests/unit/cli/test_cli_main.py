@@ -98,6 +98,7 @@ def test_without_a_command_the_help_is_shown(capsys):
         (["explain", "w", "--seed"], "option '--seed' requires an argument"),
         (["why"], "missing argument 'NAME'"),
         (["why", "x.py"], "of which tensor? say: gradtrace why x.py NAME"),
+        (["doctor", "a", "b"], "error: doctor takes no more words: a b\n"),
         (["merge"], "missing argument 'FOLDER|FILE...'"),
         (["merge", "folder"], "missing option '-o' / '--output'"),
         (["help", "explian"], "there is no command 'explian': did you mean explain?"),
@@ -112,7 +113,15 @@ def test_without_a_command_the_help_is_shown(capsys):
         (["render", "w", "-o", "."], "Is a directory; nothing was run"),
         (["render", "w", "-f", "svg", "--max-lines", "3"], "--max-lines means nothing to the format svg"),
         (["explain", "w", "-f", "json", "--ascii"], "--ascii means nothing to the format json"),
-        (["render", "w", "-f", "json", "--pass", "1"], "--pass means nothing to the format json"),
+        (
+            ["render", "w", "-f", "json", "--pass", "1"],
+            "--pass means nothing to the format json, which holds every pass",
+        ),
+        (["explain", "w", "-f", "html"], "choose text, markdown, json; gradtrace render has it"),
+        (
+            ["memory", "w", "-f", "svg"],
+            "there is no format 'svg' here: choose text, markdown, json, csv; did you mean csv?",
+        ),
     ],
 )
 def test_mistakes_are_told_and_nothing_runs(capsys, words, message):

@@ -142,8 +142,9 @@ def test_every_optimizer_of_torch_has_a_rule_with_its_arguments() -> None:
     base = torch.optim.Optimizer
     real = {name: kind for name, kind in vars(torch.optim).items() if isinstance(kind, type) and issubclass(kind, base)}
     assert {rule.name for rule in RULES} == real.keys() - {"Optimizer"}
-    assert {rule.name for rule in RULES if not rule.lines} == {"LBFGS"}  # loops and a search: no single formula
-    assert {rule.name for rule in RULES if rule.lines} == SETTINGS.keys()
+    assert {rule.name for rule in RULES if not rule.iteration} == SETTINGS.keys()
+    assert {rule.name for rule in RULES if rule.iteration} == {"LBFGS"}
+    assert all(rule.lines for rule in RULES)
     for rule in RULES:
         arguments = inspect.signature(real[rule.name]).parameters
         assert {each.name: each.default for each in rule.settings} == {
@@ -153,20 +154,41 @@ def test_every_optimizer_of_torch_has_a_rule_with_its_arguments() -> None:
         assert arguments.keys() - unread == {each.name for each in rule.settings}, rule.name
 
 
-def test_state_of_lbfgs_is_torchs() -> None:
-    """What has words only names at least what is really kept."""
-    x = torch.tensor([1.0, 2.0], requires_grad=True)
-    optimizer = torch.optim.LBFGS([x], max_iter=4)
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("settings", [{}, {"lr": 0.3}, {"lr": 0.5, "history_size": 2}], ids=str)
+@pytest.mark.parametrize("shape", [(3, 2), (4,)])
+def test_iteration_of_lbfgs_is_torchs(settings: dict[str, Any], shape: tuple[int, ...]) -> None:
+    """Of steps of one iteration, parameter and state are torch's; pairs of no curvature are left out."""
+    rule = rule_of("LBFGS")
+    x = torch.linspace(-1.5, 2.0, math.prod(shape)).reshape(shape).requires_grad_()
+    optimizer = torch.optim.LBFGS([x], max_iter=1, **settings)
+    state: Mapping[str, Any] | None = None
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = (x**4).sum()
+        loss = (x**4 - x**2 + 0.3 * x).sum()
         loss.backward()
         return loss
 
-    optimizer.step(closure)
+    for _ in range(N_STEPS):
+        closure()
+        before, grad = x.detach().clone(), x.grad.clone()
+        optimizer.step(closure)
+        step = work_out(rule, settings, before, grad, state, torch)
+        state = step.state
+        torch.testing.assert_close(step.values["param"], x.detach(), rtol=1e-9, atol=1e-9)
+        real = optimizer.state[x]
+        assert real.keys() - {"al"} == state.keys()
+        for name, value in real.items():
+            if name not in ("al", "prev_loss"):
+                ours, theirs = (_flat(one) for one in (state[name], value))
+                torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-12)
 
-    assert optimizer.state[x].keys() - {"al"} == {each.name for each in rule_of("LBFGS").state}
+
+def _flat(value: Any) -> torch.Tensor:
+    """A number, a tensor or a list of either as one row."""
+    parts = value if isinstance(value, list) else [value]
+    return torch.cat([torch.as_tensor(part, dtype=torch.float64).reshape(-1) for part in parts] or [torch.zeros(0)])
 
 
 @pytest.mark.parametrize("name", ["Adam", "adam", "torch.optim.Adam", "Adam.step", "Adam.step()", " ADAM "])

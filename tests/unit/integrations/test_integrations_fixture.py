@@ -208,6 +208,7 @@ def test_a_block_inside_a_recording_sees_only_itself(gradtrace: GradtraceFixture
     ("ask", "error", "said"),
     [
         (lambda one: one.assert_all_receive(3), GradtraceError, "takes a module or tensors, and not a int"),
+        (lambda one: one.assert_all_receive("w"), GradtraceError, "takes a module or tensors, and not a str"),
         (lambda one: one.assert_all_receive(["w"]), GradtraceError, r"takes tensors, and \[0\] is a str"),
         (lambda one: one.assert_all_receive(Net(), ignore="encodr.*"), GradtraceError, "did you mean 'encoder.bias'"),
         (lambda one: one.assert_all_receive(Net(), ignore="*"), GradtraceError, "there is no parameter to ask about"),

@@ -14,8 +14,8 @@ from gradtrace import recorder
 from gradtrace.errors import GradtraceError, NothingSeenError
 from gradtrace.integrations import kernel_recording
 from gradtrace.integrations.kernel_recording import KernelRecording, _ImportWatch
-from gradtrace.integrations.look import parse
-from gradtrace.model import Trace
+from gradtrace.integrations.look import _page, _with_magics, parse
+from gradtrace.model import EventKind, Trace
 from gradtrace.recorder import kernel_cells
 from gradtrace.recording import load, merge
 
@@ -71,6 +71,42 @@ def test_a_look_shows_what_came_since_the_last(kernel: KernelRecording):
     assert kernel.take_notices() == []
 
 
+def test_what_happened_before_a_look_still_explains_what_comes_after(kernel: KernelRecording):
+    """What cut the graph off, and who froze a parameter; how a leaf was made that requires grad is not told."""
+    net = torch.nn.ModuleDict({name: torch.nn.Linear(2, 2) for name in ("cut", "frozen", "head")})
+    x, w = torch.ones(1, 2), torch.ones(2).requires_grad_()
+    net["frozen"].requires_grad_(requires_grad=False)
+    lost = net["cut"](x).detach()
+    loss = net["head"](net["frozen"](lost)).sum()
+    run(kernel, w)
+    assert [cut.passes for cut in seen(kernel).cuts] == [()]
+    kernel.cell_begins()
+    loss.backward()
+    trace = seen(kernel)
+    (cut,) = trace.cuts
+    assert (cut.kind, cut.passes, cut.location.text.strip()) == ("detach", (1,), 'lost = net["cut"](x).detach()')
+    assert {trace.leaves[leaf].name for leaf in cut.leaves} == {"cut.weight", "cut.bias"}
+    assert cut.reentry.text.strip() == 'loss = net["head"](net["frozen"](lost)).sum()'
+    (frozen,) = [event for event in trace.events if event.kind == EventKind.REQUIRES_GRAD]
+    assert frozen.requires_grad is False
+    assert frozen.location.text.strip() == 'net["frozen"].requires_grad_(requires_grad=False)'
+    assert {trace.leaves[leaf].name for leaf in frozen.leaves} == {"frozen.weight", "frozen.bias"}
+
+
+def test_a_terminal_is_told_where_a_page_can_be_seen():
+    """Nothing that it prints would show it."""
+    with pytest.raises(GradtraceError, match="a terminal shows no page: say %gradtrace render --open, or "):
+        _page((), "window")
+
+
+def test_what_a_look_says_next_is_said_as_magics():
+    """In our own words only."""
+    said = "To read more about one: gradtrace rule a-b\n`gradtrace why TARGET 0.weight` says\nmy gradtrace rule x\n"
+    assert _with_magics(said) == (
+        "To read more about one: %gradtrace rule a-b\n`%gradtrace why 0.weight` says\nmy gradtrace rule x\n"
+    )
+
+
 def test_of_each_cell_the_first_passes_are_recorded_in_full(kernel: KernelRecording, monkeypatch: pytest.MonkeyPatch):
     """Of large graphs three, the others in the ledger."""
     monkeypatch.setattr(kernel_recording, "_SMALL_PASSES", 0)
@@ -92,6 +128,13 @@ def test_what_grows_too_large_is_dropped_and_that_is_said(kernel: KernelRecordin
     assert len(seen(kernel).passes) == 1
     assert kernel.take_notices() == ["what was recorded before In [7] was dropped, to keep the recording small"]
     assert len(list(kernel._folder.glob("*/"))) <= 3
+    monkeypatch.setattr(kernel_recording, "_LARGEST", 10)
+    run(kernel, w)
+    run(kernel)
+    with pytest.raises(
+        NothingSeenError, match=r"no backward pass has run since In \[7\], and what was recorded before"
+    ):
+        kernel.window()
 
 
 def test_a_block_inside_shares_the_recording(kernel: KernelRecording):

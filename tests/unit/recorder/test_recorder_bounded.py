@@ -57,6 +57,17 @@ def test_counted_passes_cost_no_memory_and_hardly_any_file(tmp_path):
     assert sum(one.count for one in session.trace().passes) == 2000
 
 
+def test_the_root_of_the_last_counted_pass_is_known(tmp_path):
+    """It is read anyway; what is not finite is none."""
+    w = torch.tensor(3.0, requires_grad=True)
+    with recorded(tmp_path, passes=((1, 2),)) as session:
+        for factor in (1.0, 2.0, 3.0, 4.0, 5.0):
+            (w * factor).backward()
+
+    counted = session.trace().passes[-1]
+    assert (counted.index, counted.count, counted.last_value) == (3, 3, 15.0)
+
+
 def test_full_passes_are_not_kept_in_memory(tmp_path):
     """They are in the file; per pass hardly anything stays."""
     step = stepper()

@@ -1,7 +1,10 @@
 """A host cuts a recording into windows while it goes on; a fork begins one; what a cell is called in it."""
 
 import json
+import linecache
 import os
+import sys
+import types
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +19,7 @@ from gradtrace.diagnosis.all_needs import EVERYBODYS
 from gradtrace.model import Blind, ObservationKind, Trace
 from gradtrace.recorder import live
 from gradtrace.recorder.kernel_cells import KernelCells
+from gradtrace.recorder.reloading import reloaded, without_wrapper
 from gradtrace.recording import load, merge
 
 
@@ -161,6 +165,22 @@ def test_to_print_a_tensor_cuts_nothing_off(tmp_path: Path):
     assert kept == [0.5, 2.0]
 
 
+def test_a_text_that_cannot_be_read_is_the_place_of_the_error(tmp_path: Path):
+    """Behind the calls that led to it; what is no file has none."""
+    file = tmp_path / "broken.py"
+    file.write_text("def f():\n    y = = 2\n", "utf-8")
+    with recorded(tmp_path) as session:
+        for name in (str(file), "<string>"):
+            try:
+                compile(file.read_text("utf-8"), name, "exec")
+            except SyntaxError as error:
+                live.write_failure(recorder.current(), error)
+                if name == str(file):
+                    found = session.trace().run.error.frames[-1]
+    assert (found.file, found.line, found.column, found.text) == (str(file), 2, 9, "    y = = 2")
+    assert session.trace().run.error.frames[-1].file == __file__
+
+
 def test_writes_to_memory_that_another_tensor_had_are_not_blamed(tmp_path: Path):
     """The address is the same, and the version began anew."""
     memory = torch.empty(4)
@@ -211,6 +231,73 @@ def test_what_is_timed_is_found_in_its_cell(shell: SimpleNamespace):
     assert named("<timed exec>", "z = a + c") == ("In [2]", 2)
     assert named("<timed exec>", "z = a + d") == ("<timed exec>", 0)
     assert named("<timed eval>", "a + e") == ("In [4]", 1)
+
+
+def test_a_function_that_was_reloaded_has_the_line_of_its_definition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """`%autoreload` compiles it from a text of its own; the file is read anew, and other code keeps its lines."""
+    file = tmp_path / "layers.py"
+    file.write_text("def f(x):\n    return x\n", "utf-8")
+    linecache.getlines(str(file))
+    file.write_text(
+        "import torch\n\nclass A:\n    # it doubles\n    def f(self, x):\n\n        return x * 2\n", "utf-8"
+    )
+    names: dict[str, types.FunctionType] = {}
+    exec(compile("def f(self, x):\n    return x * 2", str(file), "exec"), names)
+    alone, in_place = names["f"].__code__, names["f"].__code__.replace(co_firstlineno=5, co_qualname="A.f")
+    wrapped = alone.replace(co_qualname="__autoreload_class__.f")
+    span = (2, 11, 2, 16)
+    monkeypatch.delitem(sys.modules, "IPython.extensions.deduperreload", raising=False)
+    assert reloaded(wrapped, span) == span
+    monkeypatch.setitem(sys.modules, "IPython.extensions.deduperreload", types.ModuleType("deduperreload"))
+    assert [reloaded(code, span)[0] for code in (alone, wrapped, in_place)] == [5, 5, 2]
+    assert without_wrapper(wrapped) == "f"
+    file.write_text("def f(): 1\nclass A:\n    def f(self): 2\n", "utf-8")
+    os.utime(file, (1, 1))
+    assert reloaded(wrapped, span) == span  # which of the two it is nobody knows
+
+
+@pytest.mark.parametrize(
+    ("cell", "source", "end", "expected"),
+    [
+        ("%%timeit -n 2 -r1\n\nx = a\nx.f()", "x = a\nx.f()", (2, 5), ("In [1]", 2, True)),
+        ("%%capture\n%%timeit\na.f()", "a.f()", (1, 5), ("In [1]", 2, True)),
+        ("%%timeit v = b.g()\na.f()", "v = b.g()\na.f()", (1, 9), ("In [1]", 0, False)),
+        ("%%timeit v = b.g()\na.f(9)", "a.f(9)", (1, 6), ("In [1]", 1, True)),
+        ("%%timeit b.f()\na.f()", "a.f()\nb.f()", (1, 5), ("In [1]", 0, False)),
+        ("%%timeit -n 1\nc = a.f()", "a.f(1)", (1, 6), ("<magic-timeit>", 0, True)),
+        ("1\nr = %timeit -o  -n 3 a.f() + 1", "a.f()", (1, 5), ("In [1]", 1, False)),
+        ("%timeit c = a.f()", "a.f(1)", (1, 6), ("<magic-timeit>", 0, True)),
+    ],
+)
+def test_what_is_repeated_is_found_in_its_cell(shell: SimpleNamespace, cell: str, source: str, end, expected):
+    """Below `%%timeit`, in its first line if that is to be prepared, or behind `%timeit`; never in another's line."""
+    shell.history_manager.input_hist_raw[1:] = [cell]
+    names = compile(source, "<magic-timeit>", "exec").co_names
+    found = KernelCells().named("<magic-timeit>", names, (end[0], 0, *end))
+    assert (found.file, found.n_before, found.has_columns) == expected
+
+
+def test_a_notebook_that_a_cell_runs_has_its_own_cells(shell: SimpleNamespace, tmp_path: Path):
+    """Found by their text, which IPython keeps under a name that it does not know itself."""
+    other = tmp_path / "other.ipynb"
+    cells = [{"cell_type": "markdown", "source": "a"}, {"cell_type": "code", "source": "\n\nw = 1\nw"}]
+    other.write_text(json.dumps({"cells": cells}), "utf-8")
+    shell.history_manager.input_hist_raw[1:] = [f"x = 1\n%run -i '{other}'", "y = 1"]
+    linecache.cache["/tmp/ipykernel_7/9.py"] = (5, None, ["w = 1\n", "w\n"], "/tmp/ipykernel_7/9.py")
+    assert named("/tmp/ipykernel_7/9.py") == (f"{other}:cell 2", 2)
+    linecache.cache["/tmp/ipykernel_7/9.py"] = (5, None, ["w = 2\n"], "/tmp/ipykernel_7/9.py")
+    assert named("/tmp/ipykernel_7/9.py") == ("/tmp/ipykernel_7/9.py", 0)
+    del linecache.cache["/tmp/ipykernel_7/9.py"]
+
+
+def test_what_is_profiled_is_found_in_the_latest_cell(shell: SimpleNamespace):
+    """Any other text that a program executes is called alike."""
+    history = shell.history_manager.input_hist_raw
+    for cell, place in (("%%prun -s time\n\na.f()", 2), ("%%prun -q a.f()\nb()", 0), ("1\n%prun a.f()", 1)):
+        history[1:] = [cell]
+        assert named("<string>", "a.f()") == ("In [1]", place)
+    history.append("exec('a.f()')")
+    assert named("<string>", "a.f()") == ("<string>", 0)
 
 
 @pytest.mark.parametrize(

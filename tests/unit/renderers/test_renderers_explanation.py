@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from gradtrace.errors import RenderError
 from gradtrace.formulas.lookup import describe
-from gradtrace.model import Accumulation, BackwardPass, Node, Observation, PassError, Trace
+from gradtrace.model import Accumulation, BackwardPass, Node, Observation, PassError, Recorded, Trace
 from gradtrace.renderers.explain.explanation import Options, render
 
 ALL = [
@@ -462,6 +462,21 @@ def test_autograd_grad() -> None:
     assert "W and b: no .grad: autograd.grad returned it." in text
 
 
+def test_the_first_lines_say_what_was_measured_of_which_passes() -> None:
+    """The root of the last counted pass is known; norms end with the last pass that was recorded in full."""
+    trace = builders.product_trace()
+    last = trace.passes[-1]
+    counted = replace(
+        last, index=last.index + 1, count=20, roots=(), graph=None, recorded=Recorded.LEDGER, last_value=0.25
+    )
+    rows = tuple(replace(row, contribution=None, before=None, after=None) for row in counted.accumulations)
+    trace = replace(trace, run=replace(trace.run, expression=None))
+    trace = replace(trace, passes=(*trace.passes, replace(counted, accumulations=rows)))
+    said = render(trace, Options(width=200))
+    assert "0.5 → 0.5 → 0.5 → 0.25 in passes 1, 2, 3, 23   (passes 1-23: " in said
+    assert "(of all that a pass adds to .grad; not measured after pass 3)" in said
+
+
 def test_counted_passes() -> None:
     """Passes of which only the ledger is known are counted."""
     trace = builders.module_net_trace()
@@ -610,3 +625,23 @@ def test_no_fact_is_lost_on_narrow_lines(make: Callable[[], Trace], width: int, 
 
 def _words(text: str) -> set[str]:
     return set(re.sub("\x1b\\[[0-9;]*m", " ", text).split())
+
+
+def test_the_first_lines_are_few_and_lose_no_name() -> None:
+    """With long names of several losses, in 80 columns and in 60, where a title that is too long stands above."""
+    trace = builders.product_trace()
+    names = ("loss_of_the_discriminator_real", "loss_of_the_discriminator_fake", "loss_of_the_generator")
+    passes = tuple(
+        replace(
+            one,
+            location=builders.at(20 + number, f"{name}.backward(retain_graph=True)"),
+            roots=tuple(replace(root, name=name) for root in one.roots),
+        )
+        for number, (one, name) in enumerate(zip(trace.passes, names, strict=True))
+    )
+    many = tuple(replace(one, index=one.index + 3 * n) for n in range(5) for one in passes)
+    trace = replace(trace, run=replace(trace.run, expression=None), passes=many)
+    for width, most in ((80, 15), (60, 20)):
+        first = render(trace, Options(width=width)).split("What happened to .grad")[0]
+        assert first.rstrip().count("\n") < most
+        assert all(f"{name}" in first for name in names)

@@ -10,12 +10,12 @@ from gradtrace.analysis.ledger import ledger
 from gradtrace.model import BackwardPass, Event, PassError, Trace
 from gradtrace.renderers.explain.explanation import Options, render
 from gradtrace.renderers.explain.ledger import ledger_table
-from gradtrace.text.blocks import Table
+from gradtrace.text.blocks import Paragraph, Table
 
 
 def _rows(trace: Trace, width: int = 200, **options: bool) -> list[tuple[str, ...]]:
     """The cells of the table, header first."""
-    (table,) = ledger_table(trace, ledger(trace), width, **options)
+    table, *_ = ledger_table(trace, ledger(trace), width, **options)
     assert isinstance(table, Table)
     return [table.header, *(tuple(cell.text for cell in row) for row in table.rows)]
 
@@ -50,6 +50,20 @@ def test_many_leaves_are_told_by_module() -> None:
     assert header == ("norm of .grad", "pass 1", "pass 2", "pass 3")
     assert before == ("before the pass", *["zero_grad → None"] * 3)
     assert all(cell.startswith("None → ") for cell in first[1:])
+
+
+def test_a_narrow_table_leaves_out_what_the_verdict_tells_and_says_which_passes_it_has_not() -> None:
+    """No row is lost; what is left out is counted."""
+    trace = builders.module_net_trace()
+    more = tuple(replace(trace.passes[-1], index=number) for number in (4, 5))
+    long = replace(trace, passes=(*trace.passes, *more))
+    table, rest = ledger_table(long, ledger(long), 200)
+    assert isinstance(table, Table)
+    assert isinstance(rest, Paragraph)
+    assert rest.text == "The table leaves out 2 passes: --pass N tells one."
+    (_, before, *whole), (header, *narrow) = _rows(trace), _rows(trace, width=30)
+    assert (header, before[0]) == (("norm of .grad", "pass 1", "pass 2"), "before the pass")
+    assert [row[0] for row in narrow] == [row[0] for row in whole if row[0] != "after the pass"]
 
 
 def test_a_counted_pass_does_not_look_measured() -> None:

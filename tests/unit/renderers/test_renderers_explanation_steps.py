@@ -283,12 +283,13 @@ def _cross_entropy(**changes: object) -> Graph:
     [
         ({}, "= (softmax − one-hot of t) ÷ 4"),
         ({"reduction": "2"}, "= (softmax − one-hot of t)"),
-        ({"weight": True}, ""),
-        ({"total": 3.0}, ""),
-        ({"reduction": "0"}, ""),
+        ({"weight": True, "total": 7.5}, "= weight[t] · (softmax − one-hot of t) ÷ 7.5"),
+        ({"total": 3.0}, "= (softmax − one-hot of t) ÷ 3, 0 where t is -100"),
+        ({"reduction": "0"}, "= gradient · (softmax − one-hot of t)"),
+        ({"reduction": "4"}, ""),
     ],
 )
 def test_softmax_minus_one_hot(changes: dict[str, object], expected: str) -> None:
-    """A plain cross-entropy is told as one step; weights and rows that were left out make it another one."""
+    """Both ops are told as one step, with weights and without the rows that were left out."""
     graph = _cross_entropy(**changes)
     assert softmax_minus_one_hot(graph, graph.nodes[1]) == expected
