@@ -123,15 +123,6 @@ def _help(kind: str, message: str) -> str:
     return f"{said}\nThe last calls are in the traceback that Python printed."
 
 
-_LAUNCHER = "ChildFailedError"
-"""What torchrun raises when a rank has failed."""
-_ROOT_CAUSE = re.compile(r"(?s)Root Cause.*?rank\s*: (\d{1,9}).*?exitcode\s*: (-?\d{1,9})")
-
-
-def _by(status: int) -> str:
-    return f"with status {status}" if status >= 0 else f"by signal {-status}"
-
-
 _INSTEAD = {
     "tuple": "Take the tensor out of it: a recurrent layer returns `output, state`, attention `output, weights`.",
     "list": "Make a tensor of the list: `torch.tensor(...)` of numbers, `torch.stack(...)` of tensors.",
@@ -140,6 +131,14 @@ _INSTEAD = {
 }
 """What to do, by what stands where a tensor is needed."""
 _NO_TENSOR = re.compile(rf"must be Tensor, not ({'|'.join(map(re.escape, _INSTEAD))})\b")
+
+_LAUNCHER = "ChildFailedError"
+"""What torchrun raises when a rank has failed."""
+_ROOT_CAUSE = re.compile(r"(?s)Root Cause.*?rank\s*: (\d{1,9}).*?exitcode\s*: (-?\d{1,9})")
+
+
+def _by(status: int) -> str:
+    return f"with status {status}" if status >= 0 else f"by signal {-status}"
 
 
 def ended_well(trace: Trace) -> Trace:

@@ -117,7 +117,7 @@ def _blocks(trace: Trace, one: BackwardPass, options: Options, width: int, note:
     if note:
         yield Paragraph(note, "folded")
     if one.graph is not None and any(node.recomputed is not None for node in one.graph.nodes):
-        yield from compiled(one, verbose=False, shows_all="gradtrace explain --verbose")
+        yield from compiled(one, verbose=False, shows_all="explain -v")
     yield from cut_blocks(trace, one)
     nodes = one.graph.nodes if one.graph is not None and options.focus is not None else ()
     yield from leaf_blocks(trace, one, width, frozenset(node.leaf for node in nodes if node.leaf is not None))
