@@ -102,6 +102,7 @@ def test_regions_show_their_ops_lines_and_breaks(tmp_path: Path) -> None:
     assert half.recomputed.reason == reason
     assert not any(norm for name, norm in _inside(half) if name not in {"cos", "addmm"})
     assert f"Not all of it was recomputed: {reason}." in " ".join(gradtrace.explain(trace, pass_index=3).split())
+    assert f"Not all of it was recomputed: {reason}." in " ".join(gradtrace.render(trace, pass_index=3).split())
     document = json.loads(gradtrace.render(trace, format="json"))
     said = [node["region"]["not_recomputed"] for one in document["passes"] for node in _unfinished(one)]
     assert said == [reason]

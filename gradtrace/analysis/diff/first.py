@@ -11,7 +11,7 @@ from gradtrace.analysis.coverage import n_passes
 from gradtrace.analysis.diff.graphs import PassPair
 from gradtrace.analysis.diff.happenings import Happenings
 from gradtrace.analysis.diff.runs import Comparison, LeafChange
-from gradtrace.model import BackwardPass, Cut, Event, Graph, Location, Node, StepFact, Trace
+from gradtrace.model import BackwardPass, Cut, Event, Graph, Location, Node, OptimizerInfo, StepFact, Trace
 
 
 class Divergence(StrEnum):
@@ -31,6 +31,8 @@ class Divergence(StrEnum):
     """Only one of them failed, or with another error."""
     CUT = "cut"
     """A value left the graph in one of them only."""
+    OPTIMIZER = "optimizer"
+    """An optimizer is of another type, or holds another number of parameters."""
     LEAF = "leaf"
     """Only one of them has a leaf, or trains it."""
     PASSES = "passes"
@@ -57,6 +59,7 @@ class First:
         steps: two steps with other numbers.
         senders: the nodes that sent the gradient in question, of the old pass and of the new one.
         leaf: a leaf that got another gradient, or another history.
+        optimizers: two optimizers that differ.
     """
 
     kind: Divergence
@@ -72,6 +75,7 @@ class First:
     steps: tuple[StepFact, StepFact] | None = None
     senders: tuple[Node | None, Node | None] = (None, None)
     leaf: str = ""
+    optimizers: tuple[OptimizerInfo, OptimizerInfo] | None = None
 
 
 def first_divergence(comparison: Comparison) -> First | None:
@@ -95,11 +99,34 @@ def _divergences(comparison: Comparison) -> Iterator[First]:
 def _of_happenings(comparison: Comparison, one: Happenings, index: int) -> First:
     if one.only_old or one.only_new:
         old, new = next(iter(one.only_old), None), next(iter(one.only_new), None)
+        other = _of_optimizers(comparison, old, new, index)
+        if other is not None:
+            return other
         places = [event.location if event is not None else None for event in (old, new)]
         return First(Divergence.EVENT, index, places[0], places[1], old_event=old, new_event=new)
+    if one.written:
+        old, new = one.written[0]
+        return First(Divergence.EVENT, index, old.location, new.location, old_event=old, new_event=new)
     pair = one.rates[0]
     places = [_made(trace, step) for trace, step in zip((comparison.old, comparison.new), pair, strict=True)]
     return First(Divergence.RATES, index, places[0], places[1], steps=pair)
+
+
+def _of_optimizers(comparison: Comparison, old: Event | None, new: Event | None, index: int) -> First | None:
+    """Why the optimizer of one run does for other leaves what the one of the other does: it is another one."""
+    if old is None or new is None or old.kind != new.kind or old.optimizer is None:
+        return None
+    for a, b in comparison.optimizers:
+        if a is None or b is None or (a.id, b.id) != (old.optimizer, new.optimizer):
+            continue
+        for leaves, owner, is_old in ((comparison.lost, a, True), (comparison.found, b, False)):
+            leaf = next((one for one in leaves if owner.id in one.optimizers), None)
+            place = None if leaf is None else leaf.location or leaf.stored
+            if leaf is not None and place is not None and a.type == b.type:
+                places = (place, None) if is_old else (None, place)
+                return First(Divergence.LEAF, index, old=places[0], new=places[1], leaf=leaf.name)
+        return First(Divergence.OPTIMIZER, index, a.location, b.location, optimizers=(a, b))
+    return None
 
 
 def _made(trace: Trace, step: StepFact) -> Location | None:

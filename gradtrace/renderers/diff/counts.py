@@ -36,7 +36,9 @@ def counts(comparison: Comparison) -> Iterator[tuple[str, str]]:
         yield "leaves", f"{len(comparison.lost):,} only in OLD, {len(comparison.found):,} only in NEW"
     if histories := sum(len(one.names) for one in comparison.histories):
         yield ".grad", f"{wording.count(histories, 'leaf')} with another history"
-    if n_events := sum(len(one.only_old) + len(one.only_new) + len(one.rates) for one in comparison.happenings):
+    if n_events := sum(
+        len(one.only_old) + len(one.only_new) + len(one.rates) + len(one.written) for one in comparison.happenings
+    ):
         yield "events", f"{n_events:,} around the passes compared"
     if comparison.optimizers:
         yield "optimizers", f"{len(comparison.optimizers):,}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradtrace.analysis.diff.first import Divergence, First
+from gradtrace.analysis.diff.happenings import norm_around
 from gradtrace.model import Event, EventKind, Node, StepFact
 from gradtrace.text import cut_words, wording
 
@@ -23,6 +24,10 @@ def _event(first: First) -> str:
         if (old.kind, old.call) == (new.kind, new.call) and len(old.leaves) != len(new.leaves):
             n_old, n_new = wording.count(len(old.leaves), "leaf"), wording.count(len(new.leaves), "leaf")
             return f"{before}, OLD {_did(old)} for {n_old}, and NEW for {n_new}"
+        norms = [norm_around(event) for event in (old, new)]
+        if norms[0] is not None and norms[1] is not None and (old.kind, old.call) == (new.kind, new.call):
+            after = [wording.number(pair[1]) for pair in norms if pair is not None]
+            return f"{before}, {wording.short(old.call)} leaves a norm of {after[0]} in OLD, {after[1]} in NEW"
         return f"{before}, OLD {_did(old)}, and NEW {_did(new)}"
     only = old or new
     which, other = ("OLD", "NEW") if old is not None else ("NEW", "OLD")
@@ -137,6 +142,15 @@ def _cut(first: First) -> str:
     return f"in {which} only, {cut_words.cut_off(cut)}" if cut is not None else ""
 
 
+def _optimizer(first: First) -> str:
+    if first.optimizers is None:
+        return "the optimizers are others"
+    old, new = first.optimizers
+    if old.type != new.type:
+        return f"{old.type} in OLD, {new.type} in NEW"
+    return f"{new.type} holds {wording.count(old.n_params, 'parameter')} in OLD, {new.n_params:,} in NEW"
+
+
 def _leaf(first: First) -> str:
     return f"only {'OLD' if first.old is not None else 'NEW'} has the leaf {first.leaf}"
 
@@ -157,6 +171,7 @@ _SENTENCES: dict[Divergence, Callable[[First], str]] = {
     Divergence.GRADIENT: _gradient,
     Divergence.ERROR: _error,
     Divergence.CUT: _cut,
+    Divergence.OPTIMIZER: _optimizer,
     Divergence.LEAF: _leaf,
     Divergence.HISTORY: _history,
     Divergence.PASSES: _passes,

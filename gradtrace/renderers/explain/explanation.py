@@ -9,7 +9,6 @@ from gradtrace.analysis.ledger import Ledger, ledger
 from gradtrace.formulas.closed_form import look_ahead
 from gradtrace.model import CLEARING, STORED, Accumulation, BackwardPass, Trace
 from gradtrace.renderers.explain import run as explanation_run
-from gradtrace.renderers.explain.compiled import compiled
 from gradtrace.renderers.explain.formulas import formulas_of_leaves
 from gradtrace.renderers.explain.leaves import leaf_table
 from gradtrace.renderers.explain.ledger import ledger_table
@@ -24,6 +23,7 @@ from gradtrace.text import wording
 from gradtrace.text.added import remark
 from gradtrace.text.blocks import Block, Cell, Heading, Paragraph, Table
 from gradtrace.text.chosen_pass import drawn_pass
+from gradtrace.text.compiled_regions import compiled
 from gradtrace.text.markdown import Markdown
 from gradtrace.text.run_errors import run_errors
 from gradtrace.text.source_maths import maths

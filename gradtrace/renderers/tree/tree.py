@@ -17,6 +17,7 @@ from gradtrace.renderers.tree.rows import rows
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Heading, Paragraph, Table
 from gradtrace.text.chosen_pass import drawn_pass, narrowed
+from gradtrace.text.compiled_regions import compiled
 from gradtrace.text.escape import one_line, visible
 from gradtrace.text.ranks import rank_of
 from gradtrace.text.run_errors import run_errors
@@ -115,6 +116,8 @@ def _blocks(trace: Trace, one: BackwardPass, options: Options, width: int, note:
     yield from _drawing(trace, one, options)
     if note:
         yield Paragraph(note, "folded")
+    if one.graph is not None and any(node.recomputed is not None for node in one.graph.nodes):
+        yield from compiled(one, verbose=False, shows_all="explain -v")
     yield from cut_blocks(trace, one)
     nodes = one.graph.nodes if one.graph is not None and options.focus is not None else ()
     yield from leaf_blocks(trace, one, width, frozenset(node.leaf for node in nodes if node.leaf is not None))

@@ -11,7 +11,8 @@ from gradtrace.analysis.diff.numbers import alike
 from gradtrace.analysis.diff.runs import compare
 from gradtrace.analysis.diff.sequences import align
 from gradtrace.analysis.diff.source import hunks
-from gradtrace.model import TensorStats
+from gradtrace.model import EventKind, GradWrite, TensorStats
+from gradtrace.renderers.diff.words import sentence
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,44 @@ from gradtrace.model import TensorStats
 def test_sequences_are_aligned(old, new, pairs):
     """Equal items in the order of both."""
     assert align(old, new) == pairs
+
+
+def _run(write_after=1.0, **optimizer):
+    """A run whose gradients are clipped before its second pass, and its optimizer."""
+    trace = builders.accumulate_trace()
+    at = builders.at
+    owner = replace(trace.optimizers[0], location=at(3, "opt = SGD(...)"), **optimizer)
+    cleared = next(event for event in trace.events if event.kind == EventKind.ZERO_GRAD)
+    clip = replace(
+        cleared,
+        kind=EventKind.GRAD_MODIFIED,
+        call="clip_grad_norm_",
+        location=at(7, "clip_grad_norm_(...)"),
+        set_to_none=None,
+        optimizer=None,
+        writes=(GradWrite(trace.leaves[0].id, 3.0, write_after),),
+    )
+    cleared = replace(cleared, call=f"{owner.type}.zero_grad", leaves=cleared.leaves[: owner.n_params])
+    return replace(trace, optimizers=(owner, *trace.optimizers[1:]), events=(cleared, clip))
+
+
+def test_a_write_that_leaves_another_norm_is_found():
+    """Though it is the same call on the same line."""
+    first = first_divergence(compare(_run(), _run(write_after=0.1)))
+    assert first.kind is Divergence.EVENT
+    assert "clip_grad_norm_ leaves a norm of 1 in OLD, 0.1 in NEW" in sentence(first)
+    assert first.new.line == 7
+    assert first_divergence(compare(_run(), _run(write_after=1.0 + 1e-6))) is None
+
+
+def test_another_optimizer_is_found_where_it_was_made():
+    """Not at the first line at which it does something else."""
+    first = first_divergence(compare(_run(), _run(type="Adam")))
+    assert (first.kind, first.new.line) == (Divergence.OPTIMIZER, 3)
+    assert sentence(first) == f"{_run().optimizers[0].type} in OLD, Adam in NEW"
+    first = first_divergence(compare(_run(), _run(n_params=1)))
+    assert first.kind is Divergence.OPTIMIZER
+    assert "in OLD, 1 in NEW" in sentence(first)
 
 
 def test_the_rank_that_parts_first_is_shown():

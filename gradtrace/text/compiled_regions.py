@@ -29,12 +29,13 @@ def _nodes(one: BackwardPass) -> list[Node]:
     return [node for node in nodes if node.region is not None]
 
 
-def compiled(one: BackwardPass, *, verbose: bool) -> Iterator[Block]:
+def compiled(one: BackwardPass, *, verbose: bool, shows_all: str = "--verbose") -> Iterator[Block]:
     """What a reader of a pass should know of its compiled regions.
 
     Args:
         one: the pass, with each node of its own.
         verbose: every op of every backward graph.
+        shows_all: what a person asks for to see all of them.
     """
     found, nodes = regions(one), _nodes(one)
     if not found or one.graph is None:
@@ -50,7 +51,8 @@ def compiled(one: BackwardPass, *, verbose: bool) -> Iterator[Block]:
         yield Table((), tuple(map(_break, breaks)))
     opened = [node for node in nodes if node.recomputed is not None] or _first_of_each(nodes)
     for position, node in enumerate(opened, 1):
-        yield from _ops(node, f"region {position}: " if len(opened) > 1 else "", verbose=verbose)
+        title = f"region {position}: " if len(opened) > 1 else ""
+        yield from _ops(node, title, None if verbose else shows_all)
         yield from _notes(one.graph, node)
 
 
@@ -79,7 +81,7 @@ def _break(one: GraphBreak) -> tuple[Cell, ...]:
     return Cell(location(one.location), "name"), Cell(source_text(one.location)), Cell(one.reason[:_LONGEST], "muted")
 
 
-def _ops(node: Node, title: str, *, verbose: bool) -> Iterator[Block]:
+def _ops(node: Node, title: str, shows_all: str | None) -> Iterator[Block]:
     region = node.region
     if region is None:
         return
@@ -91,10 +93,10 @@ def _ops(node: Node, title: str, *, verbose: bool) -> Iterator[Block]:
         )
         return
     has_values = is_recomputed(node)
-    shown = list(islice(ops_inside(region, node), None if verbose else _FEW))
+    shown = list(islice(ops_inside(region, node), None if shows_all is None else _FEW))
     rows = [_op(one, value, has_values=has_values) for one, value in shown]
     if len(shown) < len(region.ops):
-        rest = Cell(f"{len(region.ops) - len(shown):,} more; --verbose shows all", "muted")
+        rest = Cell(f"{len(region.ops) - len(shown):,} more; {shows_all} shows all", "muted")
         rows.append((rest, *[Cell("")] * (4 + has_values)))
     recomputed = ("recomputed",) if has_values else ()
     header = (f"{title}backward op", "result", *recomputed, "of module", "line", "source")
