@@ -19,7 +19,7 @@ from gradtrace.model.format import FORMAT_NAME, FORMAT_VERSION
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.config import Config
 from gradtrace.recorder.kernel_cells import KernelCells
-from gradtrace.recorder.reloading import reloaded, without_wrapper
+from gradtrace.recorder.reloading import function_name, reloaded
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stream import Shelf, Stream, encode, plain_text
 from gradtrace.recorder.tables import Tables
@@ -245,7 +245,7 @@ class Journal:
             column = end_column = -1  # a magic, in place of which something longer was compiled
         start = (line + n_before, _characters(first, column) if column >= 0 else 1)
         end = (end_line + n_before, _characters(last, end_column) if end_column >= 0 else len(last) + 1)
-        number = self._write_location(key, shown, start, end, without_wrapper(code), "\n".join(lines), via)
+        number = self._write_location(key, shown, start, end, function_name(code), "\n".join(lines), via)
         self._locations[key, "code"] = code  # type: ignore[assignment] # keeps the id of the code from being reused
         return number
 

@@ -15,6 +15,8 @@ _SHELL = "IPython.core.interactiveshell"
 _RELOADER = "IPython.extensions.deduperreload"
 _WRAPPER = "__autoreload_class__."
 """How a method is called that was compiled alone."""
+_TIMEIT, _INNER = "<magic-timeit>", "inner"
+"""How code is called that `%timeit` repeats, and the function that it puts around it."""
 
 
 def reloaded(code: types.CodeType, span: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
@@ -43,6 +45,8 @@ def reloaded(code: types.CodeType, span: tuple[int, int, int, int]) -> tuple[int
     return found[0], -1, found[0], -1
 
 
-def without_wrapper(code: types.CodeType) -> str:
-    """The name of a function as its file has it."""
+def function_name(code: types.CodeType) -> str:
+    """The name of a function as its file or cell has it, without what IPython puts around it."""
+    if code.co_filename == _TIMEIT:
+        return "<module>" if code.co_qualname == _INNER else code.co_qualname.removeprefix(f"{_INNER}.<locals>.")
     return code.co_qualname.removeprefix(_WRAPPER)

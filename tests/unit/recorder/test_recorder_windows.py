@@ -19,7 +19,7 @@ from gradtrace.diagnosis.all_needs import EVERYBODYS
 from gradtrace.model import Blind, ObservationKind, Trace
 from gradtrace.recorder import live
 from gradtrace.recorder.kernel_cells import KernelCells
-from gradtrace.recorder.reloading import reloaded, without_wrapper
+from gradtrace.recorder.reloading import function_name, reloaded
 from gradtrace.recording import load, merge
 
 
@@ -250,7 +250,9 @@ def test_a_function_that_was_reloaded_has_the_line_of_its_definition(tmp_path: P
     assert reloaded(wrapped, span) == span
     monkeypatch.setitem(sys.modules, "IPython.extensions.deduperreload", types.ModuleType("deduperreload"))
     assert [reloaded(code, span)[0] for code in (alone, wrapped, in_place)] == [5, 5, 2]
-    assert without_wrapper(wrapped) == "f"
+    assert function_name(wrapped) == "f"
+    timed = [alone.replace(co_filename="<magic-timeit>", co_qualname=name) for name in ("inner", "inner.<locals>.f")]
+    assert list(map(function_name, timed)) == ["<module>", "f"]
     file.write_text("def f(): 1\nclass A:\n    def f(self): 2\n", "utf-8")
     os.utime(file, (1, 1))
     assert reloaded(wrapped, span) == span  # which of the two it is nobody knows
