@@ -34,7 +34,7 @@ class Cut:
         source: what a person would call the value that was cut off, else None.
         name: the name to which the result was assigned, else None.
         leaves: ids of the leaves from which the value derives: those that get no gradient this way.
-        count: how often it happened.
+        count: how often it happened; 0 where that was before the stretch of a session which this is about.
         reentry: where the result, or what was made of it, first came back into a graph, as a constant.
         passes: indices of the passes in whose graph it did.
         module: the module that was running.

@@ -35,7 +35,6 @@ class Cut:
         self.module: str | None = None
         self.number: int | None = None
         """In this stream; None until it is written there."""
-        self.count = 1
         self.reentry: Place | None = None
         self.leaves: dict[int, weakref.ref[torch.Tensor]] = {}
         """By their ids in this stream."""
@@ -48,10 +47,13 @@ class Cut:
         self.is_of_leaves = True
         """Nothing that was cut off was computed."""
         self.begin_stream()
+        self.count = 1
 
     def begin_stream(self) -> None:
         """Nothing of it stands in the stream that begins."""
         self.number = None
+        self.count = 0
+        """How often it happened since then."""
         self.passes: dict[int, None] = {}
         self.first: tuple[int, int] | None = None
         """Pass and sequence number of the node that took the value in first."""

@@ -347,7 +347,7 @@ class CutWatch:
         """The stream is a new one; what was cut off before may come back in it."""
         for cut in self._written:
             cut.begin_stream()
-        self._cuts, self._written = {}, []
+        self._cuts, self._written, self._numbers = {}, [], {}  # a number that comes later may be equal by chance
         self._tainted = {number: one for number, one in self._tainted.copy().items() if one[0]() is not None}
         for known in (self._reentries, self._taken_in):
             for sequence in list(known)[: max(0, len(known) - _MAX_CARRIED)]:

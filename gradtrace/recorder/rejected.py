@@ -79,8 +79,8 @@ def rejected_call(error: BaseException, leaves: Leaves, names: Names) -> dict[st
     if not given and not own:
         return None
     variables = {id(tensor): name for name, tensor in named}
-    user = next((frame for frame, _ in reversed(steps) if is_own(frame.f_code)), steps[outer][0])
-    scope = Scope(user)
+    outside = steps[: called[0][0]] if called else steps  # in the model everybody calls it `self`
+    scope = Scope(next((frame for frame, _ in reversed(outside) if is_own(frame.f_code)), steps[outer][0]))
     names.learn(scope, [called[0][1]] if called else [])
     return {
         "name": "" if function is None else function.f_code.co_name,

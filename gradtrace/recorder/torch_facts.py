@@ -137,7 +137,7 @@ PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter, torch.nn.Buffer})
 
 SavedTensor: Any = _C._autograd.SavedTensor
 
-SAVED_TENSORS_SHOW_DATA = hasattr(SavedTensor, "data")
+SAVED_TENSORS_SHOW_DATA = hasattr(SavedTensor, "data") and hasattr(SavedTensor, "unpack_hook")
 """Whether what a node saved can be seen without unpacking it (torch 2.13 can, 2.9 cannot)."""
 
 _storage = torch.Tensor.untyped_storage

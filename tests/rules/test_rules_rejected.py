@@ -37,6 +37,48 @@ class Net(nn.Module):
 net = Net()
 net(r(3, 4))
 """
+OWN_LAYER = """
+class Head(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(r(n, 4))
+
+    def forward(self, x):
+        return F.linear(x, self.weight)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.heads = nn.ModuleDict({"a": Head(2), "b": Head(3)})
+        self.trunk = nn.Linear(6, 5)
+
+    def forward(self, x):
+        h = self.trunk(x)
+        return {name: head(h) for name, head in self.heads.items()}
+
+
+net = Net()
+net(r(7, 6))
+"""
+IN_HEAD = (
+    "`F.linear(x, self.weight)` in heads.a was given shapes that do not fit together: x f32[7,5] and "
+    "self.weight f32[2,4]"
+)
+OWN_MODEL = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Parameter(r(5, 2))
+
+    def forward(self, x):
+        return x + self.table
+
+
+critic = nn.Linear(2, 1)
+actor = Net()
+critic(actor(r(4, 3)))
+"""
 LAST_BATCH = """
 net = nn.Linear(3, 2)
 opt = torch.optim.SGD(net.parameters(), lr=0.1)
@@ -81,6 +123,18 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         SHAPES,
         "`x @ w` was given shapes that do not fit together: x f32[4,3] and w f32[5,2]",
         "Of `a @ b` the columns of `a` (3) must be as many as the rows of `b` (5).",
+    ),
+    "own_model_among_two": (
+        OWN_MODEL,
+        SHAPES,
+        "`x + self.table` in actor was given shapes that do not fit together: x f32[4,3] and self.table f32[5,2]",
+        "In dimension 1 of the result the sizes are 3 and 2: they must be equal, or one of them 1.",
+    ),
+    "own_layer": (
+        OWN_LAYER,
+        SHAPES,
+        IN_HEAD,
+        "The weight takes 4 features, its last size, and gets 5.",
     ),
     "joined": (
         f"{HOSTILE}parts = [r(2, 3), r(2, 4)]\nheld = Parts(parts)\ny = torch.cat(parts)\n",

@@ -209,6 +209,7 @@ def root_leaf(backward: BackwardPass) -> int:
 def _cut_of_root(trace: Trace, backward: BackwardPass) -> Cut | None:
     """The cut below which the root of a failed pass lies: by its name, else the last that is no look at a value."""
     cuts = [cut for cut in trace.cuts if not cut.passes and cut.process == backward.process]
+    cuts.sort(key=lambda cut: cut.count > 0)  # those of an earlier stretch of a session first
     names = {root.name for root in backward.roots if root.name}
     named = [cut for cut in cuts if cut.name in names and cut.kind not in _VALUES]
     real = [cut for cut in cuts if cut.kind not in _VALUES]

@@ -63,12 +63,10 @@ class Rejected:
             path = f"Layer {call.module}" if is_number(call.module) else call.module
             return f"{path} ({call.module_class})" if path else f"A module `{call.module_class}`"
         text = span(self.inner or self.place)
+        where = f" in {layer_name(call.module)}" if call.module and not call.is_of_module else wording.at(self.inner)
         if call.name and (call.is_of_module or call.name in text):
-            return f"`{call.name}`"
-        if self.inner is not None:
-            where = f" in {layer_name(call.module)}" if call.module else wording.at(self.inner)
-            return f"`{text}`{where}" if text and len(text) <= _LONGEST_SOURCE else f"A call of torch{where}"
-        return f"`{text}`" if text and len(text) <= _LONGEST_SOURCE else "A call of torch here"
+            return f"`{call.name}`{where}"
+        return f"`{text}`{where}" if text and len(text) <= _LONGEST_SOURCE else f"A call of torch{where or ' here'}"
 
     @property
     def given(self) -> tuple[GivenTensor, ...]:

@@ -82,7 +82,9 @@ def _of_call(found: Rejected) -> tuple[str, str]:
     return f"{found.who} {what}: {listed(found)}", advice or f"It says: {found.first_line}"
 
 
-def _multiplied(match: re.Match[str], _: Rejected) -> str:
+def _multiplied(match: re.Match[str], found: Rejected) -> str:
+    if "linear(" in found.who:
+        return f"The weight takes {match[2]} features, its last size, and gets {match[1]}."
     return f"Of `a @ b` the columns of `a` ({match[1]}) must be as many as the rows of `b` ({match[2]})."
 
 

@@ -19,7 +19,7 @@ class Cut(Part, frozen=True, kw_only=True):
         source: what a person would call the value, or null.
         name: the name to which the result was assigned, or null.
         leaves: ids of the leaves that get no gradient this way.
-        count: how often it happened.
+        count: how often it happened; 0 where that was before the stretch of a session which this is about.
         reentry: where the result first came back into a graph, as a constant, or null.
         passes: indices of the passes in whose graph it did.
         module: the module that was running, or null.

@@ -19,6 +19,7 @@ from gradtrace.text.terminal import Terminal
 
 _MOST_SPANS = 4
 _LONGEST_MESSAGE = 150
+_MOST_RATES = 3
 _MOST_LINES = 15
 """What a person sees without scrolling, with the line of the command."""
 
@@ -234,16 +235,22 @@ def _actors(many: Iterable[Actor], most: int) -> str:
 
 
 def _rates(trace: Trace) -> str:
-    """`, lr 0.1 → 0.01`, over the steps that were looked at."""
-    by_optimizer = {step.optimizer for step in trace.steps}
-    rates = [group.rate("lr") for step in trace.steps for group in step.groups]
-    texts = [wording.elements(rate) for rate in rates if rate is not None]
-    if len(by_optimizer) != 1 or not texts:
+    """`, lr 0.1 → 0.01`, over the steps that were looked at; of groups that differ each."""
+    if len({step.optimizer for step in trace.steps}) != 1:
         return ""
-    ends = list(dict.fromkeys([texts[0], texts[-1]]))
+    by_group: dict[int, list[str]] = {}
+    for step in trace.steps:
+        for number, group in enumerate(step.groups):
+            rate = group.rate("lr")
+            if rate is not None:
+                by_group.setdefault(number, []).append(wording.elements(rate))
+    ends = (list(dict.fromkeys([texts[0], texts[-1]])) for texts in by_group.values())
+    said = list(dict.fromkeys(" → ".join(each) for each in ends))
+    if not said:
+        return ""
     seen, last = trace.steps[-1].pass_index, max((one.index + one.count - 1 for one in trace.passes), default=0)
     until = f" until pass {seen:,}; not read after it" if last > seen else ""
-    return f" (lr {' → '.join(ends)}{until})"
+    return f" (lr {wording.listing(said, _MOST_RATES)}{until})"
 
 
 # What is wrong.

@@ -208,19 +208,28 @@ def _around(trace: Trace, step: StepFact, one: BackwardPass, rule: UpdateRule) -
     facts += [Fact(f"until pass {one.index + 1:,}", f"moved {iteration}")] if iteration else []
     kept = _last_iteration(step)
     facts += [Fact("the last iteration", kept)] if kept else []
-    losses = _losses(trace, own)
+    losses = _losses(trace, own, one)
     facts += [Fact("loss", losses)] if losses else []
     if facts:
         blocks += [Paragraph("The whole step:"), Facts(tuple(facts))]
     return blocks
 
 
-def _losses(trace: Trace, own: range) -> str:
-    """The roots of the first and the last pass of a step, as far as they were measured: `1.5 → 0.2 in passes 1, 17`."""
+def _losses(trace: Trace, own: range, like: BackwardPass) -> str:
+    """The roots of the first and the last such pass of a step, where they were measured: `1.5 → 0.2 in passes 1, 17`.
+
+    Args:
+        trace: the run.
+        own: indices of the passes of the step.
+        like: one of them; those of other lines start from something else.
+    """
     seen = [
         (one.index, root.value)
         for one in trace.passes
-        if one.index in own and len(one.roots) == 1 and (root := one.roots[0]).value is not None
+        if one.index in own
+        and (one.call, one.location) == (like.call, like.location)
+        and len(one.roots) == 1
+        and (root := one.roots[0]).value is not None
     ]
     if len(seen) < 2:  # noqa: PLR2004
         return ""

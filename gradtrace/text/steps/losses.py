@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from dataclasses import dataclass
 
 from gradtrace.formulas.cross_entropy import OF_CLASSES, OF_SMOOTHING
 from gradtrace.model import Graph, Node
 from gradtrace.text import wording
-from gradtrace.text.source_maths import operands, span
+from gradtrace.text.source_maths import operands, parsed, span
 from gradtrace.text.steps.arrays import Array
 from gradtrace.text.steps.operands import module_input
 
@@ -166,5 +167,10 @@ def _target(loss: Node) -> str:
         sources = operands(span(loss.location), name)
         if len(sources) > 1 and sources[1].isidentifier():
             return sources[1]
+    tree = parsed(span(loss.location))
+    given = tree.keywords if isinstance(tree, ast.Call) else []
+    by_name = next((one.value for one in given if one.arg == "target"), None)
+    if isinstance(by_name, ast.Name):
+        return by_name.id
     called = module_input(loss, span(loss.location))
     return called[1] if len(called) > 1 and called[1].isidentifier() else "the target"

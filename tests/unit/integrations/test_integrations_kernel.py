@@ -11,6 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import gradtrace
 from gradtrace import recorder
+from gradtrace.diagnosis.evidence.cut_points import losses
 from gradtrace.errors import GradtraceError, NothingSeenError
 from gradtrace.integrations import kernel_recording
 from gradtrace.integrations.kernel_recording import KernelRecording, _ImportWatch
@@ -84,6 +85,7 @@ def test_what_happened_before_a_look_still_explains_what_comes_after(kernel: Ker
     loss.backward()
     trace = seen(kernel)
     (cut,) = trace.cuts
+    assert cut.count == 0
     assert (cut.kind, cut.passes, cut.location.text.strip()) == ("detach", (1,), 'lost = net["cut"](x).detach()')
     assert {trace.leaves[leaf].name for leaf in cut.leaves} == {"cut.weight", "cut.bias"}
     assert cut.reentry.text.strip() == 'loss = net["head"](net["frozen"](lost)).sum()'
@@ -91,6 +93,26 @@ def test_what_happened_before_a_look_still_explains_what_comes_after(kernel: Ker
     assert frozen.requires_grad is False
     assert frozen.location.text.strip() == 'net["frozen"].requires_grad_(requires_grad=False)'
     assert {trace.leaves[leaf].name for leaf in frozen.leaves} == {"frozen.weight", "frozen.bias"}
+
+
+def test_what_ends_a_pass_is_looked_for_in_its_own_stretch_first(
+    kernel: KernelRecording, monkeypatch: pytest.MonkeyPatch
+):
+    """A value that was cut off before the last look is there, and is not what the pass failed for."""
+    net, x = torch.nn.Linear(2, 2), torch.ones(1, 2)
+    kept = net(x).detach()
+    run(kernel, torch.tensor(3.0, requires_grad=True))
+    seen(kernel)
+    kernel.cell_begins()
+    with torch.no_grad():
+        value = net(x).sum()
+    with pytest.raises(RuntimeError) as failed:
+        value.backward()
+    monkeypatch.setattr(sys, "last_value", failed.value, raising=False)
+    kernel.cell_ends(failed.value)
+    (loss,) = losses(seen(kernel))
+    assert (loss.reason, loss.cut.location.text.strip()) == ("no_grad", "value = net(x).sum()")
+    assert not kept.requires_grad
 
 
 def test_a_terminal_is_told_where_a_page_can_be_seen():

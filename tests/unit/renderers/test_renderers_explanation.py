@@ -11,7 +11,17 @@ from rich.cells import cell_len
 
 from gradtrace.errors import RenderError
 from gradtrace.formulas.lookup import describe
-from gradtrace.model import Accumulation, BackwardPass, Node, Observation, PassError, Recorded, Trace
+from gradtrace.model import (
+    Accumulation,
+    BackwardPass,
+    Node,
+    Observation,
+    ParameterGroup,
+    PassError,
+    Recorded,
+    StepFact,
+    Trace,
+)
 from gradtrace.renderers.explain.explanation import Options, render
 
 ALL = [
@@ -645,3 +655,20 @@ def test_the_first_lines_are_few_and_lose_no_name() -> None:
         first = render(trace, Options(width=width)).split("What happened to .grad")[0]
         assert first.rstrip().count("\n") < most
         assert all(f"{name}" in first for name in names)
+
+
+def test_rates_of_groups_are_not_told_as_a_change() -> None:
+    """Each group has its own; only what changed from step to step has an arrow."""
+    trace = builders.accumulate_trace()
+
+    def told(*rates: tuple[float, float]) -> str:
+        steps = tuple(
+            StepFact(n, 4, 4, 0, "SGD.step", groups=tuple(ParameterGroup((("lr", rate),)) for rate in pair))
+            for n, pair in enumerate(rates)
+        )
+        said = render(replace(trace, steps=steps), Options(width=200))
+        return next(line for line in said.splitlines() if "stepped by" in line)
+
+    assert "(lr 0.1 and 0.01)" in told((0.1, 0.01), (0.1, 0.01))
+    assert "(lr 0.1 → 0.05 and 0.01)" in told((0.1, 0.01), (0.05, 0.01))
+    assert "(lr 0.1)" in told((0.1, 0.1))

@@ -46,6 +46,7 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trace]:
     calls = {name: f"F.cross_entropy(x, y, {given})" for name, given in SETTINGS.items()}
     calls["probabilities"] = "F.cross_entropy(x, torch.softmax(x.detach(), 1))"
     calls["module"] = "torch.nn.CrossEntropyLoss(weight=w)(x, y)"
+    calls["named"] = "F.cross_entropy(target=y, weight=w, input=x)"
     paths = [folder / f"{name}.py" for name in calls]
     for path, call in zip(paths, calls.values(), strict=True):
         path.write_text(f"{HEAD}loss = {call}\nloss.backward()\n", "utf-8")
@@ -82,7 +83,7 @@ def test_the_formula_gives_torchs_gradient(name: str, graphs: dict[str, Graph]) 
 def test_the_formula_is_in_the_readers_names(graphs: dict[str, Graph]) -> None:
     """Also where a module makes the call; nothing is claimed of a target of probabilities."""
     assert {name: formula(graphs[name]) for name in FORMULAS} == FORMULAS
-    assert formula(graphs["module"]) == FORMULAS["weighted"]
+    assert formula(graphs["module"]) == formula(graphs["named"]) == FORMULAS["weighted"]
     assert formula(graphs["probabilities"]) == loss_words(graphs["probabilities"]) == ""
 
 
