@@ -82,5 +82,6 @@ def untrained(trace: Trace) -> tuple[Leaf, ...]:
 def _is_some(row: Accumulation) -> bool:
     """Whether a contribution may be other than zero: one that was not measured may."""
     if row.reduced is not None or is_put_there(row):
-        return row.after is None or row.after.norm != 0  # other ranks have given it a gradient
+        # other ranks have given it a gradient, or hold all of it
+        return row.after is None or row.after.numel == 0 or row.after.norm != 0
     return row.effect != Effect.UNCHANGED and (row.contribution is None or row.contribution.norm != 0)

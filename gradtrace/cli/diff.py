@@ -131,12 +131,12 @@ def _traces(request: Request) -> dict[int | None, Trace]:
         gap = blindness(whole)
         if gap is not None:
             raise NothingSeenError(f"nothing to compare in {request.target.text}: {said(gap)}")
+        ranks = sorted(one.rank for one in whole.run.processes if one.rank is not None)
         found: dict[int | None, Trace] = {None: whole}
         if request.rank is not None:
             found = {request.rank: whole}
-        elif whole.run.has_ranks:
-            ranks = [one.rank for one in whole.run.processes if one.rank is not None]
-            found = {rank: ended.load(rank) for rank in sorted(ranks)}
+        elif ranks:
+            found = {rank: ended.load(rank) for rank in ranks}
     return {
         rank: examine(trace, Selection(), sources=request.sources) if trace.run.facts else trace
         for rank, trace in found.items()

@@ -319,7 +319,10 @@ def flat_parameter(module: torch.nn.Module) -> tuple[torch.Tensor, list[Any], tu
         return None
     flat = handle.flat_param
     own = handle.process_group if handle.uses_sharded_strategy else None
-    ranks = () if own is None else tuple(torch.distributed.get_process_group_ranks(own))
+    try:
+        ranks = () if own is None else tuple(torch.distributed.get_process_group_ranks(own))
+    except (KeyError, ValueError):  # the program has left the group
+        ranks = ()
     return flat, list(getattr(flat, "_params", None) or ()), ranks
 
 

@@ -88,10 +88,11 @@ def _blocks(ranked: RankedComparison, options: Options, source: Sequence[Hunk]) 
 def _ranks(ranked: RankedComparison) -> Iterator[Block]:
     """Which ranks differ, and from where on; which only one of the runs has."""
     for which, ranks in (("OLD", ranked.only_old), ("NEW", ranked.only_new)):
-        if ranks:
+        if ranks and not ranked.unranked:
             yield Paragraph(f"only {which} has {ranks_in_words(ranks)}.", "note")
+    n_ranks = len(ranked.only_old) + len(ranked.only_new)
     if ranked.unranked:
-        yield Paragraph(f"{ranked.unranked} ran without ranks: rank {ranked.rank} of the other is beside it.", "note")
+        yield Paragraph(f"{ranked.unranked} ran without ranks: rank {ranked.rank} of {n_ranks} is beside it.", "note")
     differ = [rank for rank, first in ranked.firsts if first is not None]
     if len(ranked.firsts) > 1 and differ:
         yield Heading(f"Of {wording.count(len(ranked.firsts), 'rank')}, {len(differ)} differ, rank {ranked.rank} first")
