@@ -54,6 +54,11 @@ class Group:
         self._call = _up_to_count({"t": "event", **event})
         self._end = _up_to_count({"t": "pass_end", "index": first, "error": error})
 
+    @property
+    def following(self) -> int:
+        """The number of the pass that comes after these: of passes on several threads another may end first."""
+        return self._before_pass + 1 + self._n_passes
+
     def add(self, events: tuple[CountedEvent, ...], value: float | None = None) -> None:
         """One pass more, the events before it, and its root, where that is one finite number."""
         self._n_passes += 1

@@ -60,8 +60,11 @@ class CustomFunctions:
         """What runs when the context has been made, and the node with it."""
 
         def __init__(context: Any) -> None:  # noqa: N807
-            if not torch_facts.functorch_is_active():
-                self._note(sys._getframe(1), lambda: class_attribute(type(context), "_forward_cls"), context)
+            try:
+                if not torch_facts.functorch_is_active():
+                    self._note(sys._getframe(1), class_attribute(type(context), "_forward_cls"), context)
+            except BaseException as error:
+                self._raise_foreign(error)
 
         return skipped_by_warnings(__init__)
 
@@ -69,29 +72,32 @@ class CustomFunctions:
         """Wrap what `Function.apply` of torch before 2.14 calls just before its node is made."""
 
         def unwrap_dead_wrappers(args: tuple[Any, ...]) -> tuple[Any, ...]:
-            frame = sys._getframe(1)
-            if frame.f_code is torch_facts.FUNCTION_APPLY:
-                self._note(frame, lambda: local(frame, "cls"), None)
+            try:
+                frame = sys._getframe(1)
+                if frame.f_code is torch_facts.FUNCTION_APPLY:
+                    self._note(frame, local(frame, "cls"), None)
+            except BaseException as error:
+                self._raise_foreign(error)
             return original(args)  # type: ignore[no-any-return]
 
         return skipped_by_warnings(unwrap_dead_wrappers)
 
-    def _note(self, frame: types.FrameType, find: Callable[[], Any], node: Any) -> None:
+    def _raise_foreign(self, error: BaseException) -> None:
+        """What our own code raised ends here."""
+        if not self._failures.absorb("a custom function", error):
+            raise error
+
+    def _note(self, frame: types.FrameType, function: Any, node: Any) -> None:
         """A custom function is called from this frame; `node` is None where it is the next that will be made."""
         mode = self._find_mode()
         if mode is None or not mode.is_active or _tracing_state() is not None:
             return
-        try:
-            function = find()
-            if isinstance(function, type):
-                _learn(function)
-            if torch.is_grad_enabled():
-                number = _sequence_number() if node is None else _number_of(node)
-                origin = mode.table.origin_at(frame, getattr(function, "__name__", "apply"), mode.modules)
-                mode.table.add(number, number + 1, origin)
-        except BaseException as error:
-            if not self._failures.absorb("a custom function", error):
-                raise
+        if isinstance(function, type):
+            _learn(function)
+        if torch.is_grad_enabled():
+            number = _sequence_number() if node is None else _number_of(node)
+            origin = mode.table.origin_at(frame, getattr(function, "__name__", "apply"), mode.modules)
+            mode.table.add(number, number + 1, origin)
 
 
 def _learn(function: type) -> None:

@@ -229,7 +229,7 @@ class StepWatch:
         self, step: _Step, call: str, place: Place | None, number: int, *, is_skipped: bool | None = None
     ) -> None:
         step.record = {
-            "pass_index": self._journal.last_pass_index,
+            "pass_index": max(self._journal.last_pass_index, step.began_after),  # another thread's may have begun late
             "began_after": step.began_after,
             "optimizer": number,
             "call": call,

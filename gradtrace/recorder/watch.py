@@ -233,14 +233,16 @@ class Watch:
             if len(self._known) < _MAX_KNOWN:
                 self._known.add(pattern)
         self._n_counted += 1
-        if group is None or (pattern != group.pattern and self._n_changes < _MAX_CHANGES):
+        is_another = group is None or pattern != group.pattern or index != group.following
+        if group is None or (is_another and self._n_changes < _MAX_CHANGES):
             self._n_changes += 1
             group = self._begin_group(pattern, index)
         elif self._n_changes >= _MAX_CHANGES and group.pattern.effects:
             # From here on passes are counted together, whatever their pattern.
-            group = self._begin_group(group.pattern._replace(events=(), effects=(), place=None), index)
+            together = group.pattern._replace(events=(), effects=(), place=None)
+            group = self._begin_group(together, max(index, group.following))
         elif not self._journal.is_tail_of(group):  # events that were no part of a pattern stand behind it
-            group = self._begin_group(group.pattern, index)
+            group = self._begin_group(group.pattern, max(index, group.following))
         group.add(pattern.events, root if root is not None and math.isfinite(root) else None)
         self.write()
         return is_news
