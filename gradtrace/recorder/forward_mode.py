@@ -84,6 +84,8 @@ class ForwardMode(TorchFunctionMode):
         super().__init__()
         self.table = table
         self.is_active = True
+        self.is_pushed = False
+        """It was put on the stack of its thread, which torch takes it off for as long as it is at work."""
         self.n_only_placed = 0
         """Calls of which no observer was notified: they made nodes and nothing else, or are part of another event."""
         self.modules = modules

@@ -119,7 +119,7 @@ class Modes:
         """Whether this thread's mode is at work, and so off the stack: torch will put it back when it is done."""
         mode = self.here()
         is_awake = self.is_on and threading.get_ident() not in self._asleep
-        return mode is not None and is_awake and not _is_on_stack(mode)
+        return mode is not None and mode.is_pushed and is_awake and not _is_on_stack(mode)
 
     def _push(self) -> None:
         thread = threading.get_ident()
@@ -137,9 +137,13 @@ class Modes:
             )
         if not _is_on_stack(mode):
             _put_below(mode)
+        mode.is_pushed = True
 
     def _pop(self) -> None:
         """Take our mode off this thread's stack, wherever it lies."""
+        mine = self.here()
+        if mine is not None:
+            mine.is_pushed = False
         above: list[Any] = []
         while torch_facts.stack_length():
             mode = torch_facts.pop_mode()
