@@ -24,6 +24,7 @@ from gradtrace.recorder.sites import local
 
 _MOST_WRAPPERS = 8
 _MOST_KNOWN = 10_000
+_WHAT = "a custom function"
 
 _forwards: dict[int, types.CodeType] = {}
 """By identity, which they keep: the codes of `forward` and `setup_context` of custom functions, without decorators."""
@@ -64,7 +65,8 @@ class CustomFunctions:
                 if not torch_facts.functorch_is_active():
                     self._note(sys._getframe(1), class_attribute(type(context), "_forward_cls"), context)
             except BaseException as error:
-                self._raise_foreign(error)
+                if not self._failures.absorb(_WHAT, error):
+                    raise
 
         return skipped_by_warnings(__init__)
 
@@ -77,15 +79,11 @@ class CustomFunctions:
                 if frame.f_code is torch_facts.FUNCTION_APPLY:
                     self._note(frame, local(frame, "cls"), None)
             except BaseException as error:
-                self._raise_foreign(error)
+                if not self._failures.absorb(_WHAT, error):
+                    raise
             return original(args)  # type: ignore[no-any-return]
 
         return skipped_by_warnings(unwrap_dead_wrappers)
-
-    def _raise_foreign(self, error: BaseException) -> None:
-        """What our own code raised ends here."""
-        if not self._failures.absorb("a custom function", error):
-            raise error
 
     def _note(self, frame: types.FrameType, function: Any, node: Any) -> None:
         """A custom function is called from this frame; `node` is None where it is the next that will be made."""

@@ -17,7 +17,7 @@ from gradtrace.recorder.forward_table import ForwardTable
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.looking import is_tensor, message
 from gradtrace.recorder.scope import Scope, codes_of
-from gradtrace.recorder.sites import Place, is_internal, is_own, locals_of
+from gradtrace.recorder.sites import Place, frames_of, is_internal, is_own, locals_of
 from gradtrace.recorder.stores import stored_by
 from gradtrace.recorder.stream import plain_text
 from gradtrace.recorder.switches import blocks_at
@@ -33,7 +33,7 @@ _MRO = type.__dict__["__mro__"].__get__
 def kept_at(error: BaseException, journal: Journal, table: ForwardTable | None) -> list[list[Any]]:
     """Rows of name, stored, made: what was held that explains the exception, if it is one of those."""
     said = message(error)
-    frames = list(_frames(error))
+    frames = list(frames_of(error))
     own = [frame for frame, _ in frames if is_own(frame.f_code)]
     if not own:
         return []
@@ -59,14 +59,6 @@ def _is_cache(names: tuple[str, ...], frame: types.FrameType) -> bool:
     for name in names[1:]:
         thing = vars(thing).get(name) if type(thing) is types.ModuleType else None
     return thing is torch.nn.utils.parametrize.cached
-
-
-def _frames(error: BaseException) -> Iterator[tuple[types.FrameType, int]]:
-    """Frames that the exception went through, outermost first, each with where it was left."""
-    traceback = error.__traceback__
-    while traceback is not None:
-        yield traceback.tb_frame, traceback.tb_lasti
-        traceback = traceback.tb_next
 
 
 def _results_of(frame: types.FrameType) -> Iterator[torch.Tensor]:

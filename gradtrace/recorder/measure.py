@@ -79,11 +79,8 @@ def plain_values(value: Any) -> Any:
 
 def flat_values(tensor: torch.Tensor) -> list[float]:
     """All elements of a strided tensor, in order."""
-    return in_order(tensor.tolist(), tensor.dim())
-
-
-def in_order(found: Any, n_dimensions: int) -> list[float]:
-    """All elements of nested lists, of so many levels; of none, the one number."""
+    found: Any = tensor.tolist()
+    n_dimensions = tensor.dim()
     if n_dimensions == 2:  # noqa: PLR2004 - by far the most often
         return [one for row in found for one in row]
     for _ in range(n_dimensions - 1):
@@ -109,13 +106,11 @@ def readable_values(tensor: torch.Tensor) -> list[float] | None:
     if tensor.layout is not _STRIDED:
         return None
     try:
-        found: Any = tensor.tolist()
+        return flat_values(tensor)
     except RuntimeError as error:  # zeros that torch never wrote anywhere
         if is_foreign(error):
             raise
         return None
-    n_dimensions = tensor.dim()
-    return found if n_dimensions == 1 else in_order(found, n_dimensions)
 
 
 class Measurements:

@@ -78,9 +78,7 @@ class RegionValues:
         left_out: list[str] = []
         for node in graph.nodes:
             if node.op == "get_attr":
-                values[node] = getattr(
-                    graph.owning_module, node.target
-                )  # torch's own module, with constants of the graph
+                values[node] = getattr(graph.owning_module, node.target)  # a constant, of a module that torch made
             elif node.op == "call_function" and all(used in values for used in node.all_input_nodes):
                 try:
                     values[node] = result = _result(node, values)

@@ -32,7 +32,7 @@ from gradtrace.recorder.looking import (
 from gradtrace.recorder.measure import has_memory, is_readable
 from gradtrace.recorder.names import Names
 from gradtrace.recorder.scope import Scope
-from gradtrace.recorder.sites import is_internal, is_own, locals_of
+from gradtrace.recorder.sites import called_module, frames_of, is_internal, is_own, locals_of
 from gradtrace.recorder.stream import plain_text
 
 _KINDS = (RuntimeError, IndexError, ValueError, TypeError, AssertionError)
@@ -47,8 +47,6 @@ _PASSED_THROUGH = frozenset({"forward", "fn", "wrapped", "wrapper", "decorate_co
 _WHOLE = frozenset({torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8})
 _MRO = type.__dict__["__mro__"].__get__
 
-_Step = tuple[types.FrameType, int]
-
 
 def rejected_call(error: BaseException, leaves: Leaves, names: Names) -> dict[str, Any] | None:
     """What a recording says of the call, or None where it was no call of torch's that raised.
@@ -60,7 +58,7 @@ def rejected_call(error: BaseException, leaves: Leaves, names: Names) -> dict[st
     """
     if not issubclass(type(error), _KINDS):
         return None
-    steps = list(_steps(error))
+    steps = list(frames_of(error))
     outer = max((n for n, (frame, _) in enumerate(steps) if not is_internal(frame.f_code)), default=None)
     if outer is None or any(frame.f_code.co_name in _ENGINE for frame, _ in steps[outer:]):
         return None
@@ -95,19 +93,9 @@ def rejected_call(error: BaseException, leaves: Leaves, names: Names) -> dict[st
     }
 
 
-def _steps(error: BaseException) -> Iterator[_Step]:
-    traceback = error.__traceback__
-    while traceback is not None:
-        yield traceback.tb_frame, traceback.tb_lasti
-        traceback = traceback.tb_next
-
-
 def _module_of(frame: types.FrameType) -> torch.nn.Module | None:
     """The module whose call a frame is."""
-    if frame.f_code is not torch_facts.CALL_IMPL:
-        return None
-    module = locals_of(frame).get("self")
-    return module if is_module(module) else None
+    return called_module(frame) if frame.f_code is torch_facts.CALL_IMPL else None
 
 
 def _is_public(name: str) -> bool:

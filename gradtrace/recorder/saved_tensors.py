@@ -213,9 +213,7 @@ class SavedTensors:
         before, known = first
         if not _is_alike(before, tensor):
             return self._describe_other(tensor, asked, pointer)
-        if not asked <= known[4]:
-            known = self._look_at(tensor, asked | known[4])
-        known = _when_met_again(known)
+        known = self._met_again(tensor, known, asked)
         self._first[pointer] = (tensor, known)
         return known
 
@@ -224,10 +222,16 @@ class SavedTensors:
         shape = torch_facts.any_shape(tensor)
         key = (pointer, tensor._version, shape, tensor.stride(), tensor.dtype, tensor.is_neg())
         known = self._known.get(key)
-        if known is None or not asked <= known[4]:
-            known = self._look_at(tensor, asked if known is None else asked | known[4])
-            self._known[key] = _when_met_again(known)
+        known = self._look_at(tensor, asked) if known is None else self._met_again(tensor, known, asked)
+        self._known[key] = known
         return known
+
+    def _met_again(self, tensor: torch.Tensor, known: _Described, asked: _Asked) -> _Described:
+        """What is to be said of a tensor that was met before: its memory is shared, and whose it is has been said."""
+        if not asked <= known[4]:
+            known = self._look_at(tensor, asked | known[4])
+        spec, (storage, n_bytes, _, _), device, number, asked = known
+        return spec, (storage, n_bytes, True, None), device, number, asked
 
     def _look_at(self, tensor: torch.Tensor, asked: _Asked) -> _Described:
         spec = self._spec(torch_facts.any_shape(tensor), tensor.dtype)
@@ -277,12 +281,6 @@ class SavedTensors:
         if not asked or not tensor.is_floating_point() or (asked == _ALL_ZERO and begins_otherwise(tensor)):
             return _NOTHING, asked
         return measurements.add(tensor, asked), asked
-
-
-def _when_met_again(found: _Described) -> _Described:
-    """What is to be said of a tensor that was met before: its memory is shared, and whose it is has been said."""
-    spec, (storage, n_bytes, _, _), device, number, asked = found
-    return spec, (storage, n_bytes, True, None), device, number, asked
 
 
 def _is_alike(one: torch.Tensor, other: torch.Tensor) -> bool:

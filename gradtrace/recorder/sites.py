@@ -15,7 +15,7 @@ import sys
 import sysconfig
 import types
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -182,6 +182,14 @@ def own_frame(frame: types.FrameType | None) -> types.FrameType | None:
     return frame
 
 
+def frames_of(error: BaseException) -> Iterator[tuple[types.FrameType, int]]:
+    """The frames that an exception went through, outermost first, each with the instruction at which it was left."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        yield traceback.tb_frame, traceback.tb_lasti
+        traceback = traceback.tb_next
+
+
 def user_place(frame: types.FrameType | None, call: str) -> Place | None:
     """The user's line from which this frame was reached."""
     frame = user_frame(frame)
@@ -265,7 +273,7 @@ def running_module(frame: types.FrameType | None) -> torch.nn.Module | None:
             return None
         if frame.f_code is call_impl:
             outer = frame.f_back  # knows the module too, and has so few variables that to ask for one is cheaper
-            return _self_of(outer if outer is not None and outer.f_code is torch_facts.OUTER_CALL else frame)
+            return called_module(outer if outer is not None and outer.f_code is torch_facts.OUTER_CALL else frame)
         frame = frame.f_back
     return None
 
@@ -277,10 +285,10 @@ def outermost_module(frame: types.FrameType | None) -> torch.nn.Module | None:
         if frame.f_code is torch_facts.CALL_IMPL:
             found = frame
         frame = frame.f_back
-    return None if found is None else _self_of(found)
+    return None if found is None else called_module(found)
 
 
-def _self_of(frame: types.FrameType) -> torch.nn.Module | None:
+def called_module(frame: types.FrameType) -> torch.nn.Module | None:
     """The module of a frame of a module's call, which is torch's and asks for no `locals()`."""
     snapshot = frame.f_locals
     module = snapshot.get("self")

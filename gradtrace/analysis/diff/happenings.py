@@ -21,6 +21,8 @@ _COMPARED = frozenset(
     }
 )
 
+_TOLERANCE = 1e-5
+
 
 @dataclass(frozen=True, slots=True)
 class Happenings:
@@ -70,9 +72,6 @@ def _wrote_otherwise(old: Event, new: Event) -> bool:
     return isclose(before_old, before_new, rel_tol=_TOLERANCE) and not isclose(
         after_old, after_new, rel_tol=10 * _TOLERANCE
     )
-
-
-_TOLERANCE = 1e-5
 
 
 def norm_around(event: Event) -> tuple[float, float] | None:

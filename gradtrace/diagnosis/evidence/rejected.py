@@ -35,6 +35,7 @@ _SAID = {
 _NEVER = re.compile(r"(?i)out of memory")
 _MOST_TENSORS = 4
 _LONGEST_SOURCE = 40
+_LONGEST_LINE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,6 @@ class Rejected:
     def tensor(self, *names: str) -> GivenTensor | None:
         """The first tensor of one of these names."""
         return next((one for one in self.call.tensors if one.name in names), None)
-
-
-_LONGEST_LINE = 300
 
 
 def rejected(trace: Trace, misfit: Misfit) -> Rejected | None:
