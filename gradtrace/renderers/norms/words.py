@@ -97,7 +97,7 @@ def _clipped(history: History) -> Iterator[str]:
     clipped = [step for step in known if step.is_clipped]
     if clipped:
         steps = count(len(history.steps), "step")
-        yield f"clipped at {len(clipped):,} of {steps}: the total norm is that before clipping"
+        yield f"clipped at {len(clipped):,} of {steps}: the total norm is that before clipping, all others are after it"
 
 
 def _skipped(history: History) -> Iterator[str]:
