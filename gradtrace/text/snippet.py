@@ -91,7 +91,9 @@ def _source_line(line: int, marks: list[Mark], gutter: int, width: int) -> Itera
     number = Piece(f"{line:>{gutter}} | ", "gutter")
     empty = Piece(" " * gutter + " | ", "gutter")
     yield (number, Piece(shown.rstrip()))
-    for mark in marks:
+    last = len(shown) - (len(_ELLIPSIS) if len(text) > len(shown) + shift else 0)
+    seen = [mark for mark in marks if mark is marks[0] or mark.location.column - 1 - shift < last]
+    for mark in seen:
         start, length = _span(mark.location, text, shown, shift)
         style, sign = ("primary", "^") if mark.is_primary else ("secondary", "-")
         carets = Piece(sign * length, style)
@@ -109,6 +111,8 @@ def _source_line(line: int, marks: list[Mark], gutter: int, width: int) -> Itera
         indent = min(start, max(0, room - max(_LEAST_ROOM, room // 2)))
         for part in wrapped(label, room - indent):
             yield (empty, Piece(" " * indent), Piece(part, style))
+    if len(seen) < len(marks):  # they stand in another part of the line
+        yield from _source_line(line, [mark for mark in marks if mark not in seen], gutter, width)
 
 
 def _cells_kept(text: str) -> str:

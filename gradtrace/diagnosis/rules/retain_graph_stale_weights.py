@@ -75,7 +75,8 @@ def check(trace: Trace) -> Iterator[Finding]:
             "retain-graph-stale-weights",
             found,
             f"{found.updater} changes {found.name}, which the retained graph of an earlier iteration needs",
-            "Remove `retain_graph=True` and detach the state that is carried over: `h = h.detach()`.",
+            "Remove `retain_graph=True`. Compute in each iteration what was computed once, and detach state that is "
+            "carried over: `h = h.detach()`.",
         )
     backward = found.failure.backward if found is not None else None
     if found is not None and backward is not None and found.reason is Reason.WALKED_AGAIN:

@@ -148,6 +148,20 @@ def test_long_line_is_shown_around_its_span() -> None:
     assert source.endswith("...")
 
 
+def test_spans_far_apart_on_one_line_each_show_their_part() -> None:
+    """The line stands there once for each part; what is near enough shares one."""
+    line = "first(x) + near(x) + " + "y" * 300 + " + last(x)"
+    related = tuple(RelatedLocation(at(1, line, word), f"of {word}") for word in ("first(x)", "near(x)"))
+    finding = Finding("a", "error", "message", at(1, line, "last(x)"), related)
+    shown = drawn("full", Trace(run(), findings=(finding,))).splitlines()
+    numbered = [at for at, text in enumerate(shown) if text.startswith("1 |")]
+    assert len(numbered) == 2
+    for word, source, sign in (("first(x)", 0, "-"), ("near(x)", 0, "-"), ("last(x)", 1, "^")):
+        start = shown[numbered[source]].index(word)
+        marks = [text[start : start + len(word)] for text in shown[numbered[source] + 1 :]]
+        assert sign * len(word) in marks
+
+
 def test_span_over_several_lines_shows_the_first() -> None:
     """With carets to its end."""
     place = Location("a.py", 3, 5, 5, 2, text="x = f(\n    y,\n)")
