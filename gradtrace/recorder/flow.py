@@ -18,7 +18,7 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.marks import Mark, mark
 from gradtrace.recorder.measure import Measurements
-from gradtrace.recorder.sections import Quiet, is_watched
+from gradtrace.recorder.sections import Quiet, is_foreign, is_watched
 from gradtrace.recorder.walk import Walk
 
 _DisableTorchFunction = torch_facts.DisableTorchFunction
@@ -108,7 +108,7 @@ class Flow:
 
     def note_received(self, number: int, output: int, stats: int) -> None:
         """Write down what was received."""
-        self.received.extend((number, output, stats))
+        self.received.fromlist([number, output, stats])
 
     def _measure(self, gradient: torch.Tensor, known: Received = ()) -> int:
         """The statistics of a gradient, which may have the elements of one that is known."""
@@ -116,7 +116,7 @@ class Flow:
             spec = self._spec(torch_facts.shape(gradient), gradient.dtype)
         except RuntimeError:
             return self._measurements.add(gradient)  # which finds another way, or raises
-        if spec.numel > self._value_limit:
+        if known and spec.numel > self._value_limit:
             same = self._same_data(gradient, known)
             if same >= 0:
                 return same
@@ -128,7 +128,7 @@ class Flow:
         for output, gradient in enumerate(received):
             if gradient is not None:
                 stats = self.receive(number, output, gradient)
-                self.received.extend((number, output, stats))
+                self.received.fromlist([number, output, stats])
                 known.append((gradient, stats))
         if sent.__class__ is not tuple:
             sent = (sent,)
@@ -151,7 +151,7 @@ class Flow:
                 break
         else:
             stats = self._measure(gradient, known)
-        self._sent.extend((edge, stats))
+        self._sent.fromlist([edge, stats])
         if self._is_alone[edge]:
             self._arriving[self._edge_keys[edge]] = (stats, id(gradient), gradient._version)
 
@@ -159,7 +159,7 @@ class Flow:
         """Statistics of a large one for the same elements in another shape: what a view sends on is measured once."""
         own: Mark | None = None
         for tensor, number in known:
-            if self._measurements.numel(number) != gradient.numel():
+            if not _may_be_alike(tensor, gradient) or self._measurements.numel(number) != gradient.numel():
                 continue
             own = own or mark(gradient)
             if own != mark(tensor) or not own[0]:
@@ -170,6 +170,18 @@ class Flow:
                 return number
             return self._measurements.add_reshaped(number, gradient.shape, gradient.dtype)
         return -1
+
+
+def _may_be_alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors may have the same elements, without a close look."""
+    if type(one) not in torch_facts.PLAIN_TYPES or type(other) not in torch_facts.PLAIN_TYPES:
+        return True
+    try:
+        return one.data_ptr() == other.data_ptr()
+    except RuntimeError as error:  # one of them has no memory of its own
+        if is_foreign(error):
+            raise
+        return False
 
 
 def _is_dense(tensor: torch.Tensor) -> bool:

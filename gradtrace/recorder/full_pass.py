@@ -34,6 +34,7 @@ from gradtrace.recorder.leaves import LeafState
 from gradtrace.recorder.looking import is_tensor, message, one_look, type_name
 from gradtrace.recorder.marks import mark
 from gradtrace.recorder.measure import Measurements
+from gradtrace.recorder.node_hooks import NodeHook, Removable
 from gradtrace.recorder.pass_leaves import EFFECTS, PassLeaves, column
 from gradtrace.recorder.region_values import RegionValues
 from gradtrace.recorder.scope import Scope
@@ -91,7 +92,7 @@ class FullPass:
         self._facts = facts = context.facts
         looks_closer = facts is not None and config.looks_closer
         self._closer = Closer(context, facts.numbers, self._measurements, index) if facts and looks_closer else None
-        self._handles: list[Any] = []
+        self._handles: list[Removable] = []
         self._observers: list[dict[Any, Any]] = []
         self._leaves: dict[int, tuple[LeafState, torch.Tensor]] = {}
         self._captures: list[tuple[int | None, int, torch.Tensor | None]] = []
@@ -290,7 +291,7 @@ class FullPass:
         ran, caught = self._flow.ran, self._caught
         for node, number in walk.ids.items():
             if number in self._leaves:
-                handles.append(node.register_prehook(functools.partial(self._arrives_at_leaf, number)))
+                handles.append(node.register_prehook(NodeHook(self._arrives_at_leaf, number)))
                 tensor = self._leaves[number][1]
                 self._observe(tensor._backward_hooks, number, 0)
                 after = getattr(tensor, "_post_accumulate_grad_hooks", None)
@@ -298,8 +299,8 @@ class FullPass:
                     self._put_first(after, functools.partial(self._accumulated, number))
             else:
                 if number in self._regions:
-                    handles.append(node.register_prehook(functools.partial(self._arrives_at_region, number)))
-                handles.append(node.register_hook(functools.partial(ran, number, caught, then)))
+                    handles.append(node.register_prehook(NodeHook(self._arrives_at_region, number)))
+                handles.append(node.register_hook(NodeHook(ran, number, caught, then)))
         if self._table is not None and self._table.hooked:
             numbers = {sequence: number for number, sequence in enumerate(self._sequence)}
             for (sequence, output), (hooks, _) in self._table.hooked.copy().items():

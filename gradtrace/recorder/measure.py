@@ -29,7 +29,7 @@ from gradtrace.recorder.tables import FLOATS, Spec, Tables
 HALF = frozenset({torch.float16, torch.bfloat16})
 _EXACT = frozenset({torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool})
 _PLAIN = torch_facts.PLAIN_TYPES
-_VALUES = int(Form.VALUES)
+_VALUES, _NORM = int(Form.VALUES), int(Form.NORM)
 _STRIDED = torch.strided
 _functorch_is_active = torch_facts.functorch_is_active
 _is_functorch_wrapped = torch_facts.is_functorch_wrapped
@@ -88,21 +88,19 @@ def flat_values(tensor: torch.Tensor) -> list[float]:
     return found if n_dimensions else [found]
 
 
-def small_values(tensor: torch.Tensor) -> list[float] | None:
-    """All elements of an ordinary tensor of few elements on the CPU; None of any other, which `add` must look at."""
-    if (
-        type(tensor) not in _PLAIN
-        or not tensor.is_cpu
-        or tensor.is_nested
-        or _functorch_is_active()
-        or _is_functorch_wrapped(tensor)
-    ):
-        return None
-    return readable_values(tensor)
+def is_ordinary(tensor: torch.Tensor) -> bool:
+    """Whether it is a readable tensor on the CPU, as nearly all are."""
+    return (
+        type(tensor) in _PLAIN
+        and tensor.is_cpu
+        and not tensor.is_nested
+        and not _functorch_is_active()
+        and not _is_functorch_wrapped(tensor)
+    )
 
 
 def readable_values(tensor: torch.Tensor) -> list[float] | None:
-    """The same of one that is known to be readable, on the CPU."""
+    """All elements of a tensor of few elements that is readable, on the CPU; None of one that `add` must look at."""
     if tensor.layout is not _STRIDED:
         return None
     try:
@@ -119,6 +117,7 @@ class Measurements:
     def __init__(self, tables: Tables, value_limit: int, statistics: frozenset[Statistic]) -> None:
         self.value_limit = value_limit
         self.statistics = statistics
+        self._takes_norms = bool(statistics) and statistics <= _OF_NORM
         self.tables = tables
         self._entries = array("q")
         """Of each three: shape and dtype, form, where its numbers begin. All are there at once, and after the numbers:
@@ -189,26 +188,31 @@ class Measurements:
             return self._append(spec, Form.UNKNOWN)
 
     def add_known(self, spec: Spec, tensor: torch.Tensor) -> int:
-        """As `add`, of a tensor whose shape and dtype are known; the ordinary small one takes a shorter way."""
-        asked = self.statistics
-        if spec.is_small_float and asked:
-            elements = small_values(tensor)
+        """As `add`, of a tensor whose shape and dtype are known; ordinary ones take a shorter way."""
+        if spec.is_small_float:
+            elements = readable_values(tensor) if self.statistics and is_ordinary(tensor) else None
             if elements is not None:
                 return self.add_values(spec, elements)
-        return self._add(spec, tensor, asked) if type(tensor) in _PLAIN else self.add(tensor)
+        elif spec.is_large_float and self._takes_norms and is_ordinary(tensor):
+            norm = _norm_or_nan(tensor)
+            if math.isfinite(norm):
+                return self._append(spec, _NORM, [norm])
+        return self._add(spec, tensor, self.statistics) if type(tensor) in _PLAIN else self.add(tensor)
 
     def add_values(self, spec: Spec, elements: list[float]) -> int:
         """All values of a tensor of a dtype that doubles hold."""
         entries, numbers = self._entries, self._numbers
         start = len(numbers)
-        numbers.extend(elements)
-        entries.extend((spec.number, _VALUES, start))
+        numbers.fromlist(elements)
+        entries.fromlist([spec.number, _VALUES, start])
         return len(entries) // 3 - 1
 
-    def add_elements(self, shape: torch.Size, dtype: torch.dtype, elements: list[Any]) -> int:
+    def add_elements(self, shape: tuple[int, ...], dtype: torch.dtype, elements: array[float] | list[Any]) -> int:
         """All values of a tensor: in order if a column of doubles holds them, else nested as JSON can hold them."""
         spec = self.tables.spec(shape, dtype)
-        return self.add_values(spec, elements) if dtype in FLOATS else self._append_nested(spec, elements)
+        if type(elements) is not array:
+            return self._append_nested(spec, elements)
+        return self._append(spec, _VALUES, elements)
 
     def add_reshaped(self, number: int, shape: torch.Size, dtype: torch.dtype) -> int:
         """The same elements in another shape: the same statistics."""
@@ -324,11 +328,11 @@ class Measurements:
         return self.numel(number) if form == Form.VALUES else N_NUMBERS[form]
 
     def _append(self, spec: Spec, form: int, numbers: Iterable[float] = (), row: list[Any] | None = None) -> int:
-        number, start = len(self), len(self._numbers)
+        number, start = len(self._entries) // 3, len(self._numbers)
         self._numbers.extend(numbers)
         if row is not None:
             self._rows[number] = row
-        self._entries.extend((spec.number, form, start))
+        self._entries.fromlist([spec.number, form, start])
         return number
 
     def _append_row(self, spec: Spec, tail: list[Any]) -> int:
@@ -449,6 +453,19 @@ def norm_of(tensor: torch.Tensor) -> torch.Tensor:
     if not (tensor.is_floating_point() or tensor.is_complex()):
         tensor = tensor.to(torch.float64)
     return torch_facts.vector_norm(tensor)  # type: ignore[no-any-return]
+
+
+def _norm_or_nan(tensor: torch.Tensor) -> float:
+    """The 2-norm of an ordinary tensor of many elements; NaN where a closer look is needed to tell."""
+    if tensor.layout is not _STRIDED or tensor.requires_grad:
+        return math.nan
+    try:
+        norm: float = torch_facts.vector_norm(tensor).item()
+    except RuntimeError as error:  # zeros that torch never wrote anywhere
+        if is_foreign(error):
+            raise
+        return math.nan
+    return norm
 
 
 def wide_norm_of(tensor: torch.Tensor) -> torch.Tensor:

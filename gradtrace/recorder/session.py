@@ -25,7 +25,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from gradtrace.model.blind_spot import Blind
 from gradtrace.model.kinds import EventKind, Level
 from gradtrace.model.needs import Tensors
-from gradtrace.recorder import compiled_regions, looking, notices, program_end, torch_facts
+from gradtrace.recorder import compiled_regions, looking, node_hooks, notices, program_end, torch_facts
 from gradtrace.recorder.births import Births
 from gradtrace.recorder.bystanders import Bystanders
 from gradtrace.recorder.call_kinds import CallKinds
@@ -189,6 +189,7 @@ class Recorder:
         for owner in (torch.autograd, torch.autograd.graph):
             patches.replace(owner, "_engine_run_backward", lambda original: watch_engine(original, self.passes))
         self._install_between()
+        node_hooks.watch(patches)
         if not torch_facts.SAVED_TENSORS_SHOW_DATA:
             patches.replace(torch.autograd.graph.saved_tensors_hooks, "__enter__", self._watch_saved_hooks)
         compiled_regions.watch(patches, self._enter_compiled_region, self._absorb_compiled)

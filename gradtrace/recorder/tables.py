@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FLOATS = frozenset({torch.float32, torch.float64, torch.float16, torch.bfloat16})
 """What a column of doubles holds without loss."""
+_WIDE = frozenset({torch.float32, torch.float64})
 _MAX_KNOWN = 200_000
 _MAX_TABLES = 20_000
 
@@ -32,14 +33,16 @@ class Spec:
 
     Attributes:
         is_small_float: tensors of this kind are recorded with all their values, which doubles hold.
+        is_large_float: they are too large for that, and their dtype is wide enough to add up their squares.
     """
 
-    __slots__ = ("is_small_float", "number", "numel")
+    __slots__ = ("is_large_float", "is_small_float", "number", "numel")
 
-    def __init__(self, number: int, numel: int, *, is_small_float: bool) -> None:
+    def __init__(self, number: int, numel: int, *, is_small_float: bool, is_large_float: bool) -> None:
         self.number = number
         self.numel = numel
         self.is_small_float = is_small_float
+        self.is_large_float = is_large_float
 
 
 class Tables:
@@ -82,7 +85,12 @@ class Tables:
         self._journal.write({"t": "spec", "id": number, "shape": extents, "dtype": self._described[-1][1]})
         config = self._journal.config
         is_small = 0 <= numel <= config.value_limit and config.level != Level.STRUCTURE
-        made = self._specs[extents, dtype] = Spec(number, numel, is_small_float=is_small and dtype in FLOATS)
+        made = self._specs[extents, dtype] = Spec(
+            number,
+            numel,
+            is_small_float=is_small and dtype in FLOATS,
+            is_large_float=numel > config.value_limit and dtype in _WIDE,
+        )
         return made
 
     @property
