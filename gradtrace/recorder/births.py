@@ -35,6 +35,8 @@ class Births:
         if seen.before != seen.after:
             return
         is_switch = seen.kind == CallKinds.SWITCH
+        if seen.kind == CallKinds.IN_PLACE and seen.frame.f_code.co_filename != _INIT and _is_first(seen):
+            return  # an optimizer writes so to thousands
         tensor: Any = seen.args[0] if is_switch else seen.result
         if id(type(tensor)) not in _plain_ids or not tensor.requires_grad:
             return
@@ -57,6 +59,10 @@ class Births:
         """Where the leaf was made, if that was seen."""
         known = self._known.get(id(tensor))
         return known[1] if known is not None and known[0]() is tensor else None
+
+
+def _is_first(seen: TorchCall) -> bool:
+    return bool(seen.args) and seen.result is seen.args[0]
 
 
 def _is_among(tensor: Any, args: Any) -> bool:

@@ -92,10 +92,12 @@ class CutWatch:
 
     def saw(self, seen: TorchCall) -> None:
         """Look at one call."""
-        name = _called(seen.func)
-        if name is None or torch_facts.is_of_sharding(seen.frame.f_code):
-            return
         args, kwargs, result, frame = seen.args, seen.kwargs, seen.result, seen.frame
+        if seen.before == seen.after and is_tensor(result) and result.requires_grad:
+            return  # it cuts nothing off and is no constant: a parameter that an optimizer has written to
+        name = _called(seen.func)
+        if name is None or torch_facts.is_of_sharding(frame.f_code):
+            return
         nodes = (seen.before, seen.after)
         tensors = tensors_among(args, kwargs)
         if nodes[0] != nodes[1]:

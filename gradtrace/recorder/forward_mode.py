@@ -18,7 +18,7 @@ from gradtrace.recorder.looking import is_any_of
 from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.sites import ModuleTable, is_internal
 
-_PASSIVE, _NOTHING = CallKinds.PASSIVE, CallKinds.NOTHING
+_PASSIVE, _NOTHING, _READ, _SET = CallKinds.PASSIVE, CallKinds.NOTHING, CallKinds.GRAD_GET, CallKinds.GRAD_SET
 _OF_GRAD = (CallKinds.GRAD_SET, CallKinds.GRAD_DELETE, CallKinds.GRAD_GET)
 
 _sequence_number = torch_facts.sequence_number
@@ -97,17 +97,13 @@ class ForwardMode(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types_: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Make the call and note the nodes that it made."""
-        if (
-            type(func) is _attribute
-            and self._kinds.known.get(func) == _PASSIVE
-            and (func.__self__ is not _GRAD or (type(args[0]) in _plain and _leaf_flag(args[0])))
-        ):  # it warns of nothing, so that it is all one from where; an optimizer reads thousands
+        frame = _getframe(1)
+        if type(func) is _attribute and self._is_all_one(func, args, frame):  # an optimizer reads thousands
             try:
                 return func(*args)
             except BaseException as error:
                 hide(error)
                 raise
-        frame = _getframe(1)
         before: int = _sequence_number()
         result: Any
         try:
@@ -129,6 +125,20 @@ class ForwardMode(TorchFunctionMode):
             if not self._failures.absorb("a call of torch", error):
                 raise
         return result
+
+    def _is_all_one(self, func: Any, args: Any, frame: types.FrameType) -> bool:
+        """Whether it is all one from where an attribute is read or set: it warns of nothing, and is only counted."""
+        kind = self._kinds.known.get(func)
+        if func.__self__ is _GRAD and not (type(args[0]) in _plain and _leaf_flag(args[0])):
+            return False
+        if kind == _PASSIVE:
+            return True
+        is_one_of_many = (kind == _READ and is_internal(frame.f_code)) or (
+            kind == _SET and args[1] is None and self._is_muted()
+        )
+        if is_one_of_many and self.is_active and _tracing_state() is None:
+            self.n_only_placed += 1
+        return is_one_of_many
 
     def _saw(
         self,

@@ -122,7 +122,8 @@ class GradWatch:
         if not is_any_of(targets, tuple, list):
             return
         if self._writes is not None:
-            self._writes.saw(targets, name if name == _RENORM else _torch_call(frame) or name, frame)
+            call, outside = _torch_call(frame)
+            self._writes.saw(targets, name if name == _RENORM else call or name, outside)
         touched: list[LeafState] = []
         if self._events.is_muted() or not self._leaves.has_grads:
             return
@@ -133,7 +134,7 @@ class GradWatch:
         if touched:
             zeroed = name in _ZEROING and all(_covers(one, state) for one, state in zip(targets, touched, strict=False))
             kind = EventKind.GRAD_CLEARED if zeroed else EventKind.GRAD_MODIFIED
-            is_own = not _torch_call(frame)
+            is_own = not _torch_call(frame)[0]
             measured = [] if self._norms is None else self._norms.wrote(touched, is_zero=zeroed, is_own=is_own)
             self._event(kind, touched, frame, name, set_to_none=False if zeroed else None, measured=measured)
 
@@ -166,7 +167,7 @@ class GradWatch:
             kind, written, to_none = EventKind.GRAD_CLEARED, "Tensor.grad = None", True
         else:
             kind, written, to_none = EventKind.GRAD_MODIFIED, "Tensor.grad = ...", None
-        is_assignment = not _torch_call(frame)
+        is_assignment = not _torch_call(frame)[0]
         measured = [] if self._norms is None else self._norms.assigned(state, value, is_own=is_assignment)
         self._event(kind, [state], frame, written, set_to_none=to_none, is_assignment=is_assignment, measured=measured)
         self._leaves.remember(state, value)
@@ -182,8 +183,9 @@ class GradWatch:
         is_assignment: bool = False,
         measured: Sequence[Written] = (),
     ) -> None:
-        call = _torch_call(frame) or name
-        place, leaves = user_place(frame, call), [state.id for state in states]
+        called, outside = _torch_call(frame)
+        call = called or name
+        place, leaves = user_place(outside, call), [state.id for state in states]
         self._events.add(
             kind, leaves, place, call=call, set_to_none=set_to_none, writes=measured, is_assignment=is_assignment
         )
@@ -266,15 +268,35 @@ def _covers(target: object, state: LeafState) -> bool:
     return not is_tensor(target) or leaf is None or target.numel() == leaf.numel()
 
 
-def _torch_call(frame: types.FrameType) -> str:
-    """The function of torch which the user called, such as `clip_grad_norm_`; "" when it was the operation itself."""
+_codes: dict[int, tuple[str | None, types.CodeType]] = {}
+_MAX_CODES = 200_000
+
+
+def _torch_call(frame: types.FrameType) -> tuple[str, types.FrameType | None]:
+    """The function of torch which the user called, such as `clip_grad_norm_`, and the frame from which it was called.
+
+    The name is "" when it was the operation itself.
+    """
     name = ""
-    current: types.FrameType | None = frame
-    while current is not None and is_internal(current.f_code):
-        if not current.f_code.co_name.startswith(("_", "<", "wrap", "inner", "decorate")):
-            name = current.f_code.co_name
-        current = current.f_back
-    return name
+    outside: types.FrameType | None = frame
+    while outside is not None:
+        known = _codes.get(id(outside.f_code)) or _learn(outside.f_code)
+        if known[0] is None:
+            break
+        name = known[0] or name
+        outside = outside.f_back
+    return name, outside
+
+
+def _learn(code: types.CodeType) -> tuple[str | None, types.CodeType]:
+    """The name of a function of torch that users call, "" of any other that is not theirs, None of the user's own."""
+    name = None
+    if is_internal(code):
+        name = "" if code.co_name.startswith(("_", "<", "wrap", "inner", "decorate")) else code.co_name
+    if len(_codes) > _MAX_CODES:
+        _codes.clear()
+    _codes[id(code)] = known = (name, code)  # keeping the code keeps its id from being reused
+    return known
 
 
 def _in_optimizer(frame: types.FrameType) -> bool:

@@ -258,10 +258,10 @@ class Leaves:
 
     def whose_grad(self, tensor: object) -> LeafState | None:
         """The leaf whose `.grad` has the data of this tensor."""
-        if is_tensor(tensor):
-            tensor = torch_facts.local_part(tensor)
         if type(tensor) not in torch_facts.PLAIN_TYPES:
-            return None
+            tensor = torch_facts.local_part(tensor) if is_tensor(tensor) else None
+            if type(tensor) not in torch_facts.PLAIN_TYPES:
+                return None
         pointer = torch_facts.pointer(tensor)  # type: ignore[arg-type]
         state = self._by_grad.get(pointer) if pointer else None
         base: torch.Tensor | None = tensor._base  # type: ignore[attr-defined]

@@ -40,7 +40,7 @@ class Writes:
         self._leaves = leaves
         self._by_storage: dict[int, list[_Write]] = {}
 
-    def saw(self, targets: Any, call: str, frame: types.FrameType) -> None:
+    def saw(self, targets: Any, call: str, frame: types.FrameType | None) -> None:
         """Note an in-place write to these tensors."""
         place: Place | None = None
         for target in targets:
