@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from torch import is_grad_enabled, is_inference_mode_enabled
 from torch.overrides import TorchFunctionMode
 
 from gradtrace.recorder import torch_facts
@@ -28,6 +31,9 @@ _function = types.FunctionType
 _attribute = types.MethodWrapperType
 _GRAD, _leaf_flag = torch_facts.GRAD, torch_facts.leaf_flag
 _getframe = sys._getframe
+_OPTIMIZERS = torch_facts.TORCH_DIRECTORY + "optim" + os.sep
+_OTHERS = tuple(f"{os.sep}{name}.py" for name in ("lbfgs", "lr_scheduler", "optimizer", "swa_utils"))
+"""Files beside the optimizers; and that of one which runs passes itself."""
 _plain = torch_facts.PLAIN_TYPES
 _plain_ids = frozenset(map(id, _plain))
 """To look for a class without asking its metaclass: of a method's call torch names also plain types."""
@@ -68,6 +74,7 @@ class ForwardMode(TorchFunctionMode):
     Args:
         is_muted: whether what this thread does now is part of an event that is recorded as a whole.
         observers_wait: they want to hear only of calls that concern `.grad`, or make no node, and are not muted.
+        in_optimizers: by kind, those of them that want to hear of what optimizers of torch's compute.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class ForwardMode(TorchFunctionMode):
         is_muted: Callable[[], bool],
         *,
         observers_wait: bool,
+        in_optimizers: Mapping[int, tuple[Observer, ...]],
     ) -> None:
         super().__init__()
         self.table = table
@@ -87,13 +95,14 @@ class ForwardMode(TorchFunctionMode):
         self.is_pushed = False
         """It was put on the stack of its thread, which torch takes it off for as long as it is at work."""
         self.n_only_placed = 0
-        """Calls of which no observer was notified: they made nodes and nothing else, or are part of another event."""
+        """Calls that are only counted: they made nodes and nothing else, or are part of another event, or of a step."""
         self.modules = modules
         self._kinds = kinds
         self._observers = observers
         self._failures = failures
         self._is_muted = is_muted
         self._observers_wait = observers_wait
+        self._in_optimizers = in_optimizers
 
     def __torch_function__(self, func: Any, types_: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Make the call and note the nodes that it made."""
@@ -157,6 +166,13 @@ class ForwardMode(TorchFunctionMode):
         if before == after and self._is_part_of_another(kind, frame):
             self.n_only_placed += 1
             return
+        observers = self._observers
+        if before == after and kind in self._in_optimizers and _computes_step(frame.f_code):
+            observers = self._in_optimizers[kind]
+            if kind == _NOTHING:
+                self.n_only_placed += 1
+            if not observers:
+                return
         is_plain = is_plain and not is_watched()
         if self._observers_wait and is_plain and kind == _NOTHING and after != before:
             self.n_only_placed += 1
@@ -164,10 +180,10 @@ class ForwardMode(TorchFunctionMode):
             return
         seen = TorchCall(func, kind, args, kwargs or {}, result, frame, before, after)
         if is_plain:
-            self._note(seen)
+            self._note(seen, observers)
         else:
             with Quiet():
-                self._note(seen)
+                self._note(seen, observers)
 
     def _is_part_of_another(self, kind: int, frame: types.FrameType) -> bool:
         """Whether a call that made no node is one of many by which torch does what is seen as a whole."""
@@ -189,10 +205,10 @@ class ForwardMode(TorchFunctionMode):
         table.add(before, after, table.origin_at(frame, getattr(func, "__name__", ""), self.modules))
         table.note_result(result)
 
-    def _note(self, seen: TorchCall) -> None:
+    def _note(self, seen: TorchCall, observers: tuple[Observer, ...]) -> None:
         if seen.before != seen.after:
             self._place(seen.func, seen.frame, seen.before, seen.after, seen.result)
-        for observe in self._observers:
+        for observe in observers:
             try:
                 observe(seen)
             except BaseException as error:
@@ -201,6 +217,16 @@ class ForwardMode(TorchFunctionMode):
 
 
 skipped_by_warnings(ForwardMode.__torch_function__)
+
+
+def _computes_step(code: types.CodeType) -> bool:
+    """Whether a code is that of an optimizer of torch's which computes a step, without gradients."""
+    return _is_optimizers(code.co_filename) and not is_grad_enabled() and not is_inference_mode_enabled()
+
+
+@functools.lru_cache(maxsize=10_000)
+def _is_optimizers(file: str) -> bool:
+    return file.startswith(_OPTIMIZERS) and not file.endswith(_OTHERS)
 
 
 def hide_in_anomaly(result: Any, before: int) -> None:

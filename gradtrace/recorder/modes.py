@@ -6,7 +6,7 @@ import functools
 import threading
 import types
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gradtrace.recorder import override_checks, torch_facts
@@ -27,7 +27,7 @@ class Modes:
 
     Args:
         observers: what looks at each call besides the table of intervals.
-        is_muted, observers_wait: as in `ForwardMode`.
+        is_muted, observers_wait, in_optimizers: as in `ForwardMode`.
         sleep: called when the first thread enters a compiled callable, and when the last has left it.
     """
 
@@ -42,6 +42,7 @@ class Modes:
         is_muted: Callable[[], bool],
         *,
         observers_wait: bool,
+        in_optimizers: Mapping[int, tuple[Observer, ...]],
     ) -> None:
         self._value_limit = value_limit
         self._modules = modules
@@ -51,6 +52,7 @@ class Modes:
         self._sleep = sleep
         self._is_muted = is_muted
         self._observers_wait = observers_wait
+        self._in_optimizers = in_optimizers
         self._n_ended = 0
         self._modes: dict[int, ForwardMode] = {}
         self._ended_tables: deque[ForwardTable] = deque(maxlen=_MAX_ENDED)
@@ -134,6 +136,7 @@ class Modes:
                 self._failures,
                 self._is_muted,
                 observers_wait=self._observers_wait,
+                in_optimizers=self._in_optimizers,
             )
         if not _is_on_stack(mode):
             _put_below(mode)

@@ -120,6 +120,7 @@ class Recorder:
             self._sleep,
             self.events.is_muted,
             observers_wait=not config.facts,
+            in_optimizers=self._in_optimizers(),
         )
         self.context = Context(
             config=config,
@@ -149,6 +150,16 @@ class Recorder:
             self.norms,
             self.step_norms,
         )
+
+    def _in_optimizers(self) -> dict[int, tuple[Observer, ...]]:
+        """What the calls can tell by which an optimizer of torch's computes a step.
+
+        It cuts off nothing that anybody computes on with, and makes no leaf: what it writes to is of interest, and
+        where numbers break.
+        """
+        numbers = () if self.facts is None else (self.facts.numbers.saw,)
+        writes = (self.grads.saw, *numbers)
+        return {CallKinds.NOTHING: numbers, CallKinds.IN_PLACE: writes, CallKinds.IN_PLACE_LIST: writes}
 
     def _watch_facts(self, names: Names) -> FactWatches:
         """What watches for a diagnosis, in modules that nothing else needs."""
