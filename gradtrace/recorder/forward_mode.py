@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from torch import is_grad_enabled, is_inference_mode_enabled
@@ -22,6 +22,7 @@ from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.sites import ModuleTable, is_internal
 
 _PASSIVE, _NOTHING, _READ, _SET = CallKinds.PASSIVE, CallKinds.NOTHING, CallKinds.GRAD_GET, CallKinds.GRAD_SET
+_COMPUTING = (_NOTHING, CallKinds.IN_PLACE, CallKinds.IN_PLACE_LIST)
 _OF_GRAD = (CallKinds.GRAD_SET, CallKinds.GRAD_DELETE, CallKinds.GRAD_GET)
 
 _sequence_number = torch_facts.sequence_number
@@ -74,7 +75,8 @@ class ForwardMode(TorchFunctionMode):
     Args:
         is_muted: whether what this thread does now is part of an event that is recorded as a whole.
         observers_wait: they want to hear only of calls that concern `.grad`, or make no node, and are not muted.
-        in_optimizers: by kind, those of them that want to hear of what optimizers of torch's compute.
+        in_optimizers: those of them that want to hear of a call of some kind, with these arguments, by which an
+            optimizer of torch's computes a step.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class ForwardMode(TorchFunctionMode):
         is_muted: Callable[[], bool],
         *,
         observers_wait: bool,
-        in_optimizers: Mapping[int, tuple[Observer, ...]],
+        in_optimizers: Callable[[int, Any], tuple[Observer, ...]],
     ) -> None:
         super().__init__()
         self.table = table
@@ -167,9 +169,9 @@ class ForwardMode(TorchFunctionMode):
             self.n_only_placed += 1
             return
         observers = self._observers
-        if before == after and kind in self._in_optimizers and _computes_step(frame.f_code):
-            observers = self._in_optimizers[kind]
-            if kind == _NOTHING:
+        if before == after and kind in _COMPUTING and _computes_step(frame.f_code):
+            observers = self._in_optimizers(kind, args)
+            if kind == _NOTHING or not observers:
                 self.n_only_placed += 1
             if not observers:
                 return

@@ -107,6 +107,13 @@ class GradWatch:
             return
         self._handlers[seen.kind](seen)
 
+    def is_written(self, args: Any, kind: int) -> bool:
+        """Whether a call that writes to what it is given writes to the `.grad` of a leaf."""
+        if not self._leaves.has_grads:
+            return False
+        targets = args[0] if kind == CallKinds.IN_PLACE_LIST else args[:1]
+        return is_any_of(targets, tuple, list) and any(map(self._leaves.whose_grad, targets))
+
     def _count_untracked(self, seen: TorchCall) -> None:
         result = seen.result
         if not is_tensor(result) or torch.is_grad_enabled() or not result.is_floating_point():

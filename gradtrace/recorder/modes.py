@@ -6,7 +6,7 @@ import functools
 import threading
 import types
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from gradtrace.recorder import override_checks, torch_facts
@@ -42,7 +42,7 @@ class Modes:
         is_muted: Callable[[], bool],
         *,
         observers_wait: bool,
-        in_optimizers: Mapping[int, tuple[Observer, ...]],
+        in_optimizers: Callable[[int, Any], tuple[Observer, ...]],
     ) -> None:
         self._value_limit = value_limit
         self._modules = modules

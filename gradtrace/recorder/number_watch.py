@@ -48,9 +48,14 @@ class NumberWatch:
         self._written: dict[int, int] = {}
         """By id the count that the stream tells."""
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether results are looked at now."""
+        return self._is_always_on or self._n_left > 0
+
     def saw(self, seen: TorchCall) -> None:
         """Look at one result, if it is of a floating point dtype and something went into it."""
-        if not self._n_left and not self._is_always_on:
+        if not self.is_looking:
             return
         call: str = getattr(seen.func, "__name__", "")
         args, kwargs, result, frame = seen.args, seen.kwargs, seen.result, seen.frame

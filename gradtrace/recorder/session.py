@@ -120,7 +120,7 @@ class Recorder:
             self._sleep,
             self.events.is_muted,
             observers_wait=not config.facts,
-            in_optimizers=self._in_optimizers(),
+            in_optimizers=self._in_optimizers,
         )
         self.context = Context(
             config=config,
@@ -151,15 +151,17 @@ class Recorder:
             self.step_norms,
         )
 
-    def _in_optimizers(self) -> dict[int, tuple[Observer, ...]]:
-        """What the calls can tell by which an optimizer of torch's computes a step.
+    def _in_optimizers(self, kind: int, args: Any) -> tuple[Observer, ...]:
+        """Who wants to hear of a call by which an optimizer of torch's computes a step.
 
         It cuts off nothing that anybody computes on with, and makes no leaf: what it writes to is of interest, and
         where numbers break.
         """
-        numbers = () if self.facts is None else (self.facts.numbers.saw,)
-        writes = (self.grads.saw, *numbers)
-        return {CallKinds.NOTHING: numbers, CallKinds.IN_PLACE: writes, CallKinds.IN_PLACE_LIST: writes}
+        facts = self.facts
+        numbers = (facts.numbers.saw,) if facts is not None and facts.numbers.is_looking else ()
+        if kind == CallKinds.NOTHING or (facts is None and not self.grads.is_written(args, kind)):
+            return numbers
+        return (self.grads.saw, *numbers)
 
     def _watch_facts(self, names: Names) -> FactWatches:
         """What watches for a diagnosis, in modules that nothing else needs."""
