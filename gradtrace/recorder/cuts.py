@@ -93,10 +93,7 @@ class CutWatch:
     def saw(self, seen: TorchCall) -> None:
         """Look at one call."""
         args, kwargs, result, frame = seen.args, seen.kwargs, seen.result, seen.frame
-        if seen.before == seen.after and is_tensor(result) and result.requires_grad:
-            return  # it cuts nothing off and is no constant: a parameter that an optimizer has written to
-        name = _called(seen.func)
-        if name is None or torch_facts.is_of_sharding(frame.f_code):
+        if _stays_tracked(seen) or (name := _called(seen.func)) is None or torch_facts.is_of_sharding(frame.f_code):
             return
         nodes = (seen.before, seen.after)
         tensors = tensors_among(args, kwargs)
@@ -415,6 +412,11 @@ def _is_sequence(value: Any) -> bool:
     """Whether it is a tuple (also of what torch returns by name) or a list, and no class of the program's."""
     kind = type(value)
     return is_any_of(value, tuple, list) or (issubclass(kind, tuple) and module_of(kind).startswith("torch."))
+
+
+def _stays_tracked(seen: TorchCall) -> bool:
+    """Whether the result is no constant and nothing was cut off, as of a parameter that an optimizer has written to."""
+    return seen.before == seen.after and is_tensor(seen.result) and seen.result.requires_grad
 
 
 def _called(func: Any) -> str | None:
