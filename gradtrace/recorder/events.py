@@ -169,10 +169,10 @@ class Events:
         facts: Mapping[str, bool | str],
     ) -> None:
         """Note an event of a pass that is only counted."""
-        numbers = (self._journal.place(place), set_to_none, optimizer)
-        event = CountedEvent(kind, *numbers, call, (), tuple(facts.items()))
-        if not self.pattern or self.pattern[-1] != event:
-            self.pattern.append(event)
+        event = CountedEvent(kind, self._journal.place(place), set_to_none, optimizer, call, (), tuple(facts.items()))
+        pattern = self.pattern
+        if not pattern or pattern[-1] != event:
+            pattern.append(event)
             self.counted(kind)
 
     def note_unseen(self, kind: EventKind, leaves: list[int], *, set_to_none: bool | None) -> None:

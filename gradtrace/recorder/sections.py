@@ -33,6 +33,9 @@ _SILENT = frozenset({AssertionError, NotImplementedError, MemoryError, StopItera
 """What the interpreter, the library and torch do raise without a word."""
 
 _set_eval_frame = torch_facts.set_eval_frame
+_dispatch_stack_length = torch_facts.dispatch_stack_length
+_profiler_enabled = torch_facts.profiler_enabled
+_DisableTorchFunction = torch_facts.DisableTorchFunction
 _gettrace, _getprofile = sys.gettrace, sys.getprofile
 
 
@@ -50,13 +53,13 @@ class Quiet:
         if callable(self._profile):
             sys.setprofile(None)
         self._eval_frame = _set_eval_frame(None)
-        self._function = torch_facts.DisableTorchFunction()
-        self._function.__enter__()
+        self._function = function = _DisableTorchFunction()
+        function.__enter__()
         self._dispatch = None
-        if torch_facts.dispatch_stack_length():
+        if _dispatch_stack_length():
             self._dispatch = torch_facts.DisableTorchDispatch()
             self._dispatch.__enter__()  # type: ignore[no-untyped-call]
-        self._records = torch_facts.profiler_enabled()
+        self._records = _profiler_enabled()
         if self._records:
             torch_facts.enable_record_function(False)
 
@@ -76,12 +79,7 @@ class Quiet:
 
 def is_watched() -> bool:
     """Whether something of the program's would see what our code does, and `Quiet` is needed."""
-    return (
-        _gettrace() is not None
-        or _getprofile() is not None
-        or torch_facts.dispatch_stack_length() > 0
-        or torch_facts.profiler_enabled()
-    )
+    return _gettrace() is not None or _getprofile() is not None or _dispatch_stack_length() > 0 or _profiler_enabled()
 
 
 def is_foreign(error: BaseException) -> bool:

@@ -51,64 +51,52 @@ Line = tuple[str, bytes]
 """One line of JSON without its line break, and the data behind it."""
 
 
-class Framing:
-    """Ends each line of a file with its number and a checksum that goes on from the line before.
+class Frame(NamedTuple):
+    """How far a file goes with a line and its data, the number of the line, and the checksum of all until there."""
 
-    So nothing is lost unseen: what could not be written for lack of space leaves a gap in the numbers.
-    """
-
-    def __init__(self) -> None:
-        self._last = _NOTHING_FRAMED
-
-    def __call__(self, line: Line) -> bytes:
-        """The line, its frame, and its data."""
-        self._last = framed(line, self._last)
-        return self._last.data
-
-
-class Framed(NamedTuple):
-    """A line as it stands in a file; number and checksum are what the next one goes on from."""
-
-    data: bytes
+    end: int
     number: int
     checksum: int
 
 
-_NOTHING_FRAMED = Framed(b"", 0, 0)
+_NOTHING_FRAMED = Frame(0, 0, 0)
 
 
-def framed(line: Line, before: Framed) -> Framed:
-    """A line with its frame and its data, behind another."""
+def framed(line: Line, before: Frame) -> tuple[bytes, Frame]:
+    """A line with its number and a checksum that goes on from the line before, and its data.
+
+    So nothing is lost unseen: what could not be written for lack of space leaves a gap in the numbers.
+    """
     text, data = line
     body = text[:-1].encode("ascii")
     number = before.number + 1
     checksum = zlib.crc32(body, before.checksum)
-    if not data:
-        return Framed(b'%b,"n":%d,"crc":%d}\n' % (body, number, checksum), number, checksum)
-    checksum = zlib.crc32(data, checksum)
-    return Framed(b'%b,"bytes":%d,"n":%d,"crc":%d}\n%b\n' % (body, len(data), number, checksum, data), number, checksum)
+    if data:
+        checksum = zlib.crc32(data, checksum)
+        whole = b'%b,"bytes":%d,"n":%d,"crc":%d}\n%b\n' % (body, len(data), number, checksum, data)
+    else:
+        whole = b'%b,"n":%d,"crc":%d}\n' % (body, number, checksum)
+    return whole, Frame(before.end + len(whole), number, checksum)
 
 
 class _Step(NamedTuple):
     """What is to be done: lines, a tail in place of the old one (None: it stays), and whether that stays for good."""
 
     lines: tuple[Line, ...]
-    tail: tuple[Line, ...] | None
+    tail: tuple[str, ...] | None
     is_sealed: bool
 
 
 class _State(NamedTuple):
-    """What the file holds: where the lines end that stay, the last of these, and the tail behind them.
+    """What the file holds: the frame of the last line that stays, and the tail behind it with its frames.
 
     Attributes:
-        framed: the lines of the tail as they stand there.
         step: what was done last.
     """
 
-    place: int
-    last: Framed
-    tail: tuple[Line, ...]
-    framed: tuple[Framed, ...]
+    last: Frame
+    tail: tuple[str, ...]
+    frames: tuple[Frame, ...]
     step: _Step | None
 
 
@@ -128,30 +116,32 @@ class Stream:
         """Where the file is, or is to be: where another process of this number wrote one, it gets a name beside it."""
         self._fd: int | None = None
         self._identity: tuple[int, int] | None = None
-        self._state = _State(0, _NOTHING_FRAMED, (), (), None)
+        self._state = _State(_NOTHING_FRAMED, (), (), None)
         self._waiting: deque[_Step] = deque()
         self._is_writing = False
 
     def write(self, line: str, data: bytes = b"") -> None:
         """Append one line of JSON, given without its line break, with data behind it; it goes before the tail."""
-        self._put(((line, data),), None)
+        self._put(_Step(((line, data),), None, False))
 
     def set_tail(self, lines: Iterable[str], before: Iterable[str] = ()) -> None:
         """Put these lines in place of the tail, and others before it for good."""
-        self._put(tuple((line, b"") for line in before), tuple((line, b"") for line in lines))
+        self._put(_Step(tuple([(line, b"") for line in before]), tuple(lines), False))
 
     def seal(self) -> None:
         """The tail stays as it is; what follows goes behind it."""
-        self._put((), None, is_sealed=True)
+        if self._state.tail or self._waiting:
+            self._put(_Step((), None, True))
 
-    def _put(self, lines: tuple[Line, ...], tail: tuple[Line, ...] | None, *, is_sealed: bool = False) -> None:
-        self._waiting.append(_Step(lines, tail, is_sealed))
+    def _put(self, asked: _Step) -> None:
+        waiting = self._waiting
+        waiting.append(asked)
         if self._is_writing and _runs_outside(sys._getframe(1)):
             return
         try:
             self._is_writing = True  # what a handler raises may leave it so
-            while self._waiting:
-                step = self._waiting[0]
+            while waiting:
+                step = waiting[0]
                 try:
                     if self._state.step is not step:
                         self._put_now(step)
@@ -159,7 +149,7 @@ class Stream:
                     if error.errno is not None or type(error) is FileNotFoundError:  # else it is a handler's
                         self._give_up(step)
                     raise
-                self._waiting.popleft()
+                waiting.popleft()
         finally:
             self._is_writing = False
 
@@ -169,29 +159,32 @@ class Stream:
         What a signal's handler raises may end it anywhere. Only the last assignment makes it done: until then it is
         done again from the beginning, and puts the same bytes to the same place.
         """
-        place, last, old_tail, old, _ = self._state
-        tail = old_tail if step.tail is None else step.tail
-        found = list(old)
-        if step.lines or tail != old_tail:
-            n_same = 0 if step.lines else _n_same(old_tail, tail)
-            first = place + sum([len(one.data) for one in old[:n_same]])
-            del found[n_same:]
+        last, old_tail, old, _ = self._state
+        lines, tail, is_sealed = step
+        if tail is None:
+            tail = old_tail
+        frames = old
+        if lines or tail != old_tail:
+            n_same = 0 if lines else _n_same(old_tail, tail)
+            behind = old[n_same - 1] if n_same else last
+            first = behind.end
             parts = []
-            for line in step.lines:
-                last = framed(line, last)
-                parts.append(last.data)
-                place += len(last.data)
-            behind = found[-1] if found else last
-            for line in tail[n_same:]:
-                behind = framed(line, behind)
-                parts.append(behind.data)
+            for line in lines:
+                data, behind = framed(line, behind)
+                parts.append(data)
+            if lines:
+                last = behind
+            found = [*old[:n_same]]
+            for text in tail[n_same:]:
+                data, behind = framed((text, b""), behind)
+                parts.append(data)
                 found.append(behind)
+            frames = tuple(found)
             self._replace(first, b"".join(parts))
-        if step.is_sealed and tail:
-            place += sum([len(one.data) for one in found])
-            last = found[-1]
-            tail, found = (), []
-        self._state = _State(place, last, tail, tuple(found), step)
+        if is_sealed and frames:
+            last = frames[-1]
+            tail, frames = (), ()
+        self._state = _State(last, tail, frames, step)
 
     def _replace(self, place: int, data: bytes) -> None:
         """Make this the end of the file, from a place on."""
@@ -205,10 +198,10 @@ class Stream:
     def _give_up(self, step: _Step) -> None:
         """What could not be written is left out, and so is the tail, which may be overwritten by half of it."""
         self._waiting.popleft()
-        self._state = self._state._replace(tail=(), framed=(), step=step)
+        self._state = self._state._replace(tail=(), frames=(), step=step)
         if self._fd is not None:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, self._state.place)  # half a line would make everything behind it unreadable
+                os.ftruncate(self._fd, self._state.last.end)  # half a line would make everything behind it unreadable
 
     def _opened(self) -> tuple[int, int]:
         """The descriptor, which is our file's for certain, and the size of the file."""
@@ -259,7 +252,7 @@ class Stream:
         self._fd = None
 
 
-def _n_same(old: tuple[Line, ...], new: tuple[Line, ...]) -> int:
+def _n_same(old: tuple[str, ...], new: tuple[str, ...]) -> int:
     """How many lines of two tails are the same from the beginning."""
     n_same = 0
     for before, now in zip(old, new, strict=False):
@@ -302,6 +295,10 @@ class Shelf:
     def replace(self, path: Path, header: str) -> None:
         """Make a header, and the lines since the last call, the whole content of a file, atomically."""
         beside = path.with_suffix(".part")
-        beside.write_bytes(b"".join(map(Framing(), [(header, b""), *self._lines])))
+        frame, parts = _NOTHING_FRAMED, []
+        for line in [(header, b""), *self._lines]:
+            data, frame = framed(line, frame)
+            parts.append(data)
+        beside.write_bytes(b"".join(parts))
         beside.replace(path)
         self._lines.clear()

@@ -46,6 +46,10 @@ _ALWAYS, _EACH = 32, 8
 """However short passes are, one gradient is looked at in each of the first, and later in one pass of so many."""
 
 
+# Members of an enumeration take a call to look up, in Python 3.11.
+_ZERO_GRAD, _STEP = EventKind.ZERO_GRAD, EventKind.STEP
+_CREATED, _ACCUMULATED = Effect.CREATED, Effect.ACCUMULATED
+
 _BAD_ROOT = "a root is not finite"
 _BAD_GRADIENT = "a gradient is not finite"
 _OBSERVED = {_BAD_ROOT: ObservationKind.ROOT_NOT_FINITE, _BAD_GRADIENT: ObservationKind.GRADIENT_NOT_FINITE}
@@ -70,15 +74,10 @@ class LedgerPass:
 
     def versions(self) -> list[int | None]:
         """For each leaf the version of its `.grad`; None where there is none, -1 where the leaf is gone."""
-        found: list[int | None] = []
-        for reference in self.references:
-            tensor = reference()
-            if tensor is None:
-                found.append(-1)
-            else:
-                grad = tensor.grad
-                found.append(None if grad is None else grad._version)
-        return found
+        return [
+            -1 if (tensor := reference()) is None else None if (grad := tensor.grad) is None else grad._version
+            for reference in self.references
+        ]
 
     def forget_unmet(self) -> None:
         """Look no more at leaves that no pass is known to have met: another thread's engine may be at them."""
@@ -119,12 +118,13 @@ class Watch:
 
     def begin(self, call: Call, index: int) -> LedgerPass:
         """Before the engine runs."""
+        thread = threading.get_ident()
         with self._leaves.touching():
-            states = self._to_look_at()
-            if not self._leaves.is_alone(threading.get_ident()):
+            states = self._to_look_at(thread)
+            if not self._leaves.is_alone(thread):
                 states = [state for state in states if state.thread is not None]
             begun = LedgerPass(call, index, states)
-            if not any(kind == EventKind.ZERO_GRAD for kind, *_ in self._events_between.pattern):
+            if _ZERO_GRAD not in [event.kind for event in self._events_between.pattern]:
                 self._note_changes(begun)
             return begun
 
@@ -178,9 +178,9 @@ class Watch:
             return None
         return self._trip(reason)
 
-    def _to_look_at(self) -> list[LeafState]:
+    def _to_look_at(self, thread: int) -> list[LeafState]:
         """All leaves, until the passes repeat; from then on some of them, in turn: each within a few passes."""
-        states = self._leaves.owned(threading.get_ident())
+        states = self._leaves.owned(thread)
         n_leaves = len(states)
         if n_leaves <= _FEW or states is not self._states or self._n_equal < _SETTLED:
             self._states = states
@@ -194,34 +194,33 @@ class Watch:
         Of a leaf that was not looked at it is taken to be what it was the last time; where one that was looked
         at differs, all are looked at from the next pass on.
         """
-        effects = self._known_effects if done.states is not self._states else {}
-        is_equal = True
-        taken: set[int] | None = None  # where the `.grad` of the leaves lie that passes have met
         thread = threading.get_ident()
         with self._leaves.touching():
             if not self._leaves.is_alone(thread):
                 done.forget_unmet()
             after = done.versions()
-        for state, before, version in zip(done.states, done.before, after, strict=True):
+        effects = [
+            None if version is None else _CREATED if before is None else _ACCUMULATED if version != before else None
+            for before, version in zip(done.before, after, strict=True)
+        ]
+        taken: set[int] | None = None  # where the `.grad` of the leaves lie that passes have met
+        for at, (state, version) in enumerate(zip(done.states, after, strict=True)):
             state.has_grad = version is not None
-            effect = None
             if version is not None:
                 state.version = version
-                effect = Effect.CREATED if before is None else Effect.ACCUMULATED if version != before else None
-                if effect is not None and state.thread is None:
+                if state.thread is None and effects[at] is not None:
                     if taken is None:
                         taken = {_place_of_grad(one) for one in done.states if one.thread is not None} - {0}
                     if _place_of_grad(state) in taken:
-                        effect = None  # the program gave both leaves one tensor, and the pass met the other one
+                        effects[at] = None  # the program gave both leaves one tensor, and the pass met the other one
                     else:
                         self._leaves.meet(state, thread)
-            is_equal = is_equal and self._known_effects.get(state.id) == effect
-            if done.states is self._states:
-                effects[state.id] = effect
+        known = self._known_effects
+        is_equal = effects == [known.get(state.id) for state in done.states]
         self._n_equal = self._n_equal + 1 if is_equal else 0
-        if effects is not self._known_effects and effects != self._known_effects:
-            self._known_effects = effects
-            self._seen = tuple((number, effect) for number, effect in effects.items() if effect is not None)
+        if done.states is self._states and not (is_equal and len(effects) == len(known)):
+            self._known_effects = {state.id: effect for state, effect in zip(done.states, effects, strict=True)}
+            self._seen = tuple((number, effect) for number, effect in self._known_effects.items() if effect is not None)
         return self._seen
 
     def _count(self, pattern: Pattern, index: int, root: float | None) -> bool:
@@ -275,8 +274,7 @@ class Watch:
 
     def _write_if_due(self, kind: EventKind) -> None:
         """Between passes: a step is in the file at once, other events within a fraction of a second or a pass."""
-        is_due = kind == EventKind.STEP or self._n_counted <= _SETTLED
-        if is_due or time.monotonic() - self._written > _PERIOD:
+        if kind is _STEP or self._n_counted <= _SETTLED or time.monotonic() - self._written > _PERIOD:
             self.write()
 
     def pause(self) -> None:
@@ -306,24 +304,33 @@ class Watch:
         return is_bad
 
     def _non_finite(self, done: LedgerPass, spent: float) -> str | None:
-        if done.root is not None and not math.isfinite(done.root):
+        if done.root is None:
+            if self._has_bad_root(done.call.roots):
+                return _BAD_ROOT
+        elif not math.isfinite(done.root):
             return _BAD_ROOT
+        self._allowance = min(self._allowance, 0.0) + _SHARE * spent
+        is_due = self._n_counted <= _ALWAYS or not self._n_counted % _EACH
+        return self._sample(done, is_due=is_due) if is_due or self._allowance > 0.0 else None
+
+    def _has_bad_root(self, roots: Sequence[Any]) -> bool:
+        """Whether a root of a pass is not finite; of one on a device, whether that of the pass before was not."""
         with torch.no_grad():
-            for root in done.call.roots if done.root is None else ():
+            for root in roots:
                 if type(root) in torch_facts.PLAIN_TYPES and is_readable(root) and root.numel() == 1:
                     if root.device.type != "cpu":
                         late = self._device_flag
                         self._device_flag = torch.isfinite(root.detach())
                         if late is not None and not bool(late):
-                            return _BAD_ROOT
+                            return True
                     elif not _is_finite(root.item()):
-                        return _BAD_ROOT
-            return self._sample(done, spent)
+                        return True
+        return False
 
-    def _sample(self, done: LedgerPass, spent: float) -> str | None:
-        """Look through some gradients, in turn, for as long as is allowed."""
-        self._allowance = min(self._allowance, 0.0) + _SHARE * spent
-        n_leaves, is_due = len(done.references), self._n_counted <= _ALWAYS or not self._n_counted % _EACH
+    @torch.no_grad()
+    def _sample(self, done: LedgerPass, *, is_due: bool) -> str | None:
+        """Look through some gradients, in turn, for as long as is allowed, and if it is due at one at least."""
+        n_leaves = len(done.references)
         began = time.perf_counter()
         for _ in range(n_leaves):
             if self._allowance <= 0.0 and not is_due:
@@ -352,9 +359,10 @@ class Watch:
     def _old_graphs(self, call: Call) -> str | None:
         for root in call.roots:
             if is_tensor(root) and torch_facts.grad_fn(root) is not None:
-                alive = sum(1 for reference in self._roots if reference() is not None)
-                self._roots.append(weakref.ref(root))
-                return "graphs of earlier passes stay alive" if alive == _MAX_ALIVE else None
+                known = self._roots
+                are_all_alive = len(known) == _MAX_ALIVE and all(reference() is not None for reference in known)
+                known.append(weakref.ref(root))
+                return "graphs of earlier passes stay alive" if are_all_alive else None
         return None
 
     def _trip(self, reason: str | None) -> str | None:
@@ -379,8 +387,7 @@ def _number(roots: Sequence[Any]) -> float | None:
     root: torch.Tensor = roots[0]
     if not is_readable(root) or root.numel() != 1 or not root.is_cpu:
         return None
-    with torch.no_grad():
-        value = root.item()
+    value = root.item()
     return value if type(value) is float else None
 
 
