@@ -78,7 +78,7 @@ class _Looking(sections.Quiet):
         self._failures = failures
         self._what = what
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:  # type: ignore[override] # this one may end an exception
         try:
             return error is not None and self._failures.absorb(self._what, error)
         finally:
