@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
+from functools import partial
+from types import CodeType
 from typing import Any
 
 import torch
@@ -48,30 +50,28 @@ class Bystanders:
             nodes: those of its graph; where there are none, what objects hold as attributes is recorded too.
             leaves: `id`s of the tensors that are leaves of its graph.
         """
-        seen = [
-            (name, tensor, stored_by(scope.codes() if code is None else [code], name))
+        seen: list[tuple[str, torch.Tensor, Callable[[], Place | None]]] = [
+            (name, tensor, partial(_assigned, scope, code, name))
             for name, tensor, code in scope.visible()
             if name not in self._told
         ]
         if not nodes:
             known = {id(tensor) for _, tensor, _ in seen}
             seen += [
-                (name, tensor, stored_in(scope, name, holder))
+                (name, tensor, partial(stored_in, scope, name, holder))
                 for name, tensor, holder in scope.held()
                 if holder is not None and id(tensor) not in known and name not in self._told
             ]
-        places: dict[int, Place] = {}
-        for _, tensor, place in seen:
-            if place is not None:
-                places.setdefault(id(tensor), place)
         n_told = 0
-        for name, tensor, place in seen:
+        for name, tensor, find_place in seen:
             if n_told == _MAX_PER_PASS or len(self._told) >= _MAX_NAMES:
                 return
             kind_and_cut = self._part_of(name, tensor, nodes, leaves)
             if kind_and_cut is not None:
                 n_told += 1
-                self._write(name, tensor, *kind_and_cut, index, place or places.get(id(tensor)))
+                finders = [find_place, *[find for _, one, find in seen if one is tensor]]
+                place = next((place for find in finders if (place := find()) is not None), None)
+                self._write(name, tensor, *kind_and_cut, index, place)
         for name, tensor in self._kept_by_modules() if self._journal.config.facts else ():
             if n_told == _MAX_PER_PASS or len(self._told) >= _MAX_NAMES:
                 return
@@ -165,3 +165,8 @@ class Bystanders:
     def after_fork(self) -> None:
         """The stream is a new one."""
         self._told.clear()
+
+
+def _assigned(scope: Scope, code: CodeType | None, name: str) -> Place | None:
+    """Where the program gives a tensor its name: in this code, or anywhere that can be seen."""
+    return stored_by(scope.codes() if code is None else [code], name)

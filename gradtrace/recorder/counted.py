@@ -85,23 +85,3 @@ class Group:
 
 def _up_to_count(record: dict[str, Any]) -> str:
     return f'{encode(record)[:-1]},"count":'
-
-
-class EventLines:
-    """The lines of events that followed the last counted pass: the same few again and again, after another pass."""
-
-    def __init__(self) -> None:
-        self._known: dict[CountedEvent, str] = {}
-        """Up to the pass."""
-
-    def of(self, event: CountedEvent, index: int) -> str:
-        """The line of an event after this pass."""
-        line = self._known.get(event)
-        if line is None:
-            if len(self._known) >= _MAX_EVENTS:
-                self._known.clear()
-            line = self._known[event] = f'{encode({"t": "event", **event.fields()})[:-1]},"pass_index":'
-        return f"{line}{index}}}"
-
-
-_MAX_EVENTS = 1_000

@@ -16,6 +16,7 @@ from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.sites import Place
 from gradtrace.recorder.stream import encode
 
+_MAX_KNOWN = 1_000
 _JOINED = frozenset({EventKind.GRAD_CLEARED, EventKind.GRAD_MODIFIED, EventKind.REQUIRES_GRAD})
 """Kinds of events that a loop over parameters makes one by one."""
 
@@ -31,7 +32,7 @@ class Measured(Protocol):
 
 
 class CountedEvent(NamedTuple):
-    """An event between passes that are only counted; `place` is the id of a location."""
+    """An event without what was measured; `place` is the id of a location."""
 
     kind: EventKind
     place: int | None
@@ -42,16 +43,34 @@ class CountedEvent(NamedTuple):
     facts: tuple[tuple[str, bool | str], ...] = ()
 
     def fields(self) -> dict[str, Any]:
-        """The fields of its line."""
-        return {
+        """The fields of its line that say something."""
+        fields = {
             "kind": self.kind,
-            "leaves": self.leaves,
+            "leaves": self.leaves or None,
             "location": self.place,
             "set_to_none": self.set_to_none,
             "optimizer": self.optimizer,
-            "call": self.call,
+            "call": self.call or None,
             **dict(self.facts),
         }
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+class EventLines:
+    """The lines of events: the same few again and again, each time after another pass."""
+
+    def __init__(self) -> None:
+        self._known: dict[CountedEvent, str] = {}
+        """Up to the pass."""
+
+    def of(self, event: CountedEvent, index: int) -> str:
+        """The line of an event after this pass."""
+        line = self._known.get(event)
+        if line is None:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            line = self._known[event] = f'{encode({"t": "event", **event.fields()})[:-1]},"pass_index":'
+        return f"{line}{index}}}"
 
 
 class Events:
@@ -61,6 +80,7 @@ class Events:
         self._journal = journal
         self.lock = threading.RLock()
         """Held while events, or what has been counted, is changed and written."""
+        self._lines = EventLines()
         self._held: dict[str, Any] | None = None
         self._held_writes: list[Measured] = []
         """What was measured at the event that is held back."""
@@ -123,12 +143,18 @@ class Events:
         optimizer: int | None,
         facts: Mapping[str, bool | str],
     ) -> None:
+        number = self._journal.place(place)
+        if kind not in _JOINED and not writes:
+            self.flush()
+            event = CountedEvent(kind, number, set_to_none, optimizer, call, tuple(leaves), tuple(facts.items()))
+            self._journal.write_encoded(self._lines.of(event, self._journal.last_pass_index))
+            return
         record = {
             "t": "event",
             "kind": kind,
             "pass_index": self._journal.last_pass_index,
             "leaves": leaves,
-            "location": self._journal.place(place),
+            "location": number,
             "set_to_none": set_to_none,
             "optimizer": optimizer,
             "call": call,

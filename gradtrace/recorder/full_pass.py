@@ -240,10 +240,11 @@ class FullPass:
             "recorded": Recorded.FULL,
             "location": self._journal.place(call.place),
             "parent": call.parent,
-            "thread": call.thread,
             "graph": graph,
             "roots": roots,
         }
+        if call.thread:
+            record["thread"] = call.thread
         self._journal.write_pass(record)
 
     def _write_state(self) -> None:

@@ -36,6 +36,8 @@ _OPAQUE = (
     *(type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.CodeType),
     *(torch.optim.Optimizer, torch.dtype, torch.device, str, bytes, int, float, complex, type(None)),
 )
+_TAKEN = (torch.Tensor, torch.nn.Module, torch.optim.Optimizer)
+"""What a scope knows by name."""
 _CLOSED = frozenset({"torch", "numpy", "builtins", "threading", "logging", "pathlib", "re", "enum"})
 """Packages whose objects hold nothing that a person would call by a path."""
 _SHELL = frozenset({"_oh", "Out", "_ih", "In", "_dh", "_i", "_ii", "_iii", "__", "___"})
@@ -101,7 +103,7 @@ class Scope:
                     variables.add(id(value))
                     yield name, value, space.code
         for space in spaces:
-            parts = [item for value in space.variables.values() for _, item in _items(value)]
+            parts = [item for value in space.variables.values() for _, item in _items(value, torch.Tensor)]
             parts += attributes(space.variables.get("self")).values()
             held.update((id(item), item) for item in parts if is_tensor(item))
         for number, tensor in held.items():
@@ -140,12 +142,14 @@ class Scope:
 
     def _take_variables(self, space: _Space, *, also_loops: bool = False) -> None:
         for name, value in space.variables.items():
+            if not issubclass(type(value), _TAKEN):
+                continue
             if also_loops or not (_is_leaf(value) and space.code is not None and name in _loop_variables(space.code)):
                 self._take_item(name, value, once=also_loops)
 
     def _take_parts(self, space: _Space) -> None:
         for name, value in space.variables.items():
-            for step, item in _items(value):
+            for step, item in _items(value, _TAKEN):
                 self._take_item(name + step, item)
         own = space.variables.get("self")
         if own is None:
@@ -260,12 +264,14 @@ def _assigned_by_loops(code: types.CodeType) -> Iterator[str]:
             awaited = 0
 
 
-def _items(value: Any) -> list[tuple[str, Any]]:
-    """What a list, tuple or dictionary holds, each with how it is reached."""
+def _items(value: Any, kinds: type | tuple[type, ...] = object) -> list[tuple[str, Any]]:
+    """What of some kinds a list, tuple or dictionary holds, each with how it is reached."""
     if is_any_of(value, list, tuple) and len(value) <= _MAX_ITEMS:
-        return [(f"[{position}]", item) for position, item in enumerate(tuple(value))]
+        items = enumerate(tuple(value))
+        return [(f"[{position}]", item) for position, item in items if issubclass(type(item), kinds)]
     if is_any_of(value, dict, OrderedDict, defaultdict) and dict.__len__(value) <= _MAX_ITEMS:
-        return [(f"[{key!r}]", item) for key, item in tuple(dict.items(value)) if _is_short(key)]
+        pairs = tuple(dict.items(value))
+        return [(f"[{key!r}]", item) for key, item in pairs if issubclass(type(item), kinds) and _is_short(key)]
     return []
 
 

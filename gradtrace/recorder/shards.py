@@ -20,6 +20,7 @@ class Shards:
     """Which part of a parameter belongs to which whole; neither is kept alive."""
 
     def __init__(self) -> None:
+        self._is_one_of_several = False
         self._by_whole: dict[int, tuple[weakref.ref[torch.Tensor], weakref.ref[torch.Tensor]]] = {}
         """By id of the whole parameter: that one, and the part."""
         self._by_part: dict[int, tuple[weakref.ref[torch.Tensor], weakref.ref[Any]]] = {}
@@ -28,8 +29,9 @@ class Shards:
         """By id of a flat parameter, or of a view of one: that one, and the ranks that each hold a part."""
 
     def learn(self, models: list[torch.nn.Module]) -> None:
-        """Look at all modules that are sharded now."""
-        if not torch_facts.may_shard():
+        """Look at all modules that are sharded now; none is before the process has joined others."""
+        self._is_one_of_several = self._is_one_of_several or torch_facts.world() is not None
+        if not self._is_one_of_several or not torch_facts.may_shard():
             return
         self._by_whole.clear()
         self._by_part.clear()

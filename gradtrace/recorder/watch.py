@@ -20,9 +20,9 @@ import torch
 
 from gradtrace.model.kinds import Effect, EventKind, ObservationKind
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.counted import EventLines, Group, Pattern
+from gradtrace.recorder.counted import Group, Pattern
 from gradtrace.recorder.engine import Call
-from gradtrace.recorder.events import Events
+from gradtrace.recorder.events import EventLines, Events
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import LeafState, Leaves
 from gradtrace.recorder.looking import is_tensor
