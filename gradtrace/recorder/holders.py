@@ -26,6 +26,7 @@ _MAX_OBJECTS = 20_000
 _MAX_DEPTH = 5
 _MIN_PASSES = 3
 _CO_NEWLOCALS = 0x2
+_TENSOR = torch.Tensor
 _OPAQUE = (type, types.ModuleType, types.FunctionType, types.MethodType, torch.optim.Optimizer, str, bytes, int, float)
 
 
@@ -85,19 +86,17 @@ def _results(frame: types.FrameType | None) -> Iterator[tuple[str, torch.Tensor]
                 (name, value, 0)
                 for space in spaces
                 for name, value in space.items()
-                if type(name) is str and name[:2] != "__"
+                if type(name) is str and name[:2] != "__" and _may_lead_on(value)
             )
         frame = frame.f_back
     seen: set[int] = set()
     while queue and len(seen) < _MAX_OBJECTS:
         path, value, depth = queue.popleft()
-        if issubclass(type(value), _OPAQUE) or id(value) in seen:
+        if id(value) in seen:
             continue
         seen.add(id(value))
         if is_tensor(value):
-            plain = type(value) in torch_facts.PLAIN_TYPES and value.requires_grad
-            if plain and not torch_facts.is_written_view(value) and not value.is_leaf:
-                yield path, value
+            yield path, value
         elif depth < _MAX_DEPTH:
             queue.extend((path + step, part, depth + 1) for step, part in _parts(value))
 
@@ -116,8 +115,14 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
 
 
 def _may_lead_on(part: Any) -> bool:
-    """Whether it is neither of a kind that holds nothing nor empty."""
-    if part is None or issubclass(type(part), _OPAQUE):
+    """Whether it is a result with a graph, or neither of a kind that holds nothing nor empty."""
+    kind = type(part)
+    if part is None or kind is bool or kind is int or kind is float or kind is str:  # most are
+        return False
+    if issubclass(kind, _TENSOR):
+        has_graph = kind in torch_facts.PLAIN_TYPES and part.requires_grad
+        return has_graph and not torch_facts.is_written_view(part) and not part.is_leaf
+    if issubclass(kind, _OPAQUE):
         return False
     return not is_any_of(part, dict, OrderedDict, list, tuple, set) or len(part) > 0
 
