@@ -9,9 +9,11 @@ import torch
 
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
-from gradtrace.recorder.looking import attributes, copied, is_tensor, listed, type_name
+from gradtrace.recorder.looking import attribute, attributes, copied, is_tensor, listed, type_name
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import Place
+
+_TENSOR = torch.Tensor
 
 
 def groups(optimizer: torch.optim.Optimizer) -> list[tuple[dict[str, Any], list[torch.Tensor]]]:
@@ -22,7 +24,8 @@ def groups(optimizer: torch.optim.Optimizer) -> list[tuple[dict[str, Any], list[
 
 def owned(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     """The tensors in its param groups."""
-    return [one for _, tensors in groups(optimizer) for one in tensors]
+    found = [one for one in listed(attribute(optimizer, "param_groups")) if issubclass(type(one), dict)]
+    return [tensor for one in found for tensor in listed(dict.get(one, "params")) if issubclass(type(tensor), _TENSOR)]
 
 
 class _State:
