@@ -30,6 +30,7 @@ from typing import Any, NoReturn
 PATIENCE = 60
 BOUNDARIES = frozenset(
     {
+        "flow.Flow.ran",
         "invisible.hide",
         *(f"forward_mode.ForwardMode.{name}" for name in ("__torch_function__", "_caller")),
         *(
