@@ -35,6 +35,7 @@ class Observed:
             self.slept.append,
             lambda: False,
             observers_wait=observers_wait,
+            in_optimizers=lambda kind, args: (self.observe,),
         )
 
     def observe(self, call):
