@@ -15,7 +15,7 @@ from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.forward_mode import ForwardMode
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.modes import Modes
-from gradtrace.recorder.sites import ModuleTable
+from gradtrace.recorder.sites import ModuleTable, settle_own_folders
 
 
 class Observed:
@@ -44,6 +44,7 @@ class Observed:
 
 @pytest.fixture
 def observed(tmp_path):
+    settle_own_folders()
     made = Observed(tmp_path)
     yield made
     made.modes.turn_off()
