@@ -162,6 +162,9 @@ class GradWatch:
         state = self._leaves.find(tensor)
         if state is None:
             return
+        if self._leaves.is_grad_of(value, state):  # as after `p.grad *= mask`, which has been seen
+            self._leaves.remember(state, value)
+            return
         if value is None:
             kind, written, to_none = EventKind.GRAD_CLEARED, "Tensor.grad = None", True
         else:

@@ -46,6 +46,20 @@ def attributes(value: Any) -> dict[str, Any]:
     return copied(_own(value))
 
 
+def slots(value: Any) -> dict[str, Any]:
+    """What an object holds in the slots that its classes name in `__slots__`, as far as they are filled."""
+    found: dict[str, Any] = {}
+    for kind in _MRO(type(value)):
+        namespace = _NAMESPACE(kind)
+        if "__slots__" not in namespace:
+            continue
+        for name, descriptor in namespace.items():
+            if type(descriptor) is types.MemberDescriptorType:
+                with contextlib.suppress(AttributeError):
+                    found.setdefault(name, descriptor.__get__(value))
+    return found
+
+
 def attribute(value: Any, name: str) -> Any:
     """One of the instance's own attributes; None where it has none of this name."""
     found = _own(value)

@@ -19,10 +19,12 @@ from gradtrace.recorder.looking import (
     is_module,
     is_optimizer,
     is_tensor,
+    listed,
     module_of,
     own_members,
+    slots,
 )
-from gradtrace.recorder.sites import is_internal, is_own, locals_of
+from gradtrace.recorder.sites import has_own_names, is_internal, is_own, locals_of
 
 TRANSPARENT = frozenset({"_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 """Attributes by which the wrappers of torch, Fabric and FSDP hold what they wrap, and that nobody else uses."""
@@ -186,7 +188,7 @@ def _spaces(frame: types.FrameType | None) -> Iterator[_Space]:
                 running.setdefault(id(frame.f_globals), frame.f_code)
         frame = frame.f_back
     for one in frames:
-        own = is_own(one.f_code)
+        own = has_own_names(one.f_code)
         if one.f_code.co_flags & _CO_NEWLOCALS:
             yield _Space(_variables(locals_of(one)), one.f_code, own)
         if id(one.f_globals) not in seen:
@@ -317,7 +319,9 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
         return [(f".{name}", item) for name, item in value.__dict__.copy().items()]
     if module_of(kind).partition(".")[0] in _CLOSED:
         return []
-    return [(f".{name}", item) for name, item in attributes(value).items() if not name.startswith("__")]
+    held = {**slots(value), **attributes(value)}
+    found = [(f".{name}", item) for name, item in held.items() if not name.startswith("__")]
+    return found + _items(copied(value) if issubclass(kind, dict) else listed(value))
 
 
 def _parts_of_module(module: torch.nn.Module) -> list[tuple[str, Any]]:

@@ -126,6 +126,23 @@ def test_totals_are_over_all_leaves(tmp_path):
     assert event.norm_after == pytest.approx(0.01, rel=1e-3)
 
 
+@pytest.mark.parametrize("assign", [lambda one: one.grad, lambda one: one.grad.detach(), lambda one: one.grad.data])
+def test_giving_a_leaf_the_gradient_that_it_has_changes_nothing(tmp_path, assign):
+    """`p.grad *= mask` does so after it has multiplied."""
+    w = torch.ones(4, requires_grad=True)
+    with recorded(tmp_path, facts=True) as session:
+        (w * 2).sum().backward()
+        w.grad *= 3
+        w.grad = assign(w)
+        w.grad = assign(w) + 1
+    trace = session.trace()
+    assert [event.call for event in trace.events if event.kind == EventKind.GRAD_MODIFIED] == [
+        "mul_",
+        "Tensor.grad = ...",
+    ]
+    assert [(event.norm_before, event.norm_after) for event in changes(trace)] == [(4, 12), (12, 14)]
+
+
 def test_each_write_goes_on_from_the_one_before(tmp_path):
     """Whatever measured it: the pass, a write, a clearing to zeros."""
     with recorded(tmp_path) as session:
