@@ -220,9 +220,11 @@ def _acts(trace: Trace, ledger: Ledger, detail: _Detail) -> Iterator[Fact]:
     if modifiers:
         yield Fact("changed by", modifiers)
     held = any(leaf.optimizers for group in ledger.groups for leaf in group.leaves)
+    by_hand = moved_by_program(trace)
     if steppers:
-        yield Fact("stepped by", f"{steppers}{_rates(trace)}")
-    elif by_hand := moved_by_program(trace):
+        others = f"; {by_hand}" if by_hand else ""
+        yield Fact("stepped by", f"{steppers}{_rates(trace)}{others}")
+    elif by_hand:
         yield Fact("stepped by", by_hand)
     elif held:
         yield Fact("stepped by", "nobody: the parameters of an optimizer, and no step() was seen")
