@@ -214,9 +214,10 @@ class Leaves:
             return *found, True
         kind = LeafKind.PARAMETER if issubclass(type(tensor), torch.nn.Parameter) else LeafKind.TENSOR
         variable = scope.tensors.get(id(tensor)) if scope is not None else None
-        if variable is None and scope is not None and state.n_searches < _MAX_SEARCHES:
+        is_sure = variable is not None and scope is not None and id(tensor) not in scope.of_loops
+        if not is_sure and scope is not None and state.n_searches < _MAX_SEARCHES:
             state.n_searches += 1
-            variable = scope.path(tensor)
+            variable = scope.path(tensor) or variable
         if variable is not None:
             return variable, kind, True
         return f"leaf {state.id}", kind, False

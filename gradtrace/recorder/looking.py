@@ -109,6 +109,8 @@ def type_name(value: Any) -> str:
 
 def _members(module: torch.nn.Module, kind: str) -> dict[str, Any]:
     found = attribute(module, kind)
+    if found is None and is_module(scripted := attribute(module, "_actual_script_module")):  # of a traced module
+        found = attribute(scripted, kind)
     if issubclass(type(found), dict):
         return copied(found)
     if module_of(type(found)).startswith("torch."):  # of a scripted module

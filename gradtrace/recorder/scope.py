@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import types
 from collections import OrderedDict, defaultdict, deque
@@ -63,6 +64,8 @@ class Scope:
 
     def __init__(self, frame: types.FrameType | None) -> None:
         self.tensors: dict[int, str] = {}
+        self.of_loops: set[int] = set()
+        """Those of which only the variable of a loop is known."""
         self.results: dict[Any, dict[int, str]] = {}
         """By node: output number to name."""
         self.optimizers: dict[int, str] = {}
@@ -81,7 +84,8 @@ class Scope:
 
     def name(self, tensor: torch.Tensor) -> str | None:
         """The variable, or what leads to the tensor from one."""
-        return self.tensors.get(id(tensor)) or self.path(tensor)
+        variable = self.tensors.get(id(tensor))
+        return self.path(tensor) or variable if variable is None or id(tensor) in self.of_loops else variable
 
     def path(self, thing: object) -> str | None:
         """What leads to a tensor or a module through containers and attributes: `net.blocks[0].attn.qkv`."""
@@ -142,7 +146,10 @@ class Scope:
 
     def _take_variables(self, space: _Space, *, also_loops: bool = False) -> None:
         for name, value in space.variables.items():
-            if also_loops or not (_is_leaf(value) and space.code is not None and name in _loop_variables(space.code)):
+            of_loop = _is_of_loop(name, value, space)
+            if of_loop and also_loops and id(value) not in self.tensors:
+                self.of_loops.add(id(value))
+            if also_loops or not of_loop:
                 self._take_item(name, value, once=also_loops)
 
     def _take_parts(self, space: _Space) -> None:
@@ -236,6 +243,11 @@ def _is_leaf(value: Any) -> bool:
     return type(value) in torch_facts.PLAIN_TYPES and value.requires_grad and torch_facts.is_leaf(value)
 
 
+def _is_of_loop(name: str, value: Any, space: _Space) -> bool:
+    """Whether a loop assigned the variable, which holds a leaf: that of its last turn."""
+    return _is_leaf(value) and space.code is not None and name in _loop_variables(space.code)
+
+
 def _loop_variables(code: types.CodeType) -> frozenset[str]:
     """The names that `for` assigns in this code."""
     known = _loops.get(id(code))
@@ -284,20 +296,43 @@ def _paths(spaces: list[_Space]) -> dict[int, str]:
 
 
 def _reachable(spaces: list[_Space]) -> Iterator[tuple[str, Any, Any]]:
-    """Tensors and modules that variables lead to, in the fewest steps, within bounds, each with what holds it."""
+    """Tensors and modules that variables lead to, in the fewest steps, within bounds, each with what holds it.
+
+    Leaves that only the variable of a loop leads to come last.
+    """
     seen: set[int] = set()
+    variables = [
+        (name, value, _is_of_loop(name, value, space)) for space in spaces for name, value in space.variables.items()
+    ]
     queue: deque[tuple[str, Any, Any, int]] = deque(
-        (name, value, None, 0) for space in spaces for name, value in space.variables.items()
+        (name, value, None, 0) for name, value, of_loop in variables if not of_loop
     )
     while queue and len(seen) < _MAX_OBJECTS:
         path, value, holder, depth = queue.popleft()
-        if issubclass(type(value), _OPAQUE) or id(value) in seen:
+        if id(value) in seen:
+            continue
+        if type(value) is types.FunctionType and is_own(value.__code__):
+            seen.add(id(value))
+            queue.extend((name, part, value, depth + 1) for name, part in _enclosed(value))
+            queue.extend((f"{path}.{name}", part, value, depth + 1) for name, part in attributes(value).items())
+        if issubclass(type(value), _OPAQUE):
             continue
         seen.add(id(value))
         if is_tensor(value) or is_module(value):
             yield path, value, holder
         if depth < _MAX_DEPTH and not is_tensor(value):
             queue.extend((path + step, part, value, depth + 1) for step, part in _parts(value))
+    for name, value, of_loop in variables:
+        if of_loop and id(value) not in seen:
+            seen.add(id(value))
+            yield name, value, None
+
+
+def _enclosed(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """The variables of the functions around one that it uses, as far as they are filled."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        with contextlib.suppress(ValueError):
+            yield name, cell.cell_contents
 
 
 def _parts(value: Any) -> list[tuple[str, Any]]:

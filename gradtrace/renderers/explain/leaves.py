@@ -125,8 +125,12 @@ def _module(name: str, depth: int) -> str:
 
 
 def module_norms(trace: Trace, one: BackwardPass) -> list[tuple[str, float]]:
-    """The 2-norm of what a pass added to the parameters of each module; nothing where some of it was not measured."""
+    """The 2-norm of what a pass added to the parameters of each module; nothing where some of it was not measured.
+
+    Parameters that the model holds itself are one module of no name: `(root)`, or the only one's own name.
+    """
     norms: dict[str, list[float]] = {}
+    of_root: list[str] = []
     for row in one.accumulations:
         leaf = trace.leaves[row.leaf]
         module, _, name = leaf.name.rpartition(".")
@@ -135,8 +139,11 @@ def module_norms(trace: Trace, one: BackwardPass) -> list[tuple[str, float]]:
             continue
         if row.contribution.norm is None:
             return []
-        norms.setdefault(module or "(root)", []).append(row.contribution.norm)
-    return [(module, math.hypot(*many)) for module, many in norms.items()]
+        norms.setdefault(module, []).append(row.contribution.norm)
+        if not module:
+            of_root.append(name)
+    root = of_root[0] if len(of_root) == 1 else "(root)"
+    return [(module or root, math.hypot(*many)) for module, many in norms.items()]
 
 
 def joint_norm(many: Iterable[TensorStats | None]) -> str:

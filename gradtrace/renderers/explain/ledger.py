@@ -51,7 +51,11 @@ class _Moment:
 def ledger_table(trace: Trace, ledger: Ledger, width: int, *, verbose: bool = False) -> Iterator[Block]:
     """A row for each pass where leaves are few, else a row for each module; nothing for a single pass."""
     ordered = sorted(ledger.histories, key=lambda history: natural(history.leaf))
-    stored = [history for history in ordered if any(True for _ in history.contributions)]
+    stored = [
+        history
+        for history in ordered
+        if any(entry.accumulation.effect != Effect.NOT_STORED for entry in history.contributions)
+    ]
     moments = _moments(trace, ledger, stored)
     if len(moments) < 2 and all(moment.one.count == 1 for moment in moments):  # noqa: PLR2004
         return

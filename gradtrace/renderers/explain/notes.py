@@ -173,10 +173,16 @@ def _got_nothing(trace: Trace, one: BackwardPass) -> Iterator[str]:
 
 def _rewritten(trace: Trace, one: BackwardPass) -> Iterator[str]:
     """Hooks that changed a gradient on its way."""
-    del trace
     for node in one.graph.nodes if one.graph is not None else ():
         for output in node.outputs:
-            if output.arrived is not None and output.hooks and output.arrived != output.received:
+            if output.arrived is None or output.arrived == output.received:
+                continue
+            if node.leaf is not None:
+                yield (
+                    f"a hook of {trace.leaves[node.leaf].name} rewrote its gradient: "
+                    f"{wording.gradient(output.arrived)} arrived, {wording.gradient(output.received)} was added."
+                )
+            elif output.hooks:
                 yield (
                     f"a hook{wording.at(output.hooks[0])} rewrote the gradient of {node.name or word(node)}: "
                     f"{wording.gradient(output.arrived)} arrived, {wording.gradient(output.received)} went on."

@@ -8,7 +8,7 @@ from gradtrace.analysis.coverage import coverage
 from gradtrace.analysis.ledger import Actor, Ledger
 from gradtrace.analysis.outcome import first_poisoned, untrained
 from gradtrace.analysis.training_steps import inner
-from gradtrace.model import STORED, BackwardPass, Location, Severity, Trace
+from gradtrace.model import STORED, BackwardPass, EventKind, Location, Severity, Trace
 from gradtrace.renderers.explain.leaves import module_norms
 from gradtrace.renderers.explain.moves import moved_by_program
 from gradtrace.text import wording
@@ -250,8 +250,9 @@ def _rates(trace: Trace) -> str:
     said = list(dict.fromkeys(" → ".join(each) for each in ends))
     if not said:
         return ""
-    seen, last = trace.steps[-1].pass_index, max((one.index + one.count - 1 for one in trace.passes), default=0)
-    until = f" until pass {seen:,}; not read after it" if last > seen else ""
+    seen = trace.steps[-1].pass_index
+    goes_on = any(event.pass_index + event.count - 1 > seen for event in trace.events if event.kind == EventKind.STEP)
+    until = f" until pass {seen:,}; not read after it" if goes_on else ""
     return f" (lr {wording.listing(said, _MOST_RATES)}{until})"
 
 

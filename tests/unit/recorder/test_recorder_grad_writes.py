@@ -85,7 +85,7 @@ CHANGES = {
     scale_together: "_foreach_mul_",
     assign: "Tensor.grad = ...",
     clamp_data: "clamp_",
-    write_a_part: "__setitem__",
+    write_a_part: "Tensor.grad[...] = ...",
     copy_into: "copy_",
 }
 
@@ -215,10 +215,7 @@ def test_counted_passes_end_what_was_known(tmp_path):
 
 
 def test_a_hook_that_writes_to_what_has_arrived(tmp_path):
-    """Inside the pass: from what the pass had left in `.grad`; the next write goes on from there.
-
-    In the first pass nobody knows yet where the `.grad` lies.
-    """
+    """Inside the pass: from what the pass had left in `.grad`; the next write goes on from there."""
     with recorded(tmp_path) as session:
         w = torch.ones(4, requires_grad=True)
 
@@ -233,6 +230,7 @@ def test_a_hook_that_writes_to_what_has_arrived(tmp_path):
     trace = session.trace()
     found = [(one.pass_index, one.writes[0].before, one.writes[0].after) for one in changes(trace)]
     assert found == [
+        (1, pytest.approx(4), pytest.approx(2)),
         (2, pytest.approx(6), pytest.approx(3)),
         (2, pytest.approx(3), pytest.approx(30)),
     ]
@@ -255,7 +253,7 @@ def test_unscaling_is_a_write(tmp_path):
 
     trace = session.trace()
     told = [(one.call, one.writes[0].before, one.writes[0].after) for one in changes(trace)]
-    assert told == [("unscale_", 32, 4), ("step", 32, 4)]
+    assert told == [("unscale_", 32, 4), ("GradScaler.step", 32, 4)]
 
 
 def test_gradients_that_are_not_finite_are_told_as_they_are(tmp_path):

@@ -6,6 +6,7 @@ import gc
 import operator
 import sys
 import types
+import warnings
 from typing import NamedTuple
 
 import pytest
@@ -121,6 +122,46 @@ def test_a_loop_variable_is_a_name_where_there_is_no_other(tmp_path):
             w.sum().backward()
 
     assert names_of(tmp_path, program) == ["w"]
+
+
+def test_nor_where_the_list_is_held_by_something_else(tmp_path):
+    """The way to it is longer, and always leads to the same."""
+
+    def program():
+        model = Plain(weights=[leaf(), leaf()])
+        for w in model.weights:
+            w.data.mul_(2)
+        (model.weights[0] * model.weights[1]).sum().backward()
+
+    assert names_of(tmp_path, program) == ["model.weights[0]", "model.weights[1]"]
+
+
+def test_what_a_function_encloses_is_named_as_there(tmp_path):
+    """And what it has as attributes."""
+
+    def make():
+        weights = [leaf(), leaf()]
+
+        def run():
+            return (weights[0] * weights[1]).sum() * run.scale
+
+        run.scale = leaf(1)
+        return run
+
+    def program():
+        model = make()
+        model().sum().backward()
+
+    assert set(names_of(tmp_path, program)) == {"weights[0]", "weights[1]", "model.scale"}
+
+
+def test_parameters_of_traced_modules_have_their_path(tmp_path):
+    """Torch keeps them in a module of its own, inside of the one that the program has."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(nn.Sequential(nn.Linear(1, 1)), torch.ones(1, 1))
+
+    assert set(names_of(tmp_path, lambda: traced(torch.ones(1, 1)).sum().backward())) == {"0.weight", "0.bias"}
 
 
 # Paths.
@@ -450,3 +491,18 @@ def test_what_a_backward_pass_makes_has_no_name_of_the_line_that_it_is_the_deriv
         penalty.backward()
     named = [node.op for node in session.trace().passes[-1].graph.nodes if node.name == "score"]
     assert len(named) == 1
+
+
+def test_what_torch_makes_without_gradients_is_no_leaf_that_was_frozen(tmp_path):
+    """Of each batch that a worker sends, torch says that it does not require grad; a frozen part is told."""
+    batch, frozen = torch.ones(2), nn.Linear(1, 1)
+    storage = torch.storage.TypedStorage(wrap_storage=batch.untyped_storage(), dtype=batch.dtype, _internal=True)
+    with recorded(tmp_path, facts=True) as session:
+        for _ in range(3):
+            torch.multiprocessing.reductions.rebuild_tensor(torch.Tensor, storage, (0, batch.size(), (1,), False))
+        frozen.requires_grad_(False)
+        w = leaf()
+        w.sum().backward()
+    trace = session.trace()
+    switched = {leaf for event in trace.events if event.kind == "requires_grad" for leaf in event.leaves}
+    assert {trace.leaves[number].shape for number in switched} == {(1, 1), (1,)}
