@@ -189,6 +189,10 @@ class Net(nn.Module):
 holder, two, shift = Holder(), Net(), torch.zeros(1, requires_grad=True)
 (two(torch.ones(2, 3)) * holder.scale + shift).sum().backward()
 """,
+    "negated": """
+n = net(torch.ones(4, 3))
+nn.functional.logsigmoid(-n).mean().backward()
+""",
     "hooked": """
 two = nn.Sequential(nn.Linear(3, 2, bias=False), nn.Tanh(), nn.Linear(2, 1))
 two[2].register_full_backward_hook(lambda module, given, got: (given[0] * 0.5,))
@@ -292,6 +296,7 @@ def told(tmp_path_factory):
         ),
         ("by_hand_too", "Then, before pass 2, the program itself moved head.bias by"),
         ("beside_modules", "(of 2 modules, in pass 1)"),
+        ("negated", "= gradient × σ(-(−n))"),
         ("hooked", "a hook of two.0.weight rewrote its gradient: "),
         ("hooked", "Then fill_ at hooked.py:11: norm of .grad of two.2.bias 4 → 7."),
         ("hooked", "BackwardHookFunction: The gradient goes through; a backward hook of the module may put another in"),
