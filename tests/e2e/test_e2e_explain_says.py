@@ -296,7 +296,7 @@ def told(tmp_path_factory):
         ),
         ("by_hand_too", "Then, before pass 2, the program itself moved head.bias by"),
         ("beside_modules", "(of 2 modules, in pass 1)"),
-        ("negated", "= gradient × σ(-(−n))"),
+        ("negated", "= gradient · σ(-(−n))"),
         ("hooked", "a hook of two.0.weight rewrote its gradient: "),
         ("hooked", "Then fill_ at hooked.py:11: norm of .grad of two.2.bias 4 → 7."),
         ("hooked", "BackwardHookFunction: The gradient goes through; a backward hook of the module may put another in"),
