@@ -77,7 +77,7 @@ class _Grad:
     """One leaf's `.grad` on its way through the run.
 
     Attributes:
-        is_none: something has set it to None since the last pass.
+        is_none: it is None, as the last pass left it or something has set it since.
         left: whether the last pass left something other than zeros; None when that was not measured.
         since: what touched it since that pass.
         changes: all changes of the run that may turn out to have cleared it.
@@ -131,7 +131,8 @@ class _Tale:
             is_empty = found_empty(one, row)
             if grad.thread == one.thread and is_empty is not None:
                 self._compare(one, row, grad, is_empty=is_empty)
-            grad.thread, grad.since, grad.is_none = one.thread, [], False
+            grad.thread, grad.since = one.thread, []
+            grad.is_none = row.effect == Effect.UNCHANGED and bool(is_empty) and row.before is None
             if row.effect in STORED:
                 measured = row.after.norm if row.after is not None else None
                 grad.left = None if measured is None else measured != 0
@@ -147,6 +148,8 @@ class _Tale:
             grad.ways.update(((event.call, source_line(event.location)), False) for event in changes)
             return
         is_none = row.before is None
+        if is_none and grad.is_none:
+            return
         if len(changes) < len(grad.since) or not (grad.left or (is_none and grad.left is not None)):
             return
         if changes and not is_none:

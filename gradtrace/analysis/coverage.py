@@ -42,7 +42,7 @@ class Gap:
 
 def coverage(trace: Trace) -> tuple[Gap, ...]:
     """What was not looked at in a run, what leaves the question most open first."""
-    spots = [*trace.run.blind_spots, *_seen_in(trace)]
+    spots = [*(_narrowed(trace, spot) for spot in trace.run.blind_spots), *_seen_in(trace)]
     found = gaps(spots, trace.run.status, n_passes(trace))
     names = {one.number: str(one) for one in trace.run.processes}
     return tuple(replace(gap, whose=names.get(gap.spot.process, "")) for gap in found)
@@ -55,7 +55,8 @@ def gaps(spots: Iterable[BlindSpot], status: int | None, n_passes: int | None = 
         is_total = spot.reason in _ALL or (spot.reason == Blind.RECORDER_FAILED and n_passes == 0)
         is_interrupted = spot.reason == Blind.KILLED and status == -signal.SIGINT  # who asks for an end knows of it
         is_whole_run = spot.reason == Blind.PASSES_NOT_RECORDED and spot.count == n_passes
-        is_open = is_whole_run or (spot.reason not in _HARMLESS and not is_interrupted)
+        is_part = spot.reason == Blind.FAKE_TENSORS and bool(spot.text)
+        is_open = is_whole_run or (spot.reason not in _HARMLESS and not is_interrupted and not is_part)
         is_chosen = spot.reason in _CHOSEN and not is_whole_run
         found.append(Gap(spot, is_total, is_open, is_chosen, status, n_passes or 0))
     return tuple(sorted(found, key=lambda gap: (not gap.is_total, not gap.is_open, gap.is_chosen)))
@@ -100,6 +101,17 @@ def _seen_in(trace: Trace) -> Iterator[BlindSpot]:
     if left:
         compiled_pass = any(spot.reason == Blind.COMPILED_REGION and spot.text for spot in run.blind_spots)
         yield BlindSpot(Blind.PASSES_NOT_RECORDED, "compiled" if compiled_pass and not full else "", count=left)
+
+
+def _narrowed(trace: Trace, spot: BlindSpot) -> BlindSpot:
+    """A blind spot of the run, or of those of its passes whose gradients were not measured, where others were."""
+    if spot.reason != Blind.FAKE_TENSORS:
+        return spot
+    full = [one for one in trace.passes if one.graph is not None]
+    fake = [one for one in full if _is_unmeasured([one])]
+    if not fake or len(fake) == len(full):
+        return spot
+    return replace(spot, text=f"pass {fake[0].index} computes" if len(fake) == 1 else f"{len(fake):,} passes compute")
 
 
 def _n_compiled(one: BackwardPass) -> int:

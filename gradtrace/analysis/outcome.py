@@ -6,7 +6,7 @@ from gradtrace.analysis.fan_in import is_put_there
 from gradtrace.model import Accumulation, BackwardPass, Effect, EventKind, Leaf, ObservationKind, ProgramError, Trace
 
 _INTERRUPT = "KeyboardInterrupt"
-UNSCALES = frozenset({"step", "unscale_", "_unscale_grads_"})
+UNSCALES = frozenset({"step", "GradScaler.step", "unscale_", "_unscale_grads_"})
 """The functions of a GradScaler that write to `.grad`."""
 
 

@@ -46,6 +46,12 @@ def describe(node: Node) -> Formula:
         return _custom(
             node, "A custom op, registered through torch.library.", "Its author registered the backward with the op."
         )
+    if node.type == "BackwardHookFunctionBackward":
+        return _custom(
+            node,
+            "What torch puts around a module that has backward hooks; it gives its inputs back.",
+            "The gradient goes through; a backward hook of the module may put another in its place.",
+        )
     where = _place(node.backward_location)
     return _custom(
         node,

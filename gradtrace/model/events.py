@@ -56,8 +56,7 @@ class Event:
         is_assignment: for `grad_cleared` and `grad_modified`: a statement of the program assigned to `.grad`, rather
             than a function of torch that wrote into it.
         step: for `step`: what it did, if that was looked at.
-        writes: for `grad_modified` near passes recorded in full: what it did to the `.grad` of each leaf. A second
-            event at one place (`p.grad *= 2` writes and then assigns what it has written to) has none.
+        writes: for `grad_modified` near passes recorded in full: what it did to the `.grad` of each leaf.
     """
 
     order: int

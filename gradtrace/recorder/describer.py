@@ -295,7 +295,11 @@ class Describer:
         origin_number = table.origin_numbers[position]
         where = self._places.get((table, origin_number)) or self._where(table, origin_number)
         names = where.names
-        if names and (sequence != table.ends[position] - 1 or not (where.is_direct or table.is_last_of_call(position))):
+        if names and (
+            sequence != table.ends[position] - 1
+            or not (where.is_direct or table.is_last_of_call(position))
+            or table.starts[position] in table.by_backward  # the line is of what this is a derivative of
+        ):
             names = ()
         return table, position, where, names
 

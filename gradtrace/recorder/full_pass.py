@@ -410,6 +410,8 @@ class FullPass:
             with Quiet(), torch.no_grad():
                 if self._is_innermost(self.index):
                     self._ledger.added(number, tensor)
+                    state = self._leaves[number][0]
+                    self._context.leaves.remember(state, self._context.leaves.shards.gradient(tensor))
         except BaseException as error:
             self._caught("a leaf's .grad after it was added to", error)
 

@@ -32,6 +32,10 @@ _MAX_COUNTED = 50_000
 _RENORM = "embedding_renorm_"
 """What a lookup calls first that keeps rows within `max_norm`: nothing that the program wrote."""
 _ZEROING = frozenset({"zero_", "_foreach_zero_"})
+_SPELLED = {"__setitem__": "Tensor.grad[...] = ..."}
+"""What a person writes where Python calls a method."""
+_STEP, _SCALER_STEP = "step", "GradScaler.step"
+"""Only that of a scaler is met here, which takes the scale out first: what optimizers do is told by their steps."""
 _COLLECTIVES = {
     "all_reduce": ("tensor", "op", "group", "async_op"),
     "broadcast": ("tensor", "src", "group", "async_op"),
@@ -170,6 +174,9 @@ class GradWatch:
         state = self._leaves.find(tensor)
         if state is None:
             return
+        if self._leaves.is_grad_of(value, state):  # as after `p.grad *= mask`, which has been seen
+            self._leaves.remember(state, value)
+            return
         if value is None:
             kind, written, to_none = EventKind.GRAD_CLEARED, "Tensor.grad = None", True
         else:
@@ -191,7 +198,9 @@ class GradWatch:
         measured: Sequence[Written] = (),
     ) -> None:
         called, outside = _torch_call(frame)
-        call = called or name
+        call = called or _SPELLED.get(name, name)
+        if call == _STEP:
+            call = _SCALER_STEP
         place, leaves = user_place(outside, call), [state.id for state in states]
         self._events.add(
             kind, leaves, place, call=call, set_to_none=set_to_none, writes=measured, is_assignment=is_assignment
@@ -226,6 +235,14 @@ class GradWatch:
         """`requires_grad` was set: who did it, is what explains a leaf without a gradient."""
         if not self._sees_reads or not tensor.is_leaf or torch_facts.is_of_sharding(frame.f_code):
             return
+        is_parameter = issubclass(type(tensor), torch.nn.Parameter)
+        if (
+            not tensor.requires_grad
+            and not is_parameter
+            and is_internal(frame.f_code)
+            and not self._leaves.find(tensor)
+        ):
+            return  # torch makes a tensor, such as one that a worker sent, and says that it is what it is
         call = f"requires_grad = {tensor.requires_grad}"
         switched = _Switched(weakref.ref(tensor), user_place(frame, call), call, tensor.requires_grad)
         if len(self._last_switches) > _MAX_SWITCHES:

@@ -181,9 +181,9 @@ class Leaves:
         is_lazy = torch_facts.is_uninitialized(tensor)
         if is_lazy:
             state.is_named = False  # to be written again when it has a shape
-        value = None
-        if is_readable(tensor) and tensor.numel() <= self._value_limit and tensor.is_cpu and has_memory(tensor):
-            value = values(tensor.detach())
+        value = state.record.get("value")  # what it held when it was first met, also if its name is found later
+        if value is None and is_readable(tensor) and tensor.is_cpu and has_memory(tensor):
+            value = values(tensor.detach()) if tensor.numel() <= self._value_limit else None
         state.name = name
         state.record = {
             "t": "leaf",
@@ -214,9 +214,10 @@ class Leaves:
             return *found, True
         kind = LeafKind.PARAMETER if issubclass(type(tensor), torch.nn.Parameter) else LeafKind.TENSOR
         variable = scope.tensors.get(id(tensor)) if scope is not None else None
-        if variable is None and scope is not None and state.n_searches < _MAX_SEARCHES:
+        is_sure = variable is not None and scope is not None and id(tensor) not in scope.of_loops
+        if not is_sure and scope is not None and state.n_searches < _MAX_SEARCHES:
             state.n_searches += 1
-            variable = scope.path(tensor)
+            variable = scope.path(tensor) or variable
         if variable is not None:
             return variable, kind, True
         return f"leaf {state.id}", kind, False
@@ -280,6 +281,13 @@ class Leaves:
         if grad is None:
             return None
         return state if torch_facts.pointer(torch_facts.local_part(grad)) == pointer else None
+
+    def is_grad_of(self, value: object, state: LeafState) -> bool:
+        """Whether a tensor is the `.grad` that the leaf has anyway, or the whole of its memory."""
+        if not state.has_grad or not state.grad_pointer or not is_tensor(value):
+            return False
+        value = torch_facts.local_part(value)
+        return type(value) in torch_facts.PLAIN_TYPES and torch_facts.pointer(value) == state.grad_pointer
 
     def remember_grads(self, numbers: list[int]) -> None:
         """Note where the `.grad` of these leaves lie now, to recognize them when they are written to."""

@@ -46,6 +46,20 @@ def attributes(value: Any) -> dict[str, Any]:
     return copied(_own(value))
 
 
+def slots(value: Any) -> dict[str, Any]:
+    """What an object holds in the slots that its classes name in `__slots__`, as far as they are filled."""
+    found: dict[str, Any] = {}
+    for kind in _MRO(type(value)):
+        namespace = _NAMESPACE(kind)
+        if "__slots__" not in namespace:
+            continue
+        for name, descriptor in namespace.items():
+            if type(descriptor) is types.MemberDescriptorType:
+                with contextlib.suppress(AttributeError):
+                    found.setdefault(name, descriptor.__get__(value))
+    return found
+
+
 def attribute(value: Any, name: str) -> Any:
     """One of the instance's own attributes; None where it has none of this name."""
     found = _own(value)
@@ -95,6 +109,8 @@ def type_name(value: Any) -> str:
 
 def _members(module: torch.nn.Module, kind: str) -> dict[str, Any]:
     found = attribute(module, kind)
+    if found is None and is_module(scripted := attribute(module, "_actual_script_module")):  # of a traced module
+        found = attribute(scripted, kind)
     if issubclass(type(found), dict):
         return copied(found)
     if module_of(type(found)).startswith("torch."):  # of a scripted module

@@ -25,11 +25,15 @@ _KERAS = re.compile(r"^(?:.*\.)?_?torch_params\.(?=.*/)")
 """Keras registers all variables of a layer once more, each with the path that it has for Keras."""
 _TARGET = re.compile(r"(?:^|;)\s*([^\W\d][\w.]*(?:\[[^\]=]*\])?(?:\s*,\s*[^\W\d][\w.]*)*)\s*(?::[^=;]*)?=\s*\(*$")
 _AUGMENTED = re.compile(r"\s*([^\W\d][\w.]*)\s*(?:[-+*/@%&|^]|//|\*\*|<<|>>)=")
+_FOLDS = re.compile(r"(?:sum|(?:functools\.)?reduce)\s*\(")
+"""Calls of Python's that apply an operator again and again: each has a result, and only the last is assigned."""
 _REST = re.compile(r"\s*\)*\s*(?:$|[;#])")
 
 
 def assigned_names(location: dict[str, Any]) -> tuple[str, ...]:
     """The names to which the source assigns exactly the value of this span: `("loss",)`, `("out", "h")`, or none."""
+    if _FOLDS.match(location["text"], location["column"] - 1):
+        return ()
     lines = location["text"].split("\n")
     start, end = location["column"] - 1, location["end_column"] - 1
     if len(lines) != location["end_line"] - location["line"] + 1:

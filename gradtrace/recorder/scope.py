@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import types
 from collections import OrderedDict, defaultdict, deque
@@ -19,10 +20,12 @@ from gradtrace.recorder.looking import (
     is_module,
     is_optimizer,
     is_tensor,
+    listed,
     module_of,
     own_members,
+    slots,
 )
-from gradtrace.recorder.sites import is_internal, is_own, locals_of
+from gradtrace.recorder.sites import has_own_names, is_internal, is_own, locals_of
 
 TRANSPARENT = frozenset({"_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 """Attributes by which the wrappers of torch, Fabric and FSDP hold what they wrap, and that nobody else uses."""
@@ -63,6 +66,8 @@ class Scope:
 
     def __init__(self, frame: types.FrameType | None) -> None:
         self.tensors: dict[int, str] = {}
+        self.of_loops: set[int] = set()
+        """Those of which only the variable of a loop is known."""
         self.results: dict[Any, dict[int, str]] = {}
         """By node: output number to name."""
         self.optimizers: dict[int, str] = {}
@@ -81,7 +86,8 @@ class Scope:
 
     def name(self, tensor: torch.Tensor) -> str | None:
         """The variable, or what leads to the tensor from one."""
-        return self.tensors.get(id(tensor)) or self.path(tensor)
+        variable = self.tensors.get(id(tensor))
+        return self.path(tensor) or variable if variable is None or id(tensor) in self.of_loops else variable
 
     def path(self, thing: object) -> str | None:
         """What leads to a tensor or a module through containers and attributes: `net.blocks[0].attn.qkv`."""
@@ -144,7 +150,10 @@ class Scope:
         for name, value in space.variables.items():
             if not issubclass(type(value), _TAKEN):
                 continue
-            if also_loops or not (_is_leaf(value) and space.code is not None and name in _loop_variables(space.code)):
+            of_loop = _is_of_loop(name, value, space)
+            if of_loop and also_loops and id(value) not in self.tensors:
+                self.of_loops.add(id(value))
+            if also_loops or not of_loop:
                 self._take_item(name, value, once=also_loops)
 
     def _take_parts(self, space: _Space) -> None:
@@ -190,7 +199,7 @@ def _spaces(frame: types.FrameType | None) -> Iterator[_Space]:
                 running.setdefault(id(frame.f_globals), frame.f_code)
         frame = frame.f_back
     for one in frames:
-        own = is_own(one.f_code)
+        own = has_own_names(one.f_code)
         if one.f_code.co_flags & _CO_NEWLOCALS:
             yield _Space(_variables(locals_of(one)), one.f_code, own)
         if id(one.f_globals) not in seen:
@@ -236,6 +245,11 @@ def _code_of(value: Any) -> types.CodeType | None:
 
 def _is_leaf(value: Any) -> bool:
     return type(value) in torch_facts.PLAIN_TYPES and value.requires_grad and torch_facts.is_leaf(value)
+
+
+def _is_of_loop(name: str, value: Any, space: _Space) -> bool:
+    """Whether a loop assigned the variable, which holds a leaf: that of its last turn."""
+    return _is_leaf(value) and space.code is not None and name in _loop_variables(space.code)
 
 
 def _loop_variables(code: types.CodeType) -> frozenset[str]:
@@ -288,20 +302,43 @@ def _paths(spaces: list[_Space]) -> dict[int, str]:
 
 
 def _reachable(spaces: list[_Space]) -> Iterator[tuple[str, Any, Any]]:
-    """Tensors and modules that variables lead to, in the fewest steps, within bounds, each with what holds it."""
+    """Tensors and modules that variables lead to, in the fewest steps, within bounds, each with what holds it.
+
+    Leaves that only the variable of a loop leads to come last.
+    """
     seen: set[int] = set()
+    variables = [
+        (name, value, _is_of_loop(name, value, space)) for space in spaces for name, value in space.variables.items()
+    ]
     queue: deque[tuple[str, Any, Any, int]] = deque(
-        (name, value, None, 0) for space in spaces for name, value in space.variables.items()
+        (name, value, None, 0) for name, value, of_loop in variables if not of_loop
     )
     while queue and len(seen) < _MAX_OBJECTS:
         path, value, holder, depth = queue.popleft()
-        if issubclass(type(value), _OPAQUE) or id(value) in seen:
+        if id(value) in seen:
+            continue
+        if type(value) is types.FunctionType and is_own(value.__code__):
+            seen.add(id(value))
+            queue.extend((name, part, value, depth + 1) for name, part in _enclosed(value))
+            queue.extend((f"{path}.{name}", part, value, depth + 1) for name, part in attributes(value).items())
+        if issubclass(type(value), _OPAQUE):
             continue
         seen.add(id(value))
         if is_tensor(value) or is_module(value):
             yield path, value, holder
         if depth < _MAX_DEPTH and not is_tensor(value):
             queue.extend((path + step, part, value, depth + 1) for step, part in _parts(value))
+    for name, value, of_loop in variables:
+        if of_loop and id(value) not in seen:
+            seen.add(id(value))
+            yield name, value, None
+
+
+def _enclosed(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """The variables of the functions around one that it uses, as far as they are filled."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        with contextlib.suppress(ValueError):
+            yield name, cell.cell_contents
 
 
 def _parts(value: Any) -> list[tuple[str, Any]]:
@@ -323,7 +360,9 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
         return [(f".{name}", item) for name, item in value.__dict__.copy().items()]
     if module_of(kind).partition(".")[0] in _CLOSED:
         return []
-    return [(f".{name}", item) for name, item in attributes(value).items() if not name.startswith("__")]
+    held = {**slots(value), **attributes(value)}
+    found = [(f".{name}", item) for name, item in held.items() if not name.startswith("__")]
+    return found + _items(copied(value) if issubclass(kind, dict) else listed(value))
 
 
 def _parts_of_module(module: torch.nn.Module) -> list[tuple[str, Any]]:

@@ -52,10 +52,12 @@ _INSTALLED = tuple(
 )
 """Where packages lie, and the commands that they bring."""
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
+_OF_EXEC = "<string>"
+"""The code of `python -c`, and of `exec` and `eval`."""
 _TYPED = (
     "<expression",
     "<program>",
-    "<string>",
+    _OF_EXEC,
     "<stdin>",
     "<console>",
     "<ipython-input",
@@ -64,11 +66,14 @@ _TYPED = (
     "<magic-timeit",
 )
 """How code is called that a person typed and that lies in no file."""
-_MADE_BY_DATACLASSES = "__create_fn__"
+_DISPATCHED = frozenset({"__torch_function__", "__torch_dispatch__"})
+"""Through these torch calls a class of the program's; who called torch stands further out."""
 
 _ours_or_torchs: dict[int, tuple[bool, types.CodeType]] = {}
 _owns: dict[int, tuple[bool, types.CodeType]] = {}
 _own_folders: tuple[str, ...] = ()
+_is_typed = True
+"""The program lies in no file, so that code which does not either may be it."""
 
 
 class Place(NamedTuple):
@@ -100,6 +105,7 @@ def is_internal(code: types.CodeType) -> bool:
         or is_ours(code)
         or name in _RUNNERS
         or name.endswith("contextlib.py")
+        or code.co_name in _DISPATCHED
     )
     if len(_ours_or_torchs) > 200_000:  # noqa: PLR2004 - a program that makes code without end
         _ours_or_torchs.clear()
@@ -109,20 +115,22 @@ def is_internal(code: types.CodeType) -> bool:
 
 def settle_own_folders(others: Iterable[str] = ()) -> None:
     """Know in which folders the program's own files lie: that of its script, the one it was started in, and others."""
-    global _own_folders  # noqa: PLW0603 - a process has one program
+    global _own_folders, _is_typed
     try:
         folders = {os.getcwd(), *others}  # noqa: PTH109 - nothing more than the words
     except OSError:  # it was removed
         folders = set(others)
+    is_typed = True
     for name in ("__main__", "__mp_main__"):
         main = sys.modules.get(name)
         file = vars(main).get("__file__") if type(main) is types.ModuleType else None
         if type(file) is str:
             folder = os.path.dirname(os.path.abspath(file))  # noqa: PTH100, PTH120 - a Path would resolve nothing more
             folders |= {folder, os.path.realpath(folder)}
+            is_typed = False
     found = tuple(sorted(folder.rstrip(os.sep) + os.sep for folder in folders))
-    if found != _own_folders:
-        _own_folders = found
+    if (found, is_typed) != (_own_folders, _is_typed):
+        _own_folders, _is_typed = found, is_typed
         _owns.clear()
 
 
@@ -138,10 +146,21 @@ def is_own(code: types.CodeType) -> bool:
     return own
 
 
+def has_own_names(code: types.CodeType) -> bool:
+    """Whether the program named the variables of a frame with this code: also where it gave it to `exec`."""
+    return is_own(code) or (code.co_filename == _OF_EXEC and not _is_made_by_dataclasses(code))
+
+
+def _is_made_by_dataclasses(code: types.CodeType) -> bool:
+    return code.co_qualname.startswith("__create_fn__")
+
+
 def _is_own_file(code: types.CodeType) -> bool:
     name = code.co_filename
     if name.startswith("<"):
-        return name.startswith(_TYPED) and not code.co_qualname.startswith(_MADE_BY_DATACLASSES)
+        if name == _OF_EXEC and not _is_typed:  # a script gave it to `exec`, from a line that can be shown
+            return False
+        return name.startswith(_TYPED) and not _is_made_by_dataclasses(code)
     if is_cell(name):
         return True
     path = os.path.abspath(name)  # noqa: PTH100 - without following links: these are looked at below
@@ -250,8 +269,14 @@ def local(frame: types.FrameType, name: str) -> object:
     return locals_of(frame).get(name)
 
 
-_PASSED_THROUGH = frozenset({"forward", "multi_head_attention_forward", "fn", "wrapped", "wrapper", "decorate_context"})
-"""Functions that stand around what a person calls: of a module, which has a name of its own, and of decorators."""
+_PASSED_THROUGH = frozenset(
+    {
+        *("forward", "multi_head_attention_forward", "inner", "fn", "wrapped", "wrapper", "decorate_context"),
+        *("handle_torch_function", "has_torch_function"),
+    }
+)
+"""Functions that stand around what a person calls: of a module, which has a name of its own (`inner` calls one that
+has hooks), of decorators, and of torch's dispatch to classes."""
 
 
 def called_function(frame: types.FrameType | None) -> types.FrameType | None:

@@ -70,8 +70,8 @@ class Updates:
         """An optimizer has stepped: its parameters are its own."""
         if optimizer not in self._stepping:
             self._stepping.add(optimizer)
-            self._copies.clear()
-            self._n_bytes = 0
+            for number in [number for number, (state, _) in self._copies.items() if optimizer in state.owners]:
+                self._drop(number)
 
     # What reads gradients.
 

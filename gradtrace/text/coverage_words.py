@@ -92,7 +92,9 @@ _SENTENCES: dict[str, Callable[[Gap], str]] = {
         if gap.spot.text
         else f"{wording.count(gap.spot.count, 'compiled region')} in a pass: the operations inside were not seen"
     ),
-    Blind.FAKE_TENSORS: lambda _: "shapes only: this program computes with fake tensors, which have no values",
+    Blind.FAKE_TENSORS: lambda gap: (
+        f"shapes only: {gap.spot.text or 'this program computes'} with fake tensors, which have no values"
+    ),
     Blind.ASLEEP: lambda _: "while torch traced or scripted code, the recorder stood back",
     Blind.NO_FACTS: lambda _: "the recording was made without facts, which most rules need",
     Blind.NO_VALUES: lambda _: "no gradient could be measured: these tensors (fake ones, or of vmap) show no values",

@@ -133,6 +133,113 @@ y += 1
 (y * y).sum().backward()
 optimizer.step()
 """,
+    "in_turn": """
+for i in range(3):
+    w = torch.ones(3, requires_grad=True)
+    (w * i).sum().backward()
+    w.grad = None
+""",
+    "bilevel": """
+for _ in range(3):
+    optimizer.zero_grad()
+    x = torch.randn(4, 3)
+    slopes = torch.autograd.grad(net(x).pow(2).mean(), net.parameters(), create_graph=True)
+    weight, bias = (p - 0.1 * slope for p, slope in zip(net.parameters(), slopes))
+    nn.functional.linear(x, weight, bias).pow(2).mean().backward()
+    optimizer.step()
+""",
+    "divided": """
+for step in range(6):
+    loss = net(torch.randn(4, 3)).pow(2).mean() / 3
+    (loss * 1024).backward()
+    if step % 3 == 2:
+        optimizer.step()
+        optimizer.zero_grad()
+""",
+    "undivided": """
+for step in range(6):
+    net(torch.randn(4, 3)).pow(2).mean().backward()
+    if step % 3 == 2:
+        optimizer.step()
+        optimizer.zero_grad()
+""",
+    "by_hand_too": """
+head = nn.Linear(2, 1)
+for _ in range(3):
+    optimizer.zero_grad()
+    head(net(torch.randn(4, 3))).pow(2).mean().backward()
+    optimizer.step()
+    for p in head.parameters():
+        p.data = p.data - 0.1 * p.grad
+        p.grad = None
+""",
+    "beside_modules": """
+class Holder:
+    def __init__(self):
+        self.scale = torch.full((), 2.0, requires_grad=True)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 3), nn.Linear(3, 1)
+
+    def forward(self, x):
+        return self.b(self.a(x))
+
+holder, two, shift = Holder(), Net(), torch.zeros(1, requires_grad=True)
+(two(torch.ones(2, 3)) * holder.scale + shift).sum().backward()
+""",
+    "negated": """
+n = net(torch.ones(4, 3))
+nn.functional.logsigmoid(-n).mean().backward()
+""",
+    "hooked": """
+two = nn.Sequential(nn.Linear(3, 2, bias=False), nn.Tanh(), nn.Linear(2, 1))
+two[2].register_full_backward_hook(lambda module, given, got: (given[0] * 0.5,))
+two[0].weight.register_hook(lambda g: g * 0)
+two[2].bias.register_post_accumulate_grad_hook(lambda p: p.grad.fill_(7) and None)
+two(torch.ones(4, 3)).sum().backward()
+""",
+    "fails": """
+for step in range(2):
+    optimizer.zero_grad()
+    loss = net(torch.ones(4, 3)).sum()
+    if step:
+        loss = loss.detach()
+    loss.backward()
+    optimizer.step()
+""",
+    "returned": """
+for _ in range(2):
+    optimizer.zero_grad()
+    for _ in range(3):
+        inputs = [torch.ones(4, 3, requires_grad=True) for _ in range(2)]
+        torch.autograd.grad(sum(net(one).sum() for one in inputs), inputs)
+    net(torch.ones(4, 3)).sum().backward()
+    optimizer.step()
+""",
+    "one_at_a_time": """
+a, b = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+c = (a * b).sum()
+c.backward(retain_graph=True)
+a.grad = b.grad = None
+c.backward(inputs=[a], retain_graph=True)
+c.backward()
+""",
+    "on_the_model": """
+del net, optimizer
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.shift = nn.Linear(3, 2), nn.Parameter(torch.ones(2))
+
+    def forward(self, x):
+        return self.first(x) + self.shift
+
+own = Net()
+own(torch.ones(4, 3)).sum().backward()
+""",
     "without": """
 x = torch.ones(4, 3)
 y = torch.ones(2)
@@ -180,6 +287,23 @@ def told(tmp_path_factory):
         ("data", "w.exp() at data.py:9 was [2.718, 7.389], and backward found [5, 7.389] there: it was written to"),
         ("learning", "looks wrong not looked for: gradtrace check does"),
         ("learning", "zeroed by SGD.zero_grad at learning.py:10 stepped by SGD.step at learning.py:13 (lr 0.1)"),
+        ("in_turn", "w (3 tensors in turn): one pass alone added to the .grad of each"),
+        ("divided", "looks meant (each begins at a loss divided by 3)"),
+        ("undivided", "looks meant (for their mean, divide each loss by 3)"),
+        (
+            "by_hand_too",
+            "SGD.step at by_hand_too.py:12 (lr 0.1); head.bias and head.weight by the program itself, which",
+        ),
+        ("by_hand_too", "Then, before pass 2, the program itself moved head.bias by"),
+        ("beside_modules", "(of 2 modules, in pass 1)"),
+        ("negated", "= gradient · σ(-(−n))"),
+        ("hooked", "a hook of two.0.weight rewrote its gradient: "),
+        ("hooked", "Then fill_ at hooked.py:11: norm of .grad of two.2.bias 4 → 7."),
+        ("hooked", "BackwardHookFunction: The gradient goes through; a backward hook of the module may put another in"),
+        ("fails", "stepped by SGD.step at fails.py:14 (lr 0.1)"),
+        ("returned", "12 leaves: no .grad: autograd.grad returned it."),
+        ("one_at_a_time", "b: zeroed between its 2 passes by Tensor.grad = None at one_at_a_time.py:11."),
+        ("on_the_model", "largest first 11.31, smallest shift 5.657 (of 2 modules, in pass 1)"),
         ("lesson", "note: x was made without requires_grad, so its .grad stays None."),
         ("without", "x.grad at without.py:11 is None because x was made without requires_grad at without.py:8."),
         ("without", "y.grad at without.py:11 is None because y was made without requires_grad at without.py:9."),
@@ -195,6 +319,13 @@ def test_it_is_said(told, program, words):
     [
         ("equation", "is told here"),
         ("in_place", "share memory"),
+        ("bilevel", "got nothing in a pass"),
+        ("fails", "not read after it"),
+        ("returned", "nothing came"),
+        ("one_at_a_time", "cleared"),
+        ("one_at_a_time", "the program"),
+        ("divided", "for their mean"),
+        ("beside_modules", "(root)"),
         ("learning", "share memory"),
         ("learning", "learning rate of 0"),
         ("learning", "never called"),

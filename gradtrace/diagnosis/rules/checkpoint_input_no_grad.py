@@ -84,7 +84,7 @@ def _finding(loss: Loss) -> Finding:
     place = switch.location if switch is not None else None
     library = place.via if place is not None else None
     related = notes(
-        (cut.location, f"`{cut.call}` runs in it, and never with gradients"),
+        (cut.location, f"`{cut.call}` runs in it while gradients are off"),
         (library, "a library calls `checkpoint` here"),
         (cut.reentry, "its result comes back here, as a constant"),
         (backward.location if backward is not None else None, "backward finds no graph here"),

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from gradtrace.analysis.leaf_order import natural
-from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, TensorStats, Trace
+from gradtrace.model import Accumulation, BackwardPass, Effect, Leaf, LeafKind, TensorStats, Trace
 from gradtrace.text import wording
 from gradtrace.text.added import MARK, is_sum, reduction
 from gradtrace.text.blocks import Cell, Table
@@ -125,16 +125,25 @@ def _module(name: str, depth: int) -> str:
 
 
 def module_norms(trace: Trace, one: BackwardPass) -> list[tuple[str, float]]:
-    """The 2-norm of what a pass added to the parameters of each module; nothing where some of it was not measured."""
+    """The 2-norm of what a pass added to the parameters of each module; nothing where some of it was not measured.
+
+    Parameters that the model holds itself are one module of no name: `(root)`, or the only one's own name.
+    """
     norms: dict[str, list[float]] = {}
+    of_root: list[str] = []
     for row in one.accumulations:
-        module, _, name = trace.leaves[row.leaf].name.rpartition(".")
-        if row.contribution is None or not name:
+        leaf = trace.leaves[row.leaf]
+        module, _, name = leaf.name.rpartition(".")
+        is_of_module = leaf.kind == LeafKind.PARAMETER and name.isidentifier()
+        if row.contribution is None or not is_of_module:
             continue
         if row.contribution.norm is None:
             return []
-        norms.setdefault(module or "(root)", []).append(row.contribution.norm)
-    return [(module, math.hypot(*many)) for module, many in norms.items()]
+        norms.setdefault(module, []).append(row.contribution.norm)
+        if not module:
+            of_root.append(name)
+    root = of_root[0] if len(of_root) == 1 else "(root)"
+    return [(module or root, math.hypot(*many)) for module, many in norms.items()]
 
 
 def joint_norm(many: Iterable[TensorStats | None]) -> str:

@@ -51,7 +51,11 @@ class _Moment:
 def ledger_table(trace: Trace, ledger: Ledger, width: int, *, verbose: bool = False) -> Iterator[Block]:
     """A row for each pass where leaves are few, else a row for each module; nothing for a single pass."""
     ordered = sorted(ledger.histories, key=lambda history: natural(history.leaf))
-    stored = [history for history in ordered if any(True for _ in history.contributions)]
+    stored = [
+        history
+        for history in ordered
+        if any(entry.accumulation.effect != Effect.NOT_STORED for entry in history.contributions)
+    ]
     moments = _moments(trace, ledger, stored)
     if len(moments) < 2 and all(moment.one.count == 1 for moment in moments):  # noqa: PLR2004
         return
@@ -173,8 +177,16 @@ def _columns(row: Accumulation, one: BackwardPass, *, is_short: bool) -> tuple[C
 def _row(histories: list[History], moment: _Moment) -> Row:
     rows = {row.leaf: row for row in moment.one.accumulations}
     cells = [_change(rows.get(history.leaf.id), moment.one) for history in histories]
-    leaves = {history.leaf.name: [history.leaf.id] for history in histories}
+    leaves = _by_name(histories)
     return (Cell(_cleared(moment.before, leaves)), *cells, Cell(_then(moment.after, leaves)))
+
+
+def _by_name(histories: list[History]) -> dict[str, list[int]]:
+    """Leaves by name, of which several may have the same: tensors in turn, and those of a fork."""
+    found: dict[str, list[int]] = {}
+    for history in histories:
+        found.setdefault(history.leaf.name, []).append(history.leaf.id)
+    return found
 
 
 def _of(leaves: list[int], acts: list[_Act]) -> list[_Act]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from gradtrace.analysis.leaf_order import natural
-from gradtrace.model import CLEARING, BackwardPass, Move, StepFact, Trace
+from gradtrace.model import CLEARING, BackwardPass, LeafKind, Move, StepFact, Trace
 from gradtrace.model.location import source_line
 from gradtrace.text import wording
 from gradtrace.text.blocks import Block, Paragraph
@@ -49,10 +49,18 @@ def _in_words(trace: Trace, moves: list[Move]) -> str:
 
 
 def moved_by_program(trace: Trace) -> str:
-    """That the program itself moves leaves, and where it reads their `.grad`; empty where it moves none."""
+    """That the program itself moves leaves, and where it reads their `.grad`; empty where it moves none.
+
+    Beside leaves that an optimizer steps, only parameters are stepped; of other leaves this is told pass by pass.
+    """
     moves = [move for move in _moves(trace) if not _is_stepped(trace, move)]
+    whose = ""
+    if trace.steps:
+        moves = [move for move in moves if trace.leaves[move.leaf].kind == LeafKind.PARAMETER]
+        names = sorted({natural(trace.leaves[move.leaf]): trace.leaves[move.leaf].name for move in moves}.items())
+        whose = f"{wording.listing([name for _, name in names], _MOST_NAMED)} by "
     lines = reading_lines(trace, moves)
-    return f"the program itself, which reads .grad{lines}" if moves and lines else ""
+    return f"{whose}the program itself, which reads .grad{lines}" if moves and lines else ""
 
 
 def reading_lines(trace: Trace, moves: Sequence[Move]) -> str:

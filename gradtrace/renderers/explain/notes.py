@@ -1,5 +1,6 @@
 """What a newcomer has to know about this very run, each said only where it applies."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -61,7 +62,7 @@ def notes(
     found += _numpy_of_a_result(trace)
     found += _standing_still(trace)
     found += _other_lines(trace, one)
-    found += _accumulation(ledger)
+    found += _accumulation(trace, ledger)
     found += _none_or_zeros(trace, ledger)
     if verbose:
         found += _always(trace)
@@ -172,10 +173,16 @@ def _got_nothing(trace: Trace, one: BackwardPass) -> Iterator[str]:
 
 def _rewritten(trace: Trace, one: BackwardPass) -> Iterator[str]:
     """Hooks that changed a gradient on its way."""
-    del trace
     for node in one.graph.nodes if one.graph is not None else ():
         for output in node.outputs:
-            if output.arrived is not None and output.hooks and output.arrived != output.received:
+            if output.arrived is None or output.arrived == output.received:
+                continue
+            if node.leaf is not None:
+                yield (
+                    f"a hook of {trace.leaves[node.leaf].name} rewrote its gradient: "
+                    f"{wording.gradient(output.arrived)} arrived, {wording.gradient(output.received)} was added."
+                )
+            elif output.hooks:
                 yield (
                     f"a hook{wording.at(output.hooks[0])} rewrote the gradient of {node.name or word(node)}: "
                     f"{wording.gradient(output.arrived)} arrived, {wording.gradient(output.received)} went on."
@@ -310,23 +317,44 @@ def _other_lines(trace: Trace, one: BackwardPass | None) -> Iterator[str]:
         yield f"pass {one.index}{wording.at(one.location)} is told here; {wording.listing(told, 4)}."
 
 
-def _accumulation(ledger: Ledger) -> Iterator[str]:
+def _accumulation(trace: Trace, ledger: Ledger) -> Iterator[str]:
     """Passes that add up before a step reads them: meant, or forgotten."""
-    windows = {
-        one.window
-        for one in ledger.verdicts
-        if one.pattern is Pattern.ACCUMULATES and one.is_split and one.n_steps and one.step_after == one.window
-    }
-    for window in sorted(windows):
-        yield (
-            f"each step() read the sum of {window} passes: accumulation that looks meant "
-            f"(for their mean, divide each loss by {window})."
+    windows: dict[int, set[int]] = {}
+    for one in ledger.verdicts:
+        if one.pattern is Pattern.ACCUMULATES and one.is_split and one.n_steps and one.step_after == one.window:
+            windows.setdefault(one.window, set()).update(one.passes)
+    for window, indices in sorted(windows.items()):
+        known = [one for one in trace.passes if one.index in indices and one.graph is not None]
+        is_mean = bool(known) and all(_is_divided(one, window) for one in known)
+        how = (
+            f"each begins at a loss divided by {window}" if is_mean else f"for their mean, divide each loss by {window}"
         )
+        yield f"each step() read the sum of {window} passes: accumulation that looks meant ({how})."
     if any(one.pattern is Pattern.NEVER_ZEROED and one.n_steps > 1 for one in ledger.verdicts):
         yield (
             "backward() adds to .grad, it does not replace it: step() reads the sum of all passes so far. This looks "
             "forgotten: unless it is meant, call optimizer.zero_grad() before each backward()."
         )
+
+
+def _is_divided(one: BackwardPass, n: int) -> bool:
+    """Whether the operations at which a pass begins, each with one input, make its gradient the n-th part."""
+    if one.graph is None or len(one.roots) != 1:
+        return False
+    number: int | None = one.roots[0].node
+    for _ in range(_MOST_SCALINGS):
+        edges = [edge for edge in one.graph.edges if edge.source == number]
+        if number is None or len(edges) != 1:
+            return False
+        received, sent = one.graph.nodes[number].received, edges[0].sent
+        norms = [stats.norm for stats in (sent, received) if stats is not None and stats.numel == 1 and stats.norm]
+        if len(norms) > 1 and math.isclose(norms[0] * n, norms[1], rel_tol=1e-3):
+            return True
+        number = edges[0].target
+    return False
+
+
+_MOST_SCALINGS = 4
 
 
 def _none_or_zeros(trace: Trace, ledger: Ledger) -> Iterator[str]:
@@ -361,7 +389,11 @@ def _left_without(trace: Trace, history: History) -> Iterator[bool]:
         return
     stored = {entry.backward.index for entry in history.contributions if entry.accumulation.effect in STORED}
     clears = [entry for entry in history.entries if isinstance(entry, Event) and entry.kind in CLEARING]
+    inside = inner(trace)
     for one in trace.passes:
+        if one.index in inside:
+            # It returns its gradients; what is to come into .grad is still to come.
+            continue
         before = [event for event in clears if event.pass_index < one.index and event.set_to_none is not None]
         is_told = (
             one.error is None and one.recorded == Recorded.FULL and not one.is_drawn_only and one.index not in stored

@@ -8,7 +8,7 @@ from gradtrace.analysis.coverage import coverage
 from gradtrace.analysis.ledger import Actor, Ledger
 from gradtrace.analysis.outcome import first_poisoned, untrained
 from gradtrace.analysis.training_steps import inner
-from gradtrace.model import STORED, BackwardPass, Location, Severity, Trace
+from gradtrace.model import STORED, BackwardPass, EventKind, Location, Severity, Trace
 from gradtrace.renderers.explain.leaves import module_norms
 from gradtrace.renderers.explain.moves import moved_by_program
 from gradtrace.text import wording
@@ -220,9 +220,11 @@ def _acts(trace: Trace, ledger: Ledger, detail: _Detail) -> Iterator[Fact]:
     if modifiers:
         yield Fact("changed by", modifiers)
     held = any(leaf.optimizers for group in ledger.groups for leaf in group.leaves)
+    by_hand = moved_by_program(trace)
     if steppers:
-        yield Fact("stepped by", f"{steppers}{_rates(trace)}")
-    elif by_hand := moved_by_program(trace):
+        others = f"; {by_hand}" if by_hand else ""
+        yield Fact("stepped by", f"{steppers}{_rates(trace)}{others}")
+    elif by_hand:
         yield Fact("stepped by", by_hand)
     elif held:
         yield Fact("stepped by", "nobody: the parameters of an optimizer, and no step() was seen")
@@ -248,8 +250,9 @@ def _rates(trace: Trace) -> str:
     said = list(dict.fromkeys(" → ".join(each) for each in ends))
     if not said:
         return ""
-    seen, last = trace.steps[-1].pass_index, max((one.index + one.count - 1 for one in trace.passes), default=0)
-    until = f" until pass {seen:,}; not read after it" if last > seen else ""
+    seen = trace.steps[-1].pass_index
+    goes_on = any(event.pass_index + event.count - 1 > seen for event in trace.events if event.kind == EventKind.STEP)
+    until = f" until pass {seen:,}; not read after it" if goes_on else ""
     return f" (lr {wording.listing(said, _MOST_RATES)}{until})"
 
 

@@ -72,11 +72,19 @@ def _against(trace: Trace, gaps: tuple[Gap, ...]) -> Iterator[str]:
         counted = poisoned_in_ledger(trace)
         if counted is not None:
             yield f"{counted} is not finite"
-    names = [one_line(leaf.name) for leaf in untrained(trace)]
+    leaves = untrained(trace)
+    reached = {row.leaf for one in trace.passes for row in one.accumulations if row.contribution is not None}
+    names = [one_line(leaf.name) for leaf in leaves if leaf.id not in reached]
     if names:
         yield (
             f"no pass gave {listing(names, _MOST_NAMES)} a gradient, for an optimizer to use:"
             f" `gradtrace why TARGET {names[0]}` says where it is lost"
+        )
+    zeros = [one_line(leaf.name) for leaf in leaves if leaf.id in reached]
+    if zeros:
+        yield (
+            f"each gradient that {listing(zeros, _MOST_NAMES)} got was exactly 0:"
+            f" `gradtrace why TARGET {zeros[0]}` says why"
         )
 
 

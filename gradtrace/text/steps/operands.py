@@ -50,7 +50,8 @@ class Operands:
         text = self._text(name) or self._constant(name) or self.positional.get(name, "")
         if not text or len(text) > _LONGEST:
             return self._role(name)
-        return f"({text})" if " " in text and not text.endswith(")") else text
+        is_sum = " " in text and not text.endswith(")")
+        return f"({text})" if is_sum or text.startswith("−") else text
 
     def known_text(self, name: str) -> str | None:
         """Like `text`, but None where the program has no name for it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gradtrace.analysis.by_value import by_value
 from gradtrace.model import Accumulation, BackwardPass, Event, Leaf, Location, Run, TensorStats, Trace
 
@@ -83,3 +85,11 @@ def test_a_pass_inside_another_and_one_of_another_thread_prove_nothing() -> None
     """They began before the other one had ended."""
     assert told([one(1, None, 2), one(2, None, 1, parent=1)]) == []
     assert told([one(1, None, 2), one(2, None, 1, thread=1)]) == []
+
+
+def test_a_gradient_that_stays_none_is_not_cleared_again() -> None:
+    """A pass that brought the leaf nothing left it as it was."""
+    nothing = replace(one(2, None, 0), accumulations=(Accumulation(0, None, None, None, "unchanged"),))
+    cleared = Event(0, "grad_cleared", 1, (0,), set_to_none=True, call="Tensor.grad = None")
+    passes = [one(1, None, 2), nothing, one(3, None, 4)]
+    assert told(passes, cleared) == [("grad_cleared", 1, "Tensor.grad = None", True)]

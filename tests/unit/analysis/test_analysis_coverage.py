@@ -10,6 +10,7 @@ import pytest
 
 from gradtrace.analysis.coverage import blindness, could_not_look, coverage, gaps
 from gradtrace.model import Blind, BlindSpot, PassError, TensorStats, Trace
+from gradtrace.text.coverage_words import sentence
 
 
 def watched(trace: Trace, **fields: object) -> Trace:
@@ -102,3 +103,20 @@ def test_the_gravest_comes_first() -> None:
     """Total, open, harmless; each once."""
     spots = [BlindSpot(Blind.ASLEEP), BlindSpot(Blind.FILE_CUT), BlindSpot(Blind.NO_TORCH), BlindSpot(Blind.ASLEEP)]
     assert [gap.spot.reason for gap in gaps(spots, 0)] == [Blind.NO_TORCH, Blind.FILE_CUT, Blind.ASLEEP]
+
+
+def test_one_pass_over_fake_tensors_leaves_the_others_as_they_are() -> None:
+    """The real ones were measured; where none was, the question is open."""
+    trace = watched(builders.product_trace(), blind_spots=(BlindSpot(Blind.FAKE_TENSORS),))
+    first, *others = trace.passes
+    assert first.graph is not None
+    unseen = TensorStats((), "float32", 1)
+    edges = tuple(replace(edge, sent=unseen) for edge in first.graph.edges)
+    fake = replace(first, graph=replace(first.graph, edges=edges))
+    some, every = (replace(trace, passes=passes) for passes in ((fake, *others), (fake,)))
+    (gap,) = coverage(some)
+    assert sentence(gap) == "shapes only: pass 1 computes with fake tensors, which have no values"
+    assert not could_not_look(some)
+    (gap,) = coverage(every)
+    assert sentence(gap) == "shapes only: this program computes with fake tensors, which have no values"
+    assert could_not_look(every)

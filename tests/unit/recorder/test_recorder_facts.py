@@ -71,8 +71,8 @@ CHANGES = {
     "zeroed": (zero, EventKind.GRAD_CLEARED, "zero_", False),
     "zeroed in a list": (zero_all, EventKind.GRAD_CLEARED, "_foreach_zero_", False),
     "scaled": (scale, EventKind.GRAD_MODIFIED, "mul_", False),
-    "scaled where it is": (scale_and_assign, EventKind.GRAD_MODIFIED, "Tensor.grad = ...", True),
-    "written to in part": (write_into_a_part, EventKind.GRAD_MODIFIED, "__setitem__", False),
+    "scaled where it is": (scale_and_assign, EventKind.GRAD_MODIFIED, "mul_", False),
+    "written to in part": (write_into_a_part, EventKind.GRAD_MODIFIED, "Tensor.grad[...] = ...", False),
     "written to through a view": (write_into_a_view, EventKind.GRAD_MODIFIED, "add_", False),
     "clipped": (clip, EventKind.GRAD_MODIFIED, "clip_grad_norm_", False),
 }

@@ -85,7 +85,7 @@ CHANGES = {
     scale_together: "_foreach_mul_",
     assign: "Tensor.grad = ...",
     clamp_data: "clamp_",
-    write_a_part: "__setitem__",
+    write_a_part: "Tensor.grad[...] = ...",
     copy_into: "copy_",
 }
 
@@ -124,6 +124,23 @@ def test_totals_are_over_all_leaves(tmp_path):
     (event,) = changes(session.trace())
     assert event.norm_before == pytest.approx(total)
     assert event.norm_after == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize("assign", [lambda one: one.grad, lambda one: one.grad.detach(), lambda one: one.grad.data])
+def test_giving_a_leaf_the_gradient_that_it_has_changes_nothing(tmp_path, assign):
+    """`p.grad *= mask` does so after it has multiplied."""
+    w = torch.ones(4, requires_grad=True)
+    with recorded(tmp_path, facts=True) as session:
+        (w * 2).sum().backward()
+        w.grad *= 3
+        w.grad = assign(w)
+        w.grad = assign(w) + 1
+    trace = session.trace()
+    assert [event.call for event in trace.events if event.kind == EventKind.GRAD_MODIFIED] == [
+        "mul_",
+        "Tensor.grad = ...",
+    ]
+    assert [(event.norm_before, event.norm_after) for event in changes(trace)] == [(4, 12), (12, 14)]
 
 
 def test_each_write_goes_on_from_the_one_before(tmp_path):
@@ -198,10 +215,7 @@ def test_counted_passes_end_what_was_known(tmp_path):
 
 
 def test_a_hook_that_writes_to_what_has_arrived(tmp_path):
-    """Inside the pass: from what the pass had left in `.grad`; the next write goes on from there.
-
-    In the first pass nobody knows yet where the `.grad` lies.
-    """
+    """Inside the pass: from what the pass had left in `.grad`; the next write goes on from there."""
     with recorded(tmp_path) as session:
         w = torch.ones(4, requires_grad=True)
 
@@ -216,6 +230,7 @@ def test_a_hook_that_writes_to_what_has_arrived(tmp_path):
     trace = session.trace()
     found = [(one.pass_index, one.writes[0].before, one.writes[0].after) for one in changes(trace)]
     assert found == [
+        (1, pytest.approx(4), pytest.approx(2)),
         (2, pytest.approx(6), pytest.approx(3)),
         (2, pytest.approx(3), pytest.approx(30)),
     ]
@@ -238,7 +253,7 @@ def test_unscaling_is_a_write(tmp_path):
 
     trace = session.trace()
     told = [(one.call, one.writes[0].before, one.writes[0].after) for one in changes(trace)]
-    assert told == [("unscale_", 32, 4), ("step", 32, 4)]
+    assert told == [("unscale_", 32, 4), ("GradScaler.step", 32, 4)]
 
 
 def test_gradients_that_are_not_finite_are_told_as_they_are(tmp_path):

@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 import sysconfig
+import types
 from pathlib import Path
 
 import pytest
 import torch
 from recorder_session import recorded
+from torch import nn
 
 from gradtrace.model import EventKind
 from gradtrace.recorder import sites
@@ -194,7 +196,6 @@ def code_in(file, qualname=None):
         (torch.__file__, False),
         ("/somewhere/else/lib.py", False),
         (str(Path.cwd()) + "-old/train.py", False),
-        ("<string>", True),
         ("<stdin>", True),
         ("<ipython-input-3-abc>", True),
         ("/tmp/ipykernel_123/456.py", True),
@@ -238,3 +239,47 @@ def test_the_standard_library_is_passed_through(tmp_path):
     first, second = session.trace().passes
     assert {one.location.via for one in first.graph.nodes if one.op == "mul"} == {None}
     assert [one.location.via.function for one in second.graph.nodes if one.op == "mul"] == ["copies"]
+
+
+def test_what_a_script_gives_to_exec_is_told_at_the_line_of_the_script(tmp_path, monkeypatch):
+    """Its text is in no file; of a program that is in none either, as that of `python -c`, it may be the program."""
+    main = types.ModuleType("__main__")
+    for name in ("__main__", "__mp_main__"):
+        monkeypatch.setitem(sys.modules, name, main)
+    settle_own_folders()
+    assert is_own(code_in("<string>"))
+    main.__file__ = str(tmp_path / "train.py")
+    settle_own_folders()
+    assert not is_own(code_in("<string>"))
+    assert is_own(code_in("<stdin>"))
+
+
+def test_a_class_that_torch_dispatches_to_is_not_where_torch_was_called(tmp_path):
+    """The line that called torch stands further out than its `__torch_function__`."""
+
+    class Named(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    w = torch.ones(2).as_subclass(Named).requires_grad_()
+    with recorded(tmp_path) as session:
+        loss = (w**2).sum()
+        loss.backward()
+    one = session.trace().passes[0]
+    assert one.location.text.strip() == "loss.backward()"
+    assert {node.location.line for node in one.graph.nodes if node.leaf is None} == {one.location.line - 1}
+    assert "handle_torch_function" not in {node.call for node in one.graph.nodes}
+
+
+def test_a_module_with_hooks_is_called_as_one_without(tmp_path):
+    """Torch calls it through a function of its own, which is no operation."""
+    net = nn.Sequential(nn.Linear(2, 2), nn.Sigmoid())
+    for part in net:
+        part.register_forward_hook(lambda *_: None)
+        part.register_full_backward_hook(lambda *_: None)
+    with recorded(tmp_path) as session:
+        net(torch.ones(1, 2, requires_grad=True)).sum().backward()
+    calls = {node.call for node in session.trace().passes[0].graph.nodes if node.leaf is None}
+    assert {"linear", "sigmoid"} <= calls
+    assert "inner" not in calls

@@ -1,9 +1,12 @@
 """Tensors are called as a person would call them, and leaves know the line that made them."""
 
 import dataclasses
+import functools
 import gc
+import operator
 import sys
 import types
+import warnings
 from typing import NamedTuple
 
 import pytest
@@ -119,6 +122,46 @@ def test_a_loop_variable_is_a_name_where_there_is_no_other(tmp_path):
             w.sum().backward()
 
     assert names_of(tmp_path, program) == ["w"]
+
+
+def test_nor_where_the_list_is_held_by_something_else(tmp_path):
+    """The way to it is longer, and always leads to the same."""
+
+    def program():
+        model = Plain(weights=[leaf(), leaf()])
+        for w in model.weights:
+            w.data.mul_(2)
+        (model.weights[0] * model.weights[1]).sum().backward()
+
+    assert names_of(tmp_path, program) == ["model.weights[0]", "model.weights[1]"]
+
+
+def test_what_a_function_encloses_is_named_as_there(tmp_path):
+    """And what it has as attributes."""
+
+    def make():
+        weights = [leaf(), leaf()]
+
+        def run():
+            return (weights[0] * weights[1]).sum() * run.scale
+
+        run.scale = leaf(1)
+        return run
+
+    def program():
+        model = make()
+        model().sum().backward()
+
+    assert set(names_of(tmp_path, program)) == {"weights[0]", "weights[1]", "model.scale"}
+
+
+def test_parameters_of_traced_modules_have_their_path(tmp_path):
+    """Torch keeps them in a module of its own, inside of the one that the program has."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(nn.Sequential(nn.Linear(1, 1)), torch.ones(1, 1))
+
+    assert set(names_of(tmp_path, lambda: traced(torch.ones(1, 1)).sum().backward())) == {"0.weight", "0.bias"}
 
 
 # Paths.
@@ -358,3 +401,108 @@ def test_a_subclass_of_the_program_s_is_not_asked():
     births.saw(TorchCall(torch.ones, CallKinds.NOTHING, (), {}, mine, frame, 1, 1))
     births.saw(TorchCall(torch.ones, CallKinds.SWITCH, (mine,), {}, None, frame, 1, 1))
     assert births._known == {}
+
+
+class Slotted:
+    """Keeps its tensor in a slot that a base class has."""
+
+    __slots__ = ("empty", "scale")
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    @property
+    def doubled(self):
+        """What nobody may ask for on the way."""
+        raise AssertionError
+
+
+class Derived(Slotted):
+    """Has a dictionary beside the slots."""
+
+
+class Bag(dict):
+    """A dictionary of the program's own."""
+
+    def __getattr__(self, name):
+        return self[name]
+
+    def __contains__(self, key):
+        raise AssertionError
+
+    def items(self):
+        """What nobody may call on the way."""
+        raise AssertionError
+
+
+def test_what_slots_and_classes_of_containers_hold_has_its_path():
+    """Slots that are filled, of the class and its bases; elements of the program's own lists and dictionaries."""
+
+    class Many(list):
+        def __iter__(self):
+            raise AssertionError
+
+    slotted, derived, bag, many = Slotted(leaf()), Derived(leaf()), Bag(w=leaf()), Many([leaf()])
+    derived.other = leaf()
+    seen = scope()
+    assert seen.path(slotted.scale) == "slotted.scale"
+    assert [seen.path(one) for one in (derived.scale, derived.other)] == ["derived.scale", "derived.other"]
+    assert seen.path(dict.__getitem__(bag, "w")) == "bag['w']"
+    assert seen.path(many[0]) == "many[0]"
+
+
+def test_a_leaf_that_is_named_later_keeps_the_value_that_it_had_first(tmp_path):
+    """The first pass is told with it; a step came in between."""
+    keep = {object: leaf()}  # under no key that a path could have
+    with recorded(tmp_path) as session:
+        (keep[object] * 2).sum().backward()
+        (now,) = keep.values()
+        with torch.no_grad():
+            now.add_(5)
+        (now * 2).sum().backward()
+    (one,) = session.trace().leaves
+    assert one.name == "now"
+    assert one.value == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("fold", "n"), [("sum(w * k for k in (1, 2, 3))", 3), ("reduce(operator.add, [w, w * 2, w * 3])", 2)]
+)
+def test_what_is_added_up_on_the_way_is_not_the_sum(tmp_path, monkeypatch, fold, n):
+    """Only the last result of `sum(...)` is what the line assigns."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "program.py"
+    file.write_text(f"total = {fold}\ntotal.sum().backward()\n")
+    names = {"w": leaf(), "reduce": functools.reduce, "operator": operator}
+    with recorded(tmp_path) as session:
+        exec(compile(file.read_text(), str(file), "exec"), names)
+    nodes = session.trace().passes[0].graph.nodes
+    assert [node.name for node in nodes if node.op == "add"] == ["total", *[None] * (n - 1)]
+
+
+def test_what_a_backward_pass_makes_has_no_name_of_the_line_that_it_is_the_derivative_of(tmp_path):
+    """The nodes of a second derivative come from the line of the forward operation, which assigned something else."""
+    x = leaf(3)
+    weight = leaf(3, 1)
+    with recorded(tmp_path) as session:
+        score = x @ weight
+        (slope,) = torch.autograd.grad(score.sum(), x, create_graph=True)
+        penalty = slope.pow(2).sum() + score.sum()
+        penalty.backward()
+    named = [node.op for node in session.trace().passes[-1].graph.nodes if node.name == "score"]
+    assert len(named) == 1
+
+
+def test_what_torch_makes_without_gradients_is_no_leaf_that_was_frozen(tmp_path):
+    """Of each batch that a worker sends, torch says that it does not require grad; a frozen part is told."""
+    batch, frozen = torch.ones(2), nn.Linear(1, 1)
+    storage = torch.storage.TypedStorage(wrap_storage=batch.untyped_storage(), dtype=batch.dtype, _internal=True)
+    with recorded(tmp_path, facts=True) as session:
+        for _ in range(3):
+            torch.multiprocessing.reductions.rebuild_tensor(torch.Tensor, storage, (0, batch.size(), (1,), False))
+        frozen.requires_grad_(False)
+        w = leaf()
+        w.sum().backward()
+    trace = session.trace()
+    switched = {leaf for event in trace.events if event.kind == "requires_grad" for leaf in event.leaves}
+    assert {trace.leaves[number].shape for number in switched} == {(1, 1), (1,)}

@@ -184,3 +184,17 @@ def test_subclasses_sparse_gradients_and_integers_are_left_alone(tmp_path):
         for _ in range(3):
             (table(torch.tensor([1, 2])).sum() + odd.sum()).backward()
     assert failures(session.trace()) == []
+
+
+def test_an_optimizer_that_begins_to_step_leaves_the_others_as_they_were(tmp_path):
+    """What the program moved beside its first step is measured too."""
+    held, free = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    optimizer = torch.optim.SGD([held], lr=0.5)
+    with recorded(tmp_path, facts=True) as session:
+        for _ in range(2):
+            (held * free).sum().backward()
+            optimizer.step()
+            free.data = free.data - 2
+    trace = session.trace()
+    assert [(trace.leaves[move.leaf].name, move.pass_index) for move in trace.moves] == [("free", 2)]
+    assert trace.moves[0].change == pytest.approx(8**0.5)

@@ -8,6 +8,7 @@ import builders
 import pytest
 
 from gradtrace.model import (
+    Accumulation,
     Blind,
     BlindSpot,
     Finding,
@@ -137,6 +138,20 @@ def test_a_parameter_that_nothing_trains_is_told() -> None:
     assert said(replace(whole, leaves=(*whole.leaves, lost))) == (
         "No finding in 1 pass, but no pass gave head.bias a gradient, for an optimizer to use: "
         "`gradtrace why TARGET head.bias` says where it is lost."
+    )
+
+
+def test_a_parameter_whose_gradients_are_zeros_is_not_said_to_get_none() -> None:
+    """They came, and say nothing."""
+    whole = trace()
+    still = Leaf(len(whole.leaves), "head.bias", "parameter", (), "float32", optimizers=(0,))
+    zero = TensorStats((), "float32", 1, norm=0.0, value=0.0)
+    (one,) = whole.passes
+    row = Accumulation(still.id, None, zero, zero, "created")
+    passes = (replace(one, accumulations=(*one.accumulations, row)),)
+    assert said(replace(whole, leaves=(*whole.leaves, still), passes=passes)) == (
+        "No finding in 1 pass, but each gradient that head.bias got was exactly 0: "
+        "`gradtrace why TARGET head.bias` says why."
     )
 
 
