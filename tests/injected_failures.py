@@ -32,7 +32,7 @@ BOUNDARIES = frozenset(
     {
         "flow.Flow.ran",
         "invisible.hide",
-        *(f"forward_mode.ForwardMode.{name}" for name in ("__torch_function__", "_caller")),
+        *(f"forward_mode.ForwardMode.{name}" for name in ("__torch_function__", "_caller", "_is_quick")),
         *(
             f"failures.{name}"
             for name in ("Failures.looking", "_Looking.__init__", "_Looking.__enter__", "_Looking.__exit__")

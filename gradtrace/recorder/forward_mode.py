@@ -109,7 +109,7 @@ class ForwardMode(TorchFunctionMode):
     def __torch_function__(self, func: Any, types_: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Make the call and note the nodes that it made."""
         frame = _getframe(1)
-        if type(func) is _attribute and self._is_all_one(func, args, frame):  # an optimizer reads thousands
+        if type(func) is _attribute and self._is_quick(func, args, frame):  # an optimizer reads thousands
             try:
                 return func(*args)
             except BaseException as error:
@@ -136,6 +136,15 @@ class ForwardMode(TorchFunctionMode):
             if not self._failures.absorb("a call of torch", error):
                 raise
         return result
+
+    def _is_quick(self, func: Any, args: Any, frame: types.FrameType) -> bool:
+        """Whether an attribute is read or set of which no more is to be noted than that it was."""
+        try:
+            return self._is_all_one(func, args, frame)
+        except BaseException as error:
+            if not self._failures.absorb("a call of torch", error):
+                raise
+            return False
 
     def _is_all_one(self, func: Any, args: Any, frame: types.FrameType) -> bool:
         """Whether it is all one from where an attribute is read or set: it warns of nothing, and is only counted."""
