@@ -141,7 +141,7 @@ def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool)
                 continue
             own_leaf = {history.leaf.name: [history.leaf.id]}
             before, after = (_of([history.leaf.id], acts) for acts in (moment.before, moment.after))
-            events = [f"after {_cleared(before, own_leaf)}" if before else "", _then(after, own_leaf)]
+            events = [f"after {_cleared(before, moment.one, own_leaf)}" if before else "", _then(after, own_leaf)]
             said = ", then ".join(text for text in events if text)
             columns = _columns(row, moment.one, is_short=is_short)
             own.append((moment, (*columns, Cell(said, "muted", _GUIDE))))
@@ -178,7 +178,7 @@ def _row(histories: list[History], moment: _Moment) -> Row:
     rows = {row.leaf: row for row in moment.one.accumulations}
     cells = [_change(rows.get(history.leaf.id), moment.one) for history in histories]
     leaves = _by_name(histories)
-    return (Cell(_cleared(moment.before, leaves)), *cells, Cell(_then(moment.after, leaves)))
+    return (Cell(_cleared(moment.before, moment.one, leaves)), *cells, Cell(_then(moment.after, leaves)))
 
 
 def _by_name(histories: list[History]) -> dict[str, list[int]]:
@@ -235,18 +235,28 @@ def _is_norm(stats: TensorStats | None) -> bool:
     return "|g|" in wording.gradient(stats)
 
 
-def _cleared(acts: list[_Act], groups: dict[str, list[int]]) -> str:
-    """`zero_grad → None`: who emptied `.grad`, what was left there, and whose it was if not all were emptied."""
+def _cleared(acts: list[_Act], one: BackwardPass, groups: dict[str, list[int]]) -> str:
+    """`zero_grad → None`: who emptied `.grad`, what the pass found there, and whose it was if not all were emptied."""
     texts: dict[str, frozenset[int]] = {}
     for act in acts:
         event = act.event
         left = {True: " → None", False: " → zeros", None: ""}[event.set_to_none]
+        if event.set_to_none is False and one.recorded == Recorded.FULL and _found_none(one, act.leaves):
+            left = ""  # there was nothing to fill with zeros
         call = event.call.rsplit(".", 1)[-1] if event.kind == EventKind.ZERO_GRAD else event.call
         is_plain = event.kind != EventKind.ZERO_GRAD and "= None" in event.call
         text = f"{call or 'cleared'}{'' if is_plain else left}"
         texts[text] = texts.get(text, frozenset()) | act.leaves
     whom = {text: _whom(leaves, groups) for text, leaves in texts.items()}
     return ", ".join(f"{text} ({name})" if name else text for text, name in whom.items())
+
+
+def _found_none(one: BackwardPass, leaves: frozenset[int]) -> bool:
+    """Whether the `.grad` of each of these leaves, as far as a pass met them, was None before it."""
+    found = [row for row in one.accumulations if row.leaf in leaves]
+    effects = {row.effect for row in found}
+    is_new = Effect.CREATED in effects and effects <= {Effect.CREATED, Effect.UNCHANGED}
+    return is_new and all(row.before is None for row in found)
 
 
 def _then(acts: list[_Act], groups: dict[str, list[int]]) -> str:
@@ -292,7 +302,7 @@ def _norms(modules: dict[str, list[int]], known: list[_Moment], *, has_added: bo
     ]
     if len(modules) > len(shown):
         rows.append((Cell(f"… and {len(modules) - len(shown):,} more", "muted"),))
-    around = [(_cleared(moment.before, modules), _then(moment.after, modules)) for moment in known]
+    around = [(_cleared(moment.before, moment.one, modules), _then(moment.after, modules)) for moment in known]
     if not has_acts and len(set(around)) == 1:
         return Table(header, tuple(rows))
     if any(before for before, _ in around):

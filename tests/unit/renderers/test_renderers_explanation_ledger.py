@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import builders
 import pytest
+import torch
 from builders import at
+from recorder_session import recorded
 
 from gradtrace.analysis.ledger import ledger
 from gradtrace.model import BackwardPass, Event, PassError, Trace
@@ -143,3 +145,16 @@ def test_whom_clearing_concerns_is_told_where_it_is_not_all() -> None:
 
     assert before_the_third(*own) == "Tensor.grad = None"
     assert before_the_third(own[0], replace(zero, leaves=(1,))) == "Tensor.grad = None (w), zero_grad → None (y)"
+
+
+def test_zeroing_leaves_no_zeros_where_there_was_nothing(tmp_path) -> None:
+    """Before the first pass `.grad` is None, and stays so."""
+    w = torch.ones(2, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+    with recorded(tmp_path, passes=None) as session:
+        for _ in range(2):
+            optimizer.zero_grad(set_to_none=False)
+            (w * w).sum().backward()
+            optimizer.step()
+
+    assert [row[1] for row in _rows(session.trace())[1:]] == ["zero_grad", "zero_grad → zeros"]
