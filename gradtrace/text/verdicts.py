@@ -79,9 +79,14 @@ def subject(group: LeafGroup, optimizers: Sequence[OptimizerInfo], run: Run | No
     owners = [owner for owner in optimizers if owner.id in group.optimizers]
     if owners:
         who += f" of {wording.listing([_owner(owner) for owner in owners])}"
+    return in_process(who, group.process, run)
+
+
+def in_process(who: str, process: int, run: Run | None) -> str:
+    """Who it is, and in which process: on which rank where there are ranks; that of the program needs no word."""
     if run is not None and run.has_ranks:
-        return f"{who} on {run.name_of(group.process)}"
-    return f"{who} in process {group.process}" if group.process else who
+        return f"{who} on {run.name_of(process)}"
+    return f"{who} in process {process}" if process else who
 
 
 def actors(acting: Sequence[Actor]) -> str:

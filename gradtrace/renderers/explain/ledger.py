@@ -18,6 +18,7 @@ from gradtrace.text import wording
 from gradtrace.text.added import MARK, is_sum, remark, told
 from gradtrace.text.blocks import Block, Cell, Paragraph, Table
 from gradtrace.text.terminal import natural_width
+from gradtrace.text.verdicts import in_process
 
 _MOST_LEAVES = 3
 """So many leaves get a column each; more are told by module."""
@@ -62,8 +63,9 @@ def ledger_table(trace: Trace, ledger: Ledger, width: int, *, verbose: bool = Fa
     shown: list[Table] = []
     n_shown = n_passes = sum(moment.one.count for moment in moments)
     if len(stored) <= _MOST_LEAVES:
-        table = _by_pass(stored, moments, verbose=verbose)
-        shown.append(table if natural_width(table) <= width else _by_leaf(stored, moments, verbose=verbose))
+        table = _by_pass(trace, stored, moments, verbose=verbose)
+        is_fitting = natural_width(table) <= width
+        shown.append(table if is_fitting else _by_leaf(trace, stored, moments, verbose=verbose))
     elif found := _by_module(stored, moments, width):
         shown.append(found[0])
         n_shown = found[1]
@@ -99,8 +101,9 @@ def _moments(trace: Trace, ledger: Ledger, histories: list[History]) -> list[_Mo
     return moments
 
 
-def _by_pass(histories: list[History], moments: list[_Moment], *, verbose: bool) -> Table:
-    header = ("pass", "before it", *(f"{history.leaf.name}.grad" for history in histories), "then")
+def _by_pass(trace: Trace, histories: list[History], moments: list[_Moment], *, verbose: bool) -> Table:
+    whose = [in_process(f"{history.leaf.name}.grad", history.leaf.process, trace.run) for history in histories]
+    header = ("pass", "before it", *whose, "then")
     rows = [(moment, _row(histories, moment)) for moment in moments]
     return Table(header, _shortened(rows, verbose=verbose))
 
@@ -129,10 +132,11 @@ def _is_counted(moment: _Moment) -> bool:
     return all(row.contribution is None for row in moment.one.accumulations) and moment.one.recorded != Recorded.FULL
 
 
-def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool) -> Table:
+def _by_leaf(trace: Trace, histories: list[History], moments: list[_Moment], *, verbose: bool) -> Table:
     """The same for wide gradients: a row for each pass of each leaf."""
     rows: list[Row] = []
     for history in histories:
+        name = in_process(history.leaf.name, history.leaf.process, trace.run)
         own: list[tuple[_Moment, Row]] = []
         is_short = _is_short(history)
         for moment in moments:
@@ -148,7 +152,7 @@ def _by_leaf(histories: list[History], moments: list[_Moment], *, verbose: bool)
         if len(own) > _SEVERAL and len({row[-1].text for _, row in own[1:-1]}) == 1:
             own = [(moment, (*row[:-1], Cell(""))) for moment, row in own]  # each pass alike: the verdict has told it
         shown = _shortened(own, verbose=verbose)
-        rows += [(Cell(history.leaf.name if number == 0 else "", "name"), *row) for number, row in enumerate(shown)]
+        rows += [(Cell(name if number == 0 else "", "name"), *row) for number, row in enumerate(shown)]
     return Table(("leaf", "pass", ".grad before", "adds", ".grad after", ""), tuple(rows), below=5)
 
 

@@ -158,3 +158,13 @@ def test_zeroing_leaves_no_zeros_where_there_was_nothing(tmp_path) -> None:
             optimizer.step()
 
     assert [row[1] for row in _rows(session.trace())[1:]] == ["zero_grad", "zero_grad → zeros"]
+
+
+def test_leaves_of_another_process_are_told_apart() -> None:
+    """A fork goes on with the same names."""
+    trace = builders.product_trace()
+    w, _, *others = trace.leaves
+    forked = replace(trace, leaves=(w, replace(trace.leaves[1], name="w", process=1), *others))
+
+    assert _rows(forked)[0] == ("pass", "before it", "w.grad", "w.grad in process 1", "then")
+    assert [row[0] for row in _rows(forked, width=50) if row[0]] == ["leaf", "w", "w in process 1"]
