@@ -21,12 +21,12 @@ model = nn.Linear(3, 1)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
 loss_function = nn.MSELoss()
 
-for step in range(30):
+for step in range(15):
     optimizer.zero_grad()
     loss = loss_function(model(inputs), targets)
     loss.backward()
     optimizer.step()
-    if step % 10 == 0:
+    if step % 5 == 0:
         print(f"step {step:2d}  loss {loss.item():.4f}")
 
 weight = ", ".join(f"{value:.2f}" for value in model.weight.flatten().tolist())

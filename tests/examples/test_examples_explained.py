@@ -14,7 +14,7 @@ def told(name: str, *argv: str) -> str:
     [
         ("product", "w: zeroed once, before pass 3, by Tensor.grad = None at product.py:30."),
         ("two_layer_net", "zeroed once, before pass 3, by Module.zero_grad at two_layer_net.py:53."),
-        ("sgd_loop", "zeroed before each of 30 passes by SGD.zero_grad at sgd_loop.py:25"),
+        ("sgd_loop", "zeroed before each of 15 passes by SGD.zero_grad at sgd_loop.py:25"),
         ("sgd_loop", "read by step() at sgd_loop.py:28 after each pass."),
         ("accumulate", "accumulates over 4 passes at a time (passes 2-13)"),
         ("in_place", "w: zeroed between its 2 passes by Tensor.grad = None at in_place.py:32."),

@@ -14,7 +14,7 @@ LAST_LINES = {
     "numpy_bridge": "in torch alone it would be 1.5 * sqrt(w)",
     "product": "after clearing: w.grad 2.0  y.grad 0.25",
     "q_learning": "the trained player reaches the goal in 6 moves",
-    "sgd_loop": "learned weight [1.50, -2.00, 0.50] (made with 1.50, -2.00, 0.50), bias 0.30",
+    "sgd_loop": "learned weight [1.50, -1.98, 0.49] (made with 1.50, -2.00, 0.50), bias 0.31",
     "shapes": "rows.grad [[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0]]",
     "tensors": "later.grad          tensor([ 8., 10., 12.])",
     "transformer": "72 parameters with a gradient",

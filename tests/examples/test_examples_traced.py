@@ -132,7 +132,7 @@ def test_manual_update() -> None:
 @pytest.mark.parametrize(
     ("name", "optimizer", "n_passes", "n_steps", "suffixes"),
     [
-        ("sgd_loop", "SGD", 30, 30, {"weight", "bias"}),
+        ("sgd_loop", "SGD", 15, 15, {"weight", "bias"}),
         ("adam_loop", "Adam", 96, 96, {"0.weight", "0.bias", "2.weight", "2.bias"}),
         ("accumulate", "SGD", 13, 3, {"weight", "bias"}),
     ],

@@ -24,7 +24,7 @@ for _ in range(6):
     loss.backward()
     opt.step()
     total += loss
-print(float(total.detach()))
+print(f"{float(total.detach()):.3f}")
 ```
 
 ## Use instead
@@ -43,7 +43,7 @@ for _ in range(6):
     loss.backward()
     opt.step()
     total += loss.item()
-print(total)
+print(f"{total:.3f}")
 ```
 
 ## How it is detected
