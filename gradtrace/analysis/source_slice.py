@@ -13,8 +13,30 @@ from collections.abc import Iterator
 
 from gradtrace.model import Location
 
-_NUMERIC = frozenset({"float", "int", "complex", "round", "abs", "min", "max", "sum", "pow", "mean", "item"})
+_NUMERIC = frozenset(
+    {
+        *(
+            "float",
+            "int",
+            "complex",
+            "round",
+            "abs",
+            "min",
+            "max",
+            "sum",
+            "pow",
+            "mean",
+            "item",
+            "map",
+            "list",
+            "tuple",
+        ),
+        *("sorted", "fsum", "prod", "sqrt", "exp", "hypot", "reduce", "std", "var", "norm"),
+    }
+)
 """Functions whose result is made of the numbers that they are given."""
+_MADE_NUMBERS = frozenset({"item", "tolist", "numpy", "float"})
+_COMPREHENSION = re.compile(r"(\.<locals>\.)?<(?:genexpr|listcomp|setcomp|dictcomp)>$")
 
 _SHOWING = frozenset(
     {
@@ -83,6 +105,26 @@ def goes_to(place: Location) -> frozenset[str]:
         elif isinstance(node, ast.Return):
             found.add(f"{place.function.rpartition('.')[2]}()")
     return frozenset(found)
+
+
+def function_of(place: Location) -> str:
+    """The function whose statement it is: a comprehension is part of one."""
+    name = place.function
+    while _COMPREHENSION.search(name):
+        name = _COMPREHENSION.sub("", name)
+    return name or "<module>"
+
+
+def becomes_number(place: Location) -> bool:
+    """Whether the statement makes numbers of the value of a call: `x.detach().pow(2).sum().item()`."""
+    tree, span = statements(place.text), span_of(place)
+    if tree is None or span is None:
+        return False
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _span(node) != span]
+    named = [
+        (one.func.attr if isinstance(one.func, ast.Attribute) else getattr(one.func, "id", ""), one) for one in calls
+    ]
+    return any(name in _MADE_NUMBERS and _feeds(one, span) for name, one in named)
 
 
 def is_shown(place: Location | None) -> bool:

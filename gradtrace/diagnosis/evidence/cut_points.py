@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 
 from gradtrace.analysis.once import once
-from gradtrace.analysis.source_slice import assigned, goes_to, is_shown, span_of, takes_in
+from gradtrace.analysis.source_slice import assigned, function_of, goes_to, is_shown, span_of, takes_in
 from gradtrace.diagnosis.evidence.ownership import called, is_named, lost, reached
 from gradtrace.diagnosis.evidence.roots import root_name
 from gradtrace.diagnosis.evidence.shapes import outgoing
@@ -332,7 +332,7 @@ def added(trace: Trace, backward: BackwardPass, cut: Cut) -> Iterator[Location]:
         elif same_place(line, cut.reentry):
             is_added = takes_in(line, names, None, tensor)
         else:
-            is_here = (line.file, line.function) == (place.file, place.function)
+            is_here = (line.file, function_of(line)) == (place.file, function_of(place))
             known = frozenset(
                 name
                 for name in names
@@ -345,7 +345,7 @@ def added(trace: Trace, backward: BackwardPass, cut: Cut) -> Iterator[Location]:
 
 def _stays(trace: Trace, name: str, place: Location, line: Location) -> bool:
     """Whether no line that is known gives the name another value on the way, round a loop where the line is above."""
-    others = _assignments(trace).get((place.file, place.function, name), set()) - {place.line}
+    others = _assignments(trace).get((place.file, function_of(place), name), set()) - {place.line}
     if place.line < line.line:
         return not any(place.line < other < line.line for other in others)
     return not any(other > place.line or other < line.line for other in others)
@@ -360,7 +360,7 @@ def _assignments(trace: Trace) -> dict[tuple[str, str, str], set[int]]:
     found: dict[tuple[str, str, str], set[int]] = {}
     for place in places:
         for name in assigned(place.text):
-            found.setdefault((place.file, place.function, name), set()).add(place.line)
+            found.setdefault((place.file, function_of(place), name), set()).add(place.line)
     return found
 
 

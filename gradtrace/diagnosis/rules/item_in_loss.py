@@ -2,7 +2,8 @@
 
 ## What it does
 
-Looks for `.item()` and `float()` of values that parameters have a part in and that are added to the loss.
+Looks for `.item()`, `float()`, `.tolist()` and `.numpy()` of values that parameters have a part in and that are added
+to the loss.
 
 ## Why is this bad?
 
@@ -59,9 +60,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradtrace.analysis.source_slice import becomes_number
 from gradtrace.diagnosis.evidence.cut_points import Reason, added, complaint, finding, losses
 from gradtrace.diagnosis.rule import Rule
-from gradtrace.model import CutKind, Finding, RelatedLocation, Severity, Trace
+from gradtrace.model import CutKind, Finding, Location, RelatedLocation, Severity, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -76,7 +78,7 @@ def check(trace: Trace) -> Iterator[Finding]:
                 "Keep the value a tensor: remove `.item()` or `float()`.",
             )
     for cut in trace.cuts:
-        if cut.kind in {CutKind.ITEM, CutKind.NUMBER} and cut.location is not None:
+        if cut.location is not None and _makes_numbers(cut.kind, cut.location):
             place = next((one for backward in trace.passes for one in added(trace, backward, cut)), None)
             if place is not None:
                 yield Finding(
@@ -85,9 +87,19 @@ def check(trace: Trace) -> Iterator[Finding]:
                     f"{cut.name or 'a term'} is added to the loss as a number: it has no gradient",
                     cut.location,
                     (RelatedLocation(place, "it is added here, as a constant"),),
-                    "Keep the value a tensor: remove `.item()` or `float()`.",
+                    "Keep the value a tensor: remove `.item()` or `float()`."
+                    if cut.kind in _NUMBERS
+                    else f"Keep the value a tensor of the graph: remove `{cut.call}`, and compute it with torch.",
                     cut.leaves,
                 )
+
+
+def _makes_numbers(kind: str, place: Location) -> bool:
+    return kind in _NUMBERS | _LISTS or (kind == CutKind.DETACH and becomes_number(place))
+
+
+_NUMBERS = frozenset({CutKind.ITEM, CutKind.NUMBER})
+_LISTS = frozenset({CutKind.TOLIST, CutKind.NUMPY})
 
 
 RULE = Rule(
