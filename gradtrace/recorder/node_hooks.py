@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import torch
 
+from gradtrace.recorder.invisible import disguised
 from gradtrace.recorder.patches import Patches
 
 _NAME = "_register_hook"
@@ -56,11 +57,15 @@ class _Entry:
 
 def watch(patches: Patches) -> None:
     """Let hooks of ours be registered in this way; elsewhere torch's own way is taken, which costs more."""
-    function = torch.autograd.Function
-    original: Callable[[Any, Any], tuple[Any, Removable]] | None = getattr(function, _NAME, None)
-    if original is None or _NAME in vars(function):
-        return
+    mixin = getattr(torch.autograd.function, "_HookMixin", None)
+    if mixin is not None and _NAME in vars(mixin):
+        patches.replace(mixin, _NAME, _telling_apart)
 
+
+def _telling_apart(method: Any) -> Any:
+    original: Callable[[Any, Any], tuple[Any, Removable]] = method.__func__
+
+    @functools.wraps(original)
     def _register_hook(hooks: Any, hook: Any) -> tuple[Any, Removable]:
         if type(hook) is not NodeHook or (hooks and _KEY in hooks):  # two passes run over this node
             return original(hooks, hook)
@@ -69,4 +74,4 @@ def watch(patches: Patches) -> None:
         hooks[_KEY] = hook
         return hooks, hooks if type(hooks) is _Hooks else _Entry(hooks)
 
-    patches.define(function, _NAME, staticmethod(_register_hook))
+    return staticmethod(disguised(_register_hook, original))
