@@ -22,7 +22,7 @@ from gradtrace.recorder.kept_outputs import KeptOutputs
 from gradtrace.recorder.leaves import LeafState
 from gradtrace.recorder.measure import Measurements
 from gradtrace.recorder.names import assigned_names
-from gradtrace.recorder.node_types import NodeType, Output, inputs_of, outputs_of, type_of
+from gradtrace.recorder.node_types import NodeType, inputs_of, type_of
 from gradtrace.recorder.saved_tensors import Saved, SavedTensors
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sections import is_foreign
@@ -33,6 +33,7 @@ _MAX_ARGUMENT = 60
 _MAX_LENGTH = 8
 _ELSEWHERE = -2
 """Made by another thread."""
+_INTEGERS = frozenset({int})
 _OTHER_OP, _POSSIBLE, _SAME_OP = range(3)
 
 
@@ -50,6 +51,8 @@ class _Where(NamedTuple):
 
 _NOWHERE = _Where(-1, None, None, None, None, (), is_direct=True)
 
+_Output = tuple[int, tuple[int, ...], torch.dtype, torch.device]
+"""Index, shape, dtype and device of an output."""
 _More = tuple[str | None, bool, tuple[int | None, ...]]
 """What few outputs have: a name of its own, whether it retains its gradient, the places of hooks."""
 _NO_MORE: _More = (None, False, ())
@@ -310,7 +313,7 @@ class Describer:
         *,
         name: str | None = None,
         where: _Where = _NOWHERE,
-        outputs: tuple[Output, ...] = (),
+        outputs: tuple[_Output, ...] = (),
         more: tuple[_More, ...] | None = None,
         saved: tuple[Saved, ...] = (),
         arguments: tuple[tuple[str, type | None, Any], ...] = (),
@@ -393,16 +396,28 @@ class Describer:
         table: ForwardTable | None,
         names: tuple[str, ...],
         by_output: dict[int, str] | None,
-    ) -> tuple[tuple[Output, ...], tuple[_More, ...] | None]:
+    ) -> tuple[tuple[_Output, ...], tuple[_More, ...] | None]:
         """What is the same in each pass; values are noted on the way."""
-        n_outputs, outputs = outputs_of(node)
-        if table is not None:
-            for index, shape, dtype, _ in outputs:
-                result = table.result(sequence, index, shape, dtype)
-                if result is not None:
-                    self._value.fromlist([number, index, self._measurements.add_elements(*result)])
+        try:
+            metadata = node._input_metadata
+        except (RuntimeError, AttributeError) as error:
+            if is_foreign(error):
+                raise
+            return (), None
+        outputs: list[_Output] = []
+        for index, one in enumerate(metadata):
+            try:
+                outputs.append((index, _numbers(tuple(one.shape)), one.dtype, one.device))
+            except (RuntimeError, TypeError, ValueError) as error:
+                if is_foreign(error):
+                    raise  # else an output that takes no gradient
+                continue
+            result = None if table is None else table.values.get((sequence, index))
+            if result is not None:
+                self._value.extend((number, index, self._measurements.add_elements(*result)))
+        n_outputs = len(metadata)
         if table is None or (n_outputs == 1 and not table.hooked and not table.retained):
-            return outputs, None
+            return tuple(outputs), None
         own_names: Sequence[str | None] = [None] * n_outputs if n_outputs == 1 or len(names) != n_outputs else names
         if by_output and n_outputs > 1:
             own_names = [by_output.get(index) or name for index, name in enumerate(own_names)]
@@ -411,7 +426,7 @@ class Describer:
             hooked = table.hooked.get((sequence, index))
             hooks = () if hooked is None else tuple(map(self._journal.place, hooked[1]))
             more.append((own_names[index], (sequence, index) in table.retained, hooks))
-        return outputs, tuple(more)
+        return tuple(outputs), tuple(more)
 
     def _backward_place(self, node: Node) -> int | None:
         function = getattr(node, "_forward_cls", None)
@@ -420,6 +435,10 @@ class Describer:
         if not isinstance(code, types.CodeType) or code.co_filename.startswith(torch_facts.TORCH_DIRECTORY):
             return None
         return self._journal.result(code)
+
+
+def _numbers(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    return shape if _INTEGERS.issuperset(map(type, shape)) else torch_facts.extents(shape)
 
 
 _Argument = tuple[str, type | None, Any]

@@ -77,19 +77,19 @@ def describe_call(
     They are (roots, gradients, keep_graph, create_graph, inputs, allow_unreachable, accumulate_grad).
     """
     name, place = _name_and_place(frame)
-    gradients, retain_graph, create_graph, inputs, *rest = (*args, None, None, None, None)[: max(4, len(args))]
-    accumulates = kwargs.get("accumulate_grad", rest[1] if len(rest) > 1 else False)
+    given = dict(zip(("gradients", "keep_graph", "create_graph", "inputs"), args, strict=False))
+    accumulates = kwargs.get("accumulate_grad", args[5] if len(args) > 5 else False)  # noqa: PLR2004
     return Call(
-        name,
-        place,
-        tuple(roots),
-        tuple(gradients or ()),
-        bool(retain_graph),
-        bool(create_graph),
-        tuple(inputs or ()),
-        bool(accumulates),
-        parent,
-        thread,
+        name=name,
+        place=place,
+        roots=tuple(roots),
+        gradients=tuple(given.get("gradients") or ()),
+        retain_graph=bool(given.get("keep_graph")),
+        create_graph=bool(given.get("create_graph")),
+        inputs=tuple(given.get("inputs") or ()),
+        accumulates=bool(accumulates),
+        parent=parent,
+        thread=thread,
     )
 
 

@@ -69,20 +69,24 @@ class Failures:
         self._stop(text)
 
 
-class _Looking(sections.Quiet):
+class _Looking:
     """An observation, as a class: a generator costs several times as much, and a step of a program has many."""
 
-    __slots__ = ("_failures", "_what")
+    __slots__ = ("_failures", "_quiet", "_what")
 
     def __init__(self, failures: Failures, what: str) -> None:
         self._failures = failures
         self._what = what
+        self._quiet = sections.Quiet()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:  # type: ignore[override] # this one may end an exception
+    def __enter__(self) -> None:
+        self._quiet.__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
         try:
             return error is not None and self._failures.absorb(self._what, error)
         finally:
-            sections.Quiet.__exit__(self, kind, error, at)
+            self._quiet.__exit__(kind, error, at)
 
 
 def _debug(error: BaseException) -> None:

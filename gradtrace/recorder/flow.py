@@ -18,10 +18,11 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.columns import Columns
 from gradtrace.recorder.marks import Mark, mark
 from gradtrace.recorder.measure import Measurements
-from gradtrace.recorder.sections import Quiet, is_foreign, is_watched
+from gradtrace.recorder.sections import Quiet, is_watched
 from gradtrace.recorder.walk import Walk
 
 _DisableTorchFunction = torch_facts.DisableTorchFunction
+_PLAIN, _pointer = torch_facts.PLAIN_TYPES, torch_facts.pointer
 
 Received = Sequence[tuple[torch.Tensor, int]]
 """Gradients that a node received, and the numbers of their statistics."""
@@ -159,7 +160,9 @@ class Flow:
         """Statistics of a large one for the same elements in another shape: what a view sends on is measured once."""
         own: Mark | None = None
         for tensor, number in known:
-            if not _may_be_alike(tensor, gradient) or self._measurements.numel(number) != gradient.numel():
+            if type(tensor) in _PLAIN and type(gradient) in _PLAIN and _pointer(tensor) != _pointer(gradient):
+                continue
+            if self._measurements.numel(number) != gradient.numel():
                 continue
             own = own or mark(gradient)
             if own != mark(tensor) or not own[0]:
@@ -170,18 +173,6 @@ class Flow:
                 return number
             return self._measurements.add_reshaped(number, gradient.shape, gradient.dtype)
         return -1
-
-
-def _may_be_alike(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two tensors may have the same elements, without a close look."""
-    if type(one) not in torch_facts.PLAIN_TYPES or type(other) not in torch_facts.PLAIN_TYPES:
-        return True
-    try:
-        return one.data_ptr() == other.data_ptr()
-    except RuntimeError as error:  # one of them has no memory of its own
-        if is_foreign(error):
-            raise
-        return False
 
 
 def _is_dense(tensor: torch.Tensor) -> bool:

@@ -41,7 +41,7 @@ _sequence_number = torch_facts.sequence_number
 _plain = torch_facts.PLAIN_TYPES
 
 
-Result = tuple[tuple[int, ...], torch.dtype, "array[float] | list[Any]"]
+Result = tuple[torch.Size, torch.dtype, list[Any]]
 """Shape, dtype and elements of what a call returned: in order if a column of doubles holds them, else nested."""
 
 
@@ -79,10 +79,8 @@ class ForwardTable:
         self.calls: dict[tuple[int, int], tuple[types.CodeType, types.CodeType]] = {}
         """By code and instruction from where torch is called: code that makes such a call, and the caller's own."""
         self.value_limit = value_limit
-        self.values: dict[int, array[float]] = {}
-        """All elements of small results, by sequence number of the node of which they are the first output."""
-        self._other_values: dict[tuple[int, int], Result] = {}
-        """Those of other outputs, and those that no column of doubles holds."""
+        self.values: dict[tuple[int, int], Result] = {}
+        """Small results, by sequence number of the node and output."""
         self._spent: list[int] = []
         self.retained: set[tuple[int, int]] = set()
         """Outputs for which the user called `retain_grad()`."""
@@ -226,34 +224,21 @@ class ForwardTable:
         node = tensor.grad_fn
         if node is None or _functorch_is_active():
             return
-        if len(self.values) + len(self._other_values) > _MAX_VALUES:
+        if len(self.values) > _MAX_VALUES:
             self.values.clear()
-            self._other_values.clear()
-        sequence, output, dtype = node._sequence_nr(), tensor.output_nr, tensor.dtype
-        if not output and dtype in FLOATS:
-            self.values[sequence] = array("d", flat_values(tensor))
-        else:
-            elements = array("d", flat_values(tensor)) if dtype in FLOATS else values(tensor)
-            self._other_values[sequence, output] = (tensor.shape, dtype, elements)
-
-    def result(self, sequence: int, output: int, shape: tuple[int, ...], dtype: torch.dtype) -> Result | None:
-        """What is known of an output, of this shape and dtype, of the node with this number: a small one."""
-        elements = None if output else self.values.get(sequence)
-        if elements is not None:
-            return shape, dtype, elements
-        return self._other_values.get((sequence, output)) if self._other_values else None
+        dtype = tensor.dtype
+        elements = flat_values(tensor) if dtype in FLOATS else values(tensor)
+        self.values[node._sequence_nr(), tensor.output_nr] = (tensor.shape, dtype, elements)
 
     def forget(self, numbers: list[int]) -> None:
         """These nodes have run and cannot run again; the next pass may still fail for want of them, and show them."""
         for number in self._spent:
-            self.values.pop(number, None)
-            if self._other_values:
-                self._other_values.pop((number, 0), None)
+            self.values.pop((number, 0), None)
         self._spent = numbers
 
     def after_pass(self) -> None:
         """Keep what is known of single tensors within bounds; a retained graph may be walked again."""
-        tables: tuple[dict[Any, Any], ...] = (self.values, self._other_values, self.hooked, self.freed)
+        tables: tuple[dict[Any, Any], ...] = (self.values, self.hooked, self.freed)
         for known in tables:
             if len(known) > _MAX_KEPT:
                 for key in list(known)[: len(known) - _MAX_KEPT // 2]:

@@ -88,17 +88,6 @@ def flat_values(tensor: torch.Tensor) -> list[float]:
     return found if n_dimensions else [found]
 
 
-def is_ordinary(tensor: torch.Tensor) -> bool:
-    """Whether it is a readable tensor on the CPU, as nearly all are."""
-    return (
-        type(tensor) in _PLAIN
-        and tensor.is_cpu
-        and not tensor.is_nested
-        and not _functorch_is_active()
-        and not _is_functorch_wrapped(tensor)
-    )
-
-
 def readable_values(tensor: torch.Tensor) -> list[float] | None:
     """All elements of a tensor of few elements that is readable, on the CPU; None of one that `add` must look at."""
     if tensor.layout is not _STRIDED:
@@ -190,10 +179,10 @@ class Measurements:
     def add_known(self, spec: Spec, tensor: torch.Tensor) -> int:
         """As `add`, of a tensor whose shape and dtype are known; ordinary ones take a shorter way."""
         if spec.is_small_float:
-            elements = readable_values(tensor) if self.statistics and is_ordinary(tensor) else None
+            elements = readable_values(tensor) if self.statistics and is_readable(tensor) and tensor.is_cpu else None
             if elements is not None:
                 return self.add_values(spec, elements)
-        elif spec.is_large_float and self._takes_norms and is_ordinary(tensor):
+        elif spec.is_large_float and self._takes_norms and is_readable(tensor) and tensor.is_cpu:
             norm = _norm_or_nan(tensor)
             if math.isfinite(norm):
                 return self._append(spec, _NORM, [norm])
@@ -207,12 +196,10 @@ class Measurements:
         entries.fromlist([spec.number, _VALUES, start])
         return len(entries) // 3 - 1
 
-    def add_elements(self, shape: tuple[int, ...], dtype: torch.dtype, elements: array[float] | list[Any]) -> int:
+    def add_elements(self, shape: torch.Size, dtype: torch.dtype, elements: list[Any]) -> int:
         """All values of a tensor: in order if a column of doubles holds them, else nested as JSON can hold them."""
         spec = self.tables.spec(shape, dtype)
-        if type(elements) is not array:
-            return self._append_nested(spec, elements)
-        return self._append(spec, _VALUES, elements)
+        return self.add_values(spec, elements) if dtype in FLOATS else self._append_nested(spec, elements)
 
     def add_reshaped(self, number: int, shape: torch.Size, dtype: torch.dtype) -> int:
         """The same elements in another shape: the same statistics."""

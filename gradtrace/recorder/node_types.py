@@ -9,13 +9,8 @@ from typing import Any, NamedTuple
 import torch
 
 from gradtrace.recorder import torch_facts
-from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.slot_names import slot_inputs
 
-Output = tuple[int, tuple[int, ...], torch.dtype, torch.device]
-"""Index, shape, dtype and device of an output."""
-
-_INTEGERS = frozenset({int})
 _numbers = count(1)
 
 
@@ -64,27 +59,6 @@ def _look_at(kind: type) -> NodeType:
         arguments=tuple((entry, "_saved_" + entry) for entry in sorted(plain) if "sym_" not in entry),
     )
     return known
-
-
-def outputs_of(node: Any) -> tuple[int, tuple[Output, ...]]:
-    """How many outputs a node has, and what is known of those that take a gradient."""
-    try:
-        metadata = node._input_metadata
-    except (RuntimeError, AttributeError) as error:
-        if is_foreign(error):
-            raise
-        return 0, ()
-    outputs: list[Output] = []
-    for index, one in enumerate(metadata):
-        try:
-            shape = tuple(one.shape)
-            if not _INTEGERS.issuperset(map(type, shape)):
-                shape = torch_facts.extents(shape)
-            outputs.append((index, shape, one.dtype, one.device))
-        except (RuntimeError, TypeError, ValueError) as error:
-            if is_foreign(error):
-                raise
-    return len(metadata), tuple(outputs)
 
 
 def inputs_of(node: Any, of: NodeType, n_slots: int) -> tuple[str, ...]:

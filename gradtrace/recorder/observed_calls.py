@@ -32,8 +32,8 @@ def watch_zero_grad(original: Callable[..., None], zeroing: Zeroing, *, of_optim
 
     @functools.wraps(original)
     def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
+        zeroing.begin_zeroing()
         try:
-            zeroing.begin_zeroing()
             original(self, *args, **kwargs)
         except BaseException as error:
             hide(error)

@@ -21,7 +21,7 @@ from gradtrace.recorder import torch_facts
 from gradtrace.recorder.forward_table import ForwardTable, Result
 from gradtrace.recorder.looking import is_tensor
 from gradtrace.recorder.measure import Measurements, has_memory, is_finite, is_readable, words_for_infinity
-from gradtrace.recorder.node_types import outputs_of, type_of
+from gradtrace.recorder.node_types import type_of
 from gradtrace.recorder.sections import is_foreign
 from gradtrace.recorder.slot_names import slot_inputs
 from gradtrace.recorder.tables import FLOATS, Tables
@@ -146,9 +146,9 @@ class Origins:
                     self._bad_leaves[number] = variable
             return
         sequence = node._sequence_nr()
-        for output, shape, dtype, _ in outputs_of(node)[1]:
-            for table in self._tables:
-                result = table.result(sequence, output, shape, dtype)
+        for table in self._tables:
+            for output in (0, 1, 2):
+                result = table.values.get((sequence, output))
                 if result is not None:
                     self._known.setdefault((number, output), Known(None, result))
         saved = self._saved[number] = saved_tensors(node, may_unpack=self._may_unpack)
