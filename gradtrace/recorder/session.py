@@ -405,19 +405,13 @@ class Recorder:
 
     def begin_zeroing(self) -> None:
         """`zero_grad` begins."""
-        try:
+        with self._failures.looking("zero_grad"):
             self.events.mute()
-        except BaseException as error:
-            if not self._failures.absorb("zero_grad", error):
-                raise
 
     def end_zeroing(self) -> None:
         """`zero_grad` has ended."""
-        try:
+        with self._failures.looking("zero_grad"):
             self.events.unmute()
-        except BaseException as error:
-            if not self._failures.absorb("zero_grad", error):
-                raise
 
     def zeroed(self, owner: Any, frame: types.FrameType, *, set_to_none: bool, of_optimizer: bool) -> None:
         """`zero_grad` has run; of one inside another only the outer one is recorded."""
@@ -458,14 +452,10 @@ class Recorder:
     ) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
         def before_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             has_arguments = len(args) > 1 or len(kwargs) > 0
-            try:
+            with self._failures.looking("an optimizer before its step"):
                 if steps is not None and not steps.is_idle:
-                    with Quiet():
-                        steps.has_stepped(optimizer)
-                        steps.begins(optimizer, sys._getframe(1), has_arguments=has_arguments)
-            except BaseException as error:
-                if not self._failures.absorb("an optimizer before its step", error):
-                    raise
+                    steps.has_stepped(optimizer)
+                    steps.begins(optimizer, sys._getframe(1), has_arguments=has_arguments)
             if norms is not None:
                 with self._failures.looking("the norms of gradients before a step"):
                     norms.begins(optimizer, sys._getframe(1), has_arguments=has_arguments)
