@@ -292,10 +292,6 @@ def _covers(target: object, state: LeafState) -> bool:
     return not is_tensor(target) or leaf is None or target.numel() == leaf.numel()
 
 
-_codes: dict[int, tuple[str | None, types.CodeType]] = {}
-_MAX_CODES = 200_000
-
-
 def _torch_call(frame: types.FrameType) -> tuple[str, types.FrameType | None]:
     """The function of torch which the user called, such as `clip_grad_norm_`, and the frame from which it was called.
 
@@ -303,24 +299,11 @@ def _torch_call(frame: types.FrameType) -> tuple[str, types.FrameType | None]:
     """
     name = ""
     outside: types.FrameType | None = frame
-    while outside is not None:
-        known = _codes.get(id(outside.f_code)) or _learn(outside.f_code)
-        if known[0] is None:
-            break
-        name = known[0] or name
+    while outside is not None and is_internal(outside.f_code):
+        if not outside.f_code.co_name.startswith(("_", "<", "wrap", "inner", "decorate")):
+            name = outside.f_code.co_name
         outside = outside.f_back
     return name, outside
-
-
-def _learn(code: types.CodeType) -> tuple[str | None, types.CodeType]:
-    """The name of a function of torch that users call, "" of any other that is not theirs, None of the user's own."""
-    name = None
-    if is_internal(code):
-        name = "" if code.co_name.startswith(("_", "<", "wrap", "inner", "decorate")) else code.co_name
-    if len(_codes) > _MAX_CODES:
-        _codes.clear()
-    _codes[id(code)] = known = (name, code)  # keeping the code keeps its id from being reused
-    return known
 
 
 def _in_optimizer(frame: types.FrameType) -> bool:

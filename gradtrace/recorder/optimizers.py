@@ -9,23 +9,27 @@ import torch
 
 from gradtrace.recorder.journal import Journal
 from gradtrace.recorder.leaves import Leaves
-from gradtrace.recorder.looking import attribute, attributes, copied, is_tensor, listed, type_name
+from gradtrace.recorder.looking import attribute, copied, is_tensor, listed, type_name
 from gradtrace.recorder.scope import Scope
 from gradtrace.recorder.sites import Place
-
-_TENSOR = torch.Tensor
 
 
 def groups(optimizer: torch.optim.Optimizer) -> list[tuple[dict[str, Any], list[torch.Tensor]]]:
     """A copy of each param group, and its tensors; none where the groups are not an attribute but a property."""
-    found = [copied(one) for one in listed(attributes(optimizer).get("param_groups")) if issubclass(type(one), dict)]
-    return [(one, [tensor for tensor in listed(one.get("params")) if is_tensor(tensor)]) for one in found]
+    return [(copied(one), _tensors(one)) for one in _param_groups(optimizer)]
 
 
 def owned(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     """The tensors in its param groups."""
-    found = [one for one in listed(attribute(optimizer, "param_groups")) if issubclass(type(one), dict)]
-    return [tensor for one in found for tensor in listed(dict.get(one, "params")) if issubclass(type(tensor), _TENSOR)]
+    return [tensor for one in _param_groups(optimizer) for tensor in _tensors(one)]
+
+
+def _param_groups(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    return [one for one in listed(attribute(optimizer, "param_groups")) if issubclass(type(one), dict)]
+
+
+def _tensors(group: dict[str, Any]) -> list[torch.Tensor]:
+    return [tensor for tensor in listed(dict.get(group, "params")) if is_tensor(tensor)]
 
 
 class _State:
