@@ -15,28 +15,13 @@ from gradtrace.model import Location
 
 _NUMERIC = frozenset(
     {
-        *(
-            "float",
-            "int",
-            "complex",
-            "round",
-            "abs",
-            "min",
-            "max",
-            "sum",
-            "pow",
-            "mean",
-            "item",
-            "map",
-            "list",
-            "tuple",
-        ),
-        *("sorted", "fsum", "prod", "sqrt", "exp", "hypot", "reduce", "std", "var", "norm"),
+        *("float", "int", "complex", "round", "abs", "min", "max", "sum", "pow", "mean", "item"),
+        *("map", "list", "tuple", "sorted", "reduce", "fsum", "prod", "sqrt", "exp", "hypot", "std", "var", "norm"),
     }
 )
 """Functions whose result is made of the numbers that they are given."""
 _MADE_NUMBERS = frozenset({"item", "tolist", "numpy", "float"})
-_COMPREHENSION = re.compile(r"(\.<locals>\.)?<(?:genexpr|listcomp|setcomp|dictcomp)>$")
+_COMPREHENSIONS = re.compile(r"((\.<locals>\.|^)<(genexpr|listcomp|setcomp|dictcomp)>)+$")
 
 _SHOWING = frozenset(
     {
@@ -109,10 +94,7 @@ def goes_to(place: Location) -> frozenset[str]:
 
 def function_of(place: Location) -> str:
     """The function whose statement it is: a comprehension is part of one."""
-    name = place.function
-    while _COMPREHENSION.search(name):
-        name = _COMPREHENSION.sub("", name)
-    return name or "<module>"
+    return _COMPREHENSIONS.sub("", place.function) or "<module>"
 
 
 def becomes_number(place: Location) -> bool:
@@ -120,11 +102,13 @@ def becomes_number(place: Location) -> bool:
     tree, span = statements(place.text), span_of(place)
     if tree is None or span is None:
         return False
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _span(node) != span]
-    named = [
-        (one.func.attr if isinstance(one.func, ast.Attribute) else getattr(one.func, "id", ""), one) for one in calls
-    ]
-    return any(name in _MADE_NUMBERS and _feeds(one, span) for name, one in named)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) in _MADE_NUMBERS]
+    return any(_span(call) != span and _feeds(call, span) for call in calls)
+
+
+def _called(call: ast.Call) -> str:
+    """The name of the function or method that is called."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def is_shown(place: Location | None) -> bool:
@@ -142,7 +126,7 @@ def is_shown(place: Location | None) -> bool:
 
 
 def _shows(call: ast.Call) -> bool:
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    name = _called(call)
     if name == "log":  # a logger's, and not the logarithm
         return any(isinstance(one, ast.Dict | ast.Constant | ast.JoinedStr) for one in _arguments(call))
     return name in _SHOWING
@@ -177,8 +161,7 @@ def _feeds(value: ast.expr, span: Span | None) -> bool:
 def _parts(value: ast.expr) -> Iterator[ast.expr]:
     """The expressions of which another is computed as a number."""
     if isinstance(value, ast.Call):
-        name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
-        yield from value.args if name in _NUMERIC else ()
+        yield from value.args if _called(value) in _NUMERIC else ()
         if isinstance(value.func, ast.Attribute):
             yield value.func.value
     elif isinstance(value, ast.Compare | ast.JoinedStr | ast.Lambda):
