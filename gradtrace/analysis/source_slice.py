@@ -17,6 +17,7 @@ _NUMERIC = frozenset(
     {
         *("float", "int", "complex", "round", "abs", "min", "max", "sum", "pow", "mean", "item"),
         *("map", "list", "tuple", "sorted", "reduce", "fsum", "prod", "sqrt", "exp", "hypot", "std", "var", "norm"),
+        *("square", "fabs", "absolute"),
     }
 )
 """Functions whose result is made of the numbers that they are given."""
@@ -88,7 +89,7 @@ def goes_to(place: Location) -> frozenset[str]:
         elif isinstance(node, ast.AugAssign | ast.AnnAssign | ast.NamedExpr):
             found.add(ast.unparse(node.target))
         elif isinstance(node, ast.Return):
-            found.add(f"{place.function.rpartition('.')[2]}()")
+            found.add(f"{function_of(place).rpartition('.')[2]}()")
     return frozenset(found)
 
 

@@ -58,6 +58,7 @@ import re
 from collections.abc import Iterator
 
 from gradtrace.analysis.by_value import empties_in_place
+from gradtrace.analysis.source_slice import goes_to
 from gradtrace.diagnosis.evidence.ownership import called
 from gradtrace.diagnosis.evidence.timeline import pass_of
 from gradtrace.diagnosis.rule import Rule
@@ -73,6 +74,8 @@ def check(trace: Trace) -> Iterator[Finding]:
     for number, event in enumerate(trace.events):
         place = event.location
         if event.kind != EventKind.GRAD_ALIAS or place is None or not _TAKES.search(place.text.rstrip()):
+            continue
+        if event.name in goes_to(place):  # the list of the turn before, which is given up here
             continue
         change = next((one for one in reversed(trace.events[:number]) if _changes(trace, one, event.leaves[0])), None)
         if change is None or change.location is None or place.source_line in seen:
