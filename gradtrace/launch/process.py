@@ -81,7 +81,8 @@ def run(
     finally:
         while _next_signal(watched, 0) is not None:
             pass  # for a program that is no more: it shall not end this process instead
-        signal.signal(signal.SIGCHLD, handler)
+        if callable(handler):  # otherwise ours stays: one that another thread is only now given must find a handler
+            signal.signal(signal.SIGCHLD, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 

@@ -114,6 +114,23 @@ def test_the_end_is_seen_when_another_thread_takes_the_signal(capfd, monkeypatch
     assert ending == Ending(0)
 
 
+@pytest.mark.parametrize(("before", "after"), [("signal.SIG_DFL", "_note"), ("other", "other")])
+def test_a_signal_that_reaches_another_thread_late_finds_a_handler(before, after):
+    """The kernel may give a thread the news of an end after the run is over; without a handler Python complains."""
+    launcher = (
+        "import signal\n"
+        "from gradtrace.launch import Session, Settings, parse_target, run\n"
+        "def other(number, frame): pass\n"
+        f"signal.signal(signal.SIGCHLD, {before})\n"
+        "with Session() as session:\n"
+        "    run(parse_target([], code='pass'), Settings(), session, print)\n"
+        "print(signal.getsignal(signal.SIGCHLD).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", launcher], capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == (f"{after}\n", "")
+
+
 def test_what_fails_ahead_of_time_leaves_the_program_alone(ready):
     """Work that is done here while it starts has no part in it, and its time is none of the program's."""
     at_work, wait = ready
