@@ -156,6 +156,33 @@ def test_rows_that_move_without_a_gradient_are_told(decay, moved, tmp_path):
     assert change.moved_rows == ((0, 3, 4) if moved else ())
 
 
+@pytest.mark.parametrize(
+    ("quiet", "density", "dtype"),
+    [
+        ((), 0.6, torch.float32),
+        ((7, 1_900), 0.6, torch.bfloat16),
+        ((7, 1_900), 0.1, torch.float32),
+        (tuple(range(3, 2_000)), 0.6, torch.float32),
+        ((7, 1_900), 0.1, torch.complex64),
+    ],
+)
+def test_quiet_rows_of_a_large_gradient_are_told(quiet, density, dtype, tmp_path):
+    """Zeros elsewhere do not make a row quiet, nor do tiny numbers."""
+    torch.manual_seed(0)
+    gradient = (torch.rand(2_000, 40) < density).to(dtype)
+    gradient[:, 33] = torch.finfo(dtype).tiny
+    gradient[list(quiet)] = 0
+    with recorded(tmp_path) as session:
+        weight = nn.Parameter(torch.ones(2_000, 40, dtype=dtype))
+        optimizer = torch.optim.SGD([weight], lr=0.1, weight_decay=0.5)
+        (weight * gradient.conj()).sum().abs().backward()
+        weight.grad = gradient
+        optimizer.step()
+
+    (change,) = session.trace().steps[0].changes
+    assert (change.n_moved_rows, change.moved_rows) == (len(quiet), quiet[:8])
+
+
 def test_momentum_moves_rows_without_a_gradient(tmp_path):
     """A row that had a gradient once goes on moving."""
     with recorded(tmp_path) as session:
