@@ -374,6 +374,8 @@ class Describer:
         call = origin.place.call if origin.place is not None else None
         module, module_type = self._module(origin.module)
         names = () if place is None else assigned_names(self._journal.location(place))
+        if len(names) == 1 and origin.place is not None and self._scope.holds_other(names[0], origin.place.code):
+            names = ()  # `out = model(x)`, and `out.loss` is the tensor
         number = self._tables.where_number((place, module, module_type, call))
         where = _Where(number, place, module, module_type, call, names, origin.is_direct)
         self._places[table, origin_number] = where

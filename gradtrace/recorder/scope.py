@@ -39,6 +39,7 @@ _OPAQUE = (
     *(type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.CodeType),
     *(torch.optim.Optimizer, torch.dtype, torch.device, str, bytes, int, float, complex, type(None)),
 )
+_NUMBERS = frozenset({type(None), bool, int, float, complex, str})
 _TAKEN = (torch.Tensor, torch.nn.Module, torch.optim.Optimizer)
 """What a scope knows by name."""
 _CLOSED = frozenset({"torch", "numpy", "builtins", "threading", "logging", "pathlib", "re", "enum"})
@@ -88,6 +89,11 @@ class Scope:
         """The variable, or what leads to the tensor from one."""
         variable = self.tensors.get(id(tensor))
         return self.path(tensor) or variable if variable is None or id(tensor) in self.of_loops else variable
+
+    def holds_other(self, name: str, code: types.CodeType) -> bool:
+        """Whether a variable of running code holds an object that is no tensor; the tensor may be a part of it."""
+        value = next((one.variables[name] for one in self._spaces if one.code is code and name in one.variables), None)
+        return not (is_tensor(value) or type(value) in _NUMBERS)
 
     def path(self, thing: object) -> str | None:
         """What leads to a tensor or a module through containers and attributes: `net.blocks[0].attn.qkv`."""

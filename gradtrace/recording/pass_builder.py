@@ -1,5 +1,6 @@
 """From the lines of one pass to a `BackwardPass`."""
 
+import re
 from collections.abc import Sequence
 
 from gradtrace.model import (
@@ -7,6 +8,8 @@ from gradtrace.model import (
     Accumulation,
     BackwardPass,
     Conflict,
+    Location,
+    PassCall,
     PassError,
     Recorded,
     Root,
@@ -26,6 +29,7 @@ from gradtrace.recording.records import (
     RootRow,
 )
 
+_PATH_TO_ROOT = re.compile(r"""([^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:\d+|"[^"\]]*"|'[^'\]]*')\])*)\.backward\(""")
 _INCOMPLETE = PassError(INCOMPLETE, "the recording ends in the middle of this pass")
 
 
@@ -79,6 +83,8 @@ class PassBuilder:
         begin, known = self.begin, self._known
         if self._graph is not None and end is not None:
             self._graph.take_reasons(end.not_recomputed)
+        place = known.places[begin.location]
+        name = _path_to_root(place) if begin.call is PassCall.TENSOR_BACKWARD else None
         graph = None if self._graph is None else self._graph.build()
         error = _error(known, end) if end is not None or graph is None else _INCOMPLETE
         n_nodes = len(graph.nodes) if graph else 0
@@ -87,8 +93,8 @@ class PassBuilder:
         return BackwardPass(
             index=begin.index,
             call=begin.call,
-            location=known.places[begin.location],
-            roots=tuple(_root(known, row, n_nodes) for row in begin.roots),
+            location=place,
+            roots=tuple(_root(known, row, n_nodes, name) for row in begin.roots),
             retain_graph=begin.retain_graph,
             create_graph=begin.create_graph,
             recorded=begin.recorded,
@@ -103,11 +109,18 @@ class PassBuilder:
         )
 
 
-def _root(known: Definitions, row: RootRow, n_nodes: int) -> Root:
+def _path_to_root(place: Location | None) -> str | None:
+    """How the line writes what holds the root, where no variable does: `out.loss` of `out.loss.backward()`."""
+    found = None if place is None else _PATH_TO_ROOT.match(place.text, max(0, place.column - 1))
+    return found and found[1]
+
+
+def _root(known: Definitions, row: RootRow, n_nodes: int, name: str | None) -> Root:
     if row.node is not None and n_nodes and not 0 <= row.node < n_nodes:
         raise Damage(f"a root names node {row.node} of {n_nodes}")
     value, gradient = (stats(one, known.dtypes, known.shared) for one in (row.value, row.gradient))
-    return Root(node=row.node if n_nodes else None, name=row.name, value=value, output=row.output, gradient=gradient)
+    node = row.node if n_nodes else None
+    return Root(node=node, name=row.name or name, value=value, output=row.output, gradient=gradient)
 
 
 def _error(known: Definitions, end: PassEndRecord | None) -> PassError | None:

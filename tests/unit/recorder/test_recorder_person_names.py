@@ -54,6 +54,37 @@ def test_a_variable_goes_before_an_element(tmp_path):
     assert one.graph.nodes[0].name == "loss"
 
 
+class Output(NamedTuple):
+    """What a model returns."""
+
+    loss: torch.Tensor
+    n_tokens: int = 0
+
+
+def test_what_holds_a_root_is_not_its_name(tmp_path):
+    """`out` is the object, `out.loss` the tensor; a variable that has held a number since then was the tensor's."""
+
+    def model(w):
+        return Output(loss=(w * 2).sum())
+
+    w = leaf()
+    with recorded(tmp_path) as session:
+        out = model(w)
+        out.loss.backward()
+        model(w).loss.backward()
+        loss = (w * 3).sum()
+        loss.backward()
+        loss = (w * 4).sum()
+        kept = [loss * 1]
+        loss = loss.item()
+        kept[0].backward()
+
+    passes = session.trace().passes
+    assert [one.roots[0].name for one in passes] == ["out.loss", None, "loss", "kept[0]"]
+    assert [one.graph.nodes[0].name for one in passes[:3]] == [None, None, "loss"]
+    assert [node.name for node in passes[3].graph.nodes if node.op == "sum"] == ["loss"]
+
+
 def test_a_variable_of_an_outer_frame_goes_before_an_element_of_an_inner_one():
     """The element is what the callee happens to have been given it in."""
 
