@@ -29,7 +29,15 @@ from gradtrace.recording.records import (
     RootRow,
 )
 
-_PATH_TO_ROOT = re.compile(r"""([^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:\d+|"[^"\]]*"|'[^'\]]*')\])*)\.backward\(""")
+_PATH = r"""([^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:\d+|"[^"\]]*"|'[^'\]]*')\])*)"""
+_BEFORE_CALL = re.compile(rf"{_PATH}\.backward\(")
+_FIRST_ARGUMENT = re.compile(rf"[\w.]*\b(?:grad|backward)\(\s*(?:outputs=|tensors=)?{_PATH}\s*[,)]")
+_ROOTS = {
+    PassCall.TENSOR_BACKWARD: _BEFORE_CALL,
+    PassCall.AUTOGRAD_BACKWARD: _FIRST_ARGUMENT,
+    PassCall.AUTOGRAD_GRAD: _FIRST_ARGUMENT,
+}
+"""Where the line of a call writes the tensor at which the pass starts."""
 _INCOMPLETE = PassError(INCOMPLETE, "the recording ends in the middle of this pass")
 
 
@@ -84,7 +92,7 @@ class PassBuilder:
         if self._graph is not None and end is not None:
             self._graph.take_reasons(end.not_recomputed)
         place = known.places[begin.location]
-        name = _path_to_root(place) if begin.call is PassCall.TENSOR_BACKWARD else None
+        name = _written(place, begin.call) if len(begin.roots) == 1 else None
         graph = None if self._graph is None else self._graph.build()
         error = _error(known, end) if end is not None or graph is None else _INCOMPLETE
         n_nodes = len(graph.nodes) if graph else 0
@@ -109,9 +117,10 @@ class PassBuilder:
         )
 
 
-def _path_to_root(place: Location | None) -> str | None:
-    """How the line writes what holds the root, where no variable does: `out.loss` of `out.loss.backward()`."""
-    found = None if place is None else _PATH_TO_ROOT.match(place.text, max(0, place.column - 1))
+def _written(place: Location | None, call: PassCall) -> str | None:
+    """How the line writes the root, where that is a path from a variable: `out.loss` of `out.loss.backward()`."""
+    pattern = _ROOTS.get(call)
+    found = None if place is None or pattern is None else pattern.match(place.text, max(0, place.column - 1))
     return found and found[1]
 
 

@@ -55,7 +55,7 @@ def test_a_variable_goes_before_an_element(tmp_path):
 
 
 class Output(NamedTuple):
-    """What a model returns."""
+    """What a model may return."""
 
     loss: torch.Tensor
     n_tokens: int = 0
@@ -83,6 +83,29 @@ def test_what_holds_a_root_is_not_its_name(tmp_path):
     assert [one.roots[0].name for one in passes] == ["out.loss", None, "loss", "kept[0]"]
     assert [one.graph.nodes[0].name for one in passes[:3]] == [None, None, "loss"]
     assert [node.name for node in passes[3].graph.nodes if node.op == "sum"] == ["loss"]
+
+
+def test_a_root_is_called_as_its_line_writes_it(tmp_path):
+    """Where that is a path, to whatever takes it; of an expression the line alone is told."""
+    w = leaf()
+
+    def out():
+        return Output(loss=(w * 2).sum())
+
+    with recorded(tmp_path) as session:
+        first, second = {"of a": out()}, [out(), out()]
+        first["of a"].loss.backward(
+            retain_graph=True,
+        )
+        torch.autograd.grad(second[1].loss, w)
+        torch.autograd.backward(
+            tensors=second[0].loss,
+        )
+        (first["of a"].loss / 2).backward()
+        torch.autograd.grad([out().loss, out().loss], w)
+
+    names = [[root.name for root in one.roots] for one in session.trace().passes]
+    assert names == [['first["of a"].loss'], ["second[1].loss"], ["second[0].loss"], [None], [None, None]]
 
 
 def test_a_variable_of_an_outer_frame_goes_before_an_element_of_an_inner_one():
