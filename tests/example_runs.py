@@ -17,6 +17,7 @@ import pytest
 from shared_recordings import once
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+ONE_FORK_EACH = Path(__file__).with_name("one_fork_each.py")
 NAMES = tuple(sorted(path.stem for path in EXAMPLES.glob("*.py")))
 
 Run = TypeVar("Run")
@@ -113,11 +114,28 @@ def _shared(make: Callable[..., Run]) -> Callable[..., Run]:
     return made
 
 
-@_shared
 def bare(name: str, *argv: str) -> BareRun:
-    """Run the example as its reader would."""
+    """Run the example as its reader would; those without arguments in forks of one process."""
+    return _bare(name, *argv) if argv else _all_bare("examples")[name]
+
+
+@_shared
+def _bare(name: str, *argv: str) -> BareRun:
     done = _run([sys.executable, str(EXAMPLES / f"{name}.py"), *argv], EXAMPLES)
     return BareRun(done.returncode, done.stdout, done.stderr)
+
+
+@_shared
+def _all_bare(_name: str) -> dict[str, BareRun]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        done = _run([sys.executable, str(ONE_FORK_EACH), "torch", name, *map(str, EXAMPLES.glob("*.py"))], folder)
+        assert done.returncode == 0, done.stderr
+
+        def said(example: str, what: str) -> str:
+            return (folder / f"{example}.{what}").read_text("utf-8")
+
+        return {one: BareRun(int(said(one, "status")), said(one, "stdout"), said(one, "stderr")) for one in NAMES}
 
 
 @_shared

@@ -1,6 +1,7 @@
 """Each block compiled for itself, in a model that is not, with a checkpoint around one."""
 
 # imports: torch._dynamo.utils
+# soak: module.py compiles as much, for itself
 
 import torch
 from _report import BACKEND, report

@@ -1,6 +1,7 @@
 """One graph or none: `fullgraph=True`, in training and in evaluation."""
 
 # imports: torch._dynamo.utils
+# soak: function.py has no break either, and breaks.py has some
 
 import torch
 from _report import BACKEND, net, report

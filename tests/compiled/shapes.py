@@ -1,6 +1,7 @@
 """Shapes that change: recompiled, then dynamic, then marked as such."""
 
 # imports: torch._dynamo.utils
+# soak: each new shape is compiled anew
 
 import torch
 from _report import BACKEND, net, report

@@ -89,16 +89,16 @@ def test_torchscript(how):
 @pytest.mark.parametrize("depth", [(), ("--passes", "all"), FULL], ids=["default", "all", "full"])
 def test_four_threads_that_train_survive(depth):
     """Nobody touches the gradients of a thread whose engine runs."""
-    for _ in range(2):
-        done = gradtrace("record", "-o", "x.gtrace", *depth, "threads_segfault.py")
-        assert (done.returncode, done.stdout) == (0, "4\n")
+    done = gradtrace("record", "-o", "x.gtrace", *depth, "threads_segfault.py")
+
+    assert (done.returncode, done.stdout) == (0, "4\n")
 
 
 def test_a_time_limit_that_raises_ends_the_program():
     """An exception out of a signal handler reaches the program, wherever it was raised."""
-    for _ in range(3):
-        done = gradtrace("record", "-o", "x.gtrace", *FULL, "timeout_swallowed.py")
-        assert (done.returncode, done.stdout) == (0, "timed out\n")
+    done = gradtrace("record", "-o", "x.gtrace", *FULL, "timeout_swallowed.py")
+
+    assert (done.returncode, done.stdout) == (0, "timed out\n")
 
 
 def test_a_trace_function_that_fills_a_list_does_not_run_for_ever():

@@ -36,8 +36,7 @@ def test_there_is_a_training_of_every_kind():
     assert len(TRAININGS) >= 30
 
 
-@pytest.mark.parametrize("_run", range(3))
-def test_passes_of_several_threads_are_in_the_file_once(tmp_path, _run):
+def test_passes_of_several_threads_are_in_the_file_once(tmp_path):
     """They end together, and between each other's events."""
     recording = tmp_path / "run.gtrace"
     command = [sys.executable, "-m", "gradtrace", "record", "-q", "-o", recording, FOLDER / "threads.py"]

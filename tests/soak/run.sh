@@ -32,6 +32,10 @@ threads() {
       ((bad == 0)) || wrong "threads $n '$options'"
     done
   done
+  for ((run = 0; run < runs; run++)); do
+    "$PYTHON" -m pytest -q -p no:cacheprovider tests/e2e/test_e2e_trainings.py -k several_threads || wrong "threads $run"
+    "$PYTHON" -m pytest -q -p no:cacheprovider tests/e2e/test_e2e_faults.py -k time_limit || wrong "time limit $run"
+  done
 }
 
 # What a program can see of us, each in a process of its own, at two depths.
