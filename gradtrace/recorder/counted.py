@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gradtrace.model.kinds import Effect, EventKind, PassCall, Recorded
-from gradtrace.recorder.events import CountedEvent
+from gradtrace.recorder.events import PlainEvent
 from gradtrace.recorder.stream import encode
 
 
@@ -18,7 +18,7 @@ class Pattern(NamedTuple):
     create_graph: bool
     thread: int
     error: str | None
-    events: tuple[CountedEvent, ...]
+    events: tuple[PlainEvent, ...]
     effects: tuple[tuple[int, Effect], ...]
 
 
@@ -32,8 +32,8 @@ class Group:
         self.pattern = pattern
         self._n_passes = 0
         self._last_value: float | None = None
-        self._events: dict[CountedEvent, int] = {}
-        self._event_lines: dict[CountedEvent, str] = {}
+        self._events: dict[PlainEvent, int] = {}
+        self._event_lines: dict[PlainEvent, str] = {}
         """Up to the count."""
         self._lines: list[str] = []
         """What `lines` returned last, if nothing has been added since."""
@@ -59,7 +59,7 @@ class Group:
         """The number of the pass that comes after these: of passes on several threads another may end first."""
         return self._before_pass + 1 + self._n_passes
 
-    def add(self, events: tuple[CountedEvent, ...], value: float | None = None) -> None:
+    def add(self, events: tuple[PlainEvent, ...], value: float | None = None) -> None:
         """One pass more, the events before it, and its root, where that is one finite number."""
         self._n_passes += 1
         self._last_value = value

@@ -31,7 +31,7 @@ class Measured(Protocol):
         """As a row of the event's line."""
 
 
-class CountedEvent(NamedTuple):
+class PlainEvent(NamedTuple):
     """An event without what was measured; `place` is the id of a location."""
 
     kind: EventKind
@@ -60,10 +60,10 @@ class EventLines:
     """The lines of events: the same few again and again, each time after another pass."""
 
     def __init__(self) -> None:
-        self._known: dict[CountedEvent, str] = {}
+        self._known: dict[PlainEvent, str] = {}
         """Up to the pass."""
 
-    def of(self, event: CountedEvent, index: int) -> str:
+    def of(self, event: PlainEvent, index: int) -> str:
         """The line of an event after this pass."""
         line = self._known.get(event)
         if line is None:
@@ -90,7 +90,7 @@ class Events:
         """Threads on which a wrapper writes the event itself (zero_grad and what it does inside), and how deep."""
         self.is_counting = False
         """Passes are only counted now: events are part of the pattern, not lines of their own."""
-        self.pattern: list[CountedEvent] = []
+        self.pattern: list[PlainEvent] = []
         self.counted: Callable[[EventKind], None] = lambda _: None
         """Called when the pattern has grown."""
 
@@ -146,7 +146,7 @@ class Events:
         number = self._journal.place(place)
         if kind not in _JOINED and not writes:
             self.flush()
-            event = CountedEvent(kind, number, set_to_none, optimizer, call, tuple(leaves), tuple(facts.items()))
+            event = PlainEvent(kind, number, set_to_none, optimizer, call, tuple(leaves), tuple(facts.items()))
             self._journal.write_encoded(self._lines.of(event, self._journal.last_pass_index))
             return
         record = {
@@ -195,7 +195,7 @@ class Events:
         facts: Mapping[str, bool | str],
     ) -> None:
         """Note an event of a pass that is only counted."""
-        event = CountedEvent(kind, self._journal.place(place), set_to_none, optimizer, call, (), tuple(facts.items()))
+        event = PlainEvent(kind, self._journal.place(place), set_to_none, optimizer, call, (), tuple(facts.items()))
         pattern = self.pattern
         if not pattern or pattern[-1] != event:
             pattern.append(event)
@@ -203,7 +203,7 @@ class Events:
 
     def note_unseen(self, kind: EventKind, leaves: list[int], *, set_to_none: bool | None) -> None:
         """Note what the state of the leaves tells although nobody saw it happen."""
-        self.pattern.append(CountedEvent(kind, None, set_to_none, None, "", tuple(leaves)))
+        self.pattern.append(PlainEvent(kind, None, set_to_none, None, "", tuple(leaves)))
 
     def flush(self) -> None:
         """The event that is held back has its final form."""
