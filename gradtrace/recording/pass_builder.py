@@ -118,10 +118,15 @@ class PassBuilder:
 
 
 def _written(place: Location | None, call: PassCall) -> str | None:
-    """How the line writes the root, where that is a path from a variable: `out.loss` of `out.loss.backward()`."""
+    """How the line writes the root, where that is a path from a variable: `out.loss` of `out.loss.backward()`.
+
+    A line that has a library start the pass may say `.backward` of anything.
+    """
     pattern = _ROOTS.get(call)
-    found = None if place is None or pattern is None else pattern.match(place.text, max(0, place.column - 1))
-    return found and found[1]
+    if place is None or place.via is not None or pattern is None:
+        return None
+    found = pattern.match(place.text, max(0, place.column - 1))
+    return found[1] if found and not found[1].startswith("torch.") else None
 
 
 def _root(known: Definitions, row: RootRow, n_nodes: int, name: str | None) -> Root:

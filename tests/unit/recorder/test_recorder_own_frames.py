@@ -151,6 +151,17 @@ def test_two_lines_of_the_user_s_are_told_apart_below_one_of_a_library_s(tmp_pat
     assert lines["two"] == (lines["one"][0] + 1, 2)
 
 
+def test_an_object_of_a_library_is_not_the_root_whose_backward_it_calls(tmp_path):
+    """`engine.backward(...)` says `.backward` of the engine, and nobody knows what that does."""
+    library = load_library("class Engine:\n    def backward(self, holder):\n        holder[0].sum().backward()\n")
+    with recorded(tmp_path) as session:
+        engine = library["Engine"]()
+        engine.backward([torch.ones(2, requires_grad=True) * 2])
+        torch.Tensor.backward((torch.ones(2, requires_grad=True) * 2).sum())
+
+    assert [one.roots[0].name for one in session.trace().passes] == [None, None]
+
+
 def test_without_a_file_of_the_user_s_the_library_is_the_place():
     """As where an installed command runs an installed program."""
     library = load_library("import sys\ndef look(call):\n    return call(sys._getframe())\n")
