@@ -29,7 +29,7 @@ from gradtrace.recording.records import (
     RootRow,
 )
 
-_PATH = r"""([^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:\d+|"[^"\]]*"|'[^'\]]*')\])*)"""
+_PATH = r"""([^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:\d+|"[^"\]]*"|'[^'\]]*')\])+)"""
 _BEFORE_CALL = re.compile(rf"{_PATH}\.backward\(")
 _FIRST_ARGUMENT = re.compile(rf"[\w.]*\b(?:grad|backward)\(\s*(?:outputs=|tensors=)?{_PATH}\s*[,)]")
 _ROOTS = {

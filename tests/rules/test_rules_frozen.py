@@ -26,6 +26,7 @@ WRONG = {
     "target_is_online": ("copy-shares-storage", 14),
     "frozen_moves": ("moves-without-gradient", 10),
     "gradient_zeroed": ("moves-without-gradient", 12),
+    "gradient_zeroed_and_clipped": ("moves-without-gradient", 12),
     "hook_masks_rows": ("moves-without-gradient", 10),
     "pruned_once": ("mask-applied-once", 21),
     "rows_zeroed": ("moves-without-gradient", 10),

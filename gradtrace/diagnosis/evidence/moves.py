@@ -116,8 +116,8 @@ class _State:
                 else:
                     self._frozen.pop(leaf, None)
         elif event.kind in CLEARING or event.kind == EventKind.GRAD_MODIFIED:
-            for leaf in event.leaves:
-                self._changed[leaf] = event
+            was_zero = {write.leaf for write in event.writes if write.before == 0 == write.after}
+            self._changed.update((leaf, event) for leaf in event.leaves if leaf not in was_zero)
             if event.kind == EventKind.GRAD_MODIFIED and event.is_assignment:
                 self._given.update(event.leaves)
             for write in event.writes:

@@ -1,13 +1,15 @@
 """Works a step of an optimizer out, from its rule: for tensors with torch, or for one element with plain numbers."""
 
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 from gradtrace.formulas.optimizers.update_rule import Term, UpdateRule
 
+_GRADIENT = re.compile(r"\bgrad\b")
 NUMBERS = SimpleNamespace(
     sqrt=math.sqrt,
     abs=abs,
@@ -76,8 +78,18 @@ def work_out(
             names = line.name.split(", ")
             worked |= dict(zip(names, value, strict=True)) if len(names) > 1 else {line.name: value}
             scope |= worked
-    terms = tuple((term, _value(term.code, scope)) for term in rule.terms if _holds(term.when, scope))
+    said = _turned if scope.get("maximize") else _as_it_is
+    terms = tuple((said(term), _value(term.code, scope)) for term in rule.terms if _holds(term.when, scope))
     return WorkedStep(worked, {name: scope[name] for name in kept}, terms)
+
+
+def _as_it_is(term: Term) -> Term:
+    return term
+
+
+def _turned(term: Term) -> Term:
+    """A term in which the gradient stands with its sign changed, for that is what the rule was given."""
+    return replace(term, maths=_GRADIENT.sub("(-grad)", term.maths))
 
 
 def _holds(when: str, scope: dict[str, Any]) -> bool:

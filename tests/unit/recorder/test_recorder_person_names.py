@@ -108,6 +108,20 @@ def test_a_root_is_called_as_its_line_writes_it(tmp_path):
     assert names == [['first["of a"].loss'], ["second[1].loss"], ["second[0].loss"], [None], [None, None]]
 
 
+def test_an_object_that_has_a_backward_of_its_own_is_no_root(tmp_path):
+    """Nobody knows what it starts."""
+
+    class Loss:
+        def __init__(self, tensor):
+            self.backward = (tensor * 2).backward
+
+    with recorded(tmp_path) as session:
+        loss = Loss(leaf().sum())
+        loss.backward()
+
+    assert [root.name for root in session.trace().passes[0].roots] == [None]
+
+
 def test_a_variable_of_an_outer_frame_goes_before_an_element_of_an_inner_one():
     """The element is what the callee happens to have been given it in."""
 

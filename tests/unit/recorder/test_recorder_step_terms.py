@@ -53,6 +53,20 @@ def test_the_terms_of_a_step_add_up_to_it(name, tmp_path):
             torch.testing.assert_close(total, moved, rtol=2e-3, atol=4e-6)
 
 
+@pytest.mark.parametrize(("maximize", "maths"), [(True, "-lr · (-grad)"), (False, "-lr · grad")])
+def test_a_term_says_whether_the_step_climbs(maximize, maths, tmp_path):
+    """With `maximize` the gradient is taken with its sign changed, and so it is written."""
+    weight = torch.tensor([3.0], requires_grad=True)
+    with recorded(tmp_path, value_limit=4) as session:
+        optimizer = torch.optim.SGD([weight], lr=0.5, maximize=maximize)
+        (weight * weight).sum().backward()
+        optimizer.step()
+    trace = session.trace()
+    (part,) = step_parts(trace, trace.steps[0], trace.steps[0].changes[0])
+
+    assert (part.term.maths, part.value) == (maths, [3.0 if maximize else -3.0])
+
+
 MATRICES = {
     "Muon": (lambda ps: torch.optim.Muon(ps, lr=0.1), {"orthogonal momentum": 0.0, "weight decay": 0.1 * 0.1}),
     "Adafactor": (lambda ps: torch.optim.Adafactor(ps, lr=0.1), {"scaled gradient": 0.0}),
