@@ -9,10 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from torch import is_grad_enabled
+
 from gradtrace.model.kinds import PassCall
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import hide, skipped_by_warnings
 from gradtrace.recorder.looking import is_tensor
+from gradtrace.recorder.sections import put_grad_mode_back
 from gradtrace.recorder.sites import Place, is_internal, place_at
 
 
@@ -112,6 +115,7 @@ def watch_engine(original: Callable[..., Any], observer: PassObserver) -> Callab
     @functools.wraps(original)
     def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
         # Dynamo skips this frame for its file; what it calls of ours would be compiled as the program is.
+        grad_mode = is_grad_enabled()
         eval_frame = set_eval_frame(None)
         try:
             is_compiled = eval_frame is not None and eval_frame is not False
@@ -128,6 +132,7 @@ def watch_engine(original: Callable[..., Any], observer: PassObserver) -> Callab
             observer.after_pass(ticket, result, None, sys._getframe(1))
             return result
         finally:
+            put_grad_mode_back(grad_mode)
             set_eval_frame(eval_frame)
 
     return skipped_by_warnings(_engine_run_backward)

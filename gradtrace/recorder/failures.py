@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
 
+from torch import is_grad_enabled
+
 from gradtrace.model.blind_spot import Blind
 from gradtrace.recorder import sections
 from gradtrace.recorder.journal import Journal
@@ -72,12 +74,13 @@ class Failures:
 class _Looking:
     """An observation, as a class: a generator costs several times as much, and a step of a program has many."""
 
-    __slots__ = ("_failures", "_quiet", "_what")
+    __slots__ = ("_failures", "_grad_mode", "_quiet", "_what")
 
     def __init__(self, failures: Failures, what: str) -> None:
         self._failures = failures
         self._what = what
         self._quiet = sections.Quiet()
+        self._grad_mode = is_grad_enabled()
 
     def __enter__(self) -> None:
         self._quiet.__enter__()
@@ -86,6 +89,8 @@ class _Looking:
         try:
             return error is not None and self._failures.absorb(self._what, error)
         finally:
+            if error is not None:
+                sections.put_grad_mode_back(self._grad_mode)
             self._quiet.__exit__(kind, error, at)
 
 

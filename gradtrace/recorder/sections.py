@@ -18,6 +18,8 @@ from signal import getsignal, valid_signals
 from types import CodeType, FrameType, FunctionType, MethodType, TracebackType
 from typing import Any
 
+from torch import is_grad_enabled
+
 from gradtrace.recorder import torch_facts
 from gradtrace.recorder.invisible import is_ours
 
@@ -37,6 +39,16 @@ _dispatch_stack_length = torch_facts.dispatch_stack_length
 _profiler_enabled = torch_facts.profiler_enabled
 _DisableTorchFunction = torch_facts.DisableTorchFunction
 _gettrace, _getprofile = sys.gettrace, sys.getprofile
+
+
+def put_grad_mode_back(enabled: bool) -> None:
+    """Let grad mode be what it was when our code began.
+
+    An exception of a signal's handler may arrive in `no_grad` itself, before that has switched grad mode on again.
+    """
+    if is_grad_enabled() is not enabled:
+        with _DisableTorchFunction():
+            torch_facts.set_grad_enabled(enabled)
 
 
 class Quiet:

@@ -119,6 +119,7 @@ ANOMALY_STACK = "traceback_"
 """Where anomaly mode keeps the stack of a node, in its metadata: lines as `traceback.format_stack` writes them."""
 current_node = getattr(_C, "_current_autograd_node", lambda: None)
 """The node that the engine runs on this thread; what it saved is there until its hooks have run."""
+set_grad_enabled = _C._set_grad_enabled
 tracing_state = _C._get_tracing_state
 """None unless `torch.jit.trace` runs."""
 

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+import torch
 
 from gradtrace.model import Blind
 from gradtrace.recorder.config import Config
+from gradtrace.recorder.engine import watch_engine
 from gradtrace.recorder.failures import Failures
 from gradtrace.recorder.journal import Journal
 
@@ -117,3 +119,48 @@ def test_an_exception_of_the_program_s_loses_our_frames(journal):
     assert not Failures(journal, pytest.fail).absorb("a step", found.value)
     assert Failures(journal, pytest.fail).absorb("a step", ValueError("ours"))
     assert len(lines(journal)) == 1
+
+
+class Interrupted:
+    """Observes passes; Ctrl-C arrives within `no_grad`, just before that would switch grad mode on again."""
+
+    def __init__(self, when):
+        self._when = when
+
+    def before_pass(self, *_args, **_kwargs):
+        """A pass begins."""
+        self._interrupt("before")
+
+    def after_pass(self, *_args):
+        """A pass is over."""
+        self._interrupt("after")
+
+    def _interrupt(self, now):
+        if now == self._when:
+            torch._C._set_grad_enabled(False)
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_interrupts_our_code_around_a_pass_leaves_grad_mode_alone(when):
+    """The program that caught it goes on to train."""
+    with pytest.raises(KeyboardInterrupt):
+        watch_engine(lambda *_: (), Interrupted(when))((), False)
+
+    assert torch.is_grad_enabled()
+
+
+def test_what_interrupts_an_observation_leaves_grad_mode_alone(journal):
+    """In the program's own `no_grad` as well."""
+    failures = Failures(journal, pytest.fail)
+
+    def look(enabled):
+        with failures.looking("a step"):
+            torch._C._set_grad_enabled(not enabled)
+            raise KeyboardInterrupt
+
+    for enabled in (True, False):
+        with torch.set_grad_enabled(enabled):
+            with pytest.raises(KeyboardInterrupt):
+                look(enabled)
+            assert torch.is_grad_enabled() is enabled
