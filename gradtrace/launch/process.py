@@ -64,8 +64,10 @@ def run(
     # A signal is taken from the queue while the child lives, and not by a handler: only so is it known who sent it,
     # and one that was ignored when this process began, or that would end it, can be passed on like any other.
     watched = set[int](signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
+    handler = signal.signal(
+        signal.SIGCHLD, _note
+    )  # raises on any thread but the main one, where nothing is blocked yet
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
-    handler = signal.signal(signal.SIGCHLD, _note)
     try:
         with Witness(watched) as witness:
             pid = _spawn(command, session.environment(), before, divert_stdout=settings.divert_stdout)

@@ -149,6 +149,8 @@ class Session:
         """What the recorders have left to be said since the last call; some of it is true of a running program only."""
         for name, saying in _SAYINGS.items():
             for word in self._words(name):
+                if word == _UNWRITTEN and not is_over:
+                    continue  # the file has been made, and the word is on its way
                 text = saying.format(word)
                 if text not in self._said and (name != _OF_A_RUNNING_PROGRAM or self._goes_on(is_over=is_over)):
                     self._said.add(text)

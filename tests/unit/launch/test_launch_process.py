@@ -131,6 +131,23 @@ def test_a_signal_that_reaches_another_thread_late_finds_a_handler(before, after
     assert (done.stdout, done.stderr) == (f"{after}\n", "")
 
 
+def test_a_thread_that_cannot_run_anything_keeps_its_signals():
+    """Only the main thread may handle signals."""
+    masks = []
+
+    def elsewhere():
+        with Session() as session, pytest.raises(ValueError, match="main thread"):
+            run(parse_target([], code="pass"), Settings(), session, print)
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+    thread = threading.Thread(target=elsewhere)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    thread.start()
+    thread.join()
+
+    assert masks == [before]
+
+
 def test_what_fails_ahead_of_time_leaves_the_program_alone(ready):
     """Work that is done here while it starts has no part in it, and its time is none of the program's."""
     at_work, wait = ready

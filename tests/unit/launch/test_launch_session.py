@@ -82,8 +82,21 @@ def test_words_are_told_once_and_when_they_are_whole():
 
 
 def test_a_word_that_could_not_be_written_is_one_too():
-    """On a full disk the file can be made, and nothing be written into it."""
+    """On a full disk the file can be made, and nothing be written into it; until the end that may come."""
     with Session() as session:
         (session.directory / "failed").touch()
 
-        assert [*session.news()] == ["this process is not recorded: it could not write why: is the disk full?"]
+        assert [*session.news()] == []
+        assert [*session.news(is_over=True)] == [
+            "this process is not recorded: it could not write why: is the disk full?"
+        ]
+
+
+def test_a_word_that_is_on_its_way_is_waited_for():
+    """A recorder makes the file, and then writes into it."""
+    with Session() as session:
+        (session.directory / "failed").touch()
+        said = [*session.news()]
+        (session.directory / "failed").write_bytes(b"no memory\0")
+
+        assert [*said, *session.news()] == ["this process is not recorded: no memory"]
