@@ -64,9 +64,8 @@ def run(
     # A signal is taken from the queue while the child lives, and not by a handler: only so is it known who sent it,
     # and one that was ignored when this process began, or that would end it, can be passed on like any other.
     watched = set[int](signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
-    handler = signal.signal(
-        signal.SIGCHLD, _note
-    )  # raises on any thread but the main one, where nothing is blocked yet
+    # The handler first: that raises on any thread but the main one, whose signals are then not blocked.
+    handler = signal.signal(signal.SIGCHLD, _note)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
         with Witness(watched) as witness:
