@@ -64,7 +64,7 @@ def run(
     # A signal is taken from the queue while the child lives, and not by a handler: only so is it known who sent it,
     # and one that was ignored when this process began, or that would end it, can be passed on like any other.
     watched = set[int](signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
-    # The handler first: that raises on any thread but the main one, whose signals are then not blocked.
+    # The handler first: on any thread but the main one that raises, and then no signal may stay blocked.
     handler = signal.signal(signal.SIGCHLD, _note)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
