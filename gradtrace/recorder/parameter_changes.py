@@ -362,21 +362,23 @@ def _or_none(quiet: torch.Tensor | None) -> torch.Tensor | bool:
 def _quiet_rows(rows: torch.Tensor) -> torch.Tensor | None:
     """Which of some rows are zero throughout; None for none.
 
-    Of many on the CPU, most are told by a few of their elements. A sum of squares that is above zero tells it at once,
-    of floats on the CPU; one that is zero may have underflowed.
+    A sum of squares that is above zero tells it at once, of floats on the CPU; one that is zero may have underflowed.
     """
-    if rows.is_cpu and rows.is_floating_point():
-        if rows.numel() > _MANY:
-            quiet = (rows[:, :: max(1, rows.shape[1] // _FEW)] == 0).all(1)
-            n_left = int(quiet.sum())
-            if n_left < len(rows) // _FEW:
-                if n_left:
-                    quiet[quiet.clone()] = _are_zero(rows[quiet])
-                return quiet if n_left and quiet.any() else None
-        if row_norms(rows).min().item() > 0:
-            return None
-    quiet = _are_zero(rows)
+    if not (rows.is_cpu and rows.is_floating_point()):
+        quiet = _are_zero(rows)
+    elif rows.numel() > _MANY and int((left := _may_be_zero(rows)).sum()) < len(rows) // _FEW:
+        quiet = left
+        quiet[left.clone()] = _are_zero(rows[left])
+    elif row_norms(rows).min().item() > 0:
+        return None
+    else:
+        quiet = _are_zero(rows)
     return None if quiet.is_cpu and not quiet.any() else quiet
+
+
+def _may_be_zero(rows: torch.Tensor) -> torch.Tensor:
+    """Of which rows a few elements are all zero: of most gradients hardly any, and the rest need not be read."""
+    return (rows[:, :: max(1, rows.shape[1] // _FEW)] == 0).all(1)
 
 
 def _are_zero(rows: torch.Tensor) -> torch.Tensor:

@@ -78,13 +78,10 @@ def work_out(
             names = line.name.split(", ")
             worked |= dict(zip(names, value, strict=True)) if len(names) > 1 else {line.name: value}
             scope |= worked
-    said = _turned if scope.get("maximize") else _as_it_is
-    terms = tuple((said(term), _value(term.code, scope)) for term in rule.terms if _holds(term.when, scope))
+    parts = [term for term in rule.terms if _holds(term.when, scope)]
+    said = map(_turned, parts) if scope.get("maximize") else parts
+    terms = tuple((one, _value(one.code, scope)) for one in said)
     return WorkedStep(worked, {name: scope[name] for name in kept}, terms)
-
-
-def _as_it_is(term: Term) -> Term:
-    return term
 
 
 def _turned(term: Term) -> Term:
